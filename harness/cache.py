@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cache of directories: keyed by content, written atomically under a lock, verified when read."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from harness.paths import cache_directory
+from harness.progress import say
+
+MANIFEST = "manifest.json"
+
+
+def digest(*parts: str | bytes | Path) -> str:
+    """Hash *parts* to a key of 24 hexadecimal digits; a Path stands for its file's content."""
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(_sha256(part).encode())
+    return whole.hexdigest()[:24]
+
+
+def _sha256(part: str | bytes | Path) -> str:
+    if isinstance(part, Path):
+        with part.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(part.encode() if isinstance(part, str) else part).hexdigest()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One finished entry: its directory, size in bytes and when it was last used (epoch, s)."""
+
+    path: Path
+    size: int
+    used: float
+
+
+@dataclass(frozen=True)
+class Cache:
+    """All entries of one kind, for example ``kernels``, under the user's cache directory."""
+
+    kind: str
+
+    @property
+    def root(self) -> Path:
+        """The directory that holds the entries."""
+        path = cache_directory() / self.kind
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def lock(self, key: str) -> FileLock:
+        """The lock that guards entry *key* across processes."""
+        return FileLock(self.root / f"{key}.lock")
+
+    def find(self, key: str) -> Path | None:
+        """Return entry *key* if it is there and intact; a damaged one is removed with one line."""
+        entry = self.root / key
+        if not entry.is_dir():
+            return None
+        fault = _damage(entry)
+        if fault is None:
+            os.utime(entry)
+            return entry
+        say(f"cache: {self.kind}/{key} is damaged ({fault}); it is built anew")
+        shutil.rmtree(entry)
+        return None
+
+    def get(self, key: str, build: Callable[[Path], None]) -> Path:
+        """Return entry *key*, calling *build* with an empty directory to fill if it is absent.
+
+        Whatever *build* raises passes through and leaves no entry behind.
+        """
+        with self.lock(key):
+            return self.find(key) or self._build(key, build)
+
+    def entries(self) -> Iterator[Entry]:
+        """Every finished entry, most recently used first."""
+        found = [path for path in self.root.iterdir() if (path / MANIFEST).is_file()]
+        for path in sorted(found, key=lambda path: -path.stat().st_mtime):
+            size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+            yield Entry(path, size, path.stat().st_mtime)
+
+    def remove(self, key: str) -> None:
+        """Delete entry *key*, if it is there."""
+        with self.lock(key):
+            shutil.rmtree(self.root / key, ignore_errors=True)
+
+    def _build(self, key: str, build: Callable[[Path], None]) -> Path:
+        fresh = self.root / f"{key}.building"
+        shutil.rmtree(fresh, ignore_errors=True)  # a killed run's, whose lock is gone
+        fresh.mkdir()
+        try:
+            build(fresh)
+            files = sorted(file for file in fresh.rglob("*") if file.is_file())
+            sums = {str(file.relative_to(fresh)): _sha256(file) for file in files}
+            (fresh / MANIFEST).write_text(json.dumps(sums, indent=1))
+            fresh.rename(self.root / key)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
+        return self.root / key
+
+
+def _damage(entry: Path) -> str | None:
+    """Say what is wrong with an entry, None if nothing is."""
+    try:
+        sums: dict[str, str] = json.loads((entry / MANIFEST).read_text())
+    except (OSError, ValueError) as fault:
+        return f"manifest: {fault}"
+    for name, wanted in sums.items():
+        path = entry / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if _sha256(path) != wanted:
+            return f"{name} has changed"
+    return None

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The exceptions of this package, and whose fault each of them means.
+
+::
+
+    HarnessError            the harness or this machine could not do its work: result ERROR, exit 2
+    ├── HostError           this machine lacks something: a tool, a package, disk space
+    │   └── ToolError       an external program failed for a reason that is not the input's
+    ├── InputError          what the user gave is wrong: an option, a path, a description
+    │   ├── SourceError     a kernel source can not be had
+    │   ├── SeriesError     a patch does not apply
+    │   ├── ConfigError     a kernel option is wanted and did not stick
+    │   ├── BuildError      the kernel or a guest program does not compile
+    │   └── DevicetreeError a devicetree does not compile, or describes an impossible pool
+    ├── QemuError           QEMU did not start, refused a command, or died by its own fault
+    └── ProtocolError       a peer (QMP, qtest, agent) said something that makes no sense
+
+    GuestError              the guest under test ended or failed: result CRASH or HANG
+    ├── GuestCrash          it panicked, oopsed, was reset
+    └── GuestHang           it was alive and did not answer in time
+
+Every message is one paragraph for a person: what was expected, what was seen, what to do next.
+"""
+
+
+class HarnessError(Exception):
+    """The harness or the host failed; says nothing about the kernel under test."""
+
+
+class HostError(HarnessError):
+    """This machine lacks something the harness needs; the message names the remedy."""
+
+
+class ToolError(HostError):
+    """An external program failed; carries its command line and the end of its output."""
+
+
+class InputError(HarnessError):
+    """What the user asked for is wrong or impossible."""
+
+
+class SourceError(InputError):
+    """A kernel source can not be found, fetched or unpacked."""
+
+
+class SeriesError(InputError):
+    """A patch does not apply; names the patch, the file and the hunk."""
+
+
+class ConfigError(InputError):
+    """A wanted kernel option is missing after ``olddefconfig``; names it and a likely reason."""
+
+
+class BuildError(InputError):
+    """A compiler refused; carries its first error and the path of the whole log."""
+
+
+class DevicetreeError(InputError):
+    """A devicetree does not compile, or its pools can not exist on the machine."""
+
+
+class QemuError(HarnessError):
+    """QEMU did not start, refused a command or ended by itself."""
+
+
+class ProtocolError(HarnessError):
+    """A peer answered something that the protocol does not allow."""
+
+
+class GuestError(Exception):
+    """The guest under test ended or failed. Not a :class:`HarnessError`: it is a result."""
+
+
+class GuestCrash(GuestError):
+    """The guest panicked, oopsed or was reset."""
+
+
+class GuestHang(GuestError):
+    """The guest was running and did not answer before the deadline."""

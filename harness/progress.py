@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Progress of long steps: a live bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+PLAIN_STEP = 10
+"""Without a terminal a line is written each time this many per cent are done."""
+
+
+class Step(Protocol):
+    """Receives how far a step is."""
+
+    def update(self, done: int, total: int, note: str = "") -> None:
+        """*done* of *total* units are finished; *note* names the one at hand."""
+
+
+class _PlainStep:
+    def __init__(self, title: str, out: TextIO) -> None:
+        self._title, self._out, self._shown = title, out, 0
+
+    def update(self, done: int, total: int, note: str = "") -> None:  # noqa: ARG002 - bar only
+        percent = 100 * done // max(total, 1)
+        if percent >= self._shown + PLAIN_STEP:
+            self._shown = percent - percent % PLAIN_STEP
+            print(f"{self._title}: {percent} %", file=self._out, flush=True)
+
+
+class _BarStep:
+    def __init__(self, bar: Progress, title: str) -> None:
+        self._bar, self._task = bar, bar.add_task(title, total=None, note="")
+
+    def update(self, done: int, total: int, note: str = "") -> None:
+        self._bar.update(self._task, completed=done, total=total, note=note)
+
+
+@contextmanager
+def step(title: str, out: TextIO | None = None) -> Iterator[Step]:
+    """Announce a step that may take more than two seconds, and how long it took.
+
+    Goes to *out*, else to the process's real standard error, past any capture.
+    """
+    stream = out or sys.__stderr__ or sys.stderr
+    begin = time.monotonic()
+    if stream.isatty():
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}", style="dim"),
+        )
+        with Progress(*columns, console=Console(file=stream), transient=True) as bar:
+            yield _BarStep(bar, title)
+    else:
+        print(f"{title} ...", file=stream, flush=True)
+        yield _PlainStep(title, stream)
+    print(f"{title}: done in {time.monotonic() - begin:.1f} s", file=stream, flush=True)
+
+
+def say(line: str, out: TextIO | None = None) -> None:
+    """Write one line for a person, past any capture."""
+    print(line, file=out or sys.__stderr__ or sys.stderr, flush=True)
