@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Boot a kernel with a restricted DMA pool, attack it with a rogue device, prove what it reached."""
+"""Boot a kernel with a restricted DMA pool, attack it with a rogue device, prove its reach."""

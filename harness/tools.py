@@ -64,7 +64,12 @@ def run_tool(
     """
     command = [str(find_tool(str(argv[0]))), *(str(word) for word in argv[1:])]
     done = subprocess.run(
-        command, cwd=cwd, env=None if env is None else dict(env), input=data, capture_output=True
+        command,
+        check=False,
+        cwd=cwd,
+        env=None if env is None else dict(env),
+        input=data,
+        capture_output=True,
     )
     if done.returncode != 0:
         complaint = (done.stderr or done.stdout).decode(errors="replace").strip()[-2000:]
