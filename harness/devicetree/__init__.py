@@ -1,2 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""."""
+"""Devicetrees with restricted DMA pools: QEMU's own blob, overlays from dts/, varied and checked.
+
+::
+
+    base_blob(qemu, args) ─► compose(base, ["pool-pci-host"]) ─► Devicetree(blob, pools)
+"""
+
+from harness.devicetree.check import Payload
+from harness.devicetree.compose import Devicetree, compose
+from harness.devicetree.qemu import base_blob
+from harness.devicetree.region import DynamicPool, Placement, Pool, Region
+
+__all__ = [
+    "Devicetree",
+    "DynamicPool",
+    "Payload",
+    "Placement",
+    "Pool",
+    "Region",
+    "base_blob",
+    "compose",
+]

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ranges of physical memory: plain ones, restricted pools, and pools the kernel places itself."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Region:
+    """A named range of guest physical memory; *base* and *size* in bytes."""
+
+    name: str
+    base: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        """The first address behind the region."""
+        return self.base + self.size
+
+    def contains(self, addr: int, size: int = 1) -> bool:
+        """Whether all of the *size* bytes from *addr* lie inside."""
+        return self.base <= addr and addr + size <= self.end
+
+    def overlaps(self, other: "Region") -> bool:
+        """Whether the two have a byte in common."""
+        return self.base < other.end and other.base < self.end
+
+    def __str__(self) -> str:
+        return f"{self.name} [{self.base:#x}, {self.end:#x})"
+
+
+@dataclass(frozen=True)
+class Pool(Region):
+    """A restricted DMA pool at a fixed place.
+
+    *name* is the node's, as the kernel logs it; *label* the one its overlay gave it (empty
+    without); *users* are the paths of the nodes whose ``memory-region`` refers to it.
+    """
+
+    label: str
+    users: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DynamicPool:
+    """A restricted DMA pool that the kernel places at boot (``size`` without ``reg``).
+
+    *size* and *alignment* in bytes; 0 means no alignment was asked for.
+    """
+
+    name: str
+    size: int
+    alignment: int
+    label: str
+    users: tuple[str, ...]
+
+    def at(self, base: int) -> Pool:
+        """The pool, once the kernel's log has said where it is."""
+        return Pool(self.name, base, self.size, self.label, self.users)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a test wants a pool instead, in bytes; None keeps what the overlay says."""
+
+    base: int | None = None
+    size: int | None = None
