@@ -100,7 +100,7 @@ def _overlaps(tree: Tree) -> Iterator[str]:
     shape = child_shape(tree.root)
     regions = [region for node in reserved_nodes(tree) for region in shape.regions(node)]
     regions += [Region("/memreserve/", base, size) for base, size in tree.reservations]
-    for one, other in combinations(regions, 2):
+    for one, other in combinations(sorted(regions, key=lambda region: region.base), 2):
         if one.overlaps(other):
             yield f"{one} and {other} overlap"
 
