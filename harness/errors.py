@@ -13,6 +13,7 @@
     │   ├── BuildError      the kernel or a guest program does not compile
     │   └── DevicetreeError a devicetree does not compile, or describes an impossible pool
     ├── QemuError           QEMU did not start, refused a command, or died by its own fault
+    ├── AddressError        a guest address is not RAM, or the kernel's page tables do not map it
     └── ProtocolError       a peer (QMP, qtest, agent) said something that makes no sense
 
     GuestError              the guest under test ended or failed: result CRASH or HANG
@@ -61,6 +62,10 @@ class DevicetreeError(InputError):
 
 class QemuError(HarnessError):
     """QEMU did not start, refused a command or ended by itself."""
+
+
+class AddressError(HarnessError):
+    """A guest address is not RAM of the machine, or the guest kernel does not map it."""
 
 
 class ProtocolError(HarnessError):
