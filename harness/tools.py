@@ -8,33 +8,22 @@ from pathlib import Path
 
 from harness.errors import HostError, ToolError
 
-PACKAGES: Mapping[str, str] = {
-    "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
-    "apt-get": "apt",
-    "bc": "bc",
-    "bison": "bison",
-    "ccache": "ccache",
-    "cpio": "cpio",
-    "dpkg-deb": "dpkg",
-    "dtc": "device-tree-compiler",
-    "fdtoverlay": "device-tree-compiler",
-    "flex": "flex",
-    "git": "git",
-    "gcc": "gcc",
-    "make": "make",
-    "qemu-system-aarch64": "qemu-system-arm",
-    "rsync": "rsync",
-    "setpriv": "util-linux",
-    "tar": "tar",
-    "xz": "xz-utils",
-}
-"""The Debian package of every program that the harness runs."""
+PACKAGE_LIST = Path(__file__).resolve().parent.parent / "scripts" / "packages.txt"
+"""One line for each program or file: its name and its Debian package; shared with scripts/setup."""
 
-LIBRARIES: Mapping[str, str] = {
-    "/usr/aarch64-linux-gnu/lib/libc.a": "libc6-dev-arm64-cross",
-    "/usr/include/stdio.h": "libc6-dev",
-}
-"""The Debian package of every file that a build needs and that is not a program."""
+
+def _read_packages() -> dict[str, str]:
+    words = (line.split() for line in PACKAGE_LIST.read_text().splitlines())
+    return {line[0]: line[1] for line in words if line and line[0] != "#"}
+
+
+PACKAGES: Mapping[str, str] = _read_packages()
+"""The Debian package of every program, by name, and of every other file, by path."""
+
+
+def is_present(needed: str) -> bool:
+    """Whether the program or, with a leading ``/``, the file is on this machine."""
+    return Path(needed).exists() if needed.startswith("/") else shutil.which(needed) is not None
 
 
 def find_tool(name: str) -> Path:
