@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Memory that the DMA API allocates: who holds it, and by which handle. */
+#include <linux/slab.h>
+
+#include "probe.h"
+
+void allocation_release(struct allocation *allocation, bool leak)
+{
+	if (!leak)
+		allocation_return(allocation);
+	kfree(allocation);
+}
+
+static struct allocation *allocation_new(const struct probe_alloc *request)
+{
+	struct allocation *allocation = kzalloc(sizeof(*allocation), GFP_KERNEL);
+
+	if (!allocation)
+		return NULL;
+	allocation->target = target_find(request->device);
+	allocation->call = request->call;
+	allocation->direction = request->direction;
+	allocation->attrs = le16_to_cpu(request->attrs);
+	allocation->size = le32_to_cpu(request->size);
+	return allocation;
+}
+
+static int request_fault(struct call *call, const struct probe_alloc *request)
+{
+	if (!target_find(request->device))
+		return PROBE_NO_DEVICE;
+	if (request->call < PROBE_ALLOC_COHERENT || request->call > PROBE_ALLOC_MANAGED)
+		return PROBE_BAD_VALUE;
+	if (request->direction > DMA_FROM_DEVICE)
+		return PROBE_BAD_VALUE;
+	if (request->gfp != PROBE_GFP_KERNEL && request->gfp != PROBE_GFP_ATOMIC)
+		return PROBE_BAD_VALUE;
+	if (!request->size)
+		return PROBE_BAD_RANGE;
+	if (xa_load(&call->context->allocations, le16_to_cpu(request->allocation)))
+		return PROBE_HANDLE_USED;
+	return 0;
+}
+
+static int allocation_keep(struct call *call, __le16 handle, struct allocation *allocation)
+{
+	struct probe_allocated *answer;
+
+	if (xa_insert(&call->context->allocations, le16_to_cpu(handle), allocation, GFP_KERNEL)) {
+		allocation_release(allocation, false);
+		return PROBE_NO_MEMORY;
+	}
+	answer = call_answer(call, sizeof(*answer));
+	answer->virt = cpu_to_le64((uintptr_t)allocation->virt);
+	answer->dma_addr = cpu_to_le64(allocation->dma_addr);
+	answer->phys = cpu_to_le64(virt_phys(allocation->virt));
+	return 0;
+}
+
+/* What the kernel does not give is -ENOMEM, silently: that may be what a test wants. */
+int call_alloc(struct call *call)
+{
+	const struct probe_alloc *request = call->request;
+	gfp_t gfp = request->gfp == PROBE_GFP_ATOMIC ? GFP_ATOMIC : GFP_KERNEL;
+	struct allocation *allocation;
+	int status = request_fault(call, request);
+
+	if (status)
+		return status;
+	allocation = allocation_new(request);
+	if (!allocation)
+		return PROBE_NO_MEMORY;
+	if (!allocation_obtain(allocation, gfp | __GFP_NOWARN)) {
+		kfree(allocation);
+		return -ENOMEM;
+	}
+	return allocation_keep(call, request->allocation, allocation);
+}
+
+int call_free(struct call *call)
+{
+	const struct probe_id *request = call->request;
+	u16 handle = le16_to_cpu(request->value);
+	struct allocation *allocation = xa_erase(&call->context->allocations, handle);
+
+	if (!allocation)
+		return PROBE_NO_HANDLE;
+	allocation_release(allocation, false);
+	return 0;
+}

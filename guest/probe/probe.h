@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the parts of the probe know of each other. */
+#ifndef PROBE_H
+#define PROBE_H
+
+#include <linux/device.h>
+#include <linux/dma-mapping.h>
+#include <linux/mutex.h>
+#include <linux/scatterlist.h>
+#include <linux/xarray.h>
+
+#include "protocol.h"
+
+/* An independent set of handles. The lock is held while one call uses it. */
+struct context {
+	struct mutex lock;
+	struct xarray buffers;
+	struct xarray mappings;
+	struct xarray allocations;
+};
+
+/* The replies to one batch; grows up to PROBE_REPLY_MAX. */
+struct replies {
+	u8 *data;
+	size_t used;
+	size_t size;
+};
+
+/* One request while it is carried out. */
+struct call {
+	struct context *context;
+	const void *request;
+	size_t length;
+	struct replies *replies;
+};
+
+/* A device that this module's drivers are bound to. */
+struct target {
+	struct device *dev;
+	u16 id;
+	u8 bus;
+	bool leak;
+};
+
+struct buffer {
+	void *virt;
+	u32 size;
+	u8 kind;
+	unsigned int users;	/* live mappings of it */
+};
+
+enum mapping_kind {
+	MAPPED_SINGLE,
+	MAPPED_PAGE,
+	MAPPED_RESOURCE,
+	MAPPED_SG,
+};
+
+struct mapping {
+	struct target *target;
+	enum mapping_kind kind;
+	enum dma_data_direction direction;
+	dma_addr_t dma_addr;
+	u32 size;
+	struct sg_table table;		/* MAPPED_SG only */
+	unsigned int nbuffers;
+	struct buffer *buffers[];
+};
+
+struct allocation {
+	struct target *target;
+	u8 call;
+	enum dma_data_direction direction;
+	unsigned long attrs;
+	u32 size;
+	void *virt;
+	dma_addr_t dma_addr;
+	struct page *page;		/* PROBE_ALLOC_PAGES */
+	struct sg_table *table;		/* PROBE_ALLOC_NONCONTIGUOUS */
+	struct dma_pool *pool;		/* PROBE_ALLOC_POOL */
+};
+
+#define PHYS_UNKNOWN	(~0ULL)
+
+/* batch.c */
+int batch_run(const void *data, size_t length, struct replies *replies);
+void *call_answer(struct call *call, size_t length);
+
+/* contexts.c */
+void contexts_init(void);
+void contexts_reset(void);
+void contexts_drop_target(struct target *target);
+struct context *context_get(unsigned int number);
+
+/* targets.c: call target_find() and use what it returns between enter and leave. */
+int targets_init(void);
+void targets_exit(void);
+void targets_enter(bool exclusive);
+void targets_leave(bool exclusive);
+struct target *target_find(__le16 id);
+int call_devices(struct call *call);
+int call_device_info(struct call *call);
+int call_device_set(struct call *call);
+
+/* buffers.c */
+void buffer_release(struct buffer *buffer);
+int buffer_slice(struct context *context, __le16 handle, u32 offset, u32 length,
+		 struct buffer **found);
+int call_buffer_alloc(struct call *call);
+int call_buffer_free(struct call *call);
+
+/* mappings.c */
+struct mapping *mapping_new(struct call *call, __le16 device, u8 direction,
+			    unsigned int nbuffers, int *status);
+int mapping_keep(struct call *call, __le16 handle, struct mapping *mapping);
+void mapping_undo(struct mapping *mapping, unsigned long attrs);
+void mapping_release(struct mapping *mapping, bool leak);
+int call_map(struct call *call);
+int call_map_resource(struct call *call);
+int call_unmap(struct call *call);
+
+/* sg.c */
+int call_map_sg(struct call *call);
+
+/* syncs.c */
+int call_sync(struct call *call);
+int call_need_sync(struct call *call);
+
+/* allocations.c */
+void allocation_release(struct allocation *allocation, bool leak);
+int call_alloc(struct call *call);
+int call_free(struct call *call);
+
+/* allocators.c */
+bool allocation_obtain(struct allocation *allocation, gfp_t gfp);
+void allocation_return(struct allocation *allocation);
+
+/* memory.c */
+u64 device_phys(struct device *dev, dma_addr_t dma_addr);
+u64 virt_phys(const void *virt);
+int call_fill(struct call *call);
+int call_compare(struct call *call);
+int call_write(struct call *call);
+int call_read(struct call *call);
+
+/* pattern.c */
+void pattern_fill(u8 *where, const struct probe_pattern *pattern, u32 length);
+u32 pattern_matching(const u8 *where, const struct probe_pattern *pattern, u32 length);
+
+/* live.c */
+int call_forget(struct call *call);
+int call_live(struct call *call);
+
+/* raw.c */
+int call_raw_unmap(struct call *call);
+int call_raw_sync(struct call *call);
+
+#endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What is written to and read from /dev/probe: a batch of request records, and
+ * one reply record for each of them. harness/dma/wire.py is its mirror image.
+ *
+ * Every number is little-endian and nothing is padded. A request is a struct
+ * probe_request_head and the payload of its operation; a reply is a struct
+ * probe_reply_head and what the operation answers. The caller chooses the
+ * handles, so that a call may use what an earlier call of its batch has made.
+ */
+#ifndef PROBE_PROTOCOL_H
+#define PROBE_PROTOCOL_H
+
+#include <linux/types.h>
+
+#define PROBE_PROTOCOL_VERSION	1
+#define PROBE_BATCH_MAX		(64 * 1024)	/* bytes of requests in one write */
+#define PROBE_REPLY_MAX		(1024 * 1024)	/* bytes of replies to one batch */
+#define PROBE_ANSWER_MAX	(32 * 1024)	/* bytes of payload in one reply */
+#define PROBE_CONTEXTS		64		/* independent sets of handles */
+
+struct probe_request_head {
+	u8 op;
+	__le16 length;		/* of the payload that follows */
+} __packed;
+
+/*
+ * status: 0, or what the kernel answered (a negative errno), or why the probe
+ * refused the request (enum probe_refusal, positive).
+ */
+struct probe_reply_head {
+	__le16 status;
+	__le16 length;		/* of the payload that follows */
+} __packed;
+
+/* A payload or an answer that is one number. */
+struct probe_id {
+	__le16 value;
+} __packed;
+
+struct probe_count {
+	__le32 value;
+} __packed;
+
+enum probe_refusal {
+	PROBE_UNKNOWN_OP = 1,	/* no such operation */
+	PROBE_BAD_LENGTH,	/* the payload is too short or too long */
+	PROBE_NO_DEVICE,	/* no device of that id is bound */
+	PROBE_NO_HANDLE,	/* nothing has that handle */
+	PROBE_HANDLE_USED,	/* something has that handle already */
+	PROBE_BAD_RANGE,	/* offset and length leave the object */
+	PROBE_BAD_VALUE,	/* a direction, kind or other code is unknown */
+	PROBE_NO_MEMORY,	/* the probe itself could not get memory */
+	PROBE_BUSY,		/* the buffer is still mapped */
+	PROBE_UNREACHABLE,	/* the CPU can not reach that memory */
+	PROBE_REPLY_FULL,	/* no room for replies: the rest was not run */
+};
+
+enum probe_op {
+	PROBE_CONTEXT = 1,	/* struct probe_context */
+	PROBE_RESET,		/* nothing; frees everything in every context */
+	PROBE_DEVICES,		/* nothing -> struct probe_id[] */
+	PROBE_DEVICE_INFO,	/* struct probe_id -> struct probe_device_info, texts */
+	PROBE_DEVICE_SET,	/* struct probe_device_set */
+	PROBE_BUFFER_ALLOC,	/* struct probe_buffer_alloc -> struct probe_place */
+	PROBE_BUFFER_FREE,	/* struct probe_id */
+	PROBE_FILL,		/* struct probe_pattern */
+	PROBE_COMPARE,		/* struct probe_pattern -> struct probe_count, bytes that match */
+	PROBE_WRITE,		/* struct probe_range, bytes (length ignored) */
+	PROBE_READ,		/* struct probe_range -> bytes */
+	PROBE_MAP,		/* struct probe_map -> struct probe_mapped */
+	PROBE_MAP_RESOURCE,	/* struct probe_map_resource -> struct probe_mapped */
+	PROBE_MAP_SG,		/* struct probe_map_sg, entries -> struct probe_segment[] */
+	PROBE_UNMAP,		/* struct probe_unmap */
+	PROBE_SYNC,		/* struct probe_sync */
+	PROBE_NEED_SYNC,	/* struct probe_id -> u8 */
+	PROBE_ALLOC,		/* struct probe_alloc -> struct probe_allocated */
+	PROBE_FREE,		/* struct probe_id */
+	PROBE_FORGET,		/* struct probe_object: leak it, as a buggy driver would */
+	PROBE_LIVE,		/* struct probe_object (first handle) -> struct probe_live[] */
+	PROBE_RAW_UNMAP,	/* struct probe_raw_unmap: unchecked */
+	PROBE_RAW_SYNC,		/* struct probe_raw_sync: unchecked */
+};
+
+/* The rest of the batch uses the handles of this context. A batch starts in 0. */
+struct probe_context {
+	u8 context;
+} __packed;
+
+enum probe_bus {
+	PROBE_BUS_PCI = 1,
+	PROBE_BUS_PLATFORM,
+};
+
+/* Followed by two texts, each ended by a zero byte: device name, devicetree path. */
+struct probe_device_info {
+	u8 bus;
+	u8 coherent;		/* dev_is_dma_coherent() */
+	__le64 dma_mask;
+	__le64 coherent_dma_mask;
+	__le64 seg_boundary;
+	__le64 max_mapping_size;
+	__le32 min_align_mask;
+	__le32 max_seg_size;
+} __packed;
+
+enum probe_setting {
+	PROBE_SET_DMA_MASK = 1,
+	PROBE_SET_COHERENT_MASK,
+	PROBE_SET_MIN_ALIGN_MASK,
+	PROBE_SET_SEG_BOUNDARY,
+	PROBE_SET_MAX_SEG_SIZE,
+	PROBE_SET_BUS_MASTER,	/* 0 or 1; PCI only */
+	PROBE_SET_LEAK,		/* 1: unbinding leaks what is live; 0: it cleans up */
+};
+
+struct probe_device_set {
+	__le16 device;
+	u8 setting;
+	__le64 value;
+} __packed;
+
+enum probe_buffer_kind {
+	PROBE_BUFFER_KMALLOC = 1,
+	PROBE_BUFFER_PAGES,	/* physically contiguous, page aligned */
+};
+
+struct probe_buffer_alloc {
+	__le16 buffer;
+	u8 kind;
+	__le32 size;
+} __packed;
+
+struct probe_place {
+	__le64 virt;
+	__le64 phys;
+} __packed;
+
+/* What a handle names. The device's side of a mapping is the memory behind its DMA address. */
+enum probe_space {
+	PROBE_SPACE_BUFFER = 1,
+	PROBE_SPACE_MAPPING,
+	PROBE_SPACE_ALLOCATION,
+};
+
+struct probe_object {
+	u8 space;
+	__le16 handle;
+} __packed;
+
+struct probe_range {
+	struct probe_object object;
+	__le32 offset;
+	__le32 length;
+} __packed;
+
+enum probe_pattern_kind {
+	PROBE_PATTERN_BYTE = 1,	/* every byte is the low byte of value */
+	PROBE_PATTERN_SEED,	/* word i of the object is probe_pattern_word(value, i) */
+};
+
+struct probe_pattern {
+	struct probe_range range;
+	u8 kind;
+	__le32 value;
+} __packed;
+
+enum probe_map_call {
+	PROBE_CALL_SINGLE = 1,	/* dma_map_single_attrs() */
+	PROBE_CALL_PAGE,	/* dma_map_page_attrs() */
+};
+
+struct probe_map {
+	__le16 mapping;
+	__le16 device;
+	u8 call;
+	u8 direction;		/* enum dma_data_direction */
+	__le16 attrs;
+	__le16 buffer;
+	__le32 offset;
+	__le32 length;
+} __packed;
+
+struct probe_map_resource {
+	__le16 mapping;
+	__le16 device;
+	u8 direction;
+	__le16 attrs;
+	__le64 phys;
+	__le32 length;
+} __packed;
+
+/* phys is where the DMA address leads without an IOMMU, all ones if nowhere. */
+struct probe_mapped {
+	__le64 dma_addr;
+	__le64 phys;
+} __packed;
+
+struct probe_sg_entry {
+	__le16 buffer;
+	__le32 offset;
+	__le32 length;
+} __packed;
+
+struct probe_map_sg {
+	__le16 mapping;
+	__le16 device;
+	u8 direction;
+	__le16 attrs;
+	struct probe_sg_entry entries[];
+} __packed;
+
+struct probe_segment {
+	__le64 dma_addr;
+	__le64 phys;
+	__le32 length;
+} __packed;
+
+struct probe_unmap {
+	__le16 mapping;
+	__le16 attrs;
+} __packed;
+
+enum probe_sync_target {
+	PROBE_SYNC_CPU = 1,
+	PROBE_SYNC_DEVICE,
+};
+
+/* A length of 0 means the whole mapping, and is the only one for a scatterlist. */
+struct probe_sync {
+	__le16 mapping;
+	u8 target;
+	__le32 offset;
+	__le32 length;
+} __packed;
+
+enum probe_alloc_call {
+	PROBE_ALLOC_COHERENT = 1,	/* dma_alloc_attrs() */
+	PROBE_ALLOC_PAGES,		/* dma_alloc_pages() */
+	PROBE_ALLOC_NONCOHERENT,	/* dma_alloc_noncoherent() */
+	PROBE_ALLOC_NONCONTIGUOUS,	/* dma_alloc_noncontiguous() */
+	PROBE_ALLOC_POOL,		/* dma_pool_alloc() from a pool of its own */
+	PROBE_ALLOC_MANAGED,		/* dmam_alloc_attrs() */
+};
+
+enum probe_gfp {
+	PROBE_GFP_KERNEL = 1,
+	PROBE_GFP_ATOMIC,
+};
+
+struct probe_alloc {
+	__le16 allocation;
+	__le16 device;
+	u8 call;
+	u8 direction;
+	u8 gfp;
+	__le16 attrs;
+	__le32 size;
+} __packed;
+
+struct probe_allocated {
+	__le64 virt;
+	__le64 dma_addr;
+	__le64 phys;		/* of the memory behind virt, all ones if unknown */
+} __packed;
+
+/* As many as fit in one reply, by rising handle. dma_addr: of the first segment. */
+struct probe_live {
+	__le16 handle;
+	__le16 device;		/* 0 for a buffer */
+	__le64 dma_addr;	/* the physical address for a buffer */
+	__le32 size;
+} __packed;
+
+struct probe_raw_unmap {
+	__le16 device;
+	__le64 dma_addr;
+	__le32 length;
+	u8 direction;
+	__le16 attrs;
+} __packed;
+
+struct probe_raw_sync {
+	__le16 device;
+	u8 target;
+	__le64 dma_addr;
+	__le32 length;
+	u8 direction;
+} __packed;
+
+#endif
