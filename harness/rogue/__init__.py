@@ -1,2 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""."""
+"""Devices under the harness's control, hot-plugged into a running guest.
+
+==============  =============================================================================
+``EduRogue``    QEMU's ``edu`` device: any address, up to 4095 bytes a transfer, forged MSIs
+``Qtest``       guest-physical memory and device registers from outside
+``Bdf``         a PCI bus, device and function number
+==============  =============================================================================
+"""
+
+from harness.rogue.edu import EduRogue
+from harness.rogue.pci import Bdf
+from harness.rogue.qtest import Qtest
+
+__all__ = ["Bdf", "EduRogue", "Qtest"]

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running machine: monitor, console and agent, brought up together and thrown away together."""
+
+import contextlib
+import shlex
+import socket
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from harness.errors import GuestError
+from harness.vm.agent import Agent, Hello
+from harness.vm.console import Console
+from harness.vm.layout import Block
+from harness.vm.loop import call
+from harness.vm.machine import (
+    AGENT_SOCKET,
+    BLOB,
+    CONSOLE_SOCKET,
+    MONITOR_SOCKET,
+    PERSON_SOCKET,
+    QTEST_SOCKET,
+    Machine,
+)
+from harness.vm.monitor import Event, Monitor
+from harness.vm.outcome import FATAL, Ending, Outcome, Report
+from harness.vm.process import Process
+from harness.vm.rundir import RunDirectory
+from harness.vm.watch import Watch
+
+BOOT_TIMEOUT = 120.0
+"""Seconds from ``cont`` to the agent's first word; under one second on an idle machine."""
+
+SETTLE_TIMEOUT = 2.0
+"""Seconds that a dying kernel gets to finish its report after the report's first line."""
+
+COMMAND, CONSOLE_LOG, MONITOR_LOG, AGENT_LOG = "command", "console.log", "qmp.log", "agent.log"
+
+
+class Guest:
+    """One QEMU running one machine; a context manager that leaves nothing behind."""
+
+    def __init__(
+        self, machine: Machine, extra: tuple[str, ...] = (), boot_log: Path | None = None
+    ) -> None:
+        """Start QEMU, stopped before its first instruction, with *extra* arguments.
+
+        *boot_log* is the console log of the boot, for a guest that is about to be restored.
+        Raises QemuError, with QEMU's own words, when QEMU does not start.
+        """
+        self.machine = machine
+        self.boot_log = boot_log
+        self.watch = Watch()
+        self._run = RunDirectory.make()
+        command = [*machine.command(self.directory), *extra]
+        (self.directory / BLOB).write_bytes(machine.devicetree.blob)
+        (self.directory / COMMAND).write_text(shlex.join(command) + "\n")
+        self.monitor = Monitor(self.watch, self.directory / MONITOR_LOG)
+        self.monitor.on_event = self._on_event
+        self._process: Process | None = None
+        self._console: Console | None = None
+        self._agent: Agent | None = None
+        try:
+            self._bring_up(command)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def directory(self) -> Path:
+        """The run directory; gone after :meth:`close`."""
+        return self._run.path
+
+    @property
+    def process(self) -> Process:
+        """The QEMU process."""
+        assert self._process is not None
+        return self._process
+
+    @property
+    def console(self) -> Console:
+        """The guest's console."""
+        assert self._console is not None
+        return self._console
+
+    @property
+    def agent(self) -> Agent:
+        """The client of the guest's agent."""
+        assert self._agent is not None
+        return self._agent
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the guest ended; None while it lives."""
+        return self.watch.ending
+
+    @property
+    def person_socket(self) -> Path:
+        """The QMP socket that is kept free for a person."""
+        return self.directory / PERSON_SOCKET
+
+    def kernel_log(self) -> tuple[str, ...]:
+        """Every console line since the kernel's first, those of a restored guest's boot too."""
+        booted = self.boot_log.read_text(errors="replace") if self.boot_log else ""
+        return (*(line.partition("] ")[2] for line in booted.splitlines()), *self.console.lines)
+
+    def memory_file(self, block: Block) -> Path:
+        """The file behind a shared block."""
+        return self.machine.memory_file(self.directory, block)
+
+    def connect(self, name: str) -> socket.socket:
+        """Connect to one of QEMU's sockets in the run directory."""
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(str(self.directory / name))
+        return connection
+
+    def connect_qtest(self) -> socket.socket:
+        """Connect to QEMU's qtest socket; it serves one client."""
+        return self.connect(QTEST_SOCKET)
+
+    def resume(self) -> None:
+        """Let the virtual CPUs run."""
+        self.monitor.execute("cont")
+
+    def pause(self) -> None:
+        """Stop the virtual CPUs; device timers stand still as well."""
+        self.monitor.execute("stop")
+
+    def wait_ready(self, timeout: float = BOOT_TIMEOUT) -> Hello:
+        """Wait until the agent of a booting guest announces itself.
+
+        Raises the guest's ending when it dies on the way, GuestHang when it stays silent.
+        """
+        try:
+            return self.agent.wait_ready(timeout)
+        except GuestError as error:
+            raise type(error)(f"{error}; last console line: {self.console.last_line()}") from error
+
+    def wait_end(self, timeout: float) -> Ending:
+        """Wait for a guest that is expected to end, and for its report to be complete."""
+        ending = self.watch.wait(
+            "the guest to end", lambda: self.ending, timeout, self.console.last_line, outlive=True
+        )
+        self.settle()
+        return ending
+
+    def settle(self) -> None:
+        """Give a kernel that is dying the time to write its whole report."""
+        if self.ending is None or self.ending.outcome is Outcome.QEMU_DIED:
+            return
+        with contextlib.suppress(GuestError):  # a hung guest never stops: its report is there
+            self.monitor.wait_event(*_FINAL_EVENTS, timeout=SETTLE_TIMEOUT, outlive=True)
+        call(self.console.drain)
+
+    def close(self) -> None:
+        """Kill QEMU and remove the run directory. Never raises; may be called twice."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+        if self._agent is not None:
+            self._agent.close()
+        if self._console is not None:
+            self._console.close()
+            self._console = None
+        self.monitor.close()
+        self._run.remove()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _bring_up(self, command: list[str]) -> None:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(self.directory / MONITOR_SOCKET))
+            listener.listen(1)
+            self._process = Process(command, self.directory, self.watch)
+            self.monitor.connect(self._process.accept(listener))
+        # QEMU opens all character devices before it serves the monitor: the rest is there now
+        self._console = Console(
+            self.connect(CONSOLE_SOCKET), self.directory / CONSOLE_LOG, self.watch
+        )
+        self._console.on_report = self._on_report
+        agent = Agent(self.connect(AGENT_SOCKET), self.directory / AGENT_LOG)
+        self._agent = agent
+        self.watch.at_end(lambda ending: agent.abort(ending.error()))
+
+    def _on_report(self, report: Report) -> None:
+        if report.kind in FATAL:
+            self.watch.end(Ending(report.kind, report.title))
+
+    def _on_event(self, event: Event) -> None:
+        outcome = _ending_event(event)
+        if outcome is not None:
+            self.console.drain()  # the kernel's own words, if they came before the event
+            self.watch.end(Ending(outcome, f"QMP event {event['event']} {event.get('data', '')}"))
+
+
+_FINAL_EVENTS = ("GUEST_PANICKED", "SHUTDOWN")
+
+_SHUTDOWN_OUTCOMES = {"guest-reset": Outcome.RESET, "guest-shutdown": Outcome.POWER_OFF}
+
+
+def _ending_event(event: Event) -> Outcome | None:
+    """The outcome that a QMP event stands for, None if the guest goes on."""
+    if event["event"] == "GUEST_PANICKED":
+        return Outcome.PANIC
+    if event["event"] == "SHUTDOWN":
+        return _SHUTDOWN_OUTCOMES.get(event["data"]["reason"])
+    return None

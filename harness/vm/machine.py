@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The frozen description of one virtual machine, and the QEMU command line it stands for."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.cache import digest
+from harness.devicetree import Devicetree
+from harness.kernel import Initramfs, Kernel
+from harness.vm.layout import Block, cut
+from harness.vm.qemu import Qemu
+
+MIB = 1024 * 1024
+
+DEFAULT_RAM = 256 * MIB
+
+CPU_MODEL = "cortex-a57"
+
+KERNEL_ARGUMENTS = "console=ttyAMA0 panic=-1 oops=panic"
+"""A panic is final: pvpanic pauses the machine, and if that is not up yet a reset ends it."""
+
+AGENT_SLOT, PANIC_SLOT = 0x1E, 0x1F
+"""Device numbers on pcie.0; root ports take 1, 2, ... as devicetree overlays expect."""
+
+# names of the files in a guest's run directory
+BLOB = "machine.dtb"
+CONSOLE_SOCKET, AGENT_SOCKET, QTEST_SOCKET = "console.sock", "agent.sock", "qtest.sock"
+MONITOR_SOCKET = "monitor.sock"
+PERSON_SOCKET = "qmp.sock"
+FENCE_LOG = "fence.log"
+
+
+def board_arguments(cpus: int, ram_size: int) -> tuple[str, ...]:
+    """The arguments that shape QEMU's own devicetree."""
+    return (
+        *("-machine", "virt,gic-version=3"),
+        *("-cpu", CPU_MODEL),
+        *("-smp", str(cpus)),
+        *("-m", f"{ram_size // MIB}M"),
+    )
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One virtual machine; *ram_size* in bytes, *ports* empty PCIe root ports for hot-plug."""
+
+    qemu: Qemu
+    kernel: Kernel
+    initramfs: Initramfs
+    devicetree: Devicetree
+    ram_size: int = DEFAULT_RAM
+    cpus: int = 1
+    ports: int = 2
+    append: str = ""
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """How its RAM is cut; pools lie in shared blocks."""
+        return cut(self.ram_size, self.devicetree.pools)
+
+    @property
+    def key(self) -> str:
+        """Hash of everything that goes in: binaries, kernel, guest programs, blob, arguments."""
+        arguments = shlex.join(self.command(Path("RUN")))
+        return digest(
+            self.qemu.key, self.kernel.key, self.initramfs.key, self.devicetree.blob, arguments
+        )
+
+    def command(self, run: Path) -> list[str]:
+        """The QEMU command line with all sockets and files in directory *run*.
+
+        QEMU starts stopped, connects as a client to ``monitor.sock``, so whoever starts it
+        listens there first, and offers the other sockets as a server.
+        """
+        return [
+            str(self.qemu.path),
+            *("-nodefaults", "-no-user-config", "-display", "none", "-S", "-no-reboot"),
+            *("-action", "panic=pause,reboot=shutdown,shutdown=pause"),
+            *("-accel", "tcg"),
+            *board_arguments(self.cpus, self.ram_size),
+            *self._memory(run),
+            *("-kernel", str(self.kernel.image), "-initrd", str(self.initramfs.path)),
+            *("-append", f"{KERNEL_ARGUMENTS} {self.append}".strip()),
+            *("-dtb", str(run / BLOB)),
+            *_socket("console", run / CONSOLE_SOCKET),
+            *("-serial", "chardev:console"),
+            *_socket("agent", run / AGENT_SOCKET),
+            *("-device", f"pci-serial,chardev=agent,addr={AGENT_SLOT:#x}"),
+            *("-device", f"pvpanic-pci,addr={PANIC_SLOT:#x}"),
+            *("-device", "vmcoreinfo"),
+            *self._ports(),
+            *("-qtest", f"unix:{run / QTEST_SOCKET},server=on,wait=off", "-qtest-log", "none"),
+            *("-d", "guest_errors", "-D", str(run / FENCE_LOG)),
+            *_socket("person", run / PERSON_SOCKET),
+            *("-mon", "chardev=person,mode=control"),
+            *("-chardev", f"socket,id=monitor,path={run / MONITOR_SOCKET}"),
+            *("-mon", "chardev=monitor,mode=control"),
+        ]
+
+    def memory_file(self, run: Path, block: Block) -> Path:
+        """The file in *run* that holds a shared block."""
+        return run / f"ram-{block.base:x}"
+
+    def _memory(self, run: Path) -> list[str]:
+        words: list[str] = []
+        for number, block in enumerate(self.blocks):
+            size = f"id=ram{number},size={block.size}"
+            if block.shared:
+                path = self.memory_file(run, block)
+                words += ["-object", f"memory-backend-file,{size},mem-path={path},share=on"]
+            else:
+                words += ["-object", f"memory-backend-ram,{size}"]
+            cpus = f",cpus=0-{self.cpus - 1}" if number == 0 else ""
+            words += ["-numa", f"node,nodeid={number}{cpus},memdev=ram{number}"]
+        return words
+
+    def _ports(self) -> list[str]:
+        words: list[str] = []
+        for number in range(self.ports):
+            slot = number + 1
+            port = f"id=rp{number},bus=pcie.0,addr={slot:02x}.0,chassis={slot},slot={slot}"
+            words += ["-device", f"pcie-root-port,{port}"]
+        return words
+
+
+def _socket(name: str, path: Path) -> tuple[str, str]:
+    return "-chardev", f"socket,id={name},path={path},server=on,wait=off"

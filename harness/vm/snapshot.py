@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Boot a machine; park the booted guest once; restore it, checked, for every test.
+
+A parked guest is a QEMU migration stream in a file, in a cache keyed by all that went into the
+machine. It is taken with the root ports empty: ``edu`` loses its state in a migration and the
+vhost-user devices refuse one (measured with QEMU 7.2).
+"""
+
+import dataclasses
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.cache import Cache, digest
+from harness.errors import ProtocolError
+from harness.vm.agent import Hello
+from harness.vm.artefacts import kept_if_it_fails
+from harness.vm.guest import BOOT_TIMEOUT, CONSOLE_LOG, Guest
+from harness.vm.machine import Machine
+from harness.vm.monitor import Event, Monitor
+
+STATE, IDENTITY = "state", "identity.json"
+
+FORMAT = "state, identity, console log"
+"""What an entry holds; a change makes the old entries invisible."""
+
+MIGRATION_TIMEOUT = 60.0
+"""Seconds for a state of some 20 MB to be written or read; measured: 0.1."""
+
+UNLIMITED = 1 << 40
+"""Bytes per second; QEMU's default of 128 MiB/s would hold the park back."""
+
+PARKED = Cache("parked")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A parked guest: its machine, its migration stream, who the agent said it is, its log."""
+
+    machine: Machine
+    state: Path
+    identity: Hello
+    boot_log: Path
+
+
+def boot(machine: Machine, timeout: float = BOOT_TIMEOUT) -> Guest:
+    """Boot *machine* and wait until its agent answers; *timeout* in seconds.
+
+    Raises GuestCrash or GuestHang when the kernel does not come up, QemuError when QEMU does
+    not; the evidence is kept and named in the message.
+    """
+    guest = Guest(machine)
+    with kept_if_it_fails(guest, "boot"):
+        guest.resume()
+        guest.wait_ready(timeout)
+    return guest
+
+
+def park(machine: Machine) -> Snapshot:
+    """Return the machine's parked guest; boots one if the cache has none."""
+    entry = PARKED.get(digest(machine.key, FORMAT), lambda directory: _park(machine, directory))
+    identity = Hello(**json.loads((entry / IDENTITY).read_text()))
+    return Snapshot(machine, entry / STATE, identity, entry / CONSOLE_LOG)
+
+
+def restore(snapshot: Snapshot) -> Guest:
+    """Start a new QEMU from a parked guest and check that it is the one that was parked.
+
+    Raises ProtocolError when another guest answers, and the guest's ending when it dies.
+    """
+    guest = Guest(snapshot.machine, extra=("-incoming", "defer"), boot_log=snapshot.boot_log)
+    with kept_if_it_fails(guest, "restore"):
+        _announce_migration(guest.monitor)
+        guest.monitor.execute("migrate-incoming", uri=f"exec:cat '{snapshot.state}'")
+        _wait_migrated(guest.monitor)
+        guest.resume()
+        _check(guest.agent.hello(MIGRATION_TIMEOUT), snapshot.identity)
+    return guest
+
+
+def _park(machine: Machine, directory: Path) -> None:
+    with boot(machine) as guest:
+        identity = guest.agent.hello(MIGRATION_TIMEOUT)
+        guest.pause()
+        _announce_migration(guest.monitor)
+        guest.monitor.execute("migrate-set-parameters", max_bandwidth=UNLIMITED)
+        guest.monitor.execute("migrate", uri=f"exec:cat > '{directory / STATE}'")
+        _wait_migrated(guest.monitor)
+        shutil.copy2(guest.directory / CONSOLE_LOG, directory / CONSOLE_LOG)
+    (directory / IDENTITY).write_text(json.dumps(dataclasses.asdict(identity)))
+
+
+def _announce_migration(monitor: Monitor) -> None:
+    """Ask for an event at every step of a migration, so that nobody has to poll."""
+    capability = {"capability": "events", "state": True}
+    monitor.execute("migrate-set-capabilities", capabilities=[capability])
+
+
+def _wait_migrated(monitor: Monitor) -> None:
+    def over(event: Event) -> bool:
+        return event["data"]["status"] in ("completed", "failed")
+
+    event = monitor.wait_event("MIGRATION", timeout=MIGRATION_TIMEOUT, match=over)
+    if event["data"]["status"] == "failed":
+        reason = monitor.execute("query-migrate").get("error-desc", "no reason given")
+        raise ProtocolError(f"QEMU could not move the guest's state: {reason}")
+
+
+def _check(seen: Hello, parked: Hello) -> None:
+    """A restored guest is the parked one, later: same boot, same kernel, more uptime."""
+    same = (seen.boot_id, seen.release, seen.build_id) == (
+        parked.boot_id,
+        parked.release,
+        parked.build_id,
+    )
+    if not same or seen.uptime < parked.uptime:
+        raise ProtocolError(f"the restored guest says {seen}, parked was {parked}")
