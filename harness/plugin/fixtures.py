@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures in two layers: dimensions say what the machine is, life-cycles bring it up.
+
+A test overrides a dimension by parametrising it, ``@pytest.mark.parametrize("shape", [...])``,
+and gets every life-cycle fixture for that machine.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from harness.devicetree import Devicetree, Placement, Pool, base_blob, compose
+from harness.dma import Probe
+from harness.kernel import Initramfs, Kernel
+from harness.memory import KernelTypes, LiveMemory, live_memory
+from harness.plugin.guests import Guests, guests_key
+from harness.plugin.options import Settings
+from harness.plugin.options import settings as read_settings
+from harness.plugin.session import initramfs_key, kernel_key
+from harness.rogue import EduRogue
+from harness.vm.guest import Guest
+from harness.vm.machine import Machine, board_arguments
+from harness.vm.qemu import Qemu, find_qemu
+
+ALWAYS = ("rogue-scratch", "probes")
+"""Overlays of every machine: the rogue's scratch memory, two platform devices to probe with."""
+
+NO_POOL = "no-pool"
+"""The shape of a machine without any pool: the control."""
+
+
+# --- dimensions: what the machine is ---
+
+
+@pytest.fixture(scope="session")
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """What the user asked for on the command line."""
+    return read_settings(request.config)
+
+
+@pytest.fixture(scope="session")
+def kernel(request: pytest.FixtureRequest) -> Kernel:
+    """The kernel under test."""
+    return request.config.stash[kernel_key]
+
+
+@pytest.fixture(scope="session")
+def initramfs(request: pytest.FixtureRequest) -> Initramfs:
+    """The guest programs, built for the kernel under test."""
+    return request.config.stash[initramfs_key]
+
+
+@pytest.fixture(scope="session")
+def qemu(settings: Settings) -> Qemu:
+    """The QEMU binary."""
+    return find_qemu(settings.qemu)
+
+
+@pytest.fixture
+def shape() -> str:
+    """Which devices have which pool: the name of an overlay in dts/, or ``no-pool``."""
+    return "pool-shared"
+
+
+@pytest.fixture
+def placements() -> Mapping[str, Placement]:
+    """Where pools lie, by their label in the overlay; those not named stay as written."""
+    return {}
+
+
+@pytest.fixture
+def cpus() -> int:
+    """How many virtual CPUs the machine has, 1 to 8."""
+    return 1
+
+
+@pytest.fixture
+def append() -> str:
+    """More words for the kernel's command line."""
+    return ""
+
+
+@pytest.fixture
+def devicetree(
+    qemu: Qemu, settings: Settings, cpus: int, shape: str, placements: Mapping[str, Placement]
+) -> Devicetree:
+    """The machine's devicetree."""
+    base = base_blob(qemu.path, board_arguments(cpus, settings.ram_size))
+    overlays = ALWAYS if shape == NO_POOL else (*ALWAYS, shape)
+    return compose(base, overlays, pools=placements)
+
+
+@pytest.fixture
+def machine(
+    qemu: Qemu,
+    kernel: Kernel,
+    initramfs: Initramfs,
+    devicetree: Devicetree,
+    settings: Settings,
+    cpus: int,
+    append: str,
+) -> Machine:
+    """The machine that all dimensions together describe."""
+    return Machine(qemu, kernel, initramfs, devicetree, settings.ram_size, cpus, append=append)
+
+
+@pytest.fixture
+def pool(devicetree: Devicetree) -> Pool:
+    """The machine's only pool."""
+    (only,) = devicetree.pools
+    return only
+
+
+# --- life-cycles: how the guest comes up ---
+
+
+@pytest.fixture
+def guests(request: pytest.FixtureRequest) -> Iterator[Guests]:
+    """Starts guests for tests that need several, or machines of their own."""
+    started = request.node.stash[guests_key] = Guests()
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def guest(guests: Guests, machine: Machine) -> Guest:
+    """A guest that is restored from the machine's parked one."""
+    return guests.restored(machine)
+
+
+@pytest.fixture
+def booted_guest(guests: Guests, machine: Machine) -> Guest:
+    """A guest that has booted for this test alone."""
+    return guests.booted(machine)
+
+
+# --- views of the restored guest ---
+
+
+@pytest.fixture
+def probe(guest: Guest) -> Probe:
+    """DMA API calls in the guest."""
+    return Probe(guest.agent)
+
+
+@pytest.fixture
+def memory(guest: Guest) -> Iterator[LiveMemory]:
+    """The guest's RAM, as it is at this moment."""
+    with live_memory(guest) as memory:
+        yield memory
+
+
+@pytest.fixture
+def types(memory: LiveMemory, kernel: Kernel) -> KernelTypes:
+    """The kernel's own structures in the guest's RAM."""
+    return KernelTypes(memory, kernel.vmlinux)
+
+
+@pytest.fixture
+def rogue(guest: Guest) -> EduRogue:
+    """A rogue device in root port 0."""
+    return EduRogue(guest)

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guests of one test: started on request, checked after the body, kept when it failed."""
+
+import re
+import shlex
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from harness.plugin.options import settings
+from harness.plugin.results import Result, reported
+from harness.vm.artefacts import failures_directory, save
+from harness.vm.guest import Guest
+from harness.vm.machine import Machine
+from harness.vm.outcome import Report
+from harness.vm.snapshot import boot, park, restore
+
+KEPT_FAILURES = 50
+"""Directories of evidence that stay; older ones make room."""
+
+
+@dataclass
+class Guests:
+    """Every guest that the running test has started."""
+
+    live: list[Guest] = field(default_factory=list)
+
+    def restored(self, machine: Machine) -> Guest:
+        """A guest restored from the machine's parked one: a fraction of a second."""
+        return self._add(restore(park(machine)))
+
+    def booted(self, machine: Machine) -> Guest:
+        """A guest that has just booted, for tests of the boot itself."""
+        return self._add(boot(machine))
+
+    def close(self) -> None:
+        """Throw all of them away."""
+        for guest in self.live:
+            guest.close()
+        self.live.clear()
+
+    def _add(self, guest: Guest) -> Guest:
+        self.live.append(guest)
+        return guest
+
+
+guests_key = pytest.StashKey[Guests]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """After a test's body: fail it for a kernel report that it did not expect."""
+    yield
+    patterns = [re.compile(mark.args[0]) for mark in item.iter_markers("expects_report")]
+    for guest in item.stash.get(guests_key, Guests()).live:
+        unexpected = [report for report in guest.console.reports if not _expected(report, patterns)]
+        assert not unexpected, f"the kernel reported {unexpected[0]}"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep the evidence of the test's guests, and say in its last lines where it is."""
+    report = yield
+    guests = item.stash.get(guests_key, None)
+    if guests is not None and guests.live and _shall_keep(item.config, report, call.when):
+        for guest in guests.live:
+            directory = _evidence(item, guest)
+            reopen = shlex.join(["harness", "shell", "--reopen", str(directory)])
+            report.sections.append(("stand in this machine with", reopen))
+            report.sections.append(("evidence", str(directory)))
+    return report
+
+
+def _expected(report: Report, patterns: list[re.Pattern[str]]) -> bool:
+    return any(pattern.search(report.title) for pattern in patterns)
+
+
+def _shall_keep(config: pytest.Config, report: pytest.TestReport, phase: str) -> bool:
+    keep = settings(config).keep
+    bad = reported(report) not in (None, Result.PASS, Result.SKIP)
+    return (keep == "failed" and bad) or (keep == "all" and phase == "call")
+
+
+def _evidence(item: pytest.Item, guest: Guest) -> Path:
+    directory = failures_directory(re.sub(r"\W+", "-", item.name).strip("-"))
+    save(guest, directory)
+    return directory

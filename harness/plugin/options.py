@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line of ``pytest harness/``, and what it means."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from harness.errors import InputError
+from harness.kernel import KernelSpec, default_fragments
+from harness.vm.machine import DEFAULT_RAM, MIB
+from harness.vm.qemu import DEFAULT as DEFAULT_QEMU
+
+KEEP = ("failed", "all", "none")
+
+SMALLEST_RAM = 256 * MIB
+"""The overlays put their pools at the end of 256 MiB."""
+
+_UNITS = {"": MIB, "M": MIB, "G": 1024 * MIB}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user asked for; *ram_size* in bytes."""
+
+    spec: KernelSpec
+    qemu: str
+    ram_size: int
+    keep: str
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the VM suite."""
+    group = parser.getgroup("harness", "restricted DMA harness")
+    group.addoption(
+        "--kernel",
+        default=KernelSpec().source,
+        metavar="SOURCE",
+        help="the kernel under test: debian:6.12 (the default), debian:6.1, a source directory, "
+        "a tarball, or git:REPOSITORY@REVISION",
+    )
+    group.addoption(
+        "--series",
+        action="append",
+        default=[],
+        metavar="PATCHES",
+        help="a patch file, mailbox or directory of patches to apply first; may be repeated",
+    )
+    group.addoption(
+        "--kernel-config",
+        action="append",
+        default=[],
+        metavar="FRAGMENT",
+        help="a configuration fragment on top of kernel-config/; may be repeated",
+    )
+    group.addoption("--qemu", default=DEFAULT_QEMU, metavar="PROGRAM", help="the QEMU to run")
+    group.addoption(
+        "--machine-memory",
+        default=f"{DEFAULT_RAM // MIB}M",
+        metavar="SIZE",
+        help="RAM of every machine, for example 256M (the default and the least) or 1G",
+    )
+    group.addoption(
+        "--keep",
+        choices=KEEP,
+        default="failed",
+        help="of which tests the logs and the memory of the guests are kept (default: failed)",
+    )
+
+
+def parse_size(text: str) -> int:
+    """Read a memory size: a number of MiB, or one with the unit M or G; result in bytes.
+
+    Raises InputError for anything else and for less than the 256 MiB that the overlays need.
+    """
+    found = re.fullmatch(r"(\d+)([MG]?)", text.upper())
+    if found is None:
+        raise InputError(f"--machine-memory={text}: expected a size such as 256M or 1G")
+    size = int(found[1]) * _UNITS[found[2]]
+    if size < SMALLEST_RAM:
+        raise InputError(f"--machine-memory={text}: the pools of dts/ lie below 256M; give more")
+    return size
+
+
+def settings(config: pytest.Config) -> Settings:
+    """Read the options; raises InputError for one that makes no sense."""
+    extra = tuple(Path(name) for name in config.getoption("--kernel-config"))
+    spec = KernelSpec(
+        source=cast(str, config.getoption("--kernel")),
+        series=tuple(Path(name) for name in config.getoption("--series")),
+        fragments=(*default_fragments(), *extra),
+    )
+    return Settings(
+        spec=spec,
+        qemu=cast(str, config.getoption("--qemu")),
+        ram_size=parse_size(cast(str, config.getoption("--machine-memory"))),
+        keep=cast(str, config.getoption("--keep")),
+    )

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Before the first test: sweep, build the kernel and the guest programs once, tell the workers.
+
+The controller does it, so that the progress of a build has a terminal and pytest-xdist's
+workers only load what is there.
+"""
+
+import ctypes
+import signal
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel, load_kernel
+from harness.plugin.options import settings
+from harness.progress import say
+from harness.vm.qemu import find_qemu
+from harness.vm.rundir import sweep
+
+SUITE = Path(__file__).resolve().parent.parent / "suite"
+
+PR_SET_PDEATHSIG = 1
+"""prctl(2)."""
+
+ARTEFACTS_KEY = "harness_artefacts"
+
+kernel_key = pytest.StashKey[Kernel]()
+initramfs_key = pytest.StashKey[Initramfs]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the markers; a worker of pytest-xdist also loads what the controller built."""
+    for line in (
+        "property(*ids, control=False): the promises of restricted DMA that a VM test proves; a "
+        "control shows that without protection the same attack succeeds",
+        "expects_report(pattern): the kernel may print a report that the pattern matches",
+    ):
+        config.addinivalue_line("markers", line)
+    handed = _worker_input(config).get(ARTEFACTS_KEY)
+    if handed is not None:
+        _die_with_controller()
+        config.stash[kernel_key] = load_kernel(Path(handed["kernel"]))
+        config.stash[initramfs_key] = Initramfs(Path(handed["initramfs"]), handed["key"])
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Prepare everything that all tests share, if VM tests are asked for at all."""
+    config = session.config
+    if _worker_input(config) or not wants_guests(config):
+        return
+    try:
+        _prepare(config)
+    except HarnessError as error:
+        notes = "\n".join(getattr(error, "__notes__", ()))
+        pytest.exit(f"{error}\n{notes}".strip(), returncode=2)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist where the kernel and the guest programs are."""
+    stash = node.config.stash
+    if kernel_key in stash:
+        node.workerinput[ARTEFACTS_KEY] = {
+            "kernel": str(stash[kernel_key].directory),
+            "initramfs": str(stash[initramfs_key].path),
+            "key": stash[initramfs_key].key,
+        }
+
+
+def wants_guests(config: pytest.Config) -> bool:
+    """Whether any path on the command line leads to the VM suite."""
+    if config.option.collectonly:
+        return False
+    paths = [Path(str(argument).partition("::")[0]).resolve() for argument in config.args]
+    return any(SUITE.is_relative_to(path) or path.is_relative_to(SUITE) for path in paths)
+
+
+def _prepare(config: pytest.Config) -> None:
+    wanted = settings(config)
+    find_qemu(wanted.qemu)
+    swept = sweep()
+    if swept:
+        say(f"removed {swept} run directories that a killed run left behind")
+    kernel = build_kernel(wanted.spec)
+    config.stash[kernel_key] = kernel
+    config.stash[initramfs_key] = build_initramfs(kernel, wanted.spec)
+
+
+def _worker_input(config: pytest.Config) -> dict[str, Any]:
+    return cast(dict[str, Any], getattr(config, "workerinput", {}))
+
+
+def _die_with_controller() -> None:
+    """Have the kernel kill this worker when its controller dies, and QEMU with the worker."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
