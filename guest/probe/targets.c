@@ -75,7 +75,10 @@ static int target_add(struct device *dev, u8 bus)
 		return error;
 	}
 	target->id = id;
-	return devm_add_action_or_reset(dev, target_remove, target);
+	error = devm_add_action_or_reset(dev, target_remove, target);
+	if (!error)
+		dev_info(dev, "bound to the probe\n"); /* harness/rogue/edu.py waits for this */
+	return error;
 }
 
 static int edu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
