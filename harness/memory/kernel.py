@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernel's own structures in guest memory, through drgn."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import drgn
+from drgn.helpers.linux.device import bus_for_each_dev, dev_name
+
+from harness.errors import AddressError, InputError
+from harness.memory.image import KernelImage, locate
+from harness.memory.ram import Memory
+from harness.memory.symbols import Symbols
+from harness.memory.vmcoreinfo import read_vmcoreinfo
+
+BUSES = ("platform_bus_type", "pci_bus_type")
+"""Where devices that do DMA are looked for (drivers/base/platform.c, drivers/pci/pci-driver.c)."""
+
+
+class KernelTypes:
+    """Kernel structures of the guest whose RAM *memory* is, with the types of its vmlinux.
+
+    Nothing is read before it is asked for. The first use takes about 0.3 s, nearly all of it for
+    DWARF; :meth:`move_to` keeps that for the next guest.
+    """
+
+    def __init__(self, memory: Memory, symbols: Symbols) -> None:
+        self.symbols = symbols
+        self._program: drgn.Program | None = None
+        self._origin: object = None
+        self.move_to(memory)
+
+    def move_to(self, memory: Memory) -> None:
+        """Read the RAM of another guest of the same kernel from now on, as after a restore."""
+        self.memory = memory
+        self._image: KernelImage | None = None
+        self._checked = False
+
+    @property
+    def image(self) -> KernelImage:
+        """Where the kernel lies in RAM; raises AddressError when another or no kernel does."""
+        if self._image is None:
+            self._image = locate(self.memory, self.symbols)
+        return self._image
+
+    @property
+    def program(self) -> drgn.Program:
+        """The drgn program on this guest; raises AddressError before the kernel is far enough."""
+        if self._program is None or not self._checked:
+            note = read_vmcoreinfo(self.memory, self.symbols, self.image)
+            origin = (note, self.memory.spans, self.memory.live)
+            if origin != self._origin:
+                self._program, self._origin = self._open(note), origin
+            self._checked = True
+        assert self._program is not None, "opened above"
+        return self._program
+
+    def _open(self, note: bytes) -> drgn.Program:
+        program = drgn.Program(drgn.Platform(drgn.Architecture.AARCH64))
+        for span in self.memory.spans:
+            program.add_memory_segment(span.base, span.size, self._read, True)
+        program.set_linux_kernel_custom(note, self.memory.live)
+        program.load_debug_info([self.symbols.path])
+        return program
+
+    def _read(self, address: int, count: int, _offset: int, _physical: bool) -> bytes:
+        return self.memory.read(address, count)
+
+    def device(self, name: str) -> drgn.Object:
+        """Return the ``struct device *`` that the kernel calls *name*, such as ``0000:01:00.0``.
+
+        Raises InputError when neither the PCI nor the platform bus has it.
+        """
+        with kernel_reading("the devices"):
+            for bus in BUSES:
+                for device in bus_for_each_dev(self.program[bus].address_of_()):
+                    if dev_name(device) == name.encode():
+                        return device
+        raise InputError(f"the guest's kernel has no PCI or platform device named '{name}'")
+
+
+@contextmanager
+def kernel_reading(what: str) -> Iterator[None]:
+    """Turn drgn's complaints while *what* is read into this project's errors."""
+    try:
+        yield
+    except drgn.FaultError as fault:
+        raise AddressError(
+            f"{what} could not be read: the kernel maps nothing at {fault.address:#x} "
+            f"({fault}); its structures are damaged, or changed while they were read"
+        ) from fault
+    except LookupError as fault:
+        raise InputError(
+            f"{what} could not be read: {fault}; the kernel under test lacks the option that "
+            "brings it, its vmlinux has no DWARF, or its version is unknown here"
+        ) from fault
