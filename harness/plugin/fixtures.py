@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from harness.devicetree import Devicetree, Placement, Pool, base_blob, compose
+from harness.devicetree import Devicetree, Placement, Pool
 from harness.dma import Probe
 from harness.kernel import Initramfs, Kernel
 from harness.memory import KernelTypes, LiveMemory, live_memory
@@ -19,15 +19,9 @@ from harness.plugin.options import settings as read_settings
 from harness.plugin.session import initramfs_key, kernel_key
 from harness.rogue import EduRogue
 from harness.vm.guest import Guest
-from harness.vm.machine import Machine, board_arguments
+from harness.vm.machine import Machine
 from harness.vm.qemu import Qemu, find_qemu
-
-ALWAYS = ("rogue-scratch", "probes")
-"""Overlays of every machine: the rogue's scratch memory, two platform devices to probe with."""
-
-NO_POOL = "no-pool"
-"""The shape of a machine without any pool: the control."""
-
+from harness.vm.shape import DEFAULT_SHAPE, shaped_devicetree
 
 # --- dimensions: what the machine is ---
 
@@ -59,7 +53,7 @@ def qemu(settings: Settings) -> Qemu:
 @pytest.fixture
 def shape() -> str:
     """Which devices have which pool: the name of an overlay in dts/, or ``no-pool``."""
-    return "pool-shared"
+    return DEFAULT_SHAPE
 
 
 @pytest.fixture
@@ -85,9 +79,9 @@ def devicetree(
     qemu: Qemu, settings: Settings, cpus: int, shape: str, placements: Mapping[str, Placement]
 ) -> Devicetree:
     """The machine's devicetree."""
-    base = base_blob(qemu.path, board_arguments(cpus, settings.ram_size))
-    overlays = ALWAYS if shape == NO_POOL else (*ALWAYS, shape)
-    return compose(base, overlays, pools=placements)
+    return shaped_devicetree(
+        qemu, shape, ram_size=settings.ram_size, cpus=cpus, placements=placements
+    )
 
 
 @pytest.fixture

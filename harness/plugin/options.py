@@ -1,24 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line of ``pytest harness/``, and what it means."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from harness.errors import InputError
 from harness.kernel import KernelSpec, default_fragments
 from harness.vm.machine import DEFAULT_RAM, MIB
 from harness.vm.qemu import DEFAULT as DEFAULT_QEMU
+from harness.vm.shape import parse_ram_size
 
 KEEP = ("failed", "all", "none")
-
-SMALLEST_RAM = 256 * MIB
-"""The overlays put their pools at the end of 256 MiB."""
-
-_UNITS = {"": MIB, "M": MIB, "G": 1024 * MIB}
 
 
 @dataclass(frozen=True)
@@ -70,20 +64,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def parse_size(text: str) -> int:
-    """Read a memory size: a number of MiB, or one with the unit M or G; result in bytes.
-
-    Raises InputError for anything else and for less than the 256 MiB that the overlays need.
-    """
-    found = re.fullmatch(r"(\d+)([MG]?)", text.upper())
-    if found is None:
-        raise InputError(f"--machine-memory={text}: expected a size such as 256M or 1G")
-    size = int(found[1]) * _UNITS[found[2]]
-    if size < SMALLEST_RAM:
-        raise InputError(f"--machine-memory={text}: the pools of dts/ lie below 256M; give more")
-    return size
-
-
 def settings(config: pytest.Config) -> Settings:
     """Read the options; raises InputError for one that makes no sense."""
     extra = tuple(Path(name) for name in config.getoption("--kernel-config"))
@@ -95,6 +75,6 @@ def settings(config: pytest.Config) -> Settings:
     return Settings(
         spec=spec,
         qemu=cast(str, config.getoption("--qemu")),
-        ram_size=parse_size(cast(str, config.getoption("--machine-memory"))),
+        ram_size=parse_ram_size(cast(str, config.getoption("--machine-memory"))),
         keep=cast(str, config.getoption("--keep")),
     )

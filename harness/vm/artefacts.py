@@ -10,14 +10,15 @@ from pathlib import Path
 from harness.errors import GuestError, HarnessError
 from harness.paths import cache_directory
 from harness.tools import run_tool
+from harness.vm.description import save_machine
 from harness.vm.guest import AGENT_LOG, COMMAND, CONSOLE_LOG, MONITOR_LOG, Guest
-from harness.vm.machine import BLOB, FENCE_LOG
+from harness.vm.machine import FENCE_LOG
 from harness.vm.process import LOG
 
 DUMP, SOURCE, REGISTERS, ENDING = "memory.elf", "machine.dts", "registers.txt", "ending.txt"
 BOOT_LOG = "boot.log"
 
-_FILES = (COMMAND, CONSOLE_LOG, MONITOR_LOG, AGENT_LOG, FENCE_LOG, LOG, BLOB)
+_FILES = (COMMAND, CONSOLE_LOG, MONITOR_LOG, AGENT_LOG, FENCE_LOG, LOG)
 
 
 def failures_directory(name: str) -> Path:
@@ -41,6 +42,7 @@ def save(guest: Guest, directory: Path) -> None:
     (directory / ENDING).write_text(f"{guest.ending or 'alive'}\n")
     if guest.boot_log is not None:
         shutil.copy2(guest.boot_log, directory / BOOT_LOG)
+    save_machine(guest.machine, directory)
     (directory / SOURCE).write_text(guest.machine.devicetree.source())
     with contextlib.suppress(HarnessError, GuestError):
         guest.pause()

@@ -92,6 +92,10 @@ class Console:
         """Have *listener* called with all bytes to come, on the loop's thread."""
         self._taps.append(listener)
 
+    def untap(self, listener: Callable[[bytes], None]) -> None:
+        """Stop what :meth:`tap` began."""
+        self._taps.remove(listener)
+
     def drain(self) -> None:
         """Read all that has come so far; runs on the loop's thread."""
         while True:

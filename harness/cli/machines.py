@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options that describe a machine, for every sub-command that starts one."""
+
+import argparse
+from pathlib import Path
+
+from harness.kernel import KernelSpec, build_initramfs, build_kernel, default_fragments
+from harness.vm.machine import DEFAULT_RAM, MIB, Machine
+from harness.vm.qemu import DEFAULT as DEFAULT_QEMU
+from harness.vm.qemu import find_qemu
+from harness.vm.shape import DEFAULT_SHAPE, parse_ram_size, shaped_devicetree
+
+
+def add_machine_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options; :func:`machine_of` reads them."""
+    parser.add_argument("--kernel", default=KernelSpec().source, metavar="SOURCE")
+    parser.add_argument("--series", action="append", default=[], type=Path, metavar="PATCHES")
+    parser.add_argument(
+        "--kernel-config", action="append", default=[], type=Path, metavar="FRAGMENT"
+    )
+    parser.add_argument("--qemu", default=DEFAULT_QEMU, metavar="PROGRAM")
+    parser.add_argument("--machine-memory", default=f"{DEFAULT_RAM // MIB}M", metavar="SIZE")
+    parser.add_argument(
+        "--shape",
+        default=DEFAULT_SHAPE,
+        metavar="OVERLAY",
+        help=f"an overlay of dts/, or no-pool (default: {DEFAULT_SHAPE})",
+    )
+    parser.add_argument("--cpus", type=int, default=1, metavar="N")
+    parser.add_argument(
+        "--append", default="", metavar="WORDS", help="more words for the kernel's command line"
+    )
+
+
+def machine_of(arguments: argparse.Namespace) -> Machine:
+    """Build, or take from the caches, all that the described machine needs."""
+    qemu = find_qemu(arguments.qemu)
+    ram_size = parse_ram_size(arguments.machine_memory)
+    devicetree = shaped_devicetree(qemu, arguments.shape, ram_size=ram_size, cpus=arguments.cpus)
+    spec = KernelSpec(
+        source=arguments.kernel,
+        series=tuple(arguments.series),
+        fragments=(*default_fragments(), *arguments.kernel_config),
+    )
+    kernel = build_kernel(spec)
+    initramfs = build_initramfs(kernel, spec)
+    return Machine(
+        qemu, kernel, initramfs, devicetree, ram_size, arguments.cpus, append=arguments.append
+    )

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A machine as a file, so that the one in which a test failed can be started again."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from harness.devicetree import Devicetree, DynamicPool, Pool
+from harness.errors import InputError
+from harness.kernel import Initramfs, load_kernel
+from harness.vm.machine import BLOB, Machine
+from harness.vm.qemu import find_qemu
+
+DESCRIPTION = "machine.json"
+
+
+def save_machine(machine: Machine, directory: Path) -> None:
+    """Write the machine's description and its devicetree blob into *directory*."""
+    devicetree = machine.devicetree
+    content = {
+        "qemu": str(machine.qemu.path),
+        "kernel": str(machine.kernel.directory),
+        "initramfs": {"path": str(machine.initramfs.path), "key": machine.initramfs.key},
+        "pools": [dataclasses.asdict(pool) for pool in devicetree.pools],
+        "dynamic": [dataclasses.asdict(pool) for pool in devicetree.dynamic],
+        "overlays": devicetree.overlays,
+        "ram_size": machine.ram_size,
+        "cpus": machine.cpus,
+        "ports": machine.ports,
+        "append": machine.append,
+    }
+    (directory / DESCRIPTION).write_text(json.dumps(content, indent=1) + "\n")
+    (directory / BLOB).write_bytes(devicetree.blob)
+
+
+def load_machine(directory: Path) -> Machine:
+    """Read a machine back; raises InputError when *directory* holds none, or parts are gone."""
+    try:
+        content = json.loads((directory / DESCRIPTION).read_text())
+        blob = (directory / BLOB).read_bytes()
+    except (OSError, ValueError) as fault:
+        raise InputError(f"{directory} holds no machine: {fault}") from fault
+    initramfs = content["initramfs"]
+    return Machine(
+        qemu=find_qemu(content["qemu"]),
+        kernel=load_kernel(Path(content["kernel"])),
+        initramfs=Initramfs(Path(initramfs["path"]), initramfs["key"]),
+        devicetree=Devicetree(
+            blob,
+            tuple(Pool(**_tuples(pool)) for pool in content["pools"]),
+            tuple(DynamicPool(**_tuples(pool)) for pool in content["dynamic"]),
+            tuple(content["overlays"]),
+        ),
+        ram_size=content["ram_size"],
+        cpus=content["cpus"],
+        ports=content["ports"],
+        append=content["append"],
+    )
+
+
+def _tuples(fields: dict[str, object]) -> dict[str, object]:
+    """JSON knows lists only."""
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
