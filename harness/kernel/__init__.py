@@ -1,2 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""."""
+"""Kernels under test: where their source comes from, how they are patched, configured and built.
+
+===================  ========================================================================
+``build_kernel``     make a :class:`KernelSpec` into a :class:`Kernel`, from the cache if it can
+``KernelSpec``       what to build: source, series, configuration fragments
+``Kernel``           a built kernel: image, vmlinux, configuration, build id, provenance
+``build_initramfs``  the guest programs, packed for one kernel
+``Initramfs``        the result of that
+``load_kernel``      read a Kernel back from its directory
+===================  ========================================================================
+"""
+
+from harness.kernel.build import build_kernel
+from harness.kernel.initramfs import Initramfs, build_initramfs
+from harness.kernel.spec import Kernel, KernelSpec, default_fragments, load_kernel
+
+__all__ = [
+    "Initramfs",
+    "Kernel",
+    "KernelSpec",
+    "build_initramfs",
+    "build_kernel",
+    "default_fragments",
+    "load_kernel",
+]

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a KernelSpec to a Kernel: plan, look in the cache, else patch, configure and compile."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import NoteSection
+
+from harness.cache import Cache, digest
+from harness.errors import BuildError
+from harness.kernel.apply import apply_series
+from harness.kernel.kconfig import Option, check_config, read_fragments, render
+from harness.kernel.make import Make, check_tools, compiler_version
+from harness.kernel.series import Patch, read_series
+from harness.kernel.source import Source, resolve_source
+from harness.kernel.space import require_space
+from harness.kernel.spec import Kernel, KernelSpec, Record, load_kernel
+from harness.kernel.tree import Tree
+from harness.kernel.workspace import Workspace, open_workspace
+from harness.progress import step
+
+FORMAT = "1"
+"""Raised when the same inputs are to be built differently than before."""
+
+BUILD_SIZE = 1024**3
+"""Bytes that a build directory and its share of ccache may take; Linux 6.12 takes 0.6 GiB."""
+
+TARGETS = ("Image", "modules")
+"""``modules`` also makes Module.symvers, which the probe is linked against."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides what kernel comes out; *key* names it."""
+
+    source: Source
+    patches: tuple[Patch, ...]
+    options: Mapping[str, Option]
+    compiler: str
+
+    @property
+    def key(self) -> str:
+        """The kernel's name in the cache."""
+        series = "".join(patch.identity for patch in self.patches)
+        return digest(FORMAT, self.source.identity, series, render(self.options), self.compiler)
+
+    @property
+    def build_name(self) -> str:
+        """The name of the build directory, which kernels of one configuration share."""
+        return digest(render(self.options))[:12]
+
+
+def plan_kernel(spec: KernelSpec) -> Plan:
+    """Find out what *spec* stands for at this moment, without building anything."""
+    check_tools()
+    return Plan(
+        resolve_source(spec.source),
+        read_series(spec.series),
+        read_fragments(spec.fragments),
+        compiler_version(),
+    )
+
+
+def build_kernel(spec: KernelSpec) -> Kernel:
+    """Return the kernel that *spec* asks for, building it if the cache does not hold it intact.
+
+    Raises SourceError, SeriesError, ConfigError or BuildError for what is wrong with the input,
+    HostError if this machine lacks a tool or disk space.
+    """
+    plan = plan_kernel(spec)
+    return load_kernel(Cache("kernels").get(plan.key, partial(_fill_entry, plan)))
+
+
+@contextmanager
+def built_tree(plan: Plan) -> Iterator[tuple[Workspace, Make]]:
+    """Bring a workspace to the state where the kernel of *plan* is built in it, and hold it."""
+    with open_workspace(plan.source.workspace) as workspace:
+        _prepare_source(plan, workspace.tree)
+        with workspace.build(plan.build_name) as output:
+            require_space(output, BUILD_SIZE, "building a kernel")
+            make = Make(workspace.tree.source, output, workspace.lock)
+            make.log.unlink(missing_ok=True)
+            _configure(plan, make, workspace.tree)
+            _compile(plan, make)
+            yield workspace, make
+
+
+def _prepare_source(plan: Plan, tree: Tree) -> None:
+    if tree.state.pristine != plan.source.identity:
+        plan.source.populate(tree)
+    tree.patch(apply_series(plan.patches, tree.pristine))
+
+
+def _configure(plan: Plan, make: Make, tree: Tree) -> None:
+    """Write the configuration, unless nothing that could change it has changed."""
+    kconfig = [
+        f"{path} {content.identity if content else ''}"
+        for path in sorted(tree.state.patched)
+        if "Kconfig" in path and (content := tree.current(path)) is not None
+    ]
+    stamp, config = make.output / "harness-config.stamp", make.output / ".config"
+    inputs = digest(render(plan.options), plan.compiler, str(tree.state.pristine), *kconfig)
+    if config.is_file() and stamp.is_file() and stamp.read_text() == inputs:
+        return
+    wanted = make.output / "harness-wanted.config"
+    wanted.write_text(render(plan.options))
+    with step("configuring the kernel"):
+        make.run(f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig")
+    check_config(plan.options, config, make.source)
+    stamp.write_text(inputs)
+
+
+def _compile(plan: Plan, make: Make) -> None:
+    series = f" with {len(plan.patches)} patches" if plan.patches else ""
+    with step(f"kernel {plan.source.title}{series}") as progress:
+        make.run("prepare")
+        total = make.count_objects(*TARGETS)
+        make.run(*TARGETS, progress=progress, total=total)
+
+
+def _fill_entry(plan: Plan, directory: Path) -> None:
+    with built_tree(plan) as (_, make):
+        shutil.copy2(make.output / "arch/arm64/boot/Image", directory / "Image")
+        shutil.copy2(make.output / "vmlinux", directory / "vmlinux")
+        shutil.copy2(make.output / ".config", directory / "config")
+        release = (make.output / "include/config/kernel.release").read_text().strip()
+    names = tuple(patch.name for patch in plan.patches)
+    build_id = read_build_id(directory / "vmlinux")
+    Record(release, build_id, plan.source.title, names, plan.compiler).save(directory)
+
+
+def read_build_id(vmlinux: Path) -> str:
+    """Return the GNU build id of an ELF file in hexadecimal; BuildError if it has none."""
+    with vmlinux.open("rb") as file:
+        for section in ELFFile(file).iter_sections():
+            if isinstance(section, NoteSection):
+                for note in section.iter_notes():
+                    if note["n_type"] == "NT_GNU_BUILD_ID":
+                        return str(note["n_desc"])
+    raise BuildError(f"{vmlinux} has no build id; was it linked with --build-id?")

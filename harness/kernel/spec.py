@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a user asks for (a KernelSpec) and what comes out (a Kernel)."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from harness.paths import CHECKOUT
+
+DEFAULT_SOURCE = "debian:6.12"
+RECORD = "kernel.json"
+
+
+def default_fragments() -> tuple[Path, ...]:
+    """Return the project's own configuration fragments, in the order they are merged."""
+    return tuple(sorted((CHECKOUT / "kernel-config").glob("*.config")))
+
+
+@dataclass(frozen=True)
+class KernelSpec:
+    """A kernel to build.
+
+    *source* is ``debian:VERSION``, a directory, a tarball, or ``git:PATH-OR-URL@REVISION``.
+    *series* are patch files, mailboxes, or directories of patches, applied in this order.
+    *fragments* are merged on top of ``allnoconfig``; of two that set one option the later wins.
+    """
+
+    source: str = DEFAULT_SOURCE
+    series: tuple[Path, ...] = ()
+    fragments: tuple[Path, ...] = field(default_factory=default_fragments)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is stored about a built kernel beside its files."""
+
+    release: str
+    build_id: str
+    source: str
+    series: tuple[str, ...]
+    compiler: str
+
+    def save(self, directory: Path) -> None:
+        """Write this record into *directory*."""
+        (directory / RECORD).write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A built kernel, verified when it was taken from the cache.
+
+    *source* says where it came from (package and version, tree, revision), *series* names the
+    patches applied to that, *release* is what ``uname -r`` prints, *build_id* is the GNU build
+    id of vmlinux in hexadecimal.
+    """
+
+    key: str
+    directory: Path
+    release: str
+    build_id: str
+    source: str
+    series: tuple[str, ...]
+    compiler: str
+
+    @property
+    def image(self) -> Path:
+        """The uncompressed arm64 boot image."""
+        return self.directory / "Image"
+
+    @property
+    def vmlinux(self) -> Path:
+        """The ELF file with symbols and DWARF."""
+        return self.directory / "vmlinux"
+
+    @property
+    def config(self) -> Path:
+        """The complete configuration it was built with."""
+        return self.directory / "config"
+
+
+def load_kernel(directory: Path) -> Kernel:
+    """Read the kernel that lies in cache entry *directory*; OSError or ValueError if none does."""
+    stored = json.loads((directory / RECORD).read_text())
+    stored["series"] = tuple(stored["series"])
+    return Kernel(directory.name, directory, **stored)
