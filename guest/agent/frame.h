@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frames on the serial line, in the HDLC-like framing of RFC 1662: a flag byte
+ * ends whatever came before it, and never occurs inside a frame, so that any
+ * garbage or cut frame costs nothing but itself.
+ *
+ *   flag, type (1 byte), id (2), payload (0 to FRAME_PAYLOAD_MAX), CRC-32 (4), flag
+ *
+ * Numbers are little-endian; the CRC-32 is zlib's, over type, id and payload.
+ * harness/vm/frames.py is the other end.
+ */
+#ifndef AGENT_FRAME_H
+#define AGENT_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FRAME_PAYLOAD_MAX 32768
+#define FRAME_CONTENT_MAX (3 + FRAME_PAYLOAD_MAX + 4)
+
+enum frame_type {
+	FRAME_HELLO = 0x01,
+	FRAME_RUN = 0x02,
+	FRAME_READ = 0x03,
+	FRAME_WRITE = 0x04,
+	FRAME_PROBE = 0x05,
+	FRAME_STRESS = 0x06,
+
+	FRAME_CHUNK = 0x81,   /* a part of a long answer */
+	FRAME_END = 0x82,     /* the last part of an answer */
+	FRAME_ERROR = 0x83,   /* an errno (4 bytes) and what could not be done */
+	FRAME_READY = 0x84,   /* said once, at boot: the same as the answer to a hello */
+	FRAME_DAMAGED = 0x85, /* something came that was no frame; said once for a run of them */
+};
+
+struct frame {
+	uint8_t type;
+	uint16_t id;
+	const uint8_t *payload;
+	size_t length;
+};
+
+struct receiver {
+	uint8_t content[FRAME_CONTENT_MAX];
+	size_t used;
+	bool escaped;
+	bool overflowed;
+};
+
+enum received { RECEIVED_NOTHING, RECEIVED_FRAME, RECEIVED_GARBAGE };
+
+/* Take one byte of the line. A frame's payload is valid until the next byte. */
+enum received receive_byte(struct receiver *receiver, uint8_t byte, struct frame *frame);
+
+/* Bytes that a frame with this much payload may take on the line. */
+#define FRAME_LINE_MAX(payload) (2 * (3 + (payload) + 4) + 2)
+
+/* Write a frame as it goes on the line; returns its length. */
+size_t encode_frame(const struct frame *frame, uint8_t *line);
+
+#endif

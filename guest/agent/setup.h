@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_SETUP_H
+#define AGENT_SETUP_H
+
+/* Make a usable system of a bare initramfs: mounts, busybox's programs, the probe module. */
+void set_up(void);
+
+#endif
