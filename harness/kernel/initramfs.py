@@ -33,8 +33,8 @@ _FIRST_APPLETS = b"[\0[[\0"
 class Initramfs:
     """An uncompressed cpio archive for QEMU's ``-initrd``, verified when it was taken out."""
 
-    key: str
     path: Path
+    key: str
 
 
 def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
@@ -61,7 +61,7 @@ def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
             (directory / "initramfs.cpio").write_bytes(cpio.pack(nodes))
 
     entry = Cache("initramfs").get(key, fill)
-    return Initramfs(key, entry / "initramfs.cpio")
+    return Initramfs(entry / "initramfs.cpio", key)
 
 
 def _guest_sources() -> Iterator[Path]:

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness kernel``: build, list and prune kernels under test."""
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from harness.cache import Cache
+from harness.kernel import Kernel, KernelSpec, build_kernel, default_fragments, load_kernel
+from harness.kernel.prune import prune
+from harness.kernel.source import FORMS
+from harness.kernel.spec import DEFAULT_SOURCE
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+MIB = 1024**2
+DAY = 24 * 3600
+DEFAULT_DAYS = 30
+
+
+def add_parser(subparsers: "Subparsers") -> None:
+    """Add ``kernel`` and its own sub-commands."""
+    parser = subparsers.add_parser("kernel", help="build, list and prune kernels under test")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    _add_build(actions)
+    listing = actions.add_parser("list", help="show the kernels in the cache")
+    listing.set_defaults(run=_list)
+    pruning = actions.add_parser("prune", help="remove what was not used for a while")
+    pruning.add_argument(
+        "--days",
+        type=int,
+        default=DEFAULT_DAYS,
+        help="remove kernels, guest programs, packages, build trees and compiler cache that were "
+        "not used for this many days; 0 removes everything (default: %(default)s)",
+    )
+    pruning.set_defaults(run=_prune)
+
+
+def _add_build(actions: "Subparsers") -> None:
+    building = actions.add_parser("build", help="build a kernel, or find it in the cache")
+    building.add_argument(
+        "source", nargs="?", default=DEFAULT_SOURCE, help=f"{FORMS} (default: %(default)s)"
+    )
+    building.add_argument(
+        "--series",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="PATCHES",
+        help="a patch, a mailbox or a directory of patches; may be given several times, in order",
+    )
+    building.add_argument(
+        "--kernel-config",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FRAGMENT",
+        help="configuration options on top of the project's own; may be given several times",
+    )
+    building.set_defaults(run=_build)
+
+
+def _build(args: argparse.Namespace) -> int:
+    fragments = (*default_fragments(), *args.kernel_config)
+    kernel = build_kernel(KernelSpec(args.source, tuple(args.series), fragments))
+    table = Table.grid(padding=(0, 2))
+    for name, value in _facts(kernel):
+        table.add_row(name, value)
+    Console(soft_wrap=True).print(table)
+    return 0
+
+
+def _facts(kernel: Kernel) -> list[tuple[str, str]]:
+    return [
+        ("key", kernel.key),
+        ("release", kernel.release),
+        ("build id", kernel.build_id),
+        ("source", kernel.source),
+        ("series", ", ".join(kernel.series) or "none"),
+        ("compiler", kernel.compiler),
+        ("image", str(kernel.image)),
+        ("vmlinux", str(kernel.vmlinux)),
+        ("configuration", str(kernel.config)),
+    ]
+
+
+def _list(_: argparse.Namespace) -> int:
+    table = Table("key", "release", "source", "patches", "MiB", "last used")
+    for entry in Cache("kernels").entries():
+        kernel = load_kernel(entry.path)
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
+        size = str(entry.size // MIB)
+        patches = str(len(kernel.series))
+        table.add_row(kernel.key, kernel.release, kernel.source, patches, size, used)
+    Console().print(table)
+    return 0
+
+
+def _prune(args: argparse.Namespace) -> int:
+    for removed in prune(args.days * DAY):
+        print(f"removed {removed}")
+    return 0
