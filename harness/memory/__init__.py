@@ -1,2 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guest memory: bytes by physical address, the kernel's structures in them, where a byte lies."""
+
+from harness.memory.atlas import Atlas, Hit, Search
+from harness.memory.dump import ElfDump
+from harness.memory.image import KernelImage, locate
+from harness.memory.kernel import KernelTypes
+from harness.memory.pages import page_regions
+from harness.memory.pools import (
+    PoolState,
+    ReservedRegion,
+    Slot,
+    default_pool,
+    device_pool,
+    reserved_regions,
+    restricted_pools,
+    slots,
+)
+from harness.memory.ram import LiveMemory, Memory, Segment
+from harness.memory.region import Region
+from harness.memory.search import find
+from harness.memory.spans import Span
+from harness.memory.symbols import Symbol, Symbols
+
+__all__ = [
+    "LiveMemory",
+    "Segment",
+    "ElfDump",
+    "Memory",
+    "Span",
+    "find",
+    "Atlas",
+    "Search",
+    "Hit",
+    "Region",
+    "KernelTypes",
+    "restricted_pools",
+    "default_pool",
+    "device_pool",
+    "PoolState",
+    "slots",
+    "Slot",
+    "reserved_regions",
+    "ReservedRegion",
+    "page_regions",
+    "Symbols",
+    "Symbol",
+    "KernelImage",
+    "locate",
+]

@@ -48,12 +48,21 @@ class KernelTypes:
         """The drgn program on this guest; raises AddressError before the kernel is far enough."""
         if self._program is None or not self._checked:
             note = read_vmcoreinfo(self.memory, self.symbols, self.image)
-            origin = (note, self.memory.spans, self.memory.live)
+            spans = tuple((span.base, span.size) for span in self.memory.spans)
+            origin = (note, spans, self.memory.live)
             if origin != self._origin:
                 self._program, self._origin = self._open(note), origin
             self._checked = True
         assert self._program is not None, "opened above"
         return self._program
+
+    def vmcoreinfo(self, key: str) -> str:
+        """The value of *key*, such as ``NUMBER(VA_BITS)``; raises InputError if there is none."""
+        text: str = self.program["VMCOREINFO"].string_().decode()
+        for line in text.splitlines():
+            if line.startswith(f"{key}="):
+                return line.removeprefix(f"{key}=")
+        raise InputError(f"the guest's kernel writes no {key} into its vmcoreinfo")
 
     def _open(self, note: bytes) -> drgn.Program:
         program = drgn.Program(drgn.Platform(drgn.Architecture.AARCH64))

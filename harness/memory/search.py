@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Searching all of guest RAM for a byte pattern."""
+
+from collections.abc import Iterator
+
+from harness.errors import InputError
+from harness.memory.ram import Memory
+from harness.memory.spans import Span
+
+CHUNK = 1 << 20
+"""Bytes read at once: large enough to make the call cheap, small enough to stay in the cache."""
+
+PAGE = 4096
+ZEROS = bytes(PAGE)
+
+
+def find(memory: Memory, pattern: bytes) -> Iterator[int]:
+    """Yield the guest-physical address of each place in RAM where *pattern* begins, ascending.
+
+    Overlapping places count. A place may lie across the border of two blocks of RAM that touch.
+    The search runs while the iterator is drawn from. Raises InputError for a pattern that is
+    empty, longer than a page, or nothing but zeros, which untouched RAM is full of.
+    """
+    if not 0 < len(pattern) <= PAGE or not pattern.strip(b"\0"):
+        raise InputError(
+            f"a pattern to search RAM for is 1 to {PAGE} bytes, one of them not zero; "
+            f"this one has {len(pattern)} bytes: {pattern[:16].hex()}"
+        )
+    for span in _touching(memory):
+        yield from _find_in(memory, span, pattern)
+
+
+def _touching(memory: Memory) -> Iterator[Span]:
+    """The RAM in as few spans as it has gaps."""
+    base = end = 0
+    for span in sorted(memory.spans, key=lambda span: span.base):
+        if span.base != end and end > base:
+            yield Span(base, end - base)
+        if span.base != end:
+            base = span.base
+        end = span.end
+    if end > base:
+        yield Span(base, end - base)
+
+
+def _find_in(memory: Memory, span: Span, pattern: bytes) -> Iterator[int]:
+    """Search *span* by chunks; each takes in the start of the next, for places across both."""
+    overlap = len(pattern) - 1
+    buffer = bytearray(CHUNK + overlap)
+    for base in range(span.base, span.end, CHUNK):
+        size = min(CHUNK + overlap, span.end - base)
+        memory.read_into(base, memoryview(buffer)[:size])
+        for offset in _find_in_chunk(buffer, size, pattern):
+            if offset < CHUNK:
+                yield base + offset
+
+
+def _find_in_chunk(buffer: bytearray, size: int, pattern: bytes) -> Iterator[int]:
+    """Yield each offset of *pattern* in the first *size* bytes of *buffer*."""
+    start = 0
+    for begin, end in _filled(buffer, size):
+        start = max(start, begin - len(pattern) + 1)
+        stop = min(size, end + len(pattern) - 1)
+        while (at := buffer.find(pattern, start, stop)) >= 0:
+            yield at
+            start = at + 1
+
+
+def _filled(buffer: bytearray, size: int) -> Iterator[tuple[int, int]]:
+    """Yield begin and end of each run of pages in which a byte is not zero.
+
+    Most of a guest's RAM is zeros, and comparing them is many times faster than searching them.
+    A pattern with a byte that is not zero begins and ends less than its length beside such a run.
+    """
+    begin: int | None = None
+    for page in range(0, size, PAGE):
+        empty = buffer.startswith(ZEROS[: size - page], page, size)
+        if empty and begin is not None:
+            yield begin, page
+            begin = None
+        elif not empty and begin is None:
+            begin = page
+    if begin is not None:
+        yield begin, size
