@@ -14,7 +14,8 @@
     │   └── DevicetreeError a devicetree does not compile, or describes an impossible pool
     ├── QemuError           QEMU did not start, refused a command, or died by its own fault
     ├── AddressError        a guest address is not RAM, or the kernel's page tables do not map it
-    └── ProtocolError       a peer (QMP, qtest, agent) said something that makes no sense
+    ├── ProtocolError       a peer (QMP, qtest, agent) said something that makes no sense
+    └── AgentError          the guest's agent could not do what it was asked to
 
     GuestError              the guest under test ended or failed: result CRASH or HANG
     ├── GuestCrash          it panicked, oopsed, was reset
@@ -70,6 +71,14 @@ class AddressError(HarnessError):
 
 class ProtocolError(HarnessError):
     """A peer answered something that the protocol does not allow."""
+
+
+class AgentError(HarnessError):
+    """The guest's agent could not do what it was asked to; *errno* is the guest's reason."""
+
+    def __init__(self, message: str, errno: int) -> None:
+        super().__init__(message)
+        self.errno = errno
 
 
 class GuestError(Exception):

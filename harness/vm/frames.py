@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frames on the agent's serial line; ``guest/agent/frame.h`` is the other end.
+
+The framing is the HDLC-like one of RFC 1662: a flag byte ends whatever came before it and never
+occurs inside a frame, so garbage and cut frames cost nothing but themselves.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+PAYLOAD_MAX = 32768
+"""Bytes of payload in one frame; ``FRAME_PAYLOAD_MAX`` in ``guest/agent/frame.h``."""
+
+FLAG, ESCAPE = b"\x7e", b"\x7d"
+_ESCAPED = {ESCAPE: b"\x7d\x5d", FLAG: b"\x7d\x5e"}
+"""RFC 1662, section 4.2; the escape comes first, so that it is not escaped twice."""
+
+_HEAD, _TAIL = struct.Struct("<BH"), struct.Struct("<I")
+_LINE_MAX = 2 * (_HEAD.size + PAYLOAD_MAX + _TAIL.size)
+
+
+class FrameType(IntEnum):
+    """``enum frame_type`` of ``guest/agent/frame.h``."""
+
+    HELLO = 0x01
+    RUN = 0x02
+    READ = 0x03
+    WRITE = 0x04
+    PROBE = 0x05
+    STRESS = 0x06
+    CHUNK = 0x81
+    END = 0x82
+    ERROR = 0x83
+    READY = 0x84
+    DAMAGED = 0x85
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame; *id* (0 to 65535) is that of the request, in its answer too."""
+
+    type: FrameType
+    id: int
+    payload: bytes = b""
+
+    def encode(self) -> bytes:
+        """The frame as it goes on the line."""
+        content = _HEAD.pack(self.type, self.id) + self.payload
+        content += _TAIL.pack(zlib.crc32(content))
+        for byte, escaped in _ESCAPED.items():
+            content = content.replace(byte, escaped)
+        return FLAG + content + FLAG
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """What came between two flags and is no frame."""
+
+    content: bytes
+
+
+class Receiver:
+    """Cuts the bytes of the line into frames and garbage."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, received: bytes) -> Iterator[Frame | Garbage]:
+        """Yield what *received* completes; keeps at most one frame's worth of the rest."""
+        *contents, rest = (self._rest + received).split(FLAG)
+        self._rest = rest[: _LINE_MAX + 1]  # one byte too many is enough to be garbage
+        yield from (_decode(content) for content in contents if content)
+
+
+def _decode(escaped: bytes) -> Frame | Garbage:
+    content = escaped
+    for byte, pair in reversed(_ESCAPED.items()):
+        content = content.replace(pair, byte)
+    body, check = content[: -_TAIL.size], content[-_TAIL.size :]
+    if len(body) < _HEAD.size or _TAIL.pack(zlib.crc32(body)) != check:
+        return Garbage(escaped)
+    kind, number = _HEAD.unpack_from(body)
+    try:
+        return Frame(FrameType(kind), number, body[_HEAD.size :])
+    except ValueError:
+        return Garbage(escaped)
