@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """RAM is cut so that pools are shared blocks and nothing overlaps or is lost."""
 
+import itertools
+
 from harness.devicetree import Pool
 from harness.vm.layout import RAM_BASE, Block, cut
 
@@ -42,7 +44,7 @@ def test_pools_that_overlap_share_no_byte_between_blocks() -> None:
     blocks = cut(RAM_SIZE, (pool(RAM_BASE + 64 * MIB, MIB), pool(RAM_BASE + 64 * MIB, 2 * MIB)))
 
     assert sum(block.size for block in blocks) == RAM_SIZE
-    assert all(one.end == two.base for one, two in zip(blocks, blocks[1:], strict=False))
+    assert all(one.end == two.base for one, two in itertools.pairwise(blocks))
 
 
 def test_a_pool_outside_ram_is_no_block() -> None:

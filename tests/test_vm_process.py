@@ -28,7 +28,7 @@ def listener(directory: Path) -> socket.socket:
 def test_a_qemu_that_does_not_start_is_an_error_with_its_own_words(tmp_path: Path) -> None:
     process = Process(["sh", "-c", "echo no such machine >&2; exit 3"], tmp_path, Watch())
 
-    with listener(tmp_path) as server, pytest.raises(QemuError, match="ended with 3.*no such ma"):
+    with listener(tmp_path) as server, pytest.raises(QemuError, match=r"ended with 3.*no such ma"):
         process.accept(server)
 
 
@@ -110,6 +110,6 @@ def test_a_program_that_is_no_qemu_is_refused(tmp_path: Path) -> None:
         find_qemu(fake_qemu(tmp_path, "hello"))
 
 
-def test_a_missing_qemu_is_named(tmp_path: Path) -> None:
+def test_a_missing_qemu_is_named() -> None:
     with pytest.raises(HostError, match="qemu-that-is-not-there"):
         find_qemu("qemu-that-is-not-there")

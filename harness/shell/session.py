@@ -17,13 +17,6 @@ from harness.vm.guest import Guest
 COMMAND_TIMEOUT = 60.0
 """Seconds that a command run through the agent may take."""
 
-_USES = {
-    "rogue": "rogue plug [PORT] | read ADDRESS SIZE | write ADDRESS HEX | msi ADDRESS VALUE"
-    " | master on|off",
-    "run": "run COMMAND...",
-    "memory": "memory ADDRESS [SIZE]",
-}
-
 
 class Session(cmd.Cmd):
     """Reads commands from a person until ``quit``; the guest runs all the while."""
@@ -49,25 +42,29 @@ class Session(cmd.Cmd):
         return False
 
     def do_console(self, _: str) -> None:
-        """console: the guest's own shell; Ctrl-] leaves it."""
+        """Go to the guest's own shell; Ctrl-] leaves it: console."""
         attach(self._guest)
         print()
 
     def do_qmp(self, _: str) -> None:
-        """qmp: QEMU's QMP shell on the socket that is kept free for you; Ctrl-D leaves it."""
+        """Go to QEMU's QMP shell, on a socket of its own; Ctrl-D leaves it: qmp."""
         socket = str(self._guest.person_socket)
         subprocess.run([sys.executable, "-m", "qemu.qmp.qmp_shell", socket], check=False)
 
     def do_run(self, line: str) -> None:
-        """run COMMAND...: run a command in the guest through the agent."""
+        """Run a command in the guest through the agent: run COMMAND..."""
         if not line:
-            raise InputError(_USES["run"])
+            raise InputError(f"usage: {self.do_run.__doc__}")
         ran = self._guest.agent.run(line, timeout=COMMAND_TIMEOUT)
-        print(ran.output, end="")
+        print(ran.text, end="")
         print(f"[exit status {ran.status}]")
 
     def do_rogue(self, line: str) -> None:
-        """rogue plug [PORT] | read ADDRESS SIZE | write ADDRESS HEX | msi ... | master on|off."""
+        """Drive the rogue device.
+
+        rogue plug [PORT] | read ADDRESS SIZE | write ADDRESS HEX | msi ADDRESS VALUE
+        | master on|off
+        """
         match shlex.split(line):
             case ["plug"]:
                 self._plug(0)
@@ -82,31 +79,31 @@ class Session(cmd.Cmd):
             case ["master", ("on" | "off") as state]:
                 self._plugged().set_bus_master(state == "on")
             case _:
-                raise InputError(_USES["rogue"])
+                raise InputError(f"usage: {self.do_rogue.__doc__}")
 
     def do_memory(self, line: str) -> None:
-        """memory ADDRESS [SIZE]: guest-physical memory as it is now, 64 bytes if not said."""
+        """Show guest-physical memory as it is now, 64 bytes if not said: memory ADDRESS [SIZE]."""
         match line.split():
             case [address]:
                 size = "64"
             case [address, size]:
                 pass
             case _:
-                raise InputError(_USES["memory"])
+                raise InputError(f"usage: {self.do_memory.__doc__}")
         with live_memory(self._guest) as memory:
             _show(int(address, 0), memory.read(int(address, 0), int(size, 0)))
 
     def do_pools(self, _: str) -> None:
-        """pools: the restricted pools of this machine."""
+        """List the restricted pools of this machine: pools."""
         for pool in self._guest.machine.devicetree.pools:
             print(f"{pool}  used by {', '.join(pool.users) or 'nobody'}")
 
     def do_log(self, _: str) -> None:
-        """log: the kernel's log since the boot."""
+        """Show the kernel's log since the boot: log."""
         print("\n".join(self._guest.kernel_log()))
 
     def do_info(self, _: str) -> None:
-        """info: process, sockets and files of this machine."""
+        """List the process, sockets and files of this machine: info."""
         print(f"QEMU process   {self._guest.process.pid}")
         print(f"run directory  {self._guest.directory}")
         print(f"QMP socket     {self._guest.person_socket}")
@@ -114,7 +111,7 @@ class Session(cmd.Cmd):
         print(f"state          {self._guest.ending or 'running'}")
 
     def do_save(self, line: str) -> None:
-        """save [DIRECTORY]: stop the guest, keep logs, devicetree and an ELF dump, go on."""
+        """Keep logs, devicetree and an ELF dump, then go on: save [DIRECTORY]."""
         directory = Path(line) if line else failures_directory("shell")
         directory.mkdir(parents=True, exist_ok=True)
         save(self._guest, directory)
@@ -122,11 +119,11 @@ class Session(cmd.Cmd):
         print(directory)
 
     def do_quit(self, _: str) -> bool:
-        """quit: throw the machine away."""
+        """Throw the machine away: quit."""
         return True
 
     def do_EOF(self, _: str) -> bool:  # noqa: N802 - cmd.Cmd names it so
-        """Ctrl-D: as quit."""
+        """Do as quit does, for Ctrl-D."""
         print()
         return True
 
