@@ -12,7 +12,7 @@ from harness.errors import BuildError, SourceError, ToolError
 from harness.kernel import cpio
 from harness.kernel.apt import extract_package, fetch_package, find_package
 from harness.kernel.build import Plan, built_tree, plan_kernel
-from harness.kernel.make import CROSS, Make
+from harness.kernel.make import CROSS
 from harness.kernel.spec import Kernel, KernelSpec
 from harness.paths import CHECKOUT
 from harness.progress import step
@@ -84,7 +84,7 @@ def _build_agent() -> bytes:
             run_tool(("make", "-C", guest / "agent", f"CROSS_COMPILE={CROSS}", f"OUT={out}"))
         except ToolError as fault:
             raise BuildError(f"guest/agent does not compile: {fault}") from fault
-        return (out / "agent").read_bytes()
+        return _stripped(out / "init")
 
 
 def _build_probe(plan: Plan) -> bytes:
@@ -93,14 +93,14 @@ def _build_probe(plan: Plan) -> bytes:
         guest = workspace.directory / "guest"
         shutil.rmtree(guest, ignore_errors=True)
         shutil.copytree(CHECKOUT / "guest", guest)
-        probe = guest / "probe"
-        _make_module(make, probe)
-        run_tool((f"{CROSS}strip", "--strip-debug", probe / "probe.ko"))
-        return (probe / "probe.ko").read_bytes()
+        make.run(f"M={guest / 'probe'}", "modules")
+        return _stripped(guest / "probe/probe.ko")
 
 
-def _make_module(make: Make, directory: Path) -> None:
-    make.run(f"M={directory}", "modules")
+def _stripped(binary: Path) -> bytes:
+    """Return *binary* without its debugging information, which the guest has no use for."""
+    run_tool((f"{CROSS}strip", "--strip-debug", binary))
+    return binary.read_bytes()
 
 
 def _busybox(deb: Path) -> bytes:
