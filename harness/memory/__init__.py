@@ -5,6 +5,7 @@ from harness.memory.atlas import Atlas, Hit, Search
 from harness.memory.dump import ElfDump
 from harness.memory.image import KernelImage, locate
 from harness.memory.kernel import KernelTypes
+from harness.memory.live import live_memory
 from harness.memory.pages import page_regions
 from harness.memory.pools import (
     PoolState,
@@ -42,6 +43,7 @@ __all__ = [
     "default_pool",
     "device_pool",
     "find",
+    "live_memory",
     "locate",
     "page_regions",
     "reserved_regions",
