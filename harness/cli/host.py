@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What this machine has of all that the harness needs, and how to get the rest."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import HostError, QemuError, ToolError
+from harness.kernel.archive import SOURCE_SIZE
+from harness.kernel.build import BUILD_SIZE
+from harness.memory.sources import ProcessRam
+from harness.paths import cache_directory
+from harness.tools import PACKAGES, is_present, run_tool
+from harness.vm.qemu import find_qemu
+from harness.vm.rundir import leftovers, runs_root
+
+MIB = 1 << 20
+GIB = 1 << 30
+
+RUN_SIZE = 512 * MIB
+"""Room for the pools and sockets of a few guests at a time."""
+
+MEMORY_SIZE = 2 * GIB
+"""What the link of a kernel with DWARF, or two guests and their search, take."""
+
+MEMINFO = Path("/proc/meminfo")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: what was found, and what to do if that is not enough."""
+
+    name: str
+    found: str
+    remedy: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing has to be done."""
+        return not self.remedy
+
+
+def examine() -> Iterator[Finding]:
+    """Look at everything, in the order in which a newcomer meets it."""
+    yield from packages()
+    yield python_packages()
+    yield qemu()
+    yield cores()
+    yield memory()
+    yield space("disk for the caches", cache_directory(), SOURCE_SIZE + BUILD_SIZE)
+    yield space("run directories", runs_root(), RUN_SIZE)
+    yield abandoned()
+    yield live_memory()
+
+
+def packages() -> Iterator[Finding]:
+    """Every program and file that comes in a Debian package."""
+    for needed, package in PACKAGES.items():
+        if is_present(needed):
+            yield Finding(needed, shutil.which(needed) or needed)
+        else:
+            yield Finding(needed, "not found", f"sudo apt-get install {package}")
+
+
+def python_packages() -> Finding:
+    """The Python packages that the project asks for, in the versions that fit."""
+    name = "Python packages"
+    try:
+        run_tool([sys.executable, "-m", "pip", "check"])
+    except ToolError as fault:
+        return Finding(name, str(fault), "rm -r .venv && scripts/setup")
+    return Finding(name, f"as pyproject.toml wants them, in {sys.prefix}")
+
+
+def qemu() -> Finding:
+    """QEMU, new enough."""
+    try:
+        found = find_qemu()
+    except HostError as fault:
+        return Finding("QEMU", str(fault), "sudo apt-get install qemu-system-arm")
+    return Finding("QEMU", found.banner)
+
+
+def cores() -> Finding:
+    """How many processors this process may use."""
+    usable = len(os.sched_getaffinity(0))
+    return Finding("cores", f"{usable}: run the suite with -n {usable}")
+
+
+def memory() -> Finding:
+    """The memory that is available without swapping."""
+    fields = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines())
+    available = int(fields["MemAvailable"].split()[0]) * 1024
+    remedy = f"end programs that use much memory; {MEMORY_SIZE // MIB} MiB are needed"
+    return Finding("memory", f"{available // MIB} MiB", "" if available >= MEMORY_SIZE else remedy)
+
+
+def space(name: str, place: Path, wanted: int) -> Finding:
+    """The free space of the file system of *place*; *wanted* in bytes."""
+    free = shutil.disk_usage(place).free
+    found = f"{free // MIB} MiB free at {place}"
+    if free >= wanted:
+        return Finding(name, found)
+    if place.is_relative_to("/dev/shm"):
+        remedy = f"sudo mount -o remount,size={2 * wanted // MIB}M /dev/shm"
+    else:
+        remedy = f"free {(wanted - free) // MIB + 1} MiB there, or set HARNESS_CACHE elsewhere"
+    return Finding(name, found, remedy)
+
+
+def abandoned() -> Finding:
+    """Run directories that a killed run left; no fault, the next run sweeps them."""
+    found = list(leftovers())
+    names = ", ".join(path.name for path in found)
+    return Finding("left over", f"{names} (the next run removes them)" if found else "nothing")
+
+
+def live_memory() -> Finding:
+    """Whether the memory of a child process can be read, as the harness reads QEMU's."""
+    name = "memory of a child process"
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
+        try:
+            first = Path(f"/proc/{child.pid}/maps").read_text().partition("-")[0]
+            ProcessRam(child.pid, int(first, 16)).read_into(0, memoryview(bytearray(1)))
+        except (OSError, QemuError) as fault:
+            return Finding(
+                name,
+                f"not readable: {fault}",
+                "sudo sysctl kernel.yama.ptrace_scope=1, or start the container with "
+                "--cap-add=SYS_PTRACE",
+            )
+    return Finding(name, "readable")
