@@ -3,9 +3,9 @@
 
 from harness.memory.atlas import Atlas, Hit, Search
 from harness.memory.dump import ElfDump
+from harness.memory.guest import live_memory
 from harness.memory.image import KernelImage, locate
 from harness.memory.kernel import KernelTypes
-from harness.memory.live import live_memory
 from harness.memory.pages import page_regions
 from harness.memory.pools import (
     PoolState,
