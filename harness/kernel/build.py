@@ -16,6 +16,7 @@ from harness.errors import BuildError
 from harness.kernel.apply import apply_series
 from harness.kernel.kconfig import Option, check_config, read_fragments, render
 from harness.kernel.make import Make, check_tools, compiler_version
+from harness.kernel.objects import count_stale
 from harness.kernel.series import Patch, read_series
 from harness.kernel.source import Source, resolve_source
 from harness.kernel.space import require_space
@@ -85,8 +86,8 @@ def built_tree(plan: Plan) -> Iterator[tuple[Workspace, Make]]:
             require_space(output, BUILD_SIZE, "building a kernel")
             make = Make(workspace.tree.source, output, workspace.lock)
             make.log.unlink(missing_ok=True)
-            _configure(plan, make, workspace.tree)
-            _compile(plan, make)
+            configured = _configure(plan, make, workspace.tree)
+            _compile(plan, make, configured)
             yield workspace, make
 
 
@@ -96,8 +97,8 @@ def _prepare_source(plan: Plan, tree: Tree) -> None:
     tree.patch(apply_series(plan.patches, tree.pristine))
 
 
-def _configure(plan: Plan, make: Make, tree: Tree) -> None:
-    """Write the configuration, unless nothing that could change it has changed."""
+def _configure(plan: Plan, make: Make, tree: Tree) -> bool:
+    """Write the configuration if anything that could change it has changed; say whether."""
     kconfig = [
         f"{path} {content.identity if content else ''}"
         for path in sorted(tree.state.patched)
@@ -106,21 +107,31 @@ def _configure(plan: Plan, make: Make, tree: Tree) -> None:
     stamp, config = make.output / "harness-config.stamp", make.output / ".config"
     inputs = digest(render(plan.options), plan.compiler, str(tree.state.pristine), *kconfig)
     if config.is_file() and stamp.is_file() and stamp.read_text() == inputs:
-        return
+        return False
     wanted = make.output / "harness-wanted.config"
     wanted.write_text(render(plan.options))
     with step("configuring the kernel"):
         make.run(f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig")
     check_config(plan.options, config, make.source)
     stamp.write_text(inputs)
+    return True
 
 
-def _compile(plan: Plan, make: Make) -> None:
-    series = f" with {len(plan.patches)} patches" if plan.patches else ""
+def _compile(plan: Plan, make: Make, configured: bool) -> None:
+    """Compile what is to be compiled; nothing, if this very kernel was the last one built here."""
+    stamp = make.output / "harness-built.stamp"
+    if stamp.is_file() and stamp.read_text() == plan.key:
+        return
+    stamp.unlink(missing_ok=True)
+    series = f", {len(plan.patches)} patches" if plan.patches else ""
     with step(f"kernel {plan.source.title}{series}") as progress:
-        make.run("prepare")
-        total = make.count_objects(*TARGETS)
+        if configured:
+            make.run("prepare")
+            total = make.count_objects(*TARGETS)
+        else:
+            total = count_stale(make.output)
         make.run(*TARGETS, progress=progress, total=total)
+    stamp.write_text(plan.key)
 
 
 def _fill_entry(plan: Plan, directory: Path) -> None:
