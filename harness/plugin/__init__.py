@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pytest plugin: options, the build before the first test, fixtures, results, evidence."""
 
+# each before those that import it: pytest must see it first to rewrite its assertions
 pytest_plugins = (
     "harness.plugin.options",
     "harness.plugin.session",
-    "harness.plugin.guests",
     "harness.plugin.results",
+    "harness.plugin.guests",
     "harness.plugin.fixtures",
 )
