@@ -16,7 +16,7 @@ _ALIGN = 4
 class Node:
     """One file: its path without a leading slash, its mode with type bits, its data.
 
-    The data of a symbolic link is its target; *device* is the (major, minor) of a device node.
+    *device* is the (major, minor) of a device node.
     """
 
     path: str
@@ -33,11 +33,6 @@ def directory(path: str) -> Node:
 def program(path: str, data: bytes) -> Node:
     """Return an executable file."""
     return Node(path, stat.S_IFREG | 0o755, data)
-
-
-def link(path: str, target: str) -> Node:
-    """Return a symbolic link."""
-    return Node(path, stat.S_IFLNK | 0o777, target.encode())
 
 
 def character_device(path: str, major: int, minor: int) -> Node:

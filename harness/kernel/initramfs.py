@@ -18,15 +18,12 @@ from harness.paths import CHECKOUT
 from harness.progress import step
 from harness.tools import run_tool
 
-FORMAT = "1"
+FORMAT = "2"
 """Raised when the same inputs are to be packed differently than before."""
 
 FOLDERS = ("bin", "dev", "lib", "lib/modules", "proc", "root", "run", "sys", "tmp")
 CONSOLE = (5, 1)
 """/dev/console (Linux, Documentation/admin-guide/devices.txt), open before devtmpfs is there."""
-
-_FIRST_APPLETS = b"[\0[[\0"
-"""The beginning of busybox's table of applet names (busybox 1.35, include/applet_tables.h)."""
 
 
 @dataclass(frozen=True)
@@ -109,22 +106,9 @@ def _busybox(deb: Path) -> bytes:
         return (Path(scratch) / "bin/busybox").read_bytes()
 
 
-def applets(busybox: bytes) -> list[str]:
-    """Return the names of the programs in a busybox binary, found in its own table of them.
-
-    It is not run: it is a program for another machine. Raises SourceError if there is no table.
-    """
-    begin = busybox.find(_FIRST_APPLETS)
-    if begin < 0:
-        raise SourceError("the busybox of package busybox-static has no table of applets.")
-    table = busybox[begin : busybox.index(b"\0\0", begin)]
-    return [name.decode() for name in table.split(b"\0")]
-
-
 def _layout(agent: bytes, busybox: bytes, probe: bytes) -> Iterator[cpio.Node]:
     yield from (cpio.directory(folder) for folder in FOLDERS)
     yield cpio.character_device("dev/console", *CONSOLE)
     yield cpio.program("init", agent)
     yield cpio.program("lib/modules/probe.ko", probe)
     yield cpio.program("bin/busybox", busybox)
-    yield from (cpio.link(f"bin/{name}", "busybox") for name in applets(busybox))

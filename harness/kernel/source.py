@@ -31,6 +31,8 @@ FORMS = (
     "or 'git:PATH-OR-URL@REVISION'"
 )
 
+LANDMARKS = ("Makefile", "Kconfig", "arch/arm64/Makefile", "kernel/dma/swiotlb.c")
+
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -67,7 +69,7 @@ class ArchiveSource:
         def unpack(directory: Path) -> None:
             with tempfile.TemporaryDirectory(dir=tree.directory) as scratch:
                 unpack_archive(self.fetch(Path(scratch)), directory)
-            check_source(directory, self.title)
+            check_complete(lambda name: (directory / name).is_file(), self.title)
 
         tree.replace(self.identity, unpack)
 
@@ -102,10 +104,10 @@ def resolve_source(text: str) -> Source:
     raise SourceError(f"'{text}' is no kernel source: nothing lies there. Expected {FORMS}.")
 
 
-def check_source(directory: Path, title: str) -> None:
-    """Raise SourceError unless *directory* looks like a Linux source with arm64 in it."""
-    for name in ("Makefile", "Kconfig", "arch/arm64/Makefile", "kernel/dma/swiotlb.c"):
-        if not (directory / name).is_file():
+def check_complete(has_file: Callable[[str], bool], title: str) -> None:
+    """Raise SourceError unless the tree looks like a Linux source with arm64 in it."""
+    for name in LANDMARKS:
+        if not has_file(name):
             raise SourceError(f"{title} is no complete Linux source: it has no {name}.")
 
 
@@ -126,7 +128,7 @@ def _tarball(path: Path) -> Source:
 
 
 def _directory(path: Path) -> Source:
-    check_source(path, f"the directory {path}")
+    check_complete(lambda name: (path / name).is_file(), f"the directory {path}")
     name = f"directory-{digest(os.fsencode(path))}"
     files = scan_directory(path, cache_directory() / "scans" / f"{name}.json")
     title = f"directory {path}"
@@ -145,6 +147,7 @@ def _git(text: str) -> Source:
         repository = cache_directory() / "git" / digest(place)
         commit = _remote_commit(repository, place, revision)
     files = list_revision(repository, commit)
+    check_complete(files.__contains__, f"'{revision}' of {place}")
     return SnapshotSource(
         snapshot_identity(files),
         f"git {place} {revision} ({commit[:12]})",
