@@ -21,6 +21,12 @@ struct context *context_get(unsigned int number)
 	return number < PROBE_CONTEXTS ? &contexts[number] : NULL;
 }
 
+/* When a device goes, what was allocated for it with dmam_alloc_attrs() has gone already. */
+static bool freed_by_devres(const struct allocation *allocation)
+{
+	return allocation->call == PROBE_ALLOC_MANAGED;
+}
+
 /* Give up what @target, or every device when it is NULL, holds in @context. */
 static void context_drop(struct context *context, struct target *target)
 {
@@ -38,7 +44,7 @@ static void context_drop(struct context *context, struct target *target)
 		if (target && allocation->target != target)
 			continue;
 		xa_erase(&context->allocations, handle);
-		allocation_release(allocation, target && target->leak);
+		allocation_release(allocation, target && (target->leak || freed_by_devres(allocation)));
 	}
 }
 
