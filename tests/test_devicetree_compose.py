@@ -69,11 +69,12 @@ def test_what_a_placement_does_not_name_stays_as_written() -> None:
 
 
 def test_a_moved_pool_above_4_gib_keeps_all_its_bits() -> None:
-    place = Placement(base=0x1_4000_0000)
+    place = Placement(base=0x1_4000_0000, size=0x1_0000_1000)
 
     devicetree = compose(machine(), ["pool-pci-host"], pools={"pool": place}, allow_invalid=True)
 
-    assert devicetree.pools[0].base == 0x1_4000_0000
+    pool = devicetree.pools[0]
+    assert (pool.base, pool.size) == (0x1_4000_0000, 0x1_0000_1000)
 
 
 def test_two_pools_can_not_be_moved_to_one_base() -> None:
