@@ -6,15 +6,17 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from harness.paths import cache_directory
 from harness.progress import say
 
 MANIFEST = "manifest.json"
+UNFINISHED = ".building"
 
 
 def digest(*parts: str | bytes | Path) -> str:
@@ -91,8 +93,16 @@ class Cache:
         with self.lock(key):
             shutil.rmtree(self.root / key, ignore_errors=True)
 
+    def sweep(self) -> Iterator[Path]:
+        """Remove, and yield, what killed runs left half built; what is being built stays."""
+        for fresh in self.root.glob(f"*{UNFINISHED}"):
+            lock = self.lock(fresh.name.removesuffix(UNFINISHED))
+            with suppress(Timeout), lock.acquire(timeout=0):
+                shutil.rmtree(fresh)
+                yield fresh
+
     def _build(self, key: str, build: Callable[[Path], None]) -> Path:
-        fresh = self.root / f"{key}.building"
+        fresh = self.root / f"{key}{UNFINISHED}"
         shutil.rmtree(fresh, ignore_errors=True)  # a killed run's, whose lock is gone
         fresh.mkdir()
         try:

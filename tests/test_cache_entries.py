@@ -111,3 +111,15 @@ def test_digest_keeps_its_parts_apart() -> None:
 def test_digest_of_a_path_is_that_of_its_content(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"content")
     assert digest(tmp_path / "file") == digest(b"content")
+
+
+def test_sweep_removes_what_a_killed_run_left(cache: Cache) -> None:
+    (cache.root / "key.building").mkdir()
+    assert [path.name for path in cache.sweep()] == ["key.building"]
+    assert not (cache.root / "key.building").exists()
+
+
+def test_sweep_keeps_what_is_being_built(cache: Cache) -> None:
+    (cache.root / "key.building").mkdir()
+    with cache.lock("key"):
+        assert list(Cache("things").sweep()) == []

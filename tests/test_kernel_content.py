@@ -49,7 +49,7 @@ def test_changed_mode_is_a_change(tmp_path: Path) -> None:
     assert read_content(tmp_path / "file") == Content(EXECUTABLE, b"x")
 
 
-def test_identity_is_gits(tmp_path: Path) -> None:
+def test_identity_is_gits() -> None:
     # printf hello | git hash-object --stdin
     expected = "100644 b6fc4c620b67d95f953a5c1c1230aaab5db5a1b0"
     assert Content(REGULAR, b"hello").identity == expected

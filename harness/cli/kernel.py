@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MIB = 1024**2
 DAY = 24 * 3600
 DEFAULT_DAYS = 30
+NAME_WIDTH = 15
 
 
 def add_parser(subparsers: "Subparsers") -> None:
@@ -68,10 +69,8 @@ def _add_build(actions: "Subparsers") -> None:
 def _build(args: argparse.Namespace) -> int:
     fragments = (*default_fragments(), *args.kernel_config)
     kernel = build_kernel(KernelSpec(args.source, tuple(args.series), fragments))
-    table = Table.grid(padding=(0, 2))
     for name, value in _facts(kernel):
-        table.add_row(name, value)
-    Console(soft_wrap=True).print(table)
+        print(f"{name:{NAME_WIDTH}}{value}")
     return 0
 
 

@@ -28,6 +28,7 @@ def prune(age: float) -> Iterator[Path]:
             if entry.used <= limit:
                 cache.remove(entry.path.name)
                 yield entry.path
+        yield from cache.sweep()
     for lock in sorted(workspaces().glob("*.lock")):
         directory = lock.with_suffix("")
         if directory.is_dir() and directory.stat().st_mtime <= limit and _remove(directory, lock):
