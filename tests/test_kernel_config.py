@@ -29,7 +29,7 @@ def check(tmp_path: Path, wanted: str, config: str) -> None:
 
 
 def explain(tmp_path: Path, symbol: str, config: Mapping[str, str]) -> str:
-    return explain_missing(tiny_tree(tmp_path / "tree"), symbol, config)
+    return explain_missing(read_entries(tiny_tree(tmp_path / "tree")), symbol, config)
 
 
 def test_later_fragment_wins(tmp_path: Path) -> None:

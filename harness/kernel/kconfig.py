@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import ConfigError
-from harness.kernel.reasons import explain_missing
+from harness.kernel.reasons import explain_missing, read_entries
 
 _SET = re.compile(r"CONFIG_([A-Za-z0-9_]+)=(y|m|n|-?\d+|0[xX][0-9a-fA-F]+|\"[^\"]*\")")
 _UNSET = re.compile(r"# CONFIG_([A-Za-z0-9_]+) is not set")
@@ -73,8 +73,9 @@ def check_config(options: Mapping[str, Option], config: Path, source: Path) -> N
     missing = [o for o in options.values() if have.get(o.symbol, UNSET) != o.value]
     if not missing:
         return
+    entries = list(read_entries(source))
     reasons = "; ".join(
-        f"{option.line} ({option.place}): {explain_missing(source, option.symbol, have)}"
+        f"{option.line} ({option.place}): {explain_missing(entries, option.symbol, have)}"
         for option in missing
     )
     raise ConfigError(

@@ -6,7 +6,7 @@ message needs: entries, their prompts and dependencies, and the conditions aroun
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,9 +36,9 @@ class _Walk:
     blocks: list[list[str]] = field(default_factory=list)
 
 
-def explain_missing(source: Path, symbol: str, config: Mapping[str, str]) -> str:
-    """Say why *symbol* has another value in *config* than was wanted, for the tree *source*."""
-    entries = [entry for entry in read_entries(source) if entry.symbol == symbol]
+def explain_missing(entries: Iterable[Entry], symbol: str, config: Mapping[str, str]) -> str:
+    """Say why *symbol*, in a tree with *entries*, is not in *config* what it was wanted to be."""
+    entries = [entry for entry in entries if entry.symbol == symbol]
     if not entries:
         return "this source has no such option; it may be named otherwise in this version"
     unmet = [_unmet(entry, config) for entry in entries]
