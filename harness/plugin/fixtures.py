@@ -12,7 +12,8 @@ import pytest
 from harness.devicetree import Devicetree, Placement, Pool
 from harness.dma import Probe
 from harness.kernel import Initramfs, Kernel
-from harness.memory import KernelTypes, LiveMemory, live_memory
+from harness.memory import KernelTypes, LiveMemory, Symbols, live_memory
+from harness.plugin.counters import PoolCounters
 from harness.plugin.guests import Guests, guests_key
 from harness.plugin.options import Settings
 from harness.plugin.options import settings as read_settings
@@ -144,10 +145,26 @@ def memory(guest: Guest) -> Iterator[LiveMemory]:
         yield memory
 
 
+@pytest.fixture(scope="session")
+def known_types() -> list[KernelTypes]:
+    """The types of the kernel under test, once a test has read them: DWARF is read once."""
+    return []
+
+
 @pytest.fixture
-def types(memory: LiveMemory, kernel: Kernel) -> KernelTypes:
+def types(memory: LiveMemory, kernel: Kernel, known_types: list[KernelTypes]) -> KernelTypes:
     """The kernel's own structures in the guest's RAM."""
-    return KernelTypes(memory, kernel.vmlinux)
+    if known_types:
+        known_types[0].move_to(memory)
+    else:
+        known_types.append(KernelTypes(memory, Symbols(kernel.vmlinux)))
+    return known_types[0]
+
+
+@pytest.fixture
+def counters(guest: Guest, pool: Pool) -> PoolCounters:
+    """What the kernel's debugfs says about the machine's only pool."""
+    return PoolCounters(guest.agent, pool.name)
 
 
 @pytest.fixture

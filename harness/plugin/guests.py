@@ -35,6 +35,10 @@ class Guests:
         """A guest that has just booted, for tests of the boot itself."""
         return self._add(boot(machine))
 
+    def stopped(self, machine: Machine) -> Guest:
+        """A guest that has not run yet; the test resumes it."""
+        return self._add(Guest(machine))
+
     def close(self) -> None:
         """Throw all of them away."""
         for guest in self.live:

@@ -26,6 +26,7 @@ class Qtest:
         self._socket.settimeout(ANSWER_TIMEOUT)
         self._stream = self._socket.makefile("rb")
         guest.watch.at_end(lambda _: self._hang_up())
+        guest.at_close(self.close)
 
     def read(self, address: int, size: int) -> bytes:
         """Read *size* bytes of memory."""
@@ -44,7 +45,7 @@ class Qtest:
         self._ask(f"write{_WIDTHS[width]} {address:#x} {value:#x}")
 
     def close(self) -> None:
-        """Let go of the socket, so that another client may connect."""
+        """Let go of the socket; it happens by itself when the guest is thrown away."""
         self._stream.close()
         self._socket.close()
 

@@ -4,6 +4,7 @@
 import contextlib
 import shlex
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -57,6 +58,7 @@ class Guest:
         (self.directory / COMMAND).write_text(shlex.join(command) + "\n")
         self.monitor = Monitor(self.watch, self.directory / MONITOR_LOG)
         self.monitor.on_event = self._on_event
+        self._closing: list[Callable[[], None]] = []
         self._process: Process | None = None
         self._console: Console | None = None
         self._agent: Agent | None = None
@@ -118,6 +120,10 @@ class Guest:
         """Connect to QEMU's qtest socket; it serves one client."""
         return self.connect(QTEST_SOCKET)
 
+    def at_close(self, call: Callable[[], None]) -> None:
+        """Have *call* made when the guest is thrown away, before QEMU is killed."""
+        self._closing.append(call)
+
     def resume(self) -> None:
         """Let the virtual CPUs run."""
         self.monitor.execute("cont")
@@ -154,6 +160,8 @@ class Guest:
 
     def close(self) -> None:
         """Kill QEMU and remove the run directory. Never raises; may be called twice."""
+        while self._closing:
+            self._closing.pop()()
         if self._process is not None:
             self._process.kill()
             self._process = None

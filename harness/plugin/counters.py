@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pool's counters in the guest's debugfs."""
+
+from dataclasses import dataclass, field
+
+from harness.errors import AgentError
+from harness.vm.agent import Agent
+
+DIRECTORIES = ("/sys/kernel/debug/swiotlb", "/sys/kernel/debug")
+"""Where a pool's directory may be: below ``swiotlb`` or, when its first device probed before
+that directory was made, at the top (kernel/dma/swiotlb.c:rmem_swiotlb_debugfs_init, 6.12)."""
+
+
+@dataclass(frozen=True)
+class PoolCounters:
+    """``io_tlb_nslabs``, ``io_tlb_used`` and ``io_tlb_used_hiwater`` of pool *name*, in slots."""
+
+    agent: Agent = field(repr=False)
+    name: str
+
+    @property
+    def nslabs(self) -> int:
+        """The slots that the pool has."""
+        return self._read("io_tlb_nslabs")
+
+    @property
+    def used(self) -> int:
+        """The slots in use now."""
+        return self._read("io_tlb_used")
+
+    @property
+    def hiwater(self) -> int:
+        """The most slots that were in use at once since the counter was last set to 0."""
+        return self._read("io_tlb_used_hiwater")
+
+    def _read(self, counter: str) -> int:
+        missing: AgentError | None = None
+        for directory in DIRECTORIES:
+            try:
+                return int(self.agent.read_file(f"{directory}/{self.name}/{counter}"))
+            except AgentError as error:
+                missing = error
+        raise AssertionError(f"debugfs has no {counter} of {self.name}") from missing

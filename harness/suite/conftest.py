@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What several files of the suite need: the device under test, in each of its shapes."""
+
+import pytest
+
+from harness.dma import Device, Probe
+from harness.plugin.guests import Guests
+from harness.rogue import EduRogue
+from harness.vm.guest import Guest
+from harness.vm.machine import Machine
+
+PLATFORM, COHERENT, PCI = "probe-a", "probe-b", "pci"
+DRIVERS = (PLATFORM, COHERENT, PCI)
+"""A platform device that is not dma-coherent, one that is, and a hot-plugged PCI endpoint."""
+
+
+@pytest.fixture
+def driver() -> str:
+    """Which device a test works with; parametrise it with DRIVERS for all kinds."""
+    return PLATFORM
+
+
+@pytest.fixture
+def device(guest: Guest, probe: Probe, driver: str) -> Device:
+    """The device under test, bound to the probe."""
+    return probe.device(str(EduRogue(guest).bdf) if driver == PCI else driver)
+
+
+@pytest.fixture
+def stopped_guest(guests: Guests, machine: Machine) -> Guest:
+    """A guest before its first instruction, to prepare its memory."""
+    return guests.stopped(machine)
