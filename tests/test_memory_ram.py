@@ -97,6 +97,14 @@ def test_a_view_is_not_given_of_private_memory(memory: LiveMemory) -> None:
         memory.view(BASE, 4)
 
 
+def test_a_view_across_two_files_is_not_given(child: Child, shared: int) -> None:
+    segments = [Segment(BASE, SIZE, fd=shared), Segment(POOL, SIZE, fd=shared)]
+    memory = LiveMemory(child.process.pid, segments)
+
+    with pytest.raises(AddressError, match="not viewed"):
+        memory.view(POOL - 2, 4)
+
+
 def test_a_range_across_two_segments_is_read_and_written_whole(memory: LiveMemory) -> None:
     memory.write(POOL - 2, b"abcd")
 

@@ -64,6 +64,12 @@ def test_a_gap_between_blocks_is_not_bridged() -> None:
     assert list(find(memory, b"CANARY")) == []
 
 
+def test_blocks_on_both_sides_of_a_gap_are_searched() -> None:
+    memory = ram((BASE, b"CANARY"), (BASE + 2 * PAGE, b"-CANARY"))
+
+    assert list(find(memory, b"CANARY")) == [BASE, BASE + 2 * PAGE + 1]
+
+
 def test_a_sparse_ram_gives_what_a_plain_search_gives() -> None:
     chance = random.Random(1)
     data = bytearray(2 * CHUNK)

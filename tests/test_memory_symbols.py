@@ -19,12 +19,16 @@ TEXT = b"OSRELEASE=6.12.0\nPAGESIZE=4096\n"
 
 SOURCE = """
 .section .text
-.globl _text, _end, some_function, function, kimage_voffset, memstart_addr
+.globl _text, _end, some_function, other_function, an_function, function, kimage_voffset, memstart_addr
 .globl vmcoreinfo_data, vmcoreinfo_size
 _text:
 some_function: .skip 16
 .size some_function, 16
-function: .skip 16
+function: .skip 8
+nop
+.skip 4
+an_function:
+other_function: .skip 8
 twice: .skip 8
 only_static: .skip 8
 kimage_voffset: .quad 0
@@ -99,7 +103,7 @@ def test_a_name_that_ends_another_name_is_found(symbols: Symbols) -> None:
 
 
 def test_a_static_name_used_once_is_found(symbols: Symbols) -> None:
-    assert symbols.address("only_static") == LINK + 40
+    assert symbols.address("only_static") == LINK + 48
 
 
 def test_a_static_name_used_twice_is_refused(symbols: Symbols) -> None:
@@ -113,8 +117,8 @@ def test_a_missing_name_is_none_or_refused_where_it_is_needed(symbols: Symbols) 
         symbols.address("some_func")
 
 
-def test_an_address_belongs_to_the_last_symbol_before_it(symbols: Symbols) -> None:
-    nearest = symbols.nearest(LINK + 16 + 5)
+def test_an_address_belongs_to_the_last_name_before_it_not_to_a_marker(symbols: Symbols) -> None:
+    nearest = symbols.nearest(LINK + 16 + 9)
 
     assert nearest is not None
     assert nearest.name == "function"

@@ -101,7 +101,7 @@ def restricted_pools(types: KernelTypes) -> tuple[PoolState, ...]:
         return tuple(
             _state(_mem_at(types, region.pool), region.name)
             for region in reserved_regions(types)
-            if region.restricted and region.pool
+            if region.pool
         )
 
 

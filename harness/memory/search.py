@@ -26,21 +26,19 @@ def find(memory: Memory, pattern: bytes) -> Iterator[int]:
             f"a pattern to search RAM for is 1 to {PAGE} bytes, one of them not zero; "
             f"this one has {len(pattern)} bytes: {pattern[:16].hex()}"
         )
-    for span in _touching(memory):
+    for span in _joined(memory):
         yield from _find_in(memory, span, pattern)
 
 
-def _touching(memory: Memory) -> Iterator[Span]:
+def _joined(memory: Memory) -> list[Span]:
     """The RAM in as few spans as it has gaps."""
-    base = end = 0
+    joined: list[Span] = []
     for span in sorted(memory.spans, key=lambda span: span.base):
-        if span.base != end and end > base:
-            yield Span(base, end - base)
-        if span.base != end:
-            base = span.base
-        end = span.end
-    if end > base:
-        yield Span(base, end - base)
+        if joined and joined[-1].end == span.base:
+            joined[-1] = Span(joined[-1].base, joined[-1].size + span.size)
+        else:
+            joined.append(span)
+    return joined
 
 
 def _find_in(memory: Memory, span: Span, pattern: bytes) -> Iterator[int]:
@@ -51,26 +49,24 @@ def _find_in(memory: Memory, span: Span, pattern: bytes) -> Iterator[int]:
         size = min(CHUNK + overlap, span.end - base)
         memory.read_into(base, memoryview(buffer)[:size])
         for offset in _find_in_chunk(buffer, size, pattern):
-            if offset < CHUNK:
-                yield base + offset
+            yield base + offset
 
 
 def _find_in_chunk(buffer: bytearray, size: int, pattern: bytes) -> Iterator[int]:
     """Yield each offset of *pattern* in the first *size* bytes of *buffer*."""
-    start = 0
+    around = len(pattern) - 1
     for begin, end in _filled(buffer, size):
-        start = max(start, begin - len(pattern) + 1)
-        stop = min(size, end + len(pattern) - 1)
-        while (at := buffer.find(pattern, start, stop)) >= 0:
+        at = max(0, begin - around) - 1
+        while (at := buffer.find(pattern, at + 1, min(size, end + around))) >= 0:
             yield at
-            start = at + 1
 
 
 def _filled(buffer: bytearray, size: int) -> Iterator[tuple[int, int]]:
     """Yield begin and end of each run of pages in which a byte is not zero.
 
     Most of a guest's RAM is zeros, and comparing them is many times faster than searching them.
-    A pattern with a byte that is not zero begins and ends less than its length beside such a run.
+    A pattern with a byte that is not zero begins and ends less than its length beside such a run;
+    as it is no longer than a page, it can not be beside two of them.
     """
     begin: int | None = None
     for page in range(0, size, PAGE):
