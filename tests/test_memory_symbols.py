@@ -19,7 +19,8 @@ TEXT = b"OSRELEASE=6.12.0\nPAGESIZE=4096\n"
 
 SOURCE = """
 .section .text
-.globl _text, _end, some_function, other_function, an_function, function, kimage_voffset, memstart_addr
+.globl _text, _end, some_function, other_function, an_function, function
+.globl kimage_voffset, memstart_addr
 .globl vmcoreinfo_data, vmcoreinfo_size
 _text:
 some_function: .skip 16
