@@ -83,8 +83,10 @@ class Atlas:
     def classify(self, phys: int) -> Hit:
         """Say what the byte at *phys* belongs to.
 
-        Raises AddressError when the kernel's structures are damaged or not there yet.
+        Raises AddressError when it is not RAM, or the kernel's structures are damaged or not there
+        yet.
         """
+        self._types.memory.read(phys, 1)
         steps: tuple[Callable[[int], Hit | None], ...] = (
             self._in_pool,
             self._in_page_table,
