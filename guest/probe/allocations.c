@@ -33,6 +33,9 @@ static int request_fault(struct call *call, const struct probe_alloc *request)
 		return PROBE_BAD_VALUE;
 	if (request->direction > DMA_FROM_DEVICE)
 		return PROBE_BAD_VALUE;
+	if (request->call == PROBE_ALLOC_NONCONTIGUOUS &&
+	    le16_to_cpu(request->attrs) & ~DMA_ATTR_ALLOC_SINGLE_PAGES)
+		return PROBE_BAD_VALUE;	/* the kernel warns */
 	if (request->gfp != PROBE_GFP_KERNEL && request->gfp != PROBE_GFP_ATOMIC)
 		return PROBE_BAD_VALUE;
 	if (!request->size)
