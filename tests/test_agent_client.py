@@ -174,9 +174,12 @@ def test_damage_from_before_a_request_does_not_spoil_it() -> None:
 def test_a_waiting_call_ends_at_once_when_the_guest_is_known_to_have_ended() -> None:
     ours, theirs = socket.socketpair()
     agent = Agent(ours)
-    watcher = threading.Thread(
-        target=lambda: (theirs.recv(1000), agent.abort(GuestCrash("the kernel panicked")))
-    )
+
+    def watch() -> None:
+        theirs.recv(1000)
+        agent.abort(GuestCrash("the kernel panicked"))
+
+    watcher = threading.Thread(target=watch)
     watcher.start()
 
     with pytest.raises(GuestCrash, match="panicked"):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A session splits, numbers and understands calls, whatever the probe answers."""
 
+import contextlib
 import struct
 from collections.abc import Callable
 
@@ -22,6 +23,7 @@ from harness.dma import (
     calls,
 )
 from harness.dma.session import Session
+from harness.dma.wire import Op
 from harness.errors import InputError, ProtocolError
 from harness.vm.frames import Frame, FrameType
 
@@ -69,7 +71,7 @@ def test_the_answer_to_a_call_is_returned() -> None:
 def test_a_mapping_error_is_raised_by_a_single_call() -> None:
     with (
         fake_agent(probe_of(lambda asked: FULL * len(asked))) as agent,
-        pytest.raises(MappingError, match="64 bytes, TO_DEVICE.*ENOMEM") as caught,
+        pytest.raises(MappingError, match=r"64 bytes, TO_DEVICE.*ENOMEM") as caught,
     ):
         Session(agent).call(map_call(0))
 
@@ -161,10 +163,22 @@ def test_a_batch_gives_each_call_its_outcome() -> None:
 
 
 def test_a_batch_that_was_left_by_an_error_makes_no_calls() -> None:
-    with fake_agent(probe_of(lambda _asked: pytest.fail("a call was made"))) as agent:
-        with pytest.raises(KeyError), Probe(agent).batch() as batch:
-            pending = batch.add(map_call(0))
-            raise KeyError
+    asked: list[Frame] = []
+
+    def answer(frame: Frame) -> bytes:
+        asked.append(frame)
+        return b""
+
+    with fake_agent(answer) as agent, contextlib.suppress(KeyError), Probe(agent).batch() as batch:
+        batch.add(map_call(0))
+        raise KeyError
+
+    assert not asked
+
+
+def test_a_call_has_no_outcome_before_its_batch_is_made() -> None:
+    with fake_agent(probe_of(lambda _asked: MAPPED)) as agent, Probe(agent).batch() as batch:
+        pending = batch.add(map_call(0))
 
         with pytest.raises(InputError, match="no outcome"):
             pending.result  # noqa: B018 - reading it is the act
@@ -176,7 +190,7 @@ def test_a_buffer_knows_its_neighbours() -> None:
     def answer(asked: Requests) -> bytes:
         replies = b""
         for op, payload in asked:
-            if op == calls.Op.READ:
+            if op == Op.READ:
                 _space, _handle, offset, length = struct.unpack("<BHII", payload)
                 replies += struct.pack("<hH", 0, length) + content[offset : offset + length]
             else:
@@ -193,7 +207,7 @@ def test_a_device_that_is_not_bound_is_named_with_those_that_are() -> None:
     info = struct.pack("<BBQQQQII", 2, 0, 1, 1, 1, 1, 0, 1) + b"probe-a\0/probe-a\0"
 
     def answer(asked: Requests) -> bytes:
-        if asked[0][0] == calls.Op.DEVICES:
+        if asked[0][0] == Op.DEVICES:
             return struct.pack("<hHH", 0, 2, 1)
         return struct.pack("<hH", 0, len(info)) + info
 
