@@ -56,7 +56,9 @@ def pytest_runtest_makereport(
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+def pytest_report_teststatus(
+    report: pytest.TestReport | pytest.CollectReport,
+) -> tuple[str, str, str] | None:
     """Show CRASH and HANG with a letter and a word of their own."""
     result = reported(report)
     if result in (Result.CRASH, Result.HANG):
@@ -78,7 +80,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"results: {line}")
 
 
-def reported(report: pytest.TestReport) -> Result | None:
+def reported(report: pytest.TestReport | pytest.CollectReport) -> Result | None:
     """The result noted in a report; None where a phase passed that is not the test's body."""
+    if isinstance(report, pytest.CollectReport):
+        return Result.ERROR if report.failed else None
     names = [value for name, value in report.user_properties if name == PROPERTY]
     return Result[str(names[-1])] if names else None
