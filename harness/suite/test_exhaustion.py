@@ -1,11 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Properties B12 and B13: a full pool says no, and is as good as new when it is empty again."""
 
+from collections.abc import Callable, Iterable, Mapping
+
 import pytest
 
 from harness.devicetree import Pool
-from harness.dma import Attr, Buffer, Device, Direction, Mapping, MappingError, Probe, calls
-from harness.dma import MapCall as How
+from harness.dma import (
+    Attr,
+    Batch,
+    Buffer,
+    Device,
+    Direction,
+    DmaError,
+    MapCall,
+    MappingError,
+    Probe,
+    Space,
+    calls,
+)
+from harness.dma.calls import Mapped
 from harness.memory import KernelTypes, default_pool
 from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import DRIVERS
@@ -16,19 +30,44 @@ SLOT = 2048
 LARGEST = 256 * 1024
 """Bytes of the largest mapping: 128 slots (include/linux/swiotlb.h, IO_TLB_SEGSIZE)."""
 
+ORDERS: Mapping[str, Callable[[list[int]], list[int]]] = {
+    "first": lambda handles: handles,
+    "last": lambda handles: handles[::-1],
+    "every other": lambda handles: handles[::2] + handles[1::2],
+}
+"""In which order mappings are given back: the oldest first, the newest first, with holes."""
+
 FULL = r"swiotlb buffer is full \(sz: (\d+) bytes\), total (\d+) \(slots\), used (\d+) \(slots\)"
 
 
-def fill(device: Device, buffer: Buffer, size: int) -> list[Mapping]:
-    """Map *buffer* again and again until the kernel says no."""
-    mappings = []
-    while True:
-        try:
-            mappings.append(
-                device.map_single(buffer, Direction.TO_DEVICE, size=size, attrs=Attr.NO_WARN)
+def fill(device: Device, buffer: Buffer, size: int, attempts: int) -> dict[int, Mapped]:
+    """Try to map *buffer* so many times in one go; returns what was mapped, by handle."""
+    handles = [device.session.take_handle(Space.MAPPING) for _ in range(attempts)]
+    with Batch(device.session) as batch:
+        tried = {
+            handle: batch.add(
+                calls.map_buffer(
+                    handle,
+                    device.id,
+                    MapCall.SINGLE,
+                    buffer.handle,
+                    0,
+                    size,
+                    Direction.TO_DEVICE,
+                    Attr.NO_WARN,
+                )
             )
-        except MappingError:
-            return mappings
+            for handle in handles
+        }
+    outcomes = {handle: pending.outcome for handle, pending in tried.items()}
+    return {handle: one for handle, one in outcomes.items() if not isinstance(one, DmaError)}
+
+
+def unmap(device: Device, handles: Iterable[int]) -> None:
+    """Unmap in that order."""
+    with Batch(device.session) as batch:
+        for handle in handles:
+            batch.add(calls.unmap(handle))
 
 
 @pytest.mark.property("B12")
@@ -38,12 +77,12 @@ def test_a_full_pool_refuses_and_does_not_fall_back(
 ) -> None:
     """A mapping that finds the pool full fails; nothing is taken from any other memory."""
     outside = default_pool(types)
-    buffer = probe.buffer(LARGEST)
+    capacity = pool.size // LARGEST
 
-    mappings = fill(device, buffer, LARGEST)
+    mapped = fill(device, probe.buffer(LARGEST), LARGEST, attempts=capacity + 8)
 
-    assert len(mappings) == pool.size // LARGEST
-    assert all(pool.contains(mapping.dma_addr, mapping.size) for mapping in mappings)
+    assert len(mapped) == capacity
+    assert all(pool.contains(one.dma_addr, LARGEST) for one in mapped.values())
     assert counters.used == pool.size // SLOT
     assert default_pool(types) == outside
 
@@ -54,11 +93,11 @@ def test_a_full_pool_is_reported_with_its_numbers(
 ) -> None:
     """The kernel logs the size it could not map, the pool's slots and how many are used."""
     buffer = probe.buffer(LARGEST)
-    fill(device, buffer, LARGEST)
+    fill(device, buffer, LARGEST, attempts=pool.size // LARGEST)
     mark = guest.console.mark
 
     with pytest.raises(MappingError):
-        device.map_single(buffer, Direction.TO_DEVICE, size=3000)
+        device.map_single(probe.buffer(3000), Direction.TO_DEVICE)
 
     said = guest.console.wait_for(FULL, timeout=5, since=mark)
     slots = str(pool.size // SLOT)
@@ -67,11 +106,11 @@ def test_a_full_pool_is_reported_with_its_numbers(
 
 @pytest.mark.property("B12")
 def test_no_warn_keeps_the_kernel_quiet_about_a_full_pool(
-    guest: Guest, device: Device, probe: Probe
+    guest: Guest, device: Device, probe: Probe, pool: Pool
 ) -> None:
     """With DMA_ATTR_NO_WARN a full pool refuses without a word."""
     mark = guest.console.mark
-    fill(device, probe.buffer(LARGEST), LARGEST)
+    fill(device, probe.buffer(LARGEST), LARGEST, attempts=pool.size // LARGEST + 8)
     guest.agent.write_file("/dev/kmsg", b"end of the test\n")
 
     guest.console.wait_for("end of the test", timeout=5, since=mark)
@@ -83,48 +122,26 @@ def test_no_warn_keeps_the_kernel_quiet_about_a_full_pool(
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_pool_there_is_no_such_limit(device: Device, probe: Probe) -> None:
     """An unrestricted device maps far more than a pool of the usual size holds."""
-    buffer = probe.buffer(LARGEST)
+    mapped = fill(device, probe.buffer(LARGEST), LARGEST, attempts=200)
 
-    with probe.batch() as batch:
-        mapped = [
-            batch.add(
-                calls.map_buffer(
-                    handle,
-                    device.id,
-                    How.SINGLE,
-                    buffer.handle,
-                    0,
-                    LARGEST,
-                    Direction.TO_DEVICE,
-                    Attr.DEFAULT,
-                )
-            )
-            for handle in range(200)
-        ]
-
-    assert all(pending.result.dma_addr == buffer.phys for pending in mapped)
+    assert len(mapped) == 200
 
 
 @pytest.mark.property("B13")
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("order", ["first", "last", "every other"])
+@pytest.mark.parametrize("order", ORDERS)
 def test_a_pool_that_was_full_is_as_good_as_new(
     device: Device, probe: Probe, pool: Pool, counters: PoolCounters, order: str
 ) -> None:
     """After unmap in any order every slot is free and the largest mappings fit again."""
-    buffer = probe.buffer(LARGEST)
-    baseline = counters.used
-    mappings = fill(device, buffer, LARGEST // 4)
-    if order == "last":
-        mappings.reverse()
-    elif order == "every other":
-        mappings = mappings[::2] + mappings[1::2]
+    buffer, baseline, capacity = probe.buffer(LARGEST), counters.used, pool.size // LARGEST
+    handles = list(fill(device, buffer, LARGEST // 4, attempts=4 * capacity))
 
-    for mapping in mappings:
-        mapping.unmap()
+    unmap(device, ORDERS[order](handles))
 
+    assert len(handles) == 4 * capacity
     assert counters.used == baseline
-    assert len(fill(device, buffer, LARGEST)) == pool.size // LARGEST
+    assert len(fill(device, buffer, LARGEST, attempts=capacity)) == capacity
 
 
 @pytest.mark.property("B13", control=True)
@@ -132,8 +149,8 @@ def test_a_leaked_mapping_does_take_its_slots_away(
     device: Device, probe: Probe, pool: Pool, counters: PoolCounters
 ) -> None:
     """A driver that forgets to unmap leaves its slots in use: the count would tell."""
-    buffer = probe.buffer(LARGEST)
+    buffer, capacity = probe.buffer(LARGEST), pool.size // LARGEST
     device.map_single(buffer, Direction.TO_DEVICE).forget()
 
     assert counters.used == LARGEST // SLOT
-    assert len(fill(device, buffer, LARGEST)) == pool.size // LARGEST - 1
+    assert len(fill(device, buffer, LARGEST, attempts=capacity)) == capacity - 1
