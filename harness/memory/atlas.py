@@ -28,10 +28,11 @@ IMAGE_PARTS = (
     (Region.TEXT, "_text", "_etext"),
     (Region.RODATA, "__start_rodata", "__init_begin"),
     (Region.DATA, "_sdata", "_edata"),
-    (Region.BSS, "__bss_start", "_end"),
+    (Region.BSS, "__bss_start", "__bss_stop"),
 )
 """The parts of the image by the symbols at their borders (arch/arm64/kernel/vmlinux.lds.S).
-What is between, the init memory, goes to the page allocator when the kernel has booted."""
+What is between them or behind, init memory and the first page tables, goes to the page allocator
+once the kernel has booted (6.1 mm/mmu.c:paging_init for the latter)."""
 
 MEMBLOCK_NOMAP = 4
 """A memory range's flag: not in the linear map, not managed (include/linux/memblock.h)."""
