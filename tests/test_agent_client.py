@@ -206,7 +206,7 @@ def test_a_line_that_qemu_closed_is_qemu_s_fault(monkeypatch: pytest.MonkeyPatch
     theirs.close()
 
     with pytest.raises(QemuError, match="QEMU closed the agent's line"):
-        agent.hello(60)
+        agent.wait_ready(60)
 
     agent.close()
 

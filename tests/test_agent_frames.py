@@ -8,7 +8,7 @@ import re
 import pytest
 
 from harness.paths import CHECKOUT
-from harness.vm.frames import FLAG, PAYLOAD_MAX, Frame, FrameType, Garbage, Receiver
+from harness.vm.frames import DEFLATED, FLAG, PAYLOAD_MAX, Frame, FrameType, Garbage, Receiver
 
 WHOLE = Frame(FrameType.RUN, 7, b"uname -r")
 
@@ -25,6 +25,31 @@ def test_any_payload_arrives_as_it_was_sent(payload: bytes) -> None:
     frame = Frame(FrameType.PROBE, 0xFFFF, payload)
 
     assert received(frame.encode()) == [frame]
+
+
+def test_flag_and_escape_are_escaped_as_in_rfc_1662() -> None:
+    assert b"[\x7d\x5e\x7d\x5d]" in Frame(FrameType.RUN, 1, b"[\x7e\x7d]").encode()
+
+
+def test_a_repetitive_payload_is_sent_deflated() -> None:
+    frame = Frame(FrameType.PROBE, 1, b"map, unmap; " * 1000)
+
+    line = frame.encode()
+
+    assert len(line) < 200
+    assert received(line) == [frame]
+
+
+def test_a_payload_that_can_not_be_deflated_is_sent_as_it_is() -> None:
+    noise = random.Random(1).randbytes(1000).replace(FLAG, b"").replace(b"\x7d", b"")
+
+    assert noise in Frame(FrameType.PROBE, 1, noise).encode()
+
+
+def test_both_ends_mark_deflated_frames_alike() -> None:
+    header = (CHECKOUT / "guest" / "agent" / "frame.h").read_text()
+
+    assert f"#define FRAME_DEFLATED 0x{DEFLATED:02x}\n" in header
 
 
 def test_a_frame_arrives_in_single_bytes() -> None:

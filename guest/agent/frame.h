@@ -7,6 +7,8 @@
  *   flag, type (1 byte), id (2), payload (0 to FRAME_PAYLOAD_MAX), CRC-32 (4), flag
  *
  * Numbers are little-endian; the CRC-32 is zlib's, over type, id and payload.
+ * A request's type may have FRAME_DEFLATED added: its payload is then raw
+ * deflate data (RFC 1951) of one that is no longer than FRAME_PAYLOAD_MAX.
  * harness/vm/frames.py is the other end.
  */
 #ifndef AGENT_FRAME_H
@@ -33,6 +35,8 @@ enum frame_type {
 	FRAME_READY = 0x84,   /* said once, at boot: the same as the answer to a hello */
 	FRAME_DAMAGED = 0x85, /* something came that was no frame; said once for a run of them */
 };
+
+#define FRAME_DEFLATED 0x40
 
 struct frame {
 	uint8_t type;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "children.h"
+#include "inflate.h"
 #include "line.h"
 #include "requests.h"
 #include "setup.h"
@@ -36,6 +37,23 @@ static void serve(const struct frame *request)
 	}
 }
 
+/* Every byte costs the emulated UART far more than inflating it costs the guest. */
+static void inflate_and_serve(const struct frame *deflated)
+{
+	static uint8_t payload[FRAME_PAYLOAD_MAX];
+	struct frame request = *deflated;
+	ssize_t length = inflate(deflated->payload, deflated->length, payload, sizeof(payload));
+
+	if (length < 0) {
+		send_error(deflated->id, EBADMSG, "inflating a request");
+		return;
+	}
+	request.type = deflated->type & ~FRAME_DEFLATED;
+	request.payload = payload;
+	request.length = (size_t)length;
+	serve(&request);
+}
+
 /* A whole run of garbage is complained about once, so that complaints can not jam the line. */
 static void take_byte(uint8_t byte)
 {
@@ -46,7 +64,10 @@ static void take_byte(uint8_t byte)
 	switch (receive_byte(&receiver, byte, &frame)) {
 	case RECEIVED_FRAME:
 		complained = false;
-		serve(&frame);
+		if (frame.type & FRAME_DEFLATED)
+			inflate_and_serve(&frame);
+		else
+			serve(&frame);
 		break;
 	case RECEIVED_GARBAGE:
 		if (!complained)
