@@ -2,6 +2,7 @@
 """scripts/run, scripts/test and .ci/run: arguments, order and exit codes."""
 
 import re
+import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -25,14 +26,15 @@ class Checkout:
         """What was called, in order, with the checkout's path left out."""
         path = self.root / "log"
         lines = path.read_text().splitlines() if path.exists() else []
-        return [line.replace(f"{self.root}/", "") for line in lines]
+        calls = [line.replace(f"{self.root}/", "").split("|")[:-1] for line in lines]
+        return [shlex.join(words) for words in calls]
 
     def stand_in(self, name: str, code: int = 0) -> None:
         """Put a program at *name*, below the root, that notes its call and ends with *code*."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        note = f'echo "{path.name} $*" | sed "s/ *$//" >>{self.root}/log'
-        path.write_text(f"#!/bin/sh\n{note}\nexit {code}\n")
+        note = f"printf '%s|' {path.name} \"$@\"; echo"
+        path.write_text(f"#!/bin/sh\n{{ {note}; }} >>{self.root}/log\nexit {code}\n")
         path.chmod(0o755)
 
     def take(self, name: str) -> None:
@@ -71,9 +73,9 @@ def ci(tmp_path: Path) -> Checkout:
 
 
 def test_run_sets_up_and_hands_its_arguments_to_pytest(checkout: Checkout) -> None:
-    checkout.run("scripts/run", "-n", "2", "-k", "B1", "--kernel=debian:6.1")
+    checkout.run("scripts/run", "-n", "2", "-k", "B1 or B2", "--kernel=debian:6.1")
 
-    assert checkout.log == ["setup", "pytest harness/ -n 2 -k B1 --kernel=debian:6.1"]
+    assert checkout.log == ["setup", "pytest harness/ -n 2 -k 'B1 or B2' --kernel=debian:6.1"]
 
 
 def test_test_sets_up_and_checks_everything(checkout: Checkout) -> None:
