@@ -22,6 +22,7 @@ from harness.dma import (
     Work,
     calls,
 )
+from harness.dma.answers import Mapped
 from harness.dma.session import Session
 from harness.dma.wire import Op
 from harness.errors import InputError, ProtocolError
@@ -59,13 +60,13 @@ def probe_of(answer: Callable[[Requests], bytes]) -> Callable[[Frame], bytes]:
     return serve
 
 
-def map_call(handle: int) -> calls.Call[calls.Mapped]:
+def map_call(handle: int) -> calls.Call[Mapped]:
     return calls.map_buffer(handle, 1, MapCall.SINGLE, 0, 0, 64, Direction.TO_DEVICE)
 
 
 def test_the_answer_to_a_call_is_returned() -> None:
     with fake_agent(probe_of(lambda asked: MAPPED * len(asked))) as agent:
-        assert Session(agent).call(map_call(0)) == calls.Mapped(0x4F000800, 0x4F000800)
+        assert Session(agent).call(map_call(0)) == Mapped(0x4F000800, 0x4F000800)
 
 
 def test_a_mapping_error_is_raised_by_a_single_call() -> None:
@@ -82,7 +83,7 @@ def test_a_mapping_error_is_a_value_among_many_calls() -> None:
     with fake_agent(probe_of(lambda _asked: MAPPED + FULL + MAPPED)) as agent:
         first, second, third = Session(agent).outcomes([map_call(i) for i in range(3)])
 
-    assert first == third == calls.Mapped(0x4F000800, 0x4F000800)
+    assert first == third == Mapped(0x4F000800, 0x4F000800)
     assert isinstance(second, MappingError)
 
 
@@ -242,4 +243,4 @@ def test_stressed_work_comes_back_as_outcomes() -> None:
         (worked,) = Probe(agent).stress([work], timeout=5)
 
     assert worked.runs == 17
-    assert [type(outcome) for outcome in worked.outcomes] == [calls.Mapped, MappingError]
+    assert [type(outcome) for outcome in worked.outcomes] == [Mapped, MappingError]

@@ -22,9 +22,9 @@ struct context *context_get(unsigned int number)
 }
 
 /* When a device goes, what was allocated for it with dmam_alloc_attrs() has gone already. */
-static bool freed_by_devres(const struct allocation *allocation)
+static bool left_alone(const struct allocation *allocation, const struct target *leaving)
 {
-	return allocation->call == PROBE_ALLOC_MANAGED;
+	return leaving && (leaving->leak || allocation->call == PROBE_ALLOC_MANAGED);
 }
 
 /* Give up what @target, or every device when it is NULL, holds in @context. */
@@ -44,7 +44,7 @@ static void context_drop(struct context *context, struct target *target)
 		if (target && allocation->target != target)
 			continue;
 		xa_erase(&context->allocations, handle);
-		allocation_release(allocation, target && (target->leak || freed_by_devres(allocation)));
+		allocation_release(allocation, left_alone(allocation, target));
 	}
 }
 

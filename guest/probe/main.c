@@ -14,7 +14,7 @@
 
 /* One opener. What its batches make belongs to the module, not to it. */
 struct session {
-	struct mutex lock;
+	struct mutex lock;	/* one batch at a time */
 	struct replies replies;
 };
 

@@ -11,9 +11,9 @@
 
 #include "protocol.h"
 
-/* An independent set of handles. The lock is held while one call uses it. */
+/* An independent set of handles. */
 struct context {
-	struct mutex lock;
+	struct mutex lock;	/* held while one call uses it */
 	struct xarray buffers;
 	struct xarray mappings;
 	struct xarray allocations;

@@ -17,9 +17,10 @@
 
 from harness.dma import calls
 from harness.dma.allocation import Allocation
+from harness.dma.answers import Allocated, DeviceInfo, Live, Mapped, Segment
 from harness.dma.batch import Batch, Pending
 from harness.dma.buffer import Buffer
-from harness.dma.calls import Call, DeviceInfo, Live, Segment
+from harness.dma.calls import Call, SgEntry
 from harness.dma.device import Device
 from harness.dma.mapping import Mapping, SgMapping, Slice
 from harness.dma.pattern import Byte, Pattern, Seed
@@ -44,6 +45,7 @@ from harness.dma.wire import MapCall, Setting, Space, SyncTarget
 
 __all__ = [
     "AllocCall",
+    "Allocated",
     "Allocation",
     "AllocationError",
     "Attr",
@@ -60,6 +62,7 @@ __all__ = [
     "Gfp",
     "Live",
     "MapCall",
+    "Mapped",
     "Mapping",
     "MappingError",
     "Pattern",
@@ -73,6 +76,7 @@ __all__ = [
     "Session",
     "Setting",
     "SettingError",
+    "SgEntry",
     "SgMapping",
     "Slice",
     "Space",

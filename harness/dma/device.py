@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from harness.dma import calls
 from harness.dma.allocation import Allocation
+from harness.dma.answers import DeviceInfo, Mapped
 from harness.dma.buffer import Buffer
-from harness.dma.calls import DeviceInfo, Mapped, SgEntry
+from harness.dma.calls import SgEntry
 from harness.dma.mapping import Mapping, SgMapping, Slice
 from harness.dma.session import Session
 from harness.dma.unchecked import Unchecked

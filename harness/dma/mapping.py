@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Self
 
 from harness.dma import calls
+from harness.dma.answers import Segment
 from harness.dma.buffer import Buffer
-from harness.dma.calls import Segment
 from harness.dma.region import Region
 from harness.dma.session import Session
 from harness.dma.values import Attr, Direction

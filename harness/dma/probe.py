@@ -4,9 +4,9 @@
 from collections.abc import Iterator, Sequence
 
 from harness.dma import calls
+from harness.dma.answers import Live
 from harness.dma.batch import Batch
 from harness.dma.buffer import Buffer
-from harness.dma.calls import Live
 from harness.dma.device import Device
 from harness.dma.session import Session, Work, Worked
 from harness.dma.values import BufferKind

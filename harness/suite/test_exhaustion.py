@@ -19,7 +19,7 @@ from harness.dma import (
     Space,
     calls,
 )
-from harness.dma.calls import Mapped
+from harness.dma.answers import Mapped
 from harness.memory import KernelTypes, default_pool
 from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import DRIVERS
