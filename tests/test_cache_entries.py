@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cache entries are built once, whole or not at all, and are checked when they are read."""
 
-import threading
 from pathlib import Path
 
 import pytest
+from filelock import Timeout
 
 from harness.cache import MANIFEST, Cache, digest
 
@@ -65,30 +65,12 @@ def test_rest_of_a_killed_build_is_thrown_away(cache: Cache) -> None:
     assert sorted(path.name for path in entry.iterdir()) == ["file", MANIFEST]
 
 
-def test_two_at_once_build_only_one(cache: Cache) -> None:
-    building, waiting = threading.Event(), threading.Event()
-    built: list[str] = []
+def test_entry_is_locked_while_it_is_built(cache: Cache) -> None:
+    def build(_: Path) -> None:
+        with pytest.raises(Timeout):
+            cache.lock("key").acquire(timeout=0)
 
-    def slow(directory: Path) -> None:
-        building.set()
-        assert waiting.wait(10)
-        built.append("first")
-        write_hello(directory)
-
-    def second() -> None:
-        assert building.wait(10)
-        waiting.set()
-        cache.get("key", lambda _: built.append("second"))
-
-    threads = [
-        threading.Thread(target=cache.get, args=("key", slow)),
-        threading.Thread(target=second),
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert built == ["first"]
+    cache.get("key", build)
 
 
 def test_entries_are_listed_by_last_use(cache: Cache) -> None:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A series is applied beside the tree, or refused with the patch, file and hunk at fault."""
 
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,14 @@ def test_bytes_that_are_no_utf8_pass_unchanged(tree: Path) -> None:
     changed = apply(tree, SLOTS_PATCH.replace(b"64;", b"64; /* \xe9 */"))[SWIOTLB]
     assert changed is not None
     assert b"/* \xe9 */" in changed.data
+
+
+def test_repository_around_the_scratch_files_does_not_matter(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run(["git", "init", "--quiet", tree], check=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(tree))
+    assert list(apply(tree, SLOTS_PATCH)) == [SWIOTLB]
 
 
 def test_no_patches_change_nothing(tree: Path) -> None:

@@ -150,6 +150,8 @@ def test_machines_own_apt_state_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
+    (tmp_path / "hooks").write_text('APT::Update::Post-Invoke { "rm -f /var/cache/apt/*"; };\n')
+    monkeypatch.setenv("APT_CONFIG", str(tmp_path / "hooks"))
     argv = ["apt-config", "-c", apt._settings(), "dump"]
     dump = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     wanted = (f'Dir::State "{tmp_path}/apt";', f'Dir::Cache "{tmp_path}/apt";')

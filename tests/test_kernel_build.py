@@ -16,6 +16,18 @@ from harness.kernel import KernelSpec, build_kernel, load_kernel
 from harness.kernel.build import read_build_id
 from harness.kernel.workspace import open_workspace, workspaces
 
+BUILD = """
+import sys
+from pathlib import Path
+from harness.kernel import KernelSpec, build_kernel
+source, fragment, ended = sys.argv[1:]
+try:
+    build_kernel(KernelSpec(source, (), (Path(fragment),)))
+finally:
+    Path(ended).write_text("too early")
+"""
+"""Builds a kernel in a process of its own, which is to be killed before it can say the last."""
+
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,20 +188,27 @@ def test_full_disk_is_noticed_before_building(tree: Path, monkeypatch: pytest.Mo
 def test_killed_build_ends_its_compilers_and_is_done_again(tree: Path) -> None:
     started = tree.parent / "started"
     os.mkfifo(started)
-    block = f"\t@echo > {started}; exec sleep 1000\n"
+    block = f"\t@echo compiling > {started}; exec sleep 1000\n"
     (tree / "Makefile").write_text(MAKEFILE.replace("\t@$(CC)", f"{block}\t@$(CC)", 1))
     spec = spec_of(tree)
-    code = "from harness.kernel import *; from pathlib import Path; import sys; " + (
-        "build_kernel(KernelSpec(sys.argv[1], (), (Path(sys.argv[2]),)))"
-    )
-    run = subprocess.Popen([sys.executable, "-c", code, spec.source, *map(str, spec.fragments)])
-    started.read_text()
+    argv = [sys.executable, "-c", BUILD, spec.source, *map(str, spec.fragments), str(started)]
+    run = subprocess.Popen(argv)
+    assert started.read_text() == "compiling\n"
     run.send_signal(signal.SIGKILL)
     run.wait()
     (name,) = (path.name for path in workspaces().iterdir() if path.is_dir())
     with open_workspace(name):  # waits until no process of the killed run holds the lock
         (tree / "Makefile").write_text(MAKEFILE)
     assert build_kernel(spec_of(tree)).image.is_file()
+
+
+def test_every_process_of_a_build_holds_the_workspace(tree: Path) -> None:
+    show = "modules:\n\t-@readlink /proc/$$$$/fd/*\n"
+    (tree / "Makefile").write_text(MAKEFILE.replace("modules: ;\n", show))
+    build_kernel(spec_of(tree))
+    (lock,) = workspaces().glob("*.lock")
+    (log,) = workspaces().glob("*/build-*/harness-build.log")
+    assert str(lock) in log.read_text().splitlines()
 
 
 def test_objects_of_a_killed_build_are_not_trusted(tree: Path) -> None:

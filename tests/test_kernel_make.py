@@ -43,6 +43,11 @@ def test_first_error_is_found(tmp_path: Path, log: str, error: str) -> None:
     assert first_error(tmp_path / "log").splitlines()[0] == error
 
 
+def test_lines_that_explain_the_error_are_kept_and_no_others(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text(COMPILER)
+    assert len(first_error(tmp_path / "log").splitlines()) == 3
+
+
 def test_users_settings_do_not_leak_into_a_build(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MAKEFLAGS", "CFLAGS", "KCFLAGS", "ARCH", "LOCALVERSION", "CCACHE_DISABLE"):
         monkeypatch.setenv(name, "wrong")

@@ -52,9 +52,10 @@ def test_mailbox_is_split_and_its_cover_letter_left_out(tmp_path: Path) -> None:
 
 
 def test_directory_is_read_by_name(tmp_path: Path) -> None:
-    for name in ("0002-b.patch", "0001-a.patch", "notes.txt"):
+    expected = [f"{number:04}-x.patch" for number in range(9)]
+    for name in (*reversed(expected), "notes.txt"):
         write(tmp_path / name, SLOTS_PATCH)
-    assert names(tmp_path) == ["0001-a.patch", "0002-b.patch"]
+    assert names(tmp_path) == expected
 
 
 def test_directory_with_a_quilt_series_is_read_in_its_order(tmp_path: Path) -> None:

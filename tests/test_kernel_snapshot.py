@@ -39,10 +39,6 @@ def git(tree: Path, *words: str) -> str:
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def git_hash(path: Path) -> str:
-    return git(path.parent, "hash-object", path.name)
-
-
 def commit(tree: Path) -> str:
     if not (tree / ".git").exists():
         git(tree, "init", "--quiet")
@@ -110,14 +106,15 @@ def test_unchanged_files_are_not_read_again(
     assert scan_directory(tree, memory) == first
 
 
-def test_file_changed_just_now_is_read_again(tree: Path, memory: Path) -> None:
-    path = tree / "README"
-    path.write_text("one")
-    times = path.stat()
+def test_file_changed_just_now_is_read_again(
+    tree: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "RACY", 3600 * 10**9)
     scan_directory(tree, memory)
-    path.write_text("two")
-    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert scan_directory(tree, memory)["README"] == f"100644 {git_hash(path)}"
+    read: list[Path] = []
+    monkeypatch.setattr(snapshot, "read_content", read.append)
+    scan_directory(tree, memory)
+    assert tree / "README" in read
 
 
 def test_same_content_elsewhere_has_the_same_identity(tmp_path: Path) -> None:
@@ -143,3 +140,9 @@ def test_revision_is_read_from_the_object_store(tree: Path) -> None:
     assert [(path, content and content.data) for path, content in read(["README"])] == [
         ("README", b"a tree\n")
     ]
+
+
+def test_source_package_that_ignores_its_whole_top_level_is_read(tree: Path, memory: Path) -> None:
+    (tree / ".gitignore").write_text("*.tmp\n/*\n!/debian/\n")
+    (tree / "kernel" / "x.tmp").touch()
+    assert scan_directory(tree, memory).keys() == {*FILES, ".gitignore"}

@@ -89,7 +89,10 @@ def test_revision_of_a_remote_repository_is_fetched(repository: Path, tmp_path: 
     assert populate(f"git:file://{repository}@main", tmp_path) == FILES
 
 
-def test_commit_that_was_fetched_needs_the_remote_no_more(repository: Path) -> None:
+def test_commit_that_was_fetched_needs_the_remote_no_more(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.kernel.source.say", None)
     head = git(repository, "rev-parse", "HEAD")
     first = resolve_source(f"git:file://{repository}@{head}").identity
     repository.rename(repository.with_name("moved"))

@@ -123,7 +123,7 @@ def _compile(plan: Plan, make: Make, configured: bool) -> None:
     if stamp.is_file() and stamp.read_text() == plan.key:
         return
     stamp.unlink(missing_ok=True)
-    series = f", {len(plan.patches)} patches" if plan.patches else ""
+    series = f" with {len(plan.patches)} patch(es)" if plan.patches else ""
     with step(f"kernel {plan.source.title}{series}") as progress:
         if configured:
             make.run("prepare")

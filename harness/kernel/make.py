@@ -6,9 +6,11 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from harness.errors import BuildError
+from harness.kernel.workspace import workspaces
 from harness.paths import cache_directory
 from harness.progress import Step
 from harness.tools import find_tool, run_tool
@@ -25,6 +27,9 @@ FIXED: Mapping[str, str] = {
     "LOCALVERSION": "",
 }
 """What would differ from build to build (Linux, Documentation/kbuild/reproducible-builds.rst)."""
+
+_FILE_NAMES = "-fmacro-prefix-map=../src/="
+"""Makes __FILE__ ``kernel/fork.c`` although ccache passes ``../src/kernel/fork.c``."""
 
 _OBJECT = re.compile(rb"  (?:CC|AS)(?: \[M\])?\s+\S+$")
 _DRY_OBJECT = re.compile(rb"echo '  (?:CC|AS)(?: \[M\])?\s+\S+'")
@@ -80,7 +85,7 @@ class Make:
             str(find_tool("make")),
             *("-C", str(self.source), f"O={self.output}", f"-j{os.cpu_count() or 1}"),
             *("ARCH=arm64", f"CROSS_COMPILE={CROSS}"),
-            *(f"CC=ccache {CROSS}gcc", "HOSTCC=ccache gcc"),
+            *(f"CC=ccache {CROSS}gcc", "HOSTCC=ccache gcc", f"KCFLAGS={_FILE_NAMES}"),
             *(f"{name}={value}" for name, value in FIXED.items()),
             *words,
         ]
@@ -113,10 +118,20 @@ class Make:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of a build: only what it needs, so that no setting leaks into it."""
+    """Return the environment of a build: only what it needs, so that no setting leaks into it.
+
+    ccache takes paths relative to the build directory, and so serves every source tree and every
+    configuration with one object.
+    """
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    cache = cache_directory() / "ccache"
-    return {**kept, "LC_ALL": "C", "CCACHE_DIR": str(cache), "CCACHE_MAXSIZE": "5G"}
+    return {
+        **kept,
+        "LC_ALL": "C",
+        "CCACHE_DIR": str(cache_directory() / "ccache"),
+        "CCACHE_MAXSIZE": "5G",
+        "CCACHE_BASEDIR": str(workspaces()),
+        "CCACHE_NOHASHDIR": "1",
+    }
 
 
 def check_tools() -> None:
@@ -135,5 +150,11 @@ def first_error(log: Path) -> str:
     lines = log.read_text(errors="replace").splitlines()
     for number, line in enumerate(lines):
         if _COMPLAINT.search(line):
-            return "\n".join(lines[number : number + _CONTEXT])
+            context = takewhile(_is_context, lines[number + 1 : number + _CONTEXT])
+            return "\n".join([line, *context])
     return "\n".join(lines[-_CONTEXT:]) or "make printed nothing"
+
+
+def _is_context(line: str) -> bool:
+    """Whether *line* belongs to the complaint above it, and is not what make said next."""
+    return line.startswith(" ")

@@ -23,12 +23,20 @@ BUILD_PRODUCTS = (
     "*.mod",
     "*.cmd",
     "/.config",
+    "/.tmp_*",
+    "/vmlinux*",
+    "/System.map",
+    "/Module.symvers",
+    "/modules.*",
     "/include/config/",
     "/include/generated/",
     "/arch/*/include/generated/",
 )
 """Left out of a directory even where it has no .gitignore; with them an out-of-tree build refuses
 to start (Linux 6.12, Makefile:outputmakefile)."""
+
+TOP_LEVEL = "!/*"
+"""The pattern that takes back a ``/*`` in .gitignore: Debian's source packages ignore all there."""
 
 RACY = 2 * 10**9
 """A file changed this close (ns) to when it was hashed may change again unseen: its hash is not
@@ -48,7 +56,7 @@ def scan_directory(root: Path, memory: Path) -> Snapshot:
     known: dict[str, list[object]] = json.loads(memory.read_text()) if memory.is_file() else {}
     seen: dict[str, list[object]] = {}
     with step(f"reading {root}") as progress:
-        paths = _list_directory(root)
+        paths = _list_directory(root) or _list_directory(root, TOP_LEVEL)
         for done, path in enumerate(paths):
             entry = _identify(root / path, known.get(path))
             if entry is not None:
@@ -78,9 +86,9 @@ def _identify(path: Path, known: list[object] | None) -> list[object] | None:
     return [content.identity, *stamp]
 
 
-def _list_directory(root: Path) -> list[str]:
+def _list_directory(root: Path, *patterns: str) -> list[str]:
     """List the source files under *root* as git would; it need not be a repository."""
-    excludes = [f"--exclude={pattern}" for pattern in BUILD_PRODUCTS]
+    excludes = [f"--exclude={pattern}" for pattern in (*patterns, *BUILD_PRODUCTS)]
     listing = ("ls-files", "-z", "--others", "--exclude-standard", *excludes)
     if (root / ".git").exists():
         output = git("-C", root, *listing, "--cached")

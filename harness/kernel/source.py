@@ -128,10 +128,10 @@ def _tarball(path: Path) -> Source:
 
 
 def _directory(path: Path) -> Source:
-    check_complete(lambda name: (path / name).is_file(), f"the directory {path}")
     name = f"directory-{digest(os.fsencode(path))}"
     files = scan_directory(path, cache_directory() / "scans" / f"{name}.json")
     title = f"directory {path}"
+    check_complete(files.__contains__, title)
     return SnapshotSource(snapshot_identity(files), title, name, files, directory_reader(path))
 
 
