@@ -41,8 +41,7 @@ def result_of(phase: str, error: BaseException | None) -> Result:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item,  # noqa: ARG001 - pytest passes hook arguments by name
-    call: pytest.CallInfo[None],
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Note the result in the report; a harness error in a test's body is no failure of the test."""
     report = yield
@@ -50,6 +49,7 @@ def pytest_runtest_makereport(
     result = result_of(call.when, error)
     if report.when == "call" or result is not Result.PASS:
         report.user_properties.append((PROPERTY, result.name))
+        item.user_properties.append((PROPERTY, result.name))  # JUnit takes the last report's
     if result is Result.ERROR and report.when == "call":
         report.when = "setup"  # pytest and JUnit call a failure outside the body an error
     return report

@@ -4,6 +4,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 from harness.devicetree import Devicetree, DynamicPool, Pool
 from harness.errors import InputError
@@ -58,6 +59,6 @@ def load_machine(directory: Path) -> Machine:
     )
 
 
-def _tuples(fields: dict[str, object]) -> dict[str, object]:
+def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
     """JSON knows lists only."""
     return {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}

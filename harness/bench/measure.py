@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A measured number: its samples, its median, and what is wanted of it."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Some samples of one number in *unit*; *most* or *least* is the goal for its median."""
+
+    name: str
+    unit: str
+    samples: tuple[float, ...]
+    most: float | None = None
+    least: float | None = None
+
+    @property
+    def median(self) -> float:
+        """The number to quote."""
+        return statistics.median(self.samples)
+
+    @property
+    def goal(self) -> str:
+        """The goal in words; empty where there is none."""
+        if self.most is not None:
+            return f"<= {self.most:.4g}"
+        return "" if self.least is None else f">= {self.least:.4g}"
+
+    @property
+    def met(self) -> bool:
+        """Whether the median reaches the goal; true where there is none."""
+        return (self.most is None or self.median <= self.most) and (
+            self.least is None or self.median >= self.least
+        )
+
+
+def seconds(work: Callable[[], object], repeat: int) -> tuple[float, ...]:
+    """How long *work* takes, *repeat* times."""
+    samples = []
+    for _ in range(repeat):
+        begin = time.monotonic()
+        work()
+        samples.append(time.monotonic() - begin)
+    return tuple(samples)
