@@ -64,7 +64,7 @@ def test_repository_around_the_scratch_files_does_not_matter(
 ) -> None:
     subprocess.run(["git", "init", "--quiet", tree], check=True)
     monkeypatch.setattr(tempfile, "tempdir", str(tree))
-    assert list(apply(tree, SLOTS_PATCH)) == [SWIOTLB]
+    assert list(apply(tree, RENAME_PATCH)) == ["kernel/clone.c", "kernel/fork.c"]
 
 
 def test_no_patches_change_nothing(tree: Path) -> None:
