@@ -85,7 +85,8 @@ class Make:
             str(find_tool("make")),
             *("-C", str(self.source), f"O={self.output}", f"-j{os.cpu_count() or 1}"),
             *("ARCH=arm64", f"CROSS_COMPILE={CROSS}"),
-            *(f"CC=ccache {CROSS}gcc", "HOSTCC=ccache gcc", f"KCFLAGS={_FILE_NAMES}"),
+            *(f"CC=ccache {CROSS}gcc", "HOSTCC=ccache gcc"),
+            *(f"KCFLAGS={_FILE_NAMES}", f"KAFLAGS={_FILE_NAMES}"),
             *(f"{name}={value}" for name, value in FIXED.items()),
             *words,
         ]
