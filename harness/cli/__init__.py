@@ -9,10 +9,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from harness.cli import doctor, kernel
+from harness.cli import doctor, kernel, shell
 from harness.errors import HarnessError
 
-COMMANDS = (kernel, doctor)
+COMMANDS = (shell, kernel, doctor)
 
 ERROR = 2
 """The exit code when the harness could not do what was asked."""

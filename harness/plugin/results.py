@@ -84,5 +84,7 @@ def reported(report: pytest.TestReport | pytest.CollectReport) -> Result | None:
     """The result noted in a report; None where a phase passed that is not the test's body."""
     if isinstance(report, pytest.CollectReport):
         return Result.ERROR if report.failed else None
+    if report.passed and report.when != "call":
+        return None
     names = [value for name, value in report.user_properties if name == PROPERTY]
     return Result[str(names[-1])] if names else None
