@@ -2,8 +2,6 @@
 """A measured number: its samples, its median, and what is wanted of it."""
 
 import statistics
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -35,13 +33,3 @@ class Measure:
         return (self.most is None or self.median <= self.most) and (
             self.least is None or self.median >= self.least
         )
-
-
-def seconds(work: Callable[[], object], repeat: int) -> tuple[float, ...]:
-    """How long *work* takes, *repeat* times."""
-    samples = []
-    for _ in range(repeat):
-        begin = time.monotonic()
-        work()
-        samples.append(time.monotonic() - begin)
-    return tuple(samples)

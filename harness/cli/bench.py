@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness bench``: how fast the harness is on this machine."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.bench import Measure, measure_machine, measure_suite, save, table
+from harness.cli.machines import add_machine_options, machine_of
+from harness.progress import step
+
+REPEAT = 7
+WORKERS = (1, 2)
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the sub-command."""
+    parser = subparsers.add_parser(
+        "bench", help="measure boot, restore, probe calls, memory search and the suite"
+    )
+    add_machine_options(parser)
+    parser.add_argument("--repeat", type=int, default=REPEAT, metavar="N", help="samples of each")
+    parser.add_argument(
+        "--suite", action="store_true", help="time the whole suite too, on 1 and on 2 workers"
+    )
+    parser.add_argument(
+        "--json", type=Path, default=Path("bench.json"), metavar="FILE", help="where to write JSON"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, print the table, write the JSON; exit code 1 when a goal is missed."""
+    machine = machine_of(arguments)
+    with step("measuring the machine"):
+        measures = list(measure_machine(machine, arguments.repeat))
+    measures += _measure_suites() if arguments.suite else []
+    Console().print(table(measures))
+    save(measures, f"{machine.qemu.banner}, Linux {machine.kernel.release}", arguments.json)
+    return 0 if all(one.met for one in measures) else 1
+
+
+def _measure_suites() -> list[Measure]:
+    with step("measuring the suite"):
+        return [measure_suite(workers) for workers in WORKERS]
