@@ -91,3 +91,8 @@ class GuestCrash(GuestError):
 
 class GuestHang(GuestError):
     """The guest was running and did not answer before the deadline."""
+
+
+def explain(error: BaseException) -> str:
+    """The message of *error* with the notes that were added to it, a line each."""
+    return "\n".join([str(error), *getattr(error, "__notes__", ())])

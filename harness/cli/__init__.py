@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from harness.cli import bench, doctor, kernel, shell
-from harness.errors import HarnessError
+from harness.errors import GuestError, HarnessError, explain
 
 COMMANDS = (shell, kernel, bench, doctor)
 
@@ -27,8 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         code: int = args.run(args)
-    except HarnessError as fault:
-        print(f"harness: {fault}", file=sys.stderr)
+    except (HarnessError, GuestError) as fault:
+        print(f"harness: {explain(fault)}", file=sys.stderr)
         return ERROR
     except KeyboardInterrupt:
         print("harness: interrupted", file=sys.stderr)

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         _print_command(machine)
         return 0
     with boot(machine) if arguments.boot else restore(park(machine)) as guest:
-        Session(guest).cmdloop()
+        Session(guest).converse()
     return 0
 
 

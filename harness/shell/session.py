@@ -1,131 +1,241 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands of ``harness shell``; each one is a line of its own."""
+"""The commands of ``harness shell``; each one is a line of its own.
+
+A command's docstring is its help: a sentence, then the forms it has.
+"""
 
 import cmd
-import shlex
-import subprocess
+import inspect
 import sys
 from pathlib import Path
 
 from harness.errors import GuestError, HarnessError, InputError
 from harness.memory import live_memory
 from harness.rogue import EduRogue
-from harness.shell.terminal import attach
+from harness.shell.terminal import attach, interrupts_ignored, run_program
+from harness.shell.words import (
+    ADDRESS_END,
+    hex_dump,
+    parse_bytes,
+    parse_number,
+    parse_range,
+    parse_words,
+)
 from harness.vm.artefacts import failures_directory, save
 from harness.vm.guest import Guest
+from harness.vm.layout import RAM_BASE
+from harness.vm.outcome import Ending, Outcome
+
+INTRO = "The guest runs. 'help' lists the commands, 'quit' throws the machine away."
 
 COMMAND_TIMEOUT = 60.0
 """Seconds that a command run through the agent may take."""
+
+LARGEST = 64 * 1024
+"""Bytes shown at once; who wants more reads the dump that ``save`` writes."""
+
+MSI_END = 1 << 16
 
 
 class Session(cmd.Cmd):
     """Reads commands from a person until ``quit``; the guest runs all the while."""
 
     prompt = "harness> "
-    intro = "The guest runs. 'help' lists the commands, 'quit' throws the machine away."
 
     def __init__(self, guest: Guest) -> None:
         super().__init__()
         self._guest = guest
         self._rogue: EduRogue | None = None
+        self._in_console = False
+
+    def converse(self) -> None:
+        """Read and run commands until the person quits; Ctrl-C only gives up the line at hand."""
+        self._guest.watch.at_end(self._tell_end)
+        intro = INTRO
+        while True:
+            try:
+                return self.cmdloop(intro)
+            except KeyboardInterrupt:
+                print()
+                intro = ""
 
     def onecmd(self, line: str) -> bool:
         """Run one command; what goes wrong is told, and the session goes on."""
         try:
-            return super().onecmd(line)
-        except (HarnessError, GuestError, ValueError) as error:
+            return super().onecmd("quit" if line == "EOF" else line)
+        except (HarnessError, GuestError, OSError) as error:
             print(f"error: {error}")
-            return False
+        except KeyboardInterrupt:
+            print("\ninterrupted; what the guest was asked to do, it may still be doing")
+        return False
 
     def emptyline(self) -> bool:
         """An empty line does nothing."""
         return False
 
+    def default(self, line: str) -> None:
+        """Refuse a command that is none."""
+        name = line.partition(" ")[0]
+        raise InputError(f"there is no command {name!r}; 'help' lists those there are")
+
+    def do_help(self, arg: str) -> None:
+        """Say what a command does, or what every one does.
+
+        help [COMMAND]
+        """
+        names = [arg] if arg else [name[3:] for name in self.get_names() if name[:3] == "do_"]
+        for name in names:
+            if not hasattr(self, f"do_{name}"):
+                self.default(name)
+            summary, forms = self._help(name)
+            print(f"{forms}\n    {summary}")
+
     def do_console(self, _: str) -> None:
-        """Go to the guest's own shell; Ctrl-] leaves it: console."""
-        attach(self._guest)
+        """Go to the guest's own shell; Ctrl-] leaves it.
+
+        console
+        """
+        if self._guest.ending is not None:
+            raise InputError(f"nobody answers on the console any more. {_epitaph(self._guest)}")
+        print("Ctrl-] leaves the console.")
+        self._in_console = True
+        try:
+            attach(self._guest)
+        finally:
+            self._in_console = False
         print()
+        if self._guest.ending is not None:
+            print(_epitaph(self._guest))
 
     def do_qmp(self, _: str) -> None:
-        """Go to QEMU's QMP shell, on a socket of its own; Ctrl-D leaves it: qmp."""
+        """Go to QEMU's own QMP shell, on a socket of its own; Ctrl-D leaves it.
+
+        qmp
+        """
+        ending = self._guest.ending
+        if ending is not None and ending.outcome is Outcome.QEMU_DIED:
+            raise ending.error()
         socket = str(self._guest.person_socket)
-        subprocess.run([sys.executable, "-m", "qemu.qmp.qmp_shell", socket], check=False)
+        run_program([sys.executable, "-m", "qemu.qmp.qmp_shell", socket])
 
     def do_run(self, line: str) -> None:
-        """Run a command in the guest through the agent: run COMMAND..."""
+        """Run a shell command in the guest, through the agent and not the console.
+
+        run COMMAND...
+        """
         if not line:
-            raise InputError(f"usage: {self.do_run.__doc__}")
+            raise self._usage("run")
         ran = self._guest.agent.run(line, timeout=COMMAND_TIMEOUT)
         print(ran.text, end="")
-        print(f"[exit status {ran.status}]")
+        cut = f", killed after {COMMAND_TIMEOUT:g} s" if ran.timed_out else ""
+        print(f"[exit status {ran.status}{cut}]")
 
     def do_rogue(self, line: str) -> None:
-        """Drive the rogue device.
+        """Drive a rogue device by DMA; BYTES are hexadecimal, an MSI writes 16 bits at once.
 
-        rogue plug [PORT] | read ADDRESS SIZE | write ADDRESS HEX | msi ADDRESS VALUE
-        | master on|off
+        rogue plug [PORT]
+        rogue read ADDRESS SIZE
+        rogue write ADDRESS BYTES
+        rogue msi ADDRESS VALUE
+        rogue master on|off
         """
-        match shlex.split(line):
-            case ["plug"]:
-                self._plug(0)
-            case ["plug", port]:
-                self._plug(int(port))
-            case ["read", address, size]:
-                _show(int(address, 0), self._plugged().read(int(address, 0), int(size, 0)))
-            case ["write", address, data]:
-                self._plugged().write(int(address, 0), bytes.fromhex(data))
-            case ["msi", address, value]:
-                self._plugged().forge_msi(int(address, 0), int(value, 0))
-            case ["master", ("on" | "off") as state]:
-                self._plugged().set_bus_master(state == "on")
-            case _:
-                raise InputError(f"usage: {self.do_rogue.__doc__}")
+        words = parse_words(line)
+        with interrupts_ignored():  # half a dialogue with the device would spoil the next one
+            self._drive(words)
 
     def do_memory(self, line: str) -> None:
-        """Show guest-physical memory as it is now, 64 bytes if not said: memory ADDRESS [SIZE]."""
+        """Show guest-physical memory as it is now, 64 bytes if SIZE is not given.
+
+        memory ADDRESS [SIZE]
+        """
         match line.split():
-            case [address]:
-                size = "64"
-            case [address, size]:
-                pass
+            case [address, *size] if len(size) <= 1:
+                first, count = parse_range(address, *size or ["64"], largest=LARGEST)
             case _:
-                raise InputError(f"usage: {self.do_memory.__doc__}")
+                raise self._usage("memory")
         with live_memory(self._guest) as memory:
-            _show(int(address, 0), memory.read(int(address, 0), int(size, 0)))
+            print(hex_dump(first, memory.read(first, count)))
 
     def do_pools(self, _: str) -> None:
-        """List the restricted pools of this machine: pools."""
-        for pool in self._guest.machine.devicetree.pools:
+        """List the restricted pools of this machine.
+
+        pools
+        """
+        devicetree = self._guest.machine.devicetree
+        for pool in devicetree.pools:
             print(f"{pool}  used by {', '.join(pool.users) or 'nobody'}")
+        for asked in devicetree.dynamic:
+            print(f"{asked.name}, {asked.size:#x} bytes where the kernel chose ('log' says where)")
+        if not devicetree.pools and not devicetree.dynamic:
+            print("none")
 
     def do_log(self, _: str) -> None:
-        """Show the kernel's log since the boot: log."""
+        """Show the kernel's log since the boot.
+
+        log
+        """
         print("\n".join(self._guest.kernel_log()))
 
     def do_info(self, _: str) -> None:
-        """List the process, sockets and files of this machine: info."""
+        """List the process, sockets and files of this machine.
+
+        info
+        """
+        print(f"state          {self._guest.ending or 'running'}")
         print(f"QEMU process   {self._guest.process.pid}")
         print(f"run directory  {self._guest.directory}")
         print(f"QMP socket     {self._guest.person_socket}")
         print(f"vmlinux        {self._guest.machine.kernel.vmlinux}")
-        print(f"state          {self._guest.ending or 'running'}")
 
     def do_save(self, line: str) -> None:
-        """Keep logs, devicetree and an ELF dump, then go on: save [DIRECTORY]."""
-        directory = Path(line) if line else failures_directory("shell")
+        """Keep logs, devicetree and an ELF dump in a directory, then go on.
+
+        save [DIRECTORY]
+        """
+        directory = Path(line).expanduser() if line else failures_directory("shell")
         directory.mkdir(parents=True, exist_ok=True)
+        ran = self._runs()
         save(self._guest, directory)
-        self._guest.resume()
-        print(directory)
+        if ran:
+            self._guest.resume()
+        print(directory.resolve())
 
     def do_quit(self, _: str) -> bool:
-        """Throw the machine away: quit."""
-        return True
+        """Throw the machine away, as Ctrl-D does.
 
-    def do_EOF(self, _: str) -> bool:  # noqa: N802 - cmd.Cmd names it so
-        """Do as quit does, for Ctrl-D."""
+        quit
+        """
         print()
         return True
+
+    def _drive(self, words: list[str]) -> None:
+        match words:
+            case ["plug"]:
+                self._plug(0)
+            case ["plug", port]:
+                self._plug(parse_number(port, "root port", end=self._guest.machine.ports))
+            case ["read", address, size]:
+                first, count = parse_range(address, size, largest=LARGEST)
+                self._warn_outside(first, count)
+                print(hex_dump(first, self._plugged().read(first, count)))
+            case ["write", address, *data] if data:
+                first, content = parse_number(address, "address", end=ADDRESS_END), "".join(data)
+                self._warn_outside(first, len(parse_bytes(content)))
+                self._plugged().write(first, parse_bytes(content))
+            case ["msi", address, value]:
+                self._forge(address, value)
+            case ["master", ("on" | "off") as state]:
+                self._plugged().set_bus_master(state == "on")
+            case _:
+                raise self._usage("rogue")
+
+    def _forge(self, address: str, value: str) -> None:
+        first = parse_number(address, "address", end=ADDRESS_END)
+        if first % 4:
+            raise InputError(f"{address} is no address for an MSI: expected a multiple of 4")
+        number = parse_number(value, "MSI value", end=MSI_END)
+        self._warn_outside(first, 4)
+        self._plugged().forge_msi(first, number)
 
     def _plug(self, port: int) -> None:
         self._rogue = EduRogue(self._guest, port)
@@ -137,9 +247,39 @@ class Session(cmd.Cmd):
         assert self._rogue is not None
         return self._rogue
 
+    def _warn_outside(self, address: int, size: int) -> None:
+        end = RAM_BASE + self._guest.machine.ram_size
+        if address < RAM_BASE or address + size > end:
+            print(
+                f"note: not all of that is RAM, which is {RAM_BASE:#x} to {end - 1:#x}; QEMU drops "
+                "what it can not write, and what it can not read shows the device's old buffer"
+            )
 
-def _show(address: int, data: bytes) -> None:
-    for offset in range(0, len(data), 16):
-        row = data[offset : offset + 16]
-        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
-        print(f"{address + offset:012x}  {row.hex(' '):47}  {text}")
+    def _runs(self) -> bool:
+        """Whether the virtual CPUs run; a dead QEMU's do not."""
+        if self._guest.ending is not None:
+            return False
+        return bool(self._guest.monitor.execute("query-status")["running"])
+
+    def _help(self, name: str) -> tuple[str, str]:
+        """The sentence and the forms of a command."""
+        summary, _, forms = (inspect.getdoc(getattr(self, f"do_{name}")) or "").partition("\n\n")
+        return summary, forms
+
+    def _usage(self, name: str) -> InputError:
+        return InputError(f"expected:\n{self._help(name)[1]}")
+
+    def _tell_end(self, _: Ending) -> None:
+        """Say at once that the guest has ended; comes on the event loop's thread."""
+        if not self._in_console:
+            print(f"\n{_epitaph(self._guest)}\n{self.prompt}", end="", flush=True)
+
+
+def _epitaph(guest: Guest) -> str:
+    """How the guest ended, and what can be done with what is left of it."""
+    ending = guest.ending
+    if ending is not None and ending.outcome is Outcome.QEMU_DIED:
+        left = "'log', 'info' and 'save' still work"
+    else:
+        left = "its memory is as it was: 'memory', 'qmp', 'log' and 'save' still work"
+    return f"The guest has ended: {ending}. What is left: {left}; 'quit' throws it away."

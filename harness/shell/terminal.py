@@ -1,46 +1,98 @@
 # SPDX-License-Identifier: Apache-2.0
 """A person's terminal on the guest's console."""
 
+import contextlib
 import os
 import select
+import shutil
+import signal
+import subprocess
 import sys
 import termios
 import tty
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 
+from harness.errors import GuestError, HarnessError
 from harness.vm.console import Console
 from harness.vm.guest import Guest
 
 LEAVE = b"\x1d"
 """Ctrl-], which telnet and virsh use as well."""
 
+CONSOLE = "/dev/ttyAMA0"
+
+SIZE_TIMEOUT = 2.0
+"""Seconds that the guest has to take the terminal's size; a machine that stands still can not."""
+
 
 def attach(guest: Guest) -> None:
-    """Connect standard input and output to the console until Ctrl-], or the guest's end."""
-    wake, woken = os.pipe()
-    guest.watch.at_end(lambda _: _hang_up(woken))
-    guest.console.tap(_show)
-    try:
-        with _raw(sys.stdin.fileno()):
+    """Connect standard input and output to the console until Ctrl-], or the guest's end.
+
+    A serial line knows no window size, so the agent sets it. When the guest ends, its report is
+    shown to the end first.
+    """
+    with _woken_at_end(guest) as wake, _shown(guest.console), _raw(sys.stdin.fileno()):
+        with _sized(guest):
             guest.console.write(b"\n")  # the shell's prompt is long gone: ask for another
             _copy_input(guest.console, wake)
+        guest.settle()
+
+
+def run_program(command: Sequence[str]) -> None:
+    """Run a program that has the terminal to itself, Ctrl-C included."""
+    with interrupts_ignored():  # the program inherits that
+        subprocess.run(command, check=False)
+
+
+@contextlib.contextmanager
+def interrupts_ignored() -> Iterator[None]:
+    """Let Ctrl-C do nothing for a while."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
     finally:
-        guest.console.untap(_show)
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _woken_at_end(guest: Guest) -> Iterator[int]:
+    """A file descriptor that can be read from once the guest has ended."""
+    wake, woken = os.pipe()
+    guest.watch.at_end(lambda _: os.close(woken))
+    try:
+        yield wake
+    finally:
         os.close(wake)
+
+
+@contextlib.contextmanager
+def _shown(console: Console) -> Iterator[None]:
+    console.tap(_show)
+    try:
+        yield
+    finally:
+        console.untap(_show)
 
 
 def _show(data: bytes) -> None:
     os.write(sys.stdout.fileno(), data)
 
 
-def _hang_up(woken: int) -> None:
+@contextlib.contextmanager
+def _sized(guest: Guest) -> Iterator[None]:
+    """Keep the console's window as large as the person's."""
+
+    def resize(*_: object) -> None:
+        columns, rows = shutil.get_terminal_size()
+        with contextlib.suppress(GuestError, HarnessError):
+            guest.agent.run(f"stty -F {CONSOLE} rows {rows} cols {columns}", SIZE_TIMEOUT)
+
+    resize()
+    before = signal.signal(signal.SIGWINCH, resize)
     try:
-        os.write(woken, b"!")
-    except OSError:
-        return  # the person left before the guest did
+        yield
     finally:
-        os.close(woken)
+        signal.signal(signal.SIGWINCH, before)
 
 
 def _copy_input(console: Console, wake: int) -> None:
@@ -56,7 +108,7 @@ def _copy_input(console: Console, wake: int) -> None:
             return
 
 
-@contextmanager
+@contextlib.contextmanager
 def _raw(terminal: int) -> Iterator[None]:
     """Hand keys over one by one, Ctrl-C too; nothing to do where input is no terminal."""
     if not os.isatty(terminal):
