@@ -59,6 +59,7 @@ class Guest:
         self.monitor = Monitor(self.watch, self.directory / MONITOR_LOG)
         self.monitor.on_event = self._on_event
         self._closing: list[Callable[[], None]] = []
+        self._closed = False
         self._process: Process | None = None
         self._console: Console | None = None
         self._agent: Agent | None = None
@@ -160,17 +161,19 @@ class Guest:
 
     def close(self) -> None:
         """Kill QEMU and remove the run directory. Never raises; may be called twice."""
+        if self._closed:
+            return
+        self._closed = True
         while self._closing:
             self._closing.pop()()
         if self._process is not None:
             self._process.kill()
-            self._process = None
-        if self._agent is not None:
-            self._agent.close()
+        # the last events look at the console, its last lines may yet abort the agent's calls
+        self.monitor.close()
         if self._console is not None:
             self._console.close()
-            self._console = None
-        self.monitor.close()
+        if self._agent is not None:
+            self._agent.close()
         self._run.remove()
 
     def __enter__(self) -> Self:
