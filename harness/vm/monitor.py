@@ -11,12 +11,15 @@ from typing import Any, TextIO
 
 from qemu.qmp import ExecInterruptedError, ExecuteError, QMPClient, QMPError
 
-from harness.errors import QemuError
+from harness.errors import GuestHang, QemuError
 from harness.vm.loop import event_loop, run
 from harness.vm.watch import Watch
 
 ANSWER_TIMEOUT = 30.0
 """Seconds that QEMU has to answer a command; it answers within milliseconds when it is well."""
+
+LAST_WORDS_TIMEOUT = 2.0
+"""Seconds after QEMU closed the connection in which its end, with its own words, may be seen."""
 
 Event = Mapping[str, Any]
 
@@ -52,7 +55,10 @@ class Monitor:
         is gone.
         """
         sent = {**(arguments or {}), **{name.replace("_", "-"): v for name, v in words.items()}}
-        return run(self._execute(command, sent), f"QMP '{command}'", ANSWER_TIMEOUT)
+        try:
+            return run(self._execute(command, sent), f"QMP '{command}'", ANSWER_TIMEOUT)
+        except (ExecInterruptedError, QMPError) as fault:
+            raise self._departure(f"QEMU went away during '{command}': {fault}") from fault
 
     def hmp(self, line: str) -> str:
         """Run a command of the human monitor and return its text."""
@@ -107,12 +113,22 @@ class Monitor:
         except ExecuteError as refusal:
             self._record("refused", str(refusal))
             raise QemuError(f"QEMU refused '{command}' {dict(arguments)}: {refusal}") from refusal
-        except (ExecInterruptedError, QMPError) as fault:
-            if self._watch.ending is not None:
-                raise self._watch.ending.error() from fault
-            raise QemuError(f"QEMU went away during '{command}': {fault}") from fault
         self._record("reply", value)
         return value
+
+    def _departure(self, seen: str) -> Exception:
+        """Why QEMU is gone: how the guest ended, or what was *seen* if nothing says that."""
+        try:
+            ending = self._watch.wait(
+                "QEMU's end",
+                lambda: self._watch.ending,
+                LAST_WORDS_TIMEOUT,
+                lambda: seen,
+                outlive=True,
+            )
+        except GuestHang:
+            return QemuError(seen)
+        return ending.error()
 
     async def _close(self) -> None:
         if self._listener is not None:
