@@ -6,18 +6,24 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from harness.bench.measure import Measure
 
 
 def table(measures: Sequence[Measure]) -> Table:
     """One row a measure: median, range, goal and whether it is met."""
-    result = Table("what", "median", "min", "max", "unit", "goal", "met")
+    result = Table(Column("what", no_wrap=True), "median", "min", "max", "unit", "goal", "met")
     for one in measures:
         numbers = (one.median, min(one.samples), max(one.samples))
         met = ("yes" if one.met else "no") if one.goal else ""
-        result.add_row(one.name, *(f"{value:.4g}" for value in numbers), one.unit, one.goal, met)
+        result.add_row(
+            one.name,
+            *(f"{value:.3g}" if value < 1000 else f"{value:.0f}" for value in numbers),
+            one.unit,
+            one.goal,
+            met,
+        )
     return result
 
 
