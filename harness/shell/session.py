@@ -46,7 +46,7 @@ class Session(cmd.Cmd):
         super().__init__()
         self._guest = guest
         self._rogue: EduRogue | None = None
-        self._in_console = False
+        self._at_prompt = True
 
     def converse(self) -> None:
         """Read and run commands until the person quits; Ctrl-C only gives up the line at hand."""
@@ -61,13 +61,13 @@ class Session(cmd.Cmd):
 
     def onecmd(self, line: str) -> bool:
         """Run one command; what goes wrong is told, and the session goes on."""
-        try:
-            return super().onecmd("quit" if line == "EOF" else line)
-        except (HarnessError, GuestError, OSError) as error:
-            print(f"error: {error}")
-        except KeyboardInterrupt:
-            print("\ninterrupted; what the guest was asked to do, it may still be doing")
-        return False
+        lived = self._guest.ending is None
+        self._at_prompt = False
+        stop = self._obey("quit" if line == "EOF" else line)
+        self._at_prompt = True
+        if lived and self._guest.ending is not None and not stop:
+            print(_epitaph(self._guest))
+        return stop
 
     def emptyline(self) -> bool:
         """An empty line does nothing."""
@@ -95,17 +95,10 @@ class Session(cmd.Cmd):
 
         console
         """
-        if self._guest.ending is not None:
-            raise InputError(f"nobody answers on the console any more. {_epitaph(self._guest)}")
+        self._need_running()
         print("Ctrl-] leaves the console.")
-        self._in_console = True
-        try:
-            attach(self._guest)
-        finally:
-            self._in_console = False
+        attach(self._guest)
         print()
-        if self._guest.ending is not None:
-            print(_epitaph(self._guest))
 
     def do_qmp(self, _: str) -> None:
         """Go to QEMU's own QMP shell, on a socket of its own; Ctrl-D leaves it.
@@ -125,6 +118,7 @@ class Session(cmd.Cmd):
         """
         if not line:
             raise self._usage("run")
+        self._need_running()
         ran = self._guest.agent.run(line, timeout=COMMAND_TIMEOUT)
         print(ran.text, end="")
         cut = f", killed after {COMMAND_TIMEOUT:g} s" if ran.timed_out else ""
@@ -139,9 +133,12 @@ class Session(cmd.Cmd):
         rogue msi ADDRESS VALUE
         rogue master on|off
         """
-        words = parse_words(line)
+        attack = parse_attack(line, ports=self._guest.machine.ports)
+        if attack is None:
+            raise self._usage("rogue")
+        self._need_running()
         with interrupts_ignored():  # half a dialogue with the device would spoil the next one
-            self._drive(words)
+            self._rogue = attack(self._guest, self._rogue)
 
     def do_memory(self, line: str) -> None:
         """Show guest-physical memory as it is now, 64 bytes if SIZE is not given.
@@ -194,9 +191,9 @@ class Session(cmd.Cmd):
         """
         directory = Path(line).expanduser() if line else failures_directory("shell")
         directory.mkdir(parents=True, exist_ok=True)
-        ran = self._runs()
+        running = self._is_running()
         save(self._guest, directory)
-        if ran:
+        if running:
             self._guest.resume()
         print(directory.resolve())
 
@@ -208,58 +205,27 @@ class Session(cmd.Cmd):
         print()
         return True
 
-    def _drive(self, words: list[str]) -> None:
-        match words:
-            case ["plug"]:
-                self._plug(0)
-            case ["plug", port]:
-                self._plug(parse_number(port, "root port", end=self._guest.machine.ports))
-            case ["read", address, size]:
-                first, count = parse_range(address, size, largest=LARGEST)
-                self._warn_outside(first, count)
-                print(hex_dump(first, self._plugged().read(first, count)))
-            case ["write", address, *data] if data:
-                first, content = parse_number(address, "address", end=ADDRESS_END), "".join(data)
-                self._warn_outside(first, len(parse_bytes(content)))
-                self._plugged().write(first, parse_bytes(content))
-            case ["msi", address, value]:
-                self._forge(address, value)
-            case ["master", ("on" | "off") as state]:
-                self._plugged().set_bus_master(state == "on")
-            case _:
-                raise self._usage("rogue")
+    def _obey(self, line: str) -> bool:
+        try:
+            return super().onecmd(line)
+        except (HarnessError, GuestError, OSError) as error:
+            print(f"error: {error}")
+        except KeyboardInterrupt:
+            print("\ninterrupted; what the guest was asked to do, it may still be doing")
+        return False
 
-    def _forge(self, address: str, value: str) -> None:
-        first = parse_number(address, "address", end=ADDRESS_END)
-        if first % 4:
-            raise InputError(f"{address} is no address for an MSI: expected a multiple of 4")
-        number = parse_number(value, "MSI value", end=MSI_END)
-        self._warn_outside(first, 4)
-        self._plugged().forge_msi(first, number)
-
-    def _plug(self, port: int) -> None:
-        self._rogue = EduRogue(self._guest, port)
-        print(f"{self._rogue.name} is {self._rogue.bdf}")
-
-    def _plugged(self) -> EduRogue:
-        if self._rogue is None:
-            self._plug(0)
-        assert self._rogue is not None
-        return self._rogue
-
-    def _warn_outside(self, address: int, size: int) -> None:
-        end = RAM_BASE + self._guest.machine.ram_size
-        if address < RAM_BASE or address + size > end:
-            print(
-                f"note: not all of that is RAM, which is {RAM_BASE:#x} to {end - 1:#x}; QEMU drops "
-                "what it can not write, and what it can not read shows the device's old buffer"
-            )
-
-    def _runs(self) -> bool:
-        """Whether the virtual CPUs run; a dead QEMU's do not."""
+    def _is_running(self) -> bool:
+        """Whether the virtual CPUs run."""
         if self._guest.ending is not None:
             return False
         return bool(self._guest.monitor.execute("query-status")["running"])
+
+    def _need_running(self) -> None:
+        """Refuse what only a guest that runs can do."""
+        if self._guest.ending is not None:
+            raise self._guest.ending.error()
+        if not self._is_running():
+            raise InputError("the machine stands still; 'cont' in 'qmp' lets it run again")
 
     def _help(self, name: str) -> tuple[str, str]:
         """The sentence and the forms of a command."""
@@ -271,7 +237,7 @@ class Session(cmd.Cmd):
 
     def _tell_end(self, _: Ending) -> None:
         """Say at once that the guest has ended; comes on the event loop's thread."""
-        if not self._in_console:
+        if self._at_prompt:
             print(f"\n{_epitaph(self._guest)}\n{self.prompt}", end="", flush=True)
 
 
