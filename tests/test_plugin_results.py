@@ -14,6 +14,7 @@ import pytest
 from harness.errors import GuestCrash, GuestHang, HarnessError
 
 def test_good(): pass
+@pytest.mark.property("B1")
 def test_promise_broken(): assert 1 == 2
 def test_guest_died(): raise GuestCrash("panic: test")
 def test_guest_hangs(): raise GuestHang("waited 1 s")
@@ -61,6 +62,10 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 def test_the_summary_tells_every_result_apart(run: Run) -> None:
     assert "results: PASS 1  FAIL 1  CRASH 1  HANG 1  ERROR 2  SKIP 1\n" in run.printed
+
+
+def test_the_summary_names_the_broken_promises(run: Run) -> None:
+    assert "broken promises: B1\n" in run.printed
 
 
 def test_junit_tells_every_result_apart(run: Run) -> None:
