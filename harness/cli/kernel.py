@@ -36,8 +36,8 @@ def add_parser(subparsers: "Subparsers") -> None:
         "--days",
         type=int,
         default=DEFAULT_DAYS,
-        help="remove kernels, guest programs, packages, build trees and compiler cache that were "
-        "not used for this many days; 0 removes everything (default: %(default)s)",
+        help="remove kernels, guest programs, parked guests, packages, build trees and compiler "
+        "cache not used for this many days; 0 removes everything (default: %(default)s)",
     )
     pruning.set_defaults(run=_prune)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Removing what was not used for a while: kernels, guest programs, packages, trees, ccache."""
+"""Removing what was not used for a while: kernels and what came of them, packages, trees."""
 
 import fcntl
 import os
@@ -13,11 +13,11 @@ from harness.kernel.make import environment
 from harness.kernel.workspace import workspaces
 from harness.tools import run_tool
 
-KINDS = ("kernels", "initramfs", "packages")
+KINDS = ("kernels", "initramfs", "parked", "devicetrees", "packages")
 
 
 def prune(age: float) -> Iterator[Path]:
-    """Remove everything about kernels that was not used for *age* seconds; yield what went.
+    """Remove every kernel, and what was made for it, not used for *age* seconds; yield what went.
 
     A workspace that another run has locked is in use and stays.
     """

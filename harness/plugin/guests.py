@@ -17,9 +17,6 @@ from harness.vm.machine import Machine
 from harness.vm.outcome import Report
 from harness.vm.snapshot import boot, park, restore
 
-KEPT_FAILURES = 50
-"""Directories of evidence that stay; older ones make room."""
-
 
 @dataclass
 class Guests:

@@ -21,14 +21,21 @@ BOOT_LOG = "boot.log"
 _FILES = (COMMAND, CONSOLE_LOG, MONITOR_LOG, AGENT_LOG, FENCE_LOG, LOG)
 
 
+KEPT = 100
+"""Directories of evidence that stay, about 20 MB each; the oldest make room for new ones."""
+
+
 def failures_directory(name: str) -> Path:
     """A new directory for the evidence of one failure, under the user's cache directory."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     parent = cache_directory() / "failures"
+    parent.mkdir(exist_ok=True)
+    for old in sorted(parent.iterdir())[: -KEPT or None]:
+        shutil.rmtree(old, ignore_errors=True)
     for number in range(1, 1000):
         path = parent / f"{stamp}-{name}-{number}"
         with contextlib.suppress(FileExistsError):
-            path.mkdir(parents=True)
+            path.mkdir()
             return path
     raise HarnessError(f"{parent} holds a thousand failures of {name} from this second")
 
