@@ -68,13 +68,14 @@ SCRATCH = 0x47FF_0000
 class EduRogue:
     """One ``edu``, plugged into an empty root port of a running guest."""
 
-    def __init__(self, guest: Guest, port: int = 0) -> None:
+    def __init__(self, guest: Guest, port: int = 0, qtest: Qtest | None = None) -> None:
         """Plug it in and wait until the guest's probe driver is bound to it.
 
-        Raises the guest's ending, or GuestHang when the guest does not enumerate it.
+        QEMU serves one qtest client, so all rogues of a guest share a *qtest*. Raises the guest's
+        ending, or GuestHang when the guest does not enumerate it.
         """
         self._guest = guest
-        self._qtest = Qtest(guest)
+        self._qtest = qtest or Qtest(guest)
         self.name = f"rogue{port}"
         ecam = ecam_base(guest.machine.devicetree)
         bridge = ConfigSpace(self._qtest, ecam, Bdf(0, port + 1))

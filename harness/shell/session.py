@@ -11,30 +11,17 @@ from pathlib import Path
 
 from harness.errors import GuestError, HarnessError, InputError
 from harness.memory import live_memory
-from harness.rogue import EduRogue
+from harness.shell.rogue import RogueControl
 from harness.shell.terminal import attach, interrupts_ignored, run_program
-from harness.shell.words import (
-    ADDRESS_END,
-    hex_dump,
-    parse_bytes,
-    parse_number,
-    parse_range,
-    parse_words,
-)
+from harness.shell.words import LARGEST, hex_dump, parse_range, parse_words
 from harness.vm.artefacts import failures_directory, save
 from harness.vm.guest import Guest
-from harness.vm.layout import RAM_BASE
 from harness.vm.outcome import Ending, Outcome
 
 INTRO = "The guest runs. 'help' lists the commands, 'quit' throws the machine away."
 
 COMMAND_TIMEOUT = 60.0
 """Seconds that a command run through the agent may take."""
-
-LARGEST = 64 * 1024
-"""Bytes shown at once; who wants more reads the dump that ``save`` writes."""
-
-MSI_END = 1 << 16
 
 
 class Session(cmd.Cmd):
@@ -45,7 +32,7 @@ class Session(cmd.Cmd):
     def __init__(self, guest: Guest) -> None:
         super().__init__()
         self._guest = guest
-        self._rogue: EduRogue | None = None
+        self._rogue = RogueControl(guest)
         self._at_prompt = True
 
     def converse(self) -> None:
@@ -133,12 +120,11 @@ class Session(cmd.Cmd):
         rogue msi ADDRESS VALUE
         rogue master on|off
         """
-        attack = parse_attack(line, ports=self._guest.machine.ports)
-        if attack is None:
-            raise self._usage("rogue")
+        words = parse_words(line)
         self._need_running()
         with interrupts_ignored():  # half a dialogue with the device would spoil the next one
-            self._rogue = attack(self._guest, self._rogue)
+            if not self._rogue.drive(words):
+                raise self._usage("rogue")
 
     def do_memory(self, line: str) -> None:
         """Show guest-physical memory as it is now, 64 bytes if SIZE is not given.
@@ -178,7 +164,8 @@ class Session(cmd.Cmd):
 
         info
         """
-        print(f"state          {self._guest.ending or 'running'}")
+        state = self._guest.ending or ("running" if self._is_running() else "stopped")
+        print(f"state          {state}")
         print(f"QEMU process   {self._guest.process.pid}")
         print(f"run directory  {self._guest.directory}")
         print(f"QMP socket     {self._guest.person_socket}")

@@ -8,6 +8,9 @@ from harness.errors import InputError
 ADDRESS_END = 1 << 64
 """Addresses have 64 bits."""
 
+LARGEST = 64 * 1024
+"""Bytes shown at once; who wants more reads the dump that ``save`` writes."""
+
 
 def parse_words(line: str) -> list[str]:
     """Cut *line* into words as a POSIX shell does; raises InputError for an open quotation."""

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The forms of the shell's ``rogue`` command."""
+
+from harness.errors import InputError
+from harness.rogue import EduRogue, Qtest
+from harness.shell.words import (
+    ADDRESS_END,
+    LARGEST,
+    hex_dump,
+    parse_bytes,
+    parse_number,
+    parse_range,
+)
+from harness.vm.guest import Guest
+from harness.vm.layout import RAM_BASE
+
+MSI_SIZE = 4
+MSI_END = 1 << 16
+"""An MSI writes four bytes, of which the device's data register gives 16 bits (PCI 3.0, 6.8.1)."""
+
+
+class RogueControl:
+    """Has a rogue device do what a person types; the first thing to do plugs it."""
+
+    def __init__(self, guest: Guest) -> None:
+        self._guest = guest
+        self._qtest: Qtest | None = None
+        self._plugged: dict[int, EduRogue] = {}
+        self._device: EduRogue | None = None
+
+    def drive(self, words: list[str]) -> bool:
+        """Do what *words* say; False if there is no such form.
+
+        Raises InputError, before anything is done, for numbers and bytes that make no sense.
+        """
+        match words:
+            case ["plug"]:
+                self._plug(0)
+            case ["plug", port]:
+                self._plug(parse_number(port, "root port", end=self._guest.machine.ports))
+            case ["read", address, size]:
+                self._read(*parse_range(address, size, largest=LARGEST))
+            case ["write", address, *data] if data:
+                self._write(_address(address), parse_bytes(" ".join(data)))
+            case ["msi", address, value]:
+                number = parse_number(value, "MSI value", end=MSI_END)
+                self._forge_msi(_address(address, alignment=MSI_SIZE), number)
+            case ["master", ("on" | "off") as state]:
+                self._hand().set_bus_master(state == "on")
+            case _:
+                return False
+        return True
+
+    def _plug(self, port: int) -> EduRogue:
+        """Drive the device in *port* from now on."""
+        if port not in self._plugged:
+            self._qtest = self._qtest or Qtest(self._guest)
+            self._plugged[port] = EduRogue(self._guest, port, self._qtest)
+        self._device = self._plugged[port]
+        print(f"{self._device.name} is {self._device.bdf}")
+        return self._device
+
+    def _hand(self) -> EduRogue:
+        return self._device or self._plug(0)
+
+    def _read(self, address: int, size: int) -> None:
+        self._warn_outside(address, size)
+        print(hex_dump(address, self._hand().read(address, size)))
+
+    def _write(self, address: int, data: bytes) -> None:
+        self._warn_outside(address, len(data))
+        self._hand().write(address, data)
+
+    def _forge_msi(self, address: int, value: int) -> None:
+        self._warn_outside(address, MSI_SIZE)
+        self._hand().forge_msi(address, value)
+
+    def _warn_outside(self, address: int, size: int) -> None:
+        end = RAM_BASE + self._guest.machine.ram_size
+        if address < RAM_BASE or address + size > end:
+            print(
+                f"note: not all of that is RAM, which is {RAM_BASE:#x} to {end - 1:#x}; QEMU drops "
+                "what it can not write, and what it can not read shows the device's old buffer"
+            )
+
+
+def _address(text: str, alignment: int = 1) -> int:
+    address = parse_number(text, "address", end=ADDRESS_END)
+    if address % alignment:
+        raise InputError(f"{text} is not aligned: expected a multiple of {alignment}")
+    return address
