@@ -43,6 +43,13 @@ def test_the_title_of_a_report_is_its_line_without_the_time_stamp() -> None:
     assert report.title == "Kernel panic - not syncing: Fatal exception"
 
 
+def test_a_report_behind_a_shell_prompt_is_seen() -> None:
+    report = kernel_report("/ # \x1b[6n[    0.890006] Unable to handle kernel NULL pointer at 0")
+
+    assert report is not None
+    assert report.kind is Outcome.OOPS
+
+
 @pytest.mark.parametrize(
     ("outcome", "error"),
     [

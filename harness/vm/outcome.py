@@ -86,7 +86,8 @@ _PATTERNS: tuple[tuple[Outcome, re.Pattern[str]], ...] = tuple(
     )
 )
 
-_KERNEL_LINE = re.compile(r"^\[\s*\d+\.\d+\](?:\[[^\]]*\])? (.*)$")
+_KERNEL_LINE = re.compile(r"\[ *\d+\.\d{6}\](?:\[[^\]]*\])? (.*)$")
+"""Not only at the start of a line: a shell's prompt has no end, and printk waits for none."""
 
 
 def kernel_report(line: str) -> Report | None:
@@ -94,7 +95,7 @@ def kernel_report(line: str) -> Report | None:
 
     A line without a printk time stamp is a program's output, never a report.
     """
-    stamped = _KERNEL_LINE.match(line)
+    stamped = _KERNEL_LINE.search(line)
     if stamped is None:
         return None
     for kind, pattern in _PATTERNS:
