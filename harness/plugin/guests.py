@@ -2,16 +2,15 @@
 """The guests of one test: started on request, checked after the body, kept when it failed."""
 
 import re
-import shlex
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
+from harness.errors import HarnessError
 from harness.plugin.options import settings
 from harness.plugin.results import Result, reported
-from harness.vm.artefacts import failures_directory, save
+from harness.vm.artefacts import keep, reopen_command
 from harness.vm.guest import Guest
 from harness.vm.machine import Machine
 from harness.vm.outcome import Report
@@ -69,10 +68,7 @@ def pytest_runtest_makereport(
     guests = item.stash.get(guests_key, None)
     if guests is not None and guests.live and _shall_keep(item.config, report, call.when):
         for guest in guests.live:
-            directory = _evidence(item, guest)
-            reopen = shlex.join(["harness", "shell", "--reopen", str(directory)])
-            report.sections.append(("stand in this machine with", reopen))
-            report.sections.append(("evidence", str(directory)))
+            report.sections += _evidence(item, guest)
     return report
 
 
@@ -86,7 +82,13 @@ def _shall_keep(config: pytest.Config, report: pytest.TestReport, phase: str) ->
     return (keep == "failed" and bad) or (keep == "all" and phase == "call")
 
 
-def _evidence(item: pytest.Item, guest: Guest) -> Path:
-    directory = failures_directory(re.sub(r"\W+", "-", item.name).strip("-"))
-    save(guest, directory)
-    return directory
+def _evidence(item: pytest.Item, guest: Guest) -> list[tuple[str, str]]:
+    """Keep the guest's evidence; the sections of the report that lead a person to it."""
+    try:
+        directory = keep(guest, re.sub(r"\W+", "-", item.name).strip("-"))
+    except HarnessError as fault:
+        return [("evidence", str(fault))]
+    return [
+        ("stand in this machine with", reopen_command(directory)),
+        ("evidence", str(directory)),
+    ]

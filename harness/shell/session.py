@@ -14,7 +14,7 @@ from harness.memory import live_memory
 from harness.shell.rogue import RogueControl
 from harness.shell.terminal import attach, interrupts_ignored, run_program
 from harness.shell.words import LARGEST, hex_dump, parse_range, parse_words
-from harness.vm.artefacts import failures_directory, save
+from harness.vm.artefacts import failures_directory, reopen_command, save
 from harness.vm.guest import Guest
 from harness.vm.outcome import Ending, Outcome
 
@@ -182,6 +182,7 @@ class Session(cmd.Cmd):
         save(self._guest, directory)
         if running:
             self._guest.resume()
+        print(reopen_command(directory.resolve()))
         print(directory.resolve())
 
     def do_quit(self, _: str) -> bool:

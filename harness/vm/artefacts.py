@@ -2,12 +2,14 @@
 """What is kept of a guest after a failure: its logs, command line, devicetree, registers, RAM."""
 
 import contextlib
+import shlex
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.errors import GuestError, HarnessError
+from harness.errors import GuestError, HarnessError, HostError
 from harness.paths import cache_directory
 from harness.tools import run_tool
 from harness.vm.description import save_machine
@@ -62,17 +64,43 @@ def save(guest: Guest, directory: Path) -> None:
             shutil.copy2(guest.directory / name, directory / name)
 
 
+def keep(guest: Guest, name: str) -> Path:
+    """Save the evidence of failure *name* in a new directory and return that.
+
+    Raises HarnessError when that can not be done, as for a full disk.
+    """
+    try:
+        directory = failures_directory(name)
+        save(guest, directory)
+    except OSError as fault:
+        raise HostError(f"the evidence of {name} could not be kept: {fault}") from fault
+    return directory
+
+
+def reopen_command(directory: Path) -> str:
+    """What a person types to stand in the machine again whose evidence is in *directory*."""
+    found = shutil.which("harness")
+    program = "harness" if found else str(Path(sys.executable).with_name("harness"))
+    return shlex.join([program, "shell", "--reopen", str(directory)])
+
+
 @contextlib.contextmanager
 def kept_if_it_fails(guest: Guest, name: str) -> Iterator[None]:
     """Close *guest* when the block fails, after its evidence is saved; the message says where."""
     try:
         yield
     except (GuestError, HarnessError) as error:
-        directory = failures_directory(name)
-        save(guest, directory)
+        error.add_note(_keep_and_tell(guest, name))
         guest.close()
-        error.add_note(f"logs and memory of the guest: {directory}")
         raise
     except BaseException:
         guest.close()
         raise
+
+
+def _keep_and_tell(guest: Guest, name: str) -> str:
+    try:
+        directory = keep(guest, name)
+    except HarnessError as fault:
+        return str(fault)
+    return f"start that machine again: {reopen_command(directory)}\nlogs and memory: {directory}"

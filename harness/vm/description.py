@@ -39,8 +39,22 @@ def load_machine(directory: Path) -> Machine:
     try:
         content = json.loads((directory / DESCRIPTION).read_text())
         blob = (directory / BLOB).read_bytes()
-    except (OSError, ValueError) as fault:
-        raise InputError(f"{directory} holds no machine: {fault}") from fault
+        parts = Path(content["kernel"]), Path(content["initramfs"]["path"])
+    except (OSError, ValueError, KeyError) as fault:
+        raise InputError(
+            f"{directory} is no evidence of a failure, which would hold {DESCRIPTION} and {BLOB}: "
+            f"{fault!r}"
+        ) from fault
+    for part in parts:
+        if not part.exists():
+            raise InputError(
+                f"the machine of {directory} can not be started again: {part} is no longer in the "
+                "cache. Its logs and its memory are still there; for a machine run the test again"
+            )
+    return _read_machine(content, blob)
+
+
+def _read_machine(content: Any, blob: bytes) -> Machine:
     initramfs = content["initramfs"]
     return Machine(
         qemu=find_qemu(content["qemu"]),
