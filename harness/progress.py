@@ -9,6 +9,7 @@ from typing import Protocol, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 PLAIN_STEP = 10
 """Without a terminal a line is written each time this many per cent are done."""
@@ -50,13 +51,15 @@ def step(title: str, out: TextIO | None = None) -> Iterator[Step]:
     begin = time.monotonic()
     if stream.isatty():
         columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}", style="dim"),
+            TaskProgressColumn(table_column=Column(min_width=4)),
+            BarColumn(bar_width=16),
+            TimeElapsedColumn(table_column=Column(min_width=7)),
+            TextColumn("{task.description}", table_column=Column(ratio=3, no_wrap=True)),
+            TextColumn(
+                "{task.fields[note]}", style="dim", table_column=Column(ratio=2, no_wrap=True)
+            ),
         )
-        with Progress(*columns, console=Console(file=stream), transient=True) as bar:
+        with Progress(*columns, console=Console(file=stream), transient=True, expand=True) as bar:
             yield _BarStep(bar, title)
     else:
         print(f"{title} ...", file=stream, flush=True)
