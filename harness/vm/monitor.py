@@ -42,6 +42,11 @@ class Monitor:
         """Every event since the start, oldest first."""
         return tuple(self._events)
 
+    @property
+    def mark(self) -> int:
+        """The number of the event to come; give it to :meth:`wait_event` as *since*."""
+        return len(self._events)
+
     def connect(self, connection: socket.socket) -> None:
         """Negotiate on a connected socket; raises QemuError if that is not QEMU."""
         run(self._connect(connection), "the QMP greeting", ANSWER_TIMEOUT)
@@ -69,15 +74,16 @@ class Monitor:
         *names: str,
         timeout: float,
         match: Callable[[Event], bool] = lambda _: True,
+        since: int = 0,
         outlive: bool = False,
     ) -> Event:
-        """Return the first event since the start with one of *names* that *match* accepts.
+        """Return the first event with one of *names* that *match* accepts, from event *since* on.
 
         Raises as :meth:`Watch.wait` does; *timeout* in seconds.
         """
 
         def look() -> Event | None:
-            found = (e for e in self._events if e["event"] in names and match(e))
+            found = (e for e in self._events[since:] if e["event"] in names and match(e))
             return next(found, None)
 
         def seen() -> str:

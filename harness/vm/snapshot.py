@@ -8,9 +8,9 @@ vhost-user devices refuse one (measured with QEMU 7.2).
 
 import dataclasses
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from harness.cache import Cache, digest
 from harness.errors import ProtocolError
@@ -60,8 +60,26 @@ def boot(machine: Machine, timeout: float = BOOT_TIMEOUT) -> Guest:
 def park(machine: Machine) -> Snapshot:
     """Return the machine's parked guest; boots one if the cache has none."""
     entry = PARKED.get(digest(machine.key, FORMAT), lambda directory: _park(machine, directory))
-    identity = Hello(**json.loads((entry / IDENTITY).read_text()))
-    return Snapshot(machine, entry / STATE, identity, entry / CONSOLE_LOG)
+    return _read(machine, entry)
+
+
+def park_running(guest: Guest, directory: Path) -> Snapshot:
+    """Stop *guest*, whose root ports must be empty, and park it in *directory*.
+
+    Raises ProtocolError when QEMU does not give its state away.
+    """
+    identity = guest.agent.hello(MIGRATION_TIMEOUT)
+    guest.pause()
+    _announce_migration(guest.monitor)
+    guest.monitor.execute("migrate-set-parameters", max_bandwidth=UNLIMITED)
+    begin = guest.monitor.mark
+    guest.monitor.execute("migrate", uri=f"exec:cat > {quote(str(directory / STATE))}")
+    _wait_migrated(guest.monitor, begin)
+    booted = guest.boot_log.read_bytes() if guest.boot_log else b""
+    log = booted + (guest.directory / CONSOLE_LOG).read_bytes()
+    (directory / CONSOLE_LOG).write_bytes(log)
+    (directory / IDENTITY).write_text(json.dumps(dataclasses.asdict(identity)))
+    return _read(guest.machine, directory)
 
 
 def restore(snapshot: Snapshot) -> Guest:
@@ -72,8 +90,9 @@ def restore(snapshot: Snapshot) -> Guest:
     guest = Guest(snapshot.machine, extra=("-incoming", "defer"), boot_log=snapshot.boot_log)
     with kept_if_it_fails(guest, "restore"):
         _announce_migration(guest.monitor)
-        guest.monitor.execute("migrate-incoming", uri=f"exec:cat '{snapshot.state}'")
-        _wait_migrated(guest.monitor)
+        begin = guest.monitor.mark
+        guest.monitor.execute("migrate-incoming", uri=f"exec:cat {quote(str(snapshot.state))}")
+        _wait_migrated(guest.monitor, begin)
         guest.resume()
         _check(guest.agent.hello(MIGRATION_TIMEOUT), snapshot.identity)
     return guest
@@ -81,14 +100,12 @@ def restore(snapshot: Snapshot) -> Guest:
 
 def _park(machine: Machine, directory: Path) -> None:
     with boot(machine) as guest:
-        identity = guest.agent.hello(MIGRATION_TIMEOUT)
-        guest.pause()
-        _announce_migration(guest.monitor)
-        guest.monitor.execute("migrate-set-parameters", max_bandwidth=UNLIMITED)
-        guest.monitor.execute("migrate", uri=f"exec:cat > '{directory / STATE}'")
-        _wait_migrated(guest.monitor)
-        shutil.copy2(guest.directory / CONSOLE_LOG, directory / CONSOLE_LOG)
-    (directory / IDENTITY).write_text(json.dumps(dataclasses.asdict(identity)))
+        park_running(guest, directory)
+
+
+def _read(machine: Machine, directory: Path) -> Snapshot:
+    identity = Hello(**json.loads((directory / IDENTITY).read_text()))
+    return Snapshot(machine, directory / STATE, identity, directory / CONSOLE_LOG)
 
 
 def _announce_migration(monitor: Monitor) -> None:
@@ -97,11 +114,13 @@ def _announce_migration(monitor: Monitor) -> None:
     monitor.execute("migrate-set-capabilities", capabilities=[capability])
 
 
-def _wait_migrated(monitor: Monitor) -> None:
+def _wait_migrated(monitor: Monitor, begin: int) -> None:
+    """Wait for the end of the migration whose first event is number *begin*."""
+
     def over(event: Event) -> bool:
         return event["data"]["status"] in ("completed", "failed")
 
-    event = monitor.wait_event("MIGRATION", timeout=MIGRATION_TIMEOUT, match=over)
+    event = monitor.wait_event("MIGRATION", timeout=MIGRATION_TIMEOUT, match=over, since=begin)
     if event["data"]["status"] == "failed":
         reason = monitor.execute("query-migrate").get("error-desc", "no reason given")
         raise ProtocolError(f"QEMU could not move the guest's state: {reason}")
