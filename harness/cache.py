@@ -1,22 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """A cache of directories: keyed by content, written atomically under a lock, verified when read."""
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from harness.errors import HostError
 from harness.paths import cache_directory
 from harness.progress import say
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".building"
+
+DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO})
+"""Of a system call that writes: the disk's fault, not the program's."""
 
 
 def digest(*parts: str | bytes | Path) -> str:
@@ -76,9 +81,10 @@ class Cache:
     def get(self, key: str, build: Callable[[Path], None]) -> Path:
         """Return entry *key*, calling *build* with an empty directory to fill if it is absent.
 
-        Whatever *build* raises passes through and leaves no entry behind.
+        Whatever *build* raises passes through and leaves no entry behind, but for a disk that is
+        full or can not be written: that is a HostError.
         """
-        with self.lock(key):
+        with _writing(self.root), self.lock(key):
             return self.find(key) or self._build(key, build)
 
     def entries(self) -> Iterator[Entry]:
@@ -115,6 +121,20 @@ class Cache:
             shutil.rmtree(fresh, ignore_errors=True)
             raise
         return self.root / key
+
+
+@contextmanager
+def _writing(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
+        if fault.errno not in DISK_FAULTS:
+            raise
+        raise HostError(
+            f"the disk does not take what is to be cached in {place}: {fault}. Free space "
+            "('harness kernel prune' removes what was not used for long), or name another "
+            "directory with HARNESS_CACHE=PATH"
+        ) from fault
 
 
 def _damage(entry: Path) -> str | None:

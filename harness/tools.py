@@ -29,13 +29,13 @@ def is_present(needed: str) -> bool:
 def find_tool(name: str) -> Path:
     """Return the path of program *name*; raise HostError with the install command if absent."""
     found = shutil.which(name)
-    if found is None:
-        package = PACKAGES.get(name, name)
-        raise HostError(
-            f"the program '{name}' is not on this machine. "
-            f"Install it with: sudo apt-get install {package}"
-        )
-    return Path(found)
+    if found is not None:
+        return Path(found)
+    if name in PACKAGES:
+        remedy = f"Install it with: sudo apt-get install {PACKAGES[name]}"
+    else:
+        remedy = "Correct the name; a path must lead to a file that may be executed"
+    raise HostError(f"the program '{name}' is not on this machine. {remedy}")
 
 
 def run_tool(

@@ -51,7 +51,7 @@ def examine() -> Iterator[Finding]:
     yield qemu()
     yield cores()
     yield memory()
-    yield space("disk for the caches", cache_directory(), SOURCE_SIZE + BUILD_SIZE)
+    yield caches()
     yield space("run directories", runs_root(), RUN_SIZE)
     yield abandoned()
     yield live_memory()
@@ -97,6 +97,15 @@ def memory() -> Finding:
     available = int(fields["MemAvailable"].split()[0]) * 1024
     remedy = f"end programs that use much memory; {MEMORY_SIZE // MIB} MiB are needed"
     return Finding("memory", f"{available // MIB} MiB", "" if available >= MEMORY_SIZE else remedy)
+
+
+def caches() -> Finding:
+    """The disk for the caches."""
+    name = "disk for the caches"
+    try:
+        return space(name, cache_directory(), SOURCE_SIZE + BUILD_SIZE)
+    except HostError as fault:
+        return Finding(name, "none", str(fault))
 
 
 def space(name: str, place: Path, wanted: int) -> Finding:

@@ -10,6 +10,9 @@ from harness.vm.qemu import DEFAULT as DEFAULT_QEMU
 from harness.vm.qemu import find_qemu
 from harness.vm.shape import DEFAULT_SHAPE, parse_ram_size, shaped_devicetree
 
+MOST_CPUS = 8
+"""CONFIG_NR_CPUS in kernel-config/base.config."""
+
 
 def add_machine_options(parser: argparse.ArgumentParser) -> None:
     """Add the options; :func:`machine_of` reads them."""
@@ -26,7 +29,7 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
         metavar="OVERLAY",
         help=f"an overlay of dts/, or no-pool (default: {DEFAULT_SHAPE})",
     )
-    parser.add_argument("--cpus", type=int, default=1, metavar="N")
+    parser.add_argument("--cpus", type=int, choices=range(1, MOST_CPUS + 1), default=1, metavar="N")
     parser.add_argument(
         "--append", default="", metavar="WORDS", help="more words for the kernel's command line"
     )

@@ -3,14 +3,19 @@
 
 import argparse
 import shlex
+import sys
 from pathlib import Path
 
 from harness.cli.machines import add_machine_options, machine_of
+from harness.progress import say
 from harness.shell import Session
 from harness.vm.description import load_machine
-from harness.vm.machine import Machine
+from harness.vm.machine import BLOB, PERSON_SOCKET, Machine
 from harness.vm.rundir import runs_root, sweep
 from harness.vm.snapshot import boot, park, restore
+
+BY_HAND = "by-hand"
+"""The run directory of a QEMU that a person starts; each dry run prepares it anew."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -40,5 +45,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_command(machine: Machine) -> None:
-    """Print what would be run; the run directory's name is made at each start."""
-    print(shlex.join(machine.command(runs_root() / "run-XXXXXXXX")))
+    """Print the QEMU command with its files in a directory that is there, and how it is used."""
+    directory = runs_root() / BY_HAND
+    directory.mkdir(exist_ok=True)
+    (directory / BLOB).write_bytes(machine.devicetree.blob)
+    print(shlex.join(machine.command(directory)))
+    qmp_shell = shlex.join([sys.executable, "-m", "qemu.qmp.qmp_shell", str(directory)])
+    say(
+        f"by hand: leave out the last four words, which are the harness's own monitor; QEMU starts "
+        f"stopped, so say 'cont' in {qmp_shell}/{PERSON_SOCKET}"
+    )

@@ -30,7 +30,7 @@ def result_of(phase: str, error: BaseException | None) -> Result:
         return Result.PASS
     if isinstance(error, pytest.skip.Exception):
         return Result.SKIP
-    if isinstance(error, HarnessError) or phase != "call":
+    if isinstance(error, HarnessError | OSError) or phase != "call":
         return Result.ERROR
     if isinstance(error, GuestCrash):
         return Result.CRASH

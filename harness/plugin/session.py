@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, explain
 from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel, load_kernel
 from harness.plugin.options import settings
 from harness.progress import say
@@ -55,8 +55,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     try:
         _prepare(config)
     except HarnessError as error:
-        notes = "\n".join(getattr(error, "__notes__", ()))
-        pytest.exit(f"{error}\n{notes}".strip(), returncode=2)
+        say(explain(error))
+        pytest.exit("the harness could not prepare the tests", returncode=2)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -43,7 +43,9 @@ def find_qemu(program: str = DEFAULT) -> Qemu:
     banner = run_tool([path, "--version"]).decode(errors="replace").partition("\n")[0]
     version = parse_version(banner)
     if version is None:
-        raise HostError(f"{path} is no QEMU: --version says {banner!r}")
+        raise HostError(
+            f"{path} is no QEMU: --version says {banner!r}. Name a {DEFAULT} with --qemu=PATH"
+        )
     if version < OLDEST:
         raise HostError(
             f"{path} is QEMU {version[0]}.{version[1]}; {OLDEST[0]}.{OLDEST[1]} or newer is "
