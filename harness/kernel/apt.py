@@ -17,12 +17,17 @@ from filelock import FileLock
 
 from harness.cache import Cache, digest
 from harness.errors import SourceError
+from harness.kernel.space import MIB, require_space
 from harness.paths import cache_directory
 from harness.progress import Step, say, step
-from harness.tools import find_tool
+from harness.tools import find_tool, run_tool
 
 FRESH = 24 * 3600.0
 """Seconds after which package lists are refreshed."""
+
+LISTS_SIZE = 160 * MIB
+"""Bytes of the lists of Debian 12 with its updates, and of apt's caches of them: measured, 89 MiB,
+and twice the caches while they are written."""
 
 _SETTINGS = """\
 #clear APT::Update::Pre-Invoke;
@@ -90,7 +95,7 @@ def fetch_package(package: Package) -> Path:
 
 def extract_package(deb: Path, into: Path) -> None:
     """Unpack the files of *deb* under directory *into*."""
-    subprocess.run([find_tool("dpkg-deb"), "--extract", deb, into], check=True)
+    run_tool(["dpkg-deb", "--extract", deb, into])
 
 
 def _root() -> Path:
@@ -125,6 +130,7 @@ def _age() -> float:
 
 def _refresh() -> str:
     """Refresh the package lists; return what apt complained about."""
+    require_space(_root(), LISTS_SIZE, "the package lists")
     with step("package lists"):
         done = _apt("apt-get", "update")
     complaint = " ".join(line for line in done.stderr.splitlines() if line.startswith("E:"))
