@@ -5,6 +5,7 @@ A test overrides a dimension by parametrising it, ``@pytest.mark.parametrize("sh
 and gets every life-cycle fixture for that machine.
 """
 
+import functools
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -80,9 +81,15 @@ def devicetree(
     qemu: Qemu, settings: Settings, cpus: int, shape: str, placements: Mapping[str, Placement]
 ) -> Devicetree:
     """The machine's devicetree."""
-    return shaped_devicetree(
-        qemu, shape, ram_size=settings.ram_size, cpus=cpus, placements=placements
-    )
+    return _devicetree(qemu, shape, settings.ram_size, cpus, tuple(placements.items()))
+
+
+@functools.cache
+def _devicetree(
+    qemu: Qemu, shape: str, ram_size: int, cpus: int, placements: tuple[tuple[str, Placement], ...]
+) -> Devicetree:
+    """Compose each devicetree once in a session."""
+    return shaped_devicetree(qemu, shape, ram_size=ram_size, cpus=cpus, placements=dict(placements))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guests of one test: started on request, checked after the body, kept when it failed."""
 
+import functools
 import re
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from harness.vm.artefacts import keep, reopen_command
 from harness.vm.guest import Guest
 from harness.vm.machine import Machine
 from harness.vm.outcome import Report
-from harness.vm.snapshot import boot, park, restore
+from harness.vm.snapshot import Snapshot, boot, park, restore
 
 
 @dataclass
@@ -25,7 +26,7 @@ class Guests:
 
     def restored(self, machine: Machine) -> Guest:
         """A guest restored from the machine's parked one: a fraction of a second."""
-        return self._add(restore(park(machine)))
+        return self._add(restore(_parked(machine)))
 
     def booted(self, machine: Machine) -> Guest:
         """A guest that has just booted, for tests of the boot itself."""
@@ -44,6 +45,12 @@ class Guests:
     def _add(self, guest: Guest) -> Guest:
         self.live.append(guest)
         return guest
+
+
+@functools.cache
+def _parked(machine: Machine) -> Snapshot:
+    """The machine's parked guest, looked up and verified once in a session."""
+    return park(machine)
 
 
 guests_key = pytest.StashKey[Guests]()
