@@ -19,7 +19,6 @@ from harness.dma import Direction, Probe, Seed
 from harness.errors import ProtocolError, QemuError
 from harness.kernel import default_fragments
 from harness.memory import live_memory
-from harness.plugin.guests import Guests
 from harness.plugin.options import Settings
 from harness.suite.conftest import PLATFORM
 from harness.vm.guest import Guest
@@ -151,16 +150,17 @@ def parked(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_damaged_parked_guest_is_parked_anew(
-    machine: Machine, parked: Snapshot, guests: Guests, capfd: pytest.CaptureFixture[str]
+    machine: Machine, parked: Snapshot, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A parked guest whose file has changed is replaced, and one line says so."""
     parked.state.write_bytes(parked.state.read_bytes()[:-1])
 
-    guest = guests.restored(machine)
+    anew = park(machine)
 
     (line,) = capfd.readouterr().err.splitlines()
     assert line.endswith(f"is damaged ({STATE} has changed); it is built anew")
-    assert guest.agent.hello().boot_id != parked.identity.boot_id
+    assert anew.identity.boot_id != parked.identity.boot_id
+    restore(anew).close()
 
 
 def test_another_guests_state_is_refused(
