@@ -75,7 +75,10 @@ def ci(tmp_path: Path) -> Checkout:
 def test_run_sets_up_and_hands_its_arguments_to_pytest(checkout: Checkout) -> None:
     checkout.run("scripts/run", "-n", "2", "-k", "B1 or B2", "--kernel=debian:6.1")
 
-    assert checkout.log == ["setup", "pytest -n auto harness/ -n 2 -k 'B1 or B2' --kernel=debian:6.1"]
+    assert checkout.log == [
+        "setup",
+        "pytest -n auto harness/ -n 2 -k 'B1 or B2' --kernel=debian:6.1",
+    ]
 
 
 def test_test_sets_up_and_checks_everything(checkout: Checkout) -> None:
