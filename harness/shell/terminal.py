@@ -4,7 +4,6 @@
 import contextlib
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -83,8 +82,8 @@ def _sized(guest: Guest) -> Iterator[None]:
     """Keep the console's window as large as the person's."""
 
     def resize(*_: object) -> None:
-        columns, rows = shutil.get_terminal_size()
-        with contextlib.suppress(GuestError, HarnessError):
+        with contextlib.suppress(GuestError, HarnessError, OSError):  # OSError: no terminal
+            columns, rows = os.get_terminal_size(sys.stdin.fileno())
             guest.agent.run(f"stty -F {CONSOLE} rows {rows} cols {columns}", SIZE_TIMEOUT)
 
     resize()
