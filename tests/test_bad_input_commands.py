@@ -90,8 +90,10 @@ def test_a_missing_qemu_comes_with_the_command_that_installs_it(
 
 @pytest.mark.parametrize("count", ["0", "9", "many"])
 def test_a_number_of_cpus_that_can_not_be_is_refused(
-    count: str, capsys: pytest.CaptureFixture[str]
+    count: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr("harness.cli.shell.machine_of", lambda _: pytest.fail("it was built"))
+
     with pytest.raises(SystemExit, match="2"):
         main(["shell", f"--cpus={count}"])
 
