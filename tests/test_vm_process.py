@@ -42,6 +42,15 @@ def test_a_qemu_that_dies_ends_the_guest_at_once(tmp_path: Path) -> None:
     assert "aborted" in ending.detail
 
 
+def test_a_qemu_that_could_not_have_its_memory_is_explained(tmp_path: Path) -> None:
+    watch = Watch()
+    Process(["sh", "-c", "kill -BUS $$"], tmp_path, watch)
+
+    ending = watch.wait("its end", lambda: watch.ending, 10, lambda: "", outlive=True)
+
+    assert f"SIGBUS (is the file system of {tmp_path} full?)" in ending.detail
+
+
 def test_a_killed_qemu_is_no_ending(tmp_path: Path) -> None:
     watch = Watch()
     process = Process(["sleep", "60"], tmp_path, watch)

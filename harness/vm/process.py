@@ -7,6 +7,7 @@ import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from signal import SIGBUS, Signals
 
 from harness.errors import QemuError
 from harness.tools import find_tool
@@ -59,10 +60,8 @@ class Process:
 
     def complaint(self) -> str:
         """How QEMU ended, if it did, and what it last wrote."""
-        code = self._popen.returncode
-        state = "it is running" if code is None else f"it ended with {code}"
         said = self._log.read_text(errors="replace").strip()[-1000:]
-        return f"{state} and wrote: {said or 'nothing'}"
+        return f"{self._state()} and wrote: {said or 'nothing'}"
 
     def kill(self) -> None:
         """End QEMU and wait for it; RAM is disposable, so there is nothing to shut down."""
@@ -71,6 +70,15 @@ class Process:
         self._popen.kill()
         self._popen.wait()
         os.close(self._pidfd)
+
+    def _state(self) -> str:
+        code = self._popen.returncode
+        if code is None:
+            return "it is running"
+        if code >= 0:
+            return f"it ended with {code}"
+        hint = f" (is the file system of {self._log.parent} full?)" if -code == SIGBUS else ""
+        return f"it was ended by {Signals(-code).name}{hint}"
 
     def _ended(self) -> None:
         event_loop().remove_reader(self._pidfd)
