@@ -43,10 +43,10 @@ VICTIMS = (
 HOLD = """
 import os, signal, socket
 import pytest
-from harness.plugin.guests import guests_key
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item):
+    from harness.plugin.guests import guests_key  # not before pytest has loaded it itself
     (guest,) = item.stash[guests_key].live
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(os.environ["HOLD"])
