@@ -193,7 +193,7 @@ def test_killed_build_ends_its_compilers_and_is_done_again(tree: Path) -> None:
     spec = spec_of(tree)
     argv = [sys.executable, "-c", BUILD, spec.source, *map(str, spec.fragments), str(started)]
     run = subprocess.Popen(argv)
-    assert started.read_text() == "compiling\n"
+    assert set(started.read_text().splitlines()) == {"compiling"}  # make may start two at once
     run.send_signal(signal.SIGKILL)
     run.wait()
     (name,) = (path.name for path in workspaces().iterdir() if path.is_dir())

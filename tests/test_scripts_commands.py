@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """scripts/run, scripts/test and .ci/run: arguments, order and exit codes."""
 
+import os
 import re
 import shlex
 import shutil
@@ -75,9 +76,10 @@ def ci(tmp_path: Path) -> Checkout:
 def test_run_sets_up_and_hands_its_arguments_to_pytest(checkout: Checkout) -> None:
     checkout.run("scripts/run", "-n", "2", "-k", "B1 or B2", "--kernel=debian:6.1")
 
+    workers = len(os.sched_getaffinity(0)) * 3 // 2
     assert checkout.log == [
         "setup",
-        "pytest -n auto harness/ -n 2 -k 'B1 or B2' --kernel=debian:6.1",
+        f"pytest -n {workers} harness/ -n 2 -k 'B1 or B2' --kernel=debian:6.1",
     ]
 
 
