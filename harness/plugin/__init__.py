@@ -5,6 +5,7 @@
 pytest_plugins = (
     "harness.plugin.options",
     "harness.plugin.session",
+    "harness.plugin.markers",
     "harness.plugin.results",
     "harness.plugin.properties",
     "harness.plugin.guests",

@@ -6,7 +6,6 @@ workers only load what is there.
 """
 
 import ctypes
-import re
 import signal
 from pathlib import Path
 from typing import Any, cast
@@ -32,14 +31,7 @@ initramfs_key = pytest.StashKey[Initramfs]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the markers; a worker of pytest-xdist also loads what the controller built."""
-    for line in (
-        "property(*ids, control=False): the promises of restricted DMA that a VM test proves; a "
-        "control shows that without protection the same attack succeeds",
-        "since(version, commit): the kernel has what is tested since this version",
-        "expects_report(pattern): the kernel may print a report that the pattern matches",
-    ):
-        config.addinivalue_line("markers", line)
+    """In a worker of pytest-xdist: load what the controller built."""
     handed = _worker_input(config).get(ARTEFACTS_KEY)
     if handed is not None:
         _die_with_controller()
@@ -71,14 +63,6 @@ def pytest_configure_node(node: Any) -> None:
         }
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what the kernel under test is too old for."""
-    for mark in item.iter_markers("since"):
-        version, commit = mark.args
-        if _numbers(item.config.stash[kernel_key].release) < _numbers(version):
-            pytest.skip(f"new in {version} ({commit})")
-
-
 def wants_guests(config: pytest.Config) -> bool:
     """Whether any path on the command line leads to the VM suite."""
     if config.option.collectonly:
@@ -96,11 +80,6 @@ def _prepare(config: pytest.Config) -> None:
     kernel = build_kernel(wanted.spec)
     config.stash[kernel_key] = kernel
     config.stash[initramfs_key] = build_initramfs(kernel, wanted.spec)
-
-
-def _numbers(release: str) -> tuple[int, ...]:
-    """The leading numbers of a kernel release: 6.12.117-rc1 is (6, 12, 117)."""
-    return tuple(int(word) for word in re.findall(r"\d+", release.partition("-")[0]))
 
 
 def _worker_input(config: pytest.Config) -> dict[str, Any]:
