@@ -7,11 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from harness.errors import HostError, QemuError
+from harness.errors import GuestCrash, HostError, QemuError
 from harness.vm.outcome import Ending, Outcome
 from harness.vm.process import Process
 from harness.vm.qemu import find_qemu, parse_version
@@ -122,3 +123,11 @@ def test_a_program_that_is_no_qemu_is_refused(tmp_path: Path) -> None:
 def test_a_missing_qemu_is_named() -> None:
     with pytest.raises(HostError, match="qemu-that-is-not-there"):
         find_qemu("qemu-that-is-not-there")
+
+
+def test_a_sleep_lasts_as_long_as_the_guest_at_most() -> None:
+    watch = Watch()
+    threading.Timer(0.05, watch.end, (Ending(Outcome.PANIC, "test"),)).start()
+
+    with pytest.raises(GuestCrash, match="panic: test"):
+        watch.sleep(60)

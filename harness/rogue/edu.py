@@ -10,7 +10,7 @@ buffer to the scratch region, which is no-map reserved memory that the kernel ne
 import time
 from enum import IntEnum, IntFlag
 
-from harness.errors import GuestError, ProtocolError
+from harness.errors import ProtocolError
 from harness.rogue.pci import (
     MSI_CAPABILITY,
     MSI_ENABLE,
@@ -151,21 +151,13 @@ class EduRogue:
     def _wait_idle(self, what: str) -> None:
         """Wait for the transfer at hand: the device has a duration, and no event at its end."""
         begin = time.monotonic()
-        self._sleep(DURATION)
+        self._guest.watch.sleep(DURATION)
         while self._qtest.read_register(self._bar + Edu.DMA_COMMAND, 4) & Dma.RUN:
             if time.monotonic() - begin > COMPLETION_TIMEOUT:
                 raise ProtocolError(
                     f"edu did not finish DMA of {what} in {COMPLETION_TIMEOUT:g} s; "
                     "does the virtual machine run?"
                 )
-
-    def _sleep(self, seconds: float) -> None:
-        """Sleep, or raise the guest's ending when it comes first."""
-        try:
-            self._guest.watch.wait("edu", lambda: None, seconds, lambda: "a transfer")
-        except GuestError:
-            if self._guest.ending is not None:
-                raise
 
     def _write(self, register: Edu, width: int, value: int) -> None:
         self._qtest.write_register(self._bar + register, width, value)

@@ -22,7 +22,6 @@ BOOT_LOG = "boot.log"
 
 _FILES = (COMMAND, CONSOLE_LOG, MONITOR_LOG, AGENT_LOG, FENCE_LOG, LOG)
 
-
 KEPT = 100
 """Directories of evidence that stay, about 20 MB each; the oldest make room for new ones."""
 
@@ -32,7 +31,7 @@ def failures_directory(name: str) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S")
     parent = cache_directory() / "failures"
     parent.mkdir(exist_ok=True)
-    for old in sorted(parent.iterdir())[: -KEPT or None]:
+    for old in sorted(parent.iterdir())[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
     for number in range(1, 1000):
         path = parent / f"{stamp}-{name}-{number}"

@@ -8,6 +8,8 @@ vhost-user devices refuse one (measured with QEMU 7.2).
 
 import dataclasses
 import json
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -73,7 +75,7 @@ def park_running(guest: Guest, directory: Path) -> Snapshot:
     _announce_migration(guest.monitor)
     guest.monitor.execute("migrate-set-parameters", max_bandwidth=UNLIMITED)
     begin = guest.monitor.mark
-    guest.monitor.execute("migrate", uri=f"exec:cat > {quote(str(directory / STATE))}")
+    _receive_state(guest.monitor, directory)
     _wait_migrated(guest.monitor, begin)
     booted = guest.boot_log.read_bytes() if guest.boot_log else b""
     log = booted + (guest.directory / CONSOLE_LOG).read_bytes()
@@ -106,6 +108,20 @@ def _park(machine: Machine, directory: Path) -> None:
 def _read(machine: Machine, directory: Path) -> Snapshot:
     identity = Hello(**json.loads((directory / IDENTITY).read_text()))
     return Snapshot(machine, directory / STATE, identity, directory / CONSOLE_LOG)
+
+
+def _receive_state(monitor: Monitor, directory: Path) -> None:
+    """Have QEMU send its state, and read it to the end.
+
+    QEMU says "completed" before the program that it sends its state to has ended, so the pipe's
+    end, not the event, says that all of it is in the file.
+    """
+    pipe = directory / "pipe"
+    os.mkfifo(pipe)
+    monitor.execute("migrate", uri=f"exec:cat > {quote(str(pipe))}")
+    with pipe.open("rb") as incoming, (directory / STATE).open("wb") as state:
+        shutil.copyfileobj(incoming, state)
+    pipe.unlink()
 
 
 def _announce_migration(monitor: Monitor) -> None:

@@ -50,6 +50,13 @@ class Watch:
         with self._news:
             self._news.notify_all()
 
+    def sleep(self, seconds: float) -> None:
+        """Sleep while the guest lives; raises its ending when that comes first."""
+        with self._news:
+            if self._news.wait_for(lambda: self._ending is not None, seconds):
+                assert self._ending is not None
+                raise self._ending.error()
+
     def wait(
         self,
         what: str,
