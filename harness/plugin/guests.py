@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.errors import GuestError, HarnessError
 from harness.plugin.options import settings
 from harness.plugin.results import Result, reported
 from harness.vm.artefacts import keep, reopen_command
@@ -47,10 +47,23 @@ class Guests:
         return guest
 
 
-@functools.cache
 def _parked(machine: Machine) -> Snapshot:
-    """The machine's parked guest, looked up and verified once in a session."""
-    return park(machine)
+    """The machine's parked guest, or why there is none; tried once in a session.
+
+    A kernel that hangs in the boot costs its time-out once, not for every test.
+    """
+    outcome = _try_to_park(machine)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+@functools.cache
+def _try_to_park(machine: Machine) -> Snapshot | GuestError | HarnessError:
+    try:
+        return park(machine)
+    except (GuestError, HarnessError) as error:
+        return error
 
 
 guests_key = pytest.StashKey[Guests]()

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guests of a test: a machine that can not be parked is tried once."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from harness.errors import GuestHang
+from harness.plugin import guests
+
+
+@dataclass(frozen=True)
+class Silent:
+    """A machine, as far as parking looks at it."""
+
+    name: str
+
+
+def test_a_machine_that_does_not_boot_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def park(machine: Silent) -> None:
+        tried.append(machine)
+        raise GuestHang("waited 120 s")
+
+    monkeypatch.setattr(guests, "park", park)
+    for _ in range(3):
+        with pytest.raises(GuestHang, match="waited 120 s"):
+            guests.Guests().restored(Silent("mute"))  # type: ignore[arg-type] # never started
+
+    assert tried == [Silent("mute")]
