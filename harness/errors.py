@@ -21,6 +21,9 @@
     ├── GuestCrash          it panicked, oopsed, was reset
     └── GuestHang           it was alive and did not answer in time
 
+    AssertionError          the kernel under test did not do what it promises: result FAIL
+    └── BrokenPromise       the same, and the ids of the properties it broke
+
 Every message is one paragraph for a person: what was expected, what was seen, what to do next.
 """
 
@@ -91,6 +94,14 @@ class GuestCrash(GuestError):
 
 class GuestHang(GuestError):
     """The guest was running and did not answer before the deadline."""
+
+
+class BrokenPromise(AssertionError):
+    """The kernel broke the promises named *ids*, such as ``B7``; *finding* says how."""
+
+    def __init__(self, finding: str, *ids: str) -> None:
+        super().__init__(f"{' '.join(ids)}: {finding}")
+        self.ids = ids
 
 
 def explain(error: BaseException) -> str:

@@ -10,12 +10,38 @@ from xml.etree import ElementTree
 import pytest
 
 SUITE = """
+from dataclasses import dataclass
 import pytest
-from harness.errors import GuestCrash, GuestHang, HarnessError
+from harness.errors import BrokenPromise, GuestCrash, GuestHang, HarnessError
+from harness.plugin.markers import kernel_of_item
+
+@dataclass
+class Kernel:
+    release: str = "6.1.192"
+
+@pytest.fixture
+def kernel(request): request.node.stash[kernel_of_item] = Kernel()
 
 def test_good(): pass
 @pytest.mark.property("B1")
 def test_promise_broken(): assert 1 == 2
+@pytest.mark.property("B2", "B7")
+def test_one_of_two_promises_broken(): raise BrokenPromise("slots overlap", "B7")
+@pytest.mark.property("D3")
+@pytest.mark.finding("page-order", kernels=">=6.1,<6.9")
+def test_known_to_be_broken(kernel): assert 1 == 2
+@pytest.mark.property("D4")
+@pytest.mark.finding("page-order", kernels=">=6.1,<6.9")
+def test_known_to_be_broken_and_is_not(kernel): pass
+@pytest.mark.property("D5")
+@pytest.mark.finding("page-order", kernels=">=6.2,<6.9")
+def test_broken_on_other_kernels(kernel): pass
+@pytest.mark.escape("G1")
+def test_escape_that_is_closed(): assert 1 == 2
+@pytest.mark.nightly("takes long")
+def test_of_the_night(): assert 1 == 2
+@pytest.mark.on_request("takes very long")
+def test_on_request(): assert 1 == 2
 def test_guest_died(): raise GuestCrash("panic: test")
 def test_guest_hangs(): raise GuestHang("waited 1 s")
 def test_harness_broke(): raise HarnessError("no disk")
@@ -29,11 +55,16 @@ def test_machine_does_not_boot(machine): pass
 EXPECTED = {
     "test_good": "PASS",
     "test_promise_broken": "FAIL",
+    "test_one_of_two_promises_broken": "FAIL",
+    "test_known_to_be_broken": "KNOWN",
+    "test_known_to_be_broken_and_is_not": "ERROR",
+    "test_broken_on_other_kernels": "PASS",
+    "test_escape_that_is_closed": "KNOWN",
     "test_guest_died": "CRASH",
     "test_guest_hangs": "HANG",
     "test_harness_broke": "ERROR",
     "test_skipped": "SKIP",
-    "test_machine_does_not_boot": "ERROR",
+    "test_machine_does_not_boot": "CRASH",
 }
 
 
@@ -61,11 +92,11 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_the_summary_tells_every_result_apart(run: Run) -> None:
-    assert "results: PASS 1  FAIL 1  CRASH 1  HANG 1  ERROR 2  SKIP 1\n" in run.printed
+    assert "results: PASS 2  FAIL 2  CRASH 2  HANG 1  ERROR 2  KNOWN 2  SKIP 1\n" in run.printed
 
 
 def test_the_summary_names_the_broken_promises(run: Run) -> None:
-    assert "broken promises: B1\n" in run.printed
+    assert "broken promises: B1 B7\n" in run.printed
 
 
 def test_junit_tells_every_result_apart(run: Run) -> None:

@@ -63,12 +63,16 @@ def _add_build(actions: "Subparsers") -> None:
         metavar="FRAGMENT",
         help="configuration options on top of the project's own; may be given several times",
     )
+    building.add_argument(
+        "--flavour", default="", metavar="NAME", help="a fragment of kernel-config/flavours"
+    )
     building.set_defaults(run=_build)
 
 
 def _build(args: argparse.Namespace) -> int:
     fragments = (*default_fragments(), *args.kernel_config)
-    kernel = build_kernel(KernelSpec(args.source, tuple(args.series), fragments))
+    spec = KernelSpec(args.source, tuple(args.series), fragments, args.flavour)
+    kernel = build_kernel(spec)
     for name, value in _facts(kernel):
         print(f"{name:{NAME_WIDTH}}{value}")
     return 0

@@ -21,6 +21,7 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kernel-config", action="append", default=[], type=Path, metavar="FRAGMENT"
     )
+    parser.add_argument("--flavour", default="", metavar="NAME")
     parser.add_argument("--qemu", default=DEFAULT_QEMU, metavar="PROGRAM")
     parser.add_argument("--machine-memory", default=f"{DEFAULT_RAM // MIB}M", metavar="SIZE")
     parser.add_argument(
@@ -44,6 +45,7 @@ def machine_of(arguments: argparse.Namespace) -> Machine:
         source=arguments.kernel,
         series=tuple(arguments.series),
         fragments=(*default_fragments(), *arguments.kernel_config),
+        flavour=arguments.flavour,
     )
     kernel = build_kernel(spec)
     initramfs = build_initramfs(kernel, spec)

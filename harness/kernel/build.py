@@ -62,7 +62,7 @@ def plan_kernel(spec: KernelSpec) -> Plan:
     return Plan(
         resolve_source(spec.source),
         read_series(spec.series),
-        read_fragments(spec.fragments),
+        read_fragments(spec.configuration),
         compiler_version(),
     )
 

@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from harness.errors import InputError
 from harness.paths import CHECKOUT
 
 DEFAULT_SOURCE = "debian:6.12"
@@ -16,6 +17,16 @@ def default_fragments() -> tuple[Path, ...]:
     return tuple(sorted((CHECKOUT / "kernel-config").glob("*.config")))
 
 
+def flavour_fragment(name: str) -> Path:
+    """The fragment that makes a kernel of flavour *name*; InputError names those there are."""
+    directory = CHECKOUT / "kernel-config/flavours"
+    path = directory / f"{name}.config"
+    if not path.is_file():
+        known = ", ".join(sorted(flavour.stem for flavour in directory.glob("*.config")))
+        raise InputError(f"there is no kernel flavour '{name}'; those in {directory} are: {known}.")
+    return path
+
+
 @dataclass(frozen=True)
 class KernelSpec:
     """A kernel to build.
@@ -23,11 +34,18 @@ class KernelSpec:
     *source* is ``debian:VERSION``, a directory, a tarball, or ``git:PATH-OR-URL@REVISION``.
     *series* are patch files, mailboxes, or directories of patches, applied in this order.
     *fragments* are merged on top of ``allnoconfig``; of two that set one option the later wins.
+    *flavour* names one more of them, from kernel-config/flavours; empty for the plain kernel.
     """
 
     source: str = DEFAULT_SOURCE
     series: tuple[Path, ...] = ()
     fragments: tuple[Path, ...] = field(default_factory=default_fragments)
+    flavour: str = ""
+
+    @property
+    def configuration(self) -> tuple[Path, ...]:
+        """All fragments, the flavour's last; InputError if there is no such flavour."""
+        return (*self.fragments, *([flavour_fragment(self.flavour)] if self.flavour else []))
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,17 @@ and gets every life-cycle fixture for that machine.
 
 import functools
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import pytest
 
 from harness.devicetree import Devicetree, Placement, Pool
 from harness.dma import Probe
-from harness.kernel import Initramfs, Kernel
+from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel
 from harness.memory import KernelTypes, LiveMemory, Symbols, live_memory
 from harness.plugin.counters import PoolCounters
 from harness.plugin.guests import Guests, guests_key
+from harness.plugin.markers import runs_on
 from harness.plugin.options import Settings
 from harness.plugin.options import settings as read_settings
 from harness.plugin.session import initramfs_key, kernel_key
@@ -34,16 +36,31 @@ def settings(request: pytest.FixtureRequest) -> Settings:
     return read_settings(request.config)
 
 
-@pytest.fixture(scope="session")
-def kernel(request: pytest.FixtureRequest) -> Kernel:
-    """The kernel under test."""
-    return request.config.stash[kernel_key]
+@pytest.fixture
+def flavour(settings: Settings) -> str:
+    """What is special about the kernel: a name of kernel-config/flavours, empty for nothing."""
+    return settings.spec.flavour
 
 
-@pytest.fixture(scope="session")
-def initramfs(request: pytest.FixtureRequest) -> Initramfs:
+@pytest.fixture
+def kernel(request: pytest.FixtureRequest, settings: Settings, flavour: str) -> Kernel:
+    """The kernel under test; skips a test that says nothing about it."""
+    if flavour == settings.spec.flavour:
+        kernel = request.config.stash[kernel_key]
+    else:
+        kernel = build_kernel(replace(settings.spec, flavour=flavour))
+    runs_on(request.node, kernel)
+    return kernel
+
+
+@pytest.fixture
+def initramfs(
+    request: pytest.FixtureRequest, settings: Settings, flavour: str, kernel: Kernel
+) -> Initramfs:
     """The guest programs, built for the kernel under test."""
-    return request.config.stash[initramfs_key]
+    if flavour == settings.spec.flavour:
+        return request.config.stash[initramfs_key]
+    return build_initramfs(kernel, replace(settings.spec, flavour=flavour))
 
 
 @pytest.fixture(scope="session")
@@ -153,19 +170,19 @@ def memory(guest: Guest) -> Iterator[LiveMemory]:
 
 
 @pytest.fixture(scope="session")
-def known_types() -> list[KernelTypes]:
-    """The types of the kernel under test, once a test has read them: DWARF is read once."""
-    return []
+def known_types() -> dict[str, KernelTypes]:
+    """The types of kernels by key, once a test has read them: DWARF is read once."""
+    return {}
 
 
 @pytest.fixture
-def types(memory: LiveMemory, kernel: Kernel, known_types: list[KernelTypes]) -> KernelTypes:
+def types(memory: LiveMemory, kernel: Kernel, known_types: dict[str, KernelTypes]) -> KernelTypes:
     """The kernel's own structures in the guest's RAM."""
-    if known_types:
-        known_types[0].move_to(memory)
+    if kernel.key in known_types:
+        known_types[kernel.key].move_to(memory)
     else:
-        known_types.append(KernelTypes(memory, Symbols(kernel.vmlinux)))
-    return known_types[0]
+        known_types[kernel.key] = KernelTypes(memory, Symbols(kernel.vmlinux))
+    return known_types[kernel.key]
 
 
 @pytest.fixture

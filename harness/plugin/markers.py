@@ -1,32 +1,81 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The markers of VM tests, and the tests that a kernel is too old for."""
+"""The markers of VM tests: which tests run, and on which kernels a test says anything."""
 
 import re
 
 import pytest
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
-from harness.plugin.session import kernel_key
+from harness.kernel import Kernel
+from harness.kernel.kconfig import UNSET, read_config
+from harness.plugin.options import TIERS
+
+MARKERS = (
+    "property(*ids, control=False): the promises of restricted DMA that a VM test proves; a "
+    "control shows that without protection the same attack succeeds",
+    "nightly(reason): runs with --tier=nightly and --tier=all only",
+    "on_request(reason): runs with --tier=all only",
+    "since(version, commit): the kernel has what is tested since this version",
+    "needs_config(option, reason): the kernel is built with this, for example SWIOTLB_DYNAMIC=y",
+    "finding(name, kernels): on these kernels, for example '>=6.1,<6.9', the promise is known "
+    "to be broken, as docs/findings.md says under that name",
+    "escape(id): shows a way around a pool that nobody promised to close; never a failure",
+    "expects_report(pattern): the kernel may print a report that the pattern matches",
+)
+
+TIER_OF = {"nightly": "nightly", "on_request": "all"}
+"""The first tier that a test with the marker belongs to."""
+
+kernel_of_item = pytest.StashKey[Kernel]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers."""
-    for line in (
-        "property(*ids, control=False): the promises of restricted DMA that a VM test proves; a "
-        "control shows that without protection the same attack succeeds",
-        "since(version, commit): the kernel has what is tested since this version",
-        "expects_report(pattern): the kernel may print a report that the pattern matches",
-    ):
+    for line in MARKERS:
         config.addinivalue_line("markers", line)
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what the kernel under test is too old for."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of a higher tier than the one that is asked for."""
+    highest = TIERS.index(config.getoption("--tier"))
+    chosen = [item for item in items if TIERS.index(tier_of(item)) <= highest]
+    if len(chosen) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
+
+
+def tier_of(item: pytest.Item) -> str:
+    """The first tier that has this test."""
+    tiers = [tier for marker, tier in TIER_OF.items() if item.get_closest_marker(marker)]
+    return max(tiers, key=TIERS.index, default=TIERS[0])
+
+
+def runs_on(item: pytest.Item, kernel: Kernel) -> None:
+    """Note the kernel of a test; skip the test if it says nothing about that kernel."""
+    item.stash[kernel_of_item] = kernel
     for mark in item.iter_markers("since"):
         version, commit = mark.args
-        if _numbers(item.config.stash[kernel_key].release) < _numbers(version):
+        if version_of(kernel) < Version(version):
             pytest.skip(f"new in {version} ({commit})")
+    for mark in item.iter_markers("needs_config"):
+        option, reason = mark.args
+        symbol, _, value = option.partition("=")
+        if read_config(kernel.config).get(symbol, UNSET) != value:
+            pytest.skip(f"needs CONFIG_{option}: {reason}")
 
 
-def _numbers(release: str) -> tuple[int, ...]:
-    """The leading numbers of a kernel release: 6.12.117-rc1 is (6, 12, 117)."""
-    return tuple(int(word) for word in re.findall(r"\d+", release.partition("-")[0]))
+def known_finding(item: pytest.Item) -> str | None:
+    """The name of the finding that says why a test fails on its kernel; None if none does."""
+    kernel = item.stash.get(kernel_of_item, None)
+    if kernel is None:
+        return None
+    for mark in item.iter_markers("finding"):
+        if version_of(kernel) in SpecifierSet(mark.kwargs["kernels"]):
+            return str(mark.args[0])
+    return None
+
+
+def version_of(kernel: Kernel) -> Version:
+    """The leading numbers of a kernel release: 6.12.117-rc1 is 6.12.117."""
+    return Version(".".join(re.findall(r"\d+", kernel.release.partition("-")[0])))

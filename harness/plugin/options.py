@@ -14,6 +14,9 @@ from harness.vm.shape import parse_ram_size
 
 KEEP = ("failed", "all", "none")
 
+TIERS = ("default", "nightly", "all")
+"""Sets of tests, each with the one before it."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -49,6 +52,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FRAGMENT",
         help="a configuration fragment on top of kernel-config/; may be repeated",
     )
+    group.addoption(
+        "--flavour",
+        default="",
+        metavar="NAME",
+        help="build the kernel with kernel-config/flavours/NAME.config, for example kasan",
+    )
+    group.addoption(
+        "--tier",
+        choices=TIERS,
+        default="default",
+        help="which tests: those of every change (the default), those of a night as well, or all",
+    )
     group.addoption("--qemu", default=DEFAULT_QEMU, metavar="PROGRAM", help="the QEMU to run")
     group.addoption(
         "--machine-memory",
@@ -71,6 +86,7 @@ def settings(config: pytest.Config) -> Settings:
         source=cast(str, config.getoption("--kernel")),
         series=tuple(Path(name) for name in config.getoption("--series")),
         fragments=(*default_fragments(), *extra),
+        flavour=cast(str, config.getoption("--flavour")),
     )
     return Settings(
         spec=spec,

@@ -1,21 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
 """Property ids: tests are chosen by them, reported with them, and summed up by them."""
 
+from collections.abc import Generator
+
 import pytest
 
-from harness.plugin.results import Result, reported
+from harness.errors import BrokenPromise
+from harness.plugin.results import BAD, reported
 
-PROPERTY = "property"
-"""The marker, and the name under which ids stand in each test's JUnit properties."""
-
-BAD = (Result.FAIL, Result.CRASH, Result.HANG)
+PROPERTY, BROKEN = "property", "broken"
+"""The marker, and the names under which ids stand in each test's JUnit properties: those that the
+test is about, and those that a failing one says are broken."""
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Let ``-k B1`` choose the tests of B1, and put a test's ids into its report."""
-    for mark in item.iter_markers(PROPERTY):
-        item.extra_keyword_matches.update(mark.args)
-        item.user_properties += [(PROPERTY, str(name)) for name in mark.args]
+    for mark in item.iter_markers():
+        if mark.name in (PROPERTY, "escape"):
+            item.extra_keyword_matches.update(mark.args)
+            item.user_properties += [(PROPERTY, str(name)) for name in mark.args]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note which promises a failing test found broken: those its error names, else all of its."""
+    report = yield
+    if reported(report) in BAD:
+        error = call.excinfo.value if call.excinfo else None
+        every = [str(value) for name, value in item.user_properties if name == PROPERTY]
+        ids = error.ids if isinstance(error, BrokenPromise) else every
+        found = [(BROKEN, one) for one in ids]
+        report.user_properties += found
+        item.user_properties += found  # JUnit takes the last report's
+    return report
 
 
 @pytest.hookimpl(trylast=True)
@@ -26,7 +45,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in terminalreporter.getreports("failed")
         if reported(report) in BAD
         for name, value in report.user_properties
-        if name == PROPERTY
+        if name == BROKEN
     }
     if broken:
         terminalreporter.write_line(f"broken promises: {' '.join(sorted(broken))}")

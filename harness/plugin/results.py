@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PASS, FAIL, CRASH, HANG, ERROR, SKIP: what a test's end says, and about whom."""
+"""PASS, FAIL, CRASH, HANG, ERROR, KNOWN, SKIP: what a test's end says, and about whom."""
 
 from collections import Counter
 from collections.abc import Generator
@@ -8,6 +8,7 @@ from enum import Enum
 import pytest
 
 from harness.errors import GuestCrash, GuestHang, HarnessError
+from harness.plugin.markers import known_finding
 
 PROPERTY = "result"
 """The name under which each test's result stands in its JUnit properties."""
@@ -21,7 +22,12 @@ class Result(Enum):
     CRASH = "C"  # the guest died
     HANG = "H"  # the guest stopped answering
     ERROR = "E"  # the harness or the host failed
+    KNOWN = "k"  # as docs/findings.md says of this kernel, or no promise at all
     SKIP = "s"
+
+
+BAD = (Result.FAIL, Result.CRASH, Result.HANG)
+"""What speaks against the kernel."""
 
 
 def result_of(phase: str, error: BaseException | None) -> Result:
@@ -30,12 +36,12 @@ def result_of(phase: str, error: BaseException | None) -> Result:
         return Result.PASS
     if isinstance(error, pytest.skip.Exception):
         return Result.SKIP
-    if isinstance(error, HarnessError | OSError) or phase != "call":
-        return Result.ERROR
     if isinstance(error, GuestCrash):
         return Result.CRASH
     if isinstance(error, GuestHang):
         return Result.HANG
+    if isinstance(error, HarnessError | OSError) or phase != "call":
+        return Result.ERROR
     return Result.FAIL
 
 
@@ -46,7 +52,7 @@ def pytest_runtest_makereport(
     """Note the result in the report; a harness error in a test's body is no failure of the test."""
     report = yield
     error = call.excinfo.value if call.excinfo else None
-    result = result_of(call.when, error)
+    result = _judge(item, report, result_of(call.when, error))
     if report.when == "call" or result is not Result.PASS:
         report.user_properties.append((PROPERTY, result.name))
         item.user_properties.append((PROPERTY, result.name))  # JUnit takes the last report's
@@ -59,10 +65,12 @@ def pytest_runtest_makereport(
 def pytest_report_teststatus(
     report: pytest.TestReport | pytest.CollectReport,
 ) -> tuple[str, str, str] | None:
-    """Show CRASH and HANG with a letter and a word of their own."""
+    """Show CRASH, HANG and KNOWN with a letter and a word of their own."""
     result = reported(report)
     if result in (Result.CRASH, Result.HANG):
         return "failed", result.value, result.name
+    if result is Result.KNOWN:
+        return "xfailed", result.value, result.name
     return None
 
 
@@ -70,7 +78,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Count the results of the VM suite in one line."""
     reports = [
         report
-        for group in ("passed", "failed", "error", "skipped")
+        for group in ("passed", "failed", "error", "skipped", "xfailed")
         for report in terminalreporter.getreports(group)
         if "harness/suite/" in report.nodeid
     ]
@@ -88,3 +96,24 @@ def reported(report: pytest.TestReport | pytest.CollectReport) -> Result | None:
         return None
     names = [value for name, value in report.user_properties if name == PROPERTY]
     return Result[str(names[-1])] if names else None
+
+
+def _judge(item: pytest.Item, report: pytest.TestReport, result: Result) -> Result:
+    """What *result* comes to for a test of a known finding or of something never promised."""
+    escape = item.get_closest_marker("escape")
+    if escape and result is Result.FAIL:
+        return _forgive(report, f"{escape.args[0]} was not seen: the kernel does more than it says")
+    finding = known_finding(item)
+    if finding and result in BAD:
+        return _forgive(report, f"docs/findings.md: {finding}")
+    if finding and result is Result.PASS and report.when == "call":
+        report.outcome = "failed"
+        report.longrepr = f"the promise is kept: {finding} in docs/findings.md is out of date"
+        return Result.ERROR
+    return result
+
+
+def _forgive(report: pytest.TestReport, reason: str) -> Result:
+    report.outcome = "skipped"
+    report.wasxfail = reason  # how pytest knows an expected failure
+    return Result.KNOWN

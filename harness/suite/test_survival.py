@@ -74,6 +74,7 @@ def pytest_command(settings: Settings) -> list[str]:
         f"--kernel={spec.source}",
         *(f"--series={patches}" for patches in spec.series),
         *(f"--kernel-config={fragment}" for fragment in extra),
+        f"--flavour={spec.flavour}",
         f"--qemu={settings.qemu}",
         f"--machine-memory={settings.ram_size // MIB}M",
     ]
