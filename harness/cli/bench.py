@@ -4,10 +4,9 @@
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
 from harness.bench import Measure, measure_machine, measure_suite, save, table
 from harness.cli.machines import add_machine_options, machine_of
+from harness.cli.tables import print_table
 from harness.progress import step
 
 REPEAT = 7
@@ -36,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     with step("measuring the machine"):
         measures = list(measure_machine(machine, arguments.repeat))
     measures += _measure_suites() if arguments.suite else []
-    Console().print(table(measures))
+    print_table(table(measures))
     save(measures, f"{machine.qemu.banner}, Linux {machine.kernel.release}", arguments.json)
     return 0 if all(one.met for one in measures) else 1
 

@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
 from harness.cache import Cache
+from harness.cli.tables import print_table
 from harness.kernel import Kernel, KernelSpec, build_kernel, default_fragments, load_kernel
 from harness.kernel.prune import prune
 from harness.kernel.source import FORMS
@@ -100,7 +100,7 @@ def _list(_: argparse.Namespace) -> int:
         size = str(entry.size // MIB)
         patches = str(len(kernel.series))
         table.add_row(kernel.key, kernel.release, kernel.source, patches, size, used)
-    Console().print(table)
+    print_table(table)
     return 0
 
 

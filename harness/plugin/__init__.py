@@ -10,4 +10,5 @@ pytest_plugins = (
     "harness.plugin.properties",
     "harness.plugin.guests",
     "harness.plugin.fixtures",
+    "harness.plugin.recorder",
 )

@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Prepare everything that all tests share, if VM tests are asked for at all."""
     config = session.config
-    if _worker_input(config) or not wants_guests(config):
+    if runs_in_worker(config) or not wants_guests(config):
         return
     try:
         _prepare(config)
@@ -61,6 +61,11 @@ def pytest_configure_node(node: Any) -> None:
             "initramfs": str(stash[initramfs_key].path),
             "key": stash[initramfs_key].key,
         }
+
+
+def runs_in_worker(config: pytest.Config) -> bool:
+    """Whether this process is a worker of pytest-xdist; a controller hears of its tests."""
+    return bool(_worker_input(config))
 
 
 def wants_guests(config: pytest.Config) -> bool:

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness properties``: every promise of restricted DMA, who proves it, and how that ended."""
+
+import argparse
+import contextlib
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
+from rich.table import Column, Table
+
+from harness.cli.tables import print_table
+from harness.errors import HostError
+from harness.paths import CHECKOUT
+from harness.promises import NON_PROMISES, PROMISES, UNTESTED
+from harness.record import LastResult, read_results
+
+SUITE = CHECKOUT / "harness/suite"
+
+ALL_PROVEN, SOMETHING_MISSING = 0, 1
+
+WORST_FIRST = ("FAIL", "CRASH", "HANG", "ERROR", "KNOWN", "PASS", "SKIP")
+"""Of the results of many tests, the first of these that occurs stands for all."""
+
+MARKERS = ("property", "escape")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A test function that names a promise: its name, its node ids, whether it is a control."""
+
+    name: str
+    tests: tuple[str, ...]
+    control: bool
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the sub-command."""
+    parser = subparsers.add_parser(
+        "properties", help="list the promises of restricted DMA, their tests and last results"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(_: argparse.Namespace) -> int:
+    """Print the table; 1 if a promise has neither a test nor a reason why not."""
+    proofs, results = _proofs(_collect()), read_results()
+    table = Table("id", Column("promise", ratio=3), Column("tests", ratio=4), "last result")
+    for number, text in {**PROMISES, **NON_PROMISES}.items():
+        found = proofs.get(number, ())
+        table.add_row(number, text, _tests(number, found), _last(found, results))
+    print_table(table)
+    bare = [one for one in PROMISES if one not in proofs and one not in UNTESTED]
+    if bare:
+        print(f"neither tested nor said why: {' '.join(bare)}")
+    return SOMETHING_MISSING if bare else ALL_PROVEN
+
+
+class _Collector:
+    """Catches what pytest has collected."""
+
+    def __init__(self) -> None:
+        self.items: Sequence[pytest.Item] = ()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.items = session.items
+
+
+def _collect() -> Sequence[pytest.Item]:
+    """Every VM test of every tier; HostError with pytest's own words if one does not import."""
+    collector, said = _Collector(), io.StringIO()
+    options = ["--collect-only", "-qq", "--assert=plain", "--tier=all", f"--rootdir={CHECKOUT}"]
+    with contextlib.redirect_stdout(said):
+        code = pytest.main([*options, str(SUITE)], plugins=[collector])
+    if code != pytest.ExitCode.OK:
+        raise HostError(f"the VM tests could not be collected:\n{said.getvalue()}")
+    return collector.items
+
+
+def _proofs(items: Iterable[pytest.Item]) -> Mapping[str, Sequence[Proof]]:
+    """The test functions by the promises that they name, controls last."""
+    tests: dict[tuple[str, bool, str], list[str]] = {}
+    for item in items:
+        for mark in item.iter_markers():
+            if mark.name in MARKERS:
+                name = getattr(item, "originalname", item.name)
+                for number in mark.args:
+                    key = (number, bool(mark.kwargs.get("control")), name)
+                    tests.setdefault(key, []).append(item.nodeid)
+    proofs: dict[str, list[Proof]] = {}
+    for (number, control, name), nodes in sorted(tests.items()):
+        proofs.setdefault(number, []).append(Proof(name, tuple(nodes), control))
+    return proofs
+
+
+def _tests(number: str, proofs: Sequence[Proof]) -> str:
+    lines = [
+        f"{'control: ' if one.control else ''}{one.name.removeprefix('test_').replace('_', ' ')}"
+        + (f" (x {len(one.tests)})" if len(one.tests) > 1 else "")
+        for one in proofs
+    ]
+    if number in UNTESTED:
+        lines.append(f"not tested: {UNTESTED[number]}")
+    return "\n".join(lines)
+
+
+def _last(proofs: Sequence[Proof], results: Mapping[str, LastResult]) -> str:
+    """The worst of the tests' last results, and on which kernel and day that was."""
+    every = [results[test] for one in proofs for test in one.tests if test in results]
+    if not every:
+        return "never run" if proofs else ""
+    worst = min(every, key=lambda last: WORST_FIRST.index(last.result))
+    return f"{worst.result} {worst.release} {worst.when[:10]}"
