@@ -42,6 +42,7 @@ static const struct operation operations[] = {
 	[PROBE_FORGET] = { call_forget, sizeof(struct probe_object) },
 	[PROBE_LIVE] = { call_live, sizeof(struct probe_object) },
 	[PROBE_RAW_UNMAP] = { call_raw_unmap, sizeof(struct probe_raw_unmap) },
+	[PROBE_VERIFY] = { call_verify, sizeof(struct probe_pattern) },
 	[PROBE_RAW_SYNC] = { call_raw_sync, sizeof(struct probe_raw_sync) },
 };
 

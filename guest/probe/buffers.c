@@ -10,17 +10,29 @@
 
 static void *obtain(u8 kind, u32 size)
 {
-	if (kind == PROBE_BUFFER_KMALLOC)
+	switch (kind) {
+	case PROBE_BUFFER_KMALLOC:
 		return kmalloc(size, BUFFER_GFP);
-	return alloc_pages_exact(size, BUFFER_GFP);
+	case PROBE_BUFFER_PAGES:
+		return alloc_pages_exact(size, BUFFER_GFP);
+	default:
+		return peer_obtain(size);
+	}
 }
 
 void buffer_release(struct buffer *buffer)
 {
-	if (buffer->kind == PROBE_BUFFER_KMALLOC)
+	switch (buffer->kind) {
+	case PROBE_BUFFER_KMALLOC:
 		kfree(buffer->virt);
-	else
+		break;
+	case PROBE_BUFFER_PAGES:
 		free_pages_exact(buffer->virt, buffer->size);
+		break;
+	case PROBE_BUFFER_PEER:
+		peer_return(buffer->virt, buffer->size);
+		break;
+	}
 	kfree(buffer);
 }
 
@@ -56,7 +68,7 @@ int call_buffer_alloc(struct call *call)
 	struct buffer *buffer;
 	int status;
 
-	if (request->kind != PROBE_BUFFER_KMALLOC && request->kind != PROBE_BUFFER_PAGES)
+	if (request->kind < PROBE_BUFFER_KMALLOC || request->kind > PROBE_BUFFER_PEER)
 		return PROBE_BAD_VALUE;
 	if (!request->size)
 		return PROBE_BAD_RANGE;
@@ -68,7 +80,7 @@ int call_buffer_alloc(struct call *call)
 		return status;
 	answer = call_answer(call, sizeof(*answer));
 	answer->virt = cpu_to_le64((uintptr_t)buffer->virt);
-	answer->phys = cpu_to_le64(virt_phys(buffer->virt));
+	answer->phys = cpu_to_le64(virt_to_phys(buffer->virt));
 	return 0;
 }
 

@@ -23,7 +23,7 @@ static struct probe_live describe(u8 space, void *object)
 		};
 	default:
 		return (struct probe_live){
-			.dma_addr = cpu_to_le64(virt_phys(buffer->virt)),
+			.dma_addr = cpu_to_le64(virt_to_phys(buffer->virt)),
 			.size = cpu_to_le32(buffer->size),
 		};
 	}

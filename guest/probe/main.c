@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The probe makes DMA API calls on request, as a driver would, for every edu
- * PCI device and every "restricted-dma-harness,probe" platform device. A batch
+ * The probe makes DMA API calls on request, as a driver would, for every edu and
+ * ivshmem PCI device and every "restricted-dma-harness,probe" platform device. A batch
  * is written to /dev/probe, and the replies to it are read from there.
  */
 #include <linux/fs.h>

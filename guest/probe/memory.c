@@ -96,9 +96,10 @@ static int memory_slice(struct call *call, const struct probe_range *range, u32 
 	case PROBE_SPACE_BUFFER:
 		status = buffer_slice(call->context, range->object.handle, offset, length,
 				      &buffer);
-		if (!status)
-			*where = buffer->virt + offset;
-		return status;
+		if (status)
+			return status;
+		*where = buffer->virt + offset;
+		return buffer->kind == PROBE_BUFFER_PEER ? PROBE_UNREACHABLE : 0;
 	case PROBE_SPACE_MAPPING:
 		return mapping_slice(call, handle, offset, length, where);
 	case PROBE_SPACE_ALLOCATION:
@@ -139,6 +140,19 @@ int call_compare(struct call *call)
 	answer = call_answer(call, sizeof(*answer));
 	answer->value = cpu_to_le32(pattern_matching(where, request, length));
 	return 0;
+}
+
+/* For a caller that stops at the first thing that is wrong, on a CPU of its own. */
+int call_verify(struct call *call)
+{
+	const struct probe_pattern *request = call->request;
+	u32 length = le32_to_cpu(request->range.length);
+	void *where;
+	int status = pattern_slice(call, request, &where);
+
+	if (status)
+		return status;
+	return pattern_matching(where, request, length) == length ? 0 : -EILSEQ;
 }
 
 int call_write(struct call *call)

@@ -6,6 +6,7 @@
 #include <linux/device.h>
 #include <linux/dma-mapping.h>
 #include <linux/mutex.h>
+#include <linux/pci.h>
 #include <linux/scatterlist.h>
 #include <linux/xarray.h>
 
@@ -109,6 +110,11 @@ int buffer_slice(struct context *context, __le16 handle, u32 offset, u32 length,
 int call_buffer_alloc(struct call *call);
 int call_buffer_free(struct call *call);
 
+/* peer.c */
+int peer_provide(struct pci_dev *pdev);
+void *peer_obtain(u32 size);
+void peer_return(void *virt, u32 size);
+
 /* mappings.c */
 struct mapping *mapping_new(struct call *call, __le16 device, u8 direction,
 			    unsigned int nbuffers, int *status);
@@ -140,6 +146,7 @@ u64 device_phys(struct device *dev, dma_addr_t dma_addr);
 u64 virt_phys(const void *virt);
 int call_fill(struct call *call);
 int call_compare(struct call *call);
+int call_verify(struct call *call);
 int call_write(struct call *call);
 int call_read(struct call *call);
 

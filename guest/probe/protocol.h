@@ -80,6 +80,7 @@ enum probe_op {
 	PROBE_LIVE,		/* struct probe_object (first handle) -> struct probe_live[] */
 	PROBE_RAW_UNMAP,	/* struct probe_raw_unmap: unchecked */
 	PROBE_RAW_SYNC,		/* struct probe_raw_sync: unchecked */
+	PROBE_VERIFY,		/* struct probe_pattern; -EILSEQ if any byte differs */
 };
 
 /* The rest of the batch uses the handles of this context. A batch starts in 0. */
@@ -123,6 +124,7 @@ struct probe_device_set {
 enum probe_buffer_kind {
 	PROBE_BUFFER_KMALLOC = 1,
 	PROBE_BUFFER_PAGES,	/* physically contiguous, page aligned */
+	PROBE_BUFFER_PEER,	/* another PCI device's, by P2PDMA: the CPU can not reach it */
 };
 
 struct probe_buffer_alloc {

@@ -21,7 +21,8 @@ static int sg_collect(struct call *call, struct mapping *mapping, unsigned int c
 			return status;
 		if (check_add_overflow(mapping->size, length, &mapping->size))
 			return PROBE_BAD_RANGE;
-		sg_set_buf(sg, buffer->virt + offset, length);
+		sg_set_page(sg, virt_to_page(buffer->virt + offset), length,
+			    offset_in_page(buffer->virt + offset));
 		mapping->buffers[mapping->nbuffers++] = buffer;
 		buffer->users++;
 	}

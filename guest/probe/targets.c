@@ -12,6 +12,8 @@
 
 #define EDU_VENDOR	0x1234	/* QEMU hw/misc/edu.c:edu_class_init() */
 #define EDU_DEVICE	0x11e8
+#define IVSHMEM_VENDOR	0x1af4	/* QEMU hw/misc/ivshmem.c:ivshmem_common_class_init() */
+#define IVSHMEM_DEVICE	0x1110
 
 /*
  * Every call runs inside the read side, so that no device leaves under it; a
@@ -81,23 +83,26 @@ static int target_add(struct device *dev, u8 bus)
 	return error;
 }
 
-static int edu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+static int endpoint_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	int error = pcim_enable_device(pdev);
 
+	if (!error && id->device == IVSHMEM_DEVICE)
+		error = peer_provide(pdev);
 	return error ?: target_add(&pdev->dev, PROBE_BUS_PCI);
 }
 
-static const struct pci_device_id edu_ids[] = {
+static const struct pci_device_id endpoint_ids[] = {
 	{ PCI_DEVICE(EDU_VENDOR, EDU_DEVICE) },
+	{ PCI_DEVICE(IVSHMEM_VENDOR, IVSHMEM_DEVICE) },
 	{ }
 };
-MODULE_DEVICE_TABLE(pci, edu_ids);
+MODULE_DEVICE_TABLE(pci, endpoint_ids);
 
-static struct pci_driver edu_driver = {
-	.name = "restricted-dma-probe-edu",
-	.id_table = edu_ids,
-	.probe = edu_probe,
+static struct pci_driver endpoint_driver = {
+	.name = "restricted-dma-probe-pci",
+	.id_table = endpoint_ids,
+	.probe = endpoint_probe,
 };
 
 static int node_probe(struct platform_device *pdev)
@@ -125,7 +130,7 @@ int targets_init(void)
 
 	if (error)
 		return error;
-	error = pci_register_driver(&edu_driver);
+	error = pci_register_driver(&endpoint_driver);
 	if (error)
 		platform_driver_unregister(&node_driver);
 	return error;
@@ -133,7 +138,7 @@ int targets_init(void)
 
 void targets_exit(void)
 {
-	pci_unregister_driver(&edu_driver);
+	pci_unregister_driver(&endpoint_driver);
 	platform_driver_unregister(&node_driver);
 }
 

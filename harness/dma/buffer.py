@@ -13,7 +13,8 @@ class Buffer(Region):
     """A physically contiguous buffer; *virt* and *phys* are its kernel and physical address.
 
     Map a part of it, and the rest are the neighbours that nobody may touch. PAGES begin on a page,
-    so an offset into them is the offset in the page.
+    so an offset into them is the offset in the page. PEER ones are memory of another PCI device,
+    which nothing but a mapping can use: reading or writing them is refused (UNREACHABLE).
     """
 
     kind: BufferKind

@@ -17,6 +17,7 @@ from harness.dma.values import (
     AllocCall,
     Attr,
     BufferKind,
+    ContentError,
     Direction,
     DmaError,
     Gfp,
@@ -99,6 +100,13 @@ def compare(space: Space, handle: int, offset: int, length: int, pattern: Patter
     return Call(
         Op.COMPARE, _pattern(space, handle, offset, length, pattern), answers.one(wire.COUNT)
     )
+
+
+def verify(space: Space, handle: int, offset: int, length: int, pattern: Pattern) -> Call[None]:
+    """Nothing if a range is as in the pattern; ContentError, which ends a Work, if it is not."""
+    payload = _pattern(space, handle, offset, length, pattern)
+    what = f"verifying {length} bytes of {space.name.lower()} {handle}"
+    return Call(Op.VERIFY, payload, answers.nothing, ContentError, what)
 
 
 def write(space: Space, handle: int, offset: int, content: bytes) -> Call[None]:

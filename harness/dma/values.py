@@ -42,6 +42,7 @@ class BufferKind(IntEnum):
 
     KMALLOC = 1
     PAGES = 2
+    PEER = 3
 
 
 class AllocCall(IntEnum):
@@ -103,6 +104,10 @@ class MappingError(DmaError):
 
 class AllocationError(DmaError):
     """NULL: nothing was allocated."""
+
+
+class ContentError(DmaError):
+    """Memory does not hold what it must."""
 
 
 class SettingError(DmaError):

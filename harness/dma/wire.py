@@ -44,6 +44,7 @@ class Op(IntEnum):
     LIVE = 21
     RAW_UNMAP = 22
     RAW_SYNC = 23
+    VERIFY = 24
 
 
 class Space(IntEnum):

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Devices under the harness's control, hot-plugged into a running guest.
 
-==============  =============================================================================
-``EduRogue``    QEMU's ``edu`` device: any address, up to 4095 bytes a transfer, forged MSIs
-``Qtest``       guest-physical memory and device registers from outside
-``Bdf``         a PCI bus, device and function number
-==============  =============================================================================
+====================  =======================================================================
+``EduRogue``          QEMU's ``edu``: any address, up to 4095 bytes a transfer, forged MSIs
+``plug_peer_memory``  a device whose own memory others may use, by P2PDMA
+``Qtest``             guest-physical memory and device registers from outside
+``Bdf``               a PCI bus, device and function number
+====================  =======================================================================
 """
 
 from harness.rogue.edu import EduRogue
 from harness.rogue.pci import Bdf
+from harness.rogue.peer import plug_peer_memory
 from harness.rogue.qtest import Qtest
 
-__all__ = ["Bdf", "EduRogue", "Qtest"]
+__all__ = ["Bdf", "EduRogue", "Qtest", "plug_peer_memory"]
