@@ -90,7 +90,7 @@ UNTESTED: Mapping[str, str] = MappingProxyType(
     {
         "G7": "it is about user space that is given a device, not about a driver of the kernel",
         "G9": "QEMU loads the kernel itself: nothing runs on the machine before it",
-        "G10": "the machine would need UEFI firmware, and has no devicetree to describe a pool then",
+        "G10": "it needs UEFI firmware, and there is no devicetree then to describe a pool",
     }
 )
 """Promises and non-promises that can not be tested on this kind of machine, and why."""
