@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Composing: the overlays of dts/, moved pools, and sources that are wrong."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from devicetree_blobs import GOOD_POOL, POOL, machine, overlay
 
-from harness.devicetree import Devicetree, Placement, compose
+from harness.devicetree import Devicetree, DynamicPool, Placement, compose
 from harness.errors import DevicetreeError
 
 HOST = "/pcie@10000000"
@@ -27,6 +28,26 @@ MIB = 1 << 20
             ],
         ),
         ("pool-shared", [("pool", 0x4F000000, 16, (HOST, "/probe-a", "/probe-b"))]),
+        ("pool-chromeos", [("pool", 0x4C000000, 64, (HOST,))]),
+        (
+            "pool-pci-both",
+            [
+                ("host_pool", 0x4F000000, 8, (HOST,)),
+                ("own_pool", 0x4F800000, 4, (f"{HOST}/pcie@1,0/device@0,0",)),
+            ],
+        ),
+        ("pool-pci-port", [("pool", 0x4F000000, 16, (f"{HOST}/pcie@1,0",))]),
+        (
+            "pool-platforms",
+            [("pool", 0x4F000000, 16, ("/probe-a", "/probe-b", "/probe-c", "/probe-d"))],
+        ),
+        (
+            "pool-several",
+            [
+                ("first_pool", 0x4F800000, 4, ("/probe-a",)),
+                ("second_pool", 0x4FC00000, 4, ("/probe-a", "/probe-c")),
+            ],
+        ),
         ("probes", []),
     ],
 )
@@ -37,6 +58,27 @@ def test_every_overlay_describes_its_situation(
 
     found = [(p.label, p.base, p.size // MIB, tuple(sorted(p.users))) for p in devicetree.pools]
     assert found == pools
+
+
+@pytest.mark.parametrize(
+    ("name", "pool"),
+    [
+        (
+            "pool-dynamic",
+            DynamicPool("restricted_dma_reserved", 4 * MIB, 4096, "pool", (HOST,)),
+        ),
+        (
+            "pool-dynamic-range",
+            DynamicPool(
+                "restricted-dma-somewhere", 4 * MIB, 256 * 1024, "pool", ("/probe-a", "/probe-b")
+            ),
+        ),
+    ],
+)
+def test_an_overlay_may_leave_the_place_to_the_kernel(name: str, pool: DynamicPool) -> None:
+    (only,) = compose(machine(), [name]).dynamic
+
+    assert replace(only, users=tuple(sorted(only.users))) == pool
 
 
 def test_probes_beside_a_pool_overlay_leave_its_users_alone() -> None:
@@ -132,7 +174,7 @@ def test_a_disabled_pool_is_no_pool(tmp_path: Path) -> None:
 
 
 def test_an_unknown_overlay_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(DevicetreeError, match=r"no-such.*pool-pci-host, pool-platform"):
+    with pytest.raises(DevicetreeError, match=r"no-such.*pool-pci-host, .*pool-platform"):
         compose(machine(), ["no-such"])
 
 

@@ -12,6 +12,7 @@ from harness.kernel.spec import Record, load_kernel
 from harness.vm.description import DESCRIPTION, load_machine, save_machine
 from harness.vm.machine import MIB, Machine
 from harness.vm.qemu import Qemu
+from harness.vm.virtio import VirtioDevice
 
 POOL = Pool("restricted-dma@4f000000", 0x4F00_0000, 16 * MIB, "pool", ("/probe-a", "/probe-b"))
 DYNAMIC = DynamicPool("restricted-dma", 4 * MIB, 2 * MIB, "late", ("/pcie@10000000",))
@@ -33,7 +34,18 @@ def machine(tmp_path: Path, kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> 
     archive.touch()
     devicetree = Devicetree(b"blob", (POOL,), (DYNAMIC,), ("probes", "pool-shared"))
     initramfs = Initramfs(archive, "key")
-    return Machine(qemu, kernel, initramfs, devicetree, 512 * MIB, 2, ports=3, append="quiet")
+    return Machine(
+        qemu,
+        kernel,
+        initramfs,
+        devicetree,
+        512 * MIB,
+        2,
+        ports=3,
+        append="quiet",
+        virtio=(VirtioDevice("rng", 3, access_platform=False),),
+        iommu=True,
+    )
 
 
 @pytest.fixture

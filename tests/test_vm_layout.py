@@ -49,3 +49,7 @@ def test_pools_that_overlap_share_no_byte_between_blocks() -> None:
 
 def test_a_pool_outside_ram_is_no_block() -> None:
     assert len(cut(RAM_SIZE, (pool(RAM_BASE + RAM_SIZE, MIB),))) == 1
+
+
+def test_an_empty_pool_is_no_block() -> None:
+    assert len(cut(RAM_SIZE, (pool(RAM_BASE + 64 * MIB, 0),))) == 1

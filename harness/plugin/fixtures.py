@@ -26,6 +26,7 @@ from harness.vm.guest import Guest
 from harness.vm.machine import Machine
 from harness.vm.qemu import Qemu, find_qemu
 from harness.vm.shape import DEFAULT_SHAPE, shaped_devicetree
+from harness.vm.virtio import VirtioDevice
 
 # --- dimensions: what the machine is ---
 
@@ -94,19 +95,43 @@ def append() -> str:
 
 
 @pytest.fixture
+def iommu() -> bool:
+    """Whether an SMMU that the kernel knows of stands before the PCI bus."""
+    return False
+
+
+@pytest.fixture
+def virtio() -> tuple[VirtioDevice, ...]:
+    """The virtio devices on virtio-mmio transports."""
+    return ()
+
+
+@pytest.fixture
 def devicetree(
-    qemu: Qemu, settings: Settings, cpus: int, shape: str, placements: Mapping[str, Placement]
+    qemu: Qemu,
+    settings: Settings,
+    cpus: int,
+    iommu: bool,
+    shape: str,
+    placements: Mapping[str, Placement],
 ) -> Devicetree:
     """The machine's devicetree."""
-    return _devicetree(qemu, shape, settings.ram_size, cpus, tuple(placements.items()))
+    return _devicetree(qemu, shape, settings.ram_size, cpus, iommu, tuple(placements.items()))
 
 
 @functools.cache
 def _devicetree(
-    qemu: Qemu, shape: str, ram_size: int, cpus: int, placements: tuple[tuple[str, Placement], ...]
+    qemu: Qemu,
+    shape: str,
+    ram_size: int,
+    cpus: int,
+    iommu: bool,
+    placements: tuple[tuple[str, Placement], ...],
 ) -> Devicetree:
     """Compose each devicetree once in a session."""
-    return shaped_devicetree(qemu, shape, ram_size=ram_size, cpus=cpus, placements=dict(placements))
+    return shaped_devicetree(
+        qemu, shape, ram_size=ram_size, cpus=cpus, iommu=iommu, placements=dict(placements)
+    )
 
 
 @pytest.fixture
@@ -118,16 +143,32 @@ def machine(
     settings: Settings,
     cpus: int,
     append: str,
+    virtio: tuple[VirtioDevice, ...],
+    iommu: bool,
 ) -> Machine:
     """The machine that all dimensions together describe."""
-    return Machine(qemu, kernel, initramfs, devicetree, settings.ram_size, cpus, append=append)
+    return Machine(
+        qemu,
+        kernel,
+        initramfs,
+        devicetree,
+        settings.ram_size,
+        cpus,
+        append=append,
+        virtio=virtio,
+        iommu=iommu,
+    )
 
 
 @pytest.fixture
-def pool(devicetree: Devicetree) -> Pool:
-    """The machine's only pool."""
-    (only,) = devicetree.pools
-    return only
+def pool(request: pytest.FixtureRequest, devicetree: Devicetree) -> Pool:
+    """The machine's only pool; one that the kernel places is where the guest's log says."""
+    if not devicetree.dynamic:
+        (only,) = devicetree.pools
+        return only
+    guest: Guest = request.getfixturevalue("guest")
+    (placed,) = guest.pools()
+    return placed
 
 
 # --- life-cycles: how the guest comes up ---

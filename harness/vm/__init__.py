@@ -3,6 +3,8 @@
 
 ===============  ============================================================================
 ``machine``      the frozen description of a machine, and its QEMU command line
+``virtio``       virtio devices that a machine has from the start
+``placed``       where the kernel put its pools
 ``shape``        from words to a machine's devicetree and size
 ``snapshot``     boot a machine; park the booted guest; restore it for a test
 ``guest``        a running machine: monitor, console, agent

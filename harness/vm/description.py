@@ -11,6 +11,7 @@ from harness.errors import InputError
 from harness.kernel import Initramfs, load_kernel
 from harness.vm.machine import BLOB, Machine
 from harness.vm.qemu import find_qemu
+from harness.vm.virtio import VirtioDevice
 
 DESCRIPTION = "machine.json"
 
@@ -29,6 +30,8 @@ def save_machine(machine: Machine, directory: Path) -> None:
         "cpus": machine.cpus,
         "ports": machine.ports,
         "append": machine.append,
+        "virtio": [dataclasses.asdict(device) for device in machine.virtio],
+        "iommu": machine.iommu,
     }
     (directory / DESCRIPTION).write_text(json.dumps(content, indent=1) + "\n")
     (directory / BLOB).write_bytes(devicetree.blob)
@@ -70,6 +73,8 @@ def _read_machine(content: Any, blob: bytes) -> Machine:
         cpus=content["cpus"],
         ports=content["ports"],
         append=content["append"],
+        virtio=tuple(VirtioDevice(**device) for device in content["virtio"]),
+        iommu=content["iommu"],
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from harness.devicetree import Pool
 from harness.errors import GuestError
 from harness.vm.agent import Agent, Hello
 from harness.vm.console import Console
@@ -25,6 +26,7 @@ from harness.vm.machine import (
 )
 from harness.vm.monitor import Event, Monitor
 from harness.vm.outcome import FATAL, Ending, Outcome, Report
+from harness.vm.placed import placed
 from harness.vm.process import Process
 from harness.vm.rundir import RunDirectory
 from harness.vm.watch import Watch
@@ -106,6 +108,11 @@ class Guest:
         """Every console line since the kernel's first, those of a restored guest's boot too."""
         booted = self.boot_log.read_text(errors="replace") if self.boot_log else ""
         return (*(line.partition("] ")[2] for line in booted.splitlines()), *self.console.lines)
+
+    def pools(self) -> tuple[Pool, ...]:
+        """All restricted pools, those too that the kernel placed and has told of in its log."""
+        devicetree = self.machine.devicetree
+        return (*devicetree.pools, *placed(devicetree.dynamic, self.kernel_log()))
 
     def memory_file(self, block: Block) -> Path:
         """The file behind a shared block."""

@@ -33,13 +33,14 @@ class Block:
 def cut(ram_size: int, pools: Sequence[Pool]) -> tuple[Block, ...]:
     """Cut *ram_size* bytes of RAM so that the pages of every pool are shared blocks.
 
-    Pools outside RAM are nobody's memory; overlapping ones share what they have in common.
+    Empty pools and those outside RAM are nobody's memory; overlapping ones share what they have
+    in common.
     """
     ram_end = RAM_BASE + ram_size
     blocks: list[Block] = []
     position = RAM_BASE
     for base, end in sorted(_page_span(pool) for pool in pools):
-        if end <= position or base < RAM_BASE or end > ram_end:
+        if end <= max(base, position) or base < RAM_BASE or end > ram_end:
             continue
         start = max(base, position)
         if start > position:

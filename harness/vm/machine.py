@@ -10,6 +10,7 @@ from harness.devicetree import Devicetree
 from harness.kernel import Initramfs, Kernel
 from harness.vm.layout import Block, cut
 from harness.vm.qemu import Qemu
+from harness.vm.virtio import MODERN, VirtioDevice
 
 MIB = 1024 * 1024
 
@@ -32,10 +33,10 @@ PERSON_SOCKET = "qmp.sock"
 FENCE_LOG = "fence.log"
 
 
-def board_arguments(cpus: int, ram_size: int) -> tuple[str, ...]:
-    """The arguments that shape QEMU's own devicetree."""
+def board_arguments(cpus: int, ram_size: int, iommu: bool = False) -> tuple[str, ...]:
+    """The arguments that shape QEMU's own devicetree; *iommu*: an SMMUv3 before the PCI bus."""
     return (
-        *("-machine", "virt,gic-version=3"),
+        *("-machine", "virt,gic-version=3" + (",iommu=smmuv3" if iommu else "")),
         *("-cpu", CPU_MODEL),
         *("-smp", str(cpus)),
         *("-m", f"{ram_size // MIB}M"),
@@ -44,7 +45,11 @@ def board_arguments(cpus: int, ram_size: int) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Machine:
-    """One virtual machine; *ram_size* in bytes, *ports* empty PCIe root ports for hot-plug."""
+    """One virtual machine.
+
+    *ram_size* in bytes, *ports* empty PCIe root ports for hot-plug, *virtio* the virtio devices
+    that it has from the start, *iommu*: whether an SMMUv3 stands before its PCI bus.
+    """
 
     qemu: Qemu
     kernel: Kernel
@@ -54,6 +59,8 @@ class Machine:
     cpus: int = 1
     ports: int = 2
     append: str = ""
+    virtio: tuple[VirtioDevice, ...] = ()
+    iommu: bool = False
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -79,7 +86,7 @@ class Machine:
             *("-nodefaults", "-no-user-config", "-display", "none", "-S", "-no-reboot"),
             *("-action", "panic=pause,reboot=shutdown,shutdown=pause"),
             *("-accel", "tcg"),
-            *board_arguments(self.cpus, self.ram_size),
+            *board_arguments(self.cpus, self.ram_size, self.iommu),
             *self._memory(run),
             *("-kernel", str(self.kernel.image), "-initrd", str(self.initramfs.path)),
             *("-append", f"{KERNEL_ARGUMENTS} {self.append}".strip()),
@@ -91,6 +98,7 @@ class Machine:
             *("-device", f"pvpanic-pci,addr={PANIC_SLOT:#x}"),
             *("-device", "vmcoreinfo"),
             *self._ports(),
+            *self._virtio(run),
             *("-qtest", f"unix:{run / QTEST_SOCKET},server=on,wait=off", "-qtest-log", "none"),
             *("-d", "guest_errors", "-D", str(run / FENCE_LOG)),
             *_socket("person", run / PERSON_SOCKET),
@@ -122,6 +130,12 @@ class Machine:
             slot = number + 1
             port = f"id=rp{number},bus=pcie.0,addr={slot:02x}.0,chassis={slot},slot={slot}"
             words += ["-device", f"pcie-root-port,{port}"]
+        return words
+
+    def _virtio(self, run: Path) -> list[str]:
+        words = list(MODERN) if self.virtio else []
+        for device in self.virtio:
+            words += device.arguments(run / BLOB)
         return words
 
 

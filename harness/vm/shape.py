@@ -18,6 +18,9 @@ NO_POOL = "no-pool"
 
 DEFAULT_SHAPE = "pool-shared"
 
+ODD = "odd/"
+"""Shapes that no board should have: contradictory, damaged, or merely unusual devicetrees."""
+
 SMALLEST_RAM = 256 * MIB
 """The overlays put their pools at the end of 256 MiB."""
 
@@ -46,12 +49,14 @@ def shaped_devicetree(
     *,
     ram_size: int,
     cpus: int = 1,
+    iommu: bool = False,
     placements: Mapping[str, Placement] = AS_WRITTEN,
 ) -> Devicetree:
     """The devicetree of a machine of *shape*: an overlay's name in dts/, or ``no-pool``.
 
-    *placements* move pools by their label in the overlay. Raises DevicetreeError as compose does.
+    *placements* move pools by their label in the overlay. Shapes in dts/odd/ may be impossible;
+    for others raises DevicetreeError as compose does.
     """
-    base = base_blob(qemu.path, board_arguments(cpus, ram_size))
+    base = base_blob(qemu.path, board_arguments(cpus, ram_size, iommu))
     overlays = ALWAYS if shape == NO_POOL else (*ALWAYS, shape)
-    return compose(base, overlays, pools=placements)
+    return compose(base, overlays, pools=placements, allow_invalid=shape.startswith(ODD))
