@@ -72,6 +72,8 @@ def test_both_sides_count_alike(name: str, prefix: str, mirror: type[IntEnum]) -
         ("probe_alloc", wire.ALLOC),
         ("probe_allocated", wire.ALLOCATED),
         ("probe_live", wire.LIVE),
+        ("probe_held_from", wire.HELD_FROM),
+        ("probe_held", wire.HELD),
         ("probe_raw_unmap", wire.RAW_UNMAP),
         ("probe_raw_sync", wire.RAW_SYNC),
     ],

@@ -44,6 +44,7 @@ static const struct operation operations[] = {
 	[PROBE_RAW_UNMAP] = { call_raw_unmap, sizeof(struct probe_raw_unmap) },
 	[PROBE_VERIFY] = { call_verify, sizeof(struct probe_pattern) },
 	[PROBE_RAW_SYNC] = { call_raw_sync, sizeof(struct probe_raw_sync) },
+	[PROBE_HELD] = { call_held, sizeof(struct probe_held_from), .exclusive = true },
 };
 
 static int replies_reserve(struct replies *replies)
@@ -69,12 +70,28 @@ static int replies_reserve(struct replies *replies)
 	return 0;
 }
 
+static struct probe_reply_head *reply_head(const struct call *call)
+{
+	return (void *)(call->replies->data + call->replies->used);
+}
+
+/* Bytes of answer so far. */
+size_t call_answered(const struct call *call)
+{
+	return le16_to_cpu(reply_head(call)->length);
+}
+
+/* Take back what was answered after the first @length bytes. */
+void call_rewind(struct call *call, size_t length)
+{
+	reply_head(call)->length = cpu_to_le16(length);
+}
+
 /* Room for @length more bytes of answer, NULL when one reply can not hold them. */
 void *call_answer(struct call *call, size_t length)
 {
-	struct replies *replies = call->replies;
-	struct probe_reply_head *head = (void *)(replies->data + replies->used);
-	size_t used = le16_to_cpu(head->length);
+	struct probe_reply_head *head = reply_head(call);
+	size_t used = call_answered(call);
 
 	if (used + length > PROBE_ANSWER_MAX)
 		return NULL;

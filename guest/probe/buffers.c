@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Memory of the CPU's that calls map. Its neighbours are its own other bytes. */
+/* Memory of the CPU's that calls map. Its neighbours are its own other bytes, and guards. */
 #include <linux/gfp.h>
 #include <linux/slab.h>
 
@@ -8,7 +8,35 @@
 /* A buffer that can not be had is an answer, not a reason to kill the agent. */
 #define BUFFER_GFP	(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN | __GFP_NORETRY)
 
-static void *obtain(u8 kind, u32 size)
+static u32 guard_size(u8 kind)
+{
+	switch (kind) {
+	case PROBE_BUFFER_KMALLOC:
+		return ARCH_DMA_MINALIGN;
+	case PROBE_BUFFER_PAGES:
+		return PAGE_SIZE;
+	default:
+		return 0;
+	}
+}
+
+/* Guards leave pages on a page and kmalloc() memory aligned for DMA; the largest have none. */
+static void choose_guards(struct buffer *buffer)
+{
+	u32 guard = guard_size(buffer->kind);
+
+	if (!guard || buffer->size > KMALLOC_MAX_SIZE - 2 * guard)
+		return;
+	buffer->front = guard;
+	buffer->back = ALIGN(buffer->size, guard) - buffer->size + guard;
+}
+
+static size_t whole_size(const struct buffer *buffer)
+{
+	return (size_t)buffer->front + buffer->size + buffer->back;
+}
+
+static void *obtain(u8 kind, size_t size)
 {
 	switch (kind) {
 	case PROBE_BUFFER_KMALLOC:
@@ -20,18 +48,29 @@ static void *obtain(u8 kind, u32 size)
 	}
 }
 
-void buffer_release(struct buffer *buffer)
+static void give_back(u8 kind, void *start, size_t size)
 {
-	switch (buffer->kind) {
+	switch (kind) {
 	case PROBE_BUFFER_KMALLOC:
-		kfree(buffer->virt);
+		kfree(start);
 		break;
 	case PROBE_BUFFER_PAGES:
-		free_pages_exact(buffer->virt, buffer->size);
+		free_pages_exact(start, size);
 		break;
 	case PROBE_BUFFER_PEER:
-		peer_return(buffer->virt, buffer->size);
+		peer_return(start, size);
 		break;
+	}
+}
+
+/* A buffer whose guard is damaged stays where it is, for the harness to see. */
+void buffer_release(struct buffer *buffer)
+{
+	if (guards_whole(buffer)) {
+		guards_wipe(buffer);
+		give_back(buffer->kind, buffer->virt - buffer->front, whole_size(buffer));
+	} else {
+		held_leak(PROBE_SPACE_BUFFER, buffer);
 	}
 	kfree(buffer);
 }
@@ -39,16 +78,21 @@ void buffer_release(struct buffer *buffer)
 static struct buffer *buffer_new(u8 kind, u32 size)
 {
 	struct buffer *buffer = kzalloc(sizeof(*buffer), GFP_KERNEL);
+	void *start;
 
 	if (!buffer)
 		return NULL;
 	buffer->kind = kind;
 	buffer->size = size;
-	buffer->virt = obtain(kind, size);
-	if (buffer->virt)
-		return buffer;
-	kfree(buffer);
-	return NULL;
+	choose_guards(buffer);
+	start = obtain(kind, whole_size(buffer));
+	if (!start) {
+		kfree(buffer);
+		return NULL;
+	}
+	buffer->virt = start + buffer->front;
+	guards_raise(buffer);
+	return buffer;
 }
 
 static int buffer_keep(struct call *call, __le16 handle, struct buffer *buffer)

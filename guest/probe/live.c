@@ -29,24 +29,10 @@ static struct probe_live describe(u8 space, void *object)
 	}
 }
 
-static struct xarray *space_objects(struct context *context, u8 space)
-{
-	switch (space) {
-	case PROBE_SPACE_BUFFER:
-		return &context->buffers;
-	case PROBE_SPACE_MAPPING:
-		return &context->mappings;
-	case PROBE_SPACE_ALLOCATION:
-		return &context->allocations;
-	default:
-		return NULL;
-	}
-}
-
 int call_live(struct call *call)
 {
 	const struct probe_object *request = call->request;
-	struct xarray *objects = space_objects(call->context, request->space);
+	struct xarray *objects = context_objects(call->context, request->space);
 	struct probe_live *answer;
 	unsigned long handle;
 	void *object;
@@ -66,7 +52,7 @@ int call_live(struct call *call)
 int call_forget(struct call *call)
 {
 	const struct probe_object *request = call->request;
-	struct xarray *objects = space_objects(call->context, request->space);
+	struct xarray *objects = context_objects(call->context, request->space);
 	void *object;
 
 	if (!objects || request->space == PROBE_SPACE_BUFFER)
@@ -74,6 +60,7 @@ int call_forget(struct call *call)
 	object = xa_erase(objects, le16_to_cpu(request->handle));
 	if (!object)
 		return PROBE_NO_HANDLE;
+	held_leak(request->space, object);
 	if (request->space == PROBE_SPACE_MAPPING)
 		mapping_release(object, true);
 	else

@@ -107,6 +107,7 @@ static void __exit probe_exit(void)
 	contexts_reset();
 	targets_leave(true);
 	targets_exit();
+	held_exit();
 }
 
 module_init(probe_init);

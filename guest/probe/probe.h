@@ -47,6 +47,7 @@ struct buffer {
 	void *virt;
 	u32 size;
 	u8 kind;
+	u32 front, back;	/* bytes of guard before and behind it */
 	unsigned int users;	/* live mappings of it */
 };
 
@@ -86,12 +87,15 @@ struct allocation {
 /* batch.c */
 int batch_run(const void *data, size_t length, struct replies *replies);
 void *call_answer(struct call *call, size_t length);
+size_t call_answered(const struct call *call);
+void call_rewind(struct call *call, size_t length);
 
 /* contexts.c */
 void contexts_init(void);
 void contexts_reset(void);
 void contexts_drop_target(struct target *target);
 struct context *context_get(unsigned int number);
+struct xarray *context_objects(struct context *context, u8 space);
 
 /* targets.c: call target_find() and use what it returns between enter and leave. */
 int targets_init(void);
@@ -157,6 +161,19 @@ u32 pattern_matching(const u8 *where, const struct probe_pattern *pattern, u32 l
 /* live.c */
 int call_forget(struct call *call);
 int call_live(struct call *call);
+
+/* guards.c: what surrounds a buffer. A visitor that returns other than 0 ends the visit. */
+typedef int (*span_visitor)(const struct probe_held *span, void *data);
+void guards_raise(const struct buffer *buffer);
+bool guards_whole(const struct buffer *buffer);
+void guards_wipe(const struct buffer *buffer);
+int guards_visit(const struct buffer *buffer, struct probe_held *span, span_visitor visit,
+		 void *data);
+
+/* held.c */
+void held_leak(u8 space, void *object);
+void held_exit(void);
+int call_held(struct call *call);
 
 /* raw.c */
 int call_raw_unmap(struct call *call);

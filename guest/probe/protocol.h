@@ -81,6 +81,7 @@ enum probe_op {
 	PROBE_RAW_UNMAP,	/* struct probe_raw_unmap: unchecked */
 	PROBE_RAW_SYNC,		/* struct probe_raw_sync: unchecked */
 	PROBE_VERIFY,		/* struct probe_pattern; -EILSEQ if any byte differs */
+	PROBE_HELD,		/* struct probe_held_from -> struct probe_held[] */
 };
 
 /* The rest of the batch uses the handles of this context. A batch starts in 0. */
@@ -272,6 +273,30 @@ struct probe_live {
 	__le16 device;		/* 0 for a buffer */
 	__le64 dma_addr;	/* the physical address for a buffer */
 	__le32 size;
+} __packed;
+
+/* Where to begin: context, then space, then handle. */
+struct probe_held_from {
+	u8 context;
+	u8 space;
+	__le16 handle;
+} __packed;
+
+#define PROBE_LEAKED		PROBE_CONTEXTS	/* what was leaked, in place of a context */
+#define PROBE_GUARD_WORD	0x9dc1a7e5	/* what guards are filled with */
+
+/*
+ * A piece of memory that is held: a mapping's, one for each segment; an allocation's; or, with
+ * PROBE_SPACE_BUFFER, a guard before or behind a buffer. An answer holds all pieces of an object
+ * or none. Leaked pieces have handles of their own; guards are leaked when they are damaged.
+ */
+struct probe_held {
+	u8 context;		/* or PROBE_LEAKED */
+	u8 space;
+	__le16 handle;
+	__le16 device;		/* 0 for a guard */
+	__le64 phys;		/* where the DMA address leads without an IOMMU */
+	__le32 length;
 } __packed;
 
 struct probe_raw_unmap {

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from harness.dma import wire
 from harness.dma.values import Bus
+from harness.dma.wire import Space
 from harness.errors import ProtocolError
 
 PHYS_UNKNOWN = (1 << 64) - 1
@@ -77,6 +78,27 @@ class Live:
     size: int
 
 
+@dataclass(frozen=True)
+class Held:
+    """A piece of memory that the probe holds, of whatever context, at guest-physical *phys*.
+
+    In the space MAPPING it is a mapping's, one for each segment; in ALLOCATION an allocation's; in
+    BUFFER a guard beside a buffer, which nobody may read or write, and *device* is 0.
+    """
+
+    context: int
+    space: Space
+    handle: int
+    device: int
+    phys: int
+    size: int
+
+    @property
+    def leaked(self) -> bool:
+        """Whether it was forgotten, or, for a guard, is damaged."""
+        return self.context == wire.LEAKED
+
+
 def _unpack(layout: struct.Struct, answer: bytes) -> tuple[int, ...]:
     if len(answer) != layout.size:
         raise ProtocolError(
@@ -141,3 +163,9 @@ def allocated(answer: bytes) -> Allocated:
 def live(answer: bytes) -> tuple[Live, ...]:
     """What the probe holds."""
     return tuple(Live(*row) for row in _rows(wire.LIVE, answer))
+
+
+def held(answer: bytes) -> tuple[Held, ...]:
+    """What the probe holds in all contexts."""
+    rows = _rows(wire.HELD, answer)
+    return tuple(Held(context, Space(space), *rest) for context, space, *rest in rows)

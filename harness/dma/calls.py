@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from harness.dma import answers, wire
-from harness.dma.answers import Allocated, DeviceInfo, Live, Mapped, Place, Segment
+from harness.dma.answers import Allocated, DeviceInfo, Held, Live, Mapped, Place, Segment
 from harness.dma.pattern import Pattern
 from harness.dma.values import (
     AllocationError,
@@ -203,13 +203,18 @@ def free(allocation: int) -> Call[None]:
 
 
 def forget(space: Space, handle: int) -> Call[None]:
-    """Leak a mapping or an allocation: the probe does not know it any more."""
+    """Leak a mapping or an allocation: it has no handle any more, and is held for ever."""
     return Call(Op.FORGET, wire.OBJECT.pack(space, handle), answers.nothing)
 
 
 def live(space: Space, first: int = 0) -> Call[tuple[Live, ...]]:
     """What the context holds, by rising handle from *first*; as much as one answer takes."""
     return Call(Op.LIVE, wire.OBJECT.pack(space, first), answers.live)
+
+
+def held(context: int, space: Space, handle: int) -> Call[tuple[Held, ...]]:
+    """What is held in all contexts from there on, as much as one answer takes."""
+    return Call(Op.HELD, wire.HELD_FROM.pack(context, space, handle), answers.held)
 
 
 def raw_unmap(

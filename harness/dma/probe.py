@@ -4,7 +4,7 @@
 from collections.abc import Iterator, Sequence
 
 from harness.dma import calls
-from harness.dma.answers import Live
+from harness.dma.answers import Held, Live
 from harness.dma.batch import Batch
 from harness.dma.buffer import Buffer
 from harness.dma.device import Device
@@ -53,6 +53,10 @@ class Probe:
         """Everything of that kind that the probe holds in this context."""
         return tuple(self._live(space))
 
+    def held(self) -> tuple[Held, ...]:
+        """All memory that is mapped, allocated or a guard, in every context, leaked too."""
+        return tuple(self._held())
+
     def batch(self) -> Batch:
         """Collect calls and make them all when the ``with`` block ends."""
         return Batch(self.session)
@@ -65,6 +69,12 @@ class Probe:
         """Unmap and free everything, in every context; objects made before are void."""
         self.session.call(calls.reset())
 
+    def _held(self) -> Iterator[Held]:
+        place = (0, Space.BUFFER, 0)
+        while some := self.session.call(calls.held(*place)):
+            yield from some
+            place = _after(some[-1])
+
     def _live(self, space: Space) -> Iterator[Live]:
         first = 0
         while first < HANDLES:
@@ -73,3 +83,12 @@ class Probe:
                 return
             yield from some
             first = some[-1].handle + 1
+
+
+def _after(last: Held) -> tuple[int, Space, int]:
+    """Where the list of what is held goes on: by context, then space, then handle."""
+    if last.handle + 1 < HANDLES:
+        return last.context, last.space, last.handle + 1
+    if last.space is Space.ALLOCATION:
+        return last.context + 1, Space.BUFFER, 0
+    return last.context, Space(last.space + 1), 0

@@ -17,6 +17,12 @@ CONTEXTS = 64
 HANDLES = 1 << 16
 """Handles of one kind in one context."""
 
+LEAKED = CONTEXTS
+"""Stands in place of a context for what was leaked; ``PROBE_LEAKED``."""
+
+GUARD_WORD = 0x9DC1A7E5
+"""What the guards around buffers are filled with, over and over; ``PROBE_GUARD_WORD``."""
+
 
 class Op(IntEnum):
     """``enum probe_op``."""
@@ -45,6 +51,7 @@ class Op(IntEnum):
     RAW_UNMAP = 22
     RAW_SYNC = 23
     VERIFY = 24
+    HELD = 25
 
 
 class Space(IntEnum):
@@ -102,6 +109,8 @@ SYNC = struct.Struct("<HBII")
 ALLOC = struct.Struct("<HHBBBHI")
 ALLOCATED = struct.Struct("<QQQ")
 LIVE = struct.Struct("<HHQI")
+HELD_FROM = struct.Struct("<BBH")
+HELD = struct.Struct("<BBHHQI")
 RAW_UNMAP = struct.Struct("<HQIBH")
 RAW_SYNC = struct.Struct("<HBQIB")
 
