@@ -4,6 +4,10 @@
 from pathlib import Path
 
 MAKEFILE = """\
+VERSION = 6
+PATCHLEVEL = 12
+SUBLEVEL = 3
+
 allnoconfig:
 \tmkdir -p $(O)/include/config $(O)/arch/arm64/boot $(O)/kernel/dma
 \tgrep -x -F -f known-options $(KCONFIG_ALLCONFIG) > $(O)/.config || true

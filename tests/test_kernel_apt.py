@@ -103,7 +103,7 @@ def test_failed_refresh_gives_one_line_and_old_lists(
     fake.behave(update="echo 'E: no network' >&2; exit 100")
     apt.find_package("busybox-static")
     assert said == [
-        "package lists: could not be refreshed wholly (E: no network); going on with old ones"
+        "package lists: not all could be refreshed (E: no network); going on with old ones"
     ]
 
 
@@ -120,7 +120,7 @@ def test_unknown_package_is_explained(fake: FakeApt) -> None:
 
 def test_package_is_downloaded_once(fake: FakeApt) -> None:
     package = apt.find_package("busybox-static")
-    paths = {apt.fetch_package(package), apt.fetch_package(package)}
+    paths = {package.fetch(), package.fetch()}
     assert (len(paths), fake.calls.read_text().count("download busybox-static=1:1.35.0-4")) == (
         1,
         1,
@@ -131,7 +131,7 @@ def test_failed_download_is_explained(fake: FakeApt) -> None:
     package = apt.find_package("busybox-static")
     fake.behave(download="echo 'E: Hash Sum mismatch' >&2; exit 100")
     with pytest.raises(SourceError, match=r"downloading busybox-static 1:1.* failed: E: Hash"):
-        apt.fetch_package(package)
+        package.fetch()
 
 
 def test_percentages_of_a_download_are_shown(
@@ -142,7 +142,7 @@ def test_percentages_of_a_download_are_shown(
     fake.behave(
         download=f"{find_status}; echo dlstatus:1:42.5:x >&${{BASH_REMATCH[1]}}; touch it.deb"
     )
-    apt.fetch_package(package)
+    package.fetch()
     assert "1:1.35.0-4: 42 %" in capfd.readouterr().err
 
 
@@ -152,7 +152,7 @@ def test_machines_own_apt_state_is_left_alone(
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
     (tmp_path / "hooks").write_text('APT::Update::Post-Invoke { "rm -f /var/cache/apt/*"; };\n')
     monkeypatch.setenv("APT_CONFIG", str(tmp_path / "hooks"))
-    argv = ["apt-config", "-c", apt._settings(), "dump"]
+    argv = ["apt-config", "-c", apt.machine_lists().settings(), "dump"]
     dump = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     wanted = (f'Dir::State "{tmp_path}/apt";', f'Dir::Cache "{tmp_path}/apt";')
     hooks = re.findall(r'^APT::Update::P\S+ "(.+)";', dump, re.MULTILINE)

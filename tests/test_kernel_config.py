@@ -8,13 +8,17 @@ from pathlib import Path
 
 import pytest
 from kernel_trees import KCONFIG, tiny_tree
+from packaging.version import Version
 
 from harness.errors import ConfigError
 from harness.kernel import default_fragments
-from harness.kernel.kconfig import check_config, read_config, read_fragments, render
+from harness.kernel.fragment import read_fragments
+from harness.kernel.kconfig import check_config, read_config
 from harness.kernel.reasons import explain_missing, read_entries
 
-NEED = re.compile(r"# (every test|propert(y|ies) [A-F]\d+\b.*|[a-z][a-z ]+): \S.*")
+V612 = Version("6.12.117")
+
+NEED = re.compile(r"# (every test|(propert(y|ies)|non-promises?) [A-G]\d+\b.*|[a-z][a-z ]+): \S.*")
 """Above each option: what needs it, a colon, and how."""
 
 
@@ -24,7 +28,7 @@ def fragment(path: Path, *lines: str) -> Path:
 
 
 def check(tmp_path: Path, wanted: str, config: str) -> None:
-    options = read_fragments([fragment(tmp_path / "wanted", wanted)])
+    options = read_fragments([fragment(tmp_path / "wanted", wanted)], V612).options
     check_config(options, fragment(tmp_path / "config", config), tiny_tree(tmp_path / "tree"))
 
 
@@ -35,19 +39,48 @@ def explain(tmp_path: Path, symbol: str, config: Mapping[str, str]) -> str:
 def test_later_fragment_wins(tmp_path: Path) -> None:
     first = fragment(tmp_path / "a", "CONFIG_A=y", "CONFIG_B=8")
     second = fragment(tmp_path / "b", "# CONFIG_A is not set")
-    assert render(read_fragments([first, second])) == "# CONFIG_A is not set\nCONFIG_B=8\n"
+    assert read_fragments([first, second], V612).text == "# CONFIG_A is not set\nCONFIG_B=8\n"
 
 
 @pytest.mark.parametrize("line", ["CONFIG_A", "A=y", "CONFIG_A=yes", "CONFIG_A = y", "hello"])
 def test_line_that_is_no_configuration_is_refused_with_its_place(tmp_path: Path, line: str) -> None:
     path = fragment(tmp_path / "mine.config", "# comment", "", line)
     with pytest.raises(ConfigError, match=r"mine\.config:3: .* is no line of a kernel config"):
-        read_fragments([path])
+        read_fragments([path], V612)
+
+
+@pytest.mark.parametrize(
+    ("version", "symbols"), [("6.1", ["OLD", "ALL"]), ("7.3.4", ["NEW", "ALL"]), ("7.2", ["ALL"])]
+)
+def test_option_of_other_versions_is_left_out(
+    tmp_path: Path, version: str, symbols: list[str]
+) -> None:
+    old, new = ("#: kernels <6.12", "CONFIG_OLD=y"), ("#: kernels >=7.3,<8", "CONFIG_NEW=y")
+    path = fragment(tmp_path / "mine.config", *old, *new, "CONFIG_ALL=y")
+    assert list(read_fragments([path], Version(version)).options) == symbols
+
+
+def test_make_variables_are_read(tmp_path: Path) -> None:
+    path = fragment(tmp_path / "mine.config", "#: make GCOV_PROFILE_a.o=y", "CONFIG_ALL=y")
+    wanted = read_fragments([path], V612)
+    assert (wanted.variables, wanted.text) == (("GCOV_PROFILE_a.o=y",), "CONFIG_ALL=y\n")
+
+
+@pytest.mark.parametrize("line", ["#: kernels", "#: make nothing", "#: hello"])
+def test_unknown_directive_is_refused_with_its_place(tmp_path: Path, line: str) -> None:
+    with pytest.raises(ConfigError, match=r"mine\.config:1: .* is no '#: kernels RANGE' and no"):
+        read_fragments([fragment(tmp_path / "mine.config", line)], V612)
+
+
+def test_range_that_is_none_is_refused_with_its_place(tmp_path: Path) -> None:
+    path = fragment(tmp_path / "mine.config", "#: kernels newer", "CONFIG_A=y")
+    with pytest.raises(ConfigError, match=r"mine\.config:2: 'newer' is no range"):
+        read_fragments([path], V612)
 
 
 def test_absent_fragment_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.config can not be read"):
-        read_fragments([tmp_path / "absent.config"])
+        read_fragments([tmp_path / "absent.config"], V612)
 
 
 def test_complete_configuration_is_read(tmp_path: Path) -> None:
@@ -133,7 +166,7 @@ def test_dependencies_of_a_menu_count(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", default_fragments(), ids=lambda path: path.name)
 def test_every_option_of_the_project_says_what_needs_it(path: Path) -> None:
-    lines = path.read_text().splitlines()
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("#:")]
     bare = [
         line
         for above, line in pairwise(lines)

@@ -92,7 +92,7 @@ def test_revision_of_a_remote_repository_is_fetched(repository: Path, tmp_path: 
 def test_commit_that_was_fetched_needs_the_remote_no_more(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.kernel.source.say", None)
+    monkeypatch.setattr("harness.kernel.revision.say", None)
     head = git(repository, "rev-parse", "HEAD")
     first = resolve_source(f"git:file://{repository}@{head}").identity
     repository.rename(repository.with_name("moved"))
@@ -103,7 +103,7 @@ def test_branch_of_a_silent_remote_is_that_of_the_last_run(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr("harness.kernel.source.say", said.append)
+    monkeypatch.setattr("harness.kernel.revision.say", said.append)
     first = resolve_source(f"git:file://{repository}@main").identity
     repository.rename(repository.with_name("moved"))
     assert (resolve_source(f"git:file://{repository}@main").identity, len(said)) == (first, 1)

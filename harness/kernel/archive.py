@@ -45,7 +45,27 @@ def unpack_archive(archive: Path, into: Path) -> None:
             _feed(tar, archive)
         complaint.seek(0)
         reason = complaint.read(500).decode(errors="replace").strip()
-    if tar.returncode != 0:
+    _check(tar.returncode, archive, reason)
+
+
+def read_member(archive: Path, name: str) -> str:
+    """Return the text of file *name* in the top directory of tar *archive*; SourceError if absent.
+
+    Reads no more of the archive than it must.
+    """
+    options = ("--extract", "--to-stdout", "--occurrence=1", "--no-wildcards-match-slash")
+    found = subprocess.run(
+        [find_tool("tar"), *options, "--wildcards", "--file", archive, f"*/{name}"],
+        check=False,
+        env={**os.environ, "LC_ALL": "C"},
+        capture_output=True,
+    )
+    _check(found.returncode, archive, found.stderr[:500].decode(errors="replace").strip())
+    return found.stdout.decode(errors="replace")
+
+
+def _check(returncode: int, archive: Path, reason: str) -> None:
+    if returncode != 0:
         raise SourceError(
             f"{archive} can not be unpacked as a tar archive: {reason} "
             "Expected .tar, .tar.xz, .tar.gz, .tar.bz2 or .tar.zst."

@@ -2,7 +2,7 @@
 """From a KernelSpec to a Kernel: plan, look in the cache, else patch, configure and compile."""
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +14,8 @@ from elftools.elf.sections import NoteSection
 from harness.cache import Cache, digest
 from harness.errors import BuildError
 from harness.kernel.apply import apply_series
-from harness.kernel.kconfig import Option, check_config, read_fragments, render
+from harness.kernel.fragment import Wanted, read_fragments
+from harness.kernel.kconfig import check_config
 from harness.kernel.make import Make, check_tools, compiler_version
 from harness.kernel.objects import count_stale
 from harness.kernel.series import Patch, read_series
@@ -41,30 +42,28 @@ class Plan:
 
     source: Source
     patches: tuple[Patch, ...]
-    options: Mapping[str, Option]
+    wanted: Wanted
     compiler: str
 
     @property
     def key(self) -> str:
         """The kernel's name in the cache."""
         series = "".join(patch.identity for patch in self.patches)
-        return digest(FORMAT, self.source.identity, series, render(self.options), self.compiler)
+        configured = (self.wanted.text, self.compiler, *self.wanted.variables)
+        return digest(FORMAT, self.source.identity, series, *configured)
 
     @property
     def build_name(self) -> str:
         """The name of the build directory, which kernels of one configuration share."""
-        return digest(render(self.options))[:12]
+        return digest(self.wanted.text, *self.wanted.variables)[:12]
 
 
 def plan_kernel(spec: KernelSpec) -> Plan:
     """Find out what *spec* stands for at this moment, without building anything."""
     check_tools()
-    return Plan(
-        resolve_source(spec.source),
-        read_series(spec.series),
-        read_fragments(spec.configuration),
-        compiler_version(),
-    )
+    source = resolve_source(spec.source)
+    wanted = read_fragments(spec.configuration, source.version)
+    return Plan(source, read_series(spec.series), wanted, compiler_version())
 
 
 def build_kernel(spec: KernelSpec) -> Kernel:
@@ -84,7 +83,7 @@ def built_tree(plan: Plan) -> Iterator[tuple[Workspace, Make]]:
         _prepare_source(plan, workspace.tree)
         with workspace.build(plan.build_name) as output:
             require_space(output, BUILD_SIZE, "building a kernel")
-            make = Make(workspace.tree.source, output, workspace.lock)
+            make = Make(workspace.tree.source, output, workspace.lock, plan.wanted.variables)
             make.log.unlink(missing_ok=True)
             configured = _configure(plan, make, workspace.tree)
             _compile(plan, make, configured)
@@ -105,14 +104,14 @@ def _configure(plan: Plan, make: Make, tree: Tree) -> bool:
         if "Kconfig" in path and (content := tree.current(path)) is not None
     ]
     stamp, config = make.output / "harness-config.stamp", make.output / ".config"
-    inputs = digest(render(plan.options), plan.compiler, str(tree.state.pristine), *kconfig)
+    inputs = digest(plan.wanted.text, plan.compiler, str(tree.state.pristine), *kconfig)
     if config.is_file() and stamp.is_file() and stamp.read_text() == inputs:
         return False
     wanted = make.output / "harness-wanted.config"
-    wanted.write_text(render(plan.options))
+    wanted.write_text(plan.wanted.text)
     with step("configuring the kernel"):
         make.run(f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig")
-    check_config(plan.options, config, make.source)
+    check_config(plan.wanted.options, config, make.source)
     stamp.write_text(inputs)
     return True
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.cache import Cache, digest
 from harness.errors import BuildError, SourceError, ToolError
 from harness.kernel import cpio
-from harness.kernel.apt import extract_package, fetch_package, find_package
+from harness.kernel.apt import extract_package, find_package
 from harness.kernel.build import Plan, built_tree, plan_kernel
 from harness.kernel.make import CROSS
 from harness.kernel.spec import Kernel, KernelSpec
@@ -54,7 +54,7 @@ def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
             )
         with step("guest programs"):
             probe = _build_probe(plan)
-            nodes = _layout(_build_agent(), _busybox(fetch_package(busybox)), probe)
+            nodes = _layout(_build_agent(), _busybox(busybox.fetch()), probe)
             (directory / "initramfs.cpio").write_bytes(cpio.pack(nodes))
 
     entry = Cache("initramfs").get(key, fill)

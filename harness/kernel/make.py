@@ -45,12 +45,13 @@ class Make:
     """A kernel source, the directory it is built in, and the log that its makes append to.
 
     *lock* is a file descriptor that every child inherits: as long as one of them lives, even
-    after the harness was killed, the workspace stays locked.
+    after the harness was killed, the workspace stays locked. *variables* are set for the makefiles.
     """
 
     source: Path
     output: Path
     lock: int
+    variables: tuple[str, ...] = ()
 
     @property
     def log(self) -> Path:
@@ -88,6 +89,7 @@ class Make:
             *(f"CC=ccache {CROSS}gcc", "HOSTCC=ccache gcc"),
             *(f"KCFLAGS={_FILE_NAMES}", f"KAFLAGS={_FILE_NAMES}"),
             *(f"{name}={value}" for name, value in FIXED.items()),
+            *self.variables,
             *words,
         ]
 

@@ -2,19 +2,19 @@
 """Where kernel sources come from, and how each gets into a workspace's tree."""
 
 import os
-import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from packaging.version import Version
+
 from harness.cache import digest
-from harness.errors import SourceError, ToolError
-from harness.kernel.apt import extract_package, fetch_package, find_package
-from harness.kernel.archive import unpack_archive
-from harness.kernel.git import git
+from harness.errors import SourceError
+from harness.kernel.apt import Package, extract_package, find_package
+from harness.kernel.archive import read_member, unpack_archive
+from harness.kernel.revision import local_commit, remote_commit
 from harness.kernel.snapshot import (
     directory_reader,
     list_revision,
@@ -22,25 +22,27 @@ from harness.kernel.snapshot import (
     scan_directory,
     snapshot_identity,
 )
+from harness.kernel.suites import find_in_suite, newest
 from harness.kernel.tree import Reader, Snapshot, Tree
+from harness.kernel.version import parse_version, read_version
 from harness.paths import cache_directory
-from harness.progress import say
 
 FORMS = (
-    "'debian:6.12' (a distribution's source package), a directory, a tarball, "
+    "'debian:6.12' (this machine's source package), 'debian:SUITE/linux-source-7.3' (that of "
+    "another suite), 'debian:newest' (of any suite), a directory, a tarball, "
     "or 'git:PATH-OR-URL@REVISION'"
 )
 
 LANDMARKS = ("Makefile", "Kconfig", "arch/arm64/Makefile", "kernel/dma/swiotlb.c")
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+NEWEST = "newest"
 
 
 class Source(Protocol):
     """A kernel source that has been found and whose content is known, but that is not unpacked.
 
     *identity* stands for the content, *title* says for people what it is, *workspace* names the
-    private tree that it shares with its other versions.
+    private tree that it shares with its other versions, *version* is the kernel's.
     """
 
     @property
@@ -49,6 +51,8 @@ class Source(Protocol):
     def title(self) -> str: ...  # noqa: D102 - described above
     @property
     def workspace(self) -> str: ...  # noqa: D102 - described above
+    @property
+    def version(self) -> Version: ...  # noqa: D102 - described above
 
     def populate(self, tree: Tree) -> None:
         """Bring this source into *tree*, replacing what is there."""
@@ -61,6 +65,7 @@ class ArchiveSource:
     identity: str
     title: str
     workspace: str
+    version: Version
     fetch: Callable[[Path], Path]
 
     def populate(self, tree: Tree) -> None:
@@ -81,6 +86,7 @@ class SnapshotSource:
     identity: str
     title: str
     workspace: str
+    version: Version
     files: Snapshot
     read: Reader
 
@@ -111,28 +117,36 @@ def check_complete(has_file: Callable[[str], bool], title: str) -> None:
             raise SourceError(f"{title} is no complete Linux source: it has no {name}.")
 
 
-def _debian(version: str) -> Source:
-    package = find_package(f"linux-source-{version}")
+def _debian(name: str) -> Source:
+    if name == NEWEST:
+        found = newest()
+        name = f"{found.suite}/{found.package}"
+    suite, slash, package = name.partition("/")
+    if slash:
+        return _packaged(find_in_suite(suite, package), f"debian-{suite}-{package}")
+    return _packaged(find_package(f"linux-source-{name}"), f"debian-{name}")
 
+
+def _packaged(package: Package, workspace: str) -> Source:
     def fetch(scratch: Path) -> Path:
-        extract_package(fetch_package(package), scratch)
+        extract_package(package.fetch(), scratch)
         return next((scratch / "usr/src").glob("linux-source-*.tar.*"))
 
     title = f"debian {package.name} {package.version}"
-    return ArchiveSource(package.sha256, title, f"debian-{version}", fetch)
+    version = parse_version(package.version)
+    return ArchiveSource(package.sha256, title, workspace, version, fetch)
 
 
 def _tarball(path: Path) -> Source:
-    content = digest(path)
-    return ArchiveSource(content, f"tarball {path}", f"tarball-{content}", lambda _: path)
+    content, title = digest(path), f"tarball {path}"
+    version = read_version(read_member(path, "Makefile"), title)
+    return ArchiveSource(content, title, f"tarball-{content}", version, lambda _: path)
 
 
 def _directory(path: Path) -> Source:
     name = f"directory-{digest(os.fsencode(path))}"
     files = scan_directory(path, cache_directory() / "scans" / f"{name}.json")
-    title = f"directory {path}"
-    check_complete(files.__contains__, title)
-    return SnapshotSource(snapshot_identity(files), title, name, files, directory_reader(path))
+    return _snapshot(f"directory {path}", name, files, directory_reader(path))
 
 
 def _git(text: str) -> Source:
@@ -142,55 +156,17 @@ def _git(text: str) -> Source:
     local = Path(place).expanduser()
     if local.is_dir():
         place = str(local.resolve())
-        repository, commit = Path(place), _local_commit(Path(place), revision)
+        repository, commit = Path(place), local_commit(Path(place), revision)
     else:
         repository = cache_directory() / "git" / digest(place)
-        commit = _remote_commit(repository, place, revision)
+        commit = remote_commit(repository, place, revision)
+    title = f"git {place} {revision} ({commit[:12]})"
     files = list_revision(repository, commit)
-    check_complete(files.__contains__, f"'{revision}' of {place}")
-    return SnapshotSource(
-        snapshot_identity(files),
-        f"git {place} {revision} ({commit[:12]})",
-        f"git-{digest(place)}",
-        files,
-        revision_reader(repository, files),
-    )
+    return _snapshot(title, f"git-{digest(place)}", files, revision_reader(repository, files))
 
 
-def _local_commit(repository: Path, revision: str) -> str:
-    try:
-        return _parse(repository, revision)
-    except ToolError as fault:
-        raise SourceError(f"{repository} has no revision '{revision}': {fault}") from fault
-
-
-def _remote_commit(repository: Path, url: str, revision: str) -> str:
-    """Fetch *revision*, unless it is a full commit id that is here already."""
-    git("init", "--quiet", "--bare", repository)
-    kept = f"refs/harness/{digest(revision)}"
-    here = partial(_parse, repository)
-    if _COMMIT.fullmatch(revision) and _has(repository, revision):
-        return here(revision)
-    try:
-        git("-C", repository, "fetch", "--quiet", "--depth=1", url, f"+{revision}:{kept}")
-    except ToolError as fault:
-        if not _has(repository, kept):
-            raise SourceError(
-                f"'{revision}' can not be fetched from {url} (a branch, a tag or a full commit id "
-                f"is needed): {fault}"
-            ) from fault
-        say(f"git: {url} does not answer; going on with the '{revision}' of an earlier run")
-    return here(kept)
-
-
-def _parse(repository: Path, revision: str) -> str:
-    name = f"{revision}^{{commit}}"
-    return git("-C", repository, "rev-parse", "--verify", "--quiet", name).decode().strip()
-
-
-def _has(repository: Path, revision: str) -> bool:
-    try:
-        _parse(repository, revision)
-    except ToolError:
-        return False
-    return True
+def _snapshot(title: str, workspace: str, files: Snapshot, read: Reader) -> Source:
+    check_complete(files.__contains__, title)
+    makefile = next(content for _, content in read(["Makefile"]))
+    version = read_version(makefile.data.decode(errors="replace") if makefile else "", title)
+    return SnapshotSource(snapshot_identity(files), title, workspace, version, files, read)

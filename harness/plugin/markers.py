@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The markers of VM tests: which tests run, and on which kernels a test says anything."""
 
-import re
-
 import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from harness.kernel import Kernel
-from harness.kernel.kconfig import UNSET, read_config
+from harness.kernel.fragment import UNSET
+from harness.kernel.kconfig import read_config
+from harness.kernel.version import parse_version
 from harness.plugin.options import TIERS
 
 MARKERS = (
@@ -77,5 +77,5 @@ def known_finding(item: pytest.Item) -> str | None:
 
 
 def version_of(kernel: Kernel) -> Version:
-    """The leading numbers of a kernel release: 6.12.117-rc1 is 6.12.117."""
-    return Version(".".join(re.findall(r"\d+", kernel.release.partition("-")[0])))
+    """The version of a kernel, as far as it is numbers: 6.12.117-rc1 is 6.12.117."""
+    return parse_version(kernel.release)
