@@ -8,6 +8,7 @@ from harness.memory.image import KernelImage, locate
 from harness.memory.kernel import KernelTypes
 from harness.memory.pages import page_regions
 from harness.memory.pools import (
+    DEFAULT_POOL,
     PoolState,
     ReservedRegion,
     Slot,
@@ -24,6 +25,7 @@ from harness.memory.spans import Span
 from harness.memory.symbols import Symbol, Symbols
 
 __all__ = [
+    "DEFAULT_POOL",
     "Atlas",
     "ElfDump",
     "Hit",

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Property E17: what debugfs counts."""
+
+import pytest
+
+from harness.devicetree import Pool
+from harness.dma import Probe
+from harness.plugin.counters import PoolCounters
+
+SLOT = 2048
+
+
+@pytest.mark.property("E17")
+def test_debugfs_counts_the_slots_of_a_pool(pool: Pool, counters: PoolCounters) -> None:
+    """debugfs shows size / 2 KiB slots in the pool, none of them in use by idle devices."""
+    assert counters.nslabs == pool.size // SLOT
+    assert counters.used == 0
+
+
+@pytest.mark.property("E17")
+def test_debugfs_follows_an_allocation(probe: Probe, counters: PoolCounters) -> None:
+    """io_tlb_used rises and falls with what is taken from the pool."""
+    allocation = probe.device("probe-a").alloc_coherent(4 * SLOT)
+
+    assert counters.used == 4
+    allocation.free()
+    assert counters.used == 0
+
+
+@pytest.mark.property("E17")
+@pytest.mark.since("6.3", "8b0977ecc8b3: swiotlb: track and report io_tlb_used high water marks")
+def test_debugfs_keeps_the_peak(probe: Probe, counters: PoolCounters) -> None:
+    """io_tlb_used_hiwater is the most that was in use at once."""
+    probe.device("probe-a").alloc_coherent(4 * SLOT).free()
+
+    assert counters.hiwater >= 4
+
+
+@pytest.mark.property("E17", control=True)
+@pytest.mark.parametrize("shape", ["pool-platform"])
+def test_a_device_without_a_pool_does_not_count_in_it(probe: Probe, counters: PoolCounters) -> None:
+    """What an unrestricted device allocates is not counted in another device's pool."""
+    probe.device("probe-b").alloc_coherent(4 * SLOT)
+
+    assert counters.used == 0
