@@ -42,6 +42,7 @@ static const struct operation operations[] = {
 	[PROBE_FORGET] = { call_forget, sizeof(struct probe_object) },
 	[PROBE_LIVE] = { call_live, sizeof(struct probe_object) },
 	[PROBE_RAW_UNMAP] = { call_raw_unmap, sizeof(struct probe_raw_unmap) },
+	[PROBE_TRY_MAP] = { call_try_map, sizeof(struct probe_map) },
 	[PROBE_VERIFY] = { call_verify, sizeof(struct probe_pattern) },
 	[PROBE_RAW_SYNC] = { call_raw_sync, sizeof(struct probe_raw_sync) },
 	[PROBE_HELD] = { call_held, sizeof(struct probe_held_from), .exclusive = true },

@@ -138,6 +138,18 @@ int call_map(struct call *call)
 	return mapping_answer(call, request->mapping, mapping);
 }
 
+/* Where would it go? Many of these in a batch find the pool as each of them found it. */
+int call_try_map(struct call *call)
+{
+	const struct probe_map *request = call->request;
+	int status = call_map(call);
+
+	if (!status)
+		mapping_release(xa_erase(&call->context->mappings,
+					 le16_to_cpu(request->mapping)), false);
+	return status;
+}
+
 int call_map_resource(struct call *call)
 {
 	const struct probe_map_resource *request = call->request;

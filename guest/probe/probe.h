@@ -126,6 +126,7 @@ int mapping_keep(struct call *call, __le16 handle, struct mapping *mapping);
 void mapping_undo(struct mapping *mapping, unsigned long attrs);
 void mapping_release(struct mapping *mapping, bool leak);
 int call_map(struct call *call);
+int call_try_map(struct call *call);
 int call_map_resource(struct call *call);
 int call_unmap(struct call *call);
 

@@ -80,6 +80,7 @@ enum probe_op {
 	PROBE_LIVE,		/* struct probe_object (first handle) -> struct probe_live[] */
 	PROBE_RAW_UNMAP,	/* struct probe_raw_unmap: unchecked */
 	PROBE_RAW_SYNC,		/* struct probe_raw_sync: unchecked */
+	PROBE_TRY_MAP,		/* as PROBE_MAP, and unmapped at once */
 	PROBE_VERIFY,		/* struct probe_pattern; -EILSEQ if any byte differs */
 	PROBE_HELD,		/* struct probe_held_from -> struct probe_held[] */
 };

@@ -6,7 +6,7 @@ earlier call of the same batch makes. Sizes and offsets are bytes.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from harness.dma import answers, wire
@@ -134,6 +134,21 @@ def map_buffer(
     payload = wire.MAP.pack(mapping, device, call, direction, attrs, buffer, offset, length)
     what = f"dma_map_{call.name.lower()}({length} bytes, {direction.name})"
     return Call(Op.MAP, payload, answers.mapped, MappingError, what)
+
+
+def try_map(
+    mapping: int,
+    device: int,
+    call: MapCall,
+    buffer: int,
+    offset: int,
+    length: int,
+    direction: Direction,
+    attrs: Attr = Attr.DEFAULT,
+) -> Call[Mapped]:
+    """As :func:`map_buffer`, and unmapped at once; *mapping* is a handle that nothing has."""
+    mapped = map_buffer(mapping, device, call, buffer, offset, length, direction, attrs)
+    return replace(mapped, op=Op.TRY_MAP)
 
 
 def map_resource(

@@ -12,7 +12,7 @@ from harness.dma.calls import SgEntry
 from harness.dma.mapping import Mapping, SgMapping, Slice
 from harness.dma.session import Session
 from harness.dma.unchecked import Unchecked
-from harness.dma.values import AllocCall, Attr, Bus, Direction, Gfp
+from harness.dma.values import AllocCall, Attr, Bus, Direction, DmaError, Gfp
 from harness.dma.wire import MapCall, Setting, Space
 
 
@@ -50,6 +50,30 @@ class Device:
         """``dma_map_single_attrs()`` of a part of *buffer*; MappingError if it fails."""
         part = Slice(buffer, offset, size)
         return self._map_buffer(MapCall.SINGLE, part, direction, attrs)
+
+    def try_each(self, parts: Sequence[Slice]) -> list[Mapped | DmaError]:
+        """``dma_map_single()`` TO_DEVICE of each part, ended before the next.
+
+        What the kernel refuses is a value; it refuses without a word (``DMA_ATTR_NO_WARN``).
+        """
+        handle = self.session.take_handle(Space.MAPPING)
+        outcomes = self.session.outcomes(
+            [
+                calls.try_map(
+                    handle,
+                    self.id,
+                    MapCall.SINGLE,
+                    part.buffer.handle,
+                    part.offset,
+                    part.length,
+                    Direction.TO_DEVICE,
+                    Attr.NO_WARN,
+                )
+                for part in parts
+            ]
+        )
+        self.session.return_handle(Space.MAPPING, handle)
+        return outcomes
 
     def map_page(
         self,

@@ -50,8 +50,9 @@ class Op(IntEnum):
     LIVE = 21
     RAW_UNMAP = 22
     RAW_SYNC = 23
-    VERIFY = 24
-    HELD = 25
+    TRY_MAP = 24
+    VERIFY = 25
+    HELD = 26
 
 
 class Space(IntEnum):

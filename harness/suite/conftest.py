@@ -13,6 +13,15 @@ PLATFORM, COHERENT, PCI = "probe-a", "probe-b", "pci"
 DRIVERS = (PLATFORM, COHERENT, PCI)
 """A platform device that is not dma-coherent, one that is, and a hot-plugged PCI endpoint."""
 
+DRIVERS_BY_NIGHT = (
+    PLATFORM,
+    *(
+        pytest.param(name, marks=pytest.mark.nightly("the same code serves every kind of device"))
+        for name in (COHERENT, PCI)
+    ),
+)
+"""For tests of the allocator itself."""
+
 
 @pytest.fixture
 def driver() -> str:
