@@ -1,34 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Properties B12 and B13: a full pool says no, and is as good as new when it is empty again."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
 from harness.devicetree import Pool
-from harness.dma import (
-    Attr,
-    Batch,
-    Buffer,
-    Device,
-    Direction,
-    DmaError,
-    MapCall,
-    MappingError,
-    Probe,
-    Space,
-    calls,
-)
-from harness.dma.answers import Mapped
+from harness.dma import Device, Direction, MappingError, Probe
 from harness.memory import KernelTypes, default_pool
 from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import DRIVERS
+from harness.suite.filling import SLOT, SLOT_SET, fill, unmap
 from harness.vm.guest import Guest
 from harness.vm.shape import NO_POOL
-
-SLOT = 2048
-LARGEST = 256 * 1024
-"""Bytes of the largest mapping: 128 slots (include/linux/swiotlb.h, IO_TLB_SEGSIZE)."""
 
 ORDERS: Mapping[str, Callable[[list[int]], list[int]]] = {
     "first": lambda handles: handles,
@@ -40,36 +24,6 @@ ORDERS: Mapping[str, Callable[[list[int]], list[int]]] = {
 FULL = r"swiotlb buffer is full \(sz: (\d+) bytes\), total (\d+) \(slots\), used (\d+) \(slots\)"
 
 
-def fill(device: Device, buffer: Buffer, size: int, attempts: int) -> dict[int, Mapped]:
-    """Try to map *buffer* so many times in one go; returns what was mapped, by handle."""
-    handles = [device.session.take_handle(Space.MAPPING) for _ in range(attempts)]
-    with Batch(device.session) as batch:
-        tried = {
-            handle: batch.add(
-                calls.map_buffer(
-                    handle,
-                    device.id,
-                    MapCall.SINGLE,
-                    buffer.handle,
-                    0,
-                    size,
-                    Direction.TO_DEVICE,
-                    Attr.NO_WARN,
-                )
-            )
-            for handle in handles
-        }
-    outcomes = {handle: pending.outcome for handle, pending in tried.items()}
-    return {handle: one for handle, one in outcomes.items() if not isinstance(one, DmaError)}
-
-
-def unmap(device: Device, handles: Iterable[int]) -> None:
-    """Unmap in that order."""
-    with Batch(device.session) as batch:
-        for handle in handles:
-            batch.add(calls.unmap(handle))
-
-
 @pytest.mark.property("B12")
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_a_full_pool_refuses_and_does_not_fall_back(
@@ -77,12 +31,12 @@ def test_a_full_pool_refuses_and_does_not_fall_back(
 ) -> None:
     """A mapping that finds the pool full fails; nothing is taken from any other memory."""
     outside = default_pool(types)
-    capacity = pool.size // LARGEST
+    capacity = pool.size // SLOT_SET
 
-    mapped = fill(device, probe.buffer(LARGEST), LARGEST, attempts=capacity + 8)
+    mapped = fill(device, probe.buffer(SLOT_SET), SLOT_SET, attempts=capacity + 8)
 
     assert len(mapped) == capacity
-    assert all(pool.contains(one.dma_addr, LARGEST) for one in mapped.values())
+    assert all(pool.contains(one.dma_addr, SLOT_SET) for one in mapped.values())
     assert counters.used == pool.size // SLOT
     assert default_pool(types) == outside
 
@@ -92,8 +46,8 @@ def test_a_full_pool_is_reported_with_its_numbers(
     guest: Guest, device: Device, probe: Probe, pool: Pool
 ) -> None:
     """The kernel logs the size it could not map, the pool's slots and how many are used."""
-    buffer = probe.buffer(LARGEST)
-    fill(device, buffer, LARGEST, attempts=pool.size // LARGEST)
+    buffer = probe.buffer(SLOT_SET)
+    fill(device, buffer, SLOT_SET, attempts=pool.size // SLOT_SET)
     mark = guest.console.mark
 
     with pytest.raises(MappingError):
@@ -110,7 +64,7 @@ def test_no_warn_keeps_the_kernel_quiet_about_a_full_pool(
 ) -> None:
     """With DMA_ATTR_NO_WARN a full pool refuses without a word."""
     mark = guest.console.mark
-    fill(device, probe.buffer(LARGEST), LARGEST, attempts=pool.size // LARGEST + 8)
+    fill(device, probe.buffer(SLOT_SET), SLOT_SET, attempts=pool.size // SLOT_SET + 8)
     guest.agent.write_file("/dev/kmsg", b"end of the test\n")
 
     guest.console.wait_for("end of the test", timeout=5, since=mark)
@@ -122,7 +76,7 @@ def test_no_warn_keeps_the_kernel_quiet_about_a_full_pool(
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_pool_there_is_no_such_limit(device: Device, probe: Probe) -> None:
     """An unrestricted device maps far more than a pool of the usual size holds."""
-    mapped = fill(device, probe.buffer(LARGEST), LARGEST, attempts=200)
+    mapped = fill(device, probe.buffer(SLOT_SET), SLOT_SET, attempts=200)
 
     assert len(mapped) == 200
 
@@ -134,14 +88,14 @@ def test_a_pool_that_was_full_is_as_good_as_new(
     device: Device, probe: Probe, pool: Pool, counters: PoolCounters, order: str
 ) -> None:
     """After unmap in any order every slot is free and the largest mappings fit again."""
-    buffer, baseline, capacity = probe.buffer(LARGEST), counters.used, pool.size // LARGEST
-    handles = list(fill(device, buffer, LARGEST // 4, attempts=4 * capacity))
+    buffer, baseline, capacity = probe.buffer(SLOT_SET), counters.used, pool.size // SLOT_SET
+    handles = list(fill(device, buffer, SLOT_SET // 4, attempts=4 * capacity))
 
     unmap(device, ORDERS[order](handles))
 
     assert len(handles) == 4 * capacity
     assert counters.used == baseline
-    assert len(fill(device, buffer, LARGEST, attempts=capacity)) == capacity
+    assert len(fill(device, buffer, SLOT_SET, attempts=capacity)) == capacity
 
 
 @pytest.mark.property("B13", control=True)
@@ -149,8 +103,8 @@ def test_a_leaked_mapping_does_take_its_slots_away(
     device: Device, probe: Probe, pool: Pool, counters: PoolCounters
 ) -> None:
     """A driver that forgets to unmap leaves its slots in use: the count would tell."""
-    buffer, capacity = probe.buffer(LARGEST), pool.size // LARGEST
+    buffer, capacity = probe.buffer(SLOT_SET), pool.size // SLOT_SET
     device.map_single(buffer, Direction.TO_DEVICE).forget()
 
-    assert counters.used == LARGEST // SLOT
-    assert len(fill(device, buffer, LARGEST, attempts=capacity)) == capacity - 1
+    assert counters.used == SLOT_SET // SLOT
+    assert len(fill(device, buffer, SLOT_SET, attempts=capacity)) == capacity - 1

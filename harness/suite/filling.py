@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Filling pools: many calls in one transfer, and the places that an empty pool has for them."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from harness.devicetree import Region
+from harness.dma import (
+    AllocCall,
+    Attr,
+    Batch,
+    Buffer,
+    Call,
+    Device,
+    Direction,
+    DmaError,
+    MapCall,
+    Pending,
+    Space,
+    calls,
+)
+from harness.dma.answers import Allocated, Mapped
+
+T = TypeVar("T")
+
+PAGE = 4096
+
+SLOT = 2048
+"""Bytes of a slot (include/linux/swiotlb.h, IO_TLB_SIZE)."""
+
+SLOT_SET = 256 * 1024
+"""Bytes of a slot set, the largest mapping: 128 slots (include/linux/swiotlb.h, IO_TLB_SEGSIZE)."""
+
+
+def fill(
+    device: Device, buffer: Buffer, size: int, attempts: int, offset: int = 0
+) -> dict[int, Mapped]:
+    """Try to map *buffer* so many times in one go; returns what was mapped, by handle."""
+    return _make(
+        device,
+        Space.MAPPING,
+        attempts,
+        lambda handle: _map(device, buffer, handle, offset, size),
+    )
+
+
+def allocate(
+    device: Device, size: int, attempts: int, call: AllocCall = AllocCall.COHERENT
+) -> dict[int, Allocated]:
+    """Try to allocate so many times in one go; returns what the kernel gave, by handle."""
+    return _make(
+        device,
+        Space.ALLOCATION,
+        attempts,
+        lambda handle: calls.alloc(handle, device.id, call, size),
+    )
+
+
+def map_again(batch: Batch, device: Device, buffer: Buffer, handle: int) -> Pending[Mapped]:
+    """Have *batch* unmap *handle*, and map all of *buffer* under that handle instead."""
+    batch.add(calls.unmap(handle))
+    return batch.add(_map(device, buffer, handle, 0, buffer.size))
+
+
+def unmap(device: Device, handles: Iterable[int]) -> None:
+    """Unmap in that order, in one go."""
+    with Batch(device.session) as batch:
+        for handle in handles:
+            batch.add(calls.unmap(handle))
+
+
+def free(device: Device, handles: Iterable[int]) -> None:
+    """Free in that order, in one go."""
+    with Batch(device.session) as batch:
+        for handle in handles:
+            batch.add(calls.free(handle))
+
+
+def places(region: Region, size: int, alignment: int = SLOT) -> list[int]:
+    """Where *size* bytes fit one after the other into an empty pool, each *alignment* aligned.
+
+    A mapping begins with a slot and lies in one slot set, which is counted from the pool's base
+    (kernel/dma/swiotlb.c:swiotlb_search_pool_area, 6.12). An address is checked as it is: a pool
+    whose base is not slot aligned has none.
+    """
+    found, at, end = [], 0, region.size // SLOT * SLOT
+    length = -(-size // SLOT) * SLOT
+    while at < end:
+        room = min(SLOT_SET - at % SLOT_SET, end - at)
+        fits = room >= length and (region.base + at) % alignment == 0
+        if fits:
+            found.append(region.base + at)
+        at += length if fits else SLOT
+    return found
+
+
+def page_order_size(size: int) -> int:
+    """The smallest power of two of pages that holds *size* bytes, in bytes."""
+    return PAGE << max(0, (-(-size // PAGE) - 1).bit_length())
+
+
+def _map(device: Device, buffer: Buffer, handle: int, offset: int, size: int) -> Call[Mapped]:
+    direction, quiet = Direction.TO_DEVICE, Attr.NO_WARN
+    return calls.map_buffer(
+        handle, device.id, MapCall.SINGLE, buffer.handle, offset, size, direction, quiet
+    )
+
+
+def _make(
+    device: Device, space: Space, attempts: int, call: Callable[[int], Call[T]]
+) -> dict[int, T]:
+    handles = [device.session.take_handle(space) for _ in range(attempts)]
+    with Batch(device.session) as batch:
+        tried = {handle: batch.add(call(handle)) for handle in handles}
+    outcomes = {handle: pending.outcome for handle, pending in tried.items()}
+    return {handle: one for handle, one in outcomes.items() if not isinstance(one, DmaError)}

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Property B13: what fits is found, wherever it is and wherever the search begins.
+
+A pool remembers where its last mapping ended; the next search begins there and goes around
+(kernel/dma/swiotlb.c:swiotlb_search_pool_area, 6.12).
+"""
+
+from collections.abc import Mapping
+
+import pytest
+
+from harness.devicetree import Placement, Pool
+from harness.dma import Batch, Buffer, Device, Direction, MappingError, Pending, Probe
+from harness.dma.answers import Mapped
+from harness.plugin.counters import PoolCounters
+from harness.suite.conftest import COHERENT, PLATFORM
+from harness.suite.filling import PAGE, SLOT, SLOT_SET, allocate, fill, map_again, unmap
+
+KIB = 1024
+
+NVME_MASK = PAGE - 1
+"""What drivers/nvme/host/pci.c:nvme_pci_alloc_dev sets as min_align_mask (6.12)."""
+
+
+def sized(size: int, base: int | None = None) -> Mapping[str, Placement]:
+    """The pool of the usual machine, but of *size* bytes, and at *base*."""
+    return {"pool": Placement(base=base, size=size)}
+
+
+def edges(count: int) -> set[int]:
+    """Of *count* places in two slot sets: those at the edges, around the border, in between."""
+    half = count // 2
+    return {0, 1, half - 1, half, half + 1, half + half // 2, count - 2, count - 1}
+
+
+@pytest.mark.property("B13")
+@pytest.mark.parametrize("placements", [sized(2 * SLOT_SET)], ids=["512K"])
+@pytest.mark.parametrize("size", [PAGE, SLOT_SET // 4])
+def test_the_only_hole_is_found(device: Device, probe: Probe, pool: Pool, size: int) -> None:
+    """The one place left of a full pool is found from everywhere in the pool."""
+    buffer = probe.buffer(size)
+    handles = list(fill(device, buffer, size, attempts=pool.size // size))
+    found: dict[tuple[int, int], Pending[Mapped]] = {}
+
+    with Batch(device.session) as batch:
+        for begin in edges(len(handles)):
+            for hole in edges(len(handles)) - {begin}:
+                map_again(batch, device, buffer, handles[begin])
+                found[begin, hole] = map_again(batch, device, buffer, handles[hole])
+
+    for (begin, hole), pending in found.items():
+        assert pending.result.dma_addr == pool.base + hole * size, (begin, hole)
+
+
+@pytest.mark.property("B13", control=True)
+@pytest.mark.parametrize("placements", [sized(2 * SLOT_SET)], ids=["512K"])
+def test_the_next_mapping_goes_behind_the_last(device: Device, probe: Probe, pool: Pool) -> None:
+    """The search does begin behind the last mapping: an empty pool is used from there on."""
+    buffer = probe.buffer(PAGE)
+
+    for page in range(4):
+        mapping = device.map_single(buffer, Direction.TO_DEVICE)
+        mapping.unmap()
+        assert mapping.dma_addr == pool.base + page * PAGE
+
+
+@pytest.mark.property("B11", "B13")
+@pytest.mark.finding("search-ends-early", kernels=">=6.3")
+@pytest.mark.parametrize(("shape", "driver"), [("odd/pool-sizes", "size-258k")])
+def test_an_empty_pool_takes_the_largest_mapping(device: Device, probe: Probe) -> None:
+    """256 KiB fit an empty pool of 258 KiB, whatever it held before."""
+    buffer = probe.buffer(SLOT_SET)
+    device.map_single(buffer, Direction.TO_DEVICE, size=1).unmap()
+
+    assert fill(device, buffer, SLOT_SET, attempts=1)
+
+
+@pytest.mark.property("B11", "B13", control=True)
+@pytest.mark.parametrize(("shape", "driver"), [("odd/pool-sizes", "size-258k")])
+def test_a_new_pool_takes_the_largest_mapping(device: Device, probe: Probe) -> None:
+    """256 KiB do fit a pool of 258 KiB, if nothing else was mapped there before."""
+    assert fill(device, probe.buffer(SLOT_SET), SLOT_SET, attempts=1)
+
+
+@pytest.mark.property("B13", "D5")
+@pytest.mark.finding("search-ends-early", kernels=">=6.3")
+@pytest.mark.parametrize("placements", [sized(SLOT_SET, 0x4F01_0000)], ids=["base-64K"])
+def test_an_empty_pool_gives_coherent_memory_again(device: Device) -> None:
+    """128 KiB fit an empty pool of 256 KiB on a multiple of 64 KiB, whatever it held before."""
+    for size in (64 * KIB, PAGE):
+        device.alloc_coherent(size).free()
+
+    assert allocate(device, 128 * KIB, attempts=1)
+
+
+@pytest.mark.property("B13", "D5", control=True)
+@pytest.mark.parametrize("placements", [sized(SLOT_SET, 0x4F01_0000)], ids=["base-64K"])
+def test_a_new_pool_gives_that_coherent_memory(device: Device) -> None:
+    """128 KiB do fit that pool, time and again, if nothing else was allocated in between."""
+    for _ in range(3):
+        device.alloc_coherent(128 * KIB).free()
+
+
+def almost_full(device: Device, buffer: Buffer, pool: Pool, holes: tuple[int, ...]) -> None:
+    """Take every slot of *pool* but the *holes*; the next search begins behind the first."""
+    handles = list(fill(device, buffer, 1, attempts=pool.size // SLOT))
+    unmap(device, [handles[hole] for hole in holes])
+    unmap(device, fill(device, buffer, 1, attempts=1))
+
+
+@pytest.mark.property("B9", "B13")
+@pytest.mark.finding("search-ends-early", kernels=">=6.3")
+@pytest.mark.finding("search-never-ends", kernels="<6.3")
+@pytest.mark.parametrize("placements", [sized(2 * SLOT_SET)], ids=["512K"])
+def test_a_hole_for_an_aligned_mapping_is_found(probe: Probe, pool: Pool) -> None:
+    """A page whose address has bit 11 set fits a hole of a page that begins there."""
+    nvme, other, buffer = probe.device(PLATFORM), probe.device(COHERENT), probe.buffer(2 * PAGE)
+    nvme.set_min_align_mask(NVME_MASK)
+    almost_full(other, buffer, pool, holes=(11, 12))
+
+    (mapped,) = fill(nvme, buffer, PAGE, attempts=1, offset=SLOT).values()
+
+    assert mapped.dma_addr == pool.base + 11 * SLOT
+
+
+@pytest.mark.property("B9", "B13", control=True)
+@pytest.mark.parametrize("placements", [sized(2 * SLOT_SET)], ids=["512K"])
+def test_that_hole_fits_an_unaligned_mapping(probe: Probe, pool: Pool) -> None:
+    """Without the mask on the device a mapping of that hole's size is put into it."""
+    other, buffer = probe.device(COHERENT), probe.buffer(2 * PAGE)
+    almost_full(other, buffer, pool, holes=(11, 12))
+
+    (mapped,) = fill(probe.device(PLATFORM), buffer, PAGE - 1, attempts=1).values()
+
+    assert mapped.dma_addr == pool.base + 11 * SLOT
+
+
+@pytest.mark.property("B9", "B12")
+@pytest.mark.finding("search-never-ends", kernels="<6.3")
+@pytest.mark.parametrize("placements", [sized(2 * SLOT_SET)], ids=["512K"])
+def test_a_search_for_an_aligned_place_that_is_not_there_ends(
+    probe: Probe, pool: Pool, counters: PoolCounters
+) -> None:
+    """A page whose address has bit 11 set is refused by a pool that has odd slots free, apart."""
+    nvme, other, buffer = probe.device(PLATFORM), probe.device(COHERENT), probe.buffer(2 * PAGE)
+    nvme.set_min_align_mask(NVME_MASK)
+    almost_full(other, buffer, pool, holes=(100, 102, 104, 106))
+
+    with pytest.raises(MappingError):
+        nvme.map_single(buffer, Direction.TO_DEVICE, offset=SLOT, size=PAGE)
+
+    assert counters.used == pool.size // SLOT - 4
