@@ -13,7 +13,7 @@ from harness.kernel.make import environment
 from harness.kernel.workspace import workspaces
 from harness.tools import run_tool
 
-KINDS = ("kernels", "initramfs", "parked", "devicetrees", "packages")
+KINDS = ("kernels", "initramfs", "parked", "devicetrees", "packages", "verdicts")
 
 
 def prune(age: float) -> Iterator[Path]:

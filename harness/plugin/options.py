@@ -64,6 +64,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="default",
         help="which tests: those of every change (the default), those of a night as well, or all",
     )
+    group.addoption(
+        "--property",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="only tests that name this promise, for example B1; may be repeated",
+    )
     group.addoption("--qemu", default=DEFAULT_QEMU, metavar="PROGRAM", help="the QEMU to run")
     group.addoption(
         "--machine-memory",

@@ -21,6 +21,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
             item.user_properties += [(PROPERTY, str(name)) for name in mark.args]
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what names none of the promises that are asked for, if any are."""
+    wanted = set(config.getoption("--property"))
+    chosen = [item for item in items if not wanted or wanted & _named(item)]
+    if len(chosen) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
@@ -29,8 +38,7 @@ def pytest_runtest_makereport(
     report = yield
     if reported(report) in BAD:
         error = call.excinfo.value if call.excinfo else None
-        every = [str(value) for name, value in item.user_properties if name == PROPERTY]
-        ids = error.ids if isinstance(error, BrokenPromise) else every
+        ids = error.ids if isinstance(error, BrokenPromise) else sorted(_named(item))
         found = [(BROKEN, one) for one in ids]
         report.user_properties += found
         item.user_properties += found  # JUnit takes the last report's
@@ -49,3 +57,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     }
     if broken:
         terminalreporter.write_line(f"broken promises: {' '.join(sorted(broken))}")
+
+
+def _named(item: pytest.Item) -> set[str]:
+    """The ids that stand in the markers of a test."""
+    return {str(value) for name, value in item.user_properties if name == PROPERTY}

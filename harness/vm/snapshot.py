@@ -22,7 +22,7 @@ from harness.vm.guest import BOOT_TIMEOUT, CONSOLE_LOG, Guest
 from harness.vm.machine import Machine
 from harness.vm.monitor import Event, Monitor
 
-STATE, IDENTITY = "state", "identity.json"
+STATE, IDENTITY, KERNEL = "state", "identity.json", "kernel"
 
 FORMAT = "state, identity, console log"
 """What an entry holds; a change makes the old entries invisible."""
@@ -65,6 +65,14 @@ def park(machine: Machine) -> Snapshot:
     return _read(machine, entry)
 
 
+def forget_guests(kernel_key: str) -> None:
+    """Remove every parked guest of that kernel from the cache."""
+    for entry in PARKED.entries():
+        kernel = entry.path / KERNEL
+        if kernel.is_file() and kernel.read_text() == kernel_key:
+            PARKED.remove(entry.path.name)
+
+
 def park_running(guest: Guest, directory: Path) -> Snapshot:
     """Stop *guest*, whose root ports must be empty, and park it in *directory*.
 
@@ -103,6 +111,7 @@ def restore(snapshot: Snapshot) -> Guest:
 def _park(machine: Machine, directory: Path) -> None:
     with boot(machine) as guest:
         park_running(guest, directory)
+    (directory / KERNEL).write_text(machine.kernel.key)
 
 
 def _read(machine: Machine, directory: Path) -> Snapshot:

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running the VM suite on one kernel in a process of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.mutants.mutant import Mutant
+from harness.mutants.outcomes import ERROR, CaseOutcome, read_outcomes
+from harness.mutants.verdict import Judgement, weigh
+from harness.paths import CHECKOUT
+from harness.tools import find_tool
+
+TIMEOUT = 3600.0
+"""Seconds for one run; the nightly set on an unmodified kernel takes a fraction of it."""
+
+WORKERS = (os.cpu_count() or 1) * 3 // 2 or 1
+"""As scripts/run has it: tests wait for their guests."""
+
+PASSED, FAILED, STOPPED, NOTHING_CHOSEN = 0, 1, 2, 5
+"""pytest's exit codes; it says STOPPED when ``-x`` ends a run on several workers."""
+
+
+@dataclass(frozen=True)
+class SuiteRun:
+    """Runs the suite on *mutant*'s kernel; logs and reports go to *directory*."""
+
+    mutant: Mutant
+    directory: Path
+
+    def failures(self, promises: Sequence[str] = ()) -> list[CaseOutcome]:
+        """The tests that speak against the kernel, of *promises* only if there are any.
+
+        The run ends at the first failure; if that is not for the right reason, or is the
+        harness's own, the run is repeated to its end. Raises HarnessError if all that went wrong
+        was the harness's fault.
+        """
+        for words in (("-x",), ()):
+            outcomes = self._run(*words, *(f"--property={one}" for one in promises))
+            failures = [one for one in outcomes if one.is_bad]
+            errors = [one for one in outcomes if one.result == ERROR]
+            if weigh(self.mutant, failures) is Judgement.KILLED or not (failures or errors):
+                return failures
+        if failures:
+            return failures
+        raise HarnessError(
+            f"{len(errors)} tests could not be run, the first of them {errors[0].test}: "
+            f"{errors[0].message}. pytest's words are in {self._log}"
+        )
+
+    @property
+    def _log(self) -> Path:
+        return self.directory / "pytest.log"
+
+    def _run(self, *words: str) -> list[CaseOutcome]:
+        report = self.directory / "junit.xml"
+        report.unlink(missing_ok=True)
+        with self._log.open("ab") as log:
+            code = subprocess.run(
+                self._command(report, *words),
+                cwd=CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                check=False,
+                timeout=TIMEOUT,
+            ).returncode
+        outcomes = read_outcomes(report) if report.is_file() else []
+        if code in (PASSED, FAILED, NOTHING_CHOSEN) or (code == STOPPED and outcomes):
+            return outcomes
+        tail = self._log.read_text(errors="replace").strip()[-500:]
+        raise HarnessError(f"pytest ended with {code} on {self.mutant.name}: {tail}")
+
+    def _command(self, report: Path, *words: str) -> list[str]:
+        """Dies with this process; leaves no evidence, and ``harness properties`` alone."""
+        mutant = self.mutant
+        return [
+            *(str(find_tool("setpriv")), "--pdeathsig", "KILL"),
+            *(sys.executable, "-m", "pytest", "harness/suite", "-n", str(WORKERS), "-q"),
+            *("-p", "no:cacheprovider", "-p", "no:harness.plugin.recorder"),
+            *(f"--junitxml={report}", "--keep=none", f"--series={mutant.path}"),
+            *(f"--tier={mutant.tier}", f"--flavour={mutant.flavour}", *words),
+        ]
