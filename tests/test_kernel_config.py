@@ -61,9 +61,9 @@ def test_option_of_other_versions_is_left_out(
 
 
 def test_make_variables_are_read(tmp_path: Path) -> None:
-    path = fragment(tmp_path / "mine.config", "#: make GCOV_PROFILE_a.o=y", "CONFIG_ALL=y")
+    path = fragment(tmp_path / "mine.config", "#: make CFLAGS_GCOV=-a -b", "CONFIG_ALL=y")
     wanted = read_fragments([path], V612)
-    assert (wanted.variables, wanted.text) == (("GCOV_PROFILE_a.o=y",), "CONFIG_ALL=y\n")
+    assert (wanted.variables, wanted.text) == (("CFLAGS_GCOV=-a -b",), "CONFIG_ALL=y\n")
 
 
 @pytest.mark.parametrize("line", ["#: kernels", "#: make nothing", "#: hello"])

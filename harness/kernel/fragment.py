@@ -21,7 +21,7 @@ from harness.kernel.version import parse_range
 SETTING = re.compile(r"CONFIG_([A-Za-z0-9_]+)=(y|m|n|-?\d+|0[xX][0-9a-fA-F]+|\"[^\"]*\")")
 _UNSET = re.compile(r"# CONFIG_([A-Za-z0-9_]+) is not set")
 _KERNELS = re.compile(r"#: kernels (\S.*)")
-_MAKE = re.compile(r"#: make ([A-Z]\S*=\S*)")
+_MAKE = re.compile(r"#: make ([A-Z]\S*=.*)")
 
 UNSET = "n"
 
