@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Properties C1, C2, C3 and C6: what a sync copies, and what it leaves alone."""
+"""Properties C1 to C3 and C6 to C8: what a sync copies, and what it leaves alone."""
 
 import pytest
 
-from harness.dma import Device, Direction, Probe, Seed
+from harness.dma import Device, Direction, Probe, Seed, Slice
 from harness.memory import LiveMemory
 from harness.suite.conftest import COHERENT, DRIVERS
 from harness.vm.shape import NO_POOL
@@ -181,3 +181,78 @@ def test_a_coherent_device_in_a_pool_needs_syncs(
         memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
         mapping.sync_for_cpu()
         assert buffer.holds(DEVICE)
+
+
+@pytest.mark.property("C6")
+@pytest.mark.finding("set-mask-skips-syncs", kernels=">=6.10")
+@pytest.mark.parametrize("driver", [COHERENT])
+def test_a_coherent_device_needs_syncs_after_its_mask_is_set_again(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """dma_set_mask() while something is mapped does not make the syncs of that void."""
+    buffer = probe.buffer(SIZE)
+
+    with device.map_single(buffer, Direction.BIDIRECTIONAL) as mapping:
+        device.set_dma_mask((1 << 64) - 1)
+        memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
+        mapping.sync_for_cpu()
+        assert buffer.holds(DEVICE)
+
+
+@pytest.mark.property("C7")
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_every_mapping_in_a_pool_needs_syncs(device: Device, probe: Probe) -> None:
+    """dma_need_sync() is true for what is bounced, on dma-coherent devices too."""
+    buffer = probe.buffer(SIZE)
+
+    for direction in (Direction.TO_DEVICE, *FROM):
+        with device.map_single(buffer, direction) as mapping:
+            assert mapping.need_sync()
+
+
+@pytest.mark.property("C7", control=True)
+@pytest.mark.parametrize("driver", [COHERENT])
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_a_coherent_device_needs_no_sync(device: Device, probe: Probe) -> None:
+    """dma_need_sync() is false for an unrestricted dma-coherent device."""
+    with device.map_single(probe.buffer(SIZE), Direction.BIDIRECTIONAL) as mapping:
+        assert not mapping.need_sync()
+
+
+@pytest.mark.property("C8")
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_sync_of_a_scatterlist_covers_every_entry(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """dma_sync_sg copies all of each entry, in its direction, and nothing beside the entries."""
+    buffer = probe.buffer(8 * SIZE)
+    parts = [Slice(buffer, 2 * number * SIZE + number, SIZE) for number in range(4)]
+
+    with device.map_sg(parts, Direction.BIDIRECTIONAL) as mapping:
+        for segment in mapping.segments:
+            memory.write(segment.dma_addr, DEVICE.content(0, SIZE))
+        buffer.fill(CPU)
+        mapping.sync_for_cpu()
+        wanted = bytearray(CPU.content(0, buffer.size))
+        for part in parts:
+            wanted[part.offset : part.offset + SIZE] = DEVICE.content(0, SIZE)
+        assert buffer.read() == wanted
+
+        buffer.fill(CPU)
+        mapping.sync_for_device()
+        for part, segment in zip(parts, mapping.segments, strict=True):
+            assert memory.read(segment.dma_addr, SIZE) == CPU.content(part.offset, SIZE)
+
+
+@pytest.mark.property("C8", control=True)
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_no_entry_is_held_back(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """The entries of an unrestricted device's scatterlist are the CPU's buffers themselves."""
+    buffers = [probe.buffer(SIZE) for _ in range(4)]
+
+    with device.map_sg([Slice(buffer) for buffer in buffers], Direction.FROM_DEVICE) as mapping:
+        for segment in mapping.segments:
+            memory.write(segment.dma_addr, DEVICE.content(0, SIZE))
+        assert all(buffer.holds(DEVICE) for buffer in buffers)

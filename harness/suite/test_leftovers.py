@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Properties B6 and B14: what map and unmap leave as it was."""
+
+import pytest
+
+from harness.devicetree import Pool
+from harness.dma import Attr, Byte, Device, Direction, Probe, Seed
+from harness.memory import LiveMemory
+from harness.suite.conftest import DRIVERS
+from harness.vm.shape import NO_POOL
+
+PAGE, SLOT = 4096, 2048
+
+CPU, DEVICE, EARLIER = Seed(0xC9), Seed(0xDE), Byte(0x5E)
+"""What the CPU's buffer holds, what the device writes, what earlier mappings left in the pool."""
+
+EVERY = (Direction.TO_DEVICE, Direction.FROM_DEVICE, Direction.BIDIRECTIONAL)
+
+
+@pytest.mark.property("B6")
+def test_map_writes_the_mapping_and_not_a_byte_beside_it(
+    device: Device, probe: Probe, pool: Pool, memory: LiveMemory
+) -> None:
+    """The rest of a mapping's slots keeps what was there before, for the device to see."""
+    buffer = probe.buffer(4 * PAGE)
+    buffer.fill(CPU)
+    device.set_min_align_mask(PAGE - 1)
+
+    for offset, size in ((0, 1), (100, 1), (0, SLOT - 1), (2047, 2), (SLOT, 5000), (4095, PAGE)):
+        memory.write(pool.base, EARLIER.content(0, pool.size))
+        with device.map_single(buffer, Direction.TO_DEVICE, offset=offset, size=size) as mapping:
+            start = mapping.dma_addr - pool.base
+            now = bytes(memory.view(pool.base, pool.size))
+        assert now[start : start + size] == CPU.content(offset, size)
+        assert now[:start].count(EARLIER.value) == start
+        assert now[start + size :].count(EARLIER.value) == pool.size - start - size
+
+
+@pytest.mark.property("B6", control=True)
+def test_a_mapping_of_a_whole_slot_leaves_nothing_of_an_earlier_one(
+    device: Device, probe: Probe, pool: Pool, memory: LiveMemory
+) -> None:
+    """Where a mapping fills its slot, nothing is left beside it that the device could see."""
+    buffer = probe.buffer(SLOT)
+    memory.write(pool.base, EARLIER.content(0, pool.size))
+
+    with device.map_single(buffer, Direction.FROM_DEVICE) as mapping:
+        slot = mapping.dma_addr - mapping.dma_addr % SLOT
+        assert EARLIER.value not in memory.read(slot, SLOT)
+
+
+@pytest.mark.property("B14")
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_skip_cpu_sync_at_map_copies_in_all_the_same(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """With DMA_ATTR_SKIP_CPU_SYNC the pool holds the CPU's bytes after map, in every direction."""
+    buffer = probe.buffer(PAGE)
+    buffer.fill(CPU)
+
+    for direction in EVERY:
+        mapping = device.map_single(buffer, direction, attrs=Attr.SKIP_CPU_SYNC)
+        assert memory.read(mapping.dma_addr, PAGE) == CPU.content(0, PAGE)
+        mapping.unmap(Attr.SKIP_CPU_SYNC)
+
+
+@pytest.mark.property("B14")
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_skip_cpu_sync_at_unmap_brings_nothing(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """unmap with DMA_ATTR_SKIP_CPU_SYNC leaves the CPU's buffer as it is, and frees the slots."""
+    buffer = probe.buffer(PAGE)
+    buffer.fill(CPU)
+
+    for direction in EVERY:
+        mapping = device.map_single(buffer, direction)
+        memory.write(mapping.dma_addr, DEVICE.content(0, PAGE))
+        mapping.unmap(Attr.SKIP_CPU_SYNC)
+        assert buffer.holds(CPU)
+
+
+@pytest.mark.property("B14", control=True)
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_skip_cpu_sync_holds_nothing_back(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """An unrestricted device writes into the CPU's buffer, whatever unmap is told to skip."""
+    buffer = probe.buffer(PAGE)
+
+    mapping = device.map_single(buffer, Direction.FROM_DEVICE, attrs=Attr.SKIP_CPU_SYNC)
+    memory.write(mapping.dma_addr, DEVICE.content(0, PAGE))
+    mapping.unmap(Attr.SKIP_CPU_SYNC)
+
+    assert buffer.holds(DEVICE)
