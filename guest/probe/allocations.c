@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Memory that the DMA API allocates: who holds it, and by which handle. */
+#include <linux/bottom_half.h>
 #include <linux/slab.h>
 
 #include "probe.h"
@@ -36,8 +37,10 @@ static int request_fault(struct call *call, const struct probe_alloc *request)
 	if (request->call == PROBE_ALLOC_NONCONTIGUOUS &&
 	    le16_to_cpu(request->attrs) & ~DMA_ATTR_ALLOC_SINGLE_PAGES)
 		return PROBE_BAD_VALUE;	/* the kernel warns */
-	if (request->gfp != PROBE_GFP_KERNEL && request->gfp != PROBE_GFP_ATOMIC)
+	if (request->gfp < PROBE_GFP_KERNEL || request->gfp > PROBE_GFP_BOTTOM_HALF)
 		return PROBE_BAD_VALUE;
+	if (request->gfp == PROBE_GFP_BOTTOM_HALF && request->call == PROBE_ALLOC_POOL)
+		return PROBE_BAD_VALUE;	/* making a dma_pool sleeps */
 	if (!request->size)
 		return PROBE_BAD_RANGE;
 	if (xa_load(&call->context->allocations, le16_to_cpu(request->allocation)))
@@ -60,11 +63,24 @@ static int allocation_keep(struct call *call, __le16 handle, struct allocation *
 	return 0;
 }
 
+static bool obtain(struct allocation *allocation, u8 gfp)
+{
+	bool obtained;
+
+	if (gfp == PROBE_GFP_KERNEL)
+		return allocation_obtain(allocation, GFP_KERNEL | __GFP_NOWARN);
+	if (gfp == PROBE_GFP_BOTTOM_HALF)
+		local_bh_disable();
+	obtained = allocation_obtain(allocation, GFP_ATOMIC | __GFP_NOWARN);
+	if (gfp == PROBE_GFP_BOTTOM_HALF)
+		local_bh_enable();
+	return obtained;
+}
+
 /* What the kernel does not give is -ENOMEM, silently: that may be what a test wants. */
 int call_alloc(struct call *call)
 {
 	const struct probe_alloc *request = call->request;
-	gfp_t gfp = request->gfp == PROBE_GFP_ATOMIC ? GFP_ATOMIC : GFP_KERNEL;
 	struct allocation *allocation;
 	int status = request_fault(call, request);
 
@@ -73,7 +89,7 @@ int call_alloc(struct call *call)
 	allocation = allocation_new(request);
 	if (!allocation)
 		return PROBE_NO_MEMORY;
-	if (!allocation_obtain(allocation, gfp | __GFP_NOWARN)) {
+	if (!obtain(allocation, request->gfp)) {
 		kfree(allocation);
 		return -ENOMEM;
 	}

@@ -146,6 +146,10 @@ int call_free(struct call *call);
 bool allocation_obtain(struct allocation *allocation, gfp_t gfp);
 void allocation_return(struct allocation *allocation);
 
+/* regions.c */
+int region_take(struct device *dev, u64 index);
+int regions_release(struct device *dev);
+
 /* memory.c */
 u64 device_phys(struct device *dev, dma_addr_t dma_addr);
 u64 virt_phys(const void *virt);

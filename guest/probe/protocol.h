@@ -115,6 +115,8 @@ enum probe_setting {
 	PROBE_SET_MAX_SEG_SIZE,
 	PROBE_SET_BUS_MASTER,	/* 0 or 1; PCI only */
 	PROBE_SET_LEAK,		/* 1: unbinding leaks what is live; 0: it cleans up */
+	PROBE_SET_REGION,	/* of_reserved_mem_device_init_by_idx() of this index */
+	PROBE_SET_NO_REGIONS,	/* of_reserved_mem_device_release(), whatever the value */
 };
 
 struct probe_device_set {
@@ -250,6 +252,7 @@ enum probe_alloc_call {
 enum probe_gfp {
 	PROBE_GFP_KERNEL = 1,
 	PROBE_GFP_ATOMIC,
+	PROBE_GFP_BOTTOM_HALF,	/* GFP_ATOMIC, with bottom halves disabled */
 };
 
 struct probe_alloc {

@@ -253,6 +253,10 @@ int call_device_set(struct call *call)
 	case PROBE_SET_LEAK:
 		target->leak = value;
 		return 0;
+	case PROBE_SET_REGION:
+		return region_take(target->dev, value);
+	case PROBE_SET_NO_REGIONS:
+		return regions_release(target->dev);
 	default:
 		return set_parameter(target->dev, request->setting, value);
 	}

@@ -170,6 +170,17 @@ class Device:
         """Whether unbinding the driver leaks what is live, instead of cleaning up."""
         self._set(Setting.LEAK, on)
 
+    def take_memory_region(self, index: int) -> None:
+        """``of_reserved_mem_device_init_by_idx()``: the driver takes a region of its node.
+
+        SettingError if the kernel does not give it.
+        """
+        self._set(Setting.REGION, index)
+
+    def release_memory_regions(self) -> None:
+        """``of_reserved_mem_device_release()``: the driver lets go of all that it has taken."""
+        self._set(Setting.NO_REGIONS, 0)
+
     def _set(self, setting: Setting, value: int) -> None:
         self.session.call(calls.device_set(self.id, setting, value))
 

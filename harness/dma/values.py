@@ -35,6 +35,8 @@ class Gfp(IntEnum):
 
     KERNEL = 1
     ATOMIC = 2
+    BOTTOM_HALF = 3
+    """``GFP_ATOMIC``, from a caller that has disabled bottom halves."""
 
 
 class BufferKind(IntEnum):

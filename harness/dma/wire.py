@@ -87,6 +87,8 @@ class Setting(IntEnum):
     MAX_SEG_SIZE = 5
     BUS_MASTER = 6
     LEAK = 7
+    REGION = 8
+    NO_REGIONS = 9
 
 
 ID = struct.Struct("<H")

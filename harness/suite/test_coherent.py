@@ -1,59 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Properties D1 to D4 and D6: memory that the DMA API allocates comes from the pool alone."""
+"""Properties D1 to D4, D6 and D11: memory that the DMA API allocates comes from the pool alone."""
 
 import pytest
 
 from harness.devicetree import Pool
-from harness.dma import (
-    Allocation,
-    AllocationError,
-    AllocCall,
-    Byte,
-    Device,
-    Direction,
-    Gfp,
-    Probe,
-    Seed,
-)
+from harness.dma import AllocationError, AllocCall, Byte, Device, Direction, Probe, Seed
 from harness.memory import LiveMemory
 from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import COHERENT, DRIVERS, PLATFORM
+from harness.suite.filling import PAGE, SLOT, SLOT_SET, allocate, fill, free, page_order_size, unmap
 from harness.vm.shape import NO_POOL
 
-PAGE = 4096
-SLOT = 2048
-LARGEST = 256 * 1024
-SIZES = (1, PAGE, PAGE + 1, 5 * PAGE, 64 * 1024, LARGEST)
+SIZES = (1, PAGE, PAGE + 1, 5 * PAGE, 64 * 1024, SLOT_SET)
 CPU = Seed(0xC9)
-
-PAGE_CALLS = (AllocCall.PAGES, AllocCall.NONCOHERENT, AllocCall.NONCONTIGUOUS)
-
-
-def page_order_size(size: int) -> int:
-    """The smallest power of two of pages that holds *size* bytes, in bytes."""
-    return PAGE << max(0, (-(-size // PAGE) - 1).bit_length())
-
-
-def fill(device: Device, call: AllocCall, size: int) -> list[Allocation]:
-    """Allocate until the kernel says no."""
-    allocations = []
-    while True:
-        try:
-            allocations.append(device.alloc(call, size))
-        except AllocationError:
-            return allocations
-
-
-@pytest.mark.property("D1")
-@pytest.mark.parametrize("driver", DRIVERS)
-def test_coherent_memory_lies_in_the_pool(device: Device, pool: Pool) -> None:
-    """dma_alloc_coherent returns a handle, and memory behind it, inside the pool."""
-    for size in SIZES:
-        allocation = device.alloc_coherent(size)
-
-        assert pool.contains(allocation.dma_addr, size)
-        assert allocation.phys == allocation.dma_addr
-        allocation.free()
 
 
 @pytest.mark.property("D1")
@@ -68,54 +27,49 @@ def test_coherent_memory_is_shared_with_the_device(device: Device, memory: LiveM
     assert allocation.holds(Byte(0))
 
 
-@pytest.mark.property("D1")
+@pytest.mark.property("D1", "D2", "D11")
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_coherent_memory_is_zeroed(device: Device, pool: Pool, memory: LiveMemory) -> None:
-    """New coherent memory holds zeros, although the pool held other bytes there."""
+def test_every_allocation_lies_in_the_pool(device: Device, pool: Pool) -> None:
+    """Whatever function allocates: the handle, and the memory behind it, is in the pool."""
+    for call in AllocCall:
+        for size in SIZES:
+            allocation = device.alloc(call, size)
+            assert pool.contains(allocation.dma_addr, size), (call.name, size)
+            assert allocation.phys == allocation.dma_addr, (call.name, size)
+            allocation.free()
+
+
+@pytest.mark.property("D1", "D2", "D11", control=True)
+@pytest.mark.property("D4", control=True)
+@pytest.mark.parametrize(("shape", "driver"), [("pool-platform", COHERENT)])
+def test_a_device_without_a_pool_is_given_other_memory(device: Device, pool: Pool) -> None:
+    """An unrestricted device never gets memory of a pool that another device has."""
+    for call in AllocCall:
+        assert not pool.contains(device.alloc(call, PAGE).dma_addr), call.name
+
+
+@pytest.mark.property("D1", "D2", "D11")
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_new_memory_is_zeroed(device: Device, pool: Pool, memory: LiveMemory) -> None:
+    """New memory holds zeros, although the pool held other bytes there."""
     memory.write(pool.base, b"stale..." * (pool.size // 8))
 
-    for size in SIZES:
-        allocation = device.alloc_coherent(size)
-        assert allocation.holds(Byte(0)), size
+    for call in AllocCall:
+        for size in SIZES:
+            assert device.alloc(call, size).holds(Byte(0)), (call.name, size)
 
 
-@pytest.mark.property("D2")
+@pytest.mark.property("D3", "D11")
 @pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
-@pytest.mark.parametrize("call", PAGE_CALLS, ids=lambda call: call.name)
-def test_allocated_pages_lie_in_the_pool(device: Device, pool: Pool, call: AllocCall) -> None:
-    """dma_alloc_pages, _noncoherent and _noncontiguous return memory inside the pool."""
-    for size in SIZES:
-        allocation = device.alloc(call, size)
-
-        assert pool.contains(allocation.dma_addr, size)
-        assert allocation.phys == allocation.dma_addr
-        allocation.free()
-
-
-@pytest.mark.property("D1", control=True)
-@pytest.mark.property("D2", control=True)
-@pytest.mark.property("D4", control=True)
-@pytest.mark.parametrize("call", AllocCall, ids=lambda call: call.name)
-@pytest.mark.parametrize(("shape", "driver"), [("pool-platform", COHERENT)])
-def test_a_device_without_a_pool_is_given_other_memory(
-    device: Device, pool: Pool, call: AllocCall
-) -> None:
-    """An unrestricted device never gets memory of a pool that another device has."""
-    assert not pool.contains(device.alloc(call, PAGE).dma_addr)
-
-
-@pytest.mark.property("D3")
-@pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
-@pytest.mark.parametrize("call", [AllocCall.COHERENT, *PAGE_CALLS], ids=lambda call: call.name)
-def test_an_allocation_is_aligned_to_its_page_order(
-    device: Device, probe: Probe, call: AllocCall
-) -> None:
+def test_an_allocation_is_aligned_to_its_page_order(device: Device, probe: Probe) -> None:
     """Every address is a multiple of the smallest power of two of pages that holds the size."""
     odd = probe.buffer(SLOT)
 
-    for size in SIZES:
-        device.map_single(odd, Direction.TO_DEVICE)  # so that the next free slot is unaligned
-        assert device.alloc(call, size).dma_addr % page_order_size(size) == 0, size
+    for call in AllocCall:
+        for size in SIZES:
+            device.map_single(odd, Direction.TO_DEVICE)  # the next free slot is unaligned
+            place = device.alloc(call, size).dma_addr
+            assert place % page_order_size(size) == 0, (call.name, size)
 
 
 @pytest.mark.property("D3", control=True)
@@ -128,65 +82,82 @@ def test_a_streaming_mapping_is_not_aligned_to_its_size(device: Device, probe: P
     assert any(place % page_order_size(5 * PAGE) for place in places)
 
 
-@pytest.mark.property("D4")
+@pytest.mark.property("D4", "D6", "D11")
 @pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
-@pytest.mark.parametrize("call", [AllocCall.COHERENT, *PAGE_CALLS], ids=lambda call: call.name)
 def test_an_exhausted_pool_gives_null_and_no_other_memory(
-    device: Device, pool: Pool, counters: PoolCounters, call: AllocCall
+    device: Device, pool: Pool, counters: PoolCounters
 ) -> None:
     """When no room is left an allocation is NULL; none ever comes from outside the pool."""
-    allocations = fill(device, call, LARGEST)
+    capacity = pool.size // SLOT_SET
 
-    assert len(allocations) == pool.size // LARGEST
-    assert all(pool.contains(one.dma_addr, one.size) for one in allocations)
-    assert counters.used == pool.size // SLOT
+    for call in AllocCall:
+        given = allocate(device, SLOT_SET, attempts=capacity + 2, call=call)
+        assert len(given) == capacity, call.name
+        assert all(pool.contains(one.dma_addr, SLOT_SET) for one in given.values()), call.name
+        assert counters.used == pool.size // SLOT, call.name
+        free(device, given)
+        assert counters.used == 0, call.name
 
 
-@pytest.mark.property("D4")
+@pytest.mark.property("D4", "D11")
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_an_allocation_larger_than_a_slot_set_is_null(device: Device) -> None:
+def test_an_allocation_larger_than_a_slot_set_is_null(
+    device: Device, counters: PoolCounters
+) -> None:
     """More than 256 KiB is NULL from an empty pool, and comes from nowhere else."""
-    with pytest.raises(AllocationError):
-        device.alloc_coherent(LARGEST + 1)
+    for call in AllocCall:
+        with pytest.raises(AllocationError):
+            device.alloc(call, SLOT_SET + 1)
 
-
-@pytest.mark.property("D4")
-@pytest.mark.parametrize("driver", [COHERENT])
-def test_an_atomic_allocation_does_not_use_the_atomic_pool(device: Device) -> None:
-    """GFP_ATOMIC on an exhausted pool is NULL as well: the atomic pools are not restricted."""
-    fill(device, AllocCall.COHERENT, LARGEST)
-
-    with pytest.raises(AllocationError):
-        device.alloc_coherent(PAGE, gfp=Gfp.ATOMIC)
+    assert counters.used == 0
 
 
 @pytest.mark.property("D4", control=True)
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_pool_large_allocations_succeed(device: Device) -> None:
     """An unrestricted device is given more than a slot set, so the pool is what said no."""
-    assert device.alloc_coherent(4 * LARGEST).size == 4 * LARGEST
+    for call in AllocCall:
+        assert device.alloc(call, 4 * SLOT_SET).size == 4 * SLOT_SET, call.name
 
 
-@pytest.mark.property("D6")
+@pytest.mark.property("D6", "D11")
 @pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
-@pytest.mark.parametrize("call", [AllocCall.COHERENT, *PAGE_CALLS], ids=lambda call: call.name)
-def test_free_returns_every_slot(device: Device, counters: PoolCounters, call: AllocCall) -> None:
+def test_free_returns_every_slot(device: Device, counters: PoolCounters) -> None:
     """After free io_tlb_used is what it was, and everything can be allocated again."""
     before = counters.used
-    sizes = [LARGEST, *SIZES]
 
-    for _ in range(3):
-        allocations = [device.alloc(call, size) for size in sizes]
-        assert counters.used > before
-        for allocation in allocations:
-            allocation.free()
-        assert counters.used == before
+    for call in AllocCall:
+        for _ in range(2):
+            allocations = [device.alloc(call, size) for size in (SLOT_SET, *SIZES)]
+            assert counters.used > before, call.name
+            for allocation in allocations:
+                allocation.free()
+            assert counters.used == before, call.name
 
 
 @pytest.mark.property("D6", control=True)
 def test_a_forgotten_allocation_keeps_its_slots(device: Device, counters: PoolCounters) -> None:
     """A driver that never frees keeps its slots: the count would tell a leak."""
-    device.alloc_coherent(LARGEST).forget()
+    device.alloc_coherent(SLOT_SET).forget()
 
-    assert counters.used == LARGEST // SLOT
+    assert counters.used == SLOT_SET // SLOT
+
+
+@pytest.mark.property("D2", "C1", "C2")
+@pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
+def test_a_sync_of_allocated_pages_copies_nothing(
+    device: Device, probe: Probe, pool: Pool, memory: LiveMemory
+) -> None:
+    """Pages do not bounce: a sync changes neither them nor the buffer that was mapped before."""
+    buffer = probe.buffer(SLOT_SET)
+    mapped = fill(device, buffer, SLOT_SET, attempts=pool.size // SLOT_SET)
+    unmap(device, list(mapped)[:1])
+    pages = device.alloc_pages(SLOT_SET)
+    pages.fill(CPU)
+    buffer.fill(Byte(0xB0))
+
+    device.unchecked.sync_single_for_device(pages.dma_addr, SLOT_SET, Direction.BIDIRECTIONAL)
+    assert memory.read(pages.dma_addr, SLOT_SET) == CPU.content(0, SLOT_SET)
+    device.unchecked.sync_single_for_cpu(pages.dma_addr, SLOT_SET, Direction.BIDIRECTIONAL)
+    assert buffer.holds(Byte(0xB0))
