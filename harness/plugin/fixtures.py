@@ -89,6 +89,12 @@ def cpus() -> int:
 
 
 @pytest.fixture
+def ram_size(settings: Settings) -> int:
+    """How much RAM the machine has, in bytes; its overlays need 256 MiB."""
+    return settings.ram_size
+
+
+@pytest.fixture
 def append() -> str:
     """More words for the kernel's command line."""
     return ""
@@ -109,14 +115,14 @@ def virtio() -> tuple[VirtioDevice, ...]:
 @pytest.fixture
 def devicetree(
     qemu: Qemu,
-    settings: Settings,
+    ram_size: int,
     cpus: int,
     iommu: bool,
     shape: str,
     placements: Mapping[str, Placement],
 ) -> Devicetree:
     """The machine's devicetree."""
-    return _devicetree(qemu, shape, settings.ram_size, cpus, iommu, tuple(placements.items()))
+    return _devicetree(qemu, shape, ram_size, cpus, iommu, tuple(placements.items()))
 
 
 @functools.cache
@@ -140,7 +146,7 @@ def machine(
     kernel: Kernel,
     initramfs: Initramfs,
     devicetree: Devicetree,
-    settings: Settings,
+    ram_size: int,
     cpus: int,
     append: str,
     virtio: tuple[VirtioDevice, ...],
@@ -152,7 +158,7 @@ def machine(
         kernel,
         initramfs,
         devicetree,
-        settings.ram_size,
+        ram_size,
         cpus,
         append=append,
         virtio=virtio,
