@@ -23,6 +23,7 @@ from harness.memory.region import Region
 from harness.memory.search import find
 from harness.memory.spans import Span
 from harness.memory.symbols import Symbol, Symbols
+from harness.memory.virtqueue import Virtqueue, buffers, virtqueue
 
 __all__ = [
     "DEFAULT_POOL",
@@ -42,6 +43,8 @@ __all__ = [
     "Span",
     "Symbol",
     "Symbols",
+    "Virtqueue",
+    "buffers",
     "default_pool",
     "device_pool",
     "find",
@@ -51,4 +54,5 @@ __all__ = [
     "reserved_regions",
     "restricted_pools",
     "slots",
+    "virtqueue",
 ]
