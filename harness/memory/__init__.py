@@ -2,6 +2,7 @@
 """Guest memory: bytes by physical address, the kernel's structures in them, where a byte lies."""
 
 from harness.memory.atlas import Atlas, Hit, Search
+from harness.memory.attachments import Attachment, attachments
 from harness.memory.dump import ElfDump
 from harness.memory.guest import live_memory
 from harness.memory.image import KernelImage, locate
@@ -28,6 +29,7 @@ from harness.memory.virtqueue import Virtqueue, buffers, virtqueue
 __all__ = [
     "DEFAULT_POOL",
     "Atlas",
+    "Attachment",
     "ElfDump",
     "Hit",
     "KernelImage",
@@ -44,6 +46,7 @@ __all__ = [
     "Symbol",
     "Symbols",
     "Virtqueue",
+    "attachments",
     "buffers",
     "default_pool",
     "device_pool",

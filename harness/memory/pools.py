@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import drgn
 
-from harness.errors import InputError
 from harness.memory.kernel import KernelTypes, kernel_reading
 from harness.memory.spans import Span
 from harness.memory.tables import read_table
@@ -23,15 +22,18 @@ NO_ADDRESS = (1 << 64) - 1
 DEFAULT_POOL = "default"
 """The name here of the pool of every device that has no restricted one."""
 
+ORPHAN = "orphan"
+"""The name here of a pool that a device has and no node: the kernel has lost track of it."""
+
 
 @dataclass(frozen=True)
 class PoolState:
     """A pool as the kernel sees it at one moment.
 
-    *name* is its devicetree node's, or :data:`DEFAULT_POOL`; *base* and *size* are in bytes.
-    *nslabs* counts its slots, *used* those in use summed over its *nareas* areas; *total_nslabs*
-    is what the kernel counts for all memory of the pool, more only if the pool has grown.
-    *address* is the kernel's own pointer to it.
+    *name* is its devicetree node's, :data:`DEFAULT_POOL` or :data:`ORPHAN`; *base* and *size* are
+    in bytes. *nslabs* counts its slots, *used* those in use summed over its *nareas* areas;
+    *total_nslabs* is what the kernel counts for all memory of the pool, more only if the pool has
+    grown. *address* is the kernel's own pointer to it.
     """
 
     name: str
@@ -194,4 +196,4 @@ def _name(types: KernelTypes, address: int) -> str:
     for region in reserved_regions(types):
         if region.restricted and region.pool == address:
             return region.name
-    raise InputError(f"a device has the pool at {address:#x}, which no reserved memory node owns")
+    return ORPHAN
