@@ -2,6 +2,7 @@
 """A pool's counters in the guest's debugfs."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from harness.errors import AgentError
 from harness.vm.agent import Agent
@@ -33,11 +34,19 @@ class PoolCounters:
         """The most slots that were in use at once since the counter was last set to 0."""
         return self._read("io_tlb_used_hiwater")
 
-    def _read(self, counter: str) -> int:
+    @cached_property
+    def _directory(self) -> str:
+        """Where this pool's counters are."""
         missing: AgentError | None = None
-        for directory in DIRECTORIES:
+        for parent in DIRECTORIES:
+            directory = f"{parent}/{self.name}"
             try:
-                return int(self.agent.read_file(f"{directory}/{self.name}/{counter}"))
+                self.agent.read_file(f"{directory}/io_tlb_nslabs")
             except AgentError as error:
                 missing = error
-        raise AssertionError(f"debugfs has no {counter} of {self.name}") from missing
+            else:
+                return directory
+        raise AssertionError(f"debugfs has no counters of {self.name}") from missing
+
+    def _read(self, counter: str) -> int:
+        return int(self.agent.read_file(f"{self._directory}/{counter}"))

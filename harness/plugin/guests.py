@@ -36,6 +36,11 @@ class Guests:
         """A guest that has not run yet; the test resumes it."""
         return self._add(Guest(machine))
 
+    def discard(self, guest: Guest) -> None:
+        """Throw one of them away, with its evidence."""
+        self.live.remove(guest)
+        guest.close()
+
     def close(self) -> None:
         """Throw all of them away."""
         for guest in self.live:

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hypothesis chooses calls; the driver makes them and checks them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
+from hypothesis import strategies as st
+from hypothesis.configuration import set_hypothesis_home_dir
+from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.errors import Flaky
+from hypothesis.internal.conjecture import engine
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from harness.dma import AllocCall, Attr, Direction, MapCall, SyncTarget
+from harness.dma.model_slots import PAGE, SLOT, Rules
+from harness.paths import cache_directory
+from harness.suite.model_driver import LARGEST, LiveMapping, Target
+from harness.suite.model_world import World
+
+T = TypeVar("T")
+
+MOST_OFFSET = 128 * 1024
+
+SMALL_EDGES, LARGE_EDGES = (1, SLOT, PAGE, 2 * PAGE), (32 * SLOT, 64 * SLOT, LARGEST)
+"""Sizes beside which mistakes are made."""
+
+MASKS = (0, 0x1FF, 0xFFF, 0xFFFF)
+"""min_align_mask: none, a disk's sector, a page of NVMe's, and 64 KiB."""
+
+BOUNDARIES = (0xFFFF_FFFF, 0xFFFF, 0x1_FFFF)
+"""Segment boundaries: the default, and two that a mapping can be larger than."""
+
+numbers = st.integers(0, 1 << 16)
+"""Chooses one of a number of things that is only known later."""
+
+
+def _beside(edge: int, more: int) -> int:
+    return max(1, edge + more)
+
+
+offsets = st.sampled_from((0, 1, SLOT - 1, SLOT, PAGE)) | st.integers(0, MOST_OFFSET)
+sizes = (
+    st.builds(_beside, st.sampled_from(SMALL_EDGES), st.integers(-1, 1))
+    | st.integers(1, 4 * PAGE)
+    | st.builds(_beside, st.sampled_from(LARGE_EDGES), st.integers(-1, 1))
+    | st.integers(1, LARGEST)
+)
+parts = st.tuples(offsets, sizes)
+directions = st.sampled_from([Direction.BIDIRECTIONAL, Direction.TO_DEVICE, Direction.FROM_DEVICE])
+attributes = st.sampled_from([Attr.DEFAULT, Attr.DEFAULT, Attr.SKIP_CPU_SYNC])
+allocators = st.sampled_from(
+    [AllocCall.COHERENT, AllocCall.PAGES, AllocCall.NONCOHERENT, AllocCall.NONCONTIGUOUS]
+)
+times = st.integers(1, 6)
+
+
+class PoolCalls(RuleBasedStateMachine):
+    """Any calls of the DMA API for any of the devices, with rogue writes in between."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+        self._failed = False
+        self.driver = world.driver()
+
+    @rule(
+        which=numbers,
+        call=st.sampled_from(MapCall),
+        part=parts,
+        direction=directions,
+        attrs=attributes,
+        times=times,
+    )
+    def map(
+        self,
+        which: int,
+        call: MapCall,
+        part: tuple[int, int],
+        direction: Direction,
+        attrs: Attr,
+        times: int,
+    ) -> None:
+        """Map a part of the buffer."""
+        with self._told():
+            self.driver.map(self._target(which), call, part, direction, attrs=attrs, times=times)
+
+    @rule(
+        which=numbers,
+        some=st.lists(parts, min_size=1, max_size=4),
+        direction=directions,
+    )
+    def map_sg(self, which: int, some: list[tuple[int, int]], direction: Direction) -> None:
+        """Map a scatterlist."""
+        with self._told():
+            self.driver.map_sg(self._target(which), some, direction)
+
+    @precondition(lambda self: self.driver.mappings)
+    @rule(which=numbers, times=times, attrs=attributes)
+    def unmap(self, which: int, times: int, attrs: Attr) -> None:
+        """Unmap a few mappings."""
+        with self._told():
+            self.driver.unmap(_some(self.driver.mappings, which, times), attrs)
+
+    @precondition(lambda self: self.driver.mappings)
+    @rule(which=numbers, whose=st.sampled_from(SyncTarget), at=numbers, length=sizes)
+    def sync(self, which: int, whose: SyncTarget, at: int, length: int) -> None:
+        """Sync a part of a mapping."""
+        with self._told():
+            mapping = self._mapping(which)
+            offset, rest = _within(mapping.bounces[0].size, at, length)
+            self.driver.sync(mapping, whose, offset, rest)
+
+    @rule(which=numbers, call=allocators, size=sizes, times=times)
+    def allocate(self, which: int, call: AllocCall, size: int, times: int) -> None:
+        """Allocate memory; for an alignment larger than a page see docs/findings.md."""
+        target = self._target(which)
+        if target.rules.min_align_mask < PAGE:
+            with self._told():
+                self.driver.allocate(target, call, size, times=times)
+
+    @precondition(lambda self: self.driver.allocations)
+    @rule(which=numbers, times=times)
+    def free(self, which: int, times: int) -> None:
+        """Free a few allocations."""
+        with self._told():
+            self.driver.free(_some(self.driver.allocations, which, times))
+
+    @rule(offset=offsets, length=sizes)
+    def cpu_write(self, offset: int, length: int) -> None:
+        """Write into the CPU's buffer, mapped or not."""
+        with self._told():
+            self.driver.cpu_write(offset, length)
+
+    @precondition(lambda self: self.driver.mappings)
+    @rule(which=numbers, at=numbers, length=sizes)
+    def device_write(self, which: int, at: int, length: int) -> None:
+        """Write what a mapping gives the device."""
+        with self._told():
+            mapping = self._mapping(which)
+            bounce = mapping.bounces[at % len(mapping.bounces)]
+            offset, rest = _within(bounce.size, at, length)
+            self.driver.device_write(mapping.target.pool, bounce.at + offset, rest)
+
+    @rule(which=numbers, at=st.integers(0, 1 << 30), length=sizes)
+    def rogue_write(self, which: int, at: int, length: int) -> None:
+        """Write anywhere in a pool, as no device should."""
+        with self._told():
+            pool = self._target(which).pool
+            self.driver.device_write(pool, *_within(len(pool.content), at, length))
+
+    @rule(which=numbers, mask=st.sampled_from(MASKS), boundary=st.sampled_from(BOUNDARIES))
+    def set_rules(self, which: int, mask: int, boundary: int) -> None:
+        """Give a device other limits, if it has no mappings that were made with the old ones."""
+        target = self._target(which)
+        if not any(mapping.target is target for mapping in self.driver.mappings):
+            with self._told():
+                self.driver.set_rules(target, Rules(mask, boundary))
+
+    def teardown(self) -> None:
+        """End everything, which must leave the pools as new."""
+        if not self._failed:
+            with self._told():
+                self.driver.count()
+                self.driver.rewind()
+                self.driver.count()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Give the guest up when something goes wrong."""
+        try:
+            with self.driver.told():
+                yield
+        except Exception as error:
+            self._failed = True
+            self._world.spoil(error)
+            raise
+
+    def _target(self, which: int) -> Target:
+        return self.driver.targets[which % len(self.driver.targets)]
+
+    def _mapping(self, which: int) -> LiveMapping:
+        return self.driver.mappings[which % len(self.driver.mappings)]
+
+
+SHRINKING = 40
+"""Seconds for making a failure shorter; Hypothesis would take up to 300."""
+
+
+def run_calls(world: World, start: int | str, *, examples: int, steps: int) -> None:
+    """Make *examples* sequences of *steps* calls, chosen from *start* on, always the same ones.
+
+    A failure is made shorter and raised with its script.
+    """
+    engine.MAX_SHRINKING_SECONDS = SHRINKING
+    home = cache_directory() / "hypothesis"
+    set_hypothesis_home_dir(home)
+    factory: Callable[[], PoolCalls] = seed(start)(lambda: PoolCalls(world))
+    chosen = settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        database=DirectoryBasedExampleDatabase(home / "examples"),
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.reuse, Phase.generate, Phase.shrink),
+        verbosity=Verbosity.quiet,
+    )
+    try:
+        # a function is fine, says its documentation
+        run_state_machine_as_test(factory, settings=chosen)  # type: ignore[arg-type]
+    except Flaky as flaky:
+        raise world.failure or flaky from flaky
+
+
+def _some(things: Sequence[T], which: int, times: int) -> list[T]:
+    """Up to *times* of the *things*, from a chosen one on."""
+    first = which % len(things)
+    return list(things[first : first + times])
+
+
+def _within(size: int, at: int, length: int) -> tuple[int, int]:
+    """An offset and a length that lie within *size*."""
+    offset = at % size
+    return offset, min(length, size - offset)
