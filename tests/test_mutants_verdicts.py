@@ -14,12 +14,14 @@ from harness.mutants.verdict import load_verdict, weigh
 BUG = Mutant(Path("07-overlap-x.patch"), "x", "overlap", ("B7", "E1"), "y", "default", "")
 HARMLESS = Mutant(Path("90-harmless-x.patch"), "x", "harmless", (), "y", "default", "")
 
-RIGHT = CaseOutcome("harness/suite/test_a.py::test_b[pci]", "FAIL", ("B1", "B7"), "assert False")
+RIGHT = CaseOutcome(
+    "harness/suite/test_a.py::test_b[pool/pci]", "FAIL", ("B1", "B7"), "assert False"
+)
 WRONG = CaseOutcome("harness/suite/test_a.py::test_c", "CRASH", ("B1",))
 
 JUNIT = """\
 <testsuites><testsuite name="pytest">
-<testcase classname="harness.suite.test_a" name="test_b[pci]"><properties>
+<testcase classname="harness.suite.test_a" name="test_b[pool/pci]"><properties>
 <property name="property" value="B7"/><property name="result" value="FAIL"/>
 <property name="broken" value="B7"/><property name="broken" value="B1"/>
 </properties><failure message="assert False&#10; +  where">long</failure></testcase>
@@ -76,7 +78,7 @@ def test_the_table_shows_the_test_that_names_what_is_broken() -> None:
     Console(file=out, width=200).print(verdict_table(judged))
 
     assert "07-overlap-x" in out.getvalue()
-    assert "test_a.py::test_b[pci]: FAIL" in out.getvalue()
+    assert "test_a.py::test_b[pool/pci]: FAIL" in out.getvalue()
     assert "not judged │ no disk space" in out.getvalue()
 
 

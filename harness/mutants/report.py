@@ -67,7 +67,7 @@ def _cells(mutant: Mutant, verdict: Verdict | str) -> tuple[str, ...]:
     right = {Judgement.KILLED: "yes", Judgement.WRONG_REASON: "no"}.get(verdict.judgement, "")
     return (
         verdict.judgement.value,
-        f"{killer.test.rpartition('/')[2]}: {killer.result}" if killer else "",
+        f"{_short(killer.test)}: {killer.result}" if killer else "",
         " ".join(killer.broken) if killer else "",
         right,
         f"{verdict.build_seconds:.0f}",
@@ -80,3 +80,9 @@ def _killer(mutant: Mutant, verdict: Verdict) -> CaseOutcome | None:
     if not verdict.failed:
         return None
     return max(verdict.failed, key=lambda one: len(set(one.broken) & set(mutant.breaks)))
+
+
+def _short(test: str) -> str:
+    """A node id without the folders in front of its file."""
+    file, _, name = test.partition("::")
+    return f"{file.rpartition('/')[2]}::{name}"
