@@ -104,3 +104,27 @@ def test_a_search_for_what_is_not_there_comes_to_an_end(
 
     assert not isinstance(tried, Mapped)
     assert counters.used == len(handles[:4]) + len(handles[5::2])
+
+
+@pytest.mark.property("B13")
+@pytest.mark.finding("search-steps-by-mask", kernels=">=6.1")
+@pytest.mark.parametrize("placements", [SMALL], ids=["1 MiB"])
+def test_coherent_memory_is_found_whatever_the_min_align_mask(device: Device, pool: Pool) -> None:
+    """A mask for streaming mappings does not hide a free page from coherent allocations."""
+    device.set_min_align_mask(16 * PAGE - 1)
+    pages = [device.alloc_coherent(PAGE) for _ in range(pool.size // PAGE)]
+
+    pages[5].free()
+
+    assert device.alloc_coherent(PAGE).dma_addr == pages[5].dma_addr
+
+
+@pytest.mark.property("B13", control=True)
+@pytest.mark.parametrize("placements", [SMALL], ids=["1 MiB"])
+def test_coherent_memory_is_found_without_a_mask(device: Device, pool: Pool) -> None:
+    """Without that mask the free page is found: it is there."""
+    pages = [device.alloc_coherent(PAGE) for _ in range(pool.size // PAGE)]
+
+    pages[5].free()
+
+    assert device.alloc_coherent(PAGE).dma_addr == pages[5].dma_addr
