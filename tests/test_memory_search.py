@@ -70,6 +70,13 @@ def test_blocks_on_both_sides_of_a_gap_are_searched() -> None:
     assert list(find(memory, b"CANARY")) == [BASE, BASE + 2 * PAGE + 1]
 
 
+def test_only_what_is_asked_for_is_searched() -> None:
+    memory = holding(b"CANARY", PAGE, 2 * PAGE - 3, 3 * PAGE)
+    spans = [Span(BASE + 2 * PAGE, PAGE), Span(BASE + PAGE, PAGE)]
+
+    assert list(find(memory, b"CANARY", spans)) == [BASE + PAGE, BASE + 2 * PAGE - 3]
+
+
 def test_a_sparse_ram_gives_what_a_plain_search_gives() -> None:
     chance = random.Random(1)
     data = bytearray(2 * CHUNK)

@@ -7,7 +7,7 @@ from harness.memory.dump import ElfDump
 from harness.memory.guest import live_memory
 from harness.memory.image import KernelImage, locate
 from harness.memory.kernel import KernelTypes
-from harness.memory.pages import page_regions
+from harness.memory.pages import page_regions, pages_not_reserved
 from harness.memory.pools import (
     DEFAULT_POOL,
     PoolState,
@@ -18,6 +18,7 @@ from harness.memory.pools import (
     reserved_regions,
     restricted_pools,
     slots,
+    slots_in_use,
 )
 from harness.memory.ram import LiveMemory, Memory, Segment
 from harness.memory.region import Region
@@ -54,8 +55,10 @@ __all__ = [
     "live_memory",
     "locate",
     "page_regions",
+    "pages_not_reserved",
     "reserved_regions",
     "restricted_pools",
     "slots",
+    "slots_in_use",
     "virtqueue",
 ]

@@ -9,9 +9,9 @@ from itertools import islice
 from drgn.helpers.linux.mm import phys_to_virt
 from drgn.helpers.linux.slab import slab_object_info
 
-from harness.memory.kernel import KernelTypes, kernel_reading
+from harness.memory.kernel import PAGE_SIZE, KernelTypes, kernel_reading
 from harness.memory.page_tables import kernel_page_tables
-from harness.memory.pages import PAGE_SIZE, page_regions
+from harness.memory.pages import page_regions
 from harness.memory.pools import (
     SLOT_SIZE,
     PoolState,

@@ -3,8 +3,7 @@
 
 import struct
 
-from harness.memory.kernel import KernelTypes
-from harness.memory.pages import PAGE_SIZE
+from harness.memory.kernel import PAGE_SIZE, KernelTypes
 
 ROOTS = ("swapper_pg_dir", "reserved_pg_dir", "tramp_pg_dir", "idmap_pg_dir")
 """Root tables within the image, a page each (arch/arm64/kernel/vmlinux.lds.S, 6.12)."""

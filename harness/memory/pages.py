@@ -11,13 +11,10 @@ from drgn.helpers.linux.mm import compound_head, page_to_pfn, pfn_to_page
 from drgn.helpers.linux.mmzone import for_each_online_pgdat
 from drgn.helpers.linux.percpu import per_cpu_ptr
 
-from harness.memory.kernel import KernelTypes, kernel_reading
+from harness.memory.kernel import PAGE_SIZE, KernelTypes, kernel_reading
 from harness.memory.page_types import Page, page_rules, typed, typed_region
 from harness.memory.region import Region
 from harness.memory.tables import read_table
-
-PAGE_SIZE = 4096
-"""In bytes; ``CONFIG_ARM64_4K_PAGES``."""
 
 MAPPING_ANON, MAPPING_MOVABLE = 1, 2
 """Low bits of ``page->mapping`` (include/linux/page-flags.h, ``PAGE_MAPPING_*``)."""
@@ -35,6 +32,19 @@ def page_regions(types: KernelTypes, phys: int, count: int) -> tuple[Region, ...
     with kernel_reading(f"the page structures from {phys:#x} on"):
         reader = _Reader(types.program, phys // PAGE_SIZE, count)
         return tuple(reader.region(phys // PAGE_SIZE + index) for index in range(count))
+
+
+def pages_not_reserved(types: KernelTypes, phys: int, count: int) -> tuple[int, ...]:
+    """Which of *count* pages from the one at *phys* on are the page allocator's, by address.
+
+    Much faster than :func:`page_regions`, which says whose they are; raises as that does.
+    """
+    with kernel_reading(f"the page structures from {phys:#x} on"):
+        first = phys // PAGE_SIZE
+        reserved = page_rules(types.program).reserved_flag
+        table = read_table(pfn_to_page(types.program, first), count, ["flags"])
+        places = [place for place, (flags,) in enumerate(table, first) if not flags & reserved]
+        return tuple(place * PAGE_SIZE for place in places)
 
 
 class _Reader:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Searching all of guest RAM for a byte pattern."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.errors import InputError
 from harness.memory.ram import Memory
@@ -11,29 +11,35 @@ CHUNK = 1 << 20
 """Bytes read at once: large enough to make the call cheap, small enough to stay in the cache."""
 
 PAGE = 4096
-ZEROS = bytes(PAGE)
+
+BLOCK = 16 * PAGE
+"""Bytes that are compared with zeros at once: RAM that nobody has touched comes in large pieces,
+and a step for each of its pages would take longer than the comparison."""
+
+ZEROS, ZERO_PAGE = bytes(BLOCK), bytes(PAGE)
 
 
-def find(memory: Memory, pattern: bytes) -> Iterator[int]:
+def find(memory: Memory, pattern: bytes, within: Sequence[Span] | None = None) -> Iterator[int]:
     """Yield the guest-physical address of each place in RAM where *pattern* begins, ascending.
 
-    Overlapping places count. A place may lie across the border of two blocks of RAM that touch.
-    The search runs while the iterator is drawn from. Raises InputError for a pattern that is
-    empty, longer than a page, or nothing but zeros, which untouched RAM is full of.
+    All of RAM is searched, or just what is *within* these spans of it. Overlapping places count. A
+    place may lie across the border of two spans that touch. The search runs while the iterator is
+    drawn from. Raises InputError for a pattern that is empty, longer than a page, or nothing but
+    zeros, which untouched RAM is full of.
     """
     if not 0 < len(pattern) <= PAGE or not pattern.strip(b"\0"):
         raise InputError(
             f"a pattern to search RAM for is 1 to {PAGE} bytes, one of them not zero; "
             f"this one has {len(pattern)} bytes: {pattern[:16].hex()}"
         )
-    for span in _joined(memory):
+    for span in _joined(memory.spans if within is None else within):
         yield from _find_in(memory, span, pattern)
 
 
-def _joined(memory: Memory) -> list[Span]:
-    """The RAM in as few spans as it has gaps."""
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    """The same bytes in as few spans as there are gaps."""
     joined: list[Span] = []
-    for span in sorted(memory.spans, key=lambda span: span.base):
+    for span in sorted(spans, key=lambda span: span.base):
         if joined and joined[-1].end == span.base:
             joined[-1] = Span(joined[-1].base, joined[-1].size + span.size)
         else:
@@ -69,12 +75,22 @@ def _filled(buffer: bytearray, size: int) -> Iterator[tuple[int, int]]:
     as it is no longer than a page, it can not be beside two of them.
     """
     begin: int | None = None
-    for page in range(0, size, PAGE):
-        empty = buffer.startswith(ZEROS[: size - page], page, size)
+    for at, empty in _emptiness(buffer, size):
         if empty and begin is not None:
-            yield begin, page
+            yield begin, at
             begin = None
         elif not empty and begin is None:
-            begin = page
+            begin = at
     if begin is not None:
         yield begin, size
+
+
+def _emptiness(buffer: bytearray, size: int) -> Iterator[tuple[int, bool]]:
+    """Yield the offset of each block that is all zeros, and of each page of the others."""
+    for block in range(0, size, BLOCK):
+        end = min(block + BLOCK, size)
+        if buffer.startswith(ZEROS[: end - block], block, end):
+            yield block, True
+            continue
+        for page in range(block, end, PAGE):
+            yield page, buffer.startswith(ZERO_PAGE[: end - page], page, end)
