@@ -16,8 +16,10 @@ class Outcome(Enum):
     OOPS = "oops"
     BUG = "bug"
     KASAN = "kasan"
+    SLAB = "slab corruption"
     WARN = "warn"
     LOCKDEP = "lockdep"
+    DMA_DEBUG = "dma-debug"
     HANG = "hang"
     RESET = "reset"
     POWER_OFF = "power off"
@@ -58,26 +60,41 @@ class Ending:
 FATAL = frozenset({Outcome.PANIC, Outcome.OOPS, Outcome.BUG, Outcome.HANG})
 """Reports after which nothing that the guest says can be trusted."""
 
-_PATTERNS: tuple[tuple[Outcome, re.Pattern[str]], ...] = tuple(
+_PATTERNS: tuple[tuple[Outcome | None, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern))
     for kind, pattern in (
         # kernel/panic.c:panic
         (Outcome.PANIC, r"Kernel panic - not syncing: .*"),
-        # mm/kasan/report.c, mm/kfence/report.c, kernel/kcsan/report.c
-        (Outcome.KASAN, r"BUG: (KASAN|KFENCE|KCSAN): .*"),
-        # kernel/watchdog.c, kernel/hung_task.c, kernel/rcu/tree_stall.h
-        (Outcome.HANG, r"BUG: soft lockup - .*"),
+        # mm/kasan/report.c, mm/kfence/report.c, kernel/kcsan/report.c, mm/kmsan/report.c,
+        # lib/ubsan.c
+        (Outcome.KASAN, r"BUG: (KASAN|KFENCE|KCSAN|KMSAN): .*"),
+        (Outcome.KASAN, r"UBSAN: .*"),
+        # mm/slub.c:slab_bug, print_tainted()
+        (Outcome.SLAB, r"BUG \S.* \((Not tainted|Tainted: .*)\): .*"),
+        # kernel/watchdog.c, kernel/hung_task.c, kernel/rcu/tree_stall.h, kernel/workqueue.c
+        (Outcome.HANG, r"BUG: (soft|workqueue) lockup - .*"),
         (Outcome.HANG, r"INFO: task .* blocked for more than .*"),
-        (Outcome.HANG, r"rcu.*: INFO: .*(self-detected stall|detected (expedited )?stalls).*"),
+        (Outcome.HANG, r"rcu.*: INFO: .*(self-detected stall|detected (expedited )?stalls?).*"),
         (Outcome.HANG, r"[Ww]atchdog detected hard LOCKUP.*"),
         # kernel/locking/lockdep.c, kernel/rcu/update.c
-        (Outcome.LOCKDEP, r"WARNING: (possible|inconsistent|bad unlock|suspicious|held lock).*"),
-        (Outcome.LOCKDEP, r"WARNING: .*(lock order|lock held).*"),
+        (Outcome.LOCKDEP, r"WARNING: (possible|inconsistent|bad|suspicious|held lock|Nested) .*"),
+        (Outcome.LOCKDEP, r"WARNING: .*(lock order|lock held|locks held|chain_key collision).*"),
+        (Outcome.LOCKDEP, r"BUG: (Invalid wait context|key .* has not been registered).*"),
+        (Outcome.LOCKDEP, r"INFO: trying to register non-static key.*"),
+        # kernel/sched/core.c:__might_resched, lib/smp_processor_id.c,
+        # kernel/locking/spinlock_debug.c
+        (Outcome.LOCKDEP, r"BUG: (sleeping function called|assuming|using .* in preemptible) .*"),
+        (Outcome.LOCKDEP, r"BUG: (spinlock|rwlock) .*"),
+        # kernel/dma/debug.c: err_printk() is a WARN whose own line says less, and the checks may
+        # end for want of memory
+        (Outcome.DMA_DEBUG, r"DMA-API: \S.* \S+: .*"),
+        (Outcome.DMA_DEBUG, r"DMA-API: .*(disabling|error - disabled|dma-debug disabled).*"),
+        (None, r"WARNING: .*kernel/dma/debug\.c:.*"),
         # arch/arm64/mm/fault.c, arch/arm64/kernel/traps.c:die
         (Outcome.OOPS, r"Unable to handle kernel .*"),
         (Outcome.OOPS, r"Internal error: .*"),
         # lib/bug.c:report_bug and the checks that print "BUG:" by themselves
-        (Outcome.BUG, r"kernel BUG at .*"),
+        (Outcome.BUG, r"[kK]ernel BUG at .*"),
         (Outcome.BUG, r"BUG: .*"),
         # kernel/panic.c:__warn ("WARNING: CPU: 0 PID: 1 at FILE:LINE f+0x0/0x0", and since 6.19
         # "WARNING: FILE:LINE at f+0x0/0x0, CPU#0: ..."); other uses of the word are no reports
@@ -85,6 +102,7 @@ _PATTERNS: tuple[tuple[Outcome, re.Pattern[str]], ...] = tuple(
         (Outcome.WARN, r"WARNING: .* at .*, CPU#\d+.*"),
     )
 )
+"""The first one that matches counts; None: the line before it was the report already."""
 
 _KERNEL_LINE = re.compile(r"\[ *\d+\.\d{6}\](?:\[[^\]]*\])? (.*)$")
 """Not only at the start of a line: a shell's prompt has no end, and printk waits for none."""
@@ -101,5 +119,5 @@ def kernel_report(line: str) -> Report | None:
     for kind, pattern in _PATTERNS:
         found = pattern.search(stamped[1])
         if found:
-            return Report(kind, found[0].strip())
+            return Report(kind, found[0].strip()) if kind else None
     return None
