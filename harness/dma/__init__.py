@@ -17,7 +17,7 @@
 
 from harness.dma import calls
 from harness.dma.allocation import Allocation
-from harness.dma.answers import Allocated, DeviceInfo, Live, Mapped, Segment
+from harness.dma.answers import Allocated, DeviceInfo, Held, Live, Mapped, Segment
 from harness.dma.batch import Batch, Pending
 from harness.dma.buffer import Buffer
 from harness.dma.calls import Call, SgEntry
@@ -62,6 +62,7 @@ __all__ = [
     "Direction",
     "DmaError",
     "Gfp",
+    "Held",
     "Live",
     "MapCall",
     "Mapped",

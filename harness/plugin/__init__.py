@@ -9,6 +9,7 @@ pytest_plugins = (
     "harness.plugin.results",
     "harness.plugin.properties",
     "harness.plugin.guests",
+    "harness.plugin.oracles",
     "harness.plugin.fixtures",
     "harness.plugin.recorder",
 )

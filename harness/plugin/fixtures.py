@@ -16,6 +16,7 @@ from harness.dma import Probe
 from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel
 from harness.memory import KernelTypes, LiveMemory, Symbols, live_memory
 from harness.plugin.counters import PoolCounters
+from harness.plugin.examiner import Examiner
 from harness.plugin.guests import Guests, guests_key
 from harness.plugin.markers import runs_on
 from harness.plugin.options import Settings
@@ -180,10 +181,16 @@ def pool(request: pytest.FixtureRequest, devicetree: Devicetree) -> Pool:
 # --- life-cycles: how the guest comes up ---
 
 
+@pytest.fixture(scope="session")
+def examiner() -> Examiner:
+    """The oracles, which look at every guest before and after its test."""
+    return Examiner()
+
+
 @pytest.fixture
-def guests(request: pytest.FixtureRequest) -> Iterator[Guests]:
+def guests(request: pytest.FixtureRequest, examiner: Examiner) -> Iterator[Guests]:
     """Starts guests for tests that need several, or machines of their own."""
-    started = request.node.stash[guests_key] = Guests()
+    started = request.node.stash[guests_key] = Guests(examiner=examiner)
     yield started
     started.close()
 

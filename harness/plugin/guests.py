@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The guests of one test: started on request, checked after the body, kept when it failed."""
+"""The guests of one test: started on request, examined on request, kept when it failed."""
 
 import functools
 import re
@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from harness.errors import GuestError, HarnessError
+from harness.oracles import NOTHING, Before, Finding
+from harness.plugin.examiner import Examiner
 from harness.plugin.options import settings
 from harness.plugin.results import Result, reported
 from harness.vm.artefacts import keep, reopen_command
 from harness.vm.guest import Guest
 from harness.vm.machine import Machine
-from harness.vm.outcome import Report
 from harness.vm.snapshot import Snapshot, boot, park, restore
 
 
@@ -23,10 +24,17 @@ class Guests:
     """Every guest that the running test has started."""
 
     live: list[Guest] = field(default_factory=list)
+    examiner: Examiner = field(default_factory=Examiner)
+    _before: dict[Guest, Before] = field(default_factory=dict)
 
     def restored(self, machine: Machine) -> Guest:
         """A guest restored from the machine's parked one: a fraction of a second."""
-        return self._add(restore(_parked(machine)))
+        snapshot = _parked(machine)
+
+        def prepare(guest: Guest) -> None:
+            self._before[guest] = self.examiner.prepare(guest, snapshot.identity.boot_id)
+
+        return self._add(restore(snapshot, prepare))
 
     def booted(self, machine: Machine) -> Guest:
         """A guest that has just booted, for tests of the boot itself."""
@@ -41,11 +49,16 @@ class Guests:
         self.live.remove(guest)
         guest.close()
 
+    def examine(self, guest: Guest) -> list[Finding]:
+        """What the oracles have to say about one of them; raises as :meth:`Examiner.examine`."""
+        return self.examiner.examine(guest, self._before.get(guest, NOTHING))
+
     def close(self) -> None:
         """Throw all of them away."""
         for guest in self.live:
             guest.close()
         self.live.clear()
+        self._before.clear()
 
     def _add(self, guest: Guest) -> Guest:
         self.live.append(guest)
@@ -74,16 +87,6 @@ def _try_to_park(machine: Machine) -> Snapshot | GuestError | HarnessError:
 guests_key = pytest.StashKey[Guests]()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """After a test's body: fail it for a kernel report that it did not expect."""
-    yield
-    patterns = [re.compile(mark.args[0]) for mark in item.iter_markers("expects_report")]
-    for guest in item.stash.get(guests_key, Guests()).live:
-        unexpected = [report for report in guest.console.reports if not _expected(report, patterns)]
-        assert not unexpected, f"the kernel reported {unexpected[0]}"
-
-
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
@@ -93,12 +96,9 @@ def pytest_runtest_makereport(
     guests = item.stash.get(guests_key, None)
     if guests is not None and guests.live and _shall_keep(item.config, report, call.when):
         for guest in guests.live:
-            report.sections += _evidence(item, guest)
+            if not guest.closed:
+                report.sections += _evidence(item, guest)
     return report
-
-
-def _expected(report: Report, patterns: list[re.Pattern[str]]) -> bool:
-    return any(pattern.search(report.title) for pattern in patterns)
 
 
 def _shall_keep(config: pytest.Config, report: pytest.TestReport, phase: str) -> bool:

@@ -21,7 +21,6 @@ MARKERS = (
     "finding(name, kernels): on these kernels, for example '>=6.1,<6.9', the promise is known "
     "to be broken, as docs/findings.md says under that name",
     "escape(id): shows a way around a pool that nobody promised to close; never a failure",
-    "expects_report(pattern): the kernel may print a report that the pattern matches",
 )
 
 TIER_OF = {"nightly": "nightly", "on_request": "all"}

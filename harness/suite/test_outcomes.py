@@ -197,6 +197,7 @@ def test_garbage_on_the_console_does_not_disturb_the_agent(guest: Guest) -> None
     assert guest.ending is None
 
 
+@pytest.mark.unexamined("its agent has another client than the harness's own")
 def test_garbage_on_the_agents_line_costs_nothing_but_itself(guest: Guest) -> None:
     """After garbage, a cut frame among it, the agent takes the next request."""
     boot_id = guest.agent.hello().boot_id

@@ -100,6 +100,11 @@ class Guest:
         return self.watch.ending
 
     @property
+    def closed(self) -> bool:
+        """Whether it has been thrown away."""
+        return self._closed
+
+    @property
     def person_socket(self) -> Path:
         """The QMP socket that is kept free for a person."""
         return self.directory / PERSON_SOCKET

@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -92,10 +93,11 @@ def park_running(guest: Guest, directory: Path) -> Snapshot:
     return _read(guest.machine, directory)
 
 
-def restore(snapshot: Snapshot) -> Guest:
+def restore(snapshot: Snapshot, prepare: Callable[[Guest], None] | None = None) -> Guest:
     """Start a new QEMU from a parked guest and check that it is the one that was parked.
 
-    Raises ProtocolError when another guest answers, and the guest's ending when it dies.
+    *prepare* is called when all of the guest is there and it does not run yet. Raises
+    ProtocolError when another guest answers, and the guest's ending when it dies.
     """
     guest = Guest(snapshot.machine, extra=("-incoming", "defer"), boot_log=snapshot.boot_log)
     with kept_if_it_fails(guest, "restore"):
@@ -103,6 +105,8 @@ def restore(snapshot: Snapshot) -> Guest:
         begin = guest.monitor.mark
         guest.monitor.execute("migrate-incoming", uri=f"exec:cat {quote(str(snapshot.state))}")
         _wait_migrated(guest.monitor, begin)
+        if prepare is not None:
+            prepare(guest)
         guest.resume()
         _check(guest.agent.hello(MIGRATION_TIMEOUT), snapshot.identity)
     return guest

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Oracle: what earlier users left in a pool gets neither out of it nor into a new mapping."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from harness.dma import Held, Space
+from harness.memory import Atlas, KernelTypes, Memory, ReservedRegion, Span
+from harness.oracles.canary import Planted, Stale, stale
+from harness.oracles.finding import Finding
+
+IDS = {Space.MAPPING: ("B3",), Space.ALLOCATION: ("D1",)}
+"""What is broken when a new mapping or allocation shows old bytes of the pool."""
+
+
+def outside_pools(
+    types: KernelTypes, planted: Sequence[Planted], reserved: Sequence[ReservedRegion]
+) -> Iterator[Finding]:
+    """Canaries of pools in memory that is no pool's; reserved memory is no concern of Linux's."""
+    elsewhere = subtract(types.memory.spans, reserved)
+    for found in stale(types.memory, planted, elsewhere):
+        where = Atlas(types).classify(found.phys)
+        yield Finding(("B4",), f"a stale byte of {_origin(found)} lies outside, at {where}")
+        return
+
+
+def in_new_memory(
+    memory: Memory, planted: Sequence[Planted], held: Iterable[Held]
+) -> Iterator[Finding]:
+    """Canaries within what is mapped or allocated now."""
+    for one in held:
+        if one.space in IDS and any(one.phys in place.pool.span for place in planted):
+            for found in stale(memory, planted, [Span(one.phys, one.size)]):
+                what = f"the {one.space.name.lower()} at {one.phys:#x}"
+                text = f"{what} shows a stale byte of {_origin(found)}, at {found.phys:#x}"
+                yield Finding(IDS[one.space], text)
+                break
+
+
+def subtract(spans: Iterable[Span], holes: Iterable[Span]) -> tuple[Span, ...]:
+    """What of *spans* is in none of *holes*."""
+    left = list(spans)
+    for hole in holes:
+        left = [part for span in left for part in _without(span, hole)]
+    return tuple(left)
+
+
+def _without(span: Span, hole: Span) -> Iterator[Span]:
+    below, above = min(span.end, hole.base), max(span.base, hole.end)
+    if span.base < below:
+        yield Span(span.base, below - span.base)
+    if above < span.end:
+        yield Span(above, span.end - above)
+
+
+def _origin(found: Stale) -> str:
+    return f"{found.pool.name}, slot {found.slot}"

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""After each VM test, unasked: the kernel's reports and the memory oracles, on every live guest.
+
+A guest that a test leaves without a kernel report and with every promise kept is what the body of
+the test may take for granted; a test that breaks one on purpose says so with a marker.
+"""
+
+import contextlib
+import re
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from harness.errors import GuestError, HarnessError
+from harness.oracles import Finding, broken_promise
+from harness.plugin.guests import Guests, guests_key
+from harness.vm.outcome import Report
+
+MARKERS = (
+    "expects_report(pattern): the kernel may print a report that the pattern matches",
+    "breaks(id, reason): the test breaks this promise itself, and the oracles must find that",
+    "unexamined(reason): the test leaves a guest that can not be looked at",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the markers."""
+    for line in MARKERS:
+        config.addinivalue_line("markers", line)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Fail a test for what its body did not look for; add it to what a failing body found."""
+    guests = item.stash.get(guests_key, Guests())
+    try:
+        yield
+    except AssertionError as error:
+        with contextlib.suppress(GuestError, HarnessError):
+            for finding in _findings(item, guests):
+                error.add_note(f"the oracles say as well: {finding}")
+        raise
+    _judge_reports(item, guests)
+    _judge_findings(item, _findings(item, guests))
+
+
+def _judge_reports(item: pytest.Item, guests: Guests) -> None:
+    patterns = [re.compile(mark.args[0]) for mark in item.iter_markers("expects_report")]
+    for guest in guests.live:
+        unexpected = [report for report in guest.console.reports if not _expected(report, patterns)]
+        assert not unexpected, f"the kernel reported {unexpected[0]}"
+
+
+def _judge_findings(item: pytest.Item, findings: list[Finding]) -> None:
+    wanted = {mark.args[0]: mark.args[1] for mark in item.iter_markers("breaks")}
+    unexpected = [finding for finding in findings if wanted.keys().isdisjoint(finding.ids)]
+    if unexpected:
+        raise broken_promise(unexpected)
+    found = {name for finding in findings for name in finding.ids}
+    for name, reason in wanted.items():
+        assert name in found, f"no oracle found {name} broken, though the test says: {reason}"
+
+
+def _findings(item: pytest.Item, guests: Guests) -> list[Finding]:
+    if item.get_closest_marker("unexamined"):
+        return []
+    return list(_findings_of(guests))
+
+
+def _findings_of(guests: Guests) -> Iterator[Finding]:
+    for guest in guests.live:
+        if guest.ending is None and not guest.closed:
+            yield from guests.examine(guest)
+
+
+def _expected(report: Report, patterns: list[re.Pattern[str]]) -> bool:
+    return any(pattern.search(report.title) for pattern in patterns)
