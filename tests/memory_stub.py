@@ -10,6 +10,8 @@ from elftools.elf.elffile import ELFFile
 
 from harness.memory import KernelTypes
 
+PAGE = 4096
+
 BASE, END = 0x400000, 0x500000
 """The addresses that the stub is linked at."""
 
@@ -32,8 +34,9 @@ def _open(path: Path) -> drgn.Program:
     module.try_file(path, force=True)
     with path.open("rb") as file:
         for segment in ELFFile(file).iter_segments("PT_LOAD"):
-            data = segment.data().ljust(segment["p_memsz"], b"\0")
-            _add(program, segment["p_vaddr"], data)
+            start, size = segment["p_vaddr"], segment["p_memsz"]
+            size += -(start + size) % PAGE  # memory is mapped by pages
+            _add(program, start, segment.data().ljust(size, b"\0"))
     return program
 
 

@@ -14,6 +14,7 @@ from harness.memory import (
     reserved_regions,
     restricted_pools,
     slots,
+    slots_in_use,
 )
 
 LAYOUTS = {
@@ -41,9 +42,10 @@ LAYOUTS = {
             struct io_tlb_pool defpool;
             unsigned long nslabs;
             _Bool force_bounce, for_alloc;
+            struct { long counter; } total_used, used_hiwater;
         };
         #define POOL(...) { .defpool = { __VA_ARGS__ }, .nslabs = 4, .force_bounce = 1, \\
-                            .for_alloc = 1 }
+                            .for_alloc = 1, .total_used = { 3 }, .used_hiwater = { 4 } }
         #define PADDED(...) { __VA_ARGS__, .pad_slots = 1 }
     """,
 }
@@ -123,6 +125,28 @@ def test_slots_in_use_are_summed_over_the_areas(types: StubTypes) -> None:
     pool = restricted_pools(types)[0]
 
     assert (pool.nslabs, pool.total_nslabs, pool.nareas, pool.used) == (4, 4, 2, 3)
+
+
+def test_the_second_account_of_slots_is_read_where_the_kernel_has_it(types: StubTypes) -> None:
+    pool = restricted_pools(types)[0]
+
+    kept = types.program.type("struct io_tlb_mem").has_member("total_used")
+    assert (pool.counted, pool.hiwater) == ((3, 4) if kept else (None, None))
+
+
+def test_the_slots_in_use_are_those_of_all_that_are(types: StubTypes) -> None:
+    pool = restricted_pools(types)[0]
+
+    assert slots_in_use(types, pool) == tuple(one for one in slots(types, pool) if one.in_use)
+
+
+def test_a_kernel_without_the_feature_has_no_pools(tmp_path: Path) -> None:
+    plain = RESERVED.replace("extern const int rmem_swiotlb_ops;", "static const int one_ops;")
+    source = plain.replace("extern int pool;", "static int pool;").replace("rmem_swiotlb", "one")
+    types = StubTypes(stub_program(tmp_path, {"drivers/of/of_reserved_mem.c": source}))
+
+    assert [region.restricted for region in reserved_regions(types)] == [False] * 3
+    assert restricted_pools(types) == ()
 
 
 def test_a_mapped_slot_says_what_bounces_through_it(types: StubTypes) -> None:

@@ -31,7 +31,9 @@ IDLE = frozenset(
 def drivers_in(types: KernelTypes, pool: int) -> frozenset[str]:
     """The drivers that may do DMA, of devices whose pool is the one at kernel address *pool*."""
     with kernel_reading("the drivers of devices"):
-        names = {_driver(device) for device in _bound(types) if device.dma_io_tlb_mem == pool}
+        names = {
+            _driver(device) for device in _bound(types) if device.dma_io_tlb_mem.value_() == pool
+        }
     return frozenset(names - IDLE)
 
 

@@ -47,6 +47,7 @@ class Guests:
     def discard(self, guest: Guest) -> None:
         """Throw one of them away, with its evidence."""
         self.live.remove(guest)
+        self._before.pop(guest, None)
         guest.close()
 
     def examine(self, guest: Guest) -> list[Finding]:
