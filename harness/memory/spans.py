@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ranges of guest-physical addresses that are RAM."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.errors import AddressError
@@ -21,6 +21,23 @@ class Span:
 
     def __contains__(self, phys: int) -> bool:
         return self.base <= phys < self.end
+
+
+def without(spans: Iterable[Span], holes: Iterable[Span]) -> tuple[Span, ...]:
+    """What of *spans* is in none of *holes*."""
+    left = list(spans)
+    for hole in holes:
+        left = [part for span in left for part in _sides(span, hole)]
+    return tuple(left)
+
+
+def _sides(span: Span, hole: Span) -> Iterator[Span]:
+    """What of *span* is below *hole*, and what is above it."""
+    below, above = min(span.end, hole.base), max(span.base, hole.end)
+    if span.base < below:
+        yield Span(span.base, below - span.base)
+    if above < span.end:
+        yield Span(above, span.end - above)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ from harness.oracles.finding import Finding
 
 def given_away(types: KernelTypes, pool: PoolState) -> Iterator[Finding]:
     """Pages of *pool* that the page allocator has."""
-    first = -(-pool.base // PAGE_SIZE) * PAGE_SIZE
-    count = (pool.base + pool.size - first) // PAGE_SIZE
-    pages = pages_not_reserved(types, first, count)
+    first, last = pool.base // PAGE_SIZE, (pool.span.end - 1) // PAGE_SIZE
+    pages = pages_not_reserved(types, first * PAGE_SIZE, last - first + 1)
     if pages:
         use = page_regions(types, pages[0], 1)[0].value
         text = f"{len(pages)} pages of {pool.name} are the page allocator's"

@@ -12,12 +12,11 @@ from harness.memory import (
     ReservedRegion,
     Slot,
     default_pool,
-    pages_not_reserved,
     reserved_regions,
     restricted_pools,
     slots_in_use,
 )
-from harness.memory.kernel import PAGE_SIZE
+from harness.memory.spans import without
 from harness.oracles.allocators import given_away, grown, worked_instead
 from harness.oracles.canary import Planted, plant
 from harness.oracles.finding import Finding
@@ -49,8 +48,8 @@ NOTHING = Before()
 
 def survey(types: KernelTypes) -> Ground:
     """Look where a canary can be planted: in pools that share no memory with anything."""
-    pools = restricted_pools(types)
-    alone = [pool for pool in pools if _is_alone(pool, pools) and not _lost_pages(types, pool)]
+    pools = _in_ram(types, restricted_pools(types))
+    alone = [pool for pool in pools if _is_alone(pool, pools) and not any(given_away(types, pool))]
     return Ground(tuple((pool, slots_in_use(types, pool)) for pool in alone), default_pool(types))
 
 
@@ -82,7 +81,6 @@ def _restricted(types: KernelTypes, pool: PoolState, held: Sequence[Held]) -> It
     yield from wrong_counts(pool, in_use)
     yield from wrong_holders(pool, in_use, held)
     yield from _leaks(types, pool, in_use, held)
-    yield from given_away(types, pool)
     yield from grown(pool)
 
 
@@ -112,20 +110,25 @@ def _default(types: KernelTypes, held: Sequence[Held], before: Before) -> Iterat
 def _contents(
     types: KernelTypes, reserved: Sequence[ReservedRegion], held: Sequence[Held], before: Before
 ) -> Iterator[Finding]:
-    """What the pools hold, and where else it is; a pool that nobody has used needs no look."""
-    used = [pool for pool in restricted_pools(types, reserved) if pool.hiwater != 0]
+    """Whose memory the pools are, and what it holds; contents that nobody used need no look."""
+    pools = _in_ram(types, restricted_pools(types, reserved))
+    for pool in pools:
+        yield from given_away(types, pool)
+    used = [pool for pool in pools if pool.hiwater != 0]
     if used:
         yield from neighbours_in_pools(types.memory, used, before.planted)
         yield from in_new_memory(types.memory, before.planted, held)
         yield from outside_pools(types, before.planted, reserved)
 
 
+def _in_ram(types: KernelTypes, pools: Iterable[PoolState]) -> list[PoolState]:
+    """Those of *pools* that have memory: the kernel believes a devicetree that has none there."""
+    return [pool for pool in pools if not without([pool.span], types.memory.spans)]
+
+
 def _is_alone(pool: PoolState, pools: Iterable[PoolState]) -> bool:
-    others = (other.span for other in pools if other is not pool)
-    return not any(pool.base < other.end and other.base < pool.span.end for other in others)
-
-
-def _lost_pages(types: KernelTypes, pool: PoolState) -> bool:
-    first = pool.base // PAGE_SIZE
-    last = (pool.base + max(pool.size, 1) - 1) // PAGE_SIZE
-    return bool(pages_not_reserved(types, first * PAGE_SIZE, last - first + 1))
+    return all(
+        pool.span.end <= other.base or other.span.end <= pool.base
+        for other in pools
+        if other is not pool
+    )

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from harness.dma import Held, Space
 from harness.memory import Atlas, KernelTypes, Memory, ReservedRegion, Span
+from harness.memory.spans import without
 from harness.oracles.canary import Planted, Stale, stale
 from harness.oracles.finding import Finding
 
@@ -16,7 +17,7 @@ def outside_pools(
     types: KernelTypes, planted: Sequence[Planted], reserved: Sequence[ReservedRegion]
 ) -> Iterator[Finding]:
     """Canaries of pools in memory that is no pool's; reserved memory is no concern of Linux's."""
-    elsewhere = subtract(types.memory.spans, reserved)
+    elsewhere = without(types.memory.spans, reserved)
     for found in stale(types.memory, planted, elsewhere):
         where = Atlas(types).classify(found.phys)
         yield Finding(("B4",), f"a stale byte of {_origin(found)} lies outside, at {where}")
@@ -34,22 +35,6 @@ def in_new_memory(
                 text = f"{what} shows a stale byte of {_origin(found)}, at {found.phys:#x}"
                 yield Finding(IDS[one.space], text)
                 break
-
-
-def subtract(spans: Iterable[Span], holes: Iterable[Span]) -> tuple[Span, ...]:
-    """What of *spans* is in none of *holes*."""
-    left = list(spans)
-    for hole in holes:
-        left = [part for span in left for part in _without(span, hole)]
-    return tuple(left)
-
-
-def _without(span: Span, hole: Span) -> Iterator[Span]:
-    below, above = min(span.end, hole.base), max(span.base, hole.end)
-    if span.base < below:
-        yield Span(span.base, below - span.base)
-    if above < span.end:
-        yield Span(above, span.end - above)
 
 
 def _origin(found: Stale) -> str:
