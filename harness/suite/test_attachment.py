@@ -13,15 +13,13 @@ from harness.vm.shape import NO_POOL
 MIB = 1 << 20
 PAGE = 4096
 
-WITH_POOLS = ("pool-pci-host", "pool-pci-child", "pool-platform", "pool-two", "pool-shared")
-
 DISABLED_POOL = (0x4600_0000, 0x40_0000)
 """Base and size of the pool that dts/pool-several.dtso switches off, far from what the kernel
 takes for itself at boot."""
 
 
 @pytest.mark.property("A1")
-@pytest.mark.parametrize("shape", WITH_POOLS)
+@pytest.mark.parametrize("shape", ["pool-two"])
 def test_every_valid_node_becomes_a_pool(guest: Guest) -> None:
     """Each restricted-dma-pool node is created at boot, at its address and with its size."""
     for pool in guest.pools():

@@ -17,7 +17,17 @@ pytestmark = pytest.mark.parametrize("iommu", [True])
 
 
 @pytest.mark.property("A9")
-@pytest.mark.parametrize("append", ["", "iommu.passthrough=1"], ids=["translated", "identity"])
+@pytest.mark.parametrize(
+    "append",
+    [
+        pytest.param("", id="translated"),
+        pytest.param(
+            "iommu.passthrough=1",
+            id="identity",
+            marks=pytest.mark.nightly("the escape below has the same machine"),
+        ),
+    ],
+)
 def test_a_device_behind_an_iommu_ignores_its_pool(
     guest: Guest, probe: Probe, rogue: EduRogue, pool: Pool, types: KernelTypes
 ) -> None:

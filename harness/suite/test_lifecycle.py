@@ -4,21 +4,24 @@
 import pytest
 
 from harness.devicetree import Pool
-from harness.dma import Device, Direction, Probe, Seed
+from harness.dma import Device, Direction, Probe
 from harness.memory import KernelTypes, attachments
 from harness.plugin.counters import PoolCounters
 from harness.rogue import EduRogue
 from harness.rogue.qtest import Qtest
 from harness.suite.attached import pool_of
 from harness.suite.binding import bind, rebind, replace, unbind, unplug
-from harness.suite.conftest import DRIVERS, PCI, PLATFORM
+from harness.suite.conftest import COHERENT, PCI, PLATFORM
 from harness.vm.guest import Guest
 
 PAGE, SLOT = 4096, 2048
 TURNS = 10
 
-HELD = Seed(0x4E1D)
-"""What a leaked mapping shows its device."""
+
+@pytest.fixture
+def devices(guest: Guest, probe: Probe) -> tuple[Device, ...]:
+    """A platform device that is not dma-coherent, one that is, and a PCI endpoint, on one pool."""
+    return tuple(probe.device(name) for name in (PLATFORM, COHERENT, str(EduRogue(guest).bdf)))
 
 
 def use(device: Device, probe: Probe) -> None:
@@ -37,36 +40,35 @@ def check_restricted(probe: Probe, name: str, pool: Pool, types: KernelTypes) ->
 
 
 @pytest.mark.property("A15", "F1")
-@pytest.mark.parametrize("driver", DRIVERS)
 def test_a_device_bound_again_has_the_same_pool(
     guest: Guest,
-    device: Device,
+    devices: tuple[Device, ...],
     probe: Probe,
     pool: Pool,
     types: KernelTypes,
     counters: PoolCounters,
 ) -> None:
     """However often a driver comes and goes, its device has its pool, and no slot is lost."""
-    use(device, probe)
+    for device in devices:
+        use(device, probe)
+        rebind(guest, device, TURNS)
 
-    rebind(guest, device, TURNS)
-
-    assert counters.used == 0
-    check_restricted(probe, device.name, pool, types)
+        assert counters.used == 0
+        check_restricted(probe, device.name, pool, types)
     assert counters.nslabs == pool.size // SLOT
 
 
 @pytest.mark.property("F1")
-@pytest.mark.parametrize("driver", [PCI])
 def test_a_pci_device_removed_and_found_again_has_the_same_pool(
     guest: Guest,
-    device: Device,
+    rogue: EduRogue,
     probe: Probe,
     pool: Pool,
     types: KernelTypes,
     counters: PoolCounters,
 ) -> None:
     """A PCI device that the kernel removes and finds again inherits the same pool."""
+    device = probe.device(str(rogue.bdf))
     use(device, probe)
 
     replace(guest, device, TURNS)
@@ -94,7 +96,6 @@ def test_a_pci_device_plugged_in_again_has_the_same_pool(
 
 @pytest.mark.property("F1")
 @pytest.mark.finding("attachment-leak", kernels=">=5.15")
-@pytest.mark.parametrize("driver", [PLATFORM])
 def test_rebinding_leaves_no_record_behind(
     guest: Guest, device: Device, types: KernelTypes
 ) -> None:
@@ -123,38 +124,42 @@ def test_a_device_that_is_gone_is_forgotten(
 
 @pytest.mark.property("F8")
 @pytest.mark.property("A15", "F1", control=True)
-@pytest.mark.parametrize("driver", DRIVERS)
 def test_a_device_removed_with_live_mappings_leaks_no_more_than_them(
-    guest: Guest, device: Device, probe: Probe, pool: Pool, counters: PoolCounters
+    guest: Guest,
+    devices: tuple[Device, ...],
+    probe: Probe,
+    pool: Pool,
+    counters: PoolCounters,
 ) -> None:
     """Slots that a buggy driver never gave back stay taken, and nobody else is given them."""
-    buffer = probe.buffer(PAGE)
-    buffer.fill(HELD)
-    leaked = [device.map_single(buffer, Direction.TO_DEVICE).dma_addr for _ in range(10)]
-    device.leak_when_unbound(True)
+    buffer, leaked = probe.buffer(PAGE), set[int]()
+    for device in devices:
+        leaked |= {device.map_single(buffer, Direction.TO_DEVICE).dma_addr for _ in range(10)}
+        device.leak_when_unbound(True)
 
-    unbind(guest, device)
-    bind(guest, device)
+        unbind(guest, device)
+        bind(guest, device)
 
-    assert counters.used == 10 * PAGE // SLOT
-    again = probe.device(device.name)
-    other = [again.map_single(probe.buffer(PAGE), Direction.FROM_DEVICE) for _ in range(20)]
-    assert all(pool.contains(mapping.dma_addr, PAGE) for mapping in other)
-    assert not set(leaked) & {mapping.dma_addr for mapping in other}
-    for mapping in other:
-        mapping.unmap()
-    assert counters.used == 10 * PAGE // SLOT
+        assert counters.used == len(leaked) * PAGE // SLOT
+    for device in devices:
+        again = probe.device(device.name)
+        other = [again.map_single(buffer, Direction.FROM_DEVICE) for _ in range(10)]
+        assert all(pool.contains(mapping.dma_addr, PAGE) for mapping in other)
+        assert not leaked & {mapping.dma_addr for mapping in other}
+        for mapping in other:
+            mapping.unmap()
+    assert counters.used == len(leaked) * PAGE // SLOT
 
 
 @pytest.mark.property("F8", control=True)
-@pytest.mark.parametrize("driver", DRIVERS)
 def test_a_device_removed_by_a_tidy_driver_leaks_nothing(
-    guest: Guest, device: Device, probe: Probe, counters: PoolCounters
+    guest: Guest, devices: tuple[Device, ...], probe: Probe, counters: PoolCounters
 ) -> None:
     """A driver that ends its mappings when it goes leaves the pool empty."""
-    use(device, probe)
-    assert counters.used == 4 * PAGE // SLOT
+    for device in devices:
+        use(device, probe)
+        assert counters.used == 4 * PAGE // SLOT
 
-    unbind(guest, device)
+        unbind(guest, device)
 
-    assert counters.used == 0
+        assert counters.used == 0

@@ -153,6 +153,7 @@ def test_a_balloon_passes_the_pool_by(guest: Guest, memory: LiveMemory, pool: Po
 
 
 @pytest.mark.escape("G2")
+@pytest.mark.nightly("the balloon above has its rings outside because of this")
 def test_a_balloon_never_takes_access_platform(guest: Guest) -> None:
     """Offered ACCESS_PLATFORM, virtio-balloon declines it, and a device that insists refuses."""
     plug(guest, "virtio-balloon-pci", access_platform=True)
