@@ -18,8 +18,10 @@ from harness.tools import find_tool
 TIMEOUT = 3600.0
 """Seconds for one run; the nightly set on an unmodified kernel takes a fraction of it."""
 
-WORKERS = (os.cpu_count() or 1) * 3 // 2 or 1
-"""As scripts/run has it: tests wait for their guests."""
+CPUS = os.cpu_count() or 1
+FEW, ALL = CPUS, CPUS * 3 // 2
+"""Workers: tests wait for their guests, as scripts/run says; but a worker takes seconds to start,
+and that is too long for the tests of a few promises."""
 
 PASSED, FAILED, STOPPED, NOTHING_CHOSEN = 0, 1, 2, 5
 """pytest's exit codes; it says STOPPED when ``-x`` ends a run on several workers."""
@@ -40,7 +42,8 @@ class SuiteRun:
         was the harness's fault.
         """
         for words in (("-x",), ()):
-            outcomes = self._run(*words, *(f"--property={one}" for one in promises))
+            workers = f"-n{FEW if promises else ALL}"
+            outcomes = self._run(workers, *words, *(f"--property={one}" for one in promises))
             failures = [one for one in outcomes if one.is_bad]
             errors = [one for one in outcomes if one.result == ERROR]
             if weigh(self.mutant, failures) is Judgement.KILLED or not (failures or errors):
@@ -80,7 +83,7 @@ class SuiteRun:
         mutant = self.mutant
         return [
             *(str(find_tool("setpriv")), "--pdeathsig", "KILL"),
-            *(sys.executable, "-m", "pytest", "harness/suite", "-n", str(WORKERS), "-q"),
+            *(sys.executable, "-m", "pytest", "harness/suite", "-q"),
             *("-p", "no:cacheprovider", "-p", "no:harness.plugin.recorder"),
             *(f"--junitxml={report}", "--keep=none", f"--series={mutant.path}"),
             *(f"--tier={mutant.tier}", f"--flavour={mutant.flavour}", *words),
