@@ -12,7 +12,7 @@ from harness.errors import BrokenPromise
 
 BASE, SETS = 0x4F00_0000, 2
 PHYS = 0x4150_0000
-PLAIN, SECTOR, LARGE = Rules(), Rules(0x1FF), Rules(0xFFFF)
+PLAIN, SECTOR, NVME, LARGE = Rules(), Rules(0x1FF), Rules(0xFFF), Rules(0xFFFF)
 NARROW = Rules(seg_boundary=0xFFFF)
 
 Step = Callable[[PoolModel, CpuBuffer], object]
@@ -163,11 +163,23 @@ def test_a_refused_scatterlist_had_room_only_if_it_had_some_wherever_its_first_e
         pool.refuse_map([one, two], PLAIN)
 
 
-def test_a_pool_with_a_part_of_a_set_says_so() -> None:
+def test_a_pool_with_a_part_of_a_set_says_so(cpu: CpuBuffer) -> None:
     pool = PoolModel(BASE, bytes(3 * SLOT))
+    pool.map(Part(cpu, 0, 1), Direction.TO_DEVICE, PLAIN, BASE)
 
     with pytest.raises(BrokenPromise, match=r"^B13 E6: "):
-        pool.refuse_allocation(AllocCall.COHERENT, PAGE, PLAIN)
+        pool.refuse_map([Part(cpu, 0, 1)], PLAIN)
+
+
+def test_the_one_place_that_the_search_may_miss_is_no_room(pool: PoolModel, cpu: CpuBuffer) -> None:
+    """docs/findings.md, search-misses-slots."""
+    second_half_of_a_page = Part(cpu, SLOT, 1)
+    fill(pool, {9, 10, 12, 13})
+    with pytest.raises(BrokenPromise, match=r"^B13: .* fits at 0x4f004800"):
+        pool.refuse_map([second_half_of_a_page], NVME)
+
+    pool.slots.take(streaming(PHYS, 1, PLAIN), BASE + 13 * SLOT)
+    pool.refuse_map([second_half_of_a_page], NVME)
 
 
 @pytest.mark.parametrize(

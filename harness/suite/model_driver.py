@@ -7,7 +7,7 @@ The script is what a person can paste to make the same calls: into a test that h
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from harness.devicetree import Pool
@@ -40,6 +40,10 @@ LARGEST = SET * SLOT
 """Bytes of the largest mapping."""
 
 
+DEFAULT, UNKNOWN = Rules(), Rules(-1, -1)
+"""What the kernel says of a device that asked for nothing, and what nobody knows of a used one."""
+
+
 @dataclass(eq=False)
 class Target:
     """A device that calls are made for, by its name in scripts, and the pool it must use."""
@@ -47,7 +51,7 @@ class Target:
     name: str
     device: Device
     pool: PoolModel
-    rules: Rules = field(default_factory=Rules)
+    rules: Rules
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,12 +90,14 @@ class Driver:
         self.pools = {pool: PoolModel(pool.base, bytes(pool.size)) for pool in pools}
         self._counters = {pool: PoolCounters(guest.agent, pool.name) for pool in pools}
         self.targets = [
-            Target(name, probe.device(known), self.pools[pool])
+            Target(name, probe.device(known), self.pools[pool], UNKNOWN)
             for name, (known, pool) in devices.items()
         ]
         self.mappings: list[LiveMapping] = []
         self.allocations: list[LiveAllocation] = []
         self.begin()
+        for target in self.targets:
+            self.set_rules(target, DEFAULT)
 
     def begin(self) -> None:
         """Start a new script: nothing is mapped, buffer and pools are full of noise."""
@@ -216,11 +222,11 @@ class Driver:
 
     def set_rules(self, target: Target, rules: Rules) -> None:
         """Set what the device asks of addresses; nothing may be mapped for it."""
-        wanted = _settings(rules)
-        changes = [one for one in wanted.items() if one not in _settings(target.rules).items()]
+        before, wanted = _settings(target.rules), _settings(rules)
+        changes = {one: wanted[one] for one in wanted if wanted[one] != before[one]}
         device = target.device.id
-        self._make(calls.device_set(device, setting, mask) for setting, mask in changes)
-        for setting, mask in changes:
+        self._make(calls.device_set(device, setting, mask) for setting, mask in changes.items())
+        for setting, mask in changes.items():
             self.script.say(f"{target.name}.set_{setting.name.lower()}({mask:#x})")
         target.rules = rules
 
@@ -242,6 +248,11 @@ class Driver:
         for pool, model in self.pools.items():
             model.check_used(self._counters[pool].used)
 
+    def fill(self, mapping: LiveMapping) -> None:
+        """The device fills all that a mapping gives it with noise."""
+        for bounce in mapping.bounces:
+            self.device_write(mapping.target.pool, bounce.at, bounce.size)
+
     def rewind(self) -> None:
         """Unmap and free everything, and let the kernel search from each pool's start again.
 
@@ -252,7 +263,7 @@ class Driver:
         self.unmap(list(self.mappings))
         self.free(list(self.allocations))
         for target in self.targets:
-            self.set_rules(target, Rules())
+            self.set_rules(target, DEFAULT)
         for pool in self.pools.values():
             user = next(target for target in self.targets if target.pool is pool)
             self._use_all(user, pool)

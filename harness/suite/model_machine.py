@@ -11,12 +11,18 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.errors import Flaky
 from hypothesis.internal.conjecture import engine
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from harness.dma import AllocCall, Attr, Direction, MapCall, SyncTarget
 from harness.dma.model_slots import PAGE, SLOT, Rules
 from harness.paths import cache_directory
-from harness.suite.model_driver import LARGEST, LiveMapping, Target
+from harness.suite.model_driver import LARGEST, Target
 from harness.suite.model_world import World
 
 T = TypeVar("T")
@@ -40,7 +46,11 @@ def _beside(edge: int, more: int) -> int:
     return max(1, edge + more)
 
 
-offsets = st.sampled_from((0, 1, SLOT - 1, SLOT, PAGE)) | st.integers(0, MOST_OFFSET)
+offsets = (
+    st.sampled_from((0, 1, 100, SLOT - 1, SLOT, SLOT + 100, PAGE))
+    | st.integers(0, 4 * PAGE)
+    | st.integers(0, MOST_OFFSET)
+)
 sizes = (
     st.builds(_beside, st.sampled_from(SMALL_EDGES), st.integers(-1, 1))
     | st.integers(1, 4 * PAGE)
@@ -53,7 +63,9 @@ attributes = st.sampled_from([Attr.DEFAULT, Attr.DEFAULT, Attr.SKIP_CPU_SYNC])
 allocators = st.sampled_from(
     [AllocCall.COHERENT, AllocCall.PAGES, AllocCall.NONCOHERENT, AllocCall.NONCONTIGUOUS]
 )
-times = st.integers(1, 6)
+few = st.integers(1, 6)
+times = few | st.sampled_from((16, 64))
+limits = st.builds(Rules, st.sampled_from(MASKS), st.sampled_from(BOUNDARIES))
 
 
 class PoolCalls(RuleBasedStateMachine):
@@ -64,6 +76,13 @@ class PoolCalls(RuleBasedStateMachine):
         self._world = world
         self._failed = False
         self.driver = world.driver()
+
+    @initialize(limits=st.lists(limits, min_size=1, max_size=3))
+    def set_rules(self, limits: list[Rules]) -> None:
+        """Give the devices limits; this begins each sequence of calls."""
+        with self._told():
+            for target, rules in zip(self.driver.targets, limits, strict=False):
+                self.driver.set_rules(target, rules)
 
     @rule(
         which=numbers,
@@ -97,20 +116,27 @@ class PoolCalls(RuleBasedStateMachine):
             self.driver.map_sg(self._target(which), some, direction)
 
     @precondition(lambda self: self.driver.mappings)
-    @rule(which=numbers, times=times, attrs=attributes)
-    def unmap(self, which: int, times: int, attrs: Attr) -> None:
-        """Unmap a few mappings."""
+    @rule(which=numbers, times=few, attrs=attributes, written=st.booleans())
+    def unmap(self, which: int, times: int, attrs: Attr, written: bool) -> None:
+        """Unmap a few mappings, after the device has written into them or not."""
         with self._told():
-            self.driver.unmap(_some(self.driver.mappings, which, times), attrs)
+            mappings = _some(self.driver.mappings, which, times)
+            for mapping in mappings if written else ():
+                self.driver.fill(mapping)
+            self.driver.unmap(mappings, attrs)
 
     @precondition(lambda self: self.driver.mappings)
-    @rule(which=numbers, whose=st.sampled_from(SyncTarget), at=numbers, length=sizes)
+    @rule(which=numbers, whose=st.sampled_from(SyncTarget), at=offsets, length=sizes)
     def sync(self, which: int, whose: SyncTarget, at: int, length: int) -> None:
-        """Sync a part of a mapping."""
+        """Sync a part of a mapping, after the other side has written all of it."""
         with self._told():
-            mapping = self._mapping(which)
-            offset, rest = _within(mapping.bounces[0].size, at, length)
-            self.driver.sync(mapping, whose, offset, rest)
+            mapping = self.driver.mappings[which % len(self.driver.mappings)]
+            if whose is SyncTarget.CPU:
+                self.driver.fill(mapping)
+            else:
+                part = mapping.bounces[0].part
+                self.driver.cpu_write(part.offset, part.size)
+            self.driver.sync(mapping, whose, *_within(mapping.bounces[0].size, at, length))
 
     @rule(which=numbers, call=allocators, size=sizes, times=times)
     def allocate(self, which: int, call: AllocCall, size: int, times: int) -> None:
@@ -121,7 +147,7 @@ class PoolCalls(RuleBasedStateMachine):
                 self.driver.allocate(target, call, size, times=times)
 
     @precondition(lambda self: self.driver.allocations)
-    @rule(which=numbers, times=times)
+    @rule(which=numbers, times=few)
     def free(self, which: int, times: int) -> None:
         """Free a few allocations."""
         with self._told():
@@ -133,30 +159,12 @@ class PoolCalls(RuleBasedStateMachine):
         with self._told():
             self.driver.cpu_write(offset, length)
 
-    @precondition(lambda self: self.driver.mappings)
-    @rule(which=numbers, at=numbers, length=sizes)
-    def device_write(self, which: int, at: int, length: int) -> None:
-        """Write what a mapping gives the device."""
-        with self._told():
-            mapping = self._mapping(which)
-            bounce = mapping.bounces[at % len(mapping.bounces)]
-            offset, rest = _within(bounce.size, at, length)
-            self.driver.device_write(mapping.target.pool, bounce.at + offset, rest)
-
     @rule(which=numbers, at=st.integers(0, 1 << 30), length=sizes)
     def rogue_write(self, which: int, at: int, length: int) -> None:
         """Write anywhere in a pool, as no device should."""
         with self._told():
             pool = self._target(which).pool
             self.driver.device_write(pool, *_within(len(pool.content), at, length))
-
-    @rule(which=numbers, mask=st.sampled_from(MASKS), boundary=st.sampled_from(BOUNDARIES))
-    def set_rules(self, which: int, mask: int, boundary: int) -> None:
-        """Give a device other limits, if it has no mappings that were made with the old ones."""
-        target = self._target(which)
-        if not any(mapping.target is target for mapping in self.driver.mappings):
-            with self._told():
-                self.driver.set_rules(target, Rules(mask, boundary))
 
     def teardown(self) -> None:
         """End everything, which must leave the pools as new."""
@@ -179,9 +187,6 @@ class PoolCalls(RuleBasedStateMachine):
 
     def _target(self, which: int) -> Target:
         return self.driver.targets[which % len(self.driver.targets)]
-
-    def _mapping(self, which: int) -> LiveMapping:
-        return self.driver.mappings[which % len(self.driver.mappings)]
 
 
 SHRINKING = 40
