@@ -13,7 +13,19 @@ from harness.vm.watch import Watch
 
 PANIC = Ending(Outcome.PANIC, "Kernel panic - not syncing: test")
 
-COMMANDS = ("console", "info", "log", "memory", "pools", "qmp", "quit", "rogue", "run", "save")
+COMMANDS = (
+    "console",
+    "info",
+    "log",
+    "memory",
+    "pools",
+    "python",
+    "qmp",
+    "quit",
+    "rogue",
+    "run",
+    "save",
+)
 
 
 @dataclass

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.errors import GuestError, HarnessError, InputError
 from harness.memory import live_memory
+from harness.shell.python import PythonPrompt
 from harness.shell.rogue import RogueControl
 from harness.shell.terminal import attach, interrupts_ignored, run_program
 from harness.shell.words import LARGEST, hex_dump, parse_range, parse_words
@@ -33,6 +34,7 @@ class Session(cmd.Cmd):
         super().__init__()
         self._guest = guest
         self._rogue = RogueControl(guest)
+        self._python = PythonPrompt(guest)
         self._at_prompt = True
 
     def converse(self) -> None:
@@ -126,6 +128,17 @@ class Session(cmd.Cmd):
             if not self._rogue.drive(words):
                 raise self._usage("rogue")
 
+    def do_python(self, line: str) -> None:
+        """Make DMA API calls in Python, from a file if one is given.
+
+        python [FILE]
+        """
+        self._need_running()
+        if line:
+            self._python.run(Path(line).expanduser())
+        else:
+            self._python.converse()
+
     def do_memory(self, line: str) -> None:
         """Show guest-physical memory as it is now, 64 bytes if SIZE is not given.
 
@@ -191,6 +204,7 @@ class Session(cmd.Cmd):
         quit
         """
         print()
+        self._python.close()
         return True
 
     def _obey(self, line: str) -> bool:

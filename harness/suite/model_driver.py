@@ -1,13 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls on a guest, each checked against the reference model, and written down as a script.
-
-The script is what a person can paste to make the same calls: into a test that has the fixtures
-``probe`` and ``memory``, or below ``python`` in ``harness shell``.
-"""
+"""Calls on a guest, each checked against the reference model and written down in a script."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from harness.devicetree import Pool
@@ -15,7 +10,6 @@ from harness.dma import (
     AllocCall,
     Attr,
     Call,
-    Device,
     Direction,
     DmaError,
     MapCall,
@@ -26,53 +20,26 @@ from harness.dma import (
     SyncTarget,
     calls,
 )
-from harness.dma.model import Bounce, CpuBuffer, Held, Part, PoolModel
+from harness.dma.model import CpuBuffer, Part, PoolModel
 from harness.dma.model_slots import SET, SLOT, Rules
 from harness.memory import LiveMemory
 from harness.plugin.counters import PoolCounters
 from harness.suite.model_script import Script
+from harness.suite.model_things import (
+    BUFFER,
+    DEFAULT,
+    LARGEST,
+    UNKNOWN,
+    LiveAllocation,
+    LiveMapping,
+    Target,
+)
 from harness.vm.guest import Guest
 
-BUFFER = 512 * 1024
-"""Bytes of the CPU's buffer; as a power of two its address is a multiple of it."""
-
-LARGEST = SET * SLOT
-"""Bytes of the largest mapping."""
-
-
-DEFAULT, UNKNOWN = Rules(), Rules(-1, -1)
-"""What the kernel says of a device that asked for nothing, and what nobody knows of a used one."""
-
-
-@dataclass(eq=False)
-class Target:
-    """A device that calls are made for, by its name in scripts, and the pool it must use."""
-
-    name: str
-    device: Device
-    pool: PoolModel
-    rules: Rules
-
-
-@dataclass(frozen=True, eq=False)
-class LiveMapping:
-    """A live mapping: one piece, or those of a scatterlist."""
-
-    name: str
-    handle: int
-    target: Target
-    bounces: tuple[Bounce, ...]
-    scattered: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class LiveAllocation:
-    """Memory that the DMA API has allocated."""
-
-    name: str
-    handle: int
-    target: Target
-    held: Held
+PASTE = (
+    "These calls lead to it, in the machine that is named below, after 'rogue plug' if they have "
+    "an endpoint; paste them below 'python':"
+)
 
 
 class Driver:
@@ -113,7 +80,7 @@ class Driver:
         try:
             yield
         except Exception as error:
-            error.add_note(f"the calls that lead to it:\n\n{self.script}")
+            error.add_note(f"{PASTE}\n\n{self.script}")
             raise
 
     def map(

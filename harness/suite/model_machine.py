@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 from harness.dma import AllocCall, Attr, Direction, MapCall, SyncTarget
 from harness.dma.model_slots import PAGE, SLOT, Rules
 from harness.paths import cache_directory
-from harness.suite.model_driver import LARGEST, Target
+from harness.suite.model_things import LARGEST, Target
 from harness.suite.model_world import World
 
 T = TypeVar("T")

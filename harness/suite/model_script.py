@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls written down as lines of Python that make the same calls again."""
+"""Calls written down as lines of Python that make the same calls again.
+
+They are for ``python`` in ``harness shell --reopen``, or for a test with the fixtures ``probe`` and
+``memory``.
+"""
 
 from collections.abc import Sequence
 from itertools import count
@@ -16,7 +20,7 @@ HEAD = (
 
 
 class Script:
-    """What a person can paste where there are a ``probe`` and a ``memory``."""
+    """What a person can paste, line by line too: a block ends with an empty one."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         self._lines = [*HEAD, *lines]
@@ -34,7 +38,7 @@ class Script:
         """Write down a call that makes a thing, or was refused; returns the thing's name."""
         name = f"{kind}{next(self._numbers)}"
         if isinstance(outcome, DmaError):
-            self.say(f"with suppress(DmaError): {line}  # refused")
+            self.say(f"with suppress(DmaError):\n    {line}  # refused\n")
         else:
             first = outcome[0] if isinstance(outcome, tuple) else outcome
             self.say(f"{name} = {line}  # {first.dma_addr:#x}")

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A person's Python on the guest: DMA API calls, and its memory."""
+
+import code
+from pathlib import Path
+
+from harness.dma import Probe
+from harness.errors import InputError
+from harness.memory import LiveMemory, live_memory
+from harness.vm.guest import Guest
+
+BANNER = "'probe' and 'memory' are this guest's; 'from harness.dma import *' has the rest. Ctrl-D"
+
+
+class PythonPrompt:
+    """Python whose names last as long as the session does."""
+
+    def __init__(self, guest: Guest) -> None:
+        self._guest = guest
+        self._memory: LiveMemory | None = None
+        self.names: dict[str, object] = {}
+
+    def converse(self) -> None:
+        """Read Python from the person until Ctrl-D."""
+        self._open().interact(banner=f"{BANNER} comes back.", exitmsg="")
+
+    def run(self, path: Path) -> None:
+        """Run a file; what goes wrong in it is told. Raises InputError if it is no Python."""
+        try:
+            program = compile(path.read_text(), path, "exec")
+        except (SyntaxError, UnicodeDecodeError) as fault:
+            raise InputError(f"{path} is no Python: {fault}") from fault
+        self._open().runcode(program)
+
+    def close(self) -> None:
+        """Let go of the guest's memory."""
+        if self._memory is not None:
+            self._memory.close()
+
+    def _open(self) -> code.InteractiveConsole:
+        if self._memory is None:
+            self._memory = live_memory(self._guest)
+            self.names |= {"probe": Probe(self._guest.agent), "memory": self._memory}
+        return code.InteractiveConsole(self.names)
