@@ -4,7 +4,7 @@
 import pytest
 
 from harness.devicetree import Pool
-from harness.dma import Probe
+from harness.dma import Direction, Probe
 from harness.memory import KernelTypes, Region, page_regions
 from harness.suite.attached import ASSIGNED, FAILED, assigned, log
 from harness.suite.filling import PAGE
@@ -67,6 +67,15 @@ def test_a_pool_by_itself_keeps_all_its_pages(guest: Guest, types: KernelTypes) 
     (pool,) = guest.pools()
 
     assert set(page_regions(types, pool.base, pool.size // PAGE)) == {Region.RESERVED}
+
+
+@pytest.mark.property("E11")
+@pytest.mark.finding("unusable-place", kernels=">=6.9")
+@pytest.mark.parametrize("shape", ["odd/no-alignment"])
+def test_a_pool_is_placed_where_it_can_be_used(probe: Probe, pool: Pool) -> None:
+    """A pool that the kernel places, with no alignment to keep to, has room for a mapping."""
+    with probe.device("probe-a").map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
+        assert pool.contains(mapping.dma_addr, PAGE)
 
 
 @pytest.mark.property("A12")
