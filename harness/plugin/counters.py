@@ -34,6 +34,11 @@ class PoolCounters:
         """The most slots that were in use at once since the counter was last set to 0."""
         return self._read("io_tlb_used_hiwater")
 
+    @property
+    def transient(self) -> int:
+        """The slots that exist for single mappings only (SWIOTLB_DYNAMIC)."""
+        return self._read("io_tlb_transient_nslabs")
+
     @cached_property
     def _directory(self) -> str:
         """Where this pool's counters are."""

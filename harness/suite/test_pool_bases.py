@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Properties D5, E8, B8 and B11: pools whose bases have every alignment."""
+"""Properties D5, E8, B8, B9 and B11: pools whose bases have every alignment."""
 
 import pytest
 
@@ -107,6 +107,34 @@ def test_the_largest_mapping_fits_into_a_pool_off_a_page(
     mapped = fill(device, buffer, device.info().max_mapping_size, attempts=1)
 
     assert mapped
+
+
+@pytest.mark.property("B9")
+@pytest.mark.finding("boundary-hides-base", kernels=">=5.15")
+def test_an_aligned_mapping_is_aligned_within_a_boundary_too(
+    probe: Probe, devicetree: Devicetree
+) -> None:
+    """A segment boundary of 4 KiB changes nothing in what a min_align_mask of 8 KiB asks for."""
+    device, buffer = user(probe, devicetree.pool("base_4k")), probe.buffer(2 * PAGE)
+    device.set_min_align_mask(2 * PAGE - 1)
+    device.set_seg_boundary(PAGE - 1)
+
+    for offset in (0, PAGE):
+        mapping = device.map_single(buffer, Direction.TO_DEVICE, offset=offset, size=PAGE)
+        assert mapping.dma_addr % (2 * PAGE) == (buffer.phys + offset) % (2 * PAGE)
+
+
+@pytest.mark.property("B9", control=True)
+def test_an_aligned_mapping_is_aligned_without_a_boundary(
+    probe: Probe, devicetree: Devicetree
+) -> None:
+    """The same pool does have such places, and without the boundary they are found."""
+    device, buffer = user(probe, devicetree.pool("base_4k")), probe.buffer(2 * PAGE)
+    device.set_min_align_mask(2 * PAGE - 1)
+
+    for offset in (0, PAGE):
+        mapping = device.map_single(buffer, Direction.TO_DEVICE, offset=offset, size=PAGE)
+        assert mapping.dma_addr % (2 * PAGE) == (buffer.phys + offset) % (2 * PAGE)
 
 
 @pytest.mark.property("E8")
