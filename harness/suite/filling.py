@@ -15,7 +15,6 @@ from harness.dma import (
     Direction,
     DmaError,
     MapCall,
-    Pending,
     Space,
     calls,
 )
@@ -40,7 +39,16 @@ def fill(
         device,
         Space.MAPPING,
         attempts,
-        lambda handle: _map(device, buffer, handle, offset, size),
+        lambda handle: calls.map_buffer(
+            handle,
+            device.id,
+            MapCall.SINGLE,
+            buffer.handle,
+            offset,
+            size,
+            Direction.TO_DEVICE,
+            Attr.NO_WARN,
+        ),
     )
 
 
@@ -54,12 +62,6 @@ def allocate(
         attempts,
         lambda handle: calls.alloc(handle, device.id, call, size),
     )
-
-
-def map_again(batch: Batch, device: Device, buffer: Buffer, handle: int) -> Pending[Mapped]:
-    """Have *batch* unmap *handle*, and map all of *buffer* under that handle instead."""
-    batch.add(calls.unmap(handle))
-    return batch.add(_map(device, buffer, handle, 0, buffer.size))
 
 
 def unmap(device: Device, handles: Iterable[int]) -> None:
@@ -97,13 +99,6 @@ def places(region: Region, size: int, alignment: int = SLOT) -> list[int]:
 def page_order_size(size: int) -> int:
     """The smallest power of two of pages that holds *size* bytes, in bytes."""
     return PAGE << max(0, (-(-size // PAGE) - 1).bit_length())
-
-
-def _map(device: Device, buffer: Buffer, handle: int, offset: int, size: int) -> Call[Mapped]:
-    direction, quiet = Direction.TO_DEVICE, Attr.NO_WARN
-    return calls.map_buffer(
-        handle, device.id, MapCall.SINGLE, buffer.handle, offset, size, direction, quiet
-    )
 
 
 def _make(

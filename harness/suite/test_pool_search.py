@@ -6,13 +6,13 @@ A pool remembers where its last mapping ended; the next search begins there and 
 """
 
 from collections.abc import Mapping
+from itertools import permutations
 
 import pytest
 
 from harness.devicetree import Placement, Pool
-from harness.dma import Batch, Device, Direction, Pending, Probe
-from harness.dma.answers import Mapped
-from harness.suite.filling import PAGE, SLOT_SET, allocate, fill, map_again
+from harness.dma import Buffer, Device, Direction, Probe
+from harness.suite.filling import PAGE, SLOT_SET, allocate, fill, unmap
 
 KIB = 1024
 
@@ -28,6 +28,15 @@ def edges(count: int) -> set[int]:
     return {0, 1, half - 1, half, half + 1, half + half // 2, count - 2, count - 1}
 
 
+def map_again(device: Device, buffer: Buffer, handles: list[int], index: int) -> int:
+    """Unmap one of *handles* and map *buffer* once more; returns where that came to lie."""
+    unmap(device, [handles[index]])
+    mapped = fill(device, buffer, buffer.size, attempts=1)
+    assert mapped, f"the place of mapping {index} is free, and not found"
+    ((handles[index], place),) = mapped.items()
+    return place.dma_addr
+
+
 @pytest.mark.property("B13")
 @pytest.mark.parametrize("placements", [sized(2 * SLOT_SET)], ids=["512K"])
 @pytest.mark.parametrize("size", [PAGE, SLOT_SET // 4])
@@ -35,16 +44,11 @@ def test_the_only_hole_is_found(device: Device, probe: Probe, pool: Pool, size: 
     """The one place left of a full pool is found from everywhere in the pool."""
     buffer = probe.buffer(size)
     handles = list(fill(device, buffer, size, attempts=pool.size // size))
-    found: dict[tuple[int, int], Pending[Mapped]] = {}
 
-    with Batch(device.session) as batch:
-        for begin in edges(len(handles)):
-            for hole in edges(len(handles)) - {begin}:
-                map_again(batch, device, buffer, handles[begin])
-                found[begin, hole] = map_again(batch, device, buffer, handles[hole])
-
-    for (begin, hole), pending in found.items():
-        assert pending.result.dma_addr == pool.base + hole * size, (begin, hole)
+    for begin, hole in permutations(edges(len(handles)), 2):
+        map_again(device, buffer, handles, begin)
+        place = map_again(device, buffer, handles, hole)
+        assert place == pool.base + hole * size, (begin, hole)
 
 
 @pytest.mark.property("B13", control=True)
