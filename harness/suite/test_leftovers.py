@@ -8,7 +8,7 @@ import pytest
 from harness.devicetree import Pool
 from harness.dma import Attr, Byte, Device, Direction, Probe, Seed
 from harness.memory import LiveMemory
-from harness.suite.conftest import DRIVERS
+from harness.suite.conftest import DRIVERS_BY_NIGHT
 from harness.vm.shape import NO_POOL
 
 PAGE, SLOT = 4096, 2048
@@ -67,7 +67,7 @@ def test_a_mapping_of_a_whole_slot_leaves_nothing_of_an_earlier_one(
 
 
 @pytest.mark.property("B14")
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
 def test_skip_cpu_sync_at_map_copies_in_all_the_same(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
@@ -82,7 +82,7 @@ def test_skip_cpu_sync_at_map_copies_in_all_the_same(
 
 
 @pytest.mark.property("B14")
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
 def test_skip_cpu_sync_at_unmap_brings_nothing(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:

@@ -5,9 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from harness.devicetree import Pool
-from harness.dma import Byte, Device, Direction, Probe, Seed, Slice
+from harness.devicetree import Placement, Pool
+from harness.dma import Attr, Byte, Device, Direction, MappingError, Probe, Seed, Slice
 from harness.memory import LiveMemory
+from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import DRIVERS
 from harness.vm.shape import NO_POOL
 
@@ -66,6 +67,24 @@ def test_each_entry_of_a_scatterlist_is_bounced_by_itself(
         assert all(pool.contains(segment.dma_addr, segment.length) for segment in segments)
         for one, two in pairwise(segments):
             assert one.dma_addr + one.length <= two.dma_addr
+
+
+@pytest.mark.property("B2")
+@pytest.mark.parametrize("placements", [{"pool": Placement(size=256 * 1024)}], ids=["256 KiB"])
+def test_a_scatterlist_that_does_not_fit_leaves_nothing_mapped(
+    device: Device, probe: Probe, counters: PoolCounters
+) -> None:
+    """When an entry finds the pool full, those before it are unmapped; CPU memory is as it was."""
+    parts = [Slice(probe.buffer(100 * 1024)) for _ in range(3)]
+    for part in parts:
+        part.buffer.fill(CPU)
+
+    with pytest.raises(MappingError):
+        device.map_sg(parts, Direction.BIDIRECTIONAL, Attr.NO_WARN)
+
+    assert counters.used == 0
+    assert all(part.buffer.holds(CPU) for part in parts)
+    device.map_sg(parts[:2], Direction.BIDIRECTIONAL).unmap()
 
 
 @pytest.mark.property("B2", control=True)

@@ -5,7 +5,7 @@ import pytest
 
 from harness.dma import Device, Direction, Probe, Seed, Slice
 from harness.memory import LiveMemory
-from harness.suite.conftest import COHERENT, DRIVERS
+from harness.suite.conftest import COHERENT, DRIVERS, DRIVERS_BY_NIGHT, PLATFORM
 from harness.vm.shape import NO_POOL
 
 SIZE = 10_000
@@ -200,7 +200,7 @@ def test_a_coherent_device_needs_syncs_after_its_mask_is_set_again(
 
 
 @pytest.mark.property("C7")
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
 def test_every_mapping_in_a_pool_needs_syncs(device: Device, probe: Probe) -> None:
     """dma_need_sync() is true for what is bounced, on dma-coherent devices too."""
     buffer = probe.buffer(SIZE)
@@ -220,7 +220,7 @@ def test_without_a_pool_a_coherent_device_needs_no_sync(device: Device, probe: P
 
 
 @pytest.mark.property("C8")
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
 def test_a_sync_of_a_scatterlist_covers_every_entry(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
