@@ -9,7 +9,7 @@ from drgn.helpers.linux.device import bus_for_each_dev
 from harness.memory import KernelTypes
 from harness.memory.kernel import BUSES, kernel_reading
 
-PROBE = frozenset({"restricted-dma-probe-edu", "restricted-dma-probe-node"})
+PROBE = frozenset({"restricted-dma-probe-pci", "restricted-dma-probe-node"})
 """The drivers of guest/probe/targets.c."""
 
 IDLE = frozenset(
@@ -17,6 +17,7 @@ IDLE = frozenset(
         "pci-host-generic",
         "pcieport",
         "serial",
+        "serial8250",
         "pvpanic-pci",
         "armv8-pmu",
         "fw_cfg",

@@ -50,9 +50,13 @@ class Guests:
         self._before.pop(guest, None)
         guest.close()
 
+    def before(self, guest: Guest) -> Before:
+        """What one of them was like before it ran."""
+        return self._before.get(guest, NOTHING)
+
     def examine(self, guest: Guest) -> list[Finding]:
         """What the oracles have to say about one of them; raises as :meth:`Examiner.examine`."""
-        return self.examiner.examine(guest, self._before.get(guest, NOTHING))
+        return self.examiner.examine(guest, self.before(guest))
 
     def close(self) -> None:
         """Throw all of them away."""
