@@ -17,6 +17,7 @@ from harness.kernel.apply import apply_series
 from harness.kernel.fragment import Wanted, read_fragments
 from harness.kernel.kconfig import check_config
 from harness.kernel.make import Make, check_tools, compiler_version
+from harness.kernel.notes import keep_notes
 from harness.kernel.objects import count_stale
 from harness.kernel.series import Patch, read_series
 from harness.kernel.source import Source, resolve_source
@@ -34,6 +35,9 @@ BUILD_SIZE = 1024**3
 
 TARGETS = ("Image", "modules")
 """``modules`` also makes Module.symvers, which the probe is linked against."""
+
+COUNTING = "GCOV_KERNEL"
+"""The option of a kernel that counts which of its lines run."""
 
 
 @dataclass(frozen=True)
@@ -134,10 +138,12 @@ def _compile(plan: Plan, make: Make, configured: bool) -> None:
 
 
 def _fill_entry(plan: Plan, directory: Path) -> None:
-    with built_tree(plan) as (_, make):
+    with built_tree(plan) as (workspace, make):
         shutil.copy2(make.output / "arch/arm64/boot/Image", directory / "Image")
         shutil.copy2(make.output / "vmlinux", directory / "vmlinux")
         shutil.copy2(make.output / ".config", directory / "config")
+        if COUNTING in plan.wanted.options:
+            keep_notes(make.output, workspace.tree, directory)
         release = (make.output / "include/config/kernel.release").read_text().strip()
     names = tuple(patch.name for patch in plan.patches)
     build_id = read_build_id(directory / "vmlinux")

@@ -8,6 +8,7 @@ pytest_plugins = (
     "harness.plugin.markers",
     "harness.plugin.results",
     "harness.plugin.properties",
+    "harness.plugin.coverage",
     "harness.plugin.guests",
     "harness.plugin.oracles",
     "harness.plugin.fixtures",

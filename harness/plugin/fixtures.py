@@ -16,6 +16,7 @@ from harness.dma import Probe
 from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel
 from harness.memory import KernelTypes, LiveMemory, Symbols, live_memory
 from harness.plugin.counters import PoolCounters
+from harness.plugin.coverage import watch
 from harness.plugin.examiner import Examiner
 from harness.plugin.guests import Guests, guests_key
 from harness.plugin.markers import runs_on
@@ -190,7 +191,8 @@ def examiner() -> Examiner:
 @pytest.fixture
 def guests(request: pytest.FixtureRequest, examiner: Examiner) -> Iterator[Guests]:
     """Starts guests for tests that need several, or machines of their own."""
-    started = request.node.stash[guests_key] = Guests(examiner=examiner)
+    watching = functools.partial(watch, request.config)
+    started = request.node.stash[guests_key] = Guests(watching, examiner=examiner)
     yield started
     started.close()
 

@@ -3,7 +3,7 @@
 
 import functools
 import re
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 import pytest
@@ -21,8 +21,9 @@ from harness.vm.snapshot import Snapshot, boot, park, restore
 
 @dataclass
 class Guests:
-    """Every guest that the running test has started."""
+    """Every guest that the running test has started; *watch* is told of each."""
 
+    watch: Callable[[Guest], None] = lambda _: None
     live: list[Guest] = field(default_factory=list)
     examiner: Examiner = field(default_factory=Examiner)
     _before: dict[Guest, Before] = field(default_factory=dict)
@@ -67,6 +68,7 @@ class Guests:
 
     def _add(self, guest: Guest) -> Guest:
         self.live.append(guest)
+        self.watch(guest)
         return guest
 
 

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness coverage``: which lines of the restricted DMA code the suite runs."""
+
+import argparse
+from pathlib import Path
+
+from harness.cli.tables import print_table
+from harness.coverage import lines_never_run, make_report, measure, page, patch_lines, table
+from harness.kernel import KernelSpec, build_initramfs, build_kernel
+from harness.kernel.notes import DIRECTORY, SOURCES
+from harness.progress import say
+from harness.vm.machine import DEFAULT_RAM, Machine
+from harness.vm.qemu import find_qemu
+from harness.vm.shape import DEFAULT_SHAPE, shaped_devicetree
+
+FLAVOUR = "coverage"
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the sub-command."""
+    parser = subparsers.add_parser(
+        "coverage", help="run the suite on a kernel that counts its lines, and say which ran"
+    )
+    parser.add_argument("--kernel", default=KernelSpec().source, metavar="SOURCE")
+    parser.add_argument("--series", action="append", default=[], type=Path, metavar="PATCHES")
+    parser.add_argument(
+        "--add", action="store_true", help="add to what earlier runs on this kernel have counted"
+    )
+    parser.add_argument(
+        "--html", type=Path, default=Path("coverage.html"), metavar="FILE", help="where to write it"
+    )
+    parser.add_argument(
+        "words", nargs="*", metavar="PYTEST", help="after --: options for pytest, such as -k B1"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, print the tables, write the page; pytest's exit code."""
+    spec = KernelSpec(arguments.kernel, tuple(arguments.series), flavour=FLAVOUR)
+    options = [f"--kernel={arguments.kernel}", f"--flavour={FLAVOUR}"]
+    options += [f"--series={path}" for path in arguments.series]
+    words = [*options, "-n", "auto", *arguments.words]
+    measured = measure(_machine(spec), words, arguments.add)
+    report = make_report(measured.kernel.directory, measured.lines)
+    print_table(table(report))
+    for line in (*lines_never_run(report), *map(patch_lines, report.patches)):
+        print(line)
+    for path, function, text in report.stale:
+        print(f"{path} {function}: '{text}' has a reason in unreached.toml, and ran")
+    title = f"Restricted DMA paths of Linux {measured.kernel.release} that the suite runs"
+    arguments.html.write_text(page(report, measured.kernel.directory / DIRECTORY / SOURCES, title))
+    say(f"the same, with the source: {arguments.html.resolve()}")
+    return measured.exit_code
+
+
+def _machine(spec: KernelSpec) -> Machine:
+    """The usual machine, with the kernel of *spec*."""
+    kernel, qemu = build_kernel(spec), find_qemu()
+    devicetree = shaped_devicetree(qemu, DEFAULT_SHAPE, ram_size=DEFAULT_RAM)
+    return Machine(qemu, kernel, build_initramfs(kernel, spec), devicetree)

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``--coverage=DIRECTORY``: keep what every guest has counted, for ``harness coverage``."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.coverage import Collector
+from harness.plugin.session import kernel_key
+from harness.vm.guest import Guest
+
+_collector_key = pytest.StashKey[Collector]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option."""
+    parser.getgroup("harness").addoption(
+        "--coverage",
+        type=Path,
+        metavar="DIRECTORY",
+        help="where 'harness coverage' wants the counters of all guests",
+    )
+
+
+def watch(config: pytest.Config, guest: Guest) -> None:
+    """Keep what *guest*, which has just been started, will count, if that is asked for."""
+    directory = config.getoption("--coverage")
+    if directory is None:
+        return
+    if _collector_key not in config.stash:
+        config.stash[_collector_key] = Collector(directory, config.stash[kernel_key].vmlinux)
+    config.stash[_collector_key].watch(guest)
