@@ -38,7 +38,8 @@ class PoolState:
     in bytes. *nslabs* counts its slots, *used* those in use summed over its *nareas* areas;
     *total_nslabs* is what the kernel counts for all memory of the pool, more only if the pool has
     grown. *counted* is the kernel's second account of the slots in use, which debugfs shows,
-    *hiwater* the most that it ever was; both None before 6.3 (8b0977ecc8b3) and without debugfs.
+    *hiwater* the most that it ever was; both None before 6.3 (8b0977ecc8b3), without
+    debugfs, and since 7.3 without ``swiotlb=track_hiwater``.
     *address* is the kernel's own pointer to the pool.
     """
 
@@ -227,7 +228,17 @@ def _state(mem: drgn.Object, name: str) -> PoolState:
 
 
 def _counter(mem: drgn.Object, name: str) -> int | None:
-    return int(mem.member_(name).counter) if mem.type_.has_member(name) else None
+    if not mem.type_.has_member(name) or not _counts(mem.prog_):
+        return None
+    return int(mem.member_(name).counter)
+
+
+def _counts(program: drgn.Program) -> bool:
+    """Whether the counters below ``CONFIG_DEBUG_FS`` move: since 7.3 (121f9fd1c308) on request."""
+    try:
+        return bool(program.variable("track_hiwater_enabled", SWIOTLB_C))
+    except LookupError:
+        return True
 
 
 def _name(types: KernelTypes, address: int) -> str:
