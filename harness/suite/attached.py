@@ -27,3 +27,9 @@ def pool_of(types: KernelTypes, device: str) -> str:
     """The name of the restricted pool that *device* bounces through now; empty if none."""
     pool = device_pool(types, device)
     return "" if pool is None or pool.name == DEFAULT_POOL else pool.name
+
+
+def allocator_of(types: KernelTypes, device: str) -> int:
+    """The kernel's address of the pool that *device* bounces through now; 0 if it has none."""
+    pool = device_pool(types, device)
+    return pool.address if pool else 0

@@ -7,6 +7,8 @@ from harness.devicetree import Pool
 from harness.dma import Device, Direction, Probe
 from harness.memory import KernelTypes, Region, device_pool, page_regions
 from harness.suite.attached import FAILED, assigned, log, pool_of
+from harness.suite.binding import do
+from harness.suite.smoke import check_unrestricted
 from harness.vm.guest import Guest
 from harness.vm.shape import NO_POOL
 
@@ -100,6 +102,19 @@ def test_a_pool_that_can_not_be_set_up_is_warned_of(
     assert f"probe-a: {FAILED}" in log(guest)
     assert assigned(guest, "probe-a") == ""
     assert pool_of(types, "probe-a") == ""
+
+
+@pytest.mark.escape("G8")
+def test_a_device_without_a_node_has_no_pool(guest: Guest, probe: Probe) -> None:
+    """A struct device that the kernel made for itself was never configured from the devicetree."""
+    name, driver = "serial8250", "restricted-dma-probe-node"
+    do(
+        guest,
+        f"cd /sys/bus/platform && echo {name} > drivers/{name}/unbind && "
+        f"echo {driver} > devices/{name}/driver_override && echo {name} > drivers/{driver}/bind",
+    )
+
+    check_unrestricted(probe.device(name), probe)
 
 
 @pytest.mark.property("A13")

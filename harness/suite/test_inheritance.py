@@ -36,7 +36,7 @@ def test_a_pci_endpoint_inherits_nothing_from_a_bridge_without_a_pool(
     assert pool_of(types, str(rogue.bdf)) == ""
 
 
-@pytest.mark.property("A3")
+@pytest.mark.property("A3", "A4")
 @pytest.mark.parametrize("shape", ["pool-pci-port"])
 def test_a_root_port_does_not_hand_its_pool_down(
     guest: Guest, rogue: EduRogue, pool: Pool, types: KernelTypes

@@ -9,7 +9,7 @@ from harness.memory import KernelTypes, attachments
 from harness.plugin.counters import PoolCounters
 from harness.rogue import EduRogue
 from harness.rogue.qtest import Qtest
-from harness.suite.attached import pool_of
+from harness.suite.attached import allocator_of, pool_of
 from harness.suite.binding import bind, rebind, replace, unbind, unplug
 from harness.suite.conftest import COHERENT, PCI, PLATFORM
 from harness.vm.guest import Guest
@@ -49,13 +49,15 @@ def test_a_device_bound_again_has_the_same_pool(
     counters: PoolCounters,
 ) -> None:
     """However often a driver comes and goes, its device has its pool, and no slot is lost."""
+    before = allocator_of(types, PLATFORM)
     for device in devices:
         use(device, probe)
+
         rebind(guest, device, TURNS)
 
         assert counters.used == 0
+        assert allocator_of(types, device.name) == before
         check_restricted(probe, device.name, pool, types)
-    assert counters.nslabs == pool.size // SLOT
 
 
 @pytest.mark.property("F1")
@@ -68,12 +70,13 @@ def test_a_pci_device_removed_and_found_again_has_the_same_pool(
     counters: PoolCounters,
 ) -> None:
     """A PCI device that the kernel removes and finds again inherits the same pool."""
-    device = probe.device(str(rogue.bdf))
+    device, before = probe.device(str(rogue.bdf)), allocator_of(types, PLATFORM)
     use(device, probe)
 
     replace(guest, device, TURNS)
 
     assert counters.used == 0
+    assert allocator_of(types, device.name) == before
     check_restricted(probe, device.name, pool, types)
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from harness.devicetree import Pool
 from harness.dma import Attr, Device, Direction, MapCall, Probe, Work, calls
-from harness.memory import KernelTypes, device_pool
+from harness.memory import KernelTypes
 from harness.plugin.counters import PoolCounters
-from harness.suite.attached import assigned
+from harness.suite.attached import allocator_of, assigned
 from harness.suite.binding import do
 from harness.suite.filling import PAGE
 from harness.vm.guest import Guest
@@ -57,7 +57,7 @@ def test_devices_attached_at_once_share_the_pool(probe: Probe, types: KernelType
     """Devices attached to a new pool at the same time are never given the same memory."""
     places = held_at_once(probe)
 
-    allocators = {device_pool(types, name) for name in DEVICES}
+    allocators = {allocator_of(types, name) for name in DEVICES}
     assert all(two - one >= PAGE for one, two in pairwise(places))
     assert len(allocators) == 1
 
@@ -68,7 +68,7 @@ def test_devices_attached_one_by_one_share_the_pool(probe: Probe, types: KernelT
     """Devices attached to a new pool one after the other are never given the same memory."""
     places = held_at_once(probe)
 
-    allocators = {device_pool(types, name) for name in DEVICES}
+    allocators = {allocator_of(types, name) for name in DEVICES}
     assert all(two - one >= PAGE for one, two in pairwise(places))
     assert len(allocators) == 1
 
@@ -114,6 +114,7 @@ def test_what_a_cpu_mapped_can_be_unmapped_without_it(
     assert counters.used == MAPPINGS * PAGE // 2048
 
     do(guest, f"echo 0 > /sys/devices/system/cpu/cpu{LEAVING}/online")
+    assert guest.agent.read_file("/sys/devices/system/cpu/offline").strip() == b"%d" % LEAVING
     probe.stress([Work(0, 1, work.context, work.calls[MAPPINGS:])], STRESS_TIMEOUT)
 
     assert counters.used == 0
