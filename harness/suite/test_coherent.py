@@ -60,6 +60,7 @@ def test_new_memory_is_zeroed(device: Device, pool: Pool, memory: LiveMemory) ->
 
 
 @pytest.mark.property("D3", "D11")
+@pytest.mark.finding("6.1-page-order", kernels=">=6.1,<6.2")
 @pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
 def test_an_allocation_is_aligned_to_its_page_order(device: Device, probe: Probe) -> None:
     """Every address is a multiple of the smallest power of two of pages that holds the size."""
