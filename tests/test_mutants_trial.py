@@ -134,19 +134,38 @@ def test_a_verdict_is_kept_until_it_is_asked_for_again(monkeypatch: pytest.Monke
     assert len(suite.commands) == 2
 
 
-def test_a_changed_test_asks_for_a_new_verdict(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("mutant", "outcome", "changed", "runs"),
+    [
+        (BUG, RIGHT, "harness/suite/test_a.py", 2),
+        (BUG, RIGHT, "harness/suite/test_other.py", 1),
+        (BUG, RIGHT, "harness/suite/conftest.py", 2),
+        (BUG, RIGHT, "harness/oracles/slots.py", 2),
+        (HARMLESS, PASS, "harness/suite/test_other.py", 2),
+    ],
+    ids=["killer", "other test", "around the tests", "oracle", "silence rests on all"],
+)
+def test_a_verdict_holds_as_long_as_what_it_rests_on(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    mutant: Mutant,
+    outcome: tuple[str, ...],
+    changed: str,
+    runs: int,
 ) -> None:
     monkeypatch.setattr("harness.mutants.trial.CHECKOUT", tmp_path)
-    test = tmp_path / "harness/suite/test_a.py"
-    test.parent.mkdir(parents=True)
-    suite = fake(monkeypatch, [RIGHT], [RIGHT])
+    for name in {"harness/suite/test_a.py", changed}:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("pass\n")
+    suite = fake(monkeypatch, *[[outcome], [outcome]] * 2)
 
-    for content in ("pass\n", "pass\n", "assert False\n"):
-        test.write_text(content)
-        judge(BUG)
+    judge(mutant)
+    before = len(suite.commands)
+    (tmp_path / changed).write_text("assert False\n")
+    judge(mutant)
+    judge(mutant)
 
-    assert len(suite.commands) == 2
+    assert len(suite.commands) == runs * before
 
 
 def test_no_verdict_is_kept_of_an_interrupted_trial(monkeypatch: pytest.MonkeyPatch) -> None:

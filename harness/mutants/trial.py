@@ -2,7 +2,7 @@
 """The trial of a mutant: build it, run the suite on it, remember the verdict, tidy up."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,20 +10,22 @@ from harness.cache import Cache, digest
 from harness.kernel import Kernel, build_initramfs, build_kernel
 from harness.kernel.build import plan_kernel
 from harness.mutants.mutant import Mutant
+from harness.mutants.outcomes import CaseOutcome
 from harness.mutants.suite import SuiteRun
-from harness.mutants.verdict import Verdict, load_verdict, weigh
+from harness.mutants.verdict import Judgement, Verdict, load_verdict, weigh
 from harness.paths import CHECKOUT
 from harness.progress import step
 from harness.vm.snapshot import forget_guests
 
-FORMAT = "1"
+FORMAT = "2"
 """Raised when mutants are to be judged differently than before."""
 
 VERDICTS = Cache("verdicts")
 
+SUITE = "harness/suite"
 SOURCES = (
-    *("guest", "dts", "harness/suite", "harness/plugin", "harness/dma", "harness/memory"),
-    *("harness/rogue", "harness/vm", "harness/devicetree"),
+    *("guest", "dts", SUITE, "harness/plugin", "harness/oracles", "harness/dma"),
+    *("harness/memory", "harness/rogue", "harness/vm", "harness/devicetree"),
 )
 """What decides, beside the kernel, how a test ends."""
 
@@ -36,9 +38,29 @@ def judge(mutant: Mutant, *, again: bool = False) -> Verdict:
     judged.
     """
     key = _key(mutant)
-    if again:
+    if again or not _holds(VERDICTS.find(key)):
         VERDICTS.remove(key)
     return load_verdict(VERDICTS.get(key, partial(_try, mutant)))
+
+
+def _holds(entry: Path | None) -> bool:
+    """Whether there is a verdict, and the tests that it rests on are what they were."""
+    if entry is None:
+        return False
+    verdict = load_verdict(entry)
+    return verdict.tests == _deciding(verdict.judgement, verdict.failed)
+
+
+def _deciding(judgement: Judgement, failed: Sequence[CaseOutcome]) -> dict[str, str]:
+    """The test files that a verdict rests on, and what they are now.
+
+    To kill takes one test; that all others say nothing is said by every file.
+    """
+    names = {file: path for path in _files() if _is_test(file := _name(path))}
+    if judgement is Judgement.KILLED:
+        killers = {one.test.partition("::")[0] for one in failed}
+        names = {file: path for file, path in names.items() if file in killers}
+    return {file: digest(path) for file, path in names.items()}
 
 
 def _try(mutant: Mutant, directory: Path) -> None:
@@ -52,8 +74,9 @@ def _try(mutant: Mutant, directory: Path) -> None:
             failed = (mutant.breaks and run.failures(mutant.breaks)) or run.failures()
     finally:
         _tidy(kernel)
-    times = built - begin, time.monotonic() - built
-    Verdict(mutant.name, weigh(mutant, failed), tuple(failed), *times).save(directory)
+    judgement, times = weigh(mutant, failed), (built - begin, time.monotonic() - built)
+    tests = _deciding(judgement, failed)
+    Verdict(mutant.name, judgement, tuple(failed), *times, tests).save(directory)
 
 
 def _tidy(kernel: Kernel) -> None:
@@ -63,17 +86,26 @@ def _tidy(kernel: Kernel) -> None:
 
 
 def _key(mutant: Mutant) -> str:
+    """Names the kernel, what is expected of it, and everything around the tests."""
+    around = [path for path in _files() if not _is_test(_name(path))]
     return digest(
         FORMAT,
         plan_kernel(mutant.spec).key,
         " ".join((mutant.kind, mutant.tier, *mutant.breaks)),
-        *_names_and_files(),
+        *(part for path in around for part in (_name(path), path)),
     )
 
 
-def _names_and_files() -> Iterator[str | Path]:
+def _is_test(name: str) -> bool:
+    return name.startswith(f"{SUITE}/test_")
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(CHECKOUT))
+
+
+def _files() -> Iterator[Path]:
     for folder in SOURCES:
         for file in sorted((CHECKOUT / folder).rglob("*")):
             if file.is_file() and file.suffix != ".pyc":
-                yield str(file.relative_to(CHECKOUT))
                 yield file

@@ -2,8 +2,8 @@
 """What came of a mutant, and how that is stored."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -30,13 +30,17 @@ class Judgement(Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The judgement on mutant *name*, the tests that failed, and how long it took in seconds."""
+    """The judgement on mutant *name*, the tests that failed, and how long it took in seconds.
+
+    *tests* are the files of the suite that it rests on, each with a hash of what it was.
+    """
 
     name: str
     judgement: Judgement
     failed: tuple[CaseOutcome, ...]
     build_seconds: float
     test_seconds: float
+    tests: Mapping[str, str] = field(default_factory=dict)
 
     def save(self, directory: Path) -> None:
         """Write it into *directory*."""
