@@ -59,6 +59,9 @@ sizes = (
     | st.integers(1, LARGEST)
 )
 parts = st.tuples(offsets, sizes)
+beside_slots = st.sampled_from((0, 1, 100)) | st.integers(-PAGE, PAGE)
+"""Where syncs begin, from the beginning of a mapping's 2 KiB on: its slots begin elsewhere if it
+keeps address bits for a min_align_mask."""
 directions = st.sampled_from([Direction.BIDIRECTIONAL, Direction.TO_DEVICE, Direction.FROM_DEVICE])
 attributes = st.sampled_from([Attr.DEFAULT, Attr.DEFAULT, Attr.SKIP_CPU_SYNC])
 allocators = st.sampled_from(
@@ -140,17 +143,24 @@ class PoolCalls(RuleBasedStateMachine):
             self.driver.unmap(mappings, attrs)
 
     @precondition(lambda self: self.driver.mappings)
-    @rule(which=numbers, whose=st.sampled_from(SyncTarget), at=offsets, length=sizes)
-    def sync(self, which: int, whose: SyncTarget, at: int, length: int) -> None:
-        """Sync a part of a mapping, after the other side has written all of it."""
+    @rule(
+        which=numbers,
+        whose=st.sampled_from(SyncTarget),
+        slot=numbers,
+        at=beside_slots,
+        length=sizes,
+    )
+    def sync(self, which: int, whose: SyncTarget, slot: int, at: int, length: int) -> None:
+        """Sync from beside the beginning of a slot on, after the other side has written it all."""
         with self._told():
             mapping = self.driver.mappings[which % len(self.driver.mappings)]
+            part = mapping.bounces[0].part
             if whose is SyncTarget.CPU:
                 self.driver.fill(mapping)
             else:
-                part = mapping.bounces[0].part
                 self.driver.cpu_write(part.offset, part.size)
-            self.driver.sync(mapping, whose, *_within(mapping.bounces[0].size, at, length))
+            begin = slot % -(-part.size // SLOT) * SLOT + at
+            self.driver.sync(mapping, whose, *_within(part.size, begin, length))
 
     @rule(which=numbers, call=allocators, size=sizes, times=times)
     def allocate(self, which: int, call: AllocCall, size: int, times: int) -> None:
