@@ -36,8 +36,11 @@ def restricted_paths(sources: Path) -> Iterator[Extent]:
 
 def known_reasons() -> Mapping[tuple[str, str, str], str]:
     """Why lines are never reached, by file, function and text without the blanks around it."""
-    stored = _load("unreached.toml").get("line", [])
-    return {(one["file"], one["function"], one["text"]): one["reason"] for one in stored}
+    return {
+        (one["file"], one["function"], text): one["reason"]
+        for one in _load("unreached.toml").get("lines", [])
+        for text in one["texts"]
+    }
 
 
 def _find(path: str, name: str, lines: list[str]) -> Iterator[Extent]:

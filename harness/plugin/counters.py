@@ -34,6 +34,10 @@ class PoolCounters:
         """The most slots that were in use at once since the counter was last set to 0."""
         return self._read("io_tlb_used_hiwater")
 
+    def set_hiwater(self, slots: int) -> None:
+        """Begin a new peak at 0; AgentError with EINVAL for any other number."""
+        self.agent.write_file(f"{self._directory}/io_tlb_used_hiwater", str(slots).encode())
+
     @property
     def transient(self) -> int:
         """The slots that exist for single mappings only (SWIOTLB_DYNAMIC)."""

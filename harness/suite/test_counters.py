@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Property E17: what debugfs counts."""
 
+import errno
+
 import pytest
 
 from harness.devicetree import Pool
 from harness.dma import Probe
+from harness.errors import AgentError
 from harness.plugin.counters import PoolCounters
 
 SLOT = 2048
@@ -38,6 +41,24 @@ def test_debugfs_keeps_the_peak(probe: Probe, counters: PoolCounters) -> None:
     probe.device("probe-a").alloc_coherent(4 * SLOT).free()
 
     assert counters.hiwater >= 4
+
+
+@pytest.mark.property("E17")
+@pytest.mark.since("6.3", "8b0977ecc8b3: swiotlb: track and report io_tlb_used high water marks")
+@pytest.mark.parametrize("append", ["swiotlb=track_hiwater"])
+def test_the_peak_can_be_forgotten_and_nothing_else(probe: Probe, counters: PoolCounters) -> None:
+    """Writing 0 begins a new peak; any other number is refused and changes nothing."""
+    probe.device("probe-a").alloc_coherent(4 * SLOT).free()
+    peak = counters.hiwater
+
+    with pytest.raises(AgentError) as refusal:
+        counters.set_hiwater(peak + 1)
+    assert (refusal.value.errno, counters.hiwater) == (errno.EINVAL, peak)
+
+    counters.set_hiwater(0)
+    assert counters.hiwater == 0
+    probe.device("probe-a").alloc_coherent(2 * SLOT)
+    assert counters.hiwater == 2
 
 
 @pytest.mark.property("E17", control=True)

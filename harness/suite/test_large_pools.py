@@ -23,10 +23,9 @@ LARGEST_POOL = MOST_SLOTS * SLOT
 LIMITLESS = (1 << 64) - 1
 """``SIZE_MAX``: what dma_max_mapping_size() says of an unrestricted device."""
 
-pytestmark = [
-    pytest.mark.nightly("the kernel zeroes hundreds of MiB: seconds for each boot"),
-    pytest.mark.parametrize("ram_size", [RAM]),
-]
+ZEROED = pytest.mark.nightly("the kernel zeroes hundreds of MiB: seconds for each boot")
+
+pytestmark = pytest.mark.parametrize("ram_size", [RAM])
 
 
 def at_the_end(size: int) -> Mapping[str, Placement]:
@@ -34,6 +33,7 @@ def at_the_end(size: int) -> Mapping[str, Placement]:
     return {"pool": Placement(base=(RAM_BASE + RAM - size) // SLOT_SET * SLOT_SET, size=size)}
 
 
+@ZEROED
 @pytest.mark.property("E6", "E14", "E17")
 @pytest.mark.needs_config("KASAN=n", "the largest is odd: docs/findings.md, odd-size-free-list")
 @pytest.mark.parametrize(
@@ -58,6 +58,7 @@ def test_a_large_pool_can_be_used_to_its_end(
         assert counters.used == 0
 
 
+@ZEROED
 @pytest.mark.property("D3", "D5")
 @pytest.mark.parametrize("placements", [at_the_end(200 * MIB)], ids=["200M"])
 def test_a_large_pool_holds_as_much_coherent_memory(
