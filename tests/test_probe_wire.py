@@ -74,6 +74,7 @@ def test_both_sides_count_alike(name: str, prefix: str, mirror: type[IntEnum]) -
         ("probe_live", wire.LIVE),
         ("probe_held_from", wire.HELD_FROM),
         ("probe_held", wire.HELD),
+        ("probe_interrupt", wire.INTERRUPT),
         ("probe_raw_unmap", wire.RAW_UNMAP),
         ("probe_raw_sync", wire.RAW_SYNC),
     ],

@@ -45,6 +45,7 @@ static const struct operation operations[] = {
 	[PROBE_TRY_MAP] = { call_try_map, sizeof(struct probe_map) },
 	[PROBE_VERIFY] = { call_verify, sizeof(struct probe_pattern) },
 	[PROBE_RAW_SYNC] = { call_raw_sync, sizeof(struct probe_raw_sync) },
+	[PROBE_INTERRUPT] = { call_interrupt, sizeof(struct probe_interrupt) },
 	[PROBE_HELD] = { call_held, sizeof(struct probe_held_from), .exclusive = true },
 };
 

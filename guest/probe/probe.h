@@ -180,6 +180,9 @@ void held_leak(u8 space, void *object);
 void held_exit(void);
 int call_held(struct call *call);
 
+/* interrupts.c */
+int call_interrupt(struct call *call);
+
 /* raw.c */
 int call_raw_unmap(struct call *call);
 int call_raw_sync(struct call *call);

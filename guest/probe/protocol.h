@@ -83,6 +83,7 @@ enum probe_op {
 	PROBE_TRY_MAP,		/* as PROBE_MAP, and unmapped at once */
 	PROBE_VERIFY,		/* struct probe_pattern; -EILSEQ if any byte differs */
 	PROBE_HELD,		/* struct probe_held_from -> struct probe_held[] */
+	PROBE_INTERRUPT,	/* struct probe_interrupt; -ENOMEM, or -EILSEQ if a byte differs */
 };
 
 /* The rest of the batch uses the handles of this context. A batch starts in 0. */
@@ -300,6 +301,13 @@ struct probe_held {
 	__le16 handle;
 	__le16 device;		/* 0 for a guard */
 	__le64 phys;		/* where the DMA address leads without an IOMMU */
+	__le32 length;
+} __packed;
+
+/* Every other CPU maps the buffer for the device in an interrupt, looks at it, and unmaps it. */
+struct probe_interrupt {
+	__le16 device;
+	__le16 buffer;
 	__le32 length;
 } __packed;
 

@@ -232,6 +232,15 @@ def held(context: int, space: Space, handle: int) -> Call[tuple[Held, ...]]:
     return Call(Op.HELD, wire.HELD_FROM.pack(context, space, handle), answers.held)
 
 
+def interrupt(device: int, buffer: int, length: int) -> Call[None]:
+    """Have every other CPU map the first bytes of a buffer in an interrupt, and unmap it again.
+
+    DmaError with ENOMEM if one of them was refused, with EILSEQ if its device saw other bytes.
+    """
+    payload = wire.INTERRUPT.pack(device, buffer, length)
+    return Call(Op.INTERRUPT, payload, answers.nothing, what=f"{length} bytes in interrupts")
+
+
 def raw_unmap(
     device: int, dma_addr: int, length: int, direction: Direction, attrs: Attr = Attr.DEFAULT
 ) -> Call[None]:

@@ -53,6 +53,7 @@ class Op(IntEnum):
     TRY_MAP = 24
     VERIFY = 25
     HELD = 26
+    INTERRUPT = 27
 
 
 class Space(IntEnum):
@@ -114,6 +115,7 @@ ALLOCATED = struct.Struct("<QQQ")
 LIVE = struct.Struct("<HHQI")
 HELD_FROM = struct.Struct("<BBH")
 HELD = struct.Struct("<BBHHQI")
+INTERRUPT = struct.Struct("<HHI")
 RAW_UNMAP = struct.Struct("<HQIBH")
 RAW_SYNC = struct.Struct("<HBQIB")
 

@@ -2,7 +2,8 @@
 """Property B7: whatever several CPUs map at once, no two mappings share a slot."""
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
+from random import Random
 from typing import Any
 
 import pytest
@@ -38,8 +39,15 @@ CPUS = 4
 SIZES = ((700, 9000, 2048), (4096, 1, 6000), (2049, 3000, 100), (5000, 2047, 4097))
 """Bytes of the mappings that each CPU holds at once."""
 
-CHECKED_RUNS, BARE_RUNS = 150, 2000
-"""How often each CPU makes and ends its mappings, with and without a look at their contents."""
+MIXED, LIVE, STEPS = (1, 2048, 2049, 4097), 5, 120
+"""Bytes of mappings that come and go in no order, how many a CPU has at most, and how many times
+one comes or goes in a run; all together leave room for one more."""
+
+BUFFER = max(*MIXED, *chain(*SIZES))
+"""Bytes of each of a CPU's buffers."""
+
+CHECKED_RUNS, BARE_RUNS, MIXED_RUNS, INTERRUPTS = 150, 2000, 100, 10
+"""How often each CPU does its work, and how many interrupts are sent in a run of the last one."""
 
 CROWDED = {"pool": Placement(size=LARGEST)}
 """A pool of one slot set, so that the CPUs search and merge among each other's slots."""
@@ -82,12 +90,36 @@ def bare_run(device: Device, cpu: int) -> Iterator[Call[Any]]:
         yield calls.unmap(number)
 
 
+def mixed_run(device: Device, cpu: int) -> Iterator[Call[Any]]:
+    """Map and unmap in no order; whatever ends still shows the device what it showed at first.
+
+    A map alone writes into the pool (B3), so two mappings in one slot are noticed without more.
+    """
+    random = Random(cpu)
+    live: dict[int, int] = {}
+    for number in (*random.choices(range(LIVE), k=STEPS), *range(LIVE)):
+        if size := live.pop(number, None):
+            yield calls.verify(Space.MAPPING, number, 0, size, device_seed(cpu, number))
+            yield calls.unmap(number)
+        else:
+            live[number] = random.choice(MIXED)
+            how = (MapCall.SINGLE, number, 0, live[number], Direction.TO_DEVICE)
+            yield calls.map_buffer(number, device.id, *how)
+    yield from (calls.unmap(number) for number in live)
+
+
+def mixed_work(device: Device) -> list[list[Call[Any]]]:
+    """All CPUs but the last map and unmap, which interrupts them to do the same."""
+    busy = [list(mixed_run(device, cpu)) for cpu in range(CPUS - 1)]
+    return [*busy, [calls.interrupt(device.id, 0, 1)] * INTERRUPTS]
+
+
 def on_every_cpu(guest: Guest, probe: Probe, runs: int, work: list[list[Call[Any]]]) -> None:
     """Do the *work* of each CPU on it, all at once; every call of every run succeeds."""
-    for cpu, sizes in enumerate(SIZES):
+    for cpu in range(CPUS):
         own = Probe(guest.agent, context=1 + cpu)
-        for size in sizes:
-            own.buffer(size)
+        for number in range(LIVE):
+            own.buffer(BUFFER).fill(device_seed(cpu, number))
 
     done = probe.stress([Work(cpu, runs, 1 + cpu, work[cpu]) for cpu in range(CPUS)], 120)
 
@@ -112,6 +144,33 @@ def test_mappings_of_several_cpus_never_share_a_byte(
     work = [list(checked_run(device, cpu)) for cpu in range(CPUS)]
 
     on_every_cpu(guest, probe, CHECKED_RUNS, work)
+
+    assert counters.used == 0
+
+
+@pytest.mark.property("B7", "B13")
+@pytest.mark.parametrize("cpus", [CPUS])
+@pytest.mark.parametrize("placements", [CROWDED], ids=["crowded"])
+def test_mappings_that_come_and_go_keep_their_content(
+    guest: Guest, device: Device, probe: Probe, counters: PoolCounters
+) -> None:
+    """What a device sees in a mapping stays, whatever CPUs and interrupts map and unmap beside."""
+    on_every_cpu(guest, probe, MIXED_RUNS, mixed_work(device))
+
+    assert counters.used == 0
+
+
+@pytest.mark.nightly("a kernel of its own")
+@pytest.mark.property("B7", "B13")
+@pytest.mark.needs_config("KCSAN=y", "nobody watches for data races")
+@pytest.mark.parametrize("flavour", ["kcsan"])
+@pytest.mark.parametrize("cpus", [CPUS])
+@pytest.mark.parametrize("placements", [CROWDED], ids=["crowded"])
+def test_cpus_do_not_race_for_what_the_kernel_knows_of_a_pool(
+    guest: Guest, device: Device, probe: Probe, counters: PoolCounters
+) -> None:
+    """The same work leaves KCSAN silent: what one CPU reads or writes, no other writes meanwhile."""
+    on_every_cpu(guest, probe, MIXED_RUNS, mixed_work(device))
 
     assert counters.used == 0
 
