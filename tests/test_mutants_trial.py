@@ -4,7 +4,7 @@
 import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -83,6 +83,17 @@ def test_the_tests_of_what_is_broken_run_first(monkeypatch: pytest.MonkeyPatch) 
     (command,) = suite.commands
     assert verdict.judgement is Judgement.KILLED
     assert {"-x", "--property=B7", "--property=E1", f"--series={BUG.path}"} < set(command)
+
+
+def test_tests_that_ask_for_the_kernels_flavour_run_before_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    suite = fake(monkeypatch, [PASS], [RIGHT])
+
+    judge(replace(BUG, flavour="kcsan"))
+
+    assert ["kcsan" in command for command in suite.commands] == [True, False]
+    assert all("--property=B7" in command for command in suite.commands)
 
 
 def test_what_they_do_not_see_is_left_to_all_tests(monkeypatch: pytest.MonkeyPatch) -> None:

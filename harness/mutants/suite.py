@@ -4,7 +4,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,16 +34,33 @@ class SuiteRun:
     mutant: Mutant
     directory: Path
 
-    def failures(self, promises: Sequence[str] = ()) -> list[CaseOutcome]:
-        """The tests that speak against the kernel, of *promises* only if there are any.
+    def failures(self) -> list[CaseOutcome]:
+        """The tests that speak against the kernel; none if no test does.
+
+        Asked first are those that ask for the mutant's flavour themselves, then all that name what
+        it breaks, and the whole suite if they have nothing to say.
+        """
+        asked = (self._failures(*words) for words in self._questions())
+        return next(filter(None, asked), [])
+
+    def _questions(self) -> Iterator[tuple[str, ...]]:
+        """Which tests to ask, as words for pytest: ever more of them."""
+        promises = [f"--property={one}" for one in self.mutant.breaks]
+        if promises and self.mutant.flavour:
+            yield (f"-n{FEW}", *promises, "-k", self.mutant.flavour)
+        if promises:
+            yield (f"-n{FEW}", *promises)
+        yield (f"-n{ALL}",)
+
+    def _failures(self, *chosen: str) -> list[CaseOutcome]:
+        """What the *chosen* tests say.
 
         The run ends at the first failure; if that is not for the right reason, or is the
         harness's own, the run is repeated to its end. Raises HarnessError if all that went wrong
         was the harness's fault.
         """
         for words in (("-x",), ()):
-            workers = f"-n{FEW if promises else ALL}"
-            outcomes = self._run(workers, *words, *(f"--property={one}" for one in promises))
+            outcomes = self._run(*chosen, *words)
             failures = [one for one in outcomes if one.is_bad]
             errors = [one for one in outcomes if one.result == ERROR]
             if weigh(self.mutant, failures) is Judgement.KILLED or not (failures or errors):

@@ -70,8 +70,7 @@ def _try(mutant: Mutant, directory: Path) -> None:
     built = time.monotonic()
     try:
         with step(f"suite on {mutant.name}"):
-            run = SuiteRun(mutant, directory)
-            failed = (mutant.breaks and run.failures(mutant.breaks)) or run.failures()
+            failed = SuiteRun(mutant, directory).failures()
     finally:
         _tidy(kernel)
     judgement, times = weigh(mutant, failed), (built - begin, time.monotonic() - built)
