@@ -169,7 +169,7 @@ def test_mappings_that_come_and_go_keep_their_content(
 def test_cpus_do_not_race_for_what_the_kernel_knows_of_a_pool(
     guest: Guest, device: Device, probe: Probe, counters: PoolCounters
 ) -> None:
-    """The same work leaves KCSAN silent: what one CPU reads or writes, no other writes meanwhile."""
+    """The same work leaves KCSAN silent: what one CPU is at, no other writes meanwhile."""
     on_every_cpu(guest, probe, MIXED_RUNS, mixed_work(device))
 
     assert counters.used == 0
