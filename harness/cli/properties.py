@@ -44,14 +44,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(_: argparse.Namespace) -> int:
-    """Print the table; 1 if a promise has neither a test nor a reason why not."""
+    """Print the table; 1 if one of its rows has neither a test nor a reason why not."""
     proofs, results = _proofs(_collect()), read_results()
     table = Table("id", Column("promise", ratio=3), Column("tests", ratio=4), "last result")
-    for number, text in {**PROMISES, **NON_PROMISES}.items():
+    rows = {**PROMISES, **NON_PROMISES}
+    for number, text in rows.items():
         found = proofs.get(number, ())
         table.add_row(number, text, _tests(number, found), _last(found, results))
     print_table(table)
-    bare = [one for one in PROMISES if one not in proofs and one not in UNTESTED]
+    bare = [one for one in rows if one not in proofs and one not in UNTESTED]
     if bare:
         print(f"neither tested nor said why: {' '.join(bare)}")
     return SOMETHING_MISSING if bare else ALL_PROVEN
