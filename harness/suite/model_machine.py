@@ -59,7 +59,7 @@ sizes = (
     | st.integers(1, LARGEST)
 )
 parts = st.tuples(offsets, sizes)
-beside_slots = st.sampled_from((0, 1, 100)) | st.integers(-PAGE, PAGE)
+beside_slots = st.sampled_from((-1, 0, 1, -100, 100)) | st.integers(-SLOT, SLOT)
 """Where syncs begin, from the beginning of a mapping's 2 KiB on: its slots begin elsewhere if it
 keeps address bits for a min_align_mask."""
 directions = st.sampled_from([Direction.BIDIRECTIONAL, Direction.TO_DEVICE, Direction.FROM_DEVICE])
