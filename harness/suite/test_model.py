@@ -125,7 +125,7 @@ def test_the_script_of_a_failure_makes_the_same_calls_in_another_guest(
     driver.map_sg(target, [(0, 1), (10, 2000)], Direction.FROM_DEVICE)
     driver.map(target, MapCall.PAGE, (0, 2 * LARGEST), Direction.TO_DEVICE)
     driver.unmap(driver.mappings[:1], Attr.SKIP_CPU_SYNC)
-    driver.allocate(target, AllocCall.PAGES, 3 * PAGE)
+    driver.allocate(target, AllocCall.PAGES, PAGE)
     script = tmp_path / "script.py"
     script.write_text(str(driver.script))
 

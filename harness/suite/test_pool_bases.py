@@ -44,6 +44,7 @@ def test_every_slot_can_be_used_from_the_base_on(
 
 
 @pytest.mark.property("B8")
+@pytest.mark.finding("6.1-page-of-the-pool", kernels=">=5.15,<6.3")
 @pytest.mark.parametrize("size", [PAGE, 3 * PAGE])
 def test_mappings_of_a_page_and_more_lie_on_pages(
     probe: Probe, devicetree: Devicetree, size: int
@@ -57,6 +58,7 @@ def test_mappings_of_a_page_and_more_lie_on_pages(
 
 
 @pytest.mark.property("D3", "D5")
+@pytest.mark.finding("6.1-page-order", kernels=">=6.1,<6.2")
 @pytest.mark.parametrize("size", [PAGE, SLOT_SET // 4, SLOT_SET // 2])
 def test_coherent_memory_fits_where_its_natural_alignment_does(
     probe: Probe, devicetree: Devicetree, size: int
@@ -69,6 +71,7 @@ def test_coherent_memory_fits_where_its_natural_alignment_does(
 
 
 @pytest.mark.property("D5")
+@pytest.mark.finding("6.1-page-order", kernels=">=6.1,<6.2")
 def test_the_largest_coherent_memory_needs_an_aligned_pool(
     probe: Probe, devicetree: Devicetree
 ) -> None:
@@ -138,6 +141,7 @@ def test_an_aligned_mapping_is_aligned_without_a_boundary(
 
 
 @pytest.mark.property("E8")
+@pytest.mark.since("6.9", "04867a7a3332: before, the search did not look at the pool's address")
 def test_nothing_fits_into_a_pool_off_a_slot(
     guest: Guest, probe: Probe, devicetree: Devicetree
 ) -> None:

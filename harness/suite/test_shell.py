@@ -73,6 +73,7 @@ def test_qmp_is_qemus_own_shell(shell: Any) -> None:
     shell.send(CTRL_C)
     shell.sendline("stop")
     shell.expect_exact('{"return": {}}')
+    shell.expect_exact("(QEMU) ")  # before that the terminal would not hand Ctrl-D on as a key
     shell.sendeof()
     shell.expect_exact(PROMPT)
 

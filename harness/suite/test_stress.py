@@ -153,6 +153,7 @@ def at_once(probe: Probe, some: Sequence[Sequence[Call[Any]]], runs: int) -> lis
 
 
 @pytest.mark.property("B1", "B7", "B8", "B13", "D1", "D3", "D6", "E1", "E17")
+@pytest.mark.finding("6.1-page-order", kernels=">=6.1,<6.2")
 @pytest.mark.parametrize("cpus", [CPUS])
 @pytest.mark.parametrize("placements", [{"pool": Placement(size=POOL_SIZE)}], ids=["4M"])
 def test_several_cpus_and_devices_have_slots_of_their_own(
