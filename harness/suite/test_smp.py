@@ -55,6 +55,11 @@ CROWDED = {"pool": Placement(size=LARGEST)}
 FIRST, SECOND = Seed(0xF1), Seed(0x5E)
 
 
+def cpu_seed(cpu: int, number: int) -> Seed:
+    """What is in a buffer before anything is mapped: no two buffers hold the same."""
+    return Seed(0xC000 + 16 * cpu + number)
+
+
 def device_seed(cpu: int, number: int) -> Seed:
     """What the device writes into a mapping: no two mappings hold the same."""
     return Seed(0xD000 + 16 * cpu + number)
@@ -99,7 +104,7 @@ def mixed_run(device: Device, cpu: int) -> Iterator[Call[Any]]:
     live: dict[int, int] = {}
     for number in (*random.choices(range(LIVE), k=STEPS), *range(LIVE)):
         if size := live.pop(number, None):
-            yield calls.verify(Space.MAPPING, number, 0, size, device_seed(cpu, number))
+            yield calls.verify(Space.MAPPING, number, 0, size, cpu_seed(cpu, number))
             yield calls.unmap(number)
         else:
             live[number] = random.choice(MIXED)
@@ -119,7 +124,7 @@ def on_every_cpu(guest: Guest, probe: Probe, runs: int, work: list[list[Call[Any
     for cpu in range(CPUS):
         own = Probe(guest.agent, context=1 + cpu)
         for number in range(LIVE):
-            own.buffer(BUFFER).fill(device_seed(cpu, number))
+            own.buffer(BUFFER).fill(cpu_seed(cpu, number))
 
     done = probe.stress([Work(cpu, runs, 1 + cpu, work[cpu]) for cpu in range(CPUS)], 120)
 
