@@ -122,8 +122,16 @@ def test_a_harness_error_does_not_hide_a_failure(monkeypatch: pytest.MonkeyPatch
     assert judge(BUG).judgement is Judgement.KILLED
 
 
+def test_a_harness_error_among_a_few_tests_leaves_it_to_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake(monkeypatch, [ERROR], [ERROR], [RIGHT])
+
+    assert judge(BUG).judgement is Judgement.KILLED
+
+
 def test_harness_errors_alone_are_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake(monkeypatch, [ERROR], [ERROR, PASS])
+    fake(monkeypatch, *[[ERROR], [ERROR, PASS]] * 2)
 
     with pytest.raises(HarnessError, match="1 tests could not be run"):
         judge(BUG)
@@ -224,7 +232,7 @@ def test_the_exit_code_says_whether_the_suite_is_proven(
     code: int,
     said: str,
 ) -> None:
-    fake(monkeypatch, run, run)
+    fake(monkeypatch, *[run] * 4)
     monkeypatch.setattr("harness.cli.mutants.read_mutants", lambda _: [BUG])
 
     assert main(["mutants"]) == code

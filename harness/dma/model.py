@@ -127,6 +127,12 @@ class PoolModel:
         partial = "C4" if bounce.rules.min_align_mask else "C3"
         self._sync(bounce, target, offset, length, whole if length == bounce.size else partial)
 
+    def sync_sg(self, bounces: Sequence[Bounce], target: SyncTarget) -> None:
+        """A whole scatterlist was synced: each of its entries is (C8), as if by itself."""
+        for bounce in bounces:
+            self.sync(bounce, target, 0, bounce.size)
+            self._suspect(bounce, "C8")
+
     def allocate(self, call: AllocCall, size: int, rules: Rules, dma_addr: int) -> Held:
         """Memory was allocated: all of its pages are zero (D1)."""
         demand = allocated(size, rules, _inside_id(call))

@@ -38,10 +38,22 @@ class SuiteRun:
         """The tests that speak against the kernel; none if no test does.
 
         Asked first are those that ask for the mutant's flavour themselves, then all that name what
-        it breaks, and the whole suite if they have nothing to say.
+        it breaks, and the whole suite if they have nothing to say. Raises HarnessError if all that
+        went wrong was the harness's fault.
         """
-        asked = (self._failures(*words) for words in self._questions())
-        return next(filter(None, asked), [])
+        errors: list[CaseOutcome] = []
+        for words in self._questions():
+            bad = self._ask(*words)
+            failures = [one for one in bad if one.is_bad]
+            if failures:
+                return failures
+            errors = bad
+        if not errors:
+            return []
+        raise HarnessError(
+            f"{len(errors)} tests could not be run, the first of them {errors[0].test}: "
+            f"{errors[0].message}. pytest's words are in {self._log}"
+        )
 
     def _questions(self) -> Iterator[tuple[str, ...]]:
         """Which tests to ask, as words for pytest: ever more of them."""
@@ -52,25 +64,19 @@ class SuiteRun:
             yield (f"-n{FEW}", *promises)
         yield (f"-n{ALL}",)
 
-    def _failures(self, *chosen: str) -> list[CaseOutcome]:
-        """What the *chosen* tests say.
+    def _ask(self, *chosen: str) -> list[CaseOutcome]:
+        """The failures and errors of the *chosen* tests.
 
-        The run ends at the first failure; if that is not for the right reason, or is the
-        harness's own, the run is repeated to its end. Raises HarnessError if all that went wrong
-        was the harness's fault.
+        The run ends at the first; if that is not for the right reason, or is the harness's own,
+        the run is repeated to its end.
         """
+        bad: list[CaseOutcome] = []
         for words in (("-x",), ()):
-            outcomes = self._run(*chosen, *words)
-            failures = [one for one in outcomes if one.is_bad]
-            errors = [one for one in outcomes if one.result == ERROR]
-            if weigh(self.mutant, failures) is Judgement.KILLED or not (failures or errors):
-                return failures
-        if failures:
-            return failures
-        raise HarnessError(
-            f"{len(errors)} tests could not be run, the first of them {errors[0].test}: "
-            f"{errors[0].message}. pytest's words are in {self._log}"
-        )
+            bad = [one for one in self._run(*chosen, *words) if one.is_bad or one.result == ERROR]
+            failures = [one for one in bad if one.is_bad]
+            if not bad or weigh(self.mutant, failures) is Judgement.KILLED:
+                break
+        return bad
 
     @property
     def _log(self) -> Path:

@@ -155,9 +155,11 @@ class Driver:
         self._make([calls.sync(mapping.handle, target, *((0, 0) if whole else (offset, length)))])
         arguments = "" if whole else f"{offset}, {length}"
         self.script.say(f"{mapping.name}.sync_for_{target.name.lower()}({arguments})")
-        for bounce in mapping.bounces:
-            part = (0, bounce.size) if whole else (offset, length)
-            mapping.target.pool.sync(bounce, target, *part)
+        pool = mapping.target.pool
+        if whole:
+            pool.sync_sg(mapping.bounces, target)
+        else:
+            pool.sync(mapping.bounces[0], target, offset, length)
         self._check(mapping.target)
 
     def allocate(self, target: Target, call: AllocCall, size: int, *, times: int = 1) -> None:

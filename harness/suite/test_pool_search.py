@@ -12,7 +12,7 @@ import pytest
 
 from harness.devicetree import Placement, Pool
 from harness.dma import Buffer, Device, Direction, Probe
-from harness.suite.filling import PAGE, SLOT_SET, allocate, fill, unmap
+from harness.suite.filling import PAGE, SLOT, SLOT_SET, allocate, fill, unmap
 
 KIB = 1024
 
@@ -61,6 +61,47 @@ def test_the_next_mapping_goes_behind_the_last(device: Device, probe: Probe, poo
         mapping = device.map_single(buffer, Direction.TO_DEVICE)
         mapping.unmap()
         assert mapping.dma_addr == pool.base + page * PAGE
+
+
+@pytest.mark.property("B7", "B12")
+@pytest.mark.parametrize("placements", [sized(2 * SLOT_SET)], ids=["512K"])
+def test_free_slots_of_two_sets_are_not_taken_for_neighbours(
+    device: Device, probe: Probe, pool: Pool
+) -> None:
+    """Two slots at the end of a set stay two, when those behind them are given back and taken."""
+    assert not four_slots_fit(device, probe, pool, SLOT_SET // SLOT - 2)
+
+
+@pytest.mark.property("B7", "B12", control=True)
+@pytest.mark.parametrize("placements", [sized(2 * SLOT_SET)], ids=["512K"])
+def test_free_slots_of_one_set_that_are_free_are_neighbours(
+    device: Device, probe: Probe, pool: Pool
+) -> None:
+    """Four slots within a set, given back in the same order and all still free, are found."""
+    assert four_slots_fit(device, probe, pool, SLOT_SET // SLOT // 2, taken=False)
+
+
+def four_slots_fit(
+    device: Device, probe: Probe, pool: Pool, first: int, *, taken: bool = True
+) -> bool:
+    """Whether 8 KiB can be mapped in a full pool of which slots *first* to *first* + 3 were freed.
+
+    The last two of them were free when the first two were, and are *taken* again since: the search
+    goes on behind what it found last.
+    """
+    buffer = probe.buffer(2 * PAGE)
+    handles = list(fill(device, buffer, 1, attempts=pool.size // SLOT))
+    unmap(device, handles[first + 2 : first + 4])
+    unmap(device, handles[first : first + 2])
+    front = fill(device, buffer, 1, attempts=2)
+    assert sorted(one.dma_addr for one in front.values()) == [
+        pool.base + slot * SLOT for slot in (first, first + 1)
+    ]
+    unmap(device, list(front))
+    if taken:
+        behind = fill(device, buffer, 1, attempts=2)
+        assert min(one.dma_addr for one in behind.values()) == pool.base + (first + 2) * SLOT
+    return bool(fill(device, buffer, buffer.size, attempts=1))
 
 
 @pytest.mark.property("B11", "B13")
