@@ -87,7 +87,7 @@ def four_slots_fit(
     """Whether 8 KiB can be mapped in a full pool of which slots *first* to *first* + 3 were freed.
 
     The last two of them were free when the first two were, and are *taken* again since: the search
-    goes on behind what it found last.
+    goes on behind what it found last. There are other slots enough, none beside another.
     """
     buffer = probe.buffer(2 * PAGE)
     handles = list(fill(device, buffer, 1, attempts=pool.size // SLOT))
@@ -101,6 +101,7 @@ def four_slots_fit(
     if taken:
         behind = fill(device, buffer, 1, attempts=2)
         assert min(one.dma_addr for one in behind.values()) == pool.base + (first + 2) * SLOT
+    unmap(device, handles[0:8:2])
     return bool(fill(device, buffer, buffer.size, attempts=1))
 
 
