@@ -38,9 +38,14 @@ def test_debugfs_keeps_the_peak(probe: Probe, counters: PoolCounters) -> None:
 
     7.3 counts it on request only (121f9fd1c308); those before it do not know the word.
     """
-    probe.device("probe-a").alloc_coherent(4 * SLOT).free()
+    device = probe.device("probe-a")
+    device.alloc_coherent(4 * SLOT).free()
+    peak = counters.hiwater
 
-    assert counters.hiwater >= 4
+    device.alloc_coherent(2 * SLOT)
+
+    assert peak >= 4
+    assert counters.hiwater == peak
 
 
 @pytest.mark.property("E17")
