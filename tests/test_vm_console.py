@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,23 @@ def test_a_line_that_comes_in_pieces_is_one_line(line: Line) -> None:
     line.guest.sendall(b"Linux\r\n")
 
     assert line.console.wait_for("Booting", 5).string == "[    0.1] Booting Linux"
+
+
+def test_a_line_that_comes_while_others_are_looked_at_is_not_missed(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Lines(list[str]):
+        def __getitem__(self, key: Any) -> Any:
+            """What was there before the line that comes now."""
+            before = super().__getitem__(key)
+            if "late" not in self:
+                self.append("late")
+                threading.Timer(0, line.watch.notify).start()
+            return before
+
+    monkeypatch.setattr(line.console, "_lines", Lines(["early"]))
+
+    assert line.console.wait_for("late", 5)
 
 
 def test_bytes_that_are_no_text_do_not_stop_the_console(line: Line) -> None:

@@ -128,7 +128,7 @@ def test_a_warning_is_reported_and_the_guest_goes_on(
     assert guest.ending is None
 
 
-@pytest.mark.expects_report("soft lockup")
+@pytest.mark.expects_report("soft ?lockup")  # and the panic that comes of it, if there is time
 def test_a_cpu_that_spins_in_the_kernel_is_a_hang(
     guest: Guest, overwrite: Callable[[str, bytes], None]
 ) -> None:

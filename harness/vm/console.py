@@ -67,11 +67,13 @@ class Console:
 
         def look() -> re.Match[str] | None:
             nonlocal position
-            for line in self._lines[max(position - self._dropped, 0) :]:
+            position = max(position, self._dropped)
+            lines = self._lines[position - self._dropped :]
+            for line in lines:
                 found = wanted.search(line)
                 if found:
                     return found
-            position = self.mark
+            position += len(lines)  # not the mark: more may have come while these were looked at
             return None
 
         return self._watch.wait(f"console line /{pattern}/", look, timeout, self.last_line)
