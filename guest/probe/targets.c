@@ -65,6 +65,7 @@ static int target_add(struct device *dev, u8 bus)
 	error = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(64));
 	if (error)
 		return error;
+	dma_set_max_seg_size(dev, U32_MAX); /* CONFIG_DMA_API_DEBUG holds drivers to 64 KiB else */
 	target = kzalloc(sizeof(*target), GFP_KERNEL);
 	if (!target)
 		return -ENOMEM;

@@ -116,6 +116,7 @@ def test_a_bug_check_is_a_crash_that_names_its_line(
 
 
 @pytest.mark.expects_report("swiotlb_bounce")
+@pytest.mark.needs_config("DMA_API_DEBUG=n", "it says more of that driver")
 def test_a_warning_is_reported_and_the_guest_goes_on(
     guest: Guest, device: Device, mapping: Mapping
 ) -> None:

@@ -185,6 +185,7 @@ def test_a_coherent_device_in_a_pool_needs_syncs(
 
 @pytest.mark.property("C6")
 @pytest.mark.finding("set-mask-skips-syncs", kernels=">=6.10")
+@pytest.mark.needs_config("DMA_API_DEBUG=n", "it has all syncs carried out")
 @pytest.mark.parametrize("driver", [COHERENT])
 def test_a_coherent_device_needs_syncs_after_its_mask_is_set_again(
     device: Device, probe: Probe, memory: LiveMemory
