@@ -107,6 +107,38 @@ def test_a_report_is_kept_and_told_at_once(line: Line) -> None:
     assert list(line.console.reports) == told
 
 
+LOCKDEP = """\
+[    1.451744] WARNING: possible circular locking dependency detected
+[    1.457566] ------------------------------------------------------
+[    1.458866] irq/15-pciehp/27 is trying to acquire lock:
+[    1.460157] ffff8000806f8a78 (first){+.+.}-{3:3}, at: pci_lock_rescan_remove+0x18/0x20
+[    1.463620] but task is already holding lock:
+[    1.464978] ffff000001e34f00 (second){.+.+}-{3:3}, at: pciehp_ist+0xec/0x198
+[    1.532820]  #0: ffff000001e34f01 (third){.+.+}-{3:3}, at: pciehp_ist+0xec/0x198
+done
+"""
+
+
+@pytest.mark.parametrize(
+    ("taken", "held", "foreign"),
+    [
+        ("pci_rescan_remove_lock", "&ctrl->reset_lock", True),
+        ("&ctrl->reset_lock", "pci_rescan_remove_lock", False),
+        ("pci_rescan_remove_lock", "&area->lock", False),
+        ("&mem->lock", "&ctrl->reset_lock", False),
+    ],
+)
+def test_lockdep_names_the_locks_and_only_one_pair_is_no_concern_of_ours(
+    line: Line, taken: str, held: str, foreign: bool
+) -> None:
+    line.guest.sendall(LOCKDEP.replace("first", taken).replace("second", held).encode())
+    line.console.wait_for("done", 5)
+
+    (report,) = line.console.reports
+
+    assert (report.locks, report.foreign) == ((taken, held), foreign)
+
+
 def test_the_end_of_the_guest_ends_a_wait_at_once(line: Line) -> None:
     ending = Ending(Outcome.PANIC, "test")
     threading.Timer(PROMPT, line.watch.end, (ending,)).start()

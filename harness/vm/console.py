@@ -144,7 +144,9 @@ class Console:
             del self._lines[: KEPT_LINES // 2]
             self._dropped += KEPT_LINES // 2
         report = kernel_report(line)
-        if report is not None:
-            self._reports.append(report)
-            if self.on_report is not None:
-                self.on_report(report)
+        if report is None:
+            self._reports[-1:] = [last.with_line(line) for last in self._reports[-1:]]
+            return
+        self._reports.append(report)
+        if self.on_report is not None:
+            self.on_report(report)

@@ -2,7 +2,7 @@
 """How a guest ends, and how the kernel's own reports on the console are recognised."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from harness.errors import GuestCrash, GuestError, GuestHang, HarnessError, QemuError
@@ -29,13 +29,30 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Report:
-    """One report that the kernel wrote to its log: what kind, and its first line."""
+    """One report that the kernel wrote to its log: what kind, and its first line.
+
+    *locks* are those that lockdep names first: the one to be taken, and the one that is held.
+    """
 
     kind: Outcome
     title: str
+    locks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.kind.value}: {self.title}"
+        locks = f" ({' after '.join(self.locks)})" if self.locks else ""
+        return f"{self.kind.value}: {self.title}{locks}"
+
+    @property
+    def foreign(self) -> bool:
+        """Whether it is known, on kernels without any change, and says nothing about DMA."""
+        return self.locks in FOREIGN_LOCKS
+
+    def with_line(self, line: str) -> "Report":
+        """The same report, with what *line*, a later one of the console's, adds to it."""
+        lock = _LOCK.search(line) if self.kind is Outcome.LOCKDEP else None
+        if lock is None or len(self.locks) == NAMED_LOCKS:
+            return self
+        return replace(self, locks=(*self.locks, lock[1]))
 
 
 @dataclass(frozen=True)
@@ -56,6 +73,17 @@ class Ending:
             return GuestHang(str(self))
         return GuestCrash(str(self))
 
+
+NAMED_LOCKS = 2
+"""Locks that a report of lockdep's is about; it goes on to list all that are held."""
+
+_LOCK = re.compile(r"[0-9a-f]{8,} \((.+)\)\{\S+\}-\{\d+:\d+\}, at: ")
+"""kernel/locking/lockdep.c:print_lock"""
+
+FOREIGN_LOCKS = frozenset({("pci_rescan_remove_lock", "&ctrl->reset_lock")})
+"""Every hot-plug into a root port that was there at boot is reported so by 6.12's lockdep: pciehp
+takes the two in both orders (drivers/pci/hotplug/pciehp_core.c:pciehp_probe, pciehp_ist).
+Lockdep then is off in that guest for good."""
 
 FATAL = frozenset({Outcome.PANIC, Outcome.OOPS, Outcome.BUG, Outcome.HANG})
 """Reports after which nothing that the guest says can be trusted."""
