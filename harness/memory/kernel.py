@@ -58,9 +58,11 @@ class KernelTypes:
         """The drgn program on this guest; raises AddressError before the kernel is far enough."""
         if self._program is None or not self._checked:
             note = read_vmcoreinfo(self.memory, self.symbols, self.image)
-            origin = (note, self.memory.live)
+            origin = (_without_layout(note), self.memory.live)
             if origin != self._origin:
                 self._program, self._origin = self._open(note), origin
+                if not _knows_layout(self._program):
+                    self._origin = None
             self._checked = True
         assert self._program is not None, "opened above"
         return self._program
@@ -97,6 +99,23 @@ class KernelTypes:
                     if dev_name(device) == name.encode():
                         return device
         raise InputError(f"the guest's kernel has no PCI or platform device named '{name}'")
+
+
+def _without_layout(note: bytes) -> bytes:
+    """*note* without what differs between machines of one kernel: the table of RAM's sections."""
+    return b"\n".join(line for line in note.splitlines() if b"(mem_section)" not in line)
+
+
+def _knows_layout(program: drgn.Program) -> bool:
+    """Have drgn find the ``struct page`` array, for which alone it needs that table, and keep it.
+
+    The array is at the same virtual address on all machines.
+    """
+    try:
+        program["vmemmap"]
+    except (drgn.FaultError, LookupError):
+        return False
+    return True
 
 
 @contextmanager

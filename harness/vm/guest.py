@@ -44,9 +44,13 @@ class Guest:
     """One QEMU running one machine; a context manager that leaves nothing behind."""
 
     def __init__(
-        self, machine: Machine, extra: tuple[str, ...] = (), boot_log: Path | None = None
+        self,
+        machine: Machine,
+        extra: tuple[str, ...] = (),
+        boot_log: Path | None = None,
+        files: tuple[int, ...] = (),
     ) -> None:
-        """Start QEMU, stopped before its first instruction, with *extra* arguments.
+        """Start QEMU, stopped before its first instruction, with *extra* arguments and open files.
 
         *boot_log* is the console log of the boot, for a guest that is about to be restored.
         Raises QemuError, with QEMU's own words, when QEMU does not start.
@@ -66,7 +70,7 @@ class Guest:
         self._console: Console | None = None
         self._agent: Agent | None = None
         try:
-            self._bring_up(command)
+            self._bring_up(command, files)
         except BaseException:
             self.close()
             raise
@@ -199,11 +203,11 @@ class Guest:
     ) -> None:
         self.close()
 
-    def _bring_up(self, command: list[str]) -> None:
+    def _bring_up(self, command: list[str], files: tuple[int, ...]) -> None:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(self.directory / MONITOR_SOCKET))
             listener.listen(1)
-            self._process = Process(command, self.directory, self.watch)
+            self._process = Process(command, self.directory, self.watch, files)
             self.monitor.connect(self._process.accept(listener))
         # QEMU opens all character devices before it serves the monitor: the rest is there now
         self._console = Console(

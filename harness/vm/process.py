@@ -28,14 +28,22 @@ class Process:
     even SIGKILL to the harness leaves nothing running.
     """
 
-    def __init__(self, command: Sequence[str], directory: Path, watch: Watch) -> None:
+    def __init__(
+        self, command: Sequence[str], directory: Path, watch: Watch, files: Sequence[int] = ()
+    ) -> None:
+        """Start *command*, which inherits the open *files* under their numbers."""
         self._watch = watch
         self._log = directory / LOG
         self._closing = False
         guarded = [str(find_tool("setpriv")), "--pdeathsig", "KILL", "--", *command]
         with self._log.open("wb") as log:
             self._popen = subprocess.Popen(
-                guarded, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                guarded,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=files,
             )
         self._pidfd = os.pidfd_open(self._popen.pid)
         call(lambda: event_loop().add_reader(self._pidfd, self._ended))

@@ -99,11 +99,18 @@ def restore(snapshot: Snapshot, prepare: Callable[[Guest], None] | None = None) 
     *prepare* is called when all of the guest is there and it does not run yet. Raises
     ProtocolError when another guest answers, and the guest's ending when it dies.
     """
-    guest = Guest(snapshot.machine, extra=("-incoming", "defer"), boot_log=snapshot.boot_log)
+    with snapshot.state.open("rb") as state:
+        guest = Guest(
+            snapshot.machine,
+            extra=("-incoming", "defer"),
+            boot_log=snapshot.boot_log,
+            files=(state.fileno(),),
+        )
+        incoming = f"fd:{state.fileno()}"
     with kept_if_it_fails(guest, "restore"):
         _announce_migration(guest.monitor)
         begin = guest.monitor.mark
-        guest.monitor.execute("migrate-incoming", uri=f"exec:cat {quote(str(snapshot.state))}")
+        guest.monitor.execute("migrate-incoming", uri=incoming)
         _wait_migrated(guest.monitor, begin)
         if prepare is not None:
             prepare(guest)
