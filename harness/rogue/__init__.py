@@ -4,7 +4,6 @@
 ====================  =======================================================================
 ``EduRogue``          QEMU's ``edu``: any address, up to 4095 bytes a transfer, forged MSIs
 ``plug_peer_memory``  a device whose own memory others may use, by P2PDMA
-``Qtest``             guest-physical memory and device registers from outside
 ``Bdf``               a PCI bus, device and function number
 ====================  =======================================================================
 """
@@ -12,6 +11,5 @@
 from harness.rogue.edu import EduRogue
 from harness.rogue.pci import Bdf
 from harness.rogue.peer import plug_peer_memory
-from harness.rogue.qtest import Qtest
 
-__all__ = ["Bdf", "EduRogue", "Qtest", "plug_peer_memory"]
+__all__ = ["Bdf", "EduRogue", "plug_peer_memory"]

@@ -21,7 +21,6 @@ from harness.rogue.pci import (
     Register,
     ecam_base,
 )
-from harness.rogue.qtest import Qtest
 from harness.vm.guest import Guest
 
 
@@ -68,14 +67,13 @@ SCRATCH = 0x47FF_0000
 class EduRogue:
     """One ``edu``, plugged into an empty root port of a running guest."""
 
-    def __init__(self, guest: Guest, port: int = 0, qtest: Qtest | None = None) -> None:
+    def __init__(self, guest: Guest, port: int = 0) -> None:
         """Plug it in and wait until the guest's probe driver is bound to it.
 
-        QEMU serves one qtest client, so all rogues of a guest share a *qtest*. Raises the guest's
-        ending, or GuestHang when the guest does not enumerate it.
+        Raises the guest's ending, or GuestHang when the guest does not enumerate it.
         """
         self._guest = guest
-        self._qtest = qtest or Qtest(guest)
+        self._qtest = guest.qtest
         self.name = f"rogue{port}"
         ecam = ecam_base(guest.machine.devicetree)
         bridge = ConfigSpace(self._qtest, ecam, Bdf(0, port + 1))

@@ -11,7 +11,7 @@ from enum import IntEnum, IntFlag
 from harness.devicetree import Devicetree
 from harness.devicetree.tree import Tree
 from harness.errors import QemuError
-from harness.rogue.qtest import Qtest
+from harness.vm.qtest import Qtest
 
 
 class Register(IntEnum):

@@ -2,7 +2,7 @@
 """The forms of the shell's ``rogue`` command."""
 
 from harness.errors import InputError
-from harness.rogue import EduRogue, Qtest
+from harness.rogue import EduRogue
 from harness.shell.words import (
     ADDRESS_END,
     LARGEST,
@@ -24,7 +24,6 @@ class RogueControl:
 
     def __init__(self, guest: Guest) -> None:
         self._guest = guest
-        self._qtest: Qtest | None = None
         self._plugged: dict[int, EduRogue] = {}
         self._device: EduRogue | None = None
 
@@ -54,8 +53,7 @@ class RogueControl:
     def _plug(self, port: int) -> EduRogue:
         """Drive the device in *port* from now on."""
         if port not in self._plugged:
-            self._qtest = self._qtest or Qtest(self._guest)
-            self._plugged[port] = EduRogue(self._guest, port, self._qtest)
+            self._plugged[port] = EduRogue(self._guest, port)
         self._device = self._plugged[port]
         print(f"{self._device.name} is {self._device.bdf}")
         return self._device

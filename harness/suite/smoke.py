@@ -8,7 +8,6 @@ from harness.dma import Bus, Device, Direction, Probe, Seed
 from harness.memory import LiveMemory
 from harness.plugin.counters import PoolCounters
 from harness.rogue import EduRogue
-from harness.rogue.qtest import Qtest
 from harness.suite.filling import PAGE, SLOT_SET, fill, places, unmap
 from harness.vm.guest import Guest
 
@@ -20,9 +19,8 @@ CPU, DEVICE, LATER = Seed(0xC9), Seed(0xDE), Seed(0x1A7E)
 def plug_everywhere(guest: Guest) -> None:
     """Put a device into every root port of a machine with a pool somewhere on its PCI bus."""
     if any(user.startswith(HOST_BRIDGE) for pool in guest.pools() for user in pool.users):
-        qtest = Qtest(guest)
         for port in range(guest.machine.ports):
-            EduRogue(guest, port, qtest)
+            EduRogue(guest, port)
 
 
 def expected_pools(guest: Guest, probe: Probe) -> Iterator[tuple[Device, Pool | None]]:

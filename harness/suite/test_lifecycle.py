@@ -8,7 +8,6 @@ from harness.dma import Device, Direction, Probe
 from harness.memory import KernelTypes, attachments
 from harness.plugin.counters import PoolCounters
 from harness.rogue import EduRogue
-from harness.rogue.qtest import Qtest
 from harness.suite.attached import allocator_of, pool_of
 from harness.suite.binding import bind, rebind, replace, unbind, unplug
 from harness.suite.conftest import COHERENT, PCI, PLATFORM
@@ -86,9 +85,8 @@ def test_a_pci_device_plugged_in_again_has_the_same_pool(
     guest: Guest, probe: Probe, pool: Pool, types: KernelTypes, counters: PoolCounters
 ) -> None:
     """Each of many devices that go through one slot has the host bridge's pool, and leaves it."""
-    qtest = Qtest(guest)
     for _ in range(TURNS):
-        name = str(EduRogue(guest, qtest=qtest).bdf)
+        name = str(EduRogue(guest).bdf)
         check_restricted(probe, name, pool, types)
         use(probe.device(name), probe)
 

@@ -28,6 +28,7 @@ from harness.vm.monitor import Event, Monitor
 from harness.vm.outcome import FATAL, Ending, Outcome, Report
 from harness.vm.placed import placed
 from harness.vm.process import Process
+from harness.vm.qtest import Qtest
 from harness.vm.rundir import RunDirectory
 from harness.vm.watch import Watch
 
@@ -69,6 +70,7 @@ class Guest:
         self._process: Process | None = None
         self._console: Console | None = None
         self._agent: Agent | None = None
+        self._qtest: Qtest | None = None
         try:
             self._bring_up(command, files)
         except BaseException:
@@ -133,9 +135,13 @@ class Guest:
         connection.connect(str(self.directory / name))
         return connection
 
-    def connect_qtest(self) -> socket.socket:
-        """Connect to QEMU's qtest socket; it serves one client."""
-        return self.connect(QTEST_SOCKET)
+    @property
+    def qtest(self) -> Qtest:
+        """Guest-physical memory and device registers from outside; connected when first used."""
+        if self._qtest is None:
+            self._qtest = Qtest(self.connect(QTEST_SOCKET), self.watch)
+            self.at_close(self._qtest.close)
+        return self._qtest
 
     def at_close(self, call: Callable[[], None]) -> None:
         """Have *call* made when the guest is thrown away, before QEMU is killed."""

@@ -9,7 +9,7 @@ import base64
 import socket
 
 from harness.errors import ProtocolError, QemuError
-from harness.vm.guest import Guest
+from harness.vm.watch import Watch
 
 ANSWER_TIMEOUT = 10.0
 """Seconds that QEMU has to answer; measured: 0.2 ms."""
@@ -18,15 +18,17 @@ _WIDTHS = {1: "b", 2: "w", 4: "l", 8: "q"}
 
 
 class Qtest:
-    """One connection to a guest's qtest socket. Addresses are guest-physical."""
+    """The *connection* to a guest's qtest socket, which serves one. Addresses are guest-physical.
 
-    def __init__(self, guest: Guest) -> None:
-        self._guest = guest
-        self._socket = guest.connect_qtest()
+    Its calls raise the guest's ending, of which *watch* is told, when that comes first.
+    """
+
+    def __init__(self, connection: socket.socket, watch: Watch) -> None:
+        self._watch = watch
+        self._socket = connection
         self._socket.settimeout(ANSWER_TIMEOUT)
         self._stream = self._socket.makefile("rb")
-        guest.watch.at_end(lambda _: self._hang_up())
-        guest.at_close(self.close)
+        watch.at_end(lambda _: self._hang_up())
 
     def read(self, address: int, size: int) -> bytes:
         """Read *size* bytes of memory."""
@@ -68,7 +70,7 @@ class Qtest:
                 return line
 
     def _fault(self, what: str) -> Exception:
-        ending = self._guest.ending
+        ending = self._watch.ending
         return QemuError(what) if ending is None else ending.error()
 
     def _hang_up(self) -> None:
