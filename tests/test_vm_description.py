@@ -7,6 +7,7 @@ import pytest
 
 from harness.devicetree import Devicetree, DynamicPool, Pool
 from harness.errors import InputError
+from harness.fence import Window, fence_named
 from harness.kernel import Initramfs, Kernel
 from harness.kernel.spec import Record, load_kernel
 from harness.vm.description import DESCRIPTION, load_machine, save_machine
@@ -45,6 +46,8 @@ def machine(tmp_path: Path, kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> 
         append="quiet",
         virtio=(VirtioDevice("rng", 3, access_platform=False),),
         iommu=True,
+        fence=fence_named("smmu", [Window(0x4F00_0000, 0x100_0000)], 3),
+        share_all=True,
     )
 
 

@@ -1,14 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fences: what stands in for trusted firmware, set up before the kernel, as data for a machine.
 
-====================  ============================================================================
-``Fence``             what a machine must be given for it, and what must stay as it was
-``memory_split``      the windows are the only memory in shared files: confines vhost-user
-``smmu_window``       an SMMU with constant tables in flash, unknown to the kernel: PCI masters
-``Refusal``           an access that a fence did not let through
-====================  ============================================================================
+==================  ==============================================================================
+``Fence``           what a machine must be given for it, and what must stay as it was
+``fence_named``     the fence of a module in ``kinds/``, around some windows of memory
+``Refusal``         an access that a fence did not let through
+``smmu_refusals``   those of an SMMU, from QEMU's log
+==================  ==============================================================================
 """
 
-from harness.fence.fence import SCRATCH, Constant, Fence, Refusal, Register, Window
+import importlib
+import pkgutil
+from collections.abc import Sequence
+from typing import cast
 
-__all__ = ["SCRATCH", "Constant", "Fence", "Refusal", "Register", "Window"]
+from harness.errors import InputError
+from harness.fence import kinds
+from harness.fence.fence import SCRATCH, Constant, Fence, Refusal, Register, Window
+from harness.fence.smmu_log import smmu_refusals
+
+FENCES = tuple(sorted(module.name for module in pkgutil.iter_modules(kinds.__path__)))
+"""The names of all fences."""
+
+
+def fence_named(name: str, windows: Sequence[Window], ports: int) -> Fence:
+    """The fence of that *name* around *windows*, on a machine with *ports* root ports.
+
+    Raises InputError for a name that is not in FENCES.
+    """
+    if name not in FENCES:
+        raise InputError(f"there is no fence '{name}'; there are: {', '.join(FENCES)}")
+    module = importlib.import_module(f"{kinds.__name__}.{name}")
+    return cast(Fence, module.fence(tuple(windows), ports))
+
+
+__all__ = [
+    "FENCES",
+    "SCRATCH",
+    "Constant",
+    "Fence",
+    "Refusal",
+    "Register",
+    "Window",
+    "fence_named",
+    "smmu_refusals",
+]

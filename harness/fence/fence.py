@@ -45,15 +45,17 @@ class Constant:
 class Fence:
     """A fence, as data. *windows* are what devices may reach, in ascending order.
 
-    *board* is added to QEMU's machine options. *flash* is the content of the read-only NOR flash
-    banks by number, each at most 64 MiB. *setup* is written, in order, before the kernel's first
-    instruction; *standing* are the registers, and *constants* the memory, that show whether the
-    fence still stands. *firmware*: bank 0 holds what runs first, and starts the kernel.
+    *board* is added to QEMU's machine options, *overlays* to the devicetree. *flash* is the content
+    of the read-only NOR flash banks by number, each at most 64 MiB. *setup* is written, in order,
+    before the kernel's first instruction; *standing* are the registers, and *constants* the memory,
+    that show whether the fence still stands. *firmware*: bank 0 holds what runs first, and starts
+    the kernel.
     """
 
     name: str
     windows: tuple[Window, ...]
     board: str = ""
+    overlays: tuple[str, ...] = ()
     flash: tuple[tuple[int, bytes], ...] = field(default=(), repr=False)
     setup: tuple[Register, ...] = ()
     standing: tuple[Register, ...] = ()

@@ -13,6 +13,7 @@ import pytest
 
 from harness.devicetree import Devicetree, Placement, Pool
 from harness.dma import Probe
+from harness.fence import Fence, Window, fence_named
 from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel
 from harness.memory import KernelTypes, LiveMemory, Symbols, live_memory
 from harness.plugin.counters import PoolCounters
@@ -25,7 +26,7 @@ from harness.plugin.options import settings as read_settings
 from harness.plugin.session import initramfs_key, kernel_key
 from harness.rogue import EduRogue
 from harness.vm.guest import Guest
-from harness.vm.machine import Machine
+from harness.vm.machine import KERNEL_SMMU, Machine
 from harness.vm.qemu import Qemu, find_qemu
 from harness.vm.shape import DEFAULT_SHAPE, shaped_devicetree
 from harness.vm.virtio import VirtioDevice
@@ -109,6 +110,36 @@ def iommu() -> bool:
 
 
 @pytest.fixture
+def windows() -> tuple[Window, ...]:
+    """The memory that a fence lets devices reach: the pool of most shapes, there or not."""
+    return (Window(0x4F00_0000, 0x100_0000),)
+
+
+@pytest.fixture
+def ports() -> int:
+    """How many empty root ports the machine has."""
+    return 2
+
+
+@pytest.fixture
+def fence_name() -> str:
+    """The fence that confines devices: a name of harness/fence/kinds, empty for none."""
+    return ""
+
+
+@pytest.fixture
+def fence(fence_name: str, windows: tuple[Window, ...], ports: int) -> Fence | None:
+    """The fence that confines devices."""
+    return fence_named(fence_name, windows, ports) if fence_name else None
+
+
+@pytest.fixture
+def share_all() -> bool:
+    """Whether all RAM is in shared files, so that a vhost-user backend can reach all of it."""
+    return False
+
+
+@pytest.fixture
 def virtio() -> tuple[VirtioDevice, ...]:
     """The virtio devices on virtio-mmio transports."""
     return ()
@@ -122,9 +153,12 @@ def devicetree(
     iommu: bool,
     shape: str,
     placements: Mapping[str, Placement],
+    fence: Fence | None,
 ) -> Devicetree:
     """The machine's devicetree."""
-    return _devicetree(qemu, shape, ram_size, cpus, iommu, tuple(placements.items()))
+    board = KERNEL_SMMU if iommu else ""
+    more = fence.overlays if fence else ()
+    return _devicetree(qemu, shape, ram_size, cpus, board, more, tuple(placements.items()))
 
 
 @functools.cache
@@ -133,12 +167,19 @@ def _devicetree(
     shape: str,
     ram_size: int,
     cpus: int,
-    iommu: bool,
+    board: str,
+    more: tuple[str, ...],
     placements: tuple[tuple[str, Placement], ...],
 ) -> Devicetree:
     """Compose each devicetree once in a session."""
     return shaped_devicetree(
-        qemu, shape, ram_size=ram_size, cpus=cpus, iommu=iommu, placements=dict(placements)
+        qemu,
+        shape,
+        ram_size=ram_size,
+        cpus=cpus,
+        board=board,
+        more=more,
+        placements=dict(placements),
     )
 
 
@@ -153,6 +194,9 @@ def machine(
     append: str,
     virtio: tuple[VirtioDevice, ...],
     iommu: bool,
+    fence: Fence | None,
+    share_all: bool,
+    ports: int,
 ) -> Machine:
     """The machine that all dimensions together describe."""
     return Machine(
@@ -165,6 +209,9 @@ def machine(
         append=append,
         virtio=virtio,
         iommu=iommu,
+        fence=fence,
+        share_all=share_all,
+        ports=ports,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.devicetree import Devicetree, DynamicPool, Pool
 from harness.errors import InputError
+from harness.fence import Fence, Window, fence_named
 from harness.kernel import Initramfs, load_kernel
 from harness.vm.machine import BLOB, Machine
 from harness.vm.qemu import find_qemu
@@ -32,6 +33,9 @@ def save_machine(machine: Machine, directory: Path) -> None:
         "append": machine.append,
         "virtio": [dataclasses.asdict(device) for device in machine.virtio],
         "iommu": machine.iommu,
+        "fence": machine.fence and machine.fence.name,
+        "windows": [dataclasses.astuple(w) for w in machine.fence.windows] if machine.fence else [],
+        "share_all": machine.share_all,
     }
     (directory / DESCRIPTION).write_text(json.dumps(content, indent=1) + "\n")
     (directory / BLOB).write_bytes(devicetree.blob)
@@ -75,7 +79,16 @@ def _read_machine(content: Any, blob: bytes) -> Machine:
         append=content["append"],
         virtio=tuple(VirtioDevice(**device) for device in content["virtio"]),
         iommu=content["iommu"],
+        fence=_read_fence(content),
+        share_all=content["share_all"],
     )
+
+
+def _read_fence(content: Any) -> Fence | None:
+    if content["fence"] is None:
+        return None
+    windows = [Window(*window) for window in content["windows"]]
+    return fence_named(content["fence"], windows, content["ports"])
 
 
 def _tuples(fields: dict[str, Any]) -> dict[str, Any]:

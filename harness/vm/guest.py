@@ -11,14 +11,17 @@ from typing import Self
 
 from harness.devicetree import Pool
 from harness.errors import GuestError
+from harness.fence import Refusal, smmu_refusals
 from harness.vm.agent import Agent, Hello
 from harness.vm.console import Console
+from harness.vm.fencing import damage, put_up
 from harness.vm.layout import Block
 from harness.vm.loop import call
 from harness.vm.machine import (
     AGENT_SOCKET,
     BLOB,
     CONSOLE_SOCKET,
+    FENCE_LOG,
     MONITOR_SOCKET,
     PERSON_SOCKET,
     QTEST_SOCKET,
@@ -34,6 +37,12 @@ from harness.vm.watch import Watch
 
 BOOT_TIMEOUT = 120.0
 """Seconds from ``cont`` to the agent's first word; under one second on an idle machine."""
+
+RESET_TIMEOUT = 10.0
+"""Seconds until QEMU has done a reset; measured: 0.01."""
+
+FLASH_SIZE = 64 << 20
+"""Bytes of a flash bank of the ``virt`` board (QEMU, hw/arm/virt.c, base_memmap[VIRT_FLASH])."""
 
 SETTLE_TIMEOUT = 2.0
 """Seconds that a dying kernel gets to finish its report after the report's first line."""
@@ -72,7 +81,10 @@ class Guest:
         self._agent: Agent | None = None
         self._qtest: Qtest | None = None
         try:
+            self._write_flash()
             self._bring_up(command, files)
+            if boot_log is None and machine.fence is not None:
+                put_up(machine.fence, self.qtest)
         except BaseException:
             self.close()
             raise
@@ -173,6 +185,30 @@ class Guest:
         self.settle()
         return ending
 
+    def reset(self) -> None:
+        """Reset the machine; its fence is up again before the kernel's first instruction."""
+        self.monitor.execute("set-action", reboot="reset")
+        self.pause()
+        begin = self.monitor.mark
+        self.monitor.execute("system_reset")
+        self.monitor.wait_event("RESET", timeout=RESET_TIMEOUT, since=begin)
+        self.monitor.execute("set-action", reboot="shutdown")
+        if self.machine.fence is not None:
+            put_up(self.machine.fence, self.qtest)
+        self.resume()
+
+    def fence_damage(self) -> list[str]:
+        """What of the machine's fence is not as it was put up, a sentence each."""
+        return damage(self.machine.fence, self.qtest) if self.machine.fence else []
+
+    def fence_refusals(self) -> list[Refusal]:
+        """Accesses that the machine's SMMU, if it has one, has refused so far."""
+        log = self.directory / FENCE_LOG
+        if not log.exists():
+            return []
+        with log.open(errors="replace") as lines:
+            return list(smmu_refusals(lines))
+
     def settle(self) -> None:
         """Give a kernel that is dying the time to write its whole report."""
         if self.ending is None or self.ending.outcome is Outcome.QEMU_DIED:
@@ -208,6 +244,12 @@ class Guest:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _write_flash(self) -> None:
+        for bank, image in self.machine.fence.flash if self.machine.fence else ():
+            with self.machine.flash_file(self.directory, bank).open("wb") as file:
+                file.write(image)
+                file.truncate(FLASH_SIZE)
 
     def _bring_up(self, command: list[str], files: tuple[int, ...]) -> None:
         with socket.socket(socket.AF_UNIX) as listener:

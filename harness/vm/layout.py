@@ -3,8 +3,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from harness.devicetree import Pool
+from typing import Protocol
 
 RAM_BASE = 0x4000_0000
 """Where RAM begins on QEMU's ``virt`` (hw/arm/virt.c, base_memmap[VIRT_MEM])."""
@@ -30,7 +29,19 @@ class Block:
         return self.base + self.size
 
 
-def cut(ram_size: int, pools: Sequence[Pool]) -> tuple[Block, ...]:
+class Region(Protocol):
+    """A pool, or a fence's window: base and size in bytes."""
+
+    @property
+    def base(self) -> int:
+        """The first address."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes."""
+
+
+def cut(ram_size: int, pools: Sequence[Region]) -> tuple[Block, ...]:
     """Cut *ram_size* bytes of RAM so that the pages of every pool are shared blocks.
 
     Empty pools and those outside RAM are nobody's memory; overlapping ones share what they have
@@ -52,5 +63,5 @@ def cut(ram_size: int, pools: Sequence[Pool]) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def _page_span(pool: Pool) -> tuple[int, int]:
+def _page_span(pool: Region) -> tuple[int, int]:
     return pool.base // PAGE * PAGE, -(-(pool.base + pool.size) // PAGE) * PAGE

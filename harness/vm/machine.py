@@ -7,8 +7,9 @@ from pathlib import Path
 
 from harness.cache import digest
 from harness.devicetree import Devicetree
+from harness.fence import Fence
 from harness.kernel import Initramfs, Kernel
-from harness.vm.layout import Block, cut
+from harness.vm.layout import RAM_BASE, Block, cut
 from harness.vm.qemu import Qemu
 from harness.vm.virtio import MODERN, VirtioDevice
 
@@ -33,11 +34,18 @@ MONITOR_SOCKET = "monitor.sock"
 PERSON_SOCKET = "qmp.sock"
 FENCE_LOG = "fence.log"
 
+SMMU_EVENTS = "smmuv3_record_event"
+"""The trace event that says whose access an SMMU refused, and when."""
 
-def board_arguments(cpus: int, ram_size: int, iommu: bool = False) -> tuple[str, ...]:
-    """The arguments that shape QEMU's own devicetree; *iommu*: an SMMUv3 before the PCI bus."""
+
+KERNEL_SMMU = ",iommu=smmuv3"
+"""The board's option for an SMMUv3 before the PCI bus."""
+
+
+def board_arguments(cpus: int, ram_size: int, board: str = "") -> tuple[str, ...]:
+    """The arguments that shape QEMU's own devicetree; *board* are more options of the board."""
     return (
-        *("-machine", "virt,gic-version=3" + (",iommu=smmuv3" if iommu else "")),
+        *("-machine", f"virt,gic-version=3{board}"),
         *("-cpu", CPU_MODEL),
         *("-smp", str(cpus)),
         *("-m", f"{ram_size // MIB}M"),
@@ -49,7 +57,9 @@ class Machine:
     """One virtual machine.
 
     *ram_size* in bytes, *ports* empty PCIe root ports for hot-plug, *virtio* the virtio devices
-    that it has from the start, *iommu*: whether an SMMUv3 stands before its PCI bus.
+    that it has from the start, *iommu*: whether an SMMUv3 that the kernel drives stands before its
+    PCI bus, *fence*: what confines devices, *share_all*: whether all of RAM is in shared files, so
+    that no memory split confines a vhost-user backend.
     """
 
     qemu: Qemu
@@ -62,18 +72,30 @@ class Machine:
     append: str = ""
     virtio: tuple[VirtioDevice, ...] = ()
     iommu: bool = False
+    fence: Fence | None = None
+    share_all: bool = False
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """How its RAM is cut; pools lie in shared blocks."""
-        return cut(self.ram_size, self.devicetree.pools)
+        """How its RAM is cut: pools, or just the windows of a fence, lie in shared blocks."""
+        if self.share_all:
+            return (Block(RAM_BASE, self.ram_size, shared=True),)
+        return cut(self.ram_size, self.fence.windows if self.fence else self.devicetree.pools)
+
+    @property
+    def board(self) -> str:
+        """Options of the board beyond those that every machine has."""
+        smmu = KERNEL_SMMU if self.iommu else ""
+        return smmu + (self.fence.board if self.fence else "")
 
     @property
     def key(self) -> str:
         """Hash of everything that goes in: binaries, kernel, guest programs, blob, arguments."""
         arguments = shlex.join(self.command(Path("RUN")))
+        fence = self.fence.key if self.fence else ""
         return digest(
-            self.qemu.key, self.kernel.key, self.initramfs.key, self.devicetree.blob, arguments
+            *(self.qemu.key, self.kernel.key, self.initramfs.key),
+            *(self.devicetree.blob, arguments, fence),
         )
 
     def command(self, run: Path) -> list[str]:
@@ -87,7 +109,7 @@ class Machine:
             *("-nodefaults", "-no-user-config", "-display", "none", "-S", "-no-reboot"),
             *("-action", "panic=pause,reboot=shutdown,shutdown=pause"),
             *("-accel", "tcg"),
-            *board_arguments(self.cpus, self.ram_size, self.iommu),
+            *board_arguments(self.cpus, self.ram_size, self.board),
             *self._memory(run),
             *("-kernel", str(self.kernel.image), "-initrd", str(self.initramfs.path)),
             *("-append", f"{KERNEL_ARGUMENTS} {self.append}".strip()),
@@ -100,13 +122,19 @@ class Machine:
             *("-device", "vmcoreinfo"),
             *self._ports(),
             *self._virtio(run),
+            *self._flash(run),
             *("-qtest", f"unix:{run / QTEST_SOCKET},server=on,wait=off", "-qtest-log", "none"),
             *("-d", "guest_errors", "-D", str(run / FENCE_LOG)),
+            *(("-msg", "timestamp=on", "-trace", SMMU_EVENTS) if self.fence else ()),
             *_socket("person", run / PERSON_SOCKET),
             *("-mon", "chardev=person,mode=control"),
             *("-chardev", f"socket,id=monitor,path={run / MONITOR_SOCKET}"),
             *("-mon", "chardev=monitor,mode=control"),
         ]
+
+    def flash_file(self, run: Path, bank: int) -> Path:
+        """The file in *run* that holds the content of a flash bank."""
+        return run / f"flash-{bank}"
 
     def memory_file(self, run: Path, block: Block) -> Path:
         """The file in *run* that holds a shared block."""
@@ -123,6 +151,13 @@ class Machine:
                 words += ["-object", f"memory-backend-ram,{size}"]
             cpus = f",cpus=0-{self.cpus - 1}" if number == 0 else ""
             words += ["-numa", f"node,nodeid={number}{cpus},memdev=ram{number}"]
+        return words
+
+    def _flash(self, run: Path) -> list[str]:
+        words: list[str] = []
+        for bank, _ in self.fence.flash if self.fence else ():
+            drive = f"if=pflash,unit={bank},format=raw,readonly=on"
+            words += ["-drive", f"{drive},file={self.flash_file(run, bank)}"]
         return words
 
     def _ports(self) -> list[str]:

@@ -49,14 +49,16 @@ def shaped_devicetree(
     *,
     ram_size: int,
     cpus: int = 1,
-    iommu: bool = False,
+    board: str = "",
+    more: tuple[str, ...] = (),
     placements: Mapping[str, Placement] = AS_WRITTEN,
 ) -> Devicetree:
     """The devicetree of a machine of *shape*: an overlay's name in dts/, or ``no-pool``.
 
-    *placements* move pools by their label in the overlay. Shapes in dts/odd/ may be impossible;
-    for others raises DevicetreeError as compose does.
+    *board* are options of the board that its devicetree shall show, *more* overlays of the
+    machine's. *placements* move pools by their label in the overlay. Shapes in dts/odd/ may be
+    impossible; for others raises DevicetreeError as compose does.
     """
-    base = base_blob(qemu.path, board_arguments(cpus, ram_size, iommu))
-    overlays = ALWAYS if shape == NO_POOL else (*ALWAYS, shape)
+    base = base_blob(qemu.path, board_arguments(cpus, ram_size, board))
+    overlays = (*ALWAYS, *more, *(() if shape == NO_POOL else (shape,)))
     return compose(base, overlays, pools=placements, allow_invalid=shape.startswith(ODD))
