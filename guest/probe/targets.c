@@ -14,6 +14,8 @@
 #define EDU_DEVICE	0x11e8
 #define IVSHMEM_VENDOR	0x1af4	/* QEMU hw/misc/ivshmem.c:ivshmem_common_class_init() */
 #define IVSHMEM_DEVICE	0x1110
+#define NVME_VENDOR	0x1b36	/* QEMU hw/nvme/ctrl.c:nvme_init_pci() */
+#define NVME_DEVICE	0x0010
 
 /*
  * Every call runs inside the read side, so that no device leaves under it; a
@@ -80,7 +82,7 @@ static int target_add(struct device *dev, u8 bus)
 	target->id = id;
 	error = devm_add_action_or_reset(dev, target_remove, target);
 	if (!error)
-		dev_info(dev, "bound to the probe\n"); /* harness/rogue/edu.py waits for this */
+		dev_info(dev, "bound to the probe\n"); /* harness/rogue/slot.py waits for this */
 	return error;
 }
 
@@ -96,6 +98,7 @@ static int endpoint_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 static const struct pci_device_id endpoint_ids[] = {
 	{ PCI_DEVICE(EDU_VENDOR, EDU_DEVICE) },
 	{ PCI_DEVICE(IVSHMEM_VENDOR, IVSHMEM_DEVICE) },
+	{ PCI_DEVICE(NVME_VENDOR, NVME_DEVICE) },
 	{ }
 };
 MODULE_DEVICE_TABLE(pci, endpoint_ids);

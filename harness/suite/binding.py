@@ -36,11 +36,6 @@ def replace(guest: Guest, device: Device, times: int) -> None:
     repeat(guest, f"cd /sys/bus/pci && {change}", times)
 
 
-def unplug(guest: Guest, port: int) -> None:
-    """Switch off the slot of a root port, which takes the device in it away, as a person would."""
-    do(guest, f"echo 0 > /sys/bus/pci/slots/{port + 1}/power")
-
-
 def repeat(guest: Guest, command: str, times: int) -> None:
     """Run a shell command of the guest's so many times, as long as it succeeds."""
     do(guest, f"for turn in $(seq {times}); do {command} || exit 1; done")

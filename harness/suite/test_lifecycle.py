@@ -9,7 +9,7 @@ from harness.memory import KernelTypes, attachments
 from harness.plugin.counters import PoolCounters
 from harness.rogue import EduRogue
 from harness.suite.attached import allocator_of, pool_of
-from harness.suite.binding import bind, rebind, replace, unbind, unplug
+from harness.suite.binding import bind, rebind, replace, unbind
 from harness.suite.conftest import COHERENT, PCI, PLATFORM
 from harness.vm.guest import Guest
 
@@ -86,11 +86,12 @@ def test_a_pci_device_plugged_in_again_has_the_same_pool(
 ) -> None:
     """Each of many devices that go through one slot has the host bridge's pool, and leaves it."""
     for _ in range(TURNS):
-        name = str(EduRogue(guest).bdf)
+        rogue = EduRogue(guest)
+        name = str(rogue.bdf)
         check_restricted(probe, name, pool, types)
         use(probe.device(name), probe)
 
-        unplug(guest, port=0)
+        rogue.detach()
 
         assert counters.used == 0
 
