@@ -9,10 +9,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from harness.cli import bench, coverage, doctor, kernel, mutants, properties, shell
+from harness.cli import bench, coverage, doctor, doublefetch, kernel, mutants, properties, shell
 from harness.errors import GuestError, HarnessError, explain
 
-COMMANDS = (shell, kernel, bench, properties, coverage, mutants, doctor)
+COMMANDS = (shell, kernel, bench, properties, coverage, doublefetch, mutants, doctor)
 
 ERROR = 2
 """The exit code when the harness could not do what was asked."""

@@ -93,16 +93,20 @@ def park_running(guest: Guest, directory: Path) -> Snapshot:
     return _read(guest.machine, directory)
 
 
-def restore(snapshot: Snapshot, prepare: Callable[[Guest], None] | None = None) -> Guest:
+def restore(
+    snapshot: Snapshot,
+    prepare: Callable[[Guest], None] | None = None,
+    extra: tuple[str, ...] = (),
+) -> Guest:
     """Start a new QEMU from a parked guest and check that it is the one that was parked.
 
-    *prepare* is called when all of the guest is there and it does not run yet. Raises
-    ProtocolError when another guest answers, and the guest's ending when it dies.
+    *prepare* is called when all of the guest is there and it does not run yet; *extra* arguments
+    of QEMU's must leave its devices as they are. Raises ProtocolError when another guest answers, and the guest's ending when it dies.
     """
     with snapshot.state.open("rb") as state:
         guest = Guest(
             snapshot.machine,
-            extra=("-incoming", "defer"),
+            extra=("-incoming", "defer", *extra),
             boot_log=snapshot.boot_log,
             files=(state.fileno(),),
         )

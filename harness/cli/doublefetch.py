@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness doublefetch``: where drivers read the same bytes of a pool twice."""
+
+import argparse
+from pathlib import Path
+
+from harness.cli.machines import add_machine_options, machine_of
+from harness.doublefetch import DRIVERS, Driver, Report, built_in, find_driver, watch_driver
+from harness.errors import InputError
+from harness.kernel import Kernel
+from harness.progress import step
+from harness.vm.snapshot import park
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the sub-command."""
+    known = ", ".join(driver.name for driver in DRIVERS)
+    parser = subparsers.add_parser(
+        "doublefetch", help="find where drivers read the same bytes of a pool twice"
+    )
+    parser.add_argument(
+        "drivers", nargs="*", metavar="DRIVER", help=f"of {known}; all that the kernel has if none"
+    )
+    add_machine_options(parser)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Watch the drivers and print what was found, which is for a person to judge: exit code 0."""
+    wanted = [find_driver(name) for name in arguments.drivers]
+    machine = machine_of(arguments)
+    drivers = _chosen(wanted, machine.kernel)
+    with step("watching " + ", ".join(driver.name for driver in drivers)):
+        snapshot = park(machine)
+        reports = tuple(watch_driver(snapshot, driver) for driver in drivers)
+    report = Report(machine.kernel.release, machine.qemu.banner, reports)
+    print(report.text())
+    if arguments.json:
+        report.save(arguments.json)
+    return 0
+
+
+def _chosen(wanted: list[Driver], kernel: Kernel) -> list[Driver]:
+    """*wanted*, all that *kernel* has if nothing is; raises InputError for what it lacks."""
+    there = built_in(kernel)
+    for driver in wanted:
+        if driver not in there:
+            raise InputError(
+                f"the kernel has no driver for {driver.name}: CONFIG_{driver.option} is not set. "
+                "--kernel-config=FRAGMENT or --flavour=NAME can set it"
+            )
+    if not wanted and not there:
+        raise InputError("the kernel has none of the drivers that can be watched")
+    return wanted or list(there)

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The drivers that can be watched, as data: a device for each, and requests made of it.
+
+To add one, add an entry to ``DRIVERS``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.errors import GuestHang, InputError
+from harness.kernel import Kernel
+from harness.kernel.kconfig import read_config
+from harness.vm.guest import Guest
+
+PORT = "rp0"
+"""The root port that a device is plugged into."""
+
+DISK, DISK_SIZE = "disk", 4 << 20
+"""The node, and its size in bytes, that every device with storage gets."""
+
+NETWORK = "network"
+
+BIND_TRIES = 1000
+"""Looks at 10 ms that a driver has to be bound; nothing in the guest tells of it."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One request of a driver, as a shell command of the guest's."""
+
+    name: str
+    command: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """A device of QEMU's, with its properties."""
+
+    model: str
+    properties: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A driver: the kernel's *option* for it, its device, how it shows, what it is asked for.
+
+    *parts* are plugged in order, the first into the root port. *ready* is a condition of the
+    guest's shell. *back_end* is ``disk``, ``network`` or nothing.
+    """
+
+    name: str
+    option: str
+    parts: tuple[Part, ...]
+    ready: str
+    operations: tuple[Operation, ...]
+    back_end: str = ""
+
+
+VIRTIO = {"disable-legacy": "on", "iommu_platform": True}
+
+
+def _storage(node: str) -> tuple[Operation, ...]:
+    """A read and a write of one page, past the page cache."""
+    return (
+        Operation("read 4 KiB", f"dd if=/dev/{node} of=/dev/null bs=4096 count=1 iflag=direct"),
+        Operation("write 4 KiB", f"dd if=/dev/zero of=/dev/{node} bs=4096 count=1 oflag=direct"),
+    )
+
+
+DRIVERS = (
+    Driver(
+        name="virtio-rng",
+        option="HW_RANDOM_VIRTIO",
+        parts=(Part("virtio-rng-pci", VIRTIO),),
+        ready="grep -q virtio_rng /sys/class/misc/hw_random/rng_current",
+        operations=(
+            Operation("read 16 bytes", "dd if=/dev/hwrng of=/dev/null bs=16 count=1"),
+            Operation("read 64 bytes", "dd if=/dev/hwrng of=/dev/null bs=64 count=1"),
+        ),
+    ),
+    Driver(
+        name="virtio-blk",
+        option="VIRTIO_BLK",
+        parts=(Part("virtio-blk-pci", {**VIRTIO, "drive": DISK}),),
+        ready="[ -b /dev/vda ]",
+        operations=_storage("vda"),
+        back_end=DISK,
+    ),
+    Driver(
+        name="virtio-net",
+        option="VIRTIO_NET",
+        parts=(Part("virtio-net-pci", {**VIRTIO, "netdev": NETWORK}),),
+        ready="[ -e /sys/class/net/eth0 ]",
+        operations=(
+            Operation("up", "ip addr add 10.0.2.15/24 dev eth0 && ip link set eth0 up"),
+            Operation("ping", "ping -c 1 -W 5 10.0.2.2"),
+        ),
+        back_end=NETWORK,
+    ),
+    Driver(
+        name="nvme",
+        option="BLK_DEV_NVME",
+        parts=(Part("nvme", {"serial": "watched", "drive": DISK}),),
+        ready="[ -b /dev/nvme0n1 ]",
+        operations=_storage("nvme0n1"),
+        back_end=DISK,
+    ),
+    Driver(
+        name="e1000e",
+        option="E1000E",
+        parts=(Part("e1000e", {"netdev": NETWORK}),),
+        ready="[ -e /sys/class/net/eth0 ]",
+        operations=(
+            Operation("up", "ip addr add 10.0.2.15/24 dev eth0 && ip link set eth0 up"),
+            Operation("ping", "ping -c 1 -W 5 10.0.2.2"),
+        ),
+        back_end=NETWORK,
+    ),
+    Driver(
+        name="ahci",
+        option="SATA_AHCI",
+        parts=(Part("ahci"), Part("ide-hd", {"bus": "ahci.0", "drive": DISK})),
+        ready="[ -b /dev/sda ]",
+        operations=_storage("sda"),
+        back_end=DISK,
+    ),
+    Driver(
+        name="sdhci",
+        option="MMC_SDHCI_PCI",
+        parts=(Part("sdhci-pci"), Part("sd-card", {"drive": DISK})),
+        ready="[ -b /dev/mmcblk0 ]",
+        operations=_storage("mmcblk0"),
+        back_end=DISK,
+    ),
+    Driver(
+        name="xhci",
+        option="USB_XHCI_PCI",
+        parts=(
+            Part("qemu-xhci"),
+            Part("usb-storage", {"bus": "qemu-xhci.0", "drive": DISK}),
+        ),
+        ready="[ -b /dev/sda ]",
+        operations=_storage("sda"),
+        back_end=DISK,
+    ),
+)
+
+
+def find_driver(name: str) -> Driver:
+    """The entry of that name; raises InputError if there is none."""
+    for driver in DRIVERS:
+        if driver.name == name:
+            return driver
+    known = ", ".join(driver.name for driver in DRIVERS)
+    raise InputError(f"no driver '{name}' can be watched; known are {known}")
+
+
+def built_in(kernel: Kernel) -> tuple[Driver, ...]:
+    """The drivers that *kernel* has."""
+    options = read_config(kernel.config)
+    return tuple(driver for driver in DRIVERS if options.get(driver.option) == "y")
+
+
+def plug(guest: Guest, driver: Driver) -> None:
+    """Plug the driver's device into root port 0, and wait until it is bound.
+
+    Raises QemuError when QEMU refuses, GuestHang when the driver does not come.
+    """
+    if driver.back_end == DISK:
+        _add_disk(guest, guest.directory / "watched-disk")
+    elif driver.back_end == NETWORK:
+        guest.monitor.execute("netdev_add", {"type": "user", "id": NETWORK, "restrict": True})
+    for number, part in enumerate(driver.parts):
+        bus = {"bus": PORT} if number == 0 else {}
+        words = {"driver": part.model, "id": part.model, **bus, **part.properties}
+        guest.monitor.execute("device_add", words)
+    wait = f"n=0; until {driver.ready}; do usleep 10000; n=$((n+1)); [ $n -lt {BIND_TRIES} ]"
+    bound = guest.agent.run(f"{wait} || exit 1; done", timeout=60.0)
+    if bound.status:
+        raise GuestHang(
+            f"waited {BIND_TRIES / 100:g} s for the driver of {driver.name}: '{driver.ready}' did "
+            f"not come true in the guest; last console line: {guest.console.last_line()}"
+        )
+
+
+def _add_disk(guest: Guest, file: Path) -> None:
+    with file.open("wb") as disk:
+        disk.truncate(DISK_SIZE)
+    guest.monitor.execute(
+        "blockdev-add", {"driver": "file", "node-name": DISK, "filename": str(file)}
+    )

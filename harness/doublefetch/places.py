@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which function and line an instruction of the running kernel belongs to."""
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+
+from harness.memory import KernelTypes, Symbols
+from harness.vm.agent import Agent
+
+COPYING = (
+    *("memcpy", "memmove", "memcmp", "memchr", "memscan", "copy_page", "copy_mc_page"),
+    *("strlen", "strnlen", "strcmp", "strncmp", "strchr", "strrchr"),
+    *("__arch_copy_to_user", "__arch_copy_from_user", "__memcpy_fromio"),
+    *("do_csum", "csum_partial", "csum_partial_copy_nocheck"),
+)
+"""Functions that read what they are told to: what matters is who told them. None of them calls
+another function before it reads, so the last call into one is the one that is running."""
+
+SOURCE_ROOT = re.compile(r"^(\.\./)+src/")
+"""How DWARF names the source from the build directory (harness/kernel/workspace.py)."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in the kernel's code.
+
+    *line* is 0 and *file* empty where there is no DWARF, as in modules; *module* is empty for
+    the kernel itself; *outer* the function that *function* was inlined into, if it was.
+    """
+
+    function: str
+    file: str = ""
+    line: int = 0
+    outer: str = ""
+    module: str = ""
+
+    def __str__(self) -> str:
+        where = f" {self.file}:{self.line}" if self.file else ""
+        inside = f" (in {self.outer})" if self.outer else ""
+        return f"{self.function}{where}{inside}" + (f" [{self.module}]" if self.module else "")
+
+
+@dataclass(frozen=True)
+class Helper:
+    """A copying function: its name, where it begins in the running kernel, and its size."""
+
+    name: str
+    entry: int
+    size: int
+
+
+def helpers(symbols: Symbols, slide: int) -> tuple[Helper, ...]:
+    """The copying functions of the kernel; aliases once."""
+    found: dict[int, Helper] = {}
+    for name in COPYING:
+        symbol = symbols.find(name)
+        if symbol is not None and symbol.size:
+            entry = symbol.address + slide
+            found.setdefault(entry, Helper(name, entry, symbol.size))
+    return tuple(found.values())
+
+
+class Places:
+    """Looks places up in DWARF, and in the guest's own list of symbols for modules."""
+
+    def __init__(self, types: KernelTypes, agent: Agent, copying: tuple[Helper, ...]) -> None:
+        self._types, self._agent, self._copying = types, agent, copying
+        self._known: dict[int, Place] = {}
+
+    def helper_at(self, pc: int) -> str:
+        """The copying function that holds *pc*, empty if none does."""
+        for helper in self._copying:
+            if helper.entry <= pc < helper.entry + helper.size:
+                return helper.name
+        return ""
+
+    def at(self, pc: int) -> Place:
+        """The place of the instruction at *pc*."""
+        if pc not in self._known:
+            self._known[pc] = self._look_up(pc)
+        return self._known[pc]
+
+    def _look_up(self, pc: int) -> Place:
+        try:
+            chain = self._types.program.source_location(pc)
+        except LookupError:
+            return self._symbol(pc)
+        inner, outer = chain[0], chain[len(chain) - 1]
+        name = inner.name() or "?"
+        around = outer.name() or "?" if len(chain) > 1 else ""
+        return Place(name, SOURCE_ROOT.sub("", inner.filename), inner.line, around)
+
+    def _symbol(self, pc: int) -> Place:
+        """What the guest says of a module's address; the kernel's symbol if it is none."""
+        index = bisect_right(self._modules, (pc, "\U0010ffff", ""))
+        if index and self._types.image.link + self._types.image.slide > pc:
+            _, name, module = self._modules[index - 1]
+            return Place(name, module=module)
+        symbol = self._types.symbols.nearest(pc - self._types.image.slide)
+        return Place(symbol.name if symbol else f"{pc:#x}")
+
+    @cached_property
+    def _modules(self) -> list[tuple[int, str, str]]:
+        """Address, name and module of all symbols of modules."""
+        lines = self._agent.run("grep -F '[' /proc/kallsyms").text
+        words = re.findall(r"^([0-9a-f]+) \S ([^\s$]\S*)\s+\[(\S+)\]$", lines, re.MULTILINE)
+        return sorted((int(address, 16), name, module) for address, name, module in words)

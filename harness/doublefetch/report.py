@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was found, by function and line, as text for a person and as JSON for a program."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from harness.doublefetch.analyse import DoubleFetch, Reader
+from harness.doublefetch.places import Place, Places
+
+MOST_SPANS = 3
+"""Ranges of addresses that the text names of one finding."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A reader: its place, the copying function that it called to read, if it did; *pc* in hex."""
+
+    place: Place
+    helper: str
+    pc: str
+
+    def __str__(self) -> str:
+        return f"{self.place}" + (f", by {self.helper}" if self.helper else "")
+
+    @property
+    def line(self) -> tuple[Place, str]:
+        """What makes it the same for a person."""
+        return self.place, self.helper
+
+
+@dataclass
+class Finding:
+    """A double fetch by function and line: who reads, who reads again, where and when.
+
+    *spans* are guest-physical addresses and sizes, *operations* the requests in which it was
+    seen, *times* how often in all. *poll*: it is one place that reads the same again.
+    """
+
+    first: Seen
+    second: Seen
+    poll: bool
+    spans: set[tuple[int, int]] = field(default_factory=set)
+    operations: list[str] = field(default_factory=list)
+    times: int = 0
+
+    def lines(self) -> Iterator[str]:
+        """It as text."""
+        spans = [f"{size} bytes at {base:#x}" for base, size in sorted(self.spans)]
+        more = f" and {len(spans) - MOST_SPANS} more" if len(spans) > MOST_SPANS else ""
+        times = "once" if self.times == 1 else f"{self.times} times"
+        yield f"  {', '.join(spans[:MOST_SPANS])}{more}, {times} in: {', '.join(self.operations)}"
+        yield f"    read       {self.first}"
+        yield f"    read again {'by the same' if self.poll else self.second}"
+
+
+@dataclass
+class DriverReport:
+    """One driver: how many accesses its requests made, and its findings; *fault*: why none."""
+
+    driver: str
+    accesses: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    fault: str = ""
+
+    def add(self, operation: str, doubles: tuple[DoubleFetch, ...], places: Places) -> None:
+        """Add what was found in *operation*; what is at the same lines is one finding."""
+        for double in doubles:
+            finding = self._finding(_seen(double.first, places), _seen(double.second, places))
+            finding.spans.update(double.spans())
+            finding.times += double.times
+            if operation not in finding.operations:
+                finding.operations.append(operation)
+
+    def lines(self) -> Iterator[str]:
+        """It as text."""
+        if self.fault:
+            yield f"{self.driver}: not watched: {self.fault}"
+            return
+        counts = ", ".join(f"{name}: {count}" for name, count in self.accesses.items())
+        yield f"{self.driver}: {len(self.findings)} double fetches; accesses to the pool: {counts}"
+        for finding in self.findings:
+            yield from finding.lines()
+
+    def _finding(self, first: Seen, second: Seen) -> Finding:
+        for finding in self.findings:
+            if (finding.first.line, finding.second.line) == (first.line, second.line):
+                return finding
+        self.findings.append(Finding(first, second, first.line == second.line))
+        return self.findings[-1]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole run."""
+
+    kernel: str
+    qemu: str
+    drivers: tuple[DriverReport, ...]
+
+    def text(self) -> str:
+        """For a person."""
+        lines = [f"Linux {self.kernel}, {self.qemu}"]
+        for driver in self.drivers:
+            lines += driver.lines()
+        return "\n".join(lines)
+
+    def save(self, file: Path) -> None:
+        """Write it as JSON."""
+        file.write_text(json.dumps(asdict(self), indent=1, default=sorted) + "\n")
+
+
+def _seen(reader: Reader, places: Places) -> Seen:
+    return Seen(places.at(reader.pc), reader.helper, f"{reader.pc:#x}")

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A TCG plugin for QEMU: every access of the kernel's to the restricted pools, with the program
+ * counter and, for each call of a copying function, who called it.
+ *
+ * All it needs and all it sees stands in one file that the harness maps as well; its layout is
+ * described once more, and by reason, in ring.py. QEMU's threads write records, the harness reads
+ * them while the guest runs; nobody waits for anybody.
+ *
+ * Debian 12 ships no header for plugins. What is declared here is of the plugin API's version 1
+ * (QEMU 7.2, docs/devel/tcg-plugins.rst and the list of exported names); PLUGIN_API is the number
+ * that the QEMU in question wants to be told.
+ */
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+typedef uint64_t plugin_id;
+typedef uint32_t access_info;
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+struct qemu_plugin_hwaddr;
+struct qemu_info_t;
+
+enum { NO_REGISTERS = 0 };
+enum { LOADS_AND_STORES = 3 };
+
+void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id,
+					   void (*call)(plugin_id, struct qemu_plugin_tb *));
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *block,
+					  void (*call)(unsigned int, void *), int flags,
+					  void *data);
+void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn,
+				      void (*call)(unsigned int, access_info, uint64_t, void *),
+				      int flags, int kinds, void *data);
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *block);
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *block, size_t index);
+uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
+struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(access_info info, uint64_t vaddr);
+bool qemu_plugin_hwaddr_is_io(const struct qemu_plugin_hwaddr *place);
+uint64_t qemu_plugin_hwaddr_phys_addr(const struct qemu_plugin_hwaddr *place);
+bool qemu_plugin_mem_is_store(access_info info);
+unsigned int qemu_plugin_mem_size_shift(access_info info);
+
+EXPORT int qemu_plugin_version = PLUGIN_API;
+
+#define MOST_CPUS	64
+#define MOST_WINDOWS	8
+#define MOST_ENTRIES	48
+
+/* What QEMU reports as [reported, reported + size) is guest-physical memory from base on. */
+struct window {
+	uint64_t reported, base, size;
+};
+
+/* The first page of the file. The harness writes all of it but head. */
+struct control {
+	uint64_t head;		/* records ever begun */
+	uint64_t armed;		/* whether accesses are recorded */
+	uint64_t capacity;	/* records in the ring */
+	uint64_t windows, entries;
+	struct window window[MOST_WINDOWS];
+	uint64_t entry[MOST_ENTRIES];	/* where the copying functions begin */
+};
+
+struct record {
+	uint64_t number;	/* one more than its place in the order; written last */
+	uint64_t address;	/* guest-physical */
+	uint64_t pc;
+	uint64_t site;		/* what called the copying function that was entered last */
+	uint32_t call;		/* how many of them this CPU had entered */
+	uint16_t cpu;
+	uint8_t size, store;
+};
+
+#define HEADER 4096
+
+static struct control *control;
+static struct record *ring;
+static struct {
+	uint64_t last;		/* the last instruction of the block that runs or ran last */
+	uint64_t site;
+	uint32_t call;
+} cpus[MOST_CPUS];
+
+static void record(unsigned int cpu, uint64_t address, uint64_t pc, unsigned int size, bool store)
+{
+	uint64_t order = __atomic_fetch_add(&control->head, 1, __ATOMIC_RELAXED);
+	struct record *slot = &ring[order % control->capacity];
+
+	__atomic_store_n(&slot->number, 0, __ATOMIC_RELEASE);
+	slot->address = address;
+	slot->pc = pc;
+	slot->site = cpus[cpu].site;
+	slot->call = cpus[cpu].call;
+	slot->cpu = cpu;
+	slot->size = size;
+	slot->store = store;
+	__atomic_store_n(&slot->number, order + 1, __ATOMIC_RELEASE);
+}
+
+static void on_access(unsigned int cpu, access_info info, uint64_t vaddr, void *pc)
+{
+	const struct qemu_plugin_hwaddr *place;
+	uint64_t reported, i;
+
+	if (!__atomic_load_n(&control->armed, __ATOMIC_ACQUIRE) || cpu >= MOST_CPUS)
+		return;
+	place = qemu_plugin_get_hwaddr(info, vaddr);
+	if (!place || qemu_plugin_hwaddr_is_io(place))
+		return;
+	reported = qemu_plugin_hwaddr_phys_addr(place);
+	for (i = 0; i < control->windows; i++) {
+		const struct window *window = &control->window[i];
+
+		if (reported - window->reported < window->size) {
+			record(cpu, reported - window->reported + window->base, (uintptr_t)pc,
+			       1u << qemu_plugin_mem_size_shift(info),
+			       qemu_plugin_mem_is_store(info));
+			return;
+		}
+	}
+}
+
+/* A block that begins a copying function: the block before it ended with the call. */
+static void on_entry(unsigned int cpu, void *data)
+{
+	(void)data;
+	if (cpu >= MOST_CPUS)
+		return;
+	cpus[cpu].site = cpus[cpu].last;
+	cpus[cpu].call++;
+}
+
+static void on_block(unsigned int cpu, void *last)
+{
+	if (cpu < MOST_CPUS)
+		cpus[cpu].last = (uintptr_t)last;
+}
+
+static bool is_entry(uint64_t vaddr)
+{
+	uint64_t i;
+
+	for (i = 0; i < control->entries; i++)
+		if (control->entry[i] == vaddr)
+			return true;
+	return false;
+}
+
+/* User programs have the lower half of the addresses; what they do is not the kernel's. */
+static bool of_kernel(uint64_t vaddr)
+{
+	return vaddr >> 63;
+}
+
+static void on_translation(plugin_id id, struct qemu_plugin_tb *block)
+{
+	size_t count = qemu_plugin_tb_n_insns(block), i;
+	uint64_t first = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(block, 0));
+	uint64_t last = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(block, count - 1));
+
+	(void)id;
+	if (!of_kernel(first))
+		return;
+	if (is_entry(first))
+		qemu_plugin_register_vcpu_tb_exec_cb(block, on_entry, NO_REGISTERS, NULL);
+	qemu_plugin_register_vcpu_tb_exec_cb(block, on_block, NO_REGISTERS,
+					     (void *)(uintptr_t)last);
+	for (i = 0; i < count; i++) {
+		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(block, i);
+
+		qemu_plugin_register_vcpu_mem_cb(insn, on_access, NO_REGISTERS, LOADS_AND_STORES,
+						 (void *)(uintptr_t)qemu_plugin_insn_vaddr(insn));
+	}
+}
+
+static void *map_file(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	struct stat stat;
+	void *where;
+
+	if (fd < 0 || fstat(fd, &stat) || stat.st_size <= HEADER)
+		return NULL;
+	where = mmap(NULL, stat.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	return where == MAP_FAILED ? NULL : where;
+}
+
+/* The one argument: ring=FILE. */
+EXPORT int qemu_plugin_install(plugin_id id, const struct qemu_info_t *info, int count,
+			       char **arguments)
+{
+	(void)info;
+	if (count == 1 && !strncmp(arguments[0], "ring=", 5))
+		control = map_file(arguments[0] + 5);
+	if (!control) {
+		fprintf(stderr, "watch: expected ring=FILE, a file with a ring of records\n");
+		return 1;
+	}
+	ring = (struct record *)((char *)control + HEADER);
+	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
+	return 0;
+}
