@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A vhost-user device as a rogue: QEMU hands it guest memory, and Linux's own driver its requests.
+
+Its fence is the cut of RAM into blocks (harness/vm/layout.py): QEMU hands over nothing but the
+blocks that are shared (hw/virtio/vhost-user.c:vhost_user_fill_set_mem_table_msg). The IOMMU is
+none: the device has the files themselves.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeVar
+
+from harness.errors import QemuError
+from harness.fence import Refusal, Window
+from harness.rogue.pci import Bdf, ConfigSpace, Register, ecam_base
+from harness.rogue.vhost.backend import Backend
+from harness.rogue.vhost.devices import Device, Disk, Entropy, Network
+from harness.rogue.vhost.lies import ConfigLie, Lie
+from harness.rogue.vhost.ring import Request
+from harness.vm.guest import Guest
+from harness.vm.loop import call
+
+T = TypeVar("T")
+
+Kind = Literal["rng", "blk", "net"]
+
+DISK_SIZE = 1 << 20
+
+DEVICES: dict[Kind, Callable[[], Device]] = {
+    "rng": Entropy,
+    "blk": lambda: Disk(bytes(DISK_SIZE)),
+    "net": Network,
+}
+"""What a rogue is if nobody says more."""
+
+PLUG_TIMEOUT = 30.0
+"""Seconds until the guest's driver uses the device; measured: 0.2."""
+
+OPEN_TIMEOUT = 5.0
+"""Seconds for QEMU to take a connection; it is there when QEMU looks next."""
+
+UNPLUG_TIMEOUT = 30.0
+"""Seconds until the device is gone; a slot takes one to switch off (pciehp, board_off)."""
+
+
+class VhostRogue:
+    """A vhost-user device in an empty root port of a running guest.
+
+    *kind* is rng, blk or net; *device* says more of it, such as a disk with content. *on_request*
+    lies from the very first request on; then, and without a *driver* in the guest, the rogue is
+    only plugged, and not waited for until its driver is bound.
+    """
+
+    bulk = True
+
+    def __init__(
+        self,
+        guest: Guest,
+        kind: Kind,
+        port: int = 0,
+        *,
+        device: Device | None = None,
+        on_request: Lie | None = None,
+        on_config: ConfigLie | None = None,
+        driver: bool = True,
+    ) -> None:
+        """Plug it in. Raises the guest's ending, or GuestHang when no driver uses the device."""
+        self._guest, self._port = guest, port
+        self.name = f"rogue{port}"
+        ecam = ecam_base(guest.machine.devicetree)
+        bridge = ConfigSpace(guest.qtest, ecam, Bdf(0, port + 1))
+        self.bdf = Bdf(bridge.read(Register.SECONDARY_BUS, 1), 0)
+        self.device = device or DEVICES[kind]()
+        self._backend = Backend(self.device, self.name, guest.watch.notify)
+        self._backend.on_request, self._backend.on_config = on_request, on_config
+        self._path = guest.directory / f"vhost-{self.name}"
+        guest.at_close(lambda: call(self._backend.close))
+        self._plug()
+        if driver:
+            self.wait_used()
+        if driver and on_request is None:
+            self.wait_bound()
+
+    @property
+    def on_request(self) -> Lie | None:
+        """Called, on the event loop's thread, with every request and its honest answer."""
+        return self._backend.on_request
+
+    @on_request.setter
+    def on_request(self, lie: Lie | None) -> None:
+        self._do(lambda: setattr(self._backend, "on_request", lie))
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """Every request so far, with the buffers that the driver handed over."""
+        return self._do(lambda: tuple(self._backend.requests))
+
+    @property
+    def held(self) -> tuple[Request, ...]:
+        """Requests that were never completed."""
+        return self._do(lambda: tuple(one.request for one in self._backend.held))
+
+    @property
+    def connected(self) -> bool:
+        """Whether QEMU is at the other end."""
+        return self._do(lambda: self._backend.connected)
+
+    @property
+    def reach(self) -> tuple[Window, ...]:
+        """The guest memory that it was handed, in ascending order."""
+        return self._do(lambda: self._backend.table.reach)
+
+    def read(self, address: int, size: int) -> bytes:
+        """Read guest memory; zeros where it was handed none."""
+        return self._do(lambda: self._backend.table.read(address, size))
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write guest memory; what it was not handed does not change."""
+        self._do(lambda: self._backend.table.write(address, data))
+
+    def refusals(self) -> Sequence[Refusal]:
+        """Its accesses to memory that it was not handed, those of its rings and buffers too."""
+        return self._do(lambda: tuple(self._backend.table.refusals))
+
+    def release(self) -> None:
+        """Complete what was held."""
+        self._do(self._backend.release)
+
+    def change_config(self, lie: ConfigLie | None) -> None:
+        """Have the guest told that the configuration space has changed; None: back to the truth."""
+
+        def change() -> None:
+            self._backend.on_config = lie
+            self._backend.notify_config()
+
+        self._do(change)
+
+    def hang_up(self) -> None:
+        """Go away, as a process that dies; the memory stays mapped."""
+        self._do(self._backend.hang_up)
+
+    def reconnect(self) -> None:
+        """Come back after a :meth:`hang_up`; QEMU then starts the rings anew."""
+        self._wait_chardev(open_=False)
+        self._do(lambda: self._backend.connect(self._path))
+        self._wait_chardev(open_=True)
+
+    def wait_for(self, what: str, look: Callable[[], bool], timeout: float = PLUG_TIMEOUT) -> None:
+        """Wait until *look* is true, looking again whenever a request has come or was answered.
+
+        Raises the guest's ending, or GuestHang after *timeout* seconds.
+        """
+        self._guest.watch.wait(
+            what,
+            lambda: True if self._backend.faults or look() else None,
+            timeout,
+            lambda: f"{len(self._backend.requests)} requests",
+        )
+        self._raise()
+
+    def wait_used(self) -> None:
+        """Wait until the driver has made a request, or one was refused."""
+        backend = self._backend
+        self.wait_for(
+            f"the guest's driver to use {self.name}",
+            lambda: bool(backend.requests or backend.table.refusals),
+        )
+
+    def wait_bound(self) -> None:
+        """Wait until the guest's driver has finished its probe.
+
+        The kernel holds the device's lock meanwhile; to bind it again needs the same lock, and
+        then does nothing (drivers/base/dd.c:device_driver_attach).
+        """
+        ran = self._guest.agent.run(
+            f"echo {self.bdf} > /sys/bus/pci/drivers/virtio-pci/bind; "
+            f"[ -e /sys/bus/pci/devices/{self.bdf}/virtio*/driver ]",
+            PLUG_TIMEOUT,
+        )
+        self._raise()
+        if ran.status:
+            raise QemuError(f"no driver of the guest's took {self.bdf}: {ran.text}")
+
+    def detach(self) -> None:
+        """Switch its slot off in the guest, wait until QEMU has let it go, and close everything."""
+        begin = self._guest.monitor.mark
+        slot = f"/sys/bus/pci/slots/{self._port + 1}/power"
+        self._guest.agent.write_file(slot, b"0", UNPLUG_TIMEOUT)
+        self._guest.monitor.wait_event(
+            "DEVICE_DELETED",
+            timeout=UNPLUG_TIMEOUT,
+            match=lambda event: event["data"].get("device") == self.name,
+            since=begin,
+        )
+        if self.device.kind == "net":
+            self._guest.monitor.execute("netdev_del", id=self._netdev)
+        call(self._backend.close)
+        self._guest.monitor.execute("chardev-remove", id=self.name)
+        self._raise()
+
+    @property
+    def _netdev(self) -> str:
+        return f"{self.name}-net"
+
+    def _plug(self) -> None:
+        """Connect to QEMU, which listens so that it is for us to say when to come back."""
+        address = {"type": "unix", "data": {"path": str(self._path)}}
+        self._guest.monitor.execute(
+            "chardev-add",
+            id=self.name,
+            backend={"type": "socket", "data": {"addr": address, "server": True, "wait": False}},
+        )
+        self._do(lambda: self._backend.connect(self._path))
+        self._wait_chardev(open_=True)
+        words: dict[str, object] = {"chardev": self.name}
+        driver = f"vhost-user-{self.device.kind}-pci"
+        if self.device.kind == "net":
+            netdev = {"type": "vhost-user", "id": self._netdev, "chardev": self.name}
+            self._guest.monitor.execute("netdev_add", netdev)
+            driver, words = "virtio-net-pci", {"netdev": self._netdev, "disable-legacy": "on"}
+        elif self.device.kind == "blk":
+            words["num-queues"] = self.device.queues
+        place = {"driver": driver, "id": self.name, "bus": f"rp{self._port}"}
+        self._guest.monitor.execute("device_add", {**place, "iommu_platform": True, **words})
+
+    def _wait_chardev(self, open_: bool) -> None:
+        """Wait until QEMU has seen that we came, or went: it sends no event of that."""
+        deadline = time.monotonic() + OPEN_TIMEOUT
+        while self._chardev_open() is not open_:
+            if time.monotonic() > deadline:
+                word = "take" if open_ else "give up"
+                raise QemuError(
+                    f"QEMU did not {word} the connection of {self.name} in {OPEN_TIMEOUT:g} s"
+                )
+
+    def _chardev_open(self) -> bool:
+        for known in self._guest.monitor.execute("query-chardev"):
+            if known["label"] == self.name:
+                return not str(known["filename"]).startswith("disconnected:")
+        raise QemuError(f"QEMU has no character device {self.name}")
+
+    def _do(self, function: Callable[[], T]) -> T:
+        self._raise()
+        return call(function)
+
+    def _raise(self) -> None:
+        if self._backend.faults:
+            raise self._backend.faults.pop(0)
