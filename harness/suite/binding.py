@@ -41,7 +41,8 @@ def repeat(guest: Guest, command: str, times: int) -> None:
     do(guest, f"for turn in $(seq {times}); do {command} || exit 1; done")
 
 
-def do(guest: Guest, command: str) -> None:
-    """Run a shell command of the guest's that must succeed."""
+def do(guest: Guest, command: str) -> str:
+    """Run a shell command of the guest's that must succeed; returns what it wrote."""
     ran = guest.agent.run(command, TIMEOUT)
     assert ran.status == 0, f"{command}: {ran.text}"
+    return ran.text
