@@ -67,7 +67,7 @@ def _qemu(machine: Machine, extra: list[str]) -> Iterator[Bare]:
     with ExitStack() as stack:
         name = stack.enter_context(tempfile.TemporaryDirectory(dir=runs_root(), prefix="bare-"))
         run = Path(name)
-        (run / BLOB).write_bytes(machine.devicetree.blob)
+        (run / BLOB).write_bytes(machine.blob)
         listeners = [stack.enter_context(_listen(run / line)) for line in ("agent", "monitor")]
         command = [*_plain(machine.command(run), run), *extra]
         begin = time.monotonic()

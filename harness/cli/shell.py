@@ -48,7 +48,7 @@ def _print_command(machine: Machine) -> None:
     """Print the QEMU command with its files in a directory that is there, and how it is used."""
     directory = runs_root() / BY_HAND
     directory.mkdir(exist_ok=True)
-    (directory / BLOB).write_bytes(machine.devicetree.blob)
+    (directory / BLOB).write_bytes(machine.blob)
     print(shlex.join(machine.command(directory)))
     qmp_shell = shlex.join([sys.executable, "-m", "qemu.qmp.qmp_shell", str(directory)])
     say(

@@ -7,6 +7,7 @@
 """
 
 from harness.devicetree.check import Payload
+from harness.devicetree.complete import complete
 from harness.devicetree.compose import Devicetree, compose
 from harness.devicetree.qemu import base_blob
 from harness.devicetree.region import DynamicPool, Placement, Pool, Region
@@ -19,5 +20,6 @@ __all__ = [
     "Pool",
     "Region",
     "base_blob",
+    "complete",
     "compose",
 ]

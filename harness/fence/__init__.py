@@ -6,6 +6,7 @@
 ``fence_named``     the fence of a module in ``kinds/``, around some windows of memory
 ``Refusal``         an access that a fence did not let through
 ``smmu_refusals``   those of an SMMU, from QEMU's log
+``cpu_refusals``    those that firmware has made the kernel, from its records
 ==================  ==============================================================================
 """
 
@@ -16,7 +17,8 @@ from typing import cast
 
 from harness.errors import InputError
 from harness.fence import kinds
-from harness.fence.fence import SCRATCH, Constant, Fence, Refusal, Register, Window
+from harness.fence.fence import SCRATCH, Constant, Fence, Firmware, Refusal, Register, Window
+from harness.fence.firmware_log import CpuRefusal, CpuRefusals, cpu_refusals
 from harness.fence.smmu_log import smmu_refusals
 
 FENCES = tuple(sorted(module.name for module in pkgutil.iter_modules(kinds.__path__)))
@@ -38,10 +40,14 @@ __all__ = [
     "FENCES",
     "SCRATCH",
     "Constant",
+    "CpuRefusal",
+    "CpuRefusals",
     "Fence",
+    "Firmware",
     "Refusal",
     "Register",
     "Window",
+    "cpu_refusals",
     "fence_named",
     "smmu_refusals",
 ]

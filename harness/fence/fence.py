@@ -42,25 +42,41 @@ class Constant:
 
 
 @dataclass(frozen=True)
+class Firmware:
+    """Firmware in flash bank 0, which runs first and starts the kernel in QEMU's place.
+
+    *kernel*, *initrd* and *devicetree* are the addresses where it expects them; *hidden* is the
+    RAM that it keeps for itself, *log* what of that holds its records (firmware_log.py).
+    """
+
+    kernel: int
+    initrd: int
+    devicetree: int
+    hidden: Window
+    log: Window
+
+
+@dataclass(frozen=True)
 class Fence:
     """A fence, as data. *windows* are what devices may reach, in ascending order.
 
-    *board* is added to QEMU's machine options, *overlays* to the devicetree. *flash* is the content
-    of the read-only NOR flash banks by number, each at most 64 MiB. *setup* is written, in order,
-    before the kernel's first instruction; *standing* are the registers, and *constants* the memory,
-    that show whether the fence still stands. *firmware*: bank 0 holds what runs first, and starts
-    the kernel.
+    *board* is added to QEMU's machine options, *visible_board* is what of that the devicetree
+    shows, *overlays* are added to the devicetree. *flash* is the content of the read-only NOR
+    flash banks by number, each at most 64 MiB. *setup* is written, in order, before the kernel's
+    first instruction; *standing* are the registers, and *constants* the memory, that show whether
+    the fence still stands. *firmware*, if it has one, starts the kernel.
     """
 
     name: str
     windows: tuple[Window, ...]
     board: str = ""
+    visible_board: str = ""
     overlays: tuple[str, ...] = ()
     flash: tuple[tuple[int, bytes], ...] = field(default=(), repr=False)
     setup: tuple[Register, ...] = ()
     standing: tuple[Register, ...] = ()
     constants: tuple[Constant, ...] = ()
-    firmware: bool = False
+    firmware: Firmware | None = None
 
     @property
     def key(self) -> str:

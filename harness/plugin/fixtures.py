@@ -156,7 +156,7 @@ def devicetree(
     fence: Fence | None,
 ) -> Devicetree:
     """The machine's devicetree."""
-    board = KERNEL_SMMU if iommu else ""
+    board = (KERNEL_SMMU if iommu else "") + (fence.visible_board if fence else "")
     more = fence.overlays if fence else ()
     return _devicetree(qemu, shape, ram_size, cpus, board, more, tuple(placements.items()))
 

@@ -11,7 +11,7 @@ from typing import Self
 
 from harness.devicetree import Pool
 from harness.errors import GuestError
-from harness.fence import Refusal, smmu_refusals
+from harness.fence import CpuRefusals, Refusal, cpu_refusals, smmu_refusals
 from harness.vm.agent import Agent, Hello
 from harness.vm.console import Console
 from harness.vm.fencing import damage, put_up
@@ -70,7 +70,7 @@ class Guest:
         self.watch = Watch()
         self._run = RunDirectory.make()
         command = [*machine.command(self.directory), *extra]
-        (self.directory / BLOB).write_bytes(machine.devicetree.blob)
+        (self.directory / BLOB).write_bytes(machine.blob)
         (self.directory / COMMAND).write_text(shlex.join(command) + "\n")
         self.monitor = Monitor(self.watch, self.directory / MONITOR_LOG)
         self.monitor.on_event = self._on_event
@@ -208,6 +208,13 @@ class Guest:
             return []
         with log.open(errors="replace") as lines:
             return list(smmu_refusals(lines))
+
+    def cpu_refusals(self) -> CpuRefusals:
+        """Accesses of CPUs that the machine's firmware, if it has one, has refused since a reset."""
+        firmware = self.machine.firmware
+        if firmware is None:
+            return CpuRefusals(0, ())
+        return cpu_refusals(self.qtest.read(firmware.log.base, firmware.log.size))
 
     def settle(self) -> None:
         """Give a kernel that is dying the time to write its whole report."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.cache import digest
-from harness.devicetree import Devicetree
-from harness.fence import Fence
+from harness.devicetree import Devicetree, Region, complete
+from harness.fence import Fence, Firmware
 from harness.kernel import Initramfs, Kernel
 from harness.vm.layout import RAM_BASE, Block, cut
 from harness.vm.qemu import Qemu
@@ -89,13 +89,33 @@ class Machine:
         return smmu + (self.fence.board if self.fence else "")
 
     @property
+    def firmware(self) -> Firmware | None:
+        """What starts the kernel in QEMU's place; as a rule there is none."""
+        return self.fence.firmware if self.fence else None
+
+    @property
+    def kernel_arguments(self) -> str:
+        """The kernel's command line."""
+        return f"{KERNEL_ARGUMENTS} {self.append}".strip()
+
+    @property
+    def blob(self) -> bytes:
+        """The devicetree as QEMU is given it: it completes what it hands to the kernel itself."""
+        firmware = self.firmware
+        if firmware is None:
+            return self.devicetree.blob
+        initrd = Region("initrd", firmware.initrd, self.initramfs.path.stat().st_size)
+        hidden = Region("firmware", firmware.hidden.base, firmware.hidden.size)
+        return complete(self.devicetree.blob, self.kernel_arguments, initrd, hidden)
+
+    @property
     def key(self) -> str:
         """Hash of everything that goes in: binaries, kernel, guest programs, blob, arguments."""
         arguments = shlex.join(self.command(Path("RUN")))
         fence = self.fence.key if self.fence else ""
         return digest(
             *(self.qemu.key, self.kernel.key, self.initramfs.key),
-            *(self.devicetree.blob, arguments, fence),
+            *(self.blob, arguments, fence),
         )
 
     def command(self, run: Path) -> list[str]:
@@ -111,9 +131,7 @@ class Machine:
             *("-accel", "tcg"),
             *board_arguments(self.cpus, self.ram_size, self.board),
             *self._memory(run),
-            *("-kernel", str(self.kernel.image), "-initrd", str(self.initramfs.path)),
-            *("-append", f"{KERNEL_ARGUMENTS} {self.append}".strip()),
-            *("-dtb", str(run / BLOB)),
+            *self._payload(run),
             *_socket("console", run / CONSOLE_SOCKET),
             *("-serial", "chardev:console"),
             *_socket("agent", run / AGENT_SOCKET),
@@ -125,7 +143,7 @@ class Machine:
             *self._flash(run),
             *("-qtest", f"unix:{run / QTEST_SOCKET},server=on,wait=off", "-qtest-log", "none"),
             *("-d", "guest_errors", "-D", str(run / FENCE_LOG)),
-            *(("-msg", "timestamp=on", "-trace", SMMU_EVENTS) if self.fence else ()),
+            *(("-msg", "timestamp=on", "-trace", SMMU_EVENTS) if self.board else ()),
             *_socket("person", run / PERSON_SOCKET),
             *("-mon", "chardev=person,mode=control"),
             *("-chardev", f"socket,id=monitor,path={run / MONITOR_SOCKET}"),
@@ -139,6 +157,19 @@ class Machine:
     def memory_file(self, run: Path, block: Block) -> Path:
         """The file in *run* that holds a shared block."""
         return run / f"ram-{block.base:x}"
+
+    def _payload(self, run: Path) -> list[str]:
+        """Kernel, initial RAM disk and devicetree: for QEMU to start, or firmware to find."""
+        image, initrd, blob = str(self.kernel.image), str(self.initramfs.path), str(run / BLOB)
+        firmware = self.firmware
+        if firmware is None:
+            arguments = self.kernel_arguments
+            return ["-kernel", image, "-initrd", initrd, "-append", arguments, "-dtb", blob]
+        return [
+            *_loaded(image, firmware.kernel),
+            *_loaded(initrd, firmware.initrd),
+            *_loaded(blob, firmware.devicetree),
+        ]
 
     def _memory(self, run: Path) -> list[str]:
         words: list[str] = []
@@ -173,6 +204,11 @@ class Machine:
         for device in self.virtio:
             words += device.arguments(run / BLOB)
         return words
+
+
+def _loaded(file: str, address: int) -> tuple[str, str]:
+    """Have QEMU put a file into RAM at every reset."""
+    return "-device", f"loader,file={file},addr={address:#x},force-raw=on"
 
 
 def _socket(name: str, path: Path) -> tuple[str, str]:

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The firmware of a machine whose kernel is not trusted with its fence: at EL2 it programs the SMMU,
+ * hides it, the flash and its own RAM by stage 2, and starts the kernel at EL1.
+ */
+#ifndef FIRMWARE_H
+#define FIRMWARE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "constants.h"
+
+#define read_sysreg(name)                                               \
+	({                                                              \
+		uint64_t value_;                                        \
+		__asm__ volatile("mrs %0, " #name : "=r"(value_));      \
+		value_;                                                 \
+	})
+
+#define write_sysreg(name, value) __asm__ volatile("msr " #name ", %0" ::"r"((uint64_t)(value)))
+
+/* A device register of 4 or 8 bytes, and the value to write to it or to find there. */
+struct reg {
+	uint64_t address, width, value;
+};
+
+/* What the harness wants done: first all writes, then the registers are looked at. */
+struct orders {
+	uint64_t stage2, kernel, devicetree;
+	uint64_t writes, checks;
+	struct reg regs[];
+};
+
+/* An access of the kernel's that stage 2 refused: guest-physical address, ESR_EL2, ELR_EL2. */
+struct refusal {
+	uint64_t address, syndrome, pc;
+};
+
+#define KEPT_REFUSALS 32
+
+/* A CPU's own memory: where it shall start, what it was refused, and, up to its end, its stack. */
+struct cpu {
+	uint64_t entry, context;
+	uint64_t refused; /* how often, since the reset; the last KEPT_REFUSALS are kept */
+	uint64_t reserved;
+	struct refusal refusals[KEPT_REFUSALS];
+};
+
+/* The kernel's registers at the time of an exception; x[31] only keeps the stack aligned. */
+struct frame {
+	uint64_t x[32];
+};
+
+_Static_assert(sizeof(struct frame) == FRAME_SIZE, "entry.S saves a frame");
+_Static_assert(sizeof(struct cpu) + 4 * FRAME_SIZE < CPU_SIZE, "a stack needs room");
+
+static inline struct cpu *cpu_memory(uint64_t number)
+{
+	return (struct cpu *)(CPU_MEMORY + (number << CPU_SHIFT));
+}
+
+static inline uint64_t this_cpu(void)
+{
+	return read_sysreg(mpidr_el1) & (CPUS - 1);
+}
+
+/* entry.S */
+extern char vectors[];
+void start_secondary(void);
+_Noreturn void enter(uint64_t pc, uint64_t x0);
+_Noreturn void halt(void);
+uint64_t call_psci(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
+
+/* start.c */
+_Noreturn void start(void);
+_Noreturn void start_at(uint64_t pc, uint64_t x0);
+_Noreturn void die(const char *why);
+
+/* exceptions.c */
+void take_exception(struct frame *frame);
+
+/* psci.c: the answer to the SMC whose arguments are x0 to x3. */
+uint64_t answer_smc(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
+
+#endif
