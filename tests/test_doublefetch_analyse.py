@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What counts as reading the same bytes twice."""
 
+from dataclasses import replace
+
 from harness.doublefetch.analyse import DoubleFetch, Reader, double_fetches
 from harness.doublefetch.ring import Access
 
@@ -13,12 +15,15 @@ COPY, TAIL = 0x1000, 0x1010
 """Instructions of a copying function."""
 
 
-def helper_at(pc: int) -> str:
-    return "memcpy" if 0x1000 <= pc < 0x1100 else ""
+def reader_of(access: Access) -> Reader:
+    """The places behind COPY are memcpy's."""
+    if access.pc >= COPY:
+        return Reader(access.site, "memcpy", access.driver)
+    return Reader(access.pc)
 
 
 def load(offset: int, size: int, pc: int, *, site: int = 0, call: int = 0, cpu: int = 0) -> Access:
-    return Access(0, cpu, False, size, POOL + offset, pc, site, call)
+    return Access(0, cpu, False, size, POOL + offset, pc, site, call=call)
 
 
 def store(offset: int, size: int) -> Access:
@@ -27,11 +32,8 @@ def store(offset: int, size: int) -> Access:
 
 def found(*accesses: Access) -> tuple[DoubleFetch, ...]:
     """The double fetches of these accesses, in this order."""
-    numbered = [
-        Access(number, a.cpu, a.store, a.size, a.address, a.pc, a.site, a.call)
-        for number, a in enumerate(accesses)
-    ]
-    return double_fetches(numbered, helper_at)
+    numbered = [replace(access, number=number) for number, access in enumerate(accesses)]
+    return double_fetches(numbered, reader_of)
 
 
 def test_two_loads_of_the_same_bytes_are_a_double_fetch() -> None:

@@ -13,10 +13,14 @@ from harness.doublefetch.ring import Access
 
 @dataclass(frozen=True, order=True)
 class Reader:
-    """Who loads: the instruction at *pc*, or what called the copying function *helper* there."""
+    """Who loads: the instruction at *pc*, or what called the copying function *helper* there.
+
+    *driver*: where the DMA API was called that had it copied, 0 if it was not for that.
+    """
 
     pc: int
     helper: str = ""
+    driver: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,14 +65,14 @@ class DoubleFetch:
 
 
 def double_fetches(
-    accesses: Iterable[Access], helper_at: Callable[[int], str]
+    accesses: Iterable[Access], reader_of: Callable[[Access], Reader]
 ) -> tuple[DoubleFetch, ...]:
     """The double fetches of one operation, in the order in which they were first seen.
 
-    *helper_at* is the name of the copying function at an instruction, empty if none is there.
+    *reader_of* says who loads: see :class:`Reader`.
     """
     found: dict[tuple[Reader, Reader], DoubleFetch] = {}
-    for places, first, second in _repeats(accesses, helper_at):
+    for places, first, second in _repeats(accesses, reader_of):
         key = (first.reader, second.reader)
         double = found.setdefault(key, DoubleFetch(first.reader, second.reader))
         double.places |= places
@@ -77,7 +81,7 @@ def double_fetches(
 
 
 def _repeats(
-    accesses: Iterable[Access], helper_at: Callable[[int], str]
+    accesses: Iterable[Access], reader_of: Callable[[Access], Reader]
 ) -> Iterator[tuple[set[int], _Fetch, _Fetch]]:
     """Each pair of fetches with bytes in common, and those bytes; the pair's order is theirs."""
     loaded: dict[int, _Fetch] = {}
@@ -88,7 +92,7 @@ def _repeats(
             for place in places:
                 loaded.pop(place, None)
             continue
-        fetch = _fetch(access, helper_at(access.pc))
+        fetch = _fetch(access, reader_of(access))
         for place in places:
             before = loaded.get(place, fetch)
             if before.instance != fetch.instance:
@@ -98,7 +102,6 @@ def _repeats(
         yield shared, first, second
 
 
-def _fetch(access: Access, helper: str) -> _Fetch:
-    if helper:
-        return _Fetch(Reader(access.site, helper), (access.cpu, access.call))
-    return _Fetch(Reader(access.pc), (access.number,))
+def _fetch(access: Access, reader: Reader) -> _Fetch:
+    copying = (access.cpu, access.call)
+    return _Fetch(reader, copying if reader.helper else (access.number,))

@@ -6,6 +6,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
+from harness.doublefetch.analyse import Reader
+from harness.doublefetch.ring import Access, Function, Kind
 from harness.memory import KernelTypes, Symbols
 from harness.vm.agent import Agent
 
@@ -17,6 +19,16 @@ COPYING = (
 )
 """Functions that read what they are told to: what matters is who told them. None of them calls
 another function before it reads, so the last call into one is the one that is running."""
+
+COPYING_OUT = (
+    *("dma_unmap_page_attrs", "dma_unmap_phys", "dma_unmap_sg_attrs"),
+    *("dma_sync_single_for_cpu", "__dma_sync_single_for_cpu"),
+    *("dma_sync_sg_for_cpu", "__dma_sync_sg_for_cpu"),
+)
+"""Functions of the DMA API that copy out of the pool, as they are called in 6.1 to 7.3."""
+
+BOUNCE = "swiotlb_bounce"
+"""What does that for all of them (kernel/dma/swiotlb.c)."""
 
 SOURCE_ROOT = re.compile(r"^(\.\./)+src/")
 """How DWARF names the source from the build directory (harness/kernel/workspace.py)."""
@@ -42,45 +54,41 @@ class Place:
         return f"{self.function}{where}{inside}" + (f" [{self.module}]" if self.module else "")
 
 
-@dataclass(frozen=True)
-class Helper:
-    """A copying function: its name, where it begins in the running kernel, and its size."""
-
-    name: str
-    entry: int
-    size: int
-
-
-def helpers(symbols: Symbols, slide: int) -> tuple[Helper, ...]:
-    """The copying functions of the kernel; aliases once."""
-    found: dict[int, Helper] = {}
-    for name in COPYING:
-        symbol = symbols.find(name)
-        if symbol is not None and symbol.size:
-            entry = symbol.address + slide
-            found.setdefault(entry, Helper(name, entry, symbol.size))
+def watched_functions(symbols: Symbols, slide: int) -> tuple[Function, ...]:
+    """The functions of the kernel whose callers matter; aliases once."""
+    found: dict[int, Function] = {}
+    for kind, names in ((Kind.COPYING, COPYING), (Kind.DMA_API, COPYING_OUT)):
+        for name in names:
+            symbol = symbols.find(name)
+            if symbol is not None and symbol.size:
+                start = symbol.address + slide
+                found.setdefault(start, Function(name, start, symbol.size, kind))
     return tuple(found.values())
 
 
 class Places:
     """Looks places up in DWARF, and in the guest's own list of symbols for modules."""
 
-    def __init__(self, types: KernelTypes, agent: Agent, copying: tuple[Helper, ...]) -> None:
-        self._types, self._agent, self._copying = types, agent, copying
+    def __init__(self, types: KernelTypes, agent: Agent, functions: tuple[Function, ...]) -> None:
+        self._types, self._agent, self._functions = types, agent, functions
         self._known: dict[int, Place] = {}
 
-    def helper_at(self, pc: int) -> str:
-        """The copying function that holds *pc*, empty if none does."""
-        for helper in self._copying:
-            if helper.entry <= pc < helper.entry + helper.size:
-                return helper.name
-        return ""
+    def reader(self, access: Access) -> Reader:
+        """Who it is that loads."""
+        for function in self._functions:
+            if function.kind is Kind.COPYING and access.pc in function:
+                return Reader(access.site, function.name, self._driver(access))
+        return Reader(access.pc)
 
     def at(self, pc: int) -> Place:
         """The place of the instruction at *pc*."""
         if pc not in self._known:
             self._known[pc] = self._look_up(pc)
         return self._known[pc]
+
+    def _driver(self, access: Access) -> int:
+        bounce = self.at(access.site)
+        return access.driver if BOUNCE in (bounce.function, bounce.outer) else 0
 
     def _look_up(self, pc: int) -> Place:
         try:

@@ -15,19 +15,20 @@ MOST_SPANS = 3
 
 @dataclass(frozen=True)
 class Seen:
-    """A reader: its place, the copying function that it called to read, if it did; *pc* in hex."""
+    """A reader: its place, and the copying function that it called to read, if it did.
+
+    *driver* is the place of the call of the DMA API that had it copied, None if it was not for
+    that; *pc* is in hexadecimal.
+    """
 
     place: Place
     helper: str
-    pc: str
+    driver: Place | None
+    pc: str = field(compare=False)
 
     def __str__(self) -> str:
-        return f"{self.place}" + (f", by {self.helper}" if self.helper else "")
-
-    @property
-    def line(self) -> tuple[Place, str]:
-        """What makes it the same for a person."""
-        return self.place, self.helper
+        helper = f", by {self.helper}" if self.helper else ""
+        return f"{self.place}{helper}" + (f", for {self.driver}" if self.driver else "")
 
 
 @dataclass
@@ -85,9 +86,9 @@ class DriverReport:
 
     def _finding(self, first: Seen, second: Seen) -> Finding:
         for finding in self.findings:
-            if (finding.first.line, finding.second.line) == (first.line, second.line):
+            if (finding.first, finding.second) == (first, second):
                 return finding
-        self.findings.append(Finding(first, second, first.line == second.line))
+        self.findings.append(Finding(first, second, first == second))
         return self.findings[-1]
 
 
@@ -112,4 +113,5 @@ class Report:
 
 
 def _seen(reader: Reader, places: Places) -> Seen:
-    return Seen(places.at(reader.pc), reader.helper, f"{reader.pc:#x}")
+    driver = places.at(reader.driver) if reader.driver else None
+    return Seen(places.at(reader.pc), reader.helper, driver, f"{reader.pc:#x}")

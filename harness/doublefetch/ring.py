@@ -11,6 +11,7 @@ import os
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 from harness.errors import HarnessError
 
@@ -18,14 +19,15 @@ HEADER = 4096
 """Bytes before the first record."""
 
 CAPACITY = 1 << 19
-"""Records in the ring, 20 MiB when all were used; a read of 4 KiB from a disk makes 1,500."""
+"""Records in the ring, 24 MiB when all were used; a read of 4 KiB from a disk makes 1,500."""
 
-MOST_WINDOWS, MOST_ENTRIES = 8, 48
+MOST_WINDOWS, MOST_FUNCTIONS = 8, 64
 
 _HEAD, _ARMED, _COUNTS = 0, 8, 16
 _WINDOW = struct.Struct("<QQQ")
-_WINDOWS_AT, _ENTRIES_AT = 40, 40 + MOST_WINDOWS * _WINDOW.size
-_RECORD = struct.Struct("<QQQQIHBB")
+_FUNCTION = struct.Struct("<QQQ")
+_WINDOWS_AT, _FUNCTIONS_AT = 40, 40 + MOST_WINDOWS * _WINDOW.size
+_RECORD = struct.Struct("<QQQQQIHBB")
 _U64 = struct.Struct("<Q")
 
 
@@ -38,12 +40,35 @@ class Window:
     size: int
 
 
+class Kind(IntEnum):
+    """Why a function's callers matter."""
+
+    COPYING = 0
+    """It reads what it is told to."""
+    DMA_API = 1
+    """It copies a mapping out of the pool."""
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function whose callers are remembered; where it begins in the running kernel, its size."""
+
+    name: str
+    start: int
+    size: int
+    kind: Kind
+
+    def __contains__(self, pc: int) -> bool:
+        return self.start <= pc < self.start + self.size
+
+
 @dataclass(frozen=True)
 class Access:
     """One access of a CPU to guest-physical *address*; *size* in bytes, a power of two.
 
     *number* counts all accesses in their order. *call* numbers the calls of copying functions on
-    that CPU, and *site* is the instruction that made the last of them before this access.
+    that CPU; *site* is the instruction that made the last of them before this access, *driver* the
+    one that last called the DMA API.
     """
 
     number: int
@@ -53,6 +78,7 @@ class Access:
     address: int
     pc: int
     site: int = 0
+    driver: int = 0
     call: int = 0
 
 
@@ -75,19 +101,21 @@ class Ring:
         """How many accesses have been recorded in all."""
         return self._get(_HEAD)
 
-    def watch(self, windows: Sequence[Window], entries: Sequence[int]) -> None:
-        """Say what to watch, and where the copying functions begin; nothing is recorded yet."""
-        if len(windows) > MOST_WINDOWS or len(entries) > MOST_ENTRIES:
+    def watch(self, windows: Sequence[Window], functions: Sequence[Function]) -> None:
+        """Say what to watch; nothing is recorded yet. Code that has run keeps its *functions*."""
+        if len(windows) > MOST_WINDOWS or len(functions) > MOST_FUNCTIONS:
             raise HarnessError(
-                f"{len(windows)} pools and {len(entries)} copying functions are to be watched; "
-                f"the plugin can do {MOST_WINDOWS} and {MOST_ENTRIES}: raise both in watch.c"
+                f"{len(windows)} pools and {len(functions)} functions are to be watched; the "
+                f"plugin can do {MOST_WINDOWS} and {MOST_FUNCTIONS}: raise that in watch.c"
             )
         self.arm(False)
-        struct.pack_into("<3Q", self._memory, _COUNTS, CAPACITY, len(windows), len(entries))
+        struct.pack_into("<3Q", self._memory, _COUNTS, CAPACITY, len(windows), len(functions))
         for number, window in enumerate(windows):
             place = _WINDOWS_AT + number * _WINDOW.size
             _WINDOW.pack_into(self._memory, place, window.reported, window.base, window.size)
-        struct.pack_into(f"<{len(entries)}Q", self._memory, _ENTRIES_AT, *entries)
+        for number, one in enumerate(functions):
+            place = _FUNCTIONS_AT + number * _FUNCTION.size
+            _FUNCTION.pack_into(self._memory, place, one.start, one.size, one.kind)
 
     def arm(self, on: bool) -> None:
         """Begin, or end, to record."""
@@ -114,11 +142,11 @@ class Ring:
     def _read(self, begin: int, head: int) -> Iterator[Access]:
         for order in range(begin, head):
             place = HEADER + order % CAPACITY * _RECORD.size
-            number, address, pc, site, call, cpu, size, store = _RECORD.unpack_from(
+            number, address, pc, site, driver, call, cpu, size, store = _RECORD.unpack_from(
                 self._memory, place
             )
             if number == order + 1:  # else a CPU still writes it: it is later than the operation
-                yield Access(order, cpu, bool(store), size, address, pc, site, call)
+                yield Access(order, cpu, bool(store), size, address, pc, site, driver, call)
 
     def _get(self, place: int) -> int:
         value: int = _U64.unpack_from(self._memory, place)[0]

@@ -26,8 +26,8 @@ def watch_driver(snapshot: Snapshot, driver: Driver) -> DriverReport:
         for operation in driver.operations:
             accesses = watch_operation(watched, operation)
             report.accesses[operation.name] = len(accesses)
-            with watched.places() as places:
-                report.add(operation.name, double_fetches(accesses, places.helper_at), places)
+            doubles = double_fetches(accesses, watched.places.reader)
+            report.add(operation.name, doubles, watched.places)
     return report
 
 

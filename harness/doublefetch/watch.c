@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A TCG plugin for QEMU: every access of the kernel's to the restricted pools, with the program
- * counter and, for each call of a copying function, who called it.
+ * counter, who called the copying function that it is in, and who called the DMA API before.
  *
  * All it needs and all it sees stands in one file that the harness maps as well; its layout is
  * described once more, and by reason, in ring.py. QEMU's threads write records, the harness reads
@@ -54,21 +54,28 @@ EXPORT int qemu_plugin_version = PLUGIN_API;
 
 #define MOST_CPUS	64
 #define MOST_WINDOWS	8
-#define MOST_ENTRIES	48
+#define MOST_FUNCTIONS	64
 
 /* What QEMU reports as [reported, reported + size) is guest-physical memory from base on. */
 struct window {
 	uint64_t reported, base, size;
 };
 
+/* A function whose callers are remembered, as it lies in memory. */
+struct function {
+	uint64_t start, size, kind;
+};
+
+enum { COPYING = 0, DMA_API = 1 };
+
 /* The first page of the file. The harness writes all of it but head. */
 struct control {
 	uint64_t head;		/* records ever begun */
 	uint64_t armed;		/* whether accesses are recorded */
 	uint64_t capacity;	/* records in the ring */
-	uint64_t windows, entries;
+	uint64_t windows, functions;
 	struct window window[MOST_WINDOWS];
-	uint64_t entry[MOST_ENTRIES];	/* where the copying functions begin */
+	struct function function[MOST_FUNCTIONS];
 };
 
 struct record {
@@ -76,7 +83,8 @@ struct record {
 	uint64_t address;	/* guest-physical */
 	uint64_t pc;
 	uint64_t site;		/* what called the copying function that was entered last */
-	uint32_t call;		/* how many of them this CPU had entered */
+	uint64_t driver;	/* likewise the function of the DMA API */
+	uint32_t call;		/* how many copying functions this CPU had entered */
 	uint16_t cpu;
 	uint8_t size, store;
 };
@@ -87,7 +95,7 @@ static struct control *control;
 static struct record *ring;
 static struct {
 	uint64_t last;		/* the last instruction of the block that runs or ran last */
-	uint64_t site;
+	uint64_t site, driver;
 	uint32_t call;
 } cpus[MOST_CPUS];
 
@@ -100,6 +108,7 @@ static void record(unsigned int cpu, uint64_t address, uint64_t pc, unsigned int
 	slot->address = address;
 	slot->pc = pc;
 	slot->site = cpus[cpu].site;
+	slot->driver = cpus[cpu].driver;
 	slot->call = cpus[cpu].call;
 	slot->cpu = cpu;
 	slot->size = size;
@@ -130,8 +139,18 @@ static void on_access(unsigned int cpu, access_info info, uint64_t vaddr, void *
 	}
 }
 
-/* A block that begins a copying function: the block before it ended with the call. */
-static void on_entry(unsigned int cpu, void *data)
+static const struct function *function_at(uint64_t vaddr)
+{
+	uint64_t i;
+
+	for (i = 0; i < control->functions; i++)
+		if (vaddr - control->function[i].start < control->function[i].size)
+			return &control->function[i];
+	return NULL;
+}
+
+/* A block that begins one of the functions: the block before it ended with the call. */
+static void on_copying(unsigned int cpu, void *data)
 {
 	(void)data;
 	if (cpu >= MOST_CPUS)
@@ -140,20 +159,23 @@ static void on_entry(unsigned int cpu, void *data)
 	cpus[cpu].call++;
 }
 
+/* One function of the DMA API may call another: a driver has called the first. */
+static void on_dma_api(unsigned int cpu, void *data)
+{
+	const struct function *caller;
+
+	(void)data;
+	if (cpu >= MOST_CPUS)
+		return;
+	caller = function_at(cpus[cpu].last);
+	if (!caller || caller->kind != DMA_API)
+		cpus[cpu].driver = cpus[cpu].last;
+}
+
 static void on_block(unsigned int cpu, void *last)
 {
 	if (cpu < MOST_CPUS)
 		cpus[cpu].last = (uintptr_t)last;
-}
-
-static bool is_entry(uint64_t vaddr)
-{
-	uint64_t i;
-
-	for (i = 0; i < control->entries; i++)
-		if (control->entry[i] == vaddr)
-			return true;
-	return false;
 }
 
 /* User programs have the lower half of the addresses; what they do is not the kernel's. */
@@ -167,12 +189,16 @@ static void on_translation(plugin_id id, struct qemu_plugin_tb *block)
 	size_t count = qemu_plugin_tb_n_insns(block), i;
 	uint64_t first = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(block, 0));
 	uint64_t last = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(block, count - 1));
+	const struct function *function;
 
 	(void)id;
 	if (!of_kernel(first))
 		return;
-	if (is_entry(first))
-		qemu_plugin_register_vcpu_tb_exec_cb(block, on_entry, NO_REGISTERS, NULL);
+	function = function_at(first);
+	if (function && function->start == first)
+		qemu_plugin_register_vcpu_tb_exec_cb(
+			block, function->kind == COPYING ? on_copying : on_dma_api,
+			NO_REGISTERS, NULL);
 	qemu_plugin_register_vcpu_tb_exec_cb(block, on_block, NO_REGISTERS,
 					     (void *)(uintptr_t)last);
 	for (i = 0; i < count; i++) {

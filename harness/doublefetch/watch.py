@@ -10,15 +10,15 @@ has seen a read of a known address.
 """
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 
 from harness.devicetree import Pool
 from harness.doublefetch.build import build_plugin
-from harness.doublefetch.places import Helper, Places, helpers
-from harness.doublefetch.ring import Access, Ring, Window
+from harness.doublefetch.places import Places, watched_functions
+from harness.doublefetch.ring import Access, Function, Ring, Window
 from harness.errors import InputError, ProtocolError
 from harness.memory import KernelTypes, Symbols, live_memory, locate
 from harness.vm.guest import Guest
@@ -41,17 +41,16 @@ class Watched:
         plugin = str(build_plugin(machine.qemu)).replace(",", ",,")
         self._symbols = Symbols(machine.kernel.vmlinux)
         self._ring = Ring()
-        self._copying: tuple[Helper, ...] = ()
-        self._entries: list[int] = []
+        self._functions: tuple[Function, ...] = ()
         try:
             option = f"file={plugin},ring={self._ring.path}"
-            self.guest = restore(snapshot, self._tell_entries, extra=("-plugin", option))
+            self.guest = restore(snapshot, self._tell_functions, extra=("-plugin", option))
             self.guest.at_close(self._ring.close)
         except BaseException:
             self._ring.close()
             raise
         try:
-            self._ring.watch(self._calibrated(), self._entries)
+            self._ring.watch(self._calibrated(), self._functions)
         except BaseException:
             self.guest.close()
             raise
@@ -69,11 +68,12 @@ class Watched:
             self._ring.arm(False)
         return self._ring.since(begin)
 
-    @contextmanager
-    def places(self) -> Iterator[Places]:
-        """A view of the kernel's code, as long as the block lasts."""
-        with live_memory(self.guest) as memory:
-            yield Places(KernelTypes(memory, self._symbols), self.guest.agent, self._copying)
+    @cached_property
+    def places(self) -> Places:
+        """The kernel's code; reading its DWARF takes a second or two."""
+        memory = live_memory(self.guest)
+        self.guest.at_close(memory.close)
+        return Places(KernelTypes(memory, self._symbols), self.guest.agent, self._functions)
 
     def close(self) -> None:
         """Throw the guest away."""
@@ -90,13 +90,12 @@ class Watched:
     ) -> None:
         self.close()
 
-    def _tell_entries(self, guest: Guest) -> None:
+    def _tell_functions(self, guest: Guest) -> None:
         """Before the first instruction: code is looked at when it is translated."""
         with live_memory(guest) as memory:
             slide = locate(memory, self._symbols).slide
-        self._copying = helpers(self._symbols, slide)
-        self._entries = [helper.entry for helper in self._copying]
-        self._ring.watch((), self._entries)
+        self._functions = watched_functions(self._symbols, slide)
+        self._ring.watch((), self._functions)
 
     def _calibrated(self) -> tuple[Window, ...]:
         pools = self.guest.pools()
@@ -105,7 +104,7 @@ class Watched:
         known = -(-pools[0].base // WORD) * WORD
         ways = (_as_reported_since_8(pools), _as_reported_by_7(self.guest, pools))
         for windows in ways:
-            self._ring.watch(windows, self._entries)
+            self._ring.watch(windows, self._functions)
             if any(access.address == known for access in self.during(lambda: self._read(known))):
                 return windows
         raise ProtocolError(
