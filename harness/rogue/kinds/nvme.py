@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""QEMU's ``nvme``, which moves megabytes at once between memory and its namespace."""
+
+from harness.rogue.kind import RogueKind
+from harness.rogue.nvme import NvmeRogue
+
+KIND = RogueKind("a PCI bus master that moves megabytes at once", NvmeRogue, "smmu", True)
