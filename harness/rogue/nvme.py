@@ -7,14 +7,16 @@ address and length in bytes (SGLs, which its PRP lists are not), so that not one
 what is asked for is read or written.
 """
 
+import io
 import mmap
 from collections.abc import Iterator
 
 from harness.errors import InputError
 from harness.fence import SCRATCH, Refusal
 from harness.kernel.kconfig import read_config
-from harness.rogue.nvme_queue import LARGEST, MEMORY_SIZE, PAGE, Controller, Opcode, Span
+from harness.rogue.nvme_queue import MEMORY_SIZE, PAGE, Controller, Opcode, Span
 from harness.rogue.pci import Command
+from harness.rogue.scratch import scratch_for
 from harness.rogue.slot import Slot
 from harness.vm.guest import Guest
 
@@ -22,6 +24,11 @@ PORTS = SCRATCH[1] // MEMORY_SIZE - 1
 """How many can have their queues in the scratch memory; its first part is ``edu``'s."""
 
 DRIVER = "CONFIG_BLK_DEV_NVME"
+
+LARGEST = 4 << 20
+"""Bytes of the namespace, and so of a transfer; copies of more leave the processor's cache."""
+
+ZEROS = memoryview(bytes(LARGEST))
 
 NO_LIMIT = 0
 """As QEMU's ``mdts``: a transfer may be as large as a command can say."""
@@ -57,7 +64,7 @@ class NvmeRogue:
         )
         self.config.set_command(Command.MEMORY, on=True)
         self.set_bus_master(True)
-        memory = SCRATCH[0] + (port + 1) * MEMORY_SIZE
+        memory = scratch_for(guest, self.bdf).part((port + 1) * MEMORY_SIZE)
         self._controller = Controller(guest.qtest, self.config.bar0(), memory)
 
     def set_bus_master(self, on: bool) -> None:
@@ -71,7 +78,13 @@ class NvmeRogue:
         QEMU's log. The device's own registers are the one place that it does not read or write:
         that is a ProtocolError.
         """
-        return b"".join(self._read(part) for part in _parts(address, size))
+        result = io.BytesIO()  # a join would copy all of it once more
+        with memoryview(self._data) as data:
+            for part in _parts(address, size):
+                data[: part.size] = ZEROS[: part.size]
+                self._controller.transfer(Opcode.WRITE, part)
+                result.write(data[: part.size])
+        return result.getvalue()
 
     def write(self, address: int, data: bytes) -> None:
         """Write *data* to guest-physical memory by DMA, and no byte beside it."""
@@ -99,11 +112,6 @@ class NvmeRogue:
         node = {"driver": "file", "node-name": self._node, "filename": str(self._path)}
         self._guest.monitor.execute("blockdev-add", node)
         return data
-
-    def _read(self, part: Span) -> bytes:
-        self._data[: part.size] = bytes(part.size)
-        self._controller.transfer(Opcode.WRITE, part)
-        return self._data[: part.size]
 
 
 def _check(guest: Guest, port: int) -> None:
