@@ -80,7 +80,7 @@ class DriverReport:
             yield f"{self.driver}: not watched: {self.fault}"
             return
         counts = ", ".join(f"{name}: {count}" for name, count in self.accesses.items())
-        yield f"{self.driver}: {len(self.findings)} double fetches; accesses to the pool: {counts}"
+        yield f"{self.driver}: double fetches: {len(self.findings)}; accesses to the pool: {counts}"
         for finding in self.findings:
             yield from finding.lines()
 

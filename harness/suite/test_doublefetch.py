@@ -8,7 +8,6 @@ import pytest
 from harness.devicetree import Pool
 from harness.dma import Allocation, Device, Direction, Probe
 from harness.doublefetch import DoubleFetch, Watched, double_fetches, find_driver, plug
-from harness.doublefetch.session import watch_operation
 from harness.plugin.guests import Guests
 from harness.vm.machine import Machine
 from harness.vm.snapshot import park
@@ -102,7 +101,7 @@ def test_a_drivers_accesses_are_seen(watched: Watched, pool: Pool) -> None:
     """A read of /dev/hwrng is accesses of virtio's to its pool, each at a known line."""
     driver = find_driver("virtio-rng")
     plug(watched.guest, driver)
-    accesses = watch_operation(watched, driver.operations[0])
+    accesses = watched.during(lambda: driver.operations[0].work(watched.guest))
 
     assert all(pool.contains(access.address, access.size) for access in accesses)
     places = watched.places
