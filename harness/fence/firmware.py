@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.cache import Cache, digest
 from harness.errors import BuildError, ToolError
-from harness.fence.fence import Firmware, Register, Window
+from harness.fence.fence import Constant, Firmware, Register, Window
 from harness.fence.smmu import SMMU
 from harness.fence.smmu_tables import Tables
 from harness.fence.stage2 import stage2_tables
@@ -65,20 +65,27 @@ class Bank(IntEnum):
 ORDERS, REGISTER = struct.Struct("<5Q"), struct.Struct("<3Q")
 
 
-def flash_image(tables: Tables, setup: Sequence[Register], checks: Sequence[Register]) -> bytes:
-    """The bank's content: *setup* is written, then *checks* must hold; *tables* are the SMMU's.
+def flash_parts(
+    tables: Tables, setup: Sequence[Register], checks: Sequence[Register]
+) -> tuple[Constant, ...]:
+    """What is in the bank: *setup* is written, then *checks* must hold; *tables* are the SMMU's.
 
     Raises BuildError when the firmware does not compile.
     """
+    return (
+        Constant(Bank.CODE, firmware_code()),
+        Constant(Bank.ORDERS, _orders(setup, checks)),
+        Constant(Bank.STAGE2, stage2_tables(Bank.STAGE2, HIDDEN)),
+        Constant(Bank.SMMU, tables.image),
+    )
+
+
+def flash_image(parts: Sequence[Constant]) -> bytes:
+    """The bank's content."""
     image = bytearray()
-    for place, part in (
-        (Bank.CODE, firmware_code()),
-        (Bank.ORDERS, _orders(setup, checks)),
-        (Bank.STAGE2, stage2_tables(Bank.STAGE2, HIDDEN)),
-        (Bank.SMMU, tables.image),
-    ):
-        assert len(image) <= place, f"the part before {place.name} is too large"
-        image += bytes(place - len(image)) + part
+    for part in parts:
+        assert len(image) <= part.address, f"the part before {part} is too large"
+        image += bytes(part.address - len(image)) + part.content
     return bytes(image)
 
 

@@ -210,7 +210,7 @@ class Guest:
             return list(smmu_refusals(lines))
 
     def cpu_refusals(self) -> CpuRefusals:
-        """Accesses of CPUs that the machine's firmware, if it has one, has refused since a reset."""
+        """Accesses that the machine's firmware, if it has one, has refused to its CPUs so far."""
         firmware = self.machine.firmware
         if firmware is None:
             return CpuRefusals(0, ())

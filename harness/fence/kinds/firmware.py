@@ -9,8 +9,8 @@ which holds records and, during an exception, a stack; nothing that a rogue can 
 
 from collections.abc import Sequence
 
-from harness.fence.fence import Constant, Fence, Window
-from harness.fence.firmware import EVENTS, FIRMWARE, Bank, flash_image
+from harness.fence.fence import Fence, Window
+from harness.fence.firmware import EVENTS, FIRMWARE, Bank, flash_image, flash_parts
 from harness.fence.smmu import EVENT_BITS, enforced, program, window_tables
 
 EL2 = ",virtualization=on,acpi=off"
@@ -21,14 +21,14 @@ def fence(windows: Sequence[Window], ports: int) -> Fence:
     """Only *windows* and the harness's scratch memory for devices behind *ports* root ports."""
     tables = window_tables(Bank.SMMU, windows, ports)
     standing = tuple(enforced(tables))
-    image = flash_image(tables, program(tables, EVENTS.base, EVENT_BITS), standing)
+    parts = flash_parts(tables, program(tables, EVENTS.base, EVENT_BITS), standing)
     return Fence(
         "firmware",
         tuple(windows),
         board=f",iommu=smmuv3{EL2}",
         visible_board=EL2,
-        flash=((0, image),),
+        flash=((0, flash_image(parts)),),
         standing=standing,
-        constants=(Constant(0, image),),
+        constants=parts,
         firmware=FIRMWARE,
     )
