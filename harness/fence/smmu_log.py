@@ -29,6 +29,7 @@ def smmu_refusals(lines: Iterable[str]) -> Iterator[Refusal]:
             address, pending = int(found[1], 16), None
         elif (found := _STREAM.search(line)) and address is not None:
             pending = Refusal(_device(int(found[2], 16)), address, "?", float(found[1]))
+            address = None
         elif (found := _ACCESS.search(line)) and pending and int(found[2], 16) == pending.address:
             yield Refusal(pending.device, pending.address, _ACCESSES[found[1]], pending.time)
             pending = None
