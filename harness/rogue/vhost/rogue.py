@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 
 from harness.errors import QemuError
 from harness.fence import Refusal, Window
-from harness.rogue.pci import Bdf, ConfigSpace, Register, ecam_base
+from harness.rogue.slot import Slot
 from harness.rogue.vhost.backend import Backend
 from harness.rogue.vhost.devices import Device, Disk, Entropy, Network
 from harness.rogue.vhost.lies import ConfigLie, Lie
@@ -39,16 +39,13 @@ PLUG_TIMEOUT = 30.0
 OPEN_TIMEOUT = 5.0
 """Seconds for QEMU to take a connection; it is there when QEMU looks next."""
 
-UNPLUG_TIMEOUT = 30.0
-"""Seconds until the device is gone; a slot takes one to switch off (pciehp, board_off)."""
-
 
 class VhostRogue:
     """A vhost-user device in an empty root port of a running guest.
 
-    *kind* is rng, blk or net; *device* says more of it, such as a disk with content. *on_request*
-    lies from the very first request on; then, and without a *driver* in the guest, the rogue is
-    only plugged, and not waited for until its driver is bound.
+    *kind* is rng, blk or net, or a device that knows more, such as a disk with content.
+    *on_request* lies from the very first request on; then nobody waits until the driver is bound,
+    as it may never be. Without a *driver* in the guest the device is plugged, and that is all.
     """
 
     bulk = True
@@ -56,10 +53,9 @@ class VhostRogue:
     def __init__(
         self,
         guest: Guest,
-        kind: Kind,
+        kind: Kind | Device,
         port: int = 0,
         *,
-        device: Device | None = None,
         on_request: Lie | None = None,
         on_config: ConfigLie | None = None,
         driver: bool = True,
@@ -67,10 +63,9 @@ class VhostRogue:
         """Plug it in. Raises the guest's ending, or GuestHang when no driver uses the device."""
         self._guest, self._port = guest, port
         self.name = f"rogue{port}"
-        ecam = ecam_base(guest.machine.devicetree)
-        bridge = ConfigSpace(guest.qtest, ecam, Bdf(0, port + 1))
-        self.bdf = Bdf(bridge.read(Register.SECONDARY_BUS, 1), 0)
-        self.device = device or DEVICES[kind]()
+        self._slot = Slot(guest, port)
+        self.bdf = self._slot.bdf
+        self.device = DEVICES[kind]() if isinstance(kind, str) else kind
         self._backend = Backend(self.device, self.name, guest.watch.notify)
         self._backend.on_request, self._backend.on_config = on_request, on_config
         self._path = guest.directory / f"vhost-{self.name}"
@@ -93,22 +88,26 @@ class VhostRogue:
     @property
     def requests(self) -> tuple[Request, ...]:
         """Every request so far, with the buffers that the driver handed over."""
-        return self._do(lambda: tuple(self._backend.requests))
+        self._raise()
+        return tuple(self._backend.requests)
 
     @property
     def held(self) -> tuple[Request, ...]:
-        """Requests that were never completed."""
-        return self._do(lambda: tuple(one.request for one in self._backend.held))
+        """Requests that were not completed."""
+        self._raise()
+        return tuple(one.request for one in self._backend.held)
 
     @property
     def connected(self) -> bool:
         """Whether QEMU is at the other end."""
-        return self._do(lambda: self._backend.connected)
+        self._raise()
+        return self._backend.connected
 
     @property
     def reach(self) -> tuple[Window, ...]:
         """The guest memory that it was handed, in ascending order."""
-        return self._do(lambda: self._backend.table.reach)
+        self._raise()
+        return self._backend.table.reach
 
     def read(self, address: int, size: int) -> bytes:
         """Read guest memory; zeros where it was handed none."""
@@ -120,7 +119,8 @@ class VhostRogue:
 
     def refusals(self) -> Sequence[Refusal]:
         """Its accesses to memory that it was not handed, those of its rings and buffers too."""
-        return self._do(lambda: tuple(self._backend.table.refusals))
+        self._raise()
+        return tuple(self._backend.table.refusals)
 
     def release(self) -> None:
         """Complete what was held."""
@@ -148,22 +148,21 @@ class VhostRogue:
     def wait_for(self, what: str, look: Callable[[], bool], timeout: float = PLUG_TIMEOUT) -> None:
         """Wait until *look* is true, looking again whenever a request has come or was answered.
 
-        Raises the guest's ending, or GuestHang after *timeout* seconds.
+        *look* may ask for what is known here, but not do anything: the event loop may be waiting
+        for it. Raises the guest's ending, or GuestHang after *timeout* seconds.
         """
         self._guest.watch.wait(
             what,
-            lambda: True if self._backend.faults or look() else None,
+            lambda: look() or None,
             timeout,
             lambda: f"{len(self._backend.requests)} requests",
         )
-        self._raise()
 
     def wait_used(self) -> None:
         """Wait until the driver has made a request, or one was refused."""
-        backend = self._backend
         self.wait_for(
             f"the guest's driver to use {self.name}",
-            lambda: bool(backend.requests or backend.table.refusals),
+            lambda: bool(self.requests or self.refusals()),
         )
 
     def wait_bound(self) -> None:
@@ -183,19 +182,12 @@ class VhostRogue:
 
     def detach(self) -> None:
         """Switch its slot off in the guest, wait until QEMU has let it go, and close everything."""
-        begin = self._guest.monitor.mark
-        slot = f"/sys/bus/pci/slots/{self._port + 1}/power"
-        self._guest.agent.write_file(slot, b"0", UNPLUG_TIMEOUT)
-        self._guest.monitor.wait_event(
-            "DEVICE_DELETED",
-            timeout=UNPLUG_TIMEOUT,
-            match=lambda event: event["data"].get("device") == self.name,
-            since=begin,
-        )
-        if self.device.kind == "net":
+        self._slot.unplug(self.name)
+        if self.device.kind == "net":  # which takes its character device along
             self._guest.monitor.execute("netdev_del", id=self._netdev)
+        else:
+            self._guest.monitor.execute("chardev-remove", id=self.name)
         call(self._backend.close)
-        self._guest.monitor.execute("chardev-remove", id=self.name)
         self._raise()
 
     @property
@@ -217,7 +209,8 @@ class VhostRogue:
         if self.device.kind == "net":
             netdev = {"type": "vhost-user", "id": self._netdev, "chardev": self.name}
             self._guest.monitor.execute("netdev_add", netdev)
-            driver, words = "virtio-net-pci", {"netdev": self._netdev, "disable-legacy": "on"}
+            driver = "virtio-net-pci"
+            words = {"netdev": self._netdev, "disable-legacy": "on", "romfile": ""}
         elif self.device.kind == "blk":
             words["num-queues"] = self.device.queues
         place = {"driver": driver, "id": self.name, "bus": f"rp{self._port}"}
