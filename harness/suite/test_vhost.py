@@ -154,6 +154,7 @@ def test_a_device_that_is_gone_leaves_the_pool_empty(
         assert rogue.reach == ()
 
 
+@pytest.mark.nightly("two guests")
 def test_a_guest_thrown_away_takes_the_device_along(guests: Guests, machine: Machine) -> None:
     """Nothing of a device stays open in this process after its guest."""
     guests.discard(guests.restored(machine))

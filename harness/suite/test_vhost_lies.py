@@ -32,9 +32,11 @@ SERVED = {
     "rng-no-data": ("rng", lies.no_data),
     "rng-late-data": ("rng", lies.late_data(FALSE, 0.0)),
     "rng-duplicate": ("rng", lies.duplicate()),
+    "rng-available-ring": ("rng", lies.scribble(0xFF, available=True)),
     "rng-delayed": ("rng", lies.delayed(0.01)),
     "blk-length-zero": ("blk", lies.wrong_length(0)),
     "blk-wrong-length": ("blk", lies.wrong_length(0xFFFF_FFFF)),
+    "blk-available-ring": ("blk", lies.scribble(0xFF, available=True)),
     "blk-delayed": ("blk", lies.delayed(0.01)),
 }
 """Lies that a driver does not notice: it gets something, once."""
@@ -42,7 +44,6 @@ SERVED = {
 REFUSED = {
     "rng-other-id": ("rng", lies.wrong_id(1), NOT_A_HEAD),
     "rng-no-id": ("rng", lies.wrong_id(0xFFFF_FFFF), OUT_OF_RANGE),
-    "rng-available-ring": ("rng", lies.scribble(0xFF, available=True), OUT_OF_RANGE),
     "blk-other-id": ("blk", lies.wrong_id(1), NOT_A_HEAD),
     "blk-no-id": ("blk", lies.wrong_id(0xFFFF_FFFF), OUT_OF_RANGE),
     "blk-index-jump": ("blk", lies.index_jump(2), NOT_A_HEAD),

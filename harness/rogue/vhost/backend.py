@@ -4,7 +4,6 @@
 import asyncio
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import QemuError
@@ -15,15 +14,6 @@ from harness.rogue.vhost.lies import ConfigLie, Lie
 from harness.rogue.vhost.ring import Request, Ring
 from harness.rogue.vhost.table import MemoryTable
 from harness.vm.loop import event_loop
-
-
-@dataclass(frozen=True)
-class Held:
-    """A request that was not completed, and what would complete it."""
-
-    ring: Ring
-    request: Request
-    answer: Answer
 
 
 class Backend:
@@ -37,7 +27,7 @@ class Backend:
         self.device = device
         self.table = MemoryTable(name)
         self.requests: list[Request] = []
-        self.held: list[Held] = []
+        self.held: list[Completion] = []
         self.faults: list[Exception] = []
         self.on_request: Lie | None = None
         self.on_config: ConfigLie | None = None
@@ -75,11 +65,11 @@ class Backend:
         if self._conversation is not None:
             self._conversation.notify_config()
 
-    def release(self) -> None:
-        """Complete everything that is held, honestly."""
+    def release(self, lie: Lie | None) -> None:
+        """Answer everything that is held anew, honestly or with a *lie*."""
         held, self.held = self.held, []
-        for one in held:
-            self._complete(one.ring, one.answer)
+        for completion in held:
+            self._answer(completion, lie)
 
     def close(self) -> None:
         """Let go of everything; may be called twice."""
@@ -95,17 +85,17 @@ class Backend:
         while (request := ring.take(len(self.requests))) is not None:
             self.requests.append(request)
             for completion in self.device.serve(request, self.table):
-                self._answer(completion)
+                self._answer(completion, self.on_request)
         self._news()
 
-    def _answer(self, completion: Completion) -> None:
+    def _answer(self, completion: Completion, lie: Lie | None) -> None:
         request, honest = completion.request, completion.answer
         ring = self._rings[request.layout.index]
-        answer = honest if self.on_request is None else self.on_request(request, honest)
+        answer = honest if lie is None else lie(request, honest)
         if answer.hang_up:
             self.hang_up()
         elif answer.times == 0:
-            self.held.append(Held(ring, request, honest))
+            self.held.append(completion)
         elif answer.delay:
             self._later(answer.delay, lambda: self._complete(ring, answer))
         else:

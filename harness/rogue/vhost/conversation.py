@@ -118,8 +118,8 @@ class Conversation:
 
     @property
     def _features(self) -> int:
-        transport = Feature.VERSION_1 | Feature.PROTOCOL_FEATURES | Feature.ACCESS_PLATFORM
-        return self.device.features | transport
+        transport = Feature.VERSION_1 | Feature.ACCESS_PLATFORM | Feature.INDIRECT_DESC
+        return self.device.features | transport | Feature.PROTOCOL_FEATURES
 
     @property
     def _protocol_features(self) -> int:

@@ -6,6 +6,7 @@
 ``wrong_id``            ... another request, or none that there is
 ``index_jump``          the used index moves by more than there are elements
 ``rewritten``           the request's descriptors say something else when it is completed
+``run_on``              the request's last descriptor says that its chain goes on
 ``scribble``            the whole descriptor table, or the available ring, is overwritten
 ``no_data``             completed, but nothing was written
 ``late_data``           the buffers are written to after the driver has got them back
@@ -25,7 +26,7 @@ from collections.abc import Callable, Container
 from dataclasses import replace
 
 from harness.rogue.vhost.answer import Answer, Write
-from harness.rogue.vhost.ring import DESCRIPTOR, RING_HEAD, Request
+from harness.rogue.vhost.ring import DESCRIPTOR, FLAGS_OFFSET, RING_HEAD, Descriptor, Request
 
 Lie = Callable[[Request, Answer], Answer]
 """Turns the honest answer to a request into another."""
@@ -66,7 +67,7 @@ def rewritten(
             word = DESCRIPTOR.pack(
                 buffer.address if address is None else address,
                 buffer.size if size is None else size,
-                2 * buffer.writable if flags is None else flags,
+                Descriptor.WRITE * buffer.writable if flags is None else flags,
                 then,
             )
             return Write(buffer.descriptor, word)
@@ -75,6 +76,17 @@ def rewritten(
         return replace(answer, writes=answer.writes + spoils)
 
     return lie
+
+
+def run_on(request: Request, answer: Answer) -> Answer:
+    """Have the ring's last descriptor of the request say that the chain goes on.
+
+    Linux follows its own links then, but for as long as the ring says so, as it gives the
+    descriptors back (drivers/virtio/virtio_ring.c:detach_buf_split, 6.12).
+    """
+    place = request.links[-1] + FLAGS_OFFSET
+    word = Write(place, Descriptor.NEXT.to_bytes(2, "little"))
+    return replace(answer, writes=(*answer.writes, word))
 
 
 def scribble(fill: int, *, available: bool = False) -> Lie:

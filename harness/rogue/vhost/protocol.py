@@ -49,6 +49,7 @@ CONFIG_CHANGE = 2
 class Feature(IntFlag):
     """Virtio features that concern the transport (and vhost-user's own bit 30)."""
 
+    INDIRECT_DESC = 1 << 28
     PROTOCOL_FEATURES = 1 << 30
     VERSION_1 = 1 << 32
     ACCESS_PLATFORM = 1 << 33

@@ -18,6 +18,9 @@ from harness.rogue.vhost.table import MemoryTable
 DESCRIPTOR = struct.Struct("<QIHH")
 """addr, len, flags, next (2.7.5)."""
 
+FLAGS_OFFSET = 12
+"""Of ``flags`` in a descriptor."""
+
 USED_ELEMENT = struct.Struct("<II")
 """id, len (2.7.8)."""
 
@@ -68,12 +71,16 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Request:
-    """A chain of buffers, offered as *head*; *number* counts all requests of a device from 0."""
+    """A chain of buffers, offered as *head*; *number* counts all requests of a device from 0.
+
+    *links* are where the chain's descriptors lie in the ring itself: of an indirect chain one.
+    """
 
     number: int
     layout: Layout
     head: int
     buffers: tuple[Buffer, ...]
+    links: tuple[int, ...]
 
     @property
     def readable(self) -> tuple[Buffer, ...]:
@@ -101,14 +108,18 @@ class Ring:
     def take(self, number: int) -> Request | None:
         """The next request, to be known by *number*; None when the driver has offered all."""
         layout = self.layout
-        if not self.running or self._index(layout.available) == self.next:
+        if not self.running:
+            return None
+        offered = (self._index(layout.available) - self.next) & WRAP
+        if not 0 < offered <= layout.size:  # more than it can be: the device has spoilt the index
             return None
         place = layout.available + RING_HEAD + self.next % layout.size * INDEX.size
         (head,) = INDEX.unpack(self._table.read(place, INDEX.size))
         self.next = (self.next + 1) & WRAP
         # for drivers with EVENT_IDX: without that feature the field means nothing
         self._table.write(layout.available_event, INDEX.pack(self.next))
-        return Request(number, layout, head, tuple(self._chain(head)))
+        links, buffers = self._chain(head)
+        return Request(number, layout, head, buffers, links)
 
     def complete(self, answer: Answer) -> None:
         """Put what the *answer* says into the used ring, and interrupt the driver."""
@@ -126,11 +137,21 @@ class Ring:
     def _index(self, ring: int) -> int:
         return int(INDEX.unpack(self._table.read(ring + INDEX_OFFSET, INDEX.size))[0])
 
-    def _chain(self, head: int) -> Iterator[Buffer]:
-        """The buffers from descriptor *head* on; a table of indirect ones takes its place."""
-        yield from self._walk(self.layout.descriptors, self.layout.size, head)
+    def _chain(self, head: int) -> tuple[tuple[int, ...], tuple[Buffer, ...]]:
+        """The chain from *head* on: where its links lie, and the buffers that they stand for."""
+        layout = self.layout
+        links, buffers = list[int](), list[Buffer]()
+        for place, flags, buffer in self._walk(layout.descriptors, layout.size, head):
+            links.append(place)
+            if flags & Descriptor.INDIRECT:
+                inner = self._walk(buffer.address, buffer.size // DESCRIPTOR.size, 0)
+                buffers += [found for _, _, found in inner]
+            else:
+                buffers.append(buffer)
+        return tuple(links), tuple(buffers)
 
-    def _walk(self, table: int, size: int, number: int) -> Iterator[Buffer]:
+    def _walk(self, table: int, size: int, number: int) -> Iterator[tuple[int, int, Buffer]]:
+        """Descriptors of a *table* from *number* on: place, flags, and what each points to."""
         for _ in range(size):  # a chain that the device itself has spoilt may be a circle
             if number >= size:
                 return
@@ -138,10 +159,7 @@ class Ring:
             address, length, flags, following = DESCRIPTOR.unpack(
                 self._table.read(place, DESCRIPTOR.size)
             )
-            if flags & Descriptor.INDIRECT and table == self.layout.descriptors:
-                yield from self._walk(address, length // DESCRIPTOR.size, 0)
-            else:
-                yield Buffer(address, length, bool(flags & Descriptor.WRITE), place)
+            yield place, flags, Buffer(address, length, bool(flags & Descriptor.WRITE), place)
             if not flags & Descriptor.NEXT:
                 return
             number = following

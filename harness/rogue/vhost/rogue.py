@@ -45,7 +45,7 @@ class VhostRogue:
 
     *kind* is rng, blk or net, or a device that knows more, such as a disk with content.
     *on_request* lies from the very first request on; then nobody waits until the driver is bound,
-    as it may never be. Without a *driver* in the guest the device is plugged, and that is all.
+    as it may never be. Without a *driver* in the guest the device is enumerated, and that is all.
     """
 
     bulk = True
@@ -70,10 +70,14 @@ class VhostRogue:
         self._backend.on_request, self._backend.on_config = on_request, on_config
         self._path = guest.directory / f"vhost-{self.name}"
         guest.at_close(lambda: call(self._backend.close))
+        mark = guest.console.mark
         self._plug()
-        if driver:
-            self.wait_used()
-        if driver and on_request is None:
+        if not driver:
+            guest.console.wait_for(rf"{self.bdf}: enabling device", PLUG_TIMEOUT, since=mark)
+            self._wait_probed()
+            return
+        self.wait_used()
+        if on_request is None:
             self.wait_bound()
 
     @property
@@ -122,9 +126,9 @@ class VhostRogue:
         self._raise()
         return tuple(self._backend.table.refusals)
 
-    def release(self) -> None:
-        """Complete what was held."""
-        self._do(self._backend.release)
+    def release(self, lie: Lie | None = None) -> None:
+        """Answer what was held, honestly or with a *lie*, which may hold some of it again."""
+        self._do(lambda: self._backend.release(lie))
 
     def change_config(self, lie: ConfigLie | None) -> None:
         """Have the guest told that the configuration space has changed; None: back to the truth."""
@@ -166,16 +170,10 @@ class VhostRogue:
         )
 
     def wait_bound(self) -> None:
-        """Wait until the guest's driver has finished its probe.
-
-        The kernel holds the device's lock meanwhile; to bind it again needs the same lock, and
-        then does nothing (drivers/base/dd.c:device_driver_attach).
-        """
-        ran = self._guest.agent.run(
-            f"echo {self.bdf} > /sys/bus/pci/drivers/virtio-pci/bind; "
-            f"[ -e /sys/bus/pci/devices/{self.bdf}/virtio*/driver ]",
-            PLUG_TIMEOUT,
-        )
+        """Wait until the guest's driver has the device, and has done with its probe."""
+        self._wait_probed()
+        path = f"/sys/bus/pci/devices/{self.bdf}"
+        ran = self._guest.agent.run(f"ls -d {path}/virtio*/driver", PLUG_TIMEOUT)
         self._raise()
         if ran.status:
             raise QemuError(f"no driver of the guest's took {self.bdf}: {ran.text}")
@@ -189,6 +187,15 @@ class VhostRogue:
             self._guest.monitor.execute("chardev-remove", id=self.name)
         call(self._backend.close)
         self._raise()
+
+    def _wait_probed(self) -> None:
+        """Wait until all probes are over.
+
+        The kernel holds the PCI device's lock meanwhile; to bind that device again needs the same
+        lock, and is then refused (drivers/base/dd.c:device_driver_attach).
+        """
+        bind = f"echo {self.bdf} > /sys/bus/pci/drivers/virtio-pci/bind"
+        self._guest.agent.run(bind, PLUG_TIMEOUT)
 
     @property
     def _netdev(self) -> str:
