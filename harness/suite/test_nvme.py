@@ -8,6 +8,7 @@ import pytest
 
 from harness.devicetree import Pool
 from harness.dma import Direction, Probe, Seed
+from harness.fence import Window
 from harness.memory import KernelTypes, LiveMemory, find
 from harness.rogue import EduRogue, NvmeRogue
 from harness.vm.guest import Guest
@@ -21,6 +22,15 @@ BULK = 64 * MIB
 
 PATIENCE = 30.0
 """Seconds for BULK, on any machine; ``edu`` would take an hour. Measured: 0.3."""
+
+WINDOW = Window(0x4F80_0000, 2 * PAGE)
+"""A part of the pool."""
+
+RANGES = (
+    *((0, 1), (3, 5), (7, 513), (4095, 2)),
+    *((0, 512), (100, 3996), (0, PAGE), (1, 3 * PAGE), (4095, PAGE + 2)),
+)
+"""Offsets in a page and sizes: within a block of the device's and across it, and a page's end."""
 
 FENCED = pytest.mark.parametrize("fence_name", ["smmu"])
 WITH_AND_WITHOUT_FENCE = pytest.mark.parametrize("fence_name", ["", "smmu"])
@@ -100,39 +110,42 @@ def test_what_it_writes_into_the_pool_reaches_its_driver(
 
 
 @WITH_AND_WITHOUT_FENCE
-@pytest.mark.parametrize(
-    ("offset", "size"),
-    [(0, 1), (3, 5), (0, 512), (7, 513), (100, 3996), (4095, 2), (1, 3 * PAGE), (4095, PAGE + 2)],
-)
 def test_it_reads_and_writes_just_the_bytes_that_it_is_told_to(
-    nvme: NvmeRogue, pool: Pool, memory: LiveMemory, offset: int, size: int
+    guest: Guest, nvme: NvmeRogue, pool: Pool, memory: LiveMemory
 ) -> None:
     """Any range of bytes can be read or written, and no neighbour of it changes."""
     base, room = pool.base + pool.size // 2, 5 * PAGE
-    before, data = secrets.token_bytes(room), secrets.token_bytes(size)
-    nvme.write(base, before)
+    for offset, size in RANGES:
+        before, data = secrets.token_bytes(room), secrets.token_bytes(size)
+        guest.qtest.write(base, before)
 
-    read = nvme.read(base + offset, size)
-    nvme.write(base + offset, data)
+        nvme.write(base + offset, data)
+        expected = before[:offset] + data + before[offset + size :]
 
-    assert read == before[offset : offset + size]
-    assert memory.read(base, room) == before[:offset] + data + before[offset + size :]
+        assert memory.read(base, room) == expected
+        assert nvme.read(base + offset, size) == data
+        assert memory.read(base, room) == expected
 
 
 @FENCED
 @pytest.mark.property("FENCE")
-def test_a_transfer_across_the_edge_of_a_window_stops_at_it(
-    nvme: NvmeRogue, pool: Pool, memory: LiveMemory
+@pytest.mark.parametrize("windows", [(WINDOW,)])
+@pytest.mark.parametrize("offset", [0, 1000, PAGE - 1])
+def test_a_transfer_across_a_window_stops_at_its_edges(
+    guest: Guest, nvme: NvmeRogue, memory: LiveMemory, offset: int
 ) -> None:
-    """Of a range that lies half in the pool, that half alone is read and written."""
-    half, data = PAGE + 1000, secrets.token_bytes(2 * (PAGE + 1000))
-    before = memory.read(pool.base - half, 2 * half)
+    """Of a range that lies around a window the part within is all that it gets."""
+    base, size = WINDOW.base - 2 * PAGE + offset, WINDOW.size + 3 * PAGE
+    before, data = secrets.token_bytes(size), secrets.token_bytes(size)
+    guest.qtest.write(base, before)
+    inner = slice(WINDOW.base - base, WINDOW.end - base)
+    expected = before[: inner.start] + data[inner] + before[inner.stop :]
 
-    read = nvme.read(pool.base - half, 2 * half)
-    nvme.write(pool.base - half, data)
+    read = nvme.read(base, size)
+    nvme.write(base, data)
 
-    assert read == bytes(half) + before[half:]
-    assert memory.read(pool.base - half, 2 * half) == before[:half] + data[half:]
+    assert read == bytes(inner.start) + before[inner] + bytes(size - inner.stop)
+    assert memory.read(base, size) == expected
 
 
 @FENCED
