@@ -4,14 +4,18 @@
 ====================  =======================================================================
 ``EduRogue``          QEMU's ``edu``: any address, up to 4095 bytes a transfer, forged MSIs
 ``NvmeRogue``         QEMU's ``nvme``: any address and size, hundreds of MB a second
+``Rogue``             what each of them can do
+``rogue_kinds``       all of them, by name
 ``plug_peer_memory``  a device whose own memory others may use, by P2PDMA
 ``Bdf``               a PCI bus, device and function number
 ====================  =======================================================================
 """
 
 from harness.rogue.edu import EduRogue
+from harness.rogue.kind import RogueKind, rogue_kinds
 from harness.rogue.nvme import NvmeRogue
 from harness.rogue.pci import Bdf
 from harness.rogue.peer import plug_peer_memory
+from harness.rogue.rogue import Rogue
 
-__all__ = ["Bdf", "EduRogue", "NvmeRogue", "plug_peer_memory"]
+__all__ = ["Bdf", "EduRogue", "NvmeRogue", "Rogue", "RogueKind", "plug_peer_memory", "rogue_kinds"]

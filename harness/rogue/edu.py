@@ -13,6 +13,7 @@ from enum import IntEnum, IntFlag
 from harness.errors import ProtocolError
 from harness.fence import Refusal
 from harness.rogue.pci import MSI_CAPABILITY, MSI_ENABLE, Command, Msi
+from harness.rogue.scratch import scratch_for
 from harness.rogue.slot import Slot
 from harness.vm.guest import Guest
 
@@ -50,10 +51,6 @@ COMPLETION_TIMEOUT = 10.0
 ALL_ADDRESSES = (1 << 64) - 1
 """The device's default mask of 28 bits holds no RAM of the ``virt`` board at all."""
 
-SCRATCH = 0x47FF_0000
-"""The harness's own page of RAM (dts/rogue-scratch.dtso)."""
-
-
 class EduRogue:
     """One ``edu``, plugged into an empty root port of a running guest."""
 
@@ -71,6 +68,7 @@ class EduRogue:
         self.bdf, self.config = self._slot.bdf, self._slot.config
         self._slot.plug({"driver": "edu", "id": self.name, "dma_mask": ALL_ADDRESSES})
         self._bar = self.config.bar0()
+        self._scratch = scratch_for(guest, self.bdf)
         self.config.set_command(Command.MEMORY, on=True)
         self.set_bus_master(True)
 
@@ -92,8 +90,8 @@ class EduRogue:
         """Write *data* to guest-physical memory by DMA; 0.2 s for each 4095 bytes."""
         for done in range(0, len(data), LARGEST):
             chunk = data[done : done + LARGEST]
-            self._qtest.write(SCRATCH, chunk)
-            self._transfer(SCRATCH, BUFFER, len(chunk), Dma.RUN)
+            self._qtest.write(self._scratch.phys, chunk)
+            self._transfer(self._scratch.device, BUFFER, len(chunk), Dma.RUN)
             self._transfer(BUFFER, address + done, len(chunk), Dma.RUN | Dma.TO_RAM)
 
     def refusals(self) -> tuple[Refusal, ...]:
@@ -122,10 +120,10 @@ class EduRogue:
         self.config.write(msi + Msi.CONTROL, 2, 0)
 
     def _read_chunk(self, address: int, size: int) -> bytes:
-        self._qtest.write(SCRATCH, bytes(size))
+        self._qtest.write(self._scratch.phys, bytes(size))
         self._transfer(address, BUFFER, size, Dma.RUN)
-        self._transfer(BUFFER, SCRATCH, size, Dma.RUN | Dma.TO_RAM)
-        return self._qtest.read(SCRATCH, size)
+        self._transfer(BUFFER, self._scratch.device, size, Dma.RUN | Dma.TO_RAM)
+        return self._qtest.read(self._scratch.phys, size)
 
     def _transfer(self, source: int, target: int, size: int, command: Dma) -> None:
         self._write(Edu.DMA_SOURCE, 8, source)

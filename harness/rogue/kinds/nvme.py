@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""QEMU's ``nvme``, which moves megabytes at once between memory and its namespace."""
+"""QEMU's ``nvme``, which moves megabytes to and from any address."""
 
 from harness.rogue.kind import RogueKind
 from harness.rogue.nvme import NvmeRogue

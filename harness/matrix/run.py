@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run cells, several at a time, each in a guest of its own."""
+
+import multiprocessing
+import os
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+
+from harness.attacks import Result, Scene, attacks
+from harness.dma import Probe
+from harness.errors import GuestError, HarnessError, QemuError, explain
+from harness.matrix.cell import Cell, CellResult
+from harness.matrix.machines import Ground, machine_for
+from harness.memory import KernelTypes, Symbols, live_memory
+from harness.rogue import rogue_kinds
+from harness.vm.guest import Guest
+from harness.vm.snapshot import park, restore
+
+WORKERS = (os.cpu_count() or 1) * 3 // 2 or 1
+"""Cells at a time: they wait for their guests to notice a hot-plug."""
+
+_types: dict[str, KernelTypes] = {}
+"""Of a worker: DWARF is read once for each kernel."""
+
+
+def run_cells(ground: Ground, wanted: Iterable[Cell]) -> Iterator[CellResult]:
+    """Yield the result of each cell as soon as it is there.
+
+    Raises as :func:`park` when a machine does not even boot.
+    """
+    todo = list(wanted)
+    for machine in dict.fromkeys(machine_for(ground, cell) for cell in todo):
+        park(machine)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(WORKERS, mp_context=spawn) as pool:
+        running = [pool.submit(run_cell, ground, cell) for cell in todo]
+        for done in as_completed(running):
+            yield done.result()
+
+
+def run_cell(ground: Ground, cell: Cell) -> CellResult:
+    """Carry one attack out; what goes wrong on the way is no outcome, but evidence."""
+    begin = time.monotonic()
+    try:
+        with restore(park(machine_for(ground, cell))) as guest:
+            result, refused = _attack(guest, cell)
+    except (GuestError, HarnessError, AssertionError) as fault:
+        return CellResult(cell, None, explain(fault), 0, time.monotonic() - begin)
+    return CellResult(cell, result.outcome, result.evidence, refused, time.monotonic() - begin)
+
+
+def _attack(guest: Guest, cell: Cell) -> tuple[Result, int]:
+    _must_stand(guest, "before the attack")
+    rogue = rogue_kinds()[cell.rogue].plug(guest, 0)
+    with live_memory(guest) as memory:
+        key = guest.machine.kernel.key
+        types = _types.setdefault(key, KernelTypes(memory, Symbols(guest.machine.kernel.vmlinux)))
+        types.move_to(memory)
+        attack = attacks()[cell.attack]
+        result = attack.run(Scene(guest, rogue, memory, types, Probe(guest.agent)))
+    if not attack.on_fence:
+        _must_stand(guest, "after the attack")
+    return result, len(guest.fence_refusals()) + len(rogue.refusals())
+
+
+def _must_stand(guest: Guest, when: str) -> None:
+    damage = guest.fence_damage()
+    if damage:
+        raise QemuError(f"{when} the fence does not stand: {'; '.join(damage)}")
