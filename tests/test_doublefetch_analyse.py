@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What counts as reading the same bytes twice."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from harness.doublefetch.analyse import DoubleFetch, Reader, double_fetches
+from harness.doublefetch.analyse import DoubleFetch, Reader, double_fetches, second_looks
 from harness.doublefetch.ring import Access
 
 POOL = 0x4F00_0000
 
-CHECK, USE = 0x100, 0x200
-"""Instructions that load for themselves."""
+CHECK, USE, WRITE = 0x100, 0x200, 0x300
+"""Instructions that load, and one that stores, for themselves."""
 
 COPY, TAIL = 0x1000, 0x1010
 """Instructions of a copying function."""
@@ -27,13 +28,17 @@ def load(offset: int, size: int, pc: int, *, site: int = 0, call: int = 0, cpu: 
 
 
 def store(offset: int, size: int) -> Access:
-    return Access(0, 0, True, size, POOL + offset, 0x300)
+    return Access(0, 0, True, size, POOL + offset, WRITE)
+
+
+def in_order(accesses: Iterable[Access]) -> list[Access]:
+    """The same, numbered."""
+    return [replace(access, number=number) for number, access in enumerate(accesses)]
 
 
 def found(*accesses: Access) -> tuple[DoubleFetch, ...]:
     """The double fetches of these accesses, in this order."""
-    numbered = [replace(access, number=number) for number, access in enumerate(accesses)]
-    return double_fetches(numbered, reader_of)
+    return double_fetches(in_order(accesses), reader_of)
 
 
 def test_two_loads_of_the_same_bytes_are_a_double_fetch() -> None:
@@ -126,3 +131,21 @@ def test_ranges_that_do_not_touch_are_named_apart() -> None:
     (double,) = found(*(load(offset, 4, CHECK) for offset in (0, 16) * 2))
 
     assert double.spans() == ((POOL, 4), (POOL + 16, 4))
+
+
+def test_what_was_stored_and_is_loaded_is_read_back() -> None:
+    (back,) = second_looks(in_order([store(0, 8), load(4, 2, USE)]), reader_of)
+
+    assert back.stored
+    assert (back.first, back.second) == (Reader(WRITE), Reader(USE))
+    assert back.spans() == ((POOL + 4, 2),)
+
+
+def test_a_copy_out_of_the_pool_reads_nothing_back() -> None:
+    copy_out = Access(0, 0, False, 8, POOL, COPY, CHECK, driver=USE)
+
+    assert not second_looks(in_order([store(0, 8), copy_out]), reader_of)
+
+
+def test_what_was_stored_is_no_double_fetch() -> None:
+    assert not found(store(0, 8), load(0, 8, USE))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness doublefetch``: where drivers read the same bytes of a pool twice."""
+"""``harness doublefetch``: where drivers read bytes of a pool twice, or their own back."""
 
 import argparse
 from pathlib import Path
@@ -16,7 +16,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Declare the sub-command."""
     known = ", ".join(driver.name for driver in DRIVERS)
     parser = subparsers.add_parser(
-        "doublefetch", help="find where drivers read the same bytes of a pool twice"
+        "doublefetch", help="find where drivers read bytes of a pool twice, or read their own back"
     )
     parser.add_argument(
         "drivers", nargs="*", metavar="DRIVER", help=f"of {known}; all that the kernel has if none"

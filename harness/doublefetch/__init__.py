@@ -9,7 +9,7 @@
 =================  ============================================================================
 """
 
-from harness.doublefetch.analyse import DoubleFetch, Reader, double_fetches
+from harness.doublefetch.analyse import DoubleFetch, Reader, double_fetches, second_looks
 from harness.doublefetch.drivers import DRIVERS, Driver, Operation, built_in, find_driver, plug
 from harness.doublefetch.places import Place, Places
 from harness.doublefetch.report import DriverReport, Finding, Report
@@ -34,5 +34,6 @@ __all__ = [
     "double_fetches",
     "find_driver",
     "plug",
+    "second_looks",
     "watch_driver",
 ]

@@ -3,6 +3,8 @@
 
 A double fetch: bytes that the CPU loads twice within one operation, without a store of its own in
 between. A device that changes them between the two loads has two truths told to one kernel.
+
+Bytes that the CPU stores and then loads are no better: what it reads back may be the device's.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -25,7 +27,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class _Fetch:
-    """One load by an instruction, or all loads of one call of a copying function.
+    """One access by an instruction, or all of one call of a copying function.
 
     The arm64 copying functions load the ends of short ranges more than once in one call
     (arch/arm64/lib/memcpy.S, 6.12): one copy is made, and nobody has seen the bytes before.
@@ -33,18 +35,20 @@ class _Fetch:
 
     reader: Reader
     instance: tuple[int, ...]
+    stored: bool
 
 
 @dataclass
 class DoubleFetch:
-    """Bytes that *first* loads and *second* loads again, and how often that happened.
+    """Bytes that *first* loads, or has *stored*, and *second* loads, and how often that happened.
 
     *places* are the bytes' guest-physical addresses, *times* how many loads, or calls of a copying
-    function, read again what another had read.
+    function, read again what another had read or stored.
     """
 
     first: Reader
     second: Reader
+    stored: bool = False
     places: set[int] = field(default_factory=set)
     times: int = 0
 
@@ -71,10 +75,22 @@ def double_fetches(
 
     *reader_of* says who loads: see :class:`Reader`.
     """
-    found: dict[tuple[Reader, Reader], DoubleFetch] = {}
+    return tuple(one for one in second_looks(accesses, reader_of) if not one.stored)
+
+
+def second_looks(
+    accesses: Iterable[Access], reader_of: Callable[[Access], Reader]
+) -> tuple[DoubleFetch, ...]:
+    """The same, and what was stored and read back, but for copies out of the pool.
+
+    To read back from a mapping is what copying out is for.
+    """
+    found: dict[tuple[Reader, Reader, bool], DoubleFetch] = {}
     for places, first, second in _repeats(accesses, reader_of):
-        key = (first.reader, second.reader)
-        double = found.setdefault(key, DoubleFetch(first.reader, second.reader))
+        if first.stored and second.reader.driver:
+            continue
+        key = (first.reader, second.reader, first.stored)
+        double = found.setdefault(key, DoubleFetch(*key))
         double.places |= places
         double.times += 1
     return tuple(found.values())
@@ -83,25 +99,20 @@ def double_fetches(
 def _repeats(
     accesses: Iterable[Access], reader_of: Callable[[Access], Reader]
 ) -> Iterator[tuple[set[int], _Fetch, _Fetch]]:
-    """Each pair of fetches with bytes in common, and those bytes; the pair's order is theirs."""
-    loaded: dict[int, _Fetch] = {}
+    """Each load with the access of the same bytes before it, and which bytes those are."""
+    touched: dict[int, _Fetch] = {}
     common: dict[tuple[_Fetch, _Fetch], set[int]] = {}
     for access in accesses:
-        places = range(access.address, access.address + access.size)
-        if access.store:
-            for place in places:
-                loaded.pop(place, None)
-            continue
         fetch = _fetch(access, reader_of(access))
-        for place in places:
-            before = loaded.get(place, fetch)
-            if before.instance != fetch.instance:
+        for place in range(access.address, access.address + access.size):
+            before = touched.get(place, fetch)
+            if not access.store and before.instance != fetch.instance:
                 common.setdefault((before, fetch), set()).add(place)
-            loaded[place] = fetch
+            touched[place] = fetch
     for (first, second), shared in common.items():
         yield shared, first, second
 
 
 def _fetch(access: Access, reader: Reader) -> _Fetch:
     copying = (access.cpu, access.call)
-    return _Fetch(reader, copying if reader.helper else (access.number,))
+    return _Fetch(reader, copying if reader.helper else (access.number,), access.store)

@@ -33,7 +33,7 @@ class Seen:
 
 @dataclass
 class Finding:
-    """A double fetch by function and line: who reads, who reads again, where and when.
+    """A double fetch by function and line: who reads or has *stored*, who reads again, where, when.
 
     *spans* are guest-physical addresses and sizes, *operations* the requests in which it was
     seen, *times* how often in all. *poll*: it is one place that reads the same again.
@@ -41,6 +41,7 @@ class Finding:
 
     first: Seen
     second: Seen
+    stored: bool
     poll: bool
     spans: set[tuple[int, int]] = field(default_factory=set)
     operations: list[str] = field(default_factory=list)
@@ -52,8 +53,9 @@ class Finding:
         more = f" and {len(spans) - MOST_SPANS} more" if len(spans) > MOST_SPANS else ""
         times = "once" if self.times == 1 else f"{self.times} times"
         yield f"  {', '.join(spans[:MOST_SPANS])}{more}, {times} in: {', '.join(self.operations)}"
-        yield f"    read       {self.first}"
-        yield f"    read again {'by the same' if self.poll else self.second}"
+        yield f"    {'stored    ' if self.stored else 'read      '} {self.first}"
+        again = "read back " if self.stored else "read again"
+        yield f"    {again} {'by the same' if self.poll else self.second}"
 
 
 @dataclass
@@ -68,7 +70,8 @@ class DriverReport:
     def add(self, operation: str, doubles: tuple[DoubleFetch, ...], places: Places) -> None:
         """Add what was found in *operation*; what is at the same lines is one finding."""
         for double in doubles:
-            finding = self._finding(_seen(double.first, places), _seen(double.second, places))
+            first, second = _seen(double.first, places), _seen(double.second, places)
+            finding = self._finding(first, second, double.stored)
             finding.spans.update(double.spans())
             finding.times += double.times
             if operation not in finding.operations:
@@ -80,15 +83,17 @@ class DriverReport:
             yield f"{self.driver}: not watched: {self.fault}"
             return
         counts = ", ".join(f"{name}: {count}" for name, count in self.accesses.items())
-        yield f"{self.driver}: double fetches: {len(self.findings)}; accesses to the pool: {counts}"
+        stored = sum(finding.stored for finding in self.findings)
+        found = f"read twice: {len(self.findings) - stored}, read back: {stored}"
+        yield f"{self.driver}: {found}; accesses to the pool: {counts}"
         for finding in self.findings:
             yield from finding.lines()
 
-    def _finding(self, first: Seen, second: Seen) -> Finding:
+    def _finding(self, first: Seen, second: Seen, stored: bool) -> Finding:
         for finding in self.findings:
-            if (finding.first, finding.second) == (first, second):
+            if (finding.first, finding.second, finding.stored) == (first, second, stored):
                 return finding
-        self.findings.append(Finding(first, second, first == second))
+        self.findings.append(Finding(first, second, stored, first == second))
         return self.findings[-1]
 
 

@@ -3,7 +3,7 @@
 
 from functools import partial
 
-from harness.doublefetch.analyse import double_fetches
+from harness.doublefetch.analyse import second_looks
 from harness.doublefetch.drivers import Driver, plug
 from harness.doublefetch.report import DriverReport
 from harness.doublefetch.watch import Watched
@@ -27,6 +27,6 @@ def watch_driver(snapshot: Snapshot, driver: Driver) -> DriverReport:
         for operation in driver.operations:
             accesses = watched.during(partial(operation.work, watched.guest))
             report.accesses[operation.name] = len(accesses)
-            doubles = double_fetches(accesses, watched.places.reader)
+            doubles = second_looks(accesses, watched.places.reader)
             report.add(operation.name, doubles, watched.places)
     return report

@@ -7,7 +7,14 @@ import pytest
 
 from harness.devicetree import Pool
 from harness.dma import Allocation, Device, Direction, Probe
-from harness.doublefetch import DoubleFetch, Watched, double_fetches, find_driver, plug
+from harness.doublefetch import (
+    DoubleFetch,
+    Watched,
+    double_fetches,
+    find_driver,
+    plug,
+    second_looks,
+)
 from harness.plugin.guests import Guests
 from harness.vm.machine import Machine
 from harness.vm.snapshot import park
@@ -76,6 +83,22 @@ def test_bytes_that_the_cpu_has_written_in_between_are_none(
         allocation.read()
 
     assert not doubles(watched, read_write_read)
+
+
+def test_bytes_that_the_cpu_reads_back_are_found(watched: Watched, allocation: Allocation) -> None:
+    """What the CPU has written to coherent memory and then reads may be the device's by then."""
+
+    def write_and_read() -> None:
+        allocation.write(bytes(16))
+        allocation.read()
+
+    (back,) = second_looks(watched.during(write_and_read), watched.places.reader)
+
+    assert back.stored
+    assert allocation.phys is not None
+    assert back.spans() == ((allocation.phys, 16),)
+    functions = [watched.places.at(one.pc).function for one in (back.first, back.second)]
+    assert functions == ["call_write", "call_read"]
 
 
 def test_a_mapping_that_is_synced_and_unmapped_is_copied_twice(
