@@ -104,6 +104,8 @@ def test_help_names_every_command(session: Session, capsys: pytest.CaptureFixtur
         "rogue sing",
         "rogue plug 2",
         "rogue plug first",
+        "rogue plug 1 lamb",
+        "rogue unplug",
         "rogue read 0 -1",
         "rogue write 0",
         "rogue write 0 zz",

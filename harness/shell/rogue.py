@@ -2,7 +2,7 @@
 """The forms of the shell's ``rogue`` command."""
 
 from harness.errors import InputError
-from harness.rogue import EduRogue
+from harness.rogue import EduRogue, NvmeRogue, Rogue, rogue_kinds
 from harness.shell.words import (
     ADDRESS_END,
     LARGEST,
@@ -19,13 +19,16 @@ MSI_END = 1 << 16
 """An MSI writes four bytes, of which the device's data register gives 16 bits (PCI 3.0, 6.8.1)."""
 
 
+DEFAULT_KIND = "edu"
+
+
 class RogueControl:
     """Has a rogue device do what a person types; the first thing to do plugs it."""
 
     def __init__(self, guest: Guest) -> None:
         self._guest = guest
-        self._plugged: dict[int, EduRogue] = {}
-        self._device: EduRogue | None = None
+        self._plugged: dict[int, tuple[str, Rogue]] = {}
+        self._port: int | None = None
 
     def drive(self, words: list[str]) -> bool:
         """Do what *words* say; False if there is no such form.
@@ -34,9 +37,15 @@ class RogueControl:
         """
         match words:
             case ["plug"]:
-                self._plug(0)
+                self._plug(0, DEFAULT_KIND)
             case ["plug", port]:
-                self._plug(parse_number(port, "root port", end=self._guest.machine.ports))
+                number = parse_number(port, "root port", end=self._guest.machine.ports)
+                self._plug(number, self._plugged.get(number, (DEFAULT_KIND,))[0])
+            case ["plug", port, kind]:
+                number = parse_number(port, "root port", end=self._guest.machine.ports)
+                self._plug(number, kind)
+            case ["unplug"]:
+                self._unplug()
             case ["read", address, size]:
                 self._read(*parse_range(address, size, largest=LARGEST))
             case ["write", address, *data] if data:
@@ -45,21 +54,40 @@ class RogueControl:
                 number = parse_number(value, "MSI value", end=MSI_END)
                 self._forge_msi(_address(address, alignment=MSI_SIZE), number)
             case ["master", ("on" | "off") as state]:
-                self._hand().set_bus_master(state == "on")
+                self._set_bus_master(state == "on")
             case _:
                 return False
         return True
 
-    def _plug(self, port: int) -> EduRogue:
-        """Drive the device in *port* from now on."""
+    def _plug(self, port: int, kind: str) -> Rogue:
+        """Drive the device in *port* from now on, which is a *kind*."""
+        if kind not in rogue_kinds():
+            raise InputError(f"there is no rogue '{kind}'; there are: {', '.join(rogue_kinds())}")
+        there = self._plugged.get(port, (kind,))[0]
+        if there != kind:
+            raise InputError(f"root port {port} has {there}: 'rogue unplug' takes it out")
         if port not in self._plugged:
-            self._plugged[port] = EduRogue(self._guest, port)
-        self._device = self._plugged[port]
-        print(f"{self._device.name} is {self._device.bdf}")
-        return self._device
+            self._plugged[port] = kind, rogue_kinds()[kind].plug(self._guest, port)
+        self._port = port
+        device = self._plugged[port][1]
+        print(f"{device.name} is {device.bdf}")
+        return device
 
-    def _hand(self) -> EduRogue:
-        return self._device or self._plug(0)
+    def _unplug(self) -> None:
+        if self._port is None:
+            raise InputError("no rogue is plugged in; 'rogue plug' does that")
+        _, device = self._plugged.pop(self._port)
+        self._port = None
+        device.detach()
+
+    def _hand(self) -> Rogue:
+        return self._plug(0, DEFAULT_KIND) if self._port is None else self._plugged[self._port][1]
+
+    def _set_bus_master(self, on: bool) -> None:
+        device = self._hand()
+        if not isinstance(device, EduRogue | NvmeRogue):
+            raise InputError(f"{device.name} has memory by itself: bus mastering is nothing to it")
+        device.set_bus_master(on)
 
     def _read(self, address: int, size: int) -> None:
         self._warn_outside(address, size)
@@ -70,8 +98,11 @@ class RogueControl:
         self._hand().write(address, data)
 
     def _forge_msi(self, address: int, value: int) -> None:
+        device = self._hand()
+        if not isinstance(device, EduRogue):
+            raise InputError(f"{device.name} forges no MSI: that takes an edu")
         self._warn_outside(address, MSI_SIZE)
-        self._hand().forge_msi(address, value)
+        device.forge_msi(address, value)
 
     def _warn_outside(self, address: int, size: int) -> None:
         end = RAM_BASE + self._guest.machine.ram_size

@@ -116,7 +116,8 @@ class Session(cmd.Cmd):
     def do_rogue(self, line: str) -> None:
         """Drive a rogue device by DMA; BYTES are hexadecimal, an MSI writes 16 bits at once.
 
-        rogue plug [PORT]
+        rogue plug [PORT [KIND]]
+        rogue unplug
         rogue read ADDRESS SIZE
         rogue write ADDRESS BYTES
         rogue msi ADDRESS VALUE

@@ -89,6 +89,18 @@ def test_what_a_rogue_writes_is_seen_in_memory(shell: Any) -> None:
     assert "rogue" in _ask(shell, f"memory {SPOT:#x} 5")
 
 
+def test_rogues_of_several_kinds_are_plugged_in_and_out(shell: Any) -> None:
+    """Each kind goes into a port of its own, and out of it again to make room for another."""
+    _ask(shell, "rogue plug 0 edu")
+    assert "0000:02:00.0" in _ask(shell, "rogue plug 1 nvme")
+    _ask(shell, f"rogue write {SPOT:#x} 726f677565")
+    assert "unplug" in _ask(shell, "rogue plug 0 nvme")
+    _ask(shell, "rogue plug 0")
+    assert "rogue" in _ask(shell, f"rogue read {SPOT:#x} 5")
+    _ask(shell, "rogue unplug")
+    assert "0000:01:00.0" in _ask(shell, "rogue plug 0 nvme")
+
+
 def test_a_panic_in_the_console_is_told_at_once(shell: Any, tmp_path: Path) -> None:
     """The person sees the report, learns that it is over, and may still keep the evidence."""
     shell.sendline("console")
