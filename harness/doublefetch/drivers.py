@@ -4,12 +4,12 @@
 To add one, add an entry to ``DRIVERS``.
 """
 
-from collections.abc import Callable
-from collections.abc import Mapping as Dict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.dma import Direction, Mapping, Probe
+from harness.dma import Direction, Probe
+from harness.dma import Mapping as DmaMapping
 from harness.errors import GuestHang, InputError
 from harness.kernel import Kernel
 from harness.kernel.kconfig import read_config
@@ -58,7 +58,7 @@ class Part:
     """
 
     model: str
-    properties: Dict[str, object] = field(default_factory=dict)
+    properties: Mapping[str, object] = field(default_factory=dict)
     cold: bool = False
 
 
@@ -79,7 +79,7 @@ class Driver:
     back_end: str = ""
 
 
-def _probe(use: Callable[[Mapping], None]) -> Callable[[Guest], object]:
+def _probe(use: Callable[[DmaMapping], None]) -> Callable[[Guest], object]:
     """Work that is a mapping of the probe's: what a driver does that *use*s it, then unmaps it."""
 
     def work(guest: Guest) -> None:
