@@ -13,6 +13,8 @@ from harness.dma import Direction, MapCall, Probe, Space, calls
 from harness.errors import HarnessError
 from harness.memory import LiveMemory, find, live_memory
 from harness.paths import CHECKOUT
+from harness.rogue import NvmeRogue
+from harness.vm.layout import RAM_BASE
 from harness.vm.machine import MIB, Machine
 from harness.vm.snapshot import Snapshot, boot, park, restore
 
@@ -23,6 +25,9 @@ PATTERN = b"no such bytes in RAM, but for us"
 
 CHUNK = MIB
 """Bytes read at once by the plain read that the search is compared with."""
+
+BULK = 64 * MIB
+"""Bytes that the rogue reads at once."""
 
 SUITE_TIMEOUT = 1200.0
 
@@ -73,6 +78,9 @@ def _measure_guest(snapshot: Snapshot, repeat: int) -> Iterator[Measure]:
                 lambda: _timed(lambda: list(find(memory, PATTERN))),
                 repeat,
             )
+        rogue = NvmeRogue(guest)
+        dma = tuple(_timed(lambda: rogue.read(RAM_BASE, BULK)) for _ in range(repeat))
+    yield Measure("rogue, bulk read", "MB/s", tuple(BULK / 1e6 / sample for sample in dma))
     yield Measure("RAM, plain read", "GB/s", tuple(size / GIB / sample for sample in plain))
     yield Measure("RAM, search", "GB/s", tuple(size / GIB / sample for sample in search), least=1)
 
