@@ -45,10 +45,7 @@ PLACES = {
 def test_all_cpus_come_up_below_the_firmware(booted_guest: Guest, cpus: int) -> None:
     """Every CPU starts at EL1, and nobody has touched what the firmware keeps."""
     assert "CPU: All CPU(s) started at EL1" in "\n".join(booted_guest.kernel_log())
-    assert booted_guest.agent.read_file("/sys/devices/system/cpu/online").strip() in (
-        b"0",
-        b"0-%d" % (cpus - 1),
-    )
+    assert booted_guest.agent.run("nproc").text == f"{cpus}\n"
     assert booted_guest.fence_damage() == []
     assert booted_guest.cpu_refusals().count == 0
 
@@ -93,7 +90,7 @@ def test_the_kernel_reads_nothing_of_the_fence(guest: Guest, address: int) -> No
 @WITH_FIRMWARE
 @pytest.mark.parametrize("width", [1, 2, 4, 8])
 def test_an_access_of_any_width_is_refused(guest: Guest, width: int) -> None:
-    """Bytes, half words, words and double words, and each CPU's own count, are all the same."""
+    """Bytes, half words, words and double words are refused alike."""
     address = SMMU + Smmu.STRTAB_BASE
 
     assert read(guest, address, width) == 0
@@ -194,9 +191,11 @@ def test_the_fence_stands_after_park_and_restore(
 @pytest.mark.property("FENCE")
 @WITH_FIRMWARE
 @pytest.mark.parametrize("windows", [(Window(0x4F00_0000, PAGE), Window(0x4F80_0000, 2 << 20))])
-def test_several_windows_of_any_size(rogue: EduRogue, guest: Guest) -> None:
+def test_windows_may_be_several_and_of_any_size(
+    guest: Guest, rogue: EduRogue, windows: tuple[Window, ...]
+) -> None:
     """A device reaches the first and the last byte of every window, and not the ones beside."""
-    for window in guest.machine.fence.windows if guest.machine.fence else ():
+    for window in windows:
         for inside in (window.base, window.end - 1):
             rogue.write(inside, b"x")
             assert guest.qtest.read(inside, 1) == b"x"
