@@ -9,10 +9,20 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from harness.cli import bench, coverage, doctor, doublefetch, kernel, mutants, properties, shell
+from harness.cli import (
+    bench,
+    coverage,
+    doctor,
+    doublefetch,
+    kernel,
+    matrix,
+    mutants,
+    properties,
+    shell,
+)
 from harness.errors import GuestError, HarnessError, explain
 
-COMMANDS = (shell, kernel, bench, properties, coverage, doublefetch, mutants, doctor)
+COMMANDS = (shell, matrix, kernel, bench, properties, coverage, doublefetch, mutants, doctor)
 
 ERROR = 2
 """The exit code when the harness could not do what was asked."""

@@ -4,18 +4,25 @@
 import argparse
 from pathlib import Path
 
-from harness.kernel import KernelSpec, build_initramfs, build_kernel, default_fragments
+from harness.kernel import (
+    Initramfs,
+    Kernel,
+    KernelSpec,
+    build_initramfs,
+    build_kernel,
+    default_fragments,
+)
 from harness.vm.machine import DEFAULT_RAM, MIB, Machine
 from harness.vm.qemu import DEFAULT as DEFAULT_QEMU
-from harness.vm.qemu import find_qemu
+from harness.vm.qemu import Qemu, find_qemu
 from harness.vm.shape import DEFAULT_SHAPE, parse_ram_size, shaped_devicetree
 
 MOST_CPUS = 8
 """CONFIG_NR_CPUS in kernel-config/base.config."""
 
 
-def add_machine_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options; :func:`machine_of` reads them."""
+def add_kernel_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which kernel, and which QEMU; :func:`kernel_of` reads them."""
     parser.add_argument("--kernel", default=KernelSpec().source, metavar="SOURCE")
     parser.add_argument("--series", action="append", default=[], type=Path, metavar="PATCHES")
     parser.add_argument(
@@ -23,6 +30,11 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--flavour", default="", metavar="NAME")
     parser.add_argument("--qemu", default=DEFAULT_QEMU, metavar="PROGRAM")
+
+
+def add_machine_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options; :func:`machine_of` reads them."""
+    add_kernel_options(parser)
     parser.add_argument("--machine-memory", default=f"{DEFAULT_RAM // MIB}M", metavar="SIZE")
     parser.add_argument(
         "--shape",
@@ -36,11 +48,9 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def machine_of(arguments: argparse.Namespace) -> Machine:
-    """Build, or take from the caches, all that the described machine needs."""
+def kernel_of(arguments: argparse.Namespace) -> tuple[Qemu, Kernel, Initramfs]:
+    """Build, or take from the caches, the kernel and the guest programs; and find QEMU."""
     qemu = find_qemu(arguments.qemu)
-    ram_size = parse_ram_size(arguments.machine_memory)
-    devicetree = shaped_devicetree(qemu, arguments.shape, ram_size=ram_size, cpus=arguments.cpus)
     spec = KernelSpec(
         source=arguments.kernel,
         series=tuple(arguments.series),
@@ -48,7 +58,14 @@ def machine_of(arguments: argparse.Namespace) -> Machine:
         flavour=arguments.flavour,
     )
     kernel = build_kernel(spec)
-    initramfs = build_initramfs(kernel, spec)
+    return qemu, kernel, build_initramfs(kernel, spec)
+
+
+def machine_of(arguments: argparse.Namespace) -> Machine:
+    """Build, or take from the caches, all that the described machine needs."""
+    ram_size = parse_ram_size(arguments.machine_memory)
+    qemu, kernel, initramfs = kernel_of(arguments)
+    devicetree = shaped_devicetree(qemu, arguments.shape, ram_size=ram_size, cpus=arguments.cpus)
     return Machine(
         qemu, kernel, initramfs, devicetree, ram_size, arguments.cpus, append=arguments.append
     )

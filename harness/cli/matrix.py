@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness matrix``: every attack, by every rogue, under every protection."""
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.cli.machines import add_kernel_options, kernel_of
+from harness.cli.tables import print_table
+from harness.fence import FENCES
+from harness.matrix import CellResult, Ground, cells, run_cells
+from harness.matrix.report import matrix_json, matrix_page, matrix_table
+from harness.matrix.soak import Leak, soak
+from harness.progress import step
+
+AS_EXPECTED, NOT_AS_EXPECTED = 0, 1
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the sub-command."""
+    parser = subparsers.add_parser(
+        "matrix",
+        help="attacks x protections x rogues: who is safe when, measured",
+        description="Runs every cell in a guest of its own, and ends with 1 if one is not as "
+        "expected.",
+    )
+    parser.add_argument(
+        "attacks", nargs="*", metavar="ATTACK", help="names or globs (default: all)"
+    )
+    add_kernel_options(parser)
+    parser.add_argument(
+        "--pci-fence",
+        choices=[name for name in FENCES if name != "split"],
+        default="smmu",
+        help="what confines rogues that are PCI bus masters (default: smmu)",
+    )
+    parser.add_argument(
+        "--cycles",
+        type=int,
+        metavar="N",
+        help="run N cells, one after the other and over again, and look for leaks",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--html", type=Path, metavar="FILE")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the cells, print the table, write what was asked for."""
+    qemu, kernel, initramfs = kernel_of(arguments)
+    ground = Ground(qemu, kernel, initramfs, arguments.pci_fence)
+    wanted, begin = cells(arguments.attacks), time.monotonic()
+    if arguments.cycles:
+        return _soak(soak(ground, wanted, arguments.cycles), begin)
+    results = []
+    with step(f"{len(wanted)} cells") as progress:
+        for result in run_cells(ground, wanted):
+            results.append(result)
+            progress.update(len(results), len(wanted), str(result.cell))
+    print_table(matrix_table(results))
+    _print_wrong(results)
+    if arguments.json:
+        text = json.dumps(matrix_json(results, kernel.release), indent=1)
+        arguments.json.write_text(text + "\n")
+    if arguments.html:
+        arguments.html.write_text(matrix_page(results, kernel.release))
+    return _conclude(results, begin)
+
+
+def _print_wrong(results: Sequence[CellResult]) -> None:
+    for result in results:
+        if not result.as_expected:
+            print(f"{result.cell}: {result.evidence}")
+
+
+def _conclude(results: Sequence[CellResult], begin: float) -> int:
+    good = sum(result.as_expected for result in results)
+    seconds = time.monotonic() - begin
+    print(f"{good} of {len(results)} cells as expected, {seconds:.0f} s")
+    return AS_EXPECTED if good == len(results) else NOT_AS_EXPECTED
+
+
+def _soak(outcome: tuple[list[CellResult], list[Leak]], begin: float) -> int:
+    results, leaks = outcome
+    for leak in leaks:
+        print(leak)
+    _print_wrong(results)
+    code = _conclude(results, begin)
+    return NOT_AS_EXPECTED if any(leak.grew for leak in leaks) else code
