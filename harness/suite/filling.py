@@ -52,6 +52,18 @@ def fill(
     )
 
 
+def fill_up(device: Device, buffer: Buffer) -> dict[int, Mapped]:
+    """Map *buffer*, of a slot set, in ever smaller pieces until the pool has no free slot."""
+    mapped: dict[int, Mapped] = {}
+    size = SLOT_SET
+    while size >= SLOT:
+        more = fill(device, buffer, size, attempts=128)
+        mapped |= more
+        if len(more) < 128:
+            size //= 2
+    return mapped
+
+
 def allocate(
     device: Device, size: int, attempts: int, call: AllocCall = AllocCall.COHERENT
 ) -> dict[int, Allocated]:
