@@ -23,7 +23,7 @@ from harness.vm.guest import Guest
 PORTS = SCRATCH[1] // MEMORY_SIZE - 1
 """How many can have their queues in the scratch memory; its first part is ``edu``'s."""
 
-DRIVER = "CONFIG_BLK_DEV_NVME"
+DRIVER = "BLK_DEV_NVME"
 
 LARGEST = 4 << 20
 """Bytes of the namespace, and so of a transfer; copies of more leave the processor's cache."""
@@ -80,7 +80,7 @@ class NvmeRogue:
         """
         result = io.BytesIO()  # a join would copy all of it once more
         with memoryview(self._data) as data:
-            for part in _parts(address, size):
+            for part in parts(address, size):
                 data[: part.size] = ZEROS[: part.size]
                 self._controller.transfer(Opcode.WRITE, part)
                 result.write(data[: part.size])
@@ -88,7 +88,7 @@ class NvmeRogue:
 
     def write(self, address: int, data: bytes) -> None:
         """Write *data* to guest-physical memory by DMA, and no byte beside it."""
-        for part in _parts(address, len(data)):
+        for part in parts(address, len(data)):
             begin = part.address - address
             self._data[: part.size] = data[begin : begin + part.size]
             self._controller.transfer(Opcode.READ, part)
@@ -119,12 +119,12 @@ def _check(guest: Guest, port: int) -> None:
         raise InputError(f"an nvme rogue goes into root port 0 to {PORTS - 1}, not {port}")
     if read_config(guest.machine.kernel.config).get(DRIVER) == "y":
         raise InputError(
-            f"the kernel has {DRIVER}=y: its own driver takes an nvme device before the harness "
-            "can; use a kernel without it, or another rogue"
+            f"the kernel has CONFIG_{DRIVER}=y: its own driver takes an nvme device before the "
+            "harness can; use a kernel without it, or another rogue"
         )
 
 
-def _parts(address: int, size: int) -> Iterator[Span]:
+def parts(address: int, size: int) -> Iterator[Span]:
     """Cut a range at the first and the last page boundary in it, and at LARGEST.
 
     A range that a fence lets through in part is mapped piece by piece, and QEMU 7.2 loses its
