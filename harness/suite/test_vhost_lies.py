@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drivers whose device lies: the guest goes on, nothing leaves the pool, and no kernel report."""
 
+import functools
+from fractions import Fraction
+
 import pytest
 
 from harness.devicetree import Pool
+from harness.plugin.counters import PoolCounters
 from harness.rogue.vhost import Disk, VhostRogue, lies
 from harness.suite.binding import do
 from harness.suite.vhost_work import (
@@ -131,6 +135,65 @@ def test_what_was_held_is_served_when_it_is_released(guest: Guest) -> None:
     do(guest, "until [ -e /tmp/done ]; do :; done")
 
     assert guest.agent.read_file("/tmp/done") == HONEST
+
+
+def left_in_flight(guest: Guest, counters: PoolCounters, lie: lies.Lie) -> Fraction:
+    """Have two like requests in flight, complete the first with a *lie*; slots still in use.
+
+    As a part of those that both had together.
+    """
+    rogue = VhostRogue(guest, Disk(2 * HONEST))
+    idle, first = counters.used, len(rogue.requests)
+    rogue.on_request = lies.hold
+    for number in range(2):
+        read = f"dd if={DISK} bs={PAGE} count=1 skip={number} iflag=direct"
+        in_background(
+            guest, f"{read} of=/tmp/read{number} && mv /tmp/read{number} /tmp/done{number}"
+        )
+        rogue.wait_for("a held request", functools.partial(holds, rogue, number + 1))
+    both = counters.used - idle
+
+    rogue.release(lies.both(lies.only(lie, {first}), lies.only(lies.hold, {first + 1})))
+    do(guest, "until [ -e /tmp/done0 ]; do :; done")
+
+    assert holds(rogue, 1)
+    return Fraction(counters.used - idle, both)
+
+
+def holds(rogue: VhostRogue, number: int) -> bool:
+    """Whether so many requests are held."""
+    return len(rogue.held) == number
+
+
+@pytest.mark.property("B7")
+@pytest.mark.finding("chain-ends-where-ring-says", kernels=">=6.1")
+def test_a_chain_that_runs_on_frees_no_slot_of_another_request(
+    guest: Guest, counters: PoolCounters
+) -> None:
+    """What a device writes into the ring does not end the mappings of a request in flight."""
+    assert left_in_flight(guest, counters, lies.run_on) == Fraction(1, 2)
+
+
+@pytest.mark.property("B7", control=True)
+def test_a_chain_that_ends_frees_its_own_slots(guest: Guest, counters: PoolCounters) -> None:
+    """Of two like requests in flight each holds half of the slots until it is done."""
+    assert left_in_flight(guest, counters, lies.delayed(0.0)) == Fraction(1, 2)
+
+
+@pytest.mark.property("B7")
+@pytest.mark.finding("chain-ends-where-ring-says", kernels=">=6.1")
+@pytest.mark.nightly("a guest that hangs is waited for")
+@pytest.mark.unexamined("it hangs")
+def test_a_chain_without_an_end_does_not_hang_the_guest(guest: Guest) -> None:
+    """A device that has every descriptor say "go on" keeps no CPU of the guest's for ever."""
+    rogue, path = plug(guest, "rng")
+    before = len(rogue.requests)
+
+    rogue.on_request = lies.scribble(0xFF)
+    begin_reading(guest, path)
+    rogue.wait_for("a request", lambda: len(rogue.requests) > before)
+
+    assert guest.agent.hello(timeout=5)
 
 
 def late_write(guest: Guest) -> bytes:
