@@ -24,9 +24,10 @@ def smmu_refusals(lines: Iterable[str]) -> Iterator[Refusal]:
     pending: Refusal | None = None
     for line in lines:
         if found := _ADDRESS.search(line):
-            if pending:
+            address, before = int(found[1], 16), address
+            if pending and address != before:  # QEMU may ask twice for one access
                 yield pending
-            address, pending = int(found[1], 16), None
+            pending = None
         elif (found := _STREAM.search(line)) and address is not None:
             pending = Refusal(_device(int(found[2], 16)), address, "?", float(found[1]))
             address = None

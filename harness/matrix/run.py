@@ -61,7 +61,7 @@ def _attack(guest: Guest, cell: Cell) -> tuple[Result, int]:
         result = attack.run(Scene(guest, rogue, memory, types, Probe(guest.agent)))
     if not attack.on_fence:
         _must_stand(guest, "after the attack")
-    return result, len(guest.fence_refusals()) + len(rogue.refusals())
+    return result, len(guest.fence_refusals())
 
 
 def _must_stand(guest: Guest, when: str) -> None:

@@ -11,6 +11,7 @@ pytest_plugins = (
     "harness.plugin.coverage",
     "harness.plugin.guests",
     "harness.plugin.oracles",
+    "harness.plugin.fences",
     "harness.plugin.fixtures",
     "harness.plugin.recorder",
 )

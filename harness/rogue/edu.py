@@ -11,7 +11,6 @@ import time
 from enum import IntEnum, IntFlag
 
 from harness.errors import ProtocolError
-from harness.fence import Refusal
 from harness.rogue.pci import MSI_CAPABILITY, MSI_ENABLE, Command, Msi
 from harness.rogue.scratch import scratch_for
 from harness.rogue.slot import Slot
@@ -93,10 +92,6 @@ class EduRogue:
             self._qtest.write(self._scratch.phys, chunk)
             self._transfer(self._scratch.device, BUFFER, len(chunk), Dma.RUN)
             self._transfer(BUFFER, address + done, len(chunk), Dma.RUN | Dma.TO_RAM)
-
-    def refusals(self) -> tuple[Refusal, ...]:
-        """None: every access of it is one that a fence sees."""
-        return ()
 
     def detach(self) -> None:
         """Switch its slot off in the guest, and wait until it is gone; measured: 1.1 s."""

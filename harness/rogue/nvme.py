@@ -12,7 +12,7 @@ import mmap
 from collections.abc import Iterator
 
 from harness.errors import InputError
-from harness.fence import SCRATCH, Refusal
+from harness.fence import SCRATCH
 from harness.kernel.kconfig import read_config
 from harness.rogue.nvme_queue import MEMORY_SIZE, PAGE, Controller, Opcode, Span
 from harness.rogue.pci import Command
@@ -92,10 +92,6 @@ class NvmeRogue:
             begin = part.address - address
             self._data[: part.size] = data[begin : begin + part.size]
             self._controller.transfer(Opcode.READ, part)
-
-    def refusals(self) -> tuple[Refusal, ...]:
-        """None: every access of it is one that a fence sees."""
-        return ()
 
     def detach(self) -> None:
         """Switch its slot off in the guest, and wait until it is gone; measured: 1.1 s."""

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every rogue can do, so that an attack is written once."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
-from harness.fence import Refusal
 from harness.rogue.pci import Bdf
 
 
@@ -29,9 +27,6 @@ class Rogue(Protocol):
 
     def write(self, address: int, data: bytes) -> None:
         """Write guest memory by DMA."""
-
-    def refusals(self) -> Sequence[Refusal]:
-        """Accesses of its own that were refused where no fence sees them."""
 
     def detach(self) -> None:
         """Pull it out of the running guest, and wait until it is gone."""

@@ -6,6 +6,7 @@ refused nothing has all of its DMA there.
 """
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -35,6 +36,8 @@ pytestmark = [
 ]
 
 
+Record = Callable[[str, object], None]
+
 MOMENT = 3.0
 """Seconds for a driver to notice that its pool is full."""
 
@@ -55,7 +58,9 @@ def wait_refused(guest: Guest) -> None:
 
 
 @pytest.mark.property("A3", "A15", "B1", "D1")
-def test_all_dma_of_a_driver_lies_in_its_pool(guest: Guest, real: Driver) -> None:
+def test_all_dma_of_a_driver_lies_in_its_pool(
+    guest: Guest, real: Driver, record_property: Record
+) -> None:
     """Data in all directions is right, after a second binding too, and nothing leaves the pool."""
     work = plug(guest, real)
     wait_usable(guest, work)
@@ -63,15 +68,16 @@ def test_all_dma_of_a_driver_lies_in_its_pool(guest: Guest, real: Driver) -> Non
     unbind(guest, real)
     bind(guest, real)
     wait_usable(guest, work)
-    moved += work.do()
+    record_property("moved", moved + work.do())
 
     assert refused(guest) == []
     assert guest.fence_damage() == []
-    print(f"{moved} bytes")
 
 
 @pytest.mark.property("B1", "B12", "B13")
-def test_a_driver_stays_within_a_full_pool(guest: Guest, probe: Probe, real: Driver) -> None:
+def test_a_driver_stays_within_a_full_pool(
+    guest: Guest, probe: Probe, real: Driver, record_property: Record
+) -> None:
     """A driver whose pool is full fails or waits, and is as good as new once there is room."""
     work = plug(guest, real)
     wait_usable(guest, work)
@@ -80,6 +86,7 @@ def test_a_driver_stays_within_a_full_pool(guest: Guest, probe: Probe, real: Dri
     taken = fill_up(probe.device("probe-a"), probe.buffer(SLOT_SET))
     start(guest, work.attempt)
     while_full = ending(guest, MOMENT)
+    record_property("while full", "waits" if while_full is None else f"status {while_full}")
     unmap(probe.device("probe-a"), taken)
     if while_full is None:
         assert ending(guest, TIMEOUT) is not None, "it waits for ever"
@@ -87,12 +94,11 @@ def test_a_driver_stays_within_a_full_pool(guest: Guest, probe: Probe, real: Dri
 
     assert refused(guest) == []
     assert guest.fence_damage() == []
-    print(while_full)
 
 
 @pytest.mark.property("B1", "B12", "B13", "D4")
 def test_a_driver_that_is_bound_to_a_full_pool_stays_within_it(
-    guest: Guest, probe: Probe, real: Driver
+    guest: Guest, probe: Probe, real: Driver, record_property: Record
 ) -> None:
     """A driver that finds its pool full at its start takes no other memory, then or later."""
     work = plug(guest, real)
@@ -102,6 +108,7 @@ def test_a_driver_that_is_bound_to_a_full_pool_stays_within_it(
     taken = fill_up(probe.device("probe-a"), probe.buffer(SLOT_SET))
     start(guest, f"echo {ENDPOINT} > {real.sysfs}/bind")
     while_full = ending(guest, MOMENT)
+    record_property("while full", "waits" if while_full is None else f"status {while_full}")
     unmap(probe.device("probe-a"), taken)
     if while_full is None:
         assert ending(guest, TIMEOUT) is not None, "it waits for ever"
@@ -113,11 +120,11 @@ def test_a_driver_that_is_bound_to_a_full_pool_stays_within_it(
 
     assert refused(guest) == []
     assert guest.fence_damage() == []
-    print(while_full)
 
 
 @pytest.mark.property("A3", "B1", "B12", "D1", control=True)
 @pytest.mark.parametrize("shape", [NO_POOL])
+@pytest.mark.tries("its DMA is not in the window")
 def test_without_a_pool_the_fence_refuses_the_driver(guest: Guest, real: Driver) -> None:
     """The same device without a pool is refused: the fence does see what its driver has it do."""
     plug(guest, real)

@@ -114,6 +114,7 @@ def test_every_cpu_is_refused(guest: Guest, cpus: int) -> None:
 
 @pytest.mark.property("FENCE")
 @WITH_FIRMWARE
+@pytest.mark.tries("the rogue tries what lies outside")
 def test_a_rogue_reads_the_pool_and_not_a_secret(
     guest: Guest, rogue: EduRogue, memory: LiveMemory, pool: Pool
 ) -> None:
@@ -127,6 +128,8 @@ def test_a_rogue_reads_the_pool_and_not_a_secret(
 
 @pytest.mark.property("FENCE", control=True)
 @WITHOUT_FIRMWARE
+@pytest.mark.topples("root switches the SMMU off")
+@pytest.mark.tries("the rogue tries before that, too")
 def test_without_firmware_root_switches_the_fence_off(
     guest: Guest, rogue: EduRogue, memory: LiveMemory
 ) -> None:
@@ -142,6 +145,7 @@ def test_without_firmware_root_switches_the_fence_off(
 
 @pytest.mark.property("FENCE")
 @WITH_FIRMWARE
+@pytest.mark.tries("the rogue tries what lies outside")
 def test_a_refusal_names_device_address_and_direction(
     guest: Guest, rogue: EduRogue, types: KernelTypes, memory: LiveMemory
 ) -> None:
@@ -162,6 +166,7 @@ def test_a_refusal_names_device_address_and_direction(
 @pytest.mark.property("FENCE")
 @WITH_FIRMWARE
 @pytest.mark.parametrize("cpus", [2])
+@pytest.mark.tries("the rogue tries what lies outside")
 def test_the_fence_stands_after_a_reset(booted_guest: Guest, pool: Pool) -> None:
     """After a reset the firmware puts the fence up again, before the kernel runs."""
     write(booted_guest, SMMU + Smmu.CR0, 0)
@@ -191,6 +196,7 @@ def test_the_fence_stands_after_park_and_restore(
 @pytest.mark.property("FENCE")
 @WITH_FIRMWARE
 @pytest.mark.parametrize("windows", [(Window(0x4F00_0000, PAGE), Window(0x4F80_0000, 2 << 20))])
+@pytest.mark.tries("the rogue tries what lies outside")
 def test_windows_may_be_several_and_of_any_size(
     guest: Guest, rogue: EduRogue, windows: tuple[Window, ...]
 ) -> None:

@@ -72,6 +72,7 @@ def test_without_a_fence_it_overwrites_the_release_string(
 
 @FENCED
 @pytest.mark.property("FENCE")
+@pytest.mark.tries("the rogue tries what lies outside")
 def test_a_fence_keeps_it_from_kernel_memory(
     guest: Guest, nvme: NvmeRogue, types: KernelTypes, memory: LiveMemory
 ) -> None:
@@ -131,6 +132,7 @@ def test_it_reads_and_writes_just_the_bytes_that_it_is_told_to(
 @pytest.mark.property("FENCE")
 @pytest.mark.parametrize("windows", [(WINDOW,)])
 @pytest.mark.parametrize("offset", [0, 1000, PAGE - 1])
+@pytest.mark.tries("the rogue tries what lies outside")
 def test_a_transfer_across_a_window_stops_at_its_edges(
     guest: Guest, nvme: NvmeRogue, memory: LiveMemory, offset: int
 ) -> None:

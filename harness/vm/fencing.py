@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A machine's fence: put up before the kernel runs, checked for standing, asked what it refused."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from harness.fence import Constant, Fence, Register
+from harness.vm.layout import Block
 from harness.vm.qtest import Qtest
 
 
@@ -18,6 +20,17 @@ def damage(fence: Fence, qtest: Qtest) -> list[str]:
     return [
         *_changed_registers(fence.standing, qtest),
         *_changed_constants(fence.constants, qtest),
+    ]
+
+
+def shared_memory(blocks: Sequence[Block], backends: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What of QEMU's memory *backends* (``query-memdev``) is not cut and shared as *blocks* say."""
+    seen = {backend["id"]: (backend["size"], backend["share"]) for backend in backends}
+    wanted = {f"ram{number}": (block.size, block.shared) for number, block in enumerate(blocks)}
+    return [
+        f"memory {name} is {seen.get(name)}, not {wanted.get(name)} (size, shared)"
+        for name in sorted(seen.keys() | wanted.keys())
+        if seen.get(name) != wanted.get(name) and (name in wanted or seen[name][1])
     ]
 
 

@@ -4,7 +4,7 @@
 import contextlib
 import shlex
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,7 +14,7 @@ from harness.errors import GuestError
 from harness.fence import CpuRefusals, Refusal, cpu_refusals, smmu_refusals
 from harness.vm.agent import Agent, Hello
 from harness.vm.console import Console
-from harness.vm.fencing import damage, put_up
+from harness.vm.fencing import damage, put_up, shared_memory
 from harness.vm.layout import Block
 from harness.vm.loop import call
 from harness.vm.machine import (
@@ -74,6 +74,8 @@ class Guest:
         (self.directory / COMMAND).write_text(shlex.join(command) + "\n")
         self.monitor = Monitor(self.watch, self.directory / MONITOR_LOG)
         self.monitor.on_event = self._on_event
+        self.witnesses: list[Callable[[], Sequence[Refusal]]] = []
+        """Devices that see for themselves what they are refused."""
         self._closing: list[Callable[[], None]] = []
         self._closed = False
         self._process: Process | None = None
@@ -199,15 +201,19 @@ class Guest:
 
     def fence_damage(self) -> list[str]:
         """What of the machine's fence is not as it was put up, a sentence each."""
-        return damage(self.machine.fence, self.qtest) if self.machine.fence else []
+        if self.machine.fence is None:
+            return []
+        memory = shared_memory(self.machine.blocks, self.monitor.execute("query-memdev"))
+        return [*memory, *damage(self.machine.fence, self.qtest)]
 
     def fence_refusals(self) -> list[Refusal]:
-        """Accesses that the machine's SMMU, if it has one, has refused so far."""
-        log = self.directory / FENCE_LOG
-        if not log.exists():
-            return []
-        with log.open(errors="replace") as lines:
-            return list(smmu_refusals(lines))
+        """Accesses that were refused so far, by an SMMU or for want of memory, oldest first."""
+        log, found = self.directory / FENCE_LOG, []
+        if log.exists():
+            with log.open(errors="replace") as lines:
+                found = list(smmu_refusals(lines))
+        found += [refusal for witness in self.witnesses for refusal in witness()]
+        return sorted(found, key=lambda refusal: refusal.time)
 
     def cpu_refusals(self) -> CpuRefusals:
         """Accesses that the machine's firmware, if it has one, has refused to its CPUs so far."""

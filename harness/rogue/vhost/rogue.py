@@ -70,6 +70,7 @@ class VhostRogue:
         self._backend.on_request, self._backend.on_config = on_request, on_config
         self._path = guest.directory / f"vhost-{self.name}"
         guest.at_close(lambda: call(self._backend.close))
+        guest.witnesses.append(self.refusals)
         mark = guest.console.mark
         self._plug()
         if not driver:

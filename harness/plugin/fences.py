@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fences of the machines under test: that they stand after a test, and refused nothing in it.
+
+Behind a fence that works nothing is ever refused: every driver does its DMA in the pool. So each
+refused access fails the test, if it does not say that it has a rogue try one.
+"""
+
+from collections.abc import Generator
+
+import pytest
+
+from harness.errors import BrokenPromise
+from harness.plugin.guests import Guests, guests_key
+from harness.vm.guest import Guest
+
+MARKERS = (
+    "tries(reason): a device tries what the fence refuses; it must have refused something",
+    "topples(reason): the test takes the fence down itself, and must have",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the markers."""
+    for line in MARKERS:
+        config.addinivalue_line("markers", line)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Fail a test whose fence fell or refused something that the test does not speak of."""
+    guests = item.stash.get(guests_key, Guests())
+    yield
+    fenced = [guest for guest in guests.live if _can_tell(guest)]
+    _judge_damage(item, [text for guest in fenced for text in guest.fence_damage()])
+    _judge_refusals(item, [str(one) for guest in fenced for one in guest.fence_refusals()])
+
+
+def _can_tell(guest: Guest) -> bool:
+    return guest.machine.fence is not None and guest.ending is None and not guest.closed
+
+
+def _judge_damage(item: pytest.Item, damage: list[str]) -> None:
+    if item.get_closest_marker("topples"):
+        assert damage, "the fence stands, though the test says that it takes it down"
+    elif damage:
+        raise BrokenPromise(f"the fence does not stand any more: {'; '.join(damage)}", "FENCE")
+
+
+def _judge_refusals(item: pytest.Item, refusals: list[str]) -> None:
+    if item.get_closest_marker("tries"):
+        assert refusals, "the fence refused nothing, though the test says that a device tried"
+    elif refusals:
+        text = f"{len(refusals)} accesses were refused, the first: {refusals[0]}"
+        raise BrokenPromise(f"a device left the pool: {text}", "B1")
