@@ -50,12 +50,24 @@ def test_a_request_is_filled_completed_and_recorded(end: Frontend) -> None:
 
 
 def test_the_ring_wraps(end: Frontend) -> None:
-    for number in range(2 * RING + 1):
-        ask_for_entropy(end, head=number % RING)
+    for head in (0, 1, 2, 3, 2):
+        ask_for_entropy(end, head)
         end.wait_call()
 
-    assert end.used_index == 2 * RING + 1
-    assert end.used(0) == (0, 64)
+    assert end.used_index == RING + 1
+    assert end.used(0) == (2, 64)
+
+
+def test_an_index_that_can_not_be_is_no_request(end: Frontend) -> None:
+    end.backend.on_request = lies.scribble(0xFF, available=True)
+    ask_for_entropy(end)
+    end.wait_call()
+    os.eventfd_write(end.kick, 1)
+
+    ask_for_entropy(end)
+    end.wait_call()
+
+    assert [request.head for request in end.backend.requests] == [0, 0]
 
 
 def test_an_indirect_table_is_followed(end: Frontend) -> None:
