@@ -7,7 +7,7 @@ import pytest
 from page_walk import joined, leaves
 
 from harness.fence import CpuRefusal, Window, cpu_refusals, fence_named
-from harness.fence.firmware import CPU_SIZE, CPUS, HIDDEN, SOURCES, Bank
+from harness.fence.firmware import CPU_SIZE, CPUS, GUEST, HIDDEN, Bank
 from harness.fence.stage2 import stage2_tables
 
 BASE = 0x2_0000
@@ -70,7 +70,7 @@ def test_the_orders_are_what_the_firmware_reads() -> None:
 
 
 def test_the_firmware_and_the_harness_agree_on_their_numbers() -> None:
-    text = (SOURCES / "constants.h").read_text()
+    text = (GUEST / "firmware/constants.h").read_text()
     defined = dict(line.split()[1:3] for line in text.splitlines() if line.count(" ") == 2)
 
     fence = fence_named("firmware", (POOL,), 2)

@@ -21,7 +21,6 @@ enum {
 #define IL (1UL << 25)
 #define ISV (1UL << 24)
 #define SRT(esr) ((esr) >> 16 & 0x1f)
-#define CACHE_MAINTENANCE (1UL << 8)
 #define STAGE_1_WALK (1UL << 7)
 #define WRITE (1UL << 6)
 #define EXTERNAL_ABORT 0x10
@@ -77,10 +76,6 @@ static void abort_kernel(uint64_t syndrome)
 static void refuse_data(struct frame *frame, uint64_t syndrome)
 {
 	record(syndrome);
-	if (syndrome & CACHE_MAINTENANCE) {
-		skip(syndrome);
-		return;
-	}
 	if (!(syndrome & ISV) || syndrome & STAGE_1_WALK) {
 		abort_kernel(syndrome);
 		return;

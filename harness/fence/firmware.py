@@ -23,8 +23,8 @@ from harness.progress import step
 from harness.tools import run_tool
 
 CROSS = "aarch64-linux-gnu-"
-SOURCES = CHECKOUT / "guest" / "firmware"
-BINARY = "firmware.bin"
+GUEST = CHECKOUT / "guest"
+BINARY = "program.bin"
 
 FLASH = Window(0, 128 << 20)
 """Both banks (QEMU, hw/arm/virt.c, base_memmap[VIRT_FLASH])."""
@@ -90,22 +90,30 @@ def flash_image(parts: Sequence[Constant]) -> bytes:
 
 
 def firmware_code() -> bytes:
-    """The compiled firmware, to lie at address 0; taken from the cache if nothing has changed."""
-    sources = sorted(file for file in SOURCES.iterdir() if file.is_file())
+    """The compiled firmware, to lie at address 0."""
+    return bare_program("firmware")
+
+
+def bare_program(name: str) -> bytes:
+    """The program of folder *name* of guest/, which runs on the bare machine; cached by content.
+
+    Raises BuildError when it does not compile.
+    """
+    folder = GUEST / name
+    sources = sorted(file for file in folder.iterdir() if file.is_file())
     version = run_tool((f"{CROSS}gcc", "--version")).splitlines()[0]
     names = " ".join(file.name for file in sources)
-    entry = Cache("firmware").get(digest(version, names, *sources), _build)
+
+    def build(directory: Path) -> None:
+        with step(f"guest/{name}"), tempfile.TemporaryDirectory() as out:
+            try:
+                run_tool(("make", "-C", folder, f"CROSS_COMPILE={CROSS}", f"OUT={out}"))
+            except ToolError as fault:
+                raise BuildError(f"guest/{name} does not compile: {fault}") from fault
+            shutil.copy2(Path(out) / f"{name}.bin", directory / BINARY)
+
+    entry = Cache("firmware").get(digest(name, version, names, *sources), build)
     return (entry / BINARY).read_bytes()
-
-
-def _build(directory: Path) -> None:
-    with step("firmware"), tempfile.TemporaryDirectory() as scratch:
-        out = Path(scratch)
-        try:
-            run_tool(("make", "-C", SOURCES, f"CROSS_COMPILE={CROSS}", f"OUT={out}"))
-        except ToolError as fault:
-            raise BuildError(f"guest/firmware does not compile: {fault}") from fault
-        shutil.copy2(out / BINARY, directory / BINARY)
 
 
 def _orders(setup: Sequence[Register], checks: Sequence[Register]) -> bytes:
