@@ -11,7 +11,7 @@ from harness.fence import Window
 from harness.memory import KernelTypes, LiveMemory, find
 from harness.plugin.counters import PoolCounters
 from harness.plugin.guests import Guests
-from harness.rogue.vhost import Disk, Entropy, VhostRogue, lies
+from harness.rogue.vhost import Answer, Disk, Entropy, Request, VhostRogue, lies
 from harness.suite.binding import do
 from harness.suite.vhost_work import DISK, ENTROPY, PAGE, begin_reading, in_pool, read_device
 from harness.vm.guest import Guest
@@ -136,6 +136,34 @@ def test_a_device_that_comes_back_answers_what_it_left(
 
     assert guest.agent.read_file("/tmp/done") == b"\x5a" * PAGE
     assert in_pool(rogue, pool)
+
+
+def test_an_error_on_the_way_reaches_the_test(guest: Guest) -> None:
+    """What goes wrong while a request is served is raised by whoever waits for the device."""
+    rogue = VhostRogue(guest, "rng")
+
+    def broken(request: Request, _: Answer) -> Answer:
+        raise ValueError(f"request {request.number}")
+
+    rogue.on_request = broken
+    begin_reading(guest, ENTROPY)
+
+    with pytest.raises(ValueError, match=r"request \d"):
+        rogue.wait_for("an error", lambda: False)
+    assert not rogue.connected
+
+
+@pytest.mark.property("F1")
+@pytest.mark.nightly("a slot takes a second to switch off")
+def test_a_device_that_went_away_can_be_unplugged(guest: Guest, counters: PoolCounters) -> None:
+    """A device whose other end is gone is unplugged as any other, and leaves no slot behind."""
+    rogue = VhostRogue(guest, "blk")
+    rogue.hang_up()
+
+    rogue.detach()
+
+    assert counters.used == 0
+    assert rogue.reach == ()
 
 
 @pytest.mark.property("F1")

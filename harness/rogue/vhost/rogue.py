@@ -156,11 +156,13 @@ class VhostRogue:
         *look* may ask for what is known here, but not do anything: the event loop may be waiting
         for it. Raises the guest's ending, or GuestHang after *timeout* seconds.
         """
+
+        def looked() -> bool | None:
+            self._raise()
+            return look() or None
+
         self._guest.watch.wait(
-            what,
-            lambda: look() or None,
-            timeout,
-            lambda: f"{len(self._backend.requests)} requests",
+            what, looked, timeout, lambda: f"{len(self._backend.requests)} requests"
         )
 
     def wait_used(self) -> None:
