@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every attack by every rogue under every protection, as tests: the cells of ``harness matrix``."""
+
+import pytest
+
+from harness.kernel import Initramfs, Kernel
+from harness.matrix import Cell, Ground, cells
+from harness.matrix.run import run_cell
+from harness.vm.qemu import Qemu
+
+DAILY = ("patch-credentials by nvme",)
+"""One attack under every protection, to see by day that all of it works."""
+
+
+def _tiered(cell: Cell) -> object:
+    daily = str(cell).startswith(DAILY)
+    marks = () if daily else pytest.mark.nightly("'harness matrix' runs the same cells")
+    return pytest.param(cell, id=str(cell), marks=marks)
+
+
+@pytest.mark.property("FENCE")
+@pytest.mark.parametrize("cell", [_tiered(cell) for cell in cells()])
+def test_an_attack_comes_to_what_is_expected(
+    qemu: Qemu, kernel: Kernel, initramfs: Initramfs, cell: Cell
+) -> None:
+    """An attack is stopped, contained in the pool, or succeeds, as its protection promises."""
+    result = run_cell(Ground(qemu, kernel, initramfs), cell)
+
+    assert result.as_expected, result.evidence
