@@ -16,9 +16,9 @@ from harness.dma import Probe
 from harness.fence import Fence, Window, fence_named
 from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel
 from harness.memory import KernelTypes, LiveMemory, Symbols, live_memory
+from harness.oracles.examiner import Examiner
 from harness.plugin.counters import PoolCounters
 from harness.plugin.coverage import watch
-from harness.plugin.examiner import Examiner
 from harness.plugin.guests import Guests, guests_key
 from harness.plugin.markers import runs_on
 from harness.plugin.options import Settings

@@ -10,7 +10,7 @@ import pytest
 
 from harness.errors import GuestError, HarnessError
 from harness.oracles import NOTHING, Before, Finding
-from harness.plugin.examiner import Examiner
+from harness.oracles.examiner import Examiner
 from harness.plugin.options import settings
 from harness.plugin.results import Result, reported
 from harness.vm.artefacts import keep, reopen_command

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The oracles on the guests of a session: canaries before a test, findings after it."""
+"""The oracles on many guests: canaries before each runs, findings after it."""
 
 import errno
 
 from harness.dma import Held, Probe
 from harness.errors import AgentError
 from harness.memory import KernelTypes, LiveMemory, Symbols, live_memory
-from harness.oracles import Before, Finding, Ground, inspect, prepare, survey
+from harness.oracles.finding import Finding
+from harness.oracles.inspection import Before, Ground, inspect, prepare, survey
 from harness.vm.guest import Guest
 
 NO_PROBE = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
