@@ -8,14 +8,14 @@ import pytest
 from rich.console import Console
 
 from harness.mutants import Judgement, Mutant, Verdict, verdict_json, verdict_table
-from harness.mutants.outcomes import CaseOutcome, read_outcomes
 from harness.mutants.verdict import load_verdict, weigh
+from harness.runs.outcomes import CaseOutcome, read_outcomes
 
 BUG = Mutant(Path("07-overlap-x.patch"), "x", "overlap", ("B7", "E1"), "y", "default", "")
 HARMLESS = Mutant(Path("90-harmless-x.patch"), "x", "harmless", (), "y", "default", "")
 
 RIGHT = CaseOutcome(
-    "harness/suite/test_a.py::test_b[pool/pci]", "FAIL", ("B1", "B7"), "assert False"
+    "harness/suite/test_a.py::test_b[pool/pci]", "FAIL", ("B1", "B7"), "assert False", ("B7",)
 )
 WRONG = CaseOutcome("harness/suite/test_a.py::test_c", "CRASH", ("B1",))
 

@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from harness.mutants.mutant import Mutant
-from harness.mutants.outcomes import CaseOutcome
 from harness.mutants.verdict import Judgement, Verdict
+from harness.runs.outcomes import CaseOutcome
 
 Judged = Sequence[tuple[Mutant, Verdict | str]]
 """Mutants, each with its verdict or with the reason why there is none."""

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.mutants.mutant import Mutant
-from harness.mutants.outcomes import ERROR, CaseOutcome, read_outcomes
 from harness.mutants.verdict import Judgement, weigh
 from harness.paths import CHECKOUT
+from harness.runs.outcomes import ERROR, CaseOutcome, read_outcomes
 from harness.tools import find_tool
 
 TIMEOUT = 3600.0

@@ -10,11 +10,11 @@ from harness.cache import Cache, digest
 from harness.kernel import Kernel, build_initramfs, build_kernel
 from harness.kernel.build import plan_kernel
 from harness.mutants.mutant import Mutant
-from harness.mutants.outcomes import CaseOutcome
 from harness.mutants.suite import SuiteRun
 from harness.mutants.verdict import Judgement, Verdict, load_verdict, weigh
 from harness.paths import CHECKOUT
 from harness.progress import step
+from harness.runs.outcomes import CaseOutcome
 from harness.vm.snapshot import forget_guests
 
 FORMAT = "2"

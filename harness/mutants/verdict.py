@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 
 from harness.mutants.mutant import Mutant
-from harness.mutants.outcomes import CaseOutcome
+from harness.runs.outcomes import CaseOutcome, outcome_from
 
 FILE = "verdict.json"
 
@@ -51,9 +51,7 @@ class Verdict:
 def load_verdict(directory: Path) -> Verdict:
     """Read what :meth:`Verdict.save` wrote."""
     stored = json.loads((directory / FILE).read_text())
-    failed = tuple(
-        CaseOutcome(**{**one, "broken": tuple(one["broken"])}) for one in stored.pop("failed")
-    )
+    failed = tuple(outcome_from(one) for one in stored.pop("failed"))
     judgement = Judgement[stored.pop("judgement")]
     return Verdict(judgement=judgement, failed=failed, **stored)
 

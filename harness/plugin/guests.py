@@ -105,6 +105,7 @@ def pytest_runtest_makereport(
         for guest in guests.live:
             if not guest.closed:
                 report.sections += _evidence(item, guest)
+                _note_evidence(item, report)
     return report
 
 
@@ -112,6 +113,13 @@ def _shall_keep(config: pytest.Config, report: pytest.TestReport, phase: str) ->
     keep = settings(config).keep
     bad = reported(report) not in (None, Result.PASS, Result.SKIP)
     return (keep == "failed" and bad) or (keep == "all" and phase == "call")
+
+
+def _note_evidence(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Have JUnit say where the evidence is."""
+    directories = [("evidence", text) for name, text in report.sections[-1:] if name == "evidence"]
+    report.user_properties += directories
+    item.user_properties += directories  # JUnit takes the last report's
 
 
 def _evidence(item: pytest.Item, guest: Guest) -> list[tuple[str, str]]:

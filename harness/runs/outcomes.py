@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 BAD = frozenset({"FAIL", "CRASH", "HANG"})
 """Results that speak against the kernel (harness/plugin/results.py)."""
@@ -18,17 +19,31 @@ MESSAGE_SIZE = 300
 
 @dataclass(frozen=True)
 class CaseOutcome:
-    """A test, its result, the promises that it found broken, and the first line of its reason."""
+    """A test by its node id, and its result's name.
+
+    *broken* are the promises that it found broken, *promises* all that it is about, *message* the
+    first line of its reason, *seconds* what it took, *evidence* the folder with what is kept of its
+    guests (empty if nothing is).
+    """
 
     test: str
     result: str
     broken: tuple[str, ...] = ()
     message: str = ""
+    promises: tuple[str, ...] = ()
+    seconds: float = 0.0
+    evidence: str = ""
 
     @property
     def is_bad(self) -> bool:
         """Whether it speaks against the kernel."""
         return self.result in BAD
+
+
+def outcome_from(content: dict[str, Any]) -> CaseOutcome:
+    """The outcome that ``dataclasses.asdict`` made *content* of, with JSON between."""
+    lists = {name: tuple(content.get(name, ())) for name in ("broken", "promises")}
+    return CaseOutcome(**{**content, **lists})
 
 
 def read_outcomes(report: Path) -> list[CaseOutcome]:
@@ -38,11 +53,19 @@ def read_outcomes(report: Path) -> list[CaseOutcome]:
 
 def _outcomes(root: ET.Element) -> Iterator[CaseOutcome]:
     for case in root.iter("testcase"):
-        properties = [(one.get("name"), one.get("value", "")) for one in case.iter("property")]
-        results = [value for name, value in properties if name == "result"]
-        if results:
-            broken = {value for name, value in properties if name == "broken"}
-            yield CaseOutcome(_node_id(case), results[-1], tuple(sorted(broken)), _message(case))
+        properties: dict[str, list[str]] = {}
+        for one in case.iter("property"):
+            properties.setdefault(one.get("name", ""), []).append(one.get("value", ""))
+        if "result" in properties:
+            yield CaseOutcome(
+                test=_node_id(case),
+                result=properties["result"][-1],
+                broken=tuple(sorted(set(properties.get("broken", ())))),
+                message=_message(case),
+                promises=tuple(sorted(set(properties.get("property", ())))),
+                seconds=float(case.get("time", 0)),
+                evidence=properties.get("evidence", [""])[-1],
+            )
 
 
 def _node_id(case: ET.Element) -> str:

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run the suite on a kernel, in a process of its own, and bring its results home as data."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.kernel import KernelSpec, build_initramfs, build_kernel
+from harness.paths import CHECKOUT
+from harness.runs.outcomes import read_outcomes
+from harness.runs.run import Run, now, provenance
+from harness.tools import find_tool
+from harness.vm.qemu import DEFAULT, find_qemu
+
+WORKERS = (os.cpu_count() or 1) * 3 // 2 or 1
+"""As scripts/run: tests wait for their guests to notice a hot-plug."""
+
+TIMEOUT = 4 * 3600.0
+"""Seconds for one run."""
+
+PASSED, FAILED, STOPPED, NOTHING_CHOSEN = 0, 1, 2, 5
+"""pytest's exit codes; it says STOPPED when ``-x`` ends a run on several workers."""
+
+TAIL = 500
+"""Characters of pytest's output that an error shows."""
+
+
+@dataclass(frozen=True)
+class SuiteRequest:
+    """What to run: which kernel, on which QEMU, and which tests of which tier.
+
+    *tests* are node ids or files, all if empty; *words* are more of pytest's own.
+    """
+
+    spec: KernelSpec
+    qemu: str = DEFAULT
+    tier: str = "default"
+    tests: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    workers: int = WORKERS
+    keep: str = "failed"
+
+
+def run_suite(request: SuiteRequest, log: Path | None = None) -> Run:
+    """Build the kernel if need be, run the tests, and return what came of each.
+
+    pytest's output is appended to *log*. Raises what :func:`build_kernel` raises, and HarnessError
+    when pytest could not run the tests.
+    """
+    qemu = find_qemu(request.qemu)
+    kernel = build_kernel(request.spec)
+    build_initramfs(kernel, request.spec)
+    where = provenance(kernel, qemu, request.spec.flavour)
+    begin, clock = now(), time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch) / "junit.xml"
+        code = _pytest(request, report, log or Path(scratch) / "pytest.log")
+        outcomes = tuple(read_outcomes(report)) if report.is_file() else ()
+    seconds = time.monotonic() - clock
+    return Run(where, begin, seconds, _choice(request), outcomes, complete=code != STOPPED)
+
+
+def _pytest(request: SuiteRequest, report: Path, log: Path) -> int:
+    with log.open("ab") as out:
+        code = subprocess.run(
+            _command(request, report),
+            cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=TIMEOUT,
+        ).returncode
+    if code in (PASSED, FAILED, NOTHING_CHOSEN) or (code == STOPPED and report.is_file()):
+        return code
+    tail = log.read_text(errors="replace").strip()[-TAIL:]
+    raise HarnessError(f"pytest ended with {code} and no results; its last words: {tail}")
+
+
+def _command(request: SuiteRequest, report: Path) -> list[str]:
+    """It dies with this process, and leaves ``harness properties`` alone."""
+    spec = request.spec
+    extra = spec.fragments[len(KernelSpec().fragments) :]
+    return [
+        *(str(find_tool("setpriv")), "--pdeathsig", "KILL"),
+        *(sys.executable, "-m", "pytest", "-q", f"-n{request.workers}"),
+        *("-p", "no:cacheprovider", "-p", "no:harness.plugin.recorder"),
+        *(f"--junitxml={report}", f"--keep={request.keep}", f"--kernel={spec.source}"),
+        *(f"--series={path}" for path in spec.series),
+        *(f"--kernel-config={path}" for path in extra),
+        *(f"--flavour={spec.flavour}", f"--qemu={request.qemu}", *_choice(request)),
+    ]
+
+
+def _choice(request: SuiteRequest) -> tuple[str, ...]:
+    tests: Sequence[str] = request.tests or ("harness/suite",)
+    return (f"--tier={request.tier}", *request.words, *tests)
