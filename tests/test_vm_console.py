@@ -123,7 +123,7 @@ done
     ("taken", "held", "foreign"),
     [
         ("pci_rescan_remove_lock", "&ctrl->reset_lock", True),
-        ("&ctrl->reset_lock", "pci_rescan_remove_lock", False),
+        ("&ctrl->reset_lock", "pci_rescan_remove_lock", True),
         ("pci_rescan_remove_lock", "&area->lock", False),
         ("&mem->lock", "&ctrl->reset_lock", False),
     ],

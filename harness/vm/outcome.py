@@ -45,7 +45,7 @@ class Report:
     @property
     def foreign(self) -> bool:
         """Whether it is known, on kernels without any change, and says nothing about DMA."""
-        return self.locks in FOREIGN_LOCKS
+        return frozenset(self.locks) in FOREIGN_LOCKS
 
     def with_line(self, line: str) -> "Report":
         """The same report, with what *line*, a later one of the console's, adds to it."""
@@ -80,7 +80,7 @@ NAMED_LOCKS = 2
 _LOCK = re.compile(r"[0-9a-f]{8,} \((.+)\)\{\S+\}-\{\d+:\d+\}, at: ")
 """kernel/locking/lockdep.c:print_lock"""
 
-FOREIGN_LOCKS = frozenset({("pci_rescan_remove_lock", "&ctrl->reset_lock")})
+FOREIGN_LOCKS = frozenset({frozenset({"pci_rescan_remove_lock", "&ctrl->reset_lock"})})
 """Every hot-plug into a root port that was there at boot is reported so by 6.12's lockdep: pciehp
 takes the two in both orders (drivers/pci/hotplug/pciehp_core.c:pciehp_probe, pciehp_ist).
 Lockdep then is off in that guest for good."""
