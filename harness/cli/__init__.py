@@ -14,6 +14,7 @@ from harness.cli import (
     coverage,
     doctor,
     doublefetch,
+    fuzz,
     kernel,
     matrix,
     mutants,
@@ -22,7 +23,7 @@ from harness.cli import (
 )
 from harness.errors import GuestError, HarnessError, explain
 
-COMMANDS = (shell, matrix, kernel, bench, properties, coverage, doublefetch, mutants, doctor)
+COMMANDS = (shell, matrix, fuzz, kernel, bench, properties, coverage, doublefetch, mutants, doctor)
 
 ERROR = 2
 """The exit code when the harness could not do what was asked."""

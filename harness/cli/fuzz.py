@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness fuzz``: mutate what a device answers, and watch the guest."""
+
+import argparse
+import math
+import time
+from pathlib import Path
+
+from harness.cli.machines import add_kernel_options, kernel_of
+from harness.fuzz import Campaign, Case, Corpus, Ground, Summary, fuzz, load_case, run_case
+from harness.fuzz.outcome import known_as
+from harness.paths import cache_directory
+from harness.vm.shape import DEFAULT_SHAPE
+
+NOTHING_NEW, FOUND, UNABLE = 0, 1, 2
+
+DEFAULT_TIME = 60.0
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the sub-command."""
+    parser = subparsers.add_parser(
+        "fuzz",
+        help="mutate what a device answers its driver, and watch the guest",
+        description="Ends with 1 if something was found that docs/findings.md does not know. Each "
+        "finding is made small and written to a file for --replay.",
+    )
+    add_kernel_options(parser)
+    parser.add_argument(
+        "--shape",
+        default=DEFAULT_SHAPE,
+        metavar="OVERLAY",
+        help=f"an overlay of dts/, or no-pool (default: {DEFAULT_SHAPE})",
+    )
+    parser.add_argument(
+        "--time", type=float, metavar="S", help=f"seconds (default: {DEFAULT_TIME:g})"
+    )
+    parser.add_argument("--runs", type=int, metavar="N", help="end after so many guests")
+    parser.add_argument("--seed", type=int, metavar="N", help="default: by the clock")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="guests at a time")
+    parser.add_argument(
+        "--corpus", type=Path, metavar="DIR", help="default: fuzz/corpus in the cache"
+    )
+    parser.add_argument("--replay", type=Path, metavar="FILE", help="run this case alone, once")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Fuzz, or run one case again."""
+    case = load_case(arguments.replay) if arguments.replay else None
+    ground = Ground(*kernel_of(arguments))
+    if case is not None:
+        return _replay(ground, case)
+    campaign = Campaign(
+        seconds=arguments.time or (math.inf if arguments.runs else DEFAULT_TIME),
+        runs=arguments.runs,
+        seed=arguments.seed if arguments.seed is not None else time.time_ns() % 1_000_000,
+        workers=arguments.workers,
+        findings=cache_directory() / "fuzz" / "findings",
+        shape=arguments.shape,
+    )
+    print(f"seed {campaign.seed}")
+    summary = fuzz(ground, campaign, Corpus(arguments.corpus))
+    _print(summary)
+    if summary.runs == len(summary.faults):
+        return UNABLE
+    return FOUND if any(found.known is None for found in summary.found) else NOTHING_NEW
+
+
+def _replay(ground: Ground, case: Case) -> int:
+    outcome = run_case(ground, case)
+    print("\n".join(outcome.console))
+    for ended in outcome.steps:
+        print(f"  {ended}")
+    for seen in outcome.seen:
+        print(f"{known_as(seen) or 'NEW'}: {seen}")
+    if outcome.fault:
+        print(outcome.fault)
+        return UNABLE
+    print(f"{len(outcome.seen)} found, {outcome.seconds:.1f} s")
+    return FOUND if any(known_as(seen) is None for seen in outcome.seen) else NOTHING_NEW
+
+
+def _print(summary: Summary) -> None:
+    for found in summary.found:
+        word = found.known or "NEW"
+        often = summary.signatures[found.seen.signature]
+        chance = "" if found.again else ", not again in other guests"
+        print(f"{word}: {found.seen} ({often} times{chance})\n  {found.path}")
+    for fault in dict.fromkeys(summary.faults):
+        print(f"the harness could not: {fault} ({summary.faults.count(fault)} times)")
+    print(
+        f"{summary.runs} guests, {summary.steps} steps, {summary.seconds:.0f} s: "
+        f"{summary.rate:.2f} guests/s, {summary.steps / max(summary.seconds, 1):.1f} steps/s; "
+        f"{summary.kept} cases showed something new"
+    )

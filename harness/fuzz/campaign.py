@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run mutated cases for a while, several at a time, and make what they find small."""
+
+import multiprocessing
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+
+from harness.fuzz.case import Case
+from harness.fuzz.corpus import Corpus, save_finding
+from harness.fuzz.minimise import minimise
+from harness.fuzz.mutate import SEEDS, next_case
+from harness.fuzz.outcome import Outcome, Seen, known_as
+from harness.fuzz.run import Ground, machine_for, run_case
+from harness.progress import Step, step
+from harness.vm.shape import DEFAULT_SHAPE
+from harness.vm.snapshot import park
+
+CONFIRMATIONS = 3
+"""Guests in which something is looked for again before it counts as chance."""
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """How long, with what, and where to: ends after *seconds*, or so many *runs*.
+
+    Cases come from *seed*, the number of the case, and the corpus as it is at that moment: with one
+    worker and guests that show the same, the same cases come again.
+    """
+
+    seconds: float
+    runs: int | None
+    seed: int
+    workers: int
+    findings: Path
+    shape: str = DEFAULT_SHAPE
+
+
+@dataclass(frozen=True)
+class Found:
+    """Something that was *seen*, the least *case* that shows it, and the file that says so.
+
+    *again*: whether it showed in another guest; *known* by that name in docs/findings.md.
+    """
+
+    seen: Seen
+    case: Case
+    path: Path
+    again: bool
+    known: str | None
+
+
+@dataclass
+class Summary:
+    """What a campaign came to so far."""
+
+    runs: int = 0
+    steps: int = 0
+    kept: int = 0
+    seconds: float = 0.0
+    faults: list[str] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
+    signatures: dict[str, int] = field(default_factory=dict)
+    """How often each thing was seen."""
+
+    @property
+    def rate(self) -> float:
+        """Guests per second."""
+        return self.runs / self.seconds if self.seconds else 0.0
+
+
+def fuzz(ground: Ground, campaign: Campaign, corpus: Corpus) -> Summary:
+    """Run cases until the time is over or there were enough, and return what was found.
+
+    The seconds that go into making findings small are not part of the rate.
+    """
+    park(machine_for(ground, campaign.shape))
+    summary, shown = Summary(), set[str]()
+    with _workers(campaign.workers) as pool, step("fuzzing") as progress:
+        for case, outcome in _outcomes(ground, campaign, corpus, pool, summary):
+            summary.runs += 1
+            summary.steps += len(outcome.steps)
+            if outcome.fault:
+                summary.faults.append(outcome.fault)
+            if outcome.novelty - shown:
+                shown |= outcome.novelty
+                summary.kept += 1
+                corpus.add(case)
+            for seen in outcome.seen:
+                _take(ground, campaign, summary, case, seen, outcome)
+            _show(progress, campaign, summary)
+    return summary
+
+
+def first_cases(campaign: Campaign) -> list[Case]:
+    """The honest devices with which every campaign begins."""
+    return [replace(case, shape=campaign.shape) for case in SEEDS]
+
+
+def case_number(campaign: Campaign, number: int, corpus: Corpus) -> Case:
+    """The case of that number, given the *corpus*."""
+    case = next_case(Random(f"{campaign.seed}/{number}"), corpus.cases)
+    return replace(case, shape=campaign.shape)
+
+
+def _outcomes(
+    ground: Ground,
+    campaign: Campaign,
+    corpus: Corpus,
+    pool: ProcessPoolExecutor,
+    summary: Summary,
+) -> Iterator[tuple[Case, Outcome]]:
+    """Keep all workers busy; the clock stands still while the caller does something else."""
+    todo, number = first_cases(campaign), 0
+    running: dict[Future[Outcome], Case] = {}
+    while True:
+        begin = time.monotonic()
+        while len(running) < campaign.workers and _go_on(campaign, summary, number):
+            case = todo.pop(0) if todo else case_number(campaign, number, corpus)
+            number += 1
+            running[pool.submit(run_case, ground, case)] = case
+        if not running:
+            return
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        summary.seconds += time.monotonic() - begin
+        for future in done:
+            yield running.pop(future), future.result()
+
+
+def _go_on(campaign: Campaign, summary: Summary, number: int) -> bool:
+    enough = campaign.runs is not None and number >= campaign.runs
+    return not enough and summary.seconds < campaign.seconds
+
+
+def _take(
+    ground: Ground,
+    campaign: Campaign,
+    summary: Summary,
+    case: Case,
+    seen: Seen,
+    outcome: Outcome,
+) -> None:
+    """Count what was seen; the first time, make it small and write it down."""
+    times = summary.signatures.get(seen.signature, 0)
+    summary.signatures[seen.signature] = times + 1
+    if times:
+        return
+    last: dict[Case, Outcome] = {case: outcome}
+
+    def shows(smaller: Case) -> bool:
+        last[smaller] = run_case(ground, smaller)
+        return any(one.signature == seen.signature for one in last[smaller].seen)
+
+    again = any(shows(case) for _ in range(CONFIRMATIONS))
+    least = minimise(case, shows) if again else case
+    evidence = last[least] if again else outcome
+    path = save_finding(campaign.findings, least, seen, evidence, ground.kernel.release)
+    summary.found.append(Found(seen, least, path, again, known_as(seen)))
+
+
+@contextmanager
+def _workers(number: int) -> Iterator[ProcessPoolExecutor]:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(number, mp_context=spawn) as pool:
+        yield pool
+
+
+def _show(progress: Step, campaign: Campaign, summary: Summary) -> None:
+    """Progress in whichever comes first, time or runs."""
+    note = f"{summary.runs} guests, {summary.rate:.1f}/s, {len(summary.found)} found"
+    of_time = summary.seconds / campaign.seconds
+    of_runs = summary.runs / campaign.runs if campaign.runs else 0.0
+    progress.update(int(100 * max(of_time, of_runs)), 100, note)

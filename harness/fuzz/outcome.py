@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What came of a case, and which of that is known or means nothing."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+_NUMBER = re.compile(r"\b(0x)?[0-9a-f]*\d[0-9a-f]*\b")
+_TIME = re.compile(r"^\[ *\d+\.\d+\](\[[^\]]*\])? *")
+
+Sort = Literal["report", "end", "hang", "oracle", "data"]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Something that must not be: a *sort* of it, and in *text* what was seen."""
+
+    sort: Sort
+    text: str
+
+    @property
+    def signature(self) -> str:
+        """The same for what is the same but for its numbers."""
+        return f"{self.sort}: {shape_of(self.text)}"
+
+    def __str__(self) -> str:
+        return f"{self.sort}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A finding of docs/findings.md, and the signatures by which it shows."""
+
+    name: str
+    pattern: str
+
+
+KNOWN: tuple[Known, ...] = ()
+"""What is found again and again on kernels without any change."""
+
+HARMLESS: tuple[tuple[str, str], ...] = (
+    (
+        r"INFO: task .* blocked for more than",
+        "a device may keep a request as long as it likes, and its user waits",
+    ),
+)
+"""Kernel reports that a device may cause without anything being wrong, each with the reason."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a case.
+
+    *seen* is what must not be; *steps* how many were begun and how each ended; *shapes* the kinds
+    of console lines; *console* its last lines; *fault* what the harness itself could not do.
+    """
+
+    seen: tuple[Seen, ...]
+    steps: tuple[str, ...]
+    shapes: frozenset[str]
+    console: tuple[str, ...]
+    fault: str = ""
+    seconds: float = 0.0
+
+    @property
+    def novelty(self) -> frozenset[str]:
+        """All that this case showed, for comparison with what was shown before."""
+        return self.shapes | frozenset(self.steps)
+
+
+def shape_of(line: str) -> str:
+    """A console line without its time and numbers."""
+    return _NUMBER.sub("#", _TIME.sub("", line))
+
+
+def is_harmless(report: str) -> bool:
+    """Whether a kernel report is one that a device may cause."""
+    return any(re.search(pattern, report) for pattern, _ in HARMLESS)
+
+
+def known_as(seen: Seen) -> str | None:
+    """The finding of docs/findings.md that *seen* is, if it is one."""
+    for known in KNOWN:
+        if re.search(known.pattern, seen.signature):
+            return known.name
+    return None

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run one case in a guest of its own, with the memory oracles on."""
+
+import functools
+import re
+import time
+from dataclasses import dataclass, field
+
+from harness.dma import Direction, Probe
+from harness.errors import AgentError, GuestError, GuestHang, HarnessError, InputError, explain
+from harness.fuzz.case import Case, Kind, Step
+from harness.fuzz.fields import CONFIG, FIELDS, config_lie, lie_for
+from harness.fuzz.outcome import Outcome, Seen, is_harmless, shape_of
+from harness.fuzz.work import (
+    CAPACITY,
+    DISK_PAGES,
+    FILL,
+    PAGE,
+    PLUG,
+    READ,
+    RECONNECT,
+    RELEASE,
+    SERIAL,
+    WORK,
+    probed,
+    unbound,
+)
+from harness.kernel import Initramfs, Kernel
+from harness.memory import Symbols, live_memory
+from harness.memory.image import locate
+from harness.oracles import NOTHING, Before
+from harness.oracles.examiner import Examiner
+from harness.rogue.vhost import Disk, Entropy, VhostRogue, lies
+from harness.vm.guest import Guest
+from harness.vm.machine import DEFAULT_RAM, Machine
+from harness.vm.qemu import Qemu
+from harness.vm.shape import NO_POOL, shaped_devicetree
+from harness.vm.snapshot import park, restore
+
+WORK_TIMEOUT = 1
+"""Seconds for a piece of work, which takes 10 ms; after that it counts as stuck."""
+
+ANSWER_TIMEOUT = 10.0
+"""Seconds in which a living guest answers."""
+
+KEPT_LINES = 40
+"""Console lines that stand in an outcome."""
+
+STUCK = "stuck"
+
+BYSTANDER = "probe-a"
+"""A device that shares the pool in most shapes, and holds a mapping there all the while."""
+
+_PC = re.compile(r"\bPC=([0-9a-f]{16})")
+
+_examiner = Examiner()
+"""Of a worker: it reads types and layouts once."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the guests of all cases have in common."""
+
+    qemu: Qemu
+    kernel: Kernel
+    initramfs: Initramfs
+
+
+@functools.cache
+def machine_for(ground: Ground, shape: str) -> Machine:
+    """The machine for cases of a *shape*; without any pool the device reaches all of RAM."""
+    devicetree = shaped_devicetree(ground.qemu, shape, ram_size=DEFAULT_RAM)
+    return Machine(
+        *(ground.qemu, ground.kernel, ground.initramfs, devicetree), share_all=shape == NO_POOL
+    )
+
+
+def check(case: Case) -> None:
+    """Raise InputError for a case that can not be run."""
+    places = [step.do for step in case.steps]
+    if places[:1] != [PLUG] or PLUG in places[1:]:
+        raise InputError(f"a case begins with the step '{PLUG}', and has just that one of it")
+    for name, known in (
+        *((do, WORK[case.kind]) for do in places),
+        *((lying.field, FIELDS) for lying in case.lies),
+        *((setting.field, CONFIG[case.kind]) for setting in case.config),
+    ):
+        if name not in known:
+            raise InputError(f"a case of {case.kind} has no '{name}'; known are {', '.join(known)}")
+
+
+def run_case(ground: Ground, case: Case) -> Outcome:
+    """Run *case*; what the harness itself can not do stands in the outcome's *fault*."""
+    check(case)
+    begin = time.monotonic()
+    before = NOTHING
+    snapshot = park(machine_for(ground, case.shape))
+
+    def prepare(guest: Guest) -> None:
+        nonlocal before
+        before = _examiner.prepare(guest, snapshot.identity.boot_id)
+
+    with restore(snapshot, prepare) as guest:
+        running = _Running(guest, case)
+        fault = running.run(before)
+        guest.settle()
+        lines = guest.console.lines
+        return Outcome(
+            running.all_seen(),
+            tuple(running.ended),
+            frozenset(shape_of(line) for line in lines),
+            lines[-KEPT_LINES:],
+            fault,
+            time.monotonic() - begin,
+        )
+
+
+@dataclass
+class _Running:
+    """A case at work in *guest*."""
+
+    guest: Guest
+    case: Case
+    seen: list[Seen] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+
+    def run(self, before: Before) -> str:
+        """Do all steps, then look at everything; returns what the harness could not do."""
+        try:
+            self._stand_by()
+            self._steps()
+            if self.guest.ending is None:
+                self.guest.agent.hello(ANSWER_TIMEOUT)
+                found = _examiner.examine(self.guest, before)
+                self.seen += [Seen("oracle", str(finding)) for finding in found]
+        except GuestHang as hang:
+            if self.guest.ending is None:
+                self.seen.append(Seen("hang", f"{hang} (in {self._where()})"))
+        except GuestError:
+            pass  # the guest's ending says how
+        except HarnessError as fault:
+            return explain(fault)
+        return ""
+
+    def all_seen(self) -> tuple[Seen, ...]:
+        """What must not be, kernel reports too."""
+        reports = [
+            Seen("report", str(report))
+            for report in self.guest.console.reports
+            if not report.foreign and not is_harmless(report.title)
+        ]
+        ending = self.guest.ending
+        if ending is not None and not self.guest.console.reports:
+            reports.append(Seen("end", str(ending)))
+        return (*reports, *self.seen)
+
+    def _stand_by(self) -> None:
+        """Hold a mapping whose slots and guards the device's driver must leave alone."""
+        probe = Probe(self.guest.agent)
+        if any(device.name == BYSTANDER for device in probe.devices()):
+            probe.device(BYSTANDER).map_single(probe.buffer(2 * PAGE), Direction.BIDIRECTIONAL)
+
+    def _steps(self) -> None:
+        plug, *others = self.case.steps
+        rogue = self._plug(plug)
+        for step in others:
+            if self.ended[-1].endswith(STUCK):
+                break
+            self.ended.append(f"{step.do}: {self._step(rogue, step)}")
+        rogue.on_request = None
+        if rogue.connected:
+            rogue.release()
+        self.ended.append(f"unbind: {self._do(len(self.ended), unbound(str(rogue.bdf)))}")
+
+    def _plug(self, step: Step) -> VhostRogue:
+        rogue = VhostRogue(
+            self.guest,
+            _device(self.case.kind),
+            on_request=lie_for(step.lies, 0) if step.lies else None,
+            on_config=config_lie(self.case.kind, self.case.config),
+            driver=not self.case.config,
+        )
+        self.ended.append(f"{PLUG}: {self._do(0, probed(str(rogue.bdf)))}")
+        return rogue
+
+    def _step(self, rogue: VhostRogue, step: Step) -> str:
+        """Do a step and say how it ended; what was stuck may go on if held requests are served."""
+        work = WORK[self.case.kind][step.do]
+        rogue.on_request = lie_for(step.lies, len(rogue.requests)) if step.lies else None
+        if work.command is None:
+            return _by_device(rogue, step)
+        number = len(self.ended)
+        how = self._do(number, f"rm -f {READ}; {work.command(step.value, str(rogue.bdf))}")
+        if how == STUCK and rogue.held:
+            rogue.on_request = None
+            rogue.release()
+            how = self._wait(number)
+        if how == "0" and work.reads:
+            self._look_at_data(step)
+        return how
+
+    def _do(self, number: int, command: str) -> str:
+        """Have the guest do something, and wait for it, but not for ever."""
+        pipe = f"/tmp/step{number}"
+        inner = f"( {command} ) > /dev/null 2>&1 < /dev/null; echo $? >&3"
+        self.guest.agent.run(
+            f"mkfifo {pipe}; exec 3<> {pipe}; ({inner}) > /dev/null 2>&1 < /dev/null &",
+            ANSWER_TIMEOUT,
+        )
+        return self._wait(number)
+
+    def _wait(self, number: int) -> str:
+        """How a piece of work ended."""
+        wait = f"exec 3<> /tmp/step{number}; read -t {WORK_TIMEOUT} how <&3 && echo $how"
+        ran = self.guest.agent.run(wait, ANSWER_TIMEOUT)
+        return ran.text.strip() or STUCK
+
+    def _look_at_data(self, step: Step) -> None:
+        try:
+            content = self.guest.agent.read_file(READ)
+        except AgentError:
+            return  # there was nothing
+        foreign = set(content) - allowed_bytes(self.case)
+        if foreign:
+            at = next(i for i, byte in enumerate(content) if byte in foreign)
+            shown = content[at : at + 16].hex(" ")
+            text = f"{step.do} gave {len(foreign)} byte values that are not the device's"
+            self.seen.append(Seen("data", f"{text}; at {at}: {shown}"))
+
+    def _where(self) -> str:
+        """The function of the kernel's that a guest that hangs is in."""
+        found = _PC.search(self.guest.monitor.hmp("info registers"))
+        if found is None:
+            return "?"
+        symbols = Symbols(self.guest.machine.kernel.vmlinux)
+        with live_memory(self.guest) as memory:
+            slide = locate(memory, symbols).slide
+        symbol = symbols.nearest(int(found[1], 16) - slide)
+        return symbol.name if symbol else "user mode"
+
+
+def allowed_bytes(case: Case) -> set[int]:
+    """The byte values that a guest may be given: the device's, honest or not, and zero."""
+    lied = {lying.value & 0xFF for lying in case.lies if lying.field in ("data", "late", "status")}
+    return {0, FILL, *lied} | (set(SERIAL + b"\n") if case.kind == "blk" else set())
+
+
+def _device(kind: Kind) -> Entropy | Disk:
+    return Entropy(FILL) if kind == "rng" else Disk(bytes([FILL]) * PAGE * DISK_PAGES, SERIAL)
+
+
+def _by_device(rogue: VhostRogue, step: Step) -> str:
+    """What the device does unasked."""
+    if step.do == RELEASE and rogue.connected:
+        rogue.release(lie_for(step.lies, 0) if step.lies else None)
+    elif step.do == RECONNECT:
+        rogue.hang_up()
+        rogue.reconnect()
+    elif step.do == CAPACITY and rogue.connected:
+        rogue.change_config(lies.capacity(step.value))
+    return "done"
