@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connections to SQLite and PostgreSQL that behave alike, and their faults in words."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import Timeout
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
+
+from harness.errors import HostError, InputError
+from harness.paths import cache_directory
+
+FILE = "history.sqlite"
+
+FORMS = "sqlite:////absolute/path/of/a/file or postgresql+psycopg://user@host/database"
+
+ALONE = "harness_alone"
+"""The execution option of a connection whose transactions keep other writers out."""
+
+PATIENCE = 60
+"""Seconds that SQLite waits for another process that writes; each takes milliseconds."""
+
+
+def default_url() -> str:
+    """The database in the cache directory."""
+    return f"sqlite:///{cache_directory() / FILE}"
+
+
+def connect(url: str) -> Engine:
+    """An engine for *url*, with nothing read yet; InputError if it is none that can be had.
+
+    A connection lives as long as what is done with it: a server may be restarted between, and a
+    process may fork.
+    """
+    try:
+        parsed = make_url(url)
+        engine = create_engine(parsed, poolclass=NullPool)
+    except (ArgumentError, NoSuchModuleError, ValueError) as fault:
+        raise InputError(f"'{url}' is no database: {fault}. Expected {FORMS}") from fault
+    except ModuleNotFoundError as fault:
+        raise InputError(
+            f"'{parsed!r}' needs the Python package '{fault.name}', which is not installed. "
+            "PostgreSQL's comes with: .venv/bin/pip install -e '.[postgres]'"
+        ) from fault
+    return _checked(engine, parsed)
+
+
+def _checked(engine: Engine, url: URL) -> Engine:
+    if engine.dialect.name == "sqlite":
+        if url.database in (None, "", ":memory:"):
+            raise InputError(f"'{url!r}' names no file, and would be forgotten. Expected {FORMS}")
+        if not Path(str(url.database)).parent.is_dir():
+            raise InputError(f"the folder of '{url!r}' is not there: make it, or name another")
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin)
+    elif engine.dialect.name != "postgresql":
+        raise InputError(f"the history is not tested with '{url!r}'. Expected {FORMS}")
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection, _: Any) -> None:
+    """Python's module is kept from beginning transactions of its own, which leave out DDL."""
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout={PATIENCE * 1000}")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin(connection: Connection) -> None:
+    """Start a transaction; one that reads before it writes must be alone from its beginning."""
+    alone = connection.get_execution_options().get(ALONE)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if alone else "BEGIN")
+
+
+@contextmanager
+def in_words(url: URL) -> Iterator[None]:
+    """Turn what the database says of itself, not of what it was given, into a HostError."""
+    try:
+        yield
+    except Timeout as fault:
+        raise HostError(
+            f"another process holds '{fault.lock_file}' and does not come to an end; find it with: "
+            f"fuser {fault.lock_file}"
+        ) from fault
+    except DBAPIError as fault:
+        said = " ".join(str(fault.orig).split())
+        raise HostError(
+            f"the history in '{url!r}' can not be used: {said}. If the file is damaged, move it "
+            "away; if it is a server, see that it runs and lets you in; --database names another"
+        ) from fault
