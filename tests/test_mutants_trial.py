@@ -172,7 +172,7 @@ def test_a_verdict_holds_as_long_as_what_it_rests_on(
     changed: str,
     runs: int,
 ) -> None:
-    monkeypatch.setattr("harness.mutants.trial.CHECKOUT", tmp_path)
+    monkeypatch.setattr("harness.runs.sources.CHECKOUT", tmp_path)
     for name in {"harness/suite/test_a.py", changed}:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("pass\n")

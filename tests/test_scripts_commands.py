@@ -65,11 +65,12 @@ def checkout(tmp_path: Path) -> Checkout:
 
 @pytest.fixture
 def ci(tmp_path: Path) -> Checkout:
-    """The real .ci/run on two scripts that succeed."""
+    """The real .ci/run on commands that succeed."""
     made = Checkout(tmp_path)
     made.take(".ci/run")
     for name in ("run", "test"):
         made.stand_in(f"scripts/{name}")
+    made.stand_in(".venv/bin/harness")
     return made
 
 
@@ -106,20 +107,24 @@ def test_a_failing_check_fails_test(tool: str, checkout: Checkout) -> None:
     assert checkout.run("scripts/test").returncode == 1
 
 
-@pytest.mark.parametrize(("test", "run", "code"), [(0, 0, 0), (1, 2, 1), (0, 2, 2), (3, 0, 3)])
-def test_ci_runs_both_and_ends_with_the_first_failure(
-    test: int, run: int, code: int, ci: Checkout
+@pytest.mark.parametrize(
+    ("test", "run", "matrix", "code"),
+    [(0, 0, 0, 0), (1, 2, 0, 1), (0, 2, 1, 2), (3, 0, 0, 3), (0, 0, 1, 1)],
+)
+def test_ci_runs_all_and_ends_with_the_first_failure(
+    test: int, run: int, matrix: int, code: int, ci: Checkout
 ) -> None:
     ci.stand_in("scripts/test", test)
     ci.stand_in("scripts/run", run)
+    ci.stand_in(".venv/bin/harness", matrix)
 
     done = ci.run(".ci/run")
 
-    assert (done.returncode, ci.log) == (code, ["test", "run"])
+    assert (done.returncode, ci.log) == (code, ["test", "run", "harness matrix"])
 
 
 def test_ci_says_how_long_each_took(ci: Checkout) -> None:
     done = ci.run(".ci/run")
 
-    told = re.findall(r"scripts/(\w+) ended with 0 after \d+ s$", done.stderr, re.MULTILINE)
-    assert told == ["test", "run"]
+    told = re.findall(r"/(\w+(?: \w+)?) ended with 0 after \d+ s$", done.stderr, re.MULTILINE)
+    assert told == ["test", "run", "harness matrix"]

@@ -11,11 +11,18 @@ ENTRY, LEVEL_BITS, PAGE_BITS, ADDRESS_BITS = 8, 9, 12, 64
 FRAME = 0x0000_FFFF_FFFF_F000
 """The bits of an output address in a descriptor, with 4 KiB pages (Arm ARM, D8.3)."""
 
+START = """
+HARMLESS=yes sleep 1000 > /dev/null 2>&1 &
+until grep -q HARMLESS /proc/$!/environ; do :; done
+echo $!
+"""
+"""A process that has begun to be what it will be: before that it has its parent's memory."""
+
 
 def run(scene: Scene) -> Result:
     """Let the page of a process's environment be the page of a secret file."""
     secret, wanted = scene.secret_file()
-    pid = scene.sh("HARMLESS=yes sleep 1000 >/dev/null 2>&1 & echo $!")
+    pid = scene.sh(START)
     place = _entry(scene, int(pid))
     old = int.from_bytes(scene.memory.read(place, ENTRY), "little")
     new = (old & ~FRAME | wanted).to_bytes(ENTRY, "little")

@@ -7,20 +7,24 @@ from harness.attacks.attack import ON_KERNEL_MEMORY, Attack, Result
 from harness.attacks.scene import Scene
 from harness.attacks.verdicts import damage
 
-FAKE_ID = 1337
-CODE = struct.pack("<II", 0x5280_0000 | FAKE_ID << 5, 0xD65F_03C0)
-"""``mov w0, #1337; ret`` (Arm ARM, C6.2)."""
+FAKE = 33
+CODE = struct.pack("<II", 0x5280_0000 | FAKE << 5, 0xD65F_03C0)
+"""``mov w0, #33; ret`` (Arm ARM, C6.2)."""
 
-CALL = "__arm64_sys_geteuid"
-"""Nothing in the guest calls it before ``id`` does, so no translation of it is kept by TCG."""
+CALL = "__arm64_sys_getpriority"
+"""Nothing in the guest calls it before ``nice`` does: of code that has run TCG keeps a translation,
+which does not change with memory."""
+
+NICENESS = 20 - FAKE
+"""What the C library makes of the answer (getpriority(2))."""
 
 
 def run(scene: Scene) -> Result:
-    """Rewrite the system call that tells a process who it is."""
+    """Rewrite the system call that tells a process its priority."""
     place = scene.types.image.to_phys(scene.types.symbols.address(CALL))
     scene.rogue.write(place, CODE)
-    seen = scene.sh("id -u")
-    return damage(scene, place, CODE, seen == str(FAKE_ID), f"'id -u' says {seen}")
+    seen = scene.sh("nice")
+    return damage(scene, place, CODE, seen == str(NICENESS), f"'nice' says {seen}")
 
 
 ATTACK = Attack("rewrites a system call's instructions", run, ON_KERNEL_MEMORY)
