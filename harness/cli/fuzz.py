@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     _print(summary)
     if summary.runs == len(summary.faults):
         return UNABLE
-    return FOUND if any(found.known is None for found in summary.found) else NOTHING_NEW
+    return FOUND if any(not found.known for found in summary.found) else NOTHING_NEW
 
 
 def _replay(ground: Ground, case: Case) -> int:
@@ -73,18 +73,18 @@ def _replay(ground: Ground, case: Case) -> int:
     for ended in outcome.steps:
         print(f"  {ended}")
     for seen in outcome.seen:
-        print(f"{known_as(seen) or 'NEW'}: {seen}")
+        print(f"{known_as(case, seen) or 'NEW'}: {seen}")
     if outcome.fault:
         print(outcome.fault)
         return UNABLE
     print(f"{len(outcome.seen)} found, {outcome.seconds:.1f} s")
-    return FOUND if any(known_as(seen) is None for seen in outcome.seen) else NOTHING_NEW
+    return FOUND if any(known_as(case, seen) is None for seen in outcome.seen) else NOTHING_NEW
 
 
 def _print(summary: Summary) -> None:
     for found in summary.found:
-        word = found.known or "NEW"
-        often = summary.signatures[found.seen.signature]
+        word = found.name if found.known else "NEW"
+        often = summary.often[found.name]
         chance = "" if found.again else ", not again in other guests"
         print(f"{word}: {found.seen} ({often} times{chance})\n  {found.path}")
     for fault in dict.fromkeys(summary.faults):

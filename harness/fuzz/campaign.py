@@ -14,7 +14,7 @@ from harness.fuzz.case import Case
 from harness.fuzz.corpus import Corpus, save_finding
 from harness.fuzz.minimise import minimise
 from harness.fuzz.mutate import SEEDS, next_case
-from harness.fuzz.outcome import Outcome, Seen, known_as
+from harness.fuzz.outcome import Outcome, Seen, identity, known_as
 from harness.fuzz.run import Ground, machine_for, run_case
 from harness.progress import Step, step
 from harness.vm.shape import DEFAULT_SHAPE
@@ -42,16 +42,16 @@ class Campaign:
 
 @dataclass(frozen=True)
 class Found:
-    """Something that was *seen*, the least *case* that shows it, and the file that says so.
+    """Something that was *seen*, and the file with the least case that shows it.
 
-    *again*: whether it showed in another guest; *known* by that name in docs/findings.md.
+    *again*: whether it showed in another guest; *known*: whether *name* is one of docs/findings.md.
     """
 
+    name: str
     seen: Seen
-    case: Case
     path: Path
     again: bool
-    known: str | None
+    known: bool
 
 
 @dataclass
@@ -64,8 +64,8 @@ class Summary:
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
-    signatures: dict[str, int] = field(default_factory=dict)
-    """How often each thing was seen."""
+    often: dict[str, int] = field(default_factory=dict)
+    """How often each thing was seen, by name."""
 
     @property
     def rate(self) -> float:
@@ -145,21 +145,22 @@ def _take(
     outcome: Outcome,
 ) -> None:
     """Count what was seen; the first time, make it small and write it down."""
-    times = summary.signatures.get(seen.signature, 0)
-    summary.signatures[seen.signature] = times + 1
+    name = identity(case, seen)
+    times = summary.often.get(name, 0)
+    summary.often[name] = times + 1
     if times:
         return
     last: dict[Case, Outcome] = {case: outcome}
 
     def shows(smaller: Case) -> bool:
         last[smaller] = run_case(ground, smaller)
-        return any(one.signature == seen.signature for one in last[smaller].seen)
+        return any(identity(smaller, one) == name for one in last[smaller].seen)
 
     again = any(shows(case) for _ in range(CONFIRMATIONS))
     least = minimise(case, shows) if again else case
     evidence = last[least] if again else outcome
     path = save_finding(campaign.findings, least, seen, evidence, ground.kernel.release)
-    summary.found.append(Found(seen, least, path, again, known_as(seen)))
+    summary.found.append(Found(name, seen, path, again, known_as(least, seen) is not None))
 
 
 @contextmanager

@@ -103,9 +103,9 @@ FIELDS: Mapping[str, Field] = {
 """Lies of one request. ``size`` is of its buffers, ``link-size`` of its first link in the ring,
 which for a disk is that of the indirect table."""
 
-ENDLESS = frozenset({"link-flags", "table", "flags"})
-"""Fields that can send Linux's ring round for ever (docs/findings.md, chain-ends-where-ring-says);
-each such guest costs a wait, so they are tried less often."""
+COSTLY = frozenset({"link-flags", "table", "flags", "hang-up"})
+"""Tried less often. The first three can send Linux's ring round for ever (docs/findings.md,
+chain-ends-where-ring-says), and each such guest costs a wait; a disk that is gone is its end."""
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,9 @@ from harness.vm.snapshot import park, restore
 WORK_TIMEOUT = 1
 """Seconds for a piece of work, which takes 10 ms; after that it counts as stuck."""
 
+RUN_TIMEOUT = 3.0
+"""Seconds for a shell that waits so long."""
+
 ANSWER_TIMEOUT = 10.0
 """Seconds in which a living guest answers."""
 
@@ -47,9 +50,13 @@ KEPT_LINES = 40
 """Console lines that stand in an outcome."""
 
 STUCK = "stuck"
+WELL = ("0", "done")
+"""How steps end after which the device still works."""
 
 BYSTANDER = "probe-a"
 """A device that shares the pool in most shapes, and holds a mapping there all the while."""
+
+_WAIT = f"read -t {WORK_TIMEOUT} how <&3 && echo $how"
 
 _PC = re.compile(r"\bPC=([0-9a-f]{16})")
 
@@ -133,9 +140,9 @@ class _Running:
                 self.guest.agent.hello(ANSWER_TIMEOUT)
                 found = _examiner.examine(self.guest, before)
                 self.seen += [Seen("oracle", str(finding)) for finding in found]
-        except GuestHang as hang:
+        except GuestHang:
             if self.guest.ending is None:
-                self.seen.append(Seen("hang", f"{hang} (in {self._where()})"))
+                self.seen.append(Seen("hang", f"it does not answer, in {self._where()}"))
         except GuestError:
             pass  # the guest's ending says how
         except HarnessError as fault:
@@ -164,9 +171,10 @@ class _Running:
         plug, *others = self.case.steps
         rogue = self._plug(plug)
         for step in others:
-            if self.ended[-1].endswith(STUCK):
+            how = self._step(rogue, step)
+            self.ended.append(f"{step.do}: {how}")
+            if how not in WELL and not self._recovers(rogue):
                 break
-            self.ended.append(f"{step.do}: {self._step(rogue, step)}")
         rogue.on_request = None
         if rogue.connected:
             rogue.release()
@@ -194,25 +202,29 @@ class _Running:
         if how == STUCK and rogue.held:
             rogue.on_request = None
             rogue.release()
-            how = self._wait(number)
+            how = self._wait(f"exec 3<> /tmp/step{number}; {_WAIT}")
         if how == "0" and work.reads:
             self._look_at_data(step)
         return how
+
+    def _recovers(self, rogue: VhostRogue) -> bool:
+        """Bind the driver anew, which then asks an honest device; False if that does not end."""
+        rogue.on_request = None
+        again = WORK[self.case.kind]["rebind"].command
+        assert again is not None
+        self.ended.append(f"recover: {self._do(len(self.ended), again(0, str(rogue.bdf)))}")
+        return not self.ended[-1].endswith(STUCK)
 
     def _do(self, number: int, command: str) -> str:
         """Have the guest do something, and wait for it, but not for ever."""
         pipe = f"/tmp/step{number}"
         inner = f"( {command} ) > /dev/null 2>&1 < /dev/null; echo $? >&3"
-        self.guest.agent.run(
-            f"mkfifo {pipe}; exec 3<> {pipe}; ({inner}) > /dev/null 2>&1 < /dev/null &",
-            ANSWER_TIMEOUT,
-        )
-        return self._wait(number)
+        begin = f"mkfifo {pipe}; exec 3<> {pipe}; ({inner}) > /dev/null 2>&1 < /dev/null &"
+        return self._wait(f"{begin} {_WAIT}")
 
-    def _wait(self, number: int) -> str:
-        """How a piece of work ended."""
-        wait = f"exec 3<> /tmp/step{number}; read -t {WORK_TIMEOUT} how <&3 && echo $how"
-        ran = self.guest.agent.run(wait, ANSWER_TIMEOUT)
+    def _wait(self, command: str) -> str:
+        """How a piece of work ended, which *command* waits for."""
+        ran = self.guest.agent.run(command, RUN_TIMEOUT)
         return ran.text.strip() or STUCK
 
     def _look_at_data(self, step: Step) -> None:
