@@ -32,11 +32,14 @@ class Measurement:
     exit_code: int
 
 
-def measure(machine: Machine, words: Sequence[str], add: bool = False) -> Measurement:
+def measure(
+    machine: Machine, words: Sequence[str], add: bool = False, tests: Sequence[str] = ()
+) -> Measurement:
     """Run the suite, with *words* for pytest, on the kernel of *machine*, which counts its lines.
 
-    With *add* what earlier runs on that kernel have counted is kept. Raises HarnessError if
-    pytest could not run the tests; that a test has failed is no error.
+    *tests* are node ids or files of the checkout, all if empty. With *add* what earlier runs on
+    that kernel have counted is kept. Raises HarnessError if pytest could not run the tests; that a
+    test has failed is no error.
     """
     directory = cache_directory() / "coverage" / machine.kernel.key
     if not add:
@@ -44,8 +47,9 @@ def measure(machine: Machine, words: Sequence[str], add: bool = False) -> Measur
     directory.mkdir(parents=True, exist_ok=True)
     layout = _find_counters(machine)
     layout.save(directory)
-    command = [sys.executable, "-m", "pytest", str(CHECKOUT / "harness"), f"--coverage={directory}"]
-    exit_code = subprocess.run([*command, *words], check=False).returncode
+    chosen = [str(CHECKOUT / name) for name in tests or ("harness",)]
+    command = [sys.executable, "-m", "pytest", *chosen, f"--coverage={directory}", *words]
+    exit_code = subprocess.run(command, check=False).returncode
     if exit_code not in RAN:
         raise HarnessError(f"pytest ended with {exit_code}, so there is nothing to report")
     counts = total(load_counts(directory / COUNTS), layout)

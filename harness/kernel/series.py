@@ -41,16 +41,31 @@ class Patch:
         return frozenset(name for name in names if _is_inside(name))
 
 
+@dataclass(frozen=True)
+class MailParts:
+    """What ``git mailinfo`` makes of a mail: its headers, its message up to ``---``, the rest."""
+
+    headers: str
+    message: str
+    diff: bytes
+
+    @property
+    def has_diff(self) -> bool:
+        """Whether there is anything to apply."""
+        return has_diff(self.diff)
+
+
 def read_series(paths: Sequence[Path]) -> tuple[Patch, ...]:
     """Read patch files, mailboxes and directories of them into one series, in the given order.
 
     A directory's patches follow its ``series`` file (quilt) if it has one, else their names.
     Mails without a diff, such as cover letters, are left out. Raises SeriesError.
     """
-    return tuple(patch for path in paths for file in _files(path) for patch in _patches(file))
+    return tuple(patch for path in paths for file in patch_files(path) for patch in _patches(file))
 
 
-def _files(path: Path) -> Sequence[Path]:
+def patch_files(path: Path) -> Sequence[Path]:
+    """The files of a series that *path* names: itself, or those of a directory, in their order."""
     if path.is_file():
         return [path]
     if not path.is_dir():
@@ -68,27 +83,53 @@ def _files(path: Path) -> Sequence[Path]:
     return found
 
 
-def _patches(file: Path) -> Iterator[Patch]:
+def read_file(file: Path) -> bytes:
+    """The content of a patch or mailbox; SeriesError if it can not be read."""
     try:
-        text = file.read_bytes()
+        return file.read_bytes()
     except OSError as fault:
         raise SeriesError(f"the patch {file} can not be read: {fault.strerror}.") from fault
-    patches = list(_split_mails(file)) if _MAIL.match(text) else [Patch(file.name, text)]
-    kept = [patch for patch in patches if _DIFF.search(patch.text)]
-    if not kept:
-        raise SeriesError(f"{file} holds no diff. Expected a patch in unified format, or mails.")
-    yield from kept
 
 
-def _split_mails(mailbox: Path) -> Iterator[Patch]:
+def has_diff(text: bytes) -> bool:
+    """Whether *text* holds a diff."""
+    return _DIFF.search(text) is not None
+
+
+def is_mail(text: bytes) -> bool:
+    """Whether *text* is a mail or a mailbox, and not a bare diff."""
+    return _MAIL.match(text) is not None
+
+
+def split_mailbox(mailbox: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield each mail of a file as it is, and what to call it."""
     with tempfile.TemporaryDirectory() as scratch:
         git("mailsplit", "-b", f"-o{scratch}", mailbox)
         mails = sorted(Path(scratch).iterdir())
         for mail in mails:
-            message, diff = Path(scratch) / "message", Path(scratch) / "diff"
-            git("mailinfo", message, diff, data=mail.read_bytes())
             name = mailbox.name if len(mails) == 1 else f"{mailbox.name}#{mail.name}"
-            yield Patch(name, diff.read_bytes())
+            yield name, mail.read_bytes()
+
+
+def take_apart(mail: bytes) -> MailParts:
+    """Decode a mail; the subject among its headers keeps its tags."""
+    with tempfile.TemporaryDirectory() as scratch:
+        message, diff = Path(scratch) / "message", Path(scratch) / "diff"
+        headers = git("mailinfo", "-k", message, diff, data=mail).decode(errors="replace")
+        return MailParts(headers, message.read_text(errors="replace"), diff.read_bytes())
+
+
+def _patches(file: Path) -> Iterator[Patch]:
+    text = read_file(file)
+    if is_mail(text):
+        mails = split_mailbox(file)
+        patches = [Patch(name, take_apart(mail).diff) for name, mail in mails]
+    else:
+        patches = [Patch(file.name, text)]
+    kept = [patch for patch in patches if has_diff(patch.text)]
+    if not kept:
+        raise SeriesError(f"{file} holds no diff. Expected a patch in unified format, or mails.")
+    yield from kept
 
 
 def _strip(name: bytes) -> bytes:

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options that say which tests run, how, and on which kernel, for several sub-commands."""
+
+import argparse
+from pathlib import Path
+
+from harness.kernel import KernelSpec, default_fragments
+from harness.runs import SuiteRequest
+from harness.runs.suite import WORKERS
+from harness.vm.qemu import DEFAULT as DEFAULT_QEMU
+
+TIERS = ("default", "nightly", "all")
+"""Sets of tests, as ``--tier`` of the suite has them (harness/plugin/options.py)."""
+
+
+def add_choice_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options; :func:`request_of` reads them."""
+    parser.add_argument(
+        "--property",
+        action="append",
+        default=[],
+        metavar="ID",
+        dest="properties",
+        help="only tests of this promise; may be given several times",
+    )
+    parser.add_argument("-k", default="", metavar="WORDS", help="only tests whose names match")
+    parser.add_argument("--tier", choices=TIERS, default=TIERS[0], help="which set of tests")
+    parser.add_argument("-n", "--workers", type=int, default=WORKERS, metavar="N")
+    parser.add_argument("--qemu", default=DEFAULT_QEMU, metavar="PROGRAM")
+    parser.add_argument("--flavour", default="", metavar="NAME")
+    parser.add_argument(
+        "--kernel-config", action="append", default=[], type=Path, metavar="FRAGMENT"
+    )
+
+
+def request_of(arguments: argparse.Namespace, source: str) -> SuiteRequest:
+    """What to run on the kernel *source*; tests can still be named."""
+    fragments = (*default_fragments(), *(path.resolve() for path in arguments.kernel_config))
+    words = [f"--property={one}" for one in arguments.properties]
+    if arguments.k:
+        words += ["-k", arguments.k]
+    return SuiteRequest(
+        spec=KernelSpec(source, (), fragments, arguments.flavour),
+        qemu=arguments.qemu,
+        tier=arguments.tier,
+        words=tuple(words),
+        workers=arguments.workers,
+    )

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness validate``: what a patch series breaks and repairs."""
+
+import argparse
+import json
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from harness.cli.choice import add_choice_options, request_of
+from harness.kernel import KernelSpec
+from harness.kernel.fit import fit_series
+from harness.kernel.source import FORMS as SOURCES
+from harness.progress import say
+from harness.runs import SuiteRequest, run_suite
+from harness.validate import (
+    Series,
+    Verdict,
+    as_json,
+    find_series,
+    judge,
+    patch_coverage,
+    store_prefix,
+    verdict_text,
+)
+from harness.validate.origin import FORMS
+from harness.validate.run import REPEATS
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the sub-command."""
+    parser = subparsers.add_parser(
+        "validate",
+        help="run the same tests with and without a patch series, and say what became of each",
+        description="Exit code 0: nothing is broken; 1: something is; 2: it could not be judged.",
+    )
+    parser.add_argument("series", nargs="+", metavar="SERIES", help=FORMS)
+    parser.add_argument("--git", type=Path, default=Path(), metavar="REPO", help="for base..tip")
+    parser.add_argument(
+        "--kernel",
+        default=KernelSpec().source,
+        metavar="SOURCE",
+        help=f"the base: {SOURCES} (default: %(default)s)",
+    )
+    add_choice_options(parser)
+    parser.add_argument(
+        "--per-patch",
+        action="store_true",
+        help="judge every patch against the one before it; a kernel is built for each",
+    )
+    parser.add_argument(
+        "--repeats",
+        type=int,
+        default=REPEATS,
+        metavar="N",
+        help="how often tests whose results differ are run again (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--coverage",
+        action="store_true",
+        help="say which of the lines that the series adds ran; needs a kernel of its own",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the verdict as JSON")
+    parser.add_argument("--mail", type=Path, metavar="FILE", help="write the text, for a reply")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="append pytest's words to it")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read the series, see whether it applies, run the tests, and print the verdict."""
+    series = find_series(arguments.series, arguments.git)
+    request = request_of(arguments, arguments.kernel)
+    for skip in series.skipped:
+        say(f"left out: {skip.name} ({skip.subject}): {skip.reason}")
+    whole = _with(request, series)
+    attempts = fit_series(whole.spec)
+    verdict = judge(
+        request,
+        series,
+        attempts,
+        partial(run_suite, log=arguments.log),
+        per_patch=arguments.per_patch,
+        repeats=arguments.repeats,
+    )
+    if arguments.coverage:
+        verdict = replace(verdict, coverage=patch_coverage(whole))
+    _report(arguments, verdict)
+    return verdict.answer.value
+
+
+def _with(request: SuiteRequest, series: Series) -> SuiteRequest:
+    """The same with the whole series."""
+    stored = store_prefix(series, len(series.patches))
+    return replace(request, spec=replace(request.spec, series=stored))
+
+
+def _report(arguments: argparse.Namespace, verdict: Verdict) -> None:
+    text = verdict_text(verdict)
+    print(text, end="")
+    if arguments.mail:
+        arguments.mail.write_text(text)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(as_json(verdict), indent=1) + "\n")

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a patch series does to the kernel's promises, and which change broke one.
+
+===================  =============================================================================
+``find_series``      reads a series from files, a range of commits or a mailing list
+``Series``           its patches in order, its cover letter, and what was left out
+``judge``            the same tests with and without it, of each patch if asked; a Verdict
+``Verdict``          what it breaks and repairs, as data; its ``answer`` is the exit code
+``verdict_text``     that in words, fit for a mail
+``as_json``          and for programs
+``patch_coverage``   which of the lines that it adds were run
+``bisect``           the first bad one of a range of commits, a series or a list of kernels
+===================  =============================================================================
+"""
+
+from harness.validate.coverage import patch_coverage
+from harness.validate.origin import find_series
+from harness.validate.per_patch import judge
+from harness.validate.series import Series, store_prefix
+from harness.validate.text import verdict_text
+from harness.validate.verdict import Answer, Verdict, as_json
+
+__all__ = [
+    "Answer",
+    "Series",
+    "Verdict",
+    "as_json",
+    "find_series",
+    "judge",
+    "patch_coverage",
+    "store_prefix",
+    "verdict_text",
+]

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verdict in words, of no more than 72 columns, for a terminal and for a reply by mail."""
+
+import shlex
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from harness.kernel.apply import Fit
+from harness.report import Change, Comparison, Difference
+from harness.runs import CaseOutcome
+from harness.validate.series import Series
+from harness.validate.verdict import Answer, Failure, Step, Verdict, skipped, unjudged
+
+WIDTH = 72
+"""Columns of a line in a mail; commands, names of tests and of folders are never broken."""
+
+MOST = 20
+"""Tests that are named one by one under each heading; of more, the number is said."""
+
+SAME = (
+    "Both kernels are the same, byte for byte: nothing that the series changes is compiled in "
+    "this configuration."
+)
+
+CLOSING = {
+    Answer.NOTHING_BROKEN: "Nothing is broken.",
+    Answer.BROKEN: "The series breaks something.",
+    Answer.NOT_JUDGED: "This could not be judged.",
+}
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """All of the verdict; it ends with the answer."""
+    parts = [_heading(verdict), *_application(verdict)]
+    if verdict.patches:
+        parts += [part for step in verdict.patches if (part := _patch(verdict, step))]
+        parts.append(_counts("with the whole series", verdict.whole))
+    else:
+        parts.append(_counts("with the series", verdict.whole))
+        parts += list(_findings(verdict, verdict.whole))
+    parts += list(_not_its_fault(verdict.whole))
+    if verdict.coverage:
+        parts.append("\n".join(["Lines that the series adds:", *verdict.coverage]))
+    parts.append(_closing(verdict))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _heading(verdict: Verdict) -> str:
+    series = verdict.series
+    lines = [f"series   {series.title} ({len(series.patches)} patch(es))"]
+    comparison = _first_comparison(verdict)
+    lines.append(f"base     {comparison.base.provenance.source if comparison else verdict.base}")
+    if comparison:
+        where = comparison.patched.provenance
+        words = shlex.join(comparison.base.words)
+        lines += [f"tests    {words}", f"with     {where.qemu}; {where.compiler}"]
+        if where.build_id == comparison.base.provenance.build_id:
+            lines += _wrapped(SAME)
+    return "\n".join(lines)
+
+
+def _application(verdict: Verdict) -> Iterator[str]:
+    series = verdict.series
+    if series.missing:
+        numbers = ", ".join(map(str, series.missing))
+        yield _paragraph(f"Missing, by the subjects' numbers: patch {numbers}.")
+    for skip in series.skipped:
+        yield _paragraph(f'Left out: {skip.name} "{skip.subject}": {skip.reason}.')
+    for number, attempt in enumerate(verdict.attempts, 1):
+        if attempt.fit is not Fit.APPLIES:
+            reason = f": {attempt.reason}" if attempt.reason else ""
+            yield _paragraph(f"{_capital(series.label(number))} {attempt.fit.value}{reason}.")
+
+
+def _patch(verdict: Verdict, step: Step) -> str:
+    """What one patch did; that it did nothing is a line."""
+    found = list(_findings(verdict, step))
+    if found:
+        return "\n\n".join(found)
+    return f"{_capital(_name(verdict.series, step))}: nothing changes."
+
+
+def _findings(verdict: Verdict, step: Step) -> Iterator[str]:
+    name = _name(verdict.series, step)
+    if isinstance(step.outcome, Failure):
+        yield _paragraph(f"{_capital(name)} can not be judged: {step.outcome.reason}")
+        return
+    broken, fixed = step.having(Change.BROKEN), step.having(Change.FIXED)
+    if broken:
+        yield _listed(f"{_capital(name)} breaks{_promises(broken)}:", broken, verdict, step)
+    if fixed:
+        yield _listed(f"{_capital(name)} repairs{_promises(fixed)}:", fixed)
+    flaky = step.having(Change.FLAKY)
+    if flaky:
+        yield _listed(f"{_capital(name)}: flaky, now one result and now another:", flaky)
+    open_ = [one for one in unjudged(step) if one.change is not Change.FLAKY]
+    if open_:
+        yield _listed(f"{_capital(name)}: not judged:", open_)
+
+
+def _name(series: Series, step: Step) -> str:
+    if step.since == 0 and step.position == len(series.patches) > 1:
+        return "the series"
+    label = series.label(step.position)
+    between = step.position - step.since
+    return label if between == 1 else f"{label}, with the {between - 1} before it,"
+
+
+def _promises(tests: Sequence[Difference]) -> str:
+    """The promises that are at stake: those found broken, else those that the tests are about."""
+    outcomes = [one for test in tests for one in (*test.base, *test.patched) if one.is_bad]
+    found = {name for one in outcomes for name in one.broken or one.promises}
+    return f" {' '.join(sorted(found))}" if found else ""
+
+
+def _listed(
+    title: str,
+    tests: Sequence[Difference],
+    verdict: Verdict | None = None,
+    step: Step | None = None,
+) -> str:
+    lines = _wrapped(title)
+    for one in tests[:MOST]:
+        lines += [f"  {_short(one.test)}", f"    {_results(one.base)} -> {_results(one.patched)}"]
+        lines += _why(one)
+        if verdict and step and verdict.patches:
+            repaired = verdict.repaired_by(one, step.position)
+            after = f"repaired by {verdict.series.label(repaired)}" if repaired else "not repaired"
+            lines += _wrapped(after, "    ")
+    if len(tests) > MOST:
+        lines.append(f"  and {len(tests) - MOST} more")
+    return "\n".join(lines)
+
+
+def _why(test: Difference) -> list[str]:
+    """What the last bad outcome said, and how to stand in its machine."""
+    bad = [one for one in (*test.base, *test.patched) if one.message or one.evidence]
+    if not bad:
+        return []
+    last = bad[-1]
+    lines = _wrapped(last.message, "    ") if last.message else []
+    if last.evidence:
+        lines.append(f"    harness shell --reopen {shlex.quote(last.evidence)}")
+    return lines
+
+
+def _results(outcomes: Sequence[CaseOutcome]) -> str:
+    """Each result, with how often it came if that was more than once."""
+    counts = Counter(one.result for one in outcomes)
+    said = (f"{count}x {word}" if count > 1 else word for word, count in counts.items())
+    return ", ".join(said) or "did not run"
+
+
+def _counts(title: str, step: Step) -> str:
+    if isinstance(step.outcome, Failure):
+        return ""
+    counts = Counter("skipped" if skipped(one) else one.change.value for one in step.differences)
+    said = ", ".join(f"{count} {word}" for word, count in counts.items())
+    return _paragraph(f"{len(step.differences)} tests {title}: {said}.")
+
+
+def _not_its_fault(step: Step) -> Iterator[str]:
+    failing = step.having(Change.STILL_FAILING)
+    if failing:
+        yield _listed("Fails on the base too, and is not the fault of the series:", failing)
+
+
+def _closing(verdict: Verdict) -> str:
+    lasting = bool(verdict.whole.having(Change.BROKEN)) or isinstance(
+        verdict.whole.outcome, Failure
+    )
+    if verdict.answer is Answer.BROKEN and verdict.patches and not lasting:
+        return _paragraph(
+            "The series breaks something in the middle, and is whole again at its end; a bisection "
+            "that stops in between finds it broken."
+        )
+    return CLOSING[verdict.answer]
+
+
+def _first_comparison(verdict: Verdict) -> Comparison | None:
+    steps = (verdict.whole, *verdict.patches)
+    return next((one.outcome for one in steps if isinstance(one.outcome, Comparison)), None)
+
+
+def _short(test: str) -> str:
+    """A node id without the folders in front of its file."""
+    file, _, name = test.partition("::")
+    return f"{file.rpartition('/')[2]}::{name}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _paragraph(text: str) -> str:
+    return "\n".join(_wrapped(text))
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
