@@ -7,24 +7,21 @@ from harness.attacks.attack import ON_KERNEL_MEMORY, Attack, Result
 from harness.attacks.scene import Scene
 from harness.attacks.verdicts import damage
 
-FAKE = 33
+FAKE = 0o33
 CODE = struct.pack("<II", 0x5280_0000 | FAKE << 5, 0xD65F_03C0)
-"""``mov w0, #33; ret`` (Arm ARM, C6.2)."""
+"""``mov w0, #0o33; ret`` (Arm ARM, C6.2)."""
 
-CALL = "__arm64_sys_getpriority"
-"""Nothing in the guest calls it before ``nice`` does: of code that has run TCG keeps a translation,
+CALL = "__arm64_sys_umask"
+"""Nothing in the guest calls it before ``umask`` does: of code that has run TCG keeps a translation,
 which does not change with memory."""
-
-NICENESS = 20 - FAKE
-"""What the C library makes of the answer (getpriority(2))."""
 
 
 def run(scene: Scene) -> Result:
-    """Rewrite the system call that tells a process its priority."""
+    """Rewrite the system call that tells a process its mask of permissions."""
     place = scene.types.image.to_phys(scene.types.symbols.address(CALL))
     scene.rogue.write(place, CODE)
-    seen = scene.sh("nice")
-    return damage(scene, place, CODE, seen == str(NICENESS), f"'nice' says {seen}")
+    seen = scene.sh("umask")
+    return damage(scene, place, CODE, seen == f"{FAKE:04o}", f"'umask' says {seen}")
 
 
 ATTACK = Attack("rewrites a system call's instructions", run, ON_KERNEL_MEMORY)

@@ -25,7 +25,7 @@ class Backend:
 
     def __init__(self, device: Device, name: str, news: Callable[[], None]) -> None:
         self.device = device
-        self.table = MemoryTable(name)
+        self.table = MemoryTable(name, news)
         self.requests: list[Request] = []
         self.held: list[Completion] = []
         self.faults: list[Exception] = []

@@ -3,7 +3,7 @@
 
 import mmap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,11 +36,11 @@ class MemoryTable:
     """All regions. Addresses are guest-physical; *name* is whose refusals are recorded.
 
     An access outside reads zeros, or changes nothing, and is recorded; one that lies partly
-    outside does its other part. For the event loop's thread only.
+    outside does its other part. *news* is called for each record. For the event loop's thread only.
     """
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, news: Callable[[], None] = lambda: None) -> None:
+        self._name, self._news = name, news
         self._regions: tuple[Region, ...] = ()
         self.refusals: list[Refusal] = []
 
@@ -89,6 +89,7 @@ class MemoryTable:
     def refuse(self, address: int, access: Literal["read", "write"]) -> None:
         """Record that an access was not possible."""
         self.refusals.append(Refusal(self._name, address, access, time.time()))
+        self._news()
 
     def _pieces(
         self, address: int, size: int, access: Literal["read", "write"]
