@@ -148,9 +148,16 @@ def _take(
     name = identity(case, seen)
     times = summary.often.get(name, 0)
     summary.often[name] = times + 1
-    if times:
-        return
-    last: dict[Case, Outcome] = {case: outcome}
+    if not times:
+        summary.found.append(write_down(ground, case, seen, outcome, campaign.findings))
+
+
+def write_down(ground: Ground, case: Case, seen: Seen, outcome: Outcome, directory: Path) -> Found:
+    """Look for what was *seen* in other guests, make its *case* small, and keep it in a file.
+
+    If it does not show again the file has the case as it was, with its first *outcome*.
+    """
+    name, last = identity(case, seen), {case: outcome}
 
     def shows(smaller: Case) -> bool:
         last[smaller] = run_case(ground, smaller)
@@ -159,8 +166,8 @@ def _take(
     again = any(shows(case) for _ in range(CONFIRMATIONS))
     least = minimise(case, shows) if again else case
     evidence = last[least] if again else outcome
-    path = save_finding(campaign.findings, least, seen, evidence, ground.kernel.release)
-    summary.found.append(Found(name, seen, path, again, known_as(least, seen) is not None))
+    path = save_finding(directory, least, seen, evidence, ground.kernel.release)
+    return Found(name, seen, path, again, known_as(least, seen) is not None)
 
 
 @contextmanager
