@@ -15,15 +15,32 @@ from harness.cli import (
     doctor,
     doublefetch,
     fuzz,
+    history,
     kernel,
     matrix,
     mutants,
+    nightly,
     properties,
     shell,
+    validate,
 )
 from harness.errors import GuestError, HarnessError, explain
 
-COMMANDS = (shell, matrix, fuzz, kernel, bench, properties, coverage, doublefetch, mutants, doctor)
+COMMANDS = (
+    shell,
+    matrix,
+    fuzz,
+    validate,
+    kernel,
+    bench,
+    properties,
+    coverage,
+    doublefetch,
+    mutants,
+    nightly,
+    history,
+    doctor,
+)
 
 ERROR = 2
 """The exit code when the harness could not do what was asked."""

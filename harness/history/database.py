@@ -39,28 +39,34 @@ def connect(url: str) -> Engine:
     """
     try:
         parsed = make_url(url)
+    except ArgumentError as fault:
+        raise InputError(f"'{url}' is no URL of a database. Expected {FORMS}") from fault
+    _check(parsed)
+    try:
         engine = create_engine(parsed, poolclass=NullPool)
-    except (ArgumentError, NoSuchModuleError, ValueError) as fault:
-        raise InputError(f"'{url}' is no database: {fault}. Expected {FORMS}") from fault
+    except NoSuchModuleError as fault:
+        raise InputError(f"'{parsed!r}' is no database: {fault}. Expected {FORMS}") from fault
     except ModuleNotFoundError as fault:
         raise InputError(
             f"'{parsed!r}' needs the Python package '{fault.name}', which is not installed. "
-            "PostgreSQL's comes with: .venv/bin/pip install -e '.[postgres]'"
+            "The one that is tested comes with: .venv/bin/pip install -e '.[postgres]'"
         ) from fault
-    return _checked(engine, parsed)
-
-
-def _checked(engine: Engine, url: URL) -> Engine:
     if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _check(url: URL) -> None:
+    """Raise InputError for what would come to nothing, or to something untested."""
+    kind = url.get_backend_name()
+    if kind not in ("sqlite", "postgresql"):
+        raise InputError(f"the history can not be kept in '{url!r}'. Expected {FORMS}")
+    if kind == "sqlite":
         if url.database in (None, "", ":memory:"):
             raise InputError(f"'{url!r}' names no file, and would be forgotten. Expected {FORMS}")
         if not Path(str(url.database)).parent.is_dir():
             raise InputError(f"the folder of '{url!r}' is not there: make it, or name another")
-        event.listen(engine, "connect", _prepare)
-        event.listen(engine, "begin", _begin)
-    elif engine.dialect.name != "postgresql":
-        raise InputError(f"the history is not tested with '{url!r}'. Expected {FORMS}")
-    return engine
 
 
 def _prepare(connection: sqlite3.Connection, _: Any) -> None:

@@ -31,10 +31,7 @@ class History:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One view of the database, that what others add meanwhile does not change.
-
-        Raises HostError if there is no database any more.
-        """
+        """A connection to ask; HostError if the database can not be reached any more."""
         with in_words(self.engine.url), self.engine.begin() as connection:
             yield connection
 

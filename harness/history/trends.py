@@ -8,7 +8,6 @@ from statistics import median
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from harness.history.history import History
-from harness.history.queries import RunHead, list_runs
 from harness.history.tables import OUTCOMES, RUNS
 
 LAST = 20
@@ -119,13 +118,15 @@ def run_seconds(history: History, words: Sequence[str], flavour: str = "") -> fl
 
     *words* are a Run's. None if there was no complete one yet.
     """
-    fitting = [one.seconds for one in _complete(history, flavour) if one.words == tuple(words)]
+    query = (
+        select(RUNS.c.words, RUNS.c.seconds)
+        .where(RUNS.c.complete, RUNS.c.flavour == flavour)
+        .order_by(RUNS.c.begin.desc())
+    )
+    with history.read() as connection:
+        rows = connection.execute(query).all()
+    fitting = [row.seconds for row in rows if tuple(row.words) == tuple(words)]
     return median(fitting[:LAST]) if fitting else None
-
-
-def _complete(history: History, flavour: str) -> list[RunHead]:
-    heads = [one.head for one in list_runs(history)]
-    return [one for one in heads if one.complete and one.provenance.flavour == flavour]
 
 
 def _only(test: str) -> list[ColumnElement[bool]]:
