@@ -35,6 +35,8 @@ TITLES = {
         "atomic context: sleeping function called from invalid context in swiotlb_dyn_alloc"
     ],
     "rcu-stall": ["RCU stall"],
+    "rcu-stall-recorded": ["RCU stall in chrdev_open"],
+    "oom": ["out of memory: tail"],
     "soft-lockup": ["soft lockup in do_dentry_open"],
     "hard-lockup": ["hard lockup in swiotlb_search_area"],
     "hung-task": ["hung task in __do_sys_newuname"],

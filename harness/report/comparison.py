@@ -9,6 +9,9 @@ from harness.runs import CaseOutcome, Run
 
 KNOWN, PASS = "KNOWN", "PASS"
 
+KEPT = "the promise is kept"
+"""How the message begins of a test of a known finding that passes (harness/plugin/results.py)."""
+
 
 class Change(Enum):
     """What became of a test from the base to the patched kernel; the worst for a series first."""
@@ -67,10 +70,13 @@ def change_of(base: Iterable[CaseOutcome], patched: Iterable[CaseOutcome]) -> Ch
 
 def _standing(outcomes: Iterable[CaseOutcome]) -> set[bool | None]:
     """Whether the promise held, in all the ways seen; None: that could not be said."""
-    return {
-        True if one.result == PASS else False if one.is_bad or one.result == KNOWN else None
-        for one in outcomes
-    }
+    return {_held(one) for one in outcomes}
+
+
+def _held(outcome: CaseOutcome) -> bool | None:
+    if outcome.result == PASS or outcome.message.startswith(KEPT):
+        return True
+    return False if outcome.is_bad or outcome.result == KNOWN else None
 
 
 def compare(base: Run, patched: Run) -> Comparison:

@@ -11,6 +11,7 @@ import time
 from enum import IntEnum, IntFlag
 
 from harness.errors import ProtocolError
+from harness.rogue.journal import note
 from harness.rogue.pci import MSI_CAPABILITY, MSI_ENABLE, Command, Msi
 from harness.rogue.scratch import scratch_for
 from harness.rogue.slot import Slot
@@ -50,6 +51,7 @@ COMPLETION_TIMEOUT = 10.0
 ALL_ADDRESSES = (1 << 64) - 1
 """The device's default mask of 28 bits holds no RAM of the ``virt`` board at all."""
 
+
 class EduRogue:
     """One ``edu``, plugged into an empty root port of a running guest."""
 
@@ -80,6 +82,7 @@ class EduRogue:
 
         What a fence refuses reads as whatever the device's buffer held before: zeros at first.
         """
+        note(self._guest, self.name, "read", address, size)
         return b"".join(
             self._read_chunk(address + done, min(LARGEST, size - done))
             for done in range(0, size, LARGEST)
@@ -87,6 +90,7 @@ class EduRogue:
 
     def write(self, address: int, data: bytes) -> None:
         """Write *data* to guest-physical memory by DMA; 0.2 s for each 4095 bytes."""
+        note(self._guest, self.name, "write", address, len(data))
         for done in range(0, len(data), LARGEST):
             chunk = data[done : done + LARGEST]
             self._qtest.write(self._scratch.phys, chunk)

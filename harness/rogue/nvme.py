@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from harness.errors import InputError
 from harness.fence import SCRATCH
 from harness.kernel.kconfig import read_config
+from harness.rogue.journal import note
 from harness.rogue.nvme_queue import MEMORY_SIZE, PAGE, Controller, Opcode, Span
 from harness.rogue.pci import Command
 from harness.rogue.scratch import scratch_for
@@ -78,6 +79,7 @@ class NvmeRogue:
         QEMU's log. The device's own registers are the one place that it does not read or write:
         that is a ProtocolError.
         """
+        note(self._guest, self.name, "read", address, size)
         result = io.BytesIO()  # a join would copy all of it once more
         with memoryview(self._data) as data:
             for part in parts(address, size):
@@ -88,6 +90,7 @@ class NvmeRogue:
 
     def write(self, address: int, data: bytes) -> None:
         """Write *data* to guest-physical memory by DMA, and no byte beside it."""
+        note(self._guest, self.name, "write", address, len(data))
         for part in parts(address, len(data)):
             begin = part.address - address
             self._data[: part.size] = data[begin : begin + part.size]

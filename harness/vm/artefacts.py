@@ -18,9 +18,9 @@ from harness.vm.machine import FENCE_LOG
 from harness.vm.process import LOG
 
 DUMP, SOURCE, REGISTERS, ENDING = "memory.elf", "machine.dts", "registers.txt", "ending.txt"
-BOOT_LOG = "boot.log"
+BOOT_LOG, ROGUE_LOG = "boot.log", "rogue.log"
 
-_FILES = (COMMAND, CONSOLE_LOG, MONITOR_LOG, AGENT_LOG, FENCE_LOG, LOG)
+_FILES = (COMMAND, CONSOLE_LOG, MONITOR_LOG, AGENT_LOG, FENCE_LOG, ROGUE_LOG, LOG)
 
 KEPT = 100
 """Directories of evidence that stay, about 20 MB each; the oldest make room for new ones."""

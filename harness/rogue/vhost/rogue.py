@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 
 from harness.errors import QemuError
 from harness.fence import Refusal, Window
+from harness.rogue.journal import note
 from harness.rogue.slot import Slot
 from harness.rogue.vhost.backend import Backend
 from harness.rogue.vhost.devices import Device, Disk, Entropy, Network
@@ -116,10 +117,12 @@ class VhostRogue:
 
     def read(self, address: int, size: int) -> bytes:
         """Read guest memory; zeros where it was handed none."""
+        note(self._guest, self.name, "read", address, size)
         return self._do(lambda: self._backend.table.read(address, size))
 
     def write(self, address: int, data: bytes) -> None:
         """Write guest memory; what it was not handed does not change."""
+        note(self._guest, self.name, "write", address, len(data))
         self._do(lambda: self._backend.table.write(address, data))
 
     def refusals(self) -> Sequence[Refusal]:

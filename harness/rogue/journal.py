@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a rogue tried, a line each in a file beside the guest's logs: evidence, if a test fails."""
+
+from typing import Literal
+
+from harness.vm.artefacts import ROGUE_LOG
+from harness.vm.guest import Guest
+
+
+def note(
+    guest: Guest, device: str, access: Literal["read", "write"], address: int, size: int
+) -> None:
+    """Note an attempt of *device* on *size* bytes from guest-physical *address*.
+
+    A rogue is not told what came of it; the fence's log has what was refused.
+    """
+    with (guest.directory / ROGUE_LOG).open("a") as log:
+        log.write(f"{device} {access} {address:#x} {size}\n")
