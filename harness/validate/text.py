@@ -47,17 +47,20 @@ def verdict_text(verdict: Verdict) -> str:
 
 
 def _heading(verdict: Verdict) -> str:
-    series = verdict.series
-    lines = [f"series   {series.title} ({len(series.patches)} patch(es))"]
-    comparison = _first_comparison(verdict)
-    lines.append(f"base     {comparison.base.provenance.source if comparison else verdict.base}")
+    series, comparison = verdict.series, _first_comparison(verdict)
+    lines = [*_fact("series", f"{series.title} ({len(series.patches)} patches)")]
+    lines += _fact("base", comparison.base.provenance.source if comparison else verdict.base)
     if comparison:
         where = comparison.patched.provenance
-        words = shlex.join(comparison.base.words)
-        lines += [f"tests    {words}", f"with     {where.qemu}; {where.compiler}"]
+        lines += _fact("tests", shlex.join(comparison.base.words))
+        lines += _fact("with", f"{where.qemu}; {where.compiler}")
         if where.build_id == comparison.base.provenance.build_id:
             lines += _wrapped(SAME)
     return "\n".join(lines)
+
+
+def _fact(name: str, value: str) -> list[str]:
+    return _wrapped(value, f"{name:8}", " " * 8)
 
 
 def _application(verdict: Verdict) -> Iterator[str]:
@@ -78,7 +81,7 @@ def _patch(verdict: Verdict, step: Step) -> str:
     found = list(_findings(verdict, step))
     if found:
         return "\n\n".join(found)
-    return f"{_capital(_name(verdict.series, step))}: nothing changes."
+    return _paragraph(f"{_capital(_name(verdict.series, step))}: nothing changes.")
 
 
 def _findings(verdict: Verdict, step: Step) -> Iterator[str]:
@@ -197,12 +200,12 @@ def _paragraph(text: str) -> str:
     return "\n".join(_wrapped(text))
 
 
-def _wrapped(text: str, indent: str = "") -> list[str]:
+def _wrapped(text: str, indent: str = "", later: str | None = None) -> list[str]:
     return textwrap.wrap(
         text,
         WIDTH,
         initial_indent=indent,
-        subsequent_indent=indent,
+        subsequent_indent=indent if later is None else later,
         break_long_words=False,
         break_on_hyphens=False,
     )

@@ -11,7 +11,7 @@ from harness.report import Change, Comparison, Difference
 from harness.validate.mail import Mail
 from harness.validate.series import Series
 
-SKIP = "SKIP"
+SKIP, PASS = "SKIP", "PASS"
 
 
 class Answer(Enum):
@@ -91,12 +91,12 @@ def skipped(one: Difference) -> bool:
 def unjudged(step: Step) -> Iterator[Difference]:
     """The tests of which nobody can say whether the series broke them.
 
-    Such is a flaky one too, if it was steady on the base.
+    Such is a flaky one too, if it always passed on the base.
     """
     for one in step.differences:
         if one.change is Change.NOT_JUDGED and not skipped(one):
             yield one
-        if one.change is Change.FLAKY and len({outcome.is_bad for outcome in one.base}) == 1:
+        if one.change is Change.FLAKY and all(outcome.result == PASS for outcome in one.base):
             yield one
 
 
