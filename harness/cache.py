@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from harness.errors import HostError
 from harness.paths import cache_directory
 from harness.progress import say
+from harness.store import SHARED, Store, shared_store
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".building"
@@ -82,10 +83,25 @@ class Cache:
         """Return entry *key*, calling *build* with an empty directory to fill if it is absent.
 
         Whatever *build* raises passes through and leaves no entry behind, but for a disk that is
-        full or can not be written: that is a HostError.
+        full or can not be written: that is a HostError. Kinds that machines share are looked for
+        in their store before they are built, and put there afterwards.
         """
         with _writing(self.root), self.lock(key):
-            return self.find(key) or self._build(key, build)
+            if entry := self.find(key):
+                return entry
+            store = shared_store() if self.kind in SHARED else None
+            if store and (entry := self._take(key, store)):
+                return entry
+            entry = self._build(key, build)
+            if store:
+                store.publish(self.kind, key, entry)
+            return entry
+
+    def share(self, key: str) -> None:
+        """See that the machines' store, if there is one, has the entry *key* that is here."""
+        store, entry = shared_store(), self.find(key)
+        if store and entry and not store.has(self.kind, key):
+            store.publish(self.kind, key, entry)
 
     def entries(self) -> Iterator[Entry]:
         """Every finished entry, most recently used first."""
@@ -106,6 +122,22 @@ class Cache:
             with suppress(Timeout), lock.acquire(timeout=0):
                 shutil.rmtree(fresh)
                 yield fresh
+
+    def _take(self, key: str, store: Store) -> Path | None:
+        """The entry from the store; a damaged one is said, and built anew."""
+        fresh = self.root / f"{key}{UNFINISHED}"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()
+        try:
+            if not store.fetch(self.kind, key, fresh):
+                return None
+            if fault := _damage(fresh):
+                say(f"store: {self.kind}/{key} is damaged ({fault}); it is built anew")
+                return None
+            fresh.rename(self.root / key)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        return self.root / key
 
     def _build(self, key: str, build: Callable[[Path], None]) -> Path:
         fresh = self.root / f"{key}{UNFINISHED}"

@@ -110,6 +110,21 @@ def resolve_source(text: str) -> Source:
     raise SourceError(f"'{text}' is no kernel source: nothing lies there. Expected {FORMS}.")
 
 
+def pin_source(text: str) -> str:
+    """What *text* stands for at this moment, in words that go on to mean that.
+
+    The newest package becomes that package, a branch or a tag its commit; others stay as they are.
+    Raises SourceError as :func:`resolve_source` does.
+    """
+    kind, _, rest = text.partition(":")
+    if kind == "debian" and rest == NEWEST:
+        return f"debian:{_newest()}"
+    if kind == "git" and rest:
+        place, _, commit, _ = _commit(rest)
+        return f"git:{place}@{commit}"
+    return text
+
+
 def check_complete(has_file: Callable[[str], bool], title: str) -> None:
     """Raise SourceError unless the tree looks like a Linux source with arm64 in it."""
     for name in LANDMARKS:
@@ -119,12 +134,16 @@ def check_complete(has_file: Callable[[str], bool], title: str) -> None:
 
 def _debian(name: str) -> Source:
     if name == NEWEST:
-        found = newest()
-        name = f"{found.suite}/{found.package}"
+        name = _newest()
     suite, slash, package = name.partition("/")
     if slash:
         return _packaged(find_in_suite(suite, package), f"debian-{suite}-{package}")
     return _packaged(find_package(f"linux-source-{name}"), f"debian-{name}")
+
+
+def _newest() -> str:
+    found = newest()
+    return f"{found.suite}/{found.package}"
 
 
 def _packaged(package: Package, workspace: str) -> Source:
@@ -150,19 +169,23 @@ def _directory(path: Path) -> Source:
 
 
 def _git(text: str) -> Source:
+    place, repository, commit, revision = _commit(text)
+    title = f"git {place} {revision} ({commit[:12]})"
+    files = list_revision(repository, commit)
+    return _snapshot(title, f"git-{digest(place)}", files, revision_reader(repository, files))
+
+
+def _commit(text: str) -> tuple[str, Path, str, str]:
+    """The place, the repository here, the commit and the revision that PLACE@REVISION names."""
     place, at, revision = text.rpartition("@")
     if not at or not place or not revision:
         raise SourceError(f"'git:{text}' names no revision. Expected git:PATH-OR-URL@REVISION.")
     local = Path(place).expanduser()
     if local.is_dir():
         place = str(local.resolve())
-        repository, commit = Path(place), local_commit(Path(place), revision)
-    else:
-        repository = cache_directory() / "git" / digest(place)
-        commit = remote_commit(repository, place, revision)
-    title = f"git {place} {revision} ({commit[:12]})"
-    files = list_revision(repository, commit)
-    return _snapshot(title, f"git-{digest(place)}", files, revision_reader(repository, files))
+        return place, Path(place), local_commit(Path(place), revision), revision
+    repository = cache_directory() / "git" / digest(place)
+    return place, repository, remote_commit(repository, place, revision), revision
 
 
 def _snapshot(title: str, workspace: str, files: Snapshot, read: Reader) -> Source:

@@ -2,7 +2,7 @@
 """The trial of a mutant: build it, run the suite on it, remember the verdict, tidy up."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,22 +12,15 @@ from harness.kernel.build import plan_kernel
 from harness.mutants.mutant import Mutant
 from harness.mutants.suite import SuiteRun
 from harness.mutants.verdict import Judgement, Verdict, load_verdict, weigh
-from harness.paths import CHECKOUT
 from harness.progress import step
 from harness.runs.outcomes import CaseOutcome
+from harness.runs.sources import is_test, source_files, source_name
 from harness.vm.snapshot import forget_guests
 
 FORMAT = "2"
 """Raised when mutants are to be judged differently than before."""
 
 VERDICTS = Cache("verdicts")
-
-SUITE = "harness/suite"
-SOURCES = (
-    *("guest", "dts", SUITE, "harness/plugin", "harness/oracles", "harness/dma"),
-    *("harness/memory", "harness/rogue", "harness/vm", "harness/devicetree"),
-)
-"""What decides, beside the kernel, how a test ends."""
 
 
 def judge(mutant: Mutant, *, again: bool = False) -> Verdict:
@@ -56,7 +49,7 @@ def _deciding(judgement: Judgement, failed: Sequence[CaseOutcome]) -> dict[str, 
 
     To kill takes one test; that all others say nothing is said by every file.
     """
-    names = {file: path for path in _files() if _is_test(file := _name(path))}
+    names = {file: path for path in source_files() if is_test(file := source_name(path))}
     if judgement is Judgement.KILLED:
         killers = {one.test.partition("::")[0] for one in failed}
         names = {file: path for file, path in names.items() if file in killers}
@@ -86,25 +79,10 @@ def _tidy(kernel: Kernel) -> None:
 
 def _key(mutant: Mutant) -> str:
     """Names the kernel, what is expected of it, and everything around the tests."""
-    around = [path for path in _files() if not _is_test(_name(path))]
+    around = [path for path in source_files() if not is_test(source_name(path))]
     return digest(
         FORMAT,
         plan_kernel(mutant.spec).key,
         " ".join((mutant.kind, mutant.tier, *mutant.breaks)),
-        *(part for path in around for part in (_name(path), path)),
+        *(part for path in around for part in (source_name(path), path)),
     )
-
-
-def _is_test(name: str) -> bool:
-    return name.startswith(f"{SUITE}/test_")
-
-
-def _name(path: Path) -> str:
-    return str(path.relative_to(CHECKOUT))
-
-
-def _files() -> Iterator[Path]:
-    for folder in SOURCES:
-        for file in sorted((CHECKOUT / folder).rglob("*")):
-            if file.is_file() and file.suffix != ".pyc":
-                yield file

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness nightly``: the suite over a list of kernels, as a plan says, while there is time."""
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
+from pathlib import Path
+
+from harness.cli.tables import print_table
+from harness.history import open_history
+from harness.nightly import (
+    Alone,
+    Crew,
+    Entry,
+    Lost,
+    Night,
+    NightPlan,
+    Runner,
+    expand,
+    find_runner,
+    open_night,
+    read_plan,
+    run_night,
+    sort_out,
+)
+from harness.nightly.report import (
+    WELL,
+    complaints,
+    exit_code,
+    night_json,
+    night_table,
+    plan_table,
+    summary,
+)
+from harness.nightly.toml import parse_seconds
+from harness.progress import step
+from harness.store import VARIABLE as STORE
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the sub-command."""
+    parser = subparsers.add_parser(
+        "nightly",
+        help="run the suite over the kernels, series, flavours, QEMUs and tests of a plan",
+        description="What did not change since its last verdict is not run again. May be killed at "
+        "any time: called again, it goes on. docs/plan.toml is a plan. Ends with 1 if anything "
+        "speaks against a kernel, with 2 if not all could be judged.",
+    )
+    parser.add_argument("plan", type=Path, metavar="PLAN")
+    parser.add_argument(
+        "--list", "--dry-run", action="store_true", help="show what would be run, and run nothing"
+    )
+    parser.add_argument("--again", action="store_true", help="run what has a verdict as well")
+    parser.add_argument("--budget", metavar="TIME", help="for example '8 h'; beats the plan's")
+    parser.add_argument("--database", metavar="URL", help="the history; beats the plan's")
+    parser.add_argument(
+        "--store", metavar="URL", help="where machines share kernels: a directory or s3://..."
+    )
+    parser.add_argument(
+        "--cluster", metavar="ADDRESS", help="a Dask scheduler, tcp://..., whose workers run it"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the results")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Find the jobs, run those that are open, print what came of all."""
+    plan = read_plan(arguments.plan)
+    runner = find_runner(plan.runner)
+    budget = parse_seconds(arguments.budget) if arguments.budget else plan.budget
+    if store := arguments.store or plan.store:
+        os.environ[STORE] = store
+    history = open_history(arguments.database or plan.database or None)
+    with open_night(plan.path, again=arguments.again) as night:
+        with step("looking for what is new"):
+            found = expand(plan, runner)
+        entries = sort_out(found.jobs, night, history)
+        if arguments.list:
+            return _list(entries, found.lost, night)
+        night.begin()
+        with _crew(arguments.cluster, plan, runner, night) as crew:
+            entries = run_night(entries, night, history, crew, budget)
+        night.finish()
+    return _conclude(entries, found.lost, arguments.json)
+
+
+def _crew(
+    address: str | None, plan: NightPlan, runner: Runner, night: Night
+) -> AbstractContextManager[Crew]:
+    """Nothing of Dask is imported unless a cluster is asked for."""
+    if address is None:
+        return nullcontext(Alone(runner, night.log))
+    cluster = import_module("harness.nightly.cluster")
+    joined: AbstractContextManager[Crew] = cluster.join(address, plan.runner)
+    return joined
+
+
+def _list(entries: Sequence[Entry], lost: Sequence[Lost], night: Night) -> int:
+    print_table(plan_table(entries, night.durations()))
+    for line in complaints((), lost):
+        print(line)
+    return WELL
+
+
+def _conclude(entries: Sequence[Entry], lost: Sequence[Lost], report: Path | None) -> int:
+    print_table(night_table(entries))
+    for line in complaints(entries, lost):
+        print(line)
+    print(summary(entries, lost))
+    if report:
+        report.write_text(json.dumps(night_json(entries, lost), indent=1) + "\n")
+    return exit_code(entries, lost)

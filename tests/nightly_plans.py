@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small plan in a folder of its own, and calls of ``harness nightly`` on it."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightly_work import TRACE, Trace
+
+HERE = Path(__file__).parent
+
+TESTS = tuple(f"harness/suite/test_{name}.py::test_it" for name in "abcd")
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A folder with kernels, a plan, and caches of its own."""
+
+    root: Path
+
+    @property
+    def plan(self) -> Path:
+        """The plan's file."""
+        return self.root / "plan.toml"
+
+    @property
+    def trace(self) -> Trace:
+        """What was built and run."""
+        return Trace(self.root / "trace")
+
+    def environment(self, cache: str = "cache") -> dict[str, str]:
+        """What a process needs to work here."""
+        return {
+            **os.environ,
+            "HARNESS_CACHE": str(self.root / cache),
+            TRACE: str(self.trace.path),
+            "PYTHONPATH": str(HERE),
+        }
+
+    def kernel(self, name: str, text: str = "") -> None:
+        """Put a kernel there, or another in its place."""
+        (self.root / name).write_text(text or name)
+
+    def write(self, *more: str, kernels: Sequence[str] = ("one", "two"), sleep: str = "0") -> None:
+        """Write a plan over *kernels* and two groups of tests; *more* are lines above all tables."""
+        lines = ['runner = "nightly_work:CHEAP"', *more]
+        for name in kernels:
+            if not (self.root / name).exists():
+                self.kernel(name)
+            lines += [f"[kernels.{name}]", f'source = "{self.root / name}"']
+        for group, tests in (("first", TESTS[:2]), ("second", TESTS[2:])):
+            lines += [f"[groups.{group}]", f"tests = {list(tests)}", f'words = ["sleep={sleep}"]']
+            lines += ["slots = 1"]
+        self.plan.write_text("\n".join(lines) + "\n")
+
+    def command(self, *words: str) -> list[str]:
+        """The command line of a night."""
+        call = "import sys; from harness.cli import main; sys.exit(main())"
+        return [sys.executable, "-c", call, "nightly", str(self.plan), *words]
+
+    def call(self, *words: str, cache: str = "cache") -> "subprocess.CompletedProcess[str]":
+        """A night in a process of its own."""
+        return subprocess.run(
+            self.command(*words),
+            check=False,
+            env=self.environment(cache),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def history(self, cache: str = "cache") -> list[tuple[object, ...]]:
+        """What the database holds, without ids, times, and what is different for each machine."""
+        rows = sqlite3.connect(self.root / cache / "history.sqlite").execute(
+            "select job, kernel_key, words, complete, position, test, result, broken "
+            "from runs join outcomes on runs.id = outcomes.run order by job, position"
+        )
+        return rows.fetchall()
