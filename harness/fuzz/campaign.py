@@ -16,9 +16,12 @@ from harness.fuzz.minimise import minimise
 from harness.fuzz.mutate import SEEDS, next_case
 from harness.fuzz.outcome import Outcome, Seen, identity, known_as
 from harness.fuzz.run import Ground, machine_for, run_case
-from harness.progress import Step, step
+from harness.progress import Step, say, step
 from harness.vm.shape import DEFAULT_SHAPE
 from harness.vm.snapshot import park
+
+MOST_SECONDS = 300.0
+"""For making one finding small; guests that hang take 15 seconds each."""
 
 CONFIRMATIONS = 3
 """Guests in which something is looked for again before it counts as chance."""
@@ -44,7 +47,8 @@ class Campaign:
 class Found:
     """Something that was *seen*, and the file with the least case that shows it.
 
-    *again*: whether it showed in another guest; *known*: whether *name* is one of docs/findings.md.
+    *again*: whether it showed in another guest, or is known anyhow; *known*: whether *name* is one
+    of docs/findings.md.
     """
 
     name: str
@@ -149,17 +153,24 @@ def _take(
     times = summary.often.get(name, 0)
     summary.often[name] = times + 1
     if not times:
+        say(f"fuzzing: {seen}")
         summary.found.append(write_down(ground, case, seen, outcome, campaign.findings))
 
 
 def write_down(ground: Ground, case: Case, seen: Seen, outcome: Outcome, directory: Path) -> Found:
     """Look for what was *seen* in other guests, make its *case* small, and keep it in a file.
 
-    If it does not show again the file has the case as it was, with its first *outcome*.
+    What docs/findings.md knows, and what does not show again, is kept as it was.
     """
     name, last = identity(case, seen), {case: outcome}
+    if known_as(case, seen):
+        path = save_finding(directory, case, seen, outcome, ground.kernel.release)
+        return Found(name, seen, path, again=True, known=True)
+    end = time.monotonic() + MOST_SECONDS
 
     def shows(smaller: Case) -> bool:
+        if time.monotonic() > end:
+            return False
         last[smaller] = run_case(ground, smaller)
         return any(identity(smaller, one) == name for one in last[smaller].seen)
 
