@@ -2,7 +2,8 @@
 """What is left of a case that shows something."""
 
 from harness.fuzz import Case, Lying, Seen, Setting, Step, minimise
-from harness.fuzz.outcome import is_harmless, shape_of
+from harness.fuzz.known import is_harmless
+from harness.fuzz.outcome import shape_of
 
 BAD, OTHER = Lying(1, "length", 99), Lying(0, "data", 1)
 

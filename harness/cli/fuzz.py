@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.cli.machines import add_kernel_options, kernel_of
 from harness.fuzz import Campaign, Case, Corpus, Ground, Summary, fuzz, load_case, run_case
-from harness.fuzz.outcome import known_as
+from harness.fuzz.known import known_as
 from harness.paths import cache_directory
 from harness.vm.shape import DEFAULT_SHAPE
 

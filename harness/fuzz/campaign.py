@@ -12,9 +12,10 @@ from random import Random
 
 from harness.fuzz.case import Case
 from harness.fuzz.corpus import Corpus, save_finding
+from harness.fuzz.known import identity, known_as
 from harness.fuzz.minimise import minimise
 from harness.fuzz.mutate import SEEDS, next_case
-from harness.fuzz.outcome import Outcome, Seen, identity, known_as
+from harness.fuzz.outcome import Outcome, Seen
 from harness.fuzz.run import Ground, machine_for, run_case
 from harness.progress import Step, say, step
 from harness.vm.shape import DEFAULT_SHAPE

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What came of a case, and which of that is known or means nothing."""
+"""What came of a case."""
 
 import re
 from dataclasses import dataclass
 from typing import Literal
-
-from harness.fuzz.case import Case, Kind
 
 _NUMBER = re.compile(r"(0x)?[0-9a-f]*\d[0-9a-f]*")
 _TIME = re.compile(r"^\[ *\d+\.\d+\](\[[^\]]*\])? *")
@@ -27,47 +25,6 @@ class Seen:
 
     def __str__(self) -> str:
         return f"{self.sort}: {self.text}"
-
-
-@dataclass(frozen=True)
-class Known:
-    """A finding of docs/findings.md: a *pattern* of what is seen of it, and how it comes about.
-
-    That is a lie in one of these *fields*; with none, it is any case of that *kind*.
-    """
-
-    name: str
-    kind: Kind | None
-    pattern: str
-    fields: frozenset[str] = frozenset()
-
-
-_RING_FLAGS = frozenset({"link-flags", "table", "flags"})
-
-KNOWN: tuple[Known, ...] = (
-    Known(
-        "chain-ends-where-ring-says",
-        None,
-        r"hang: .* in (detach_buf|vring_unmap|dma_unmap_page|dma_direct_unmap)",
-        _RING_FLAGS,
-    ),
-    Known(
-        "chain-ends-where-ring-says",
-        None,
-        r"oracle: (B13.*(its areas count|but io_tlb_used is)|B7: .* count as free)",
-        _RING_FLAGS,
-    ),
-    Known("virtio-rng-keeps-a-slot", "rng", r"oracle: B13: \d+ slots .* held by nobody"),
-)
-"""What is found again and again on kernels without any change."""
-
-HARMLESS: tuple[tuple[str, str], ...] = (
-    (
-        r"INFO: task .* blocked for more than",
-        "a device may keep a request as long as it likes, and its user waits",
-    ),
-)
-"""Kernel reports that a device may cause without anything being wrong, each with the reason."""
 
 
 @dataclass(frozen=True)
@@ -94,23 +51,3 @@ class Outcome:
 def shape_of(line: str) -> str:
     """A console line without its time and numbers."""
     return _NUMBER.sub("#", _TIME.sub("", line))
-
-
-def is_harmless(report: str) -> bool:
-    """Whether a kernel report is one that a device may cause."""
-    return any(re.search(pattern, report) for pattern, _ in HARMLESS)
-
-
-def known_as(case: Case, seen: Seen) -> str | None:
-    """The finding of docs/findings.md that *seen* is, as it came of *case*; None if it is new."""
-    fields = {lying.field for lying in case.lies}
-    for known in KNOWN:
-        like = known.kind in (None, case.kind) and re.search(known.pattern, str(seen))
-        if like and (not known.fields or known.fields & fields):
-            return known.name
-    return None
-
-
-def identity(case: Case, seen: Seen) -> str:
-    """The same for all that is one finding, as far as can be told without a person."""
-    return known_as(case, seen) or seen.signature

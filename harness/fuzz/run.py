@@ -10,7 +10,8 @@ from harness.dma import Direction, Probe
 from harness.errors import AgentError, GuestError, GuestHang, HarnessError, InputError, explain
 from harness.fuzz.case import Case, Kind, Step
 from harness.fuzz.fields import CONFIG, FIELDS, config_lie, lie_for
-from harness.fuzz.outcome import Outcome, Seen, is_harmless, shape_of
+from harness.fuzz.known import is_harmless
+from harness.fuzz.outcome import Outcome, Seen, shape_of
 from harness.fuzz.work import (
     CAPACITY,
     DISK_PAGES,
