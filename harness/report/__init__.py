@@ -3,9 +3,39 @@
 
 =======================  =========================================================================
 ``Comparison``           two runs and what became of each test (``compare`` makes one of two runs)
+``evidence_of``          what is kept of the tests that failed, for all of the following
+``terminal_table``       and ``terminal_lines``: the summary
+``page``                 one page of HTML that needs nothing else
+``mail``                 a block of text for a mailing list
+``junit``                XML for other programs
+``kcidb``                JSON for KernelCI's database
 =======================  =========================================================================
 """
 
 from harness.report.comparison import Change, Comparison, Difference, change_of, compare
+from harness.report.evidence import Evidence, evidence_of
+from harness.report.html import Inputs, page
+from harness.report.junit import junit
+from harness.report.kcidb import kcidb
+from harness.report.mail import mail
+from harness.report.summary import headline, is_good
+from harness.report.terminal import terminal_lines, terminal_table
 
-__all__ = ["Change", "Comparison", "Difference", "change_of", "compare"]
+__all__ = [
+    "Change",
+    "Comparison",
+    "Difference",
+    "Evidence",
+    "Inputs",
+    "change_of",
+    "compare",
+    "evidence_of",
+    "headline",
+    "is_good",
+    "junit",
+    "kcidb",
+    "mail",
+    "page",
+    "terminal_lines",
+    "terminal_table",
+]

@@ -101,7 +101,7 @@ def _field(name: str, value: str) -> list[str]:
 
 
 def _wrapped(text: str, indent: str = "", following: str | None = None) -> list[str]:
-    """*text* in lines of WIDTH; a word that is longer (a path, a hash) is cut, as a mail's would."""
+    """*text* in lines of WIDTH; a longer word, as a path or a hash, is cut."""
     further = indent + "  " if following is None else following
     return textwrap.wrap(
         text, WIDTH, initial_indent=indent, subsequent_indent=further, break_on_hyphens=False

@@ -8,6 +8,7 @@ scale. Addresses go up from the top.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 from harness.report.layout import Access, Part
 
@@ -43,7 +44,7 @@ class Piece:
 def pieces(parts: Sequence[Part], accesses: Sequence[Access]) -> list[Piece]:
     """Memory in ascending order; accesses outside of all parts get pieces of their own."""
     cuts = sorted({edge for part in parts for edge in (part.base, part.end)})
-    spans = [Piece(low, high, _part_at(parts, low), ()) for low, high in zip(cuts, cuts[1:])]
+    spans = [Piece(low, high, _part_at(parts, low), ()) for low, high in pairwise(cuts)]
     found = [
         Piece(one.base, one.end, one.part, inside)
         for one in spans

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness report``: a run, or two that are compared, for people and for other programs."""
+
+import argparse
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.cli.tables import print_table
+from harness.errors import InputError
+from harness.history import durations, open_history
+from harness.report import (
+    Comparison,
+    Evidence,
+    Inputs,
+    compare,
+    evidence_of,
+    is_good,
+    junit,
+    kcidb,
+    mail,
+    page,
+    terminal_lines,
+    terminal_table,
+)
+from harness.report.kcidb import DEFAULT_ORIGIN
+from harness.runs import Run, load_run
+
+GOOD, NOT_GOOD = 0, 1
+
+STANDARD_OUTPUT = Path("-")
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the sub-command."""
+    parser = subparsers.add_parser(
+        "report",
+        help="what a run came to, or two: on a terminal, HTML, JUnit, KCIDB, a mail",
+        description="A FILE of '-' is the standard output. Ends with 1 if the kernel, or the "
+        "series, is not good.",
+    )
+    parser.add_argument("run_file", type=Path, metavar="RUN.json")
+    parser.add_argument("series_file", type=Path, nargs="?", metavar="WITH-SERIES.json")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="one page that needs nothing else"
+    )
+    parser.add_argument("--junit", type=Path, metavar="FILE")
+    parser.add_argument("--kcidb", type=Path, metavar="FILE")
+    parser.add_argument("--mail", type=Path, metavar="FILE", help="a block of text for a reply")
+    parser.add_argument(
+        "--origin", default=DEFAULT_ORIGIN, metavar="NAME", help="what KCIDB calls this CI system"
+    )
+    parser.add_argument(
+        "--tested-by", metavar="PERSON", help="for the mail (default: who git says you are)"
+    )
+    parser.add_argument(
+        "--coverage", type=Path, metavar="FILE", help="lines of text for the page, as they are"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the summary, write what was asked for."""
+    runs = [_load(path) for path in (arguments.run_file, arguments.series_file) if path]
+    subject = compare(*runs) if len(runs) > 1 else runs[0]
+    evidence = evidence_of(runs)
+    _print(subject, evidence)
+    if arguments.html:
+        _write(arguments.html, page(subject, _inputs(arguments, evidence)))
+    if arguments.junit:
+        titles = {name: [c.title for c in one.crashes] for name, one in evidence.items()}
+        names = ("base", "series") if len(runs) > 1 else ("suite",)
+        _write(arguments.junit, junit(dict(zip(names, runs, strict=True)), titles))
+    if arguments.kcidb:
+        content = kcidb(runs, arguments.origin, evidence)
+        _write(arguments.kcidb, json.dumps(content, indent=1) + "\n")
+    if arguments.mail:
+        tester = arguments.tested_by if arguments.tested_by is not None else _git_identity()
+        _write(arguments.mail, mail(subject, evidence, tester))
+    return GOOD if is_good(subject) else NOT_GOOD
+
+
+def _load(path: Path) -> Run:
+    try:
+        return load_run(path)
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise InputError(
+            f"{path} is no run of the suite, as harness/runs/ writes it: {fault!r}"
+        ) from fault
+
+
+def _print(subject: Run | Comparison, evidence: Mapping[str, Evidence]) -> None:
+    table = terminal_table(subject, evidence)
+    if table is not None:
+        print_table(table)
+    for line in terminal_lines(subject):
+        print(line)
+
+
+def _inputs(arguments: argparse.Namespace, evidence: Mapping[str, Evidence]) -> Inputs:
+    coverage = arguments.coverage.read_text().splitlines() if arguments.coverage else ()
+    taken = {one.test: one.seconds for one in durations(open_history())}
+    return Inputs(evidence, taken, coverage)
+
+
+def _write(path: Path, text: str) -> None:
+    if path == STANDARD_OUTPUT:
+        print(text, end="")
+    else:
+        path.write_text(text)
+
+
+def _git_identity() -> str:
+    """``Name <address>``; empty if git does not know who this is."""
+    words = []
+    for key in ("user.name", "user.email"):
+        asked = subprocess.run(["git", "config", key], capture_output=True, text=True, check=False)
+        words.append(asked.stdout.strip())
+    return f"{words[0]} <{words[1]}>" if all(words) else ""
