@@ -21,6 +21,7 @@ from harness.cli import (
     mutants,
     nightly,
     properties,
+    report,
     shell,
     validate,
 )
@@ -38,6 +39,7 @@ COMMANDS = (
     doublefetch,
     mutants,
     nightly,
+    report,
     history,
     doctor,
 )
