@@ -16,6 +16,7 @@ from harness.doublefetch import (
     second_looks,
 )
 from harness.plugin.guests import Guests
+from harness.suite.tiers import some_by_day
 from harness.vm.machine import Machine
 from harness.vm.snapshot import park
 
@@ -64,7 +65,7 @@ def test_bytes_that_are_read_twice_are_a_double_fetch(
     assert (place.module, place.function) == ("probe", "call_read")
 
 
-@pytest.mark.parametrize("size", [1, 3, 12, 40, 100, SIZE])
+@pytest.mark.parametrize("size", some_by_day([1, 3, 12, 40, 100, SIZE], "12"))
 def test_bytes_that_are_read_once_are_none(
     watched: Watched, allocation: Allocation, size: int
 ) -> None:

@@ -12,6 +12,7 @@ from harness.fence.firmware import CPU_MEMORY, EVENTS, RAM, Bank
 from harness.fence.smmu import SMMU, Smmu
 from harness.memory import KernelTypes, LiveMemory, find
 from harness.rogue import EduRogue
+from harness.suite.tiers import some_by_day
 from harness.vm.guest import Guest
 from harness.vm.snapshot import park_running, restore
 
@@ -39,9 +40,7 @@ PLACES = {
 
 @pytest.mark.property("FENCE")
 @WITH_FIRMWARE
-@pytest.mark.parametrize(
-    "cpus", [1, 4, pytest.param(8, marks=pytest.mark.nightly("as with four, and slow"))]
-)
+@pytest.mark.parametrize("cpus", some_by_day([1, 4, 8], "4"))
 def test_all_cpus_come_up_below_the_firmware(booted_guest: Guest, cpus: int) -> None:
     """Every CPU starts at EL1, and nobody has touched what the firmware keeps."""
     assert "CPU: All CPU(s) started at EL1" in "\n".join(booted_guest.kernel_log())
@@ -65,7 +64,7 @@ def test_the_kernel_is_not_told_of_the_fence(guest: Guest) -> None:
 
 @pytest.mark.property("FENCE")
 @WITH_FIRMWARE
-@pytest.mark.parametrize("address", PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize("address", some_by_day(PLACES, "SMMU-switch", "stage-2-tables", "stack"))
 def test_what_the_kernel_writes_to_the_fence_is_dropped(guest: Guest, address: int) -> None:
     """A write of root's to any part of the fence changes nothing, and the firmware counts it."""
     before = guest.qtest.read_register(address, 4)
@@ -79,7 +78,7 @@ def test_what_the_kernel_writes_to_the_fence_is_dropped(guest: Guest, address: i
 
 @pytest.mark.property("FENCE")
 @WITH_FIRMWARE
-@pytest.mark.parametrize("address", PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize("address", some_by_day(PLACES, "SMMU-tables", "RAM-end"))
 def test_the_kernel_reads_nothing_of_the_fence(guest: Guest, address: int) -> None:
     """All parts of the fence read as zero, and the firmware counts that too."""
     assert read(guest, address) == 0
@@ -88,7 +87,7 @@ def test_the_kernel_reads_nothing_of_the_fence(guest: Guest, address: int) -> No
 
 @pytest.mark.property("FENCE")
 @WITH_FIRMWARE
-@pytest.mark.parametrize("width", [1, 2, 4, 8])
+@pytest.mark.parametrize("width", some_by_day([1, 2, 4, 8], "8"))
 def test_an_access_of_any_width_is_refused(guest: Guest, width: int) -> None:
     """Bytes, half words, words and double words are refused alike."""
     address = SMMU + Smmu.STRTAB_BASE

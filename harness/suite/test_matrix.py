@@ -6,20 +6,15 @@ import pytest
 from harness.kernel import Initramfs, Kernel
 from harness.matrix import Cell, Ground, cells
 from harness.matrix.run import run_cell
+from harness.suite.tiers import some_by_day
 from harness.vm.qemu import Qemu
 
-DAILY = ("patch-credentials by nvme",)
+DAILY = [str(cell) for cell in cells(["patch-credentials"]) if cell.rogue == "nvme"]
 """One attack under every protection, to see by day that all of it works."""
 
 
-def _tiered(cell: Cell) -> object:
-    daily = str(cell).startswith(DAILY)
-    marks = () if daily else pytest.mark.nightly("'harness matrix' runs the same cells")
-    return pytest.param(cell, id=str(cell), marks=marks)
-
-
 @pytest.mark.property("FENCE")
-@pytest.mark.parametrize("cell", [_tiered(cell) for cell in cells()])
+@pytest.mark.parametrize("cell", some_by_day(cells(), *DAILY))
 def test_an_attack_comes_to_what_is_expected(
     qemu: Qemu, kernel: Kernel, initramfs: Initramfs, cell: Cell
 ) -> None:
