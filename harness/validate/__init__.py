@@ -9,25 +9,36 @@
 ``verdict_text``     that in words, fit for a mail
 ``as_json``          and for programs
 ``patch_coverage``   which of the lines that it adds were run
-``bisect``           the first bad one of a range of commits, a series or a list of kernels
+``bisect``           the first bad kernel of several; a Bisection
+``find_commits``     those are a range of commits; also ``series_line``, ``kernels_line``
+``bisection_text``   what was found in words
 ===================  =============================================================================
 """
 
+from harness.validate.bisect import Bisection, bisect
+from harness.validate.commits import find_commits
 from harness.validate.coverage import patch_coverage
 from harness.validate.origin import find_series
 from harness.validate.per_patch import judge
 from harness.validate.series import Series, store_prefix
-from harness.validate.text import verdict_text
+from harness.validate.spaces import kernels_line, series_line
+from harness.validate.text import bisection_text, verdict_text
 from harness.validate.verdict import Answer, Verdict, as_json
 
 __all__ = [
     "Answer",
+    "Bisection",
     "Series",
     "Verdict",
     "as_json",
+    "bisect",
+    "bisection_text",
+    "find_commits",
     "find_series",
     "judge",
+    "kernels_line",
     "patch_coverage",
+    "series_line",
     "store_prefix",
     "verdict_text",
 ]

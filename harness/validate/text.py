@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from harness.kernel.apply import Fit
 from harness.report import Change, Comparison, Difference
 from harness.runs import CaseOutcome
+from harness.validate.bisect import Bisection
 from harness.validate.series import Series
 from harness.validate.verdict import Answer, Failure, Step, Verdict, skipped, unjudged
 
@@ -44,6 +45,21 @@ def verdict_text(verdict: Verdict) -> str:
         parts.append("\n".join(["Lines that the series adds:", *verdict.coverage]))
     parts.append(_closing(verdict))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def bisection_text(bisection: Bisection) -> str:
+    """What was found, the tests that show it, how to see it again, and the log."""
+    space, first = bisection.space, bisection.first_bad
+    if bisection.found.is_certain:
+        lines = _wrapped(f"The first bad one is {first.title}.")
+    else:
+        titles = [space.candidate(name).title for name in bisection.found.suspects]
+        lines = ["The first bad one is one of these; some could not be asked:"]
+        lines += [f"  {title}" for title in titles]
+    for one in bisection.failures:
+        lines += [f"  {_short(one.test)}: {one.result}", *_last_words([one])]
+    lines += ["", "The same once more:", f"  {bisection.reproduce}", "", "Log:"]
+    return "\n".join([*lines, space.log(bisection.state.known)]) + "\n"
 
 
 def _heading(verdict: Verdict) -> str:
@@ -137,14 +153,17 @@ def _listed(
 
 
 def _why(test: Difference) -> list[str]:
+    return _last_words((*test.base, *test.patched))
+
+
+def _last_words(outcomes: Sequence[CaseOutcome]) -> list[str]:
     """What the last bad outcome said, and how to stand in its machine."""
-    bad = [one for one in (*test.base, *test.patched) if one.message or one.evidence]
+    bad = [one for one in outcomes if one.message or one.evidence]
     if not bad:
         return []
-    last = bad[-1]
-    lines = _wrapped(last.message, "    ") if last.message else []
-    if last.evidence:
-        lines.append(f"    harness shell --reopen {shlex.quote(last.evidence)}")
+    lines = _wrapped(bad[-1].message, "    ") if bad[-1].message else []
+    if bad[-1].evidence:
+        lines.append(f"    harness shell --reopen {shlex.quote(bad[-1].evidence)}")
     return lines
 
 

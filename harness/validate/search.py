@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Searching for the first bad kernel among several: what is asked next, and what is found."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from harness.kernel import KernelSpec
+
+
+class Word(Enum):
+    """What is known of a kernel."""
+
+    GOOD = "good"
+    BAD = "bad"
+    SKIP = "skip"  # it can not be built, or the test did not come to a result
+
+
+Known = Mapping[str, Word]
+"""What is known so far, by the kernels' names, in the order in which it was learnt."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The end of a search: the first bad kernel, or several if some of them had to be skipped."""
+
+    suspects: tuple[str, ...]
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether it is one."""
+        return len(self.suspects) == 1
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A kernel by its *name* among the others, and what to call it."""
+
+    name: str
+    title: str
+    spec: KernelSpec
+
+
+class Space(Protocol):
+    """Kernels of which the *good* one comes before the *bad* one."""
+
+    @property
+    def good(self) -> str: ...  # noqa: D102 - described above
+    @property
+    def bad(self) -> str: ...  # noqa: D102 - described above
+    @property
+    def identity(self) -> str:
+        """Stands for the kernels and their order."""
+
+    def next(self, known: Known) -> str | Found:
+        """The name of the kernel to ask next, or what was found."""
+
+    def candidate(self, name: str) -> Candidate:
+        """The kernel of that name."""
+
+    def log(self, known: Known) -> str:
+        """What was learnt, a line for each, to be kept or repeated by hand."""
+
+
+def next_of(names: Sequence[str], known: Known) -> str | Found:
+    """Halve *names*, of which the first is good and the last is bad."""
+    bad = min(at for at, name in enumerate(names) if known.get(name) is Word.BAD)
+    good = max(at for at, name in enumerate(names[:bad]) if known.get(name) is Word.GOOD)
+    middle = (good + bad) / 2
+    unknown = [at for at in range(good + 1, bad) if names[at] not in known]
+    if unknown:
+        return names[min(unknown, key=lambda at: abs(at - middle))]
+    return Found(tuple(names[good + 1 : bad + 1]))
