@@ -92,8 +92,8 @@ def in_words(url: URL) -> Iterator[None]:
             f"another process holds '{fault.lock_file}' and does not come to an end; find it with: "
             f"fuser {fault.lock_file}"
         ) from fault
-    except DBAPIError as fault:
-        said = " ".join(str(fault.orig).split())
+    except (DBAPIError, sqlite3.Error, OSError) as fault:
+        said = " ".join(str(getattr(fault, "orig", fault)).split())
         raise HostError(
             f"the history in '{url!r}' can not be used: {said}. If the file is damaged, move it "
             "away; if it is a server, see that it runs and lets you in; --database names another"

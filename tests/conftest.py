@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Databases for the tests of the history: each test is run with SQLite and with PostgreSQL."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from postgres_server import Server, running_server
+
+from harness.history import History, open_history
+from harness.runs import Run
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """One server for all tests of a process."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/history.sqlite"
+    server: Server = request.getfixturevalue("postgres")
+    return server.new_database()
+
+
+@pytest.fixture
+def history(url: str) -> History:
+    """An empty history."""
+    return open_history(url)
+
+
+@pytest.fixture
+def filled(history: History) -> Callable[..., History]:
+    """Call it with runs, and have a history of them."""
+
+    def fill(*runs: Run) -> History:
+        for one in runs:
+            assert history.add(one)
+        return history
+
+    return fill
