@@ -22,7 +22,7 @@ PLACES = (0, 0x4020_0000, 0x4EFF_F000, 0x4F00_0000, 0x4F10_0000, 0x5000_0000, 1 
 
 BYTE, HALF, WORD, LONG = 0xFF, 0xFFFF, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF
 
-MOST_DELAY = 50
+MOST_DELAY = 200
 """Milliseconds: long enough for requests to overlap."""
 
 
@@ -81,7 +81,9 @@ FIELDS: Mapping[str, Field] = {
     "identity": Field(lambda v: lies.wrong_id(v & WORD), (*range(9), 127, 128, LARGE[0]), WORD),
     "advance": Field(lambda v: lies.index_jump(v & HALF), HALVES, HALF),
     "times": Field(lambda v: lies.duplicate(v & BYTE), (0, 0, 2, 2, 3, 129), 255),
-    "delay": Field(lambda v: lies.delayed(min(v, MOST_DELAY) / 1000), (1, 5, 20), MOST_DELAY),
+    "delay": Field(
+        lambda v: lies.delayed(min(v, MOST_DELAY) / 1000), (1, 20, 100, 150), MOST_DELAY
+    ),
     "hang-up": Field(lambda _: lies.hang_up, (1,), 1),
     "data": Field(lambda v: lies.other_data(v & BYTE), BYTES, BYTE),
     "status": Field(_status, (*range(4), 0x7F, 0x80, 0xFF), BYTE),

@@ -27,7 +27,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "chain-ends-where-ring-says",
         None,
-        r"hang: .* in (detach_buf|vring_unmap|dma_unmap_page|dma_direct_unmap)",
+        r"hang: .* in (detach_buf|vring_unmap|dma_unmap_page|dma_direct|swiotlb)",
         _RING_FLAGS,
     ),
     Known(

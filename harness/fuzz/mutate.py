@@ -26,7 +26,7 @@ def _honest(words: str) -> tuple[Step, ...]:
 
 SEEDS: tuple[Case, ...] = (
     Case("rng", _honest("read pair read rebind read pair read rebind pair")),
-    Case("blk", _honest("read long write pair serial cached pair read write long")),
+    Case("blk", _honest("read long many write pair serial cached many read write many")),
     Case("blk", _honest("cached capacity read rebind write cached rebind pair serial read")),
 )
 """Honest devices, at work."""

@@ -2,15 +2,15 @@
 """Run one case in a guest of its own, with the memory oracles on."""
 
 import functools
-import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.dma import Direction, Probe
-from harness.errors import AgentError, GuestError, GuestHang, HarnessError, InputError, explain
+from harness.errors import GuestError, GuestHang, HarnessError, InputError, explain
 from harness.fuzz.case import Case, Kind, Step
 from harness.fuzz.fields import CONFIG, FIELDS, config_lie, lie_for
 from harness.fuzz.known import is_harmless
+from harness.fuzz.looks import foreign_data, place_of_cpu
 from harness.fuzz.outcome import Outcome, Seen, shape_of
 from harness.fuzz.work import (
     CAPACITY,
@@ -27,8 +27,6 @@ from harness.fuzz.work import (
     unbound,
 )
 from harness.kernel import Initramfs, Kernel
-from harness.memory import Symbols, live_memory
-from harness.memory.image import locate
 from harness.oracles import NOTHING, Before
 from harness.oracles.examiner import Examiner
 from harness.rogue.vhost import Disk, Entropy, VhostRogue, lies
@@ -36,7 +34,7 @@ from harness.vm.guest import Guest
 from harness.vm.machine import DEFAULT_RAM, Machine
 from harness.vm.qemu import Qemu
 from harness.vm.shape import NO_POOL, shaped_devicetree
-from harness.vm.snapshot import park, restore
+from harness.vm.snapshot import Snapshot, park, restore
 
 WORK_TIMEOUT = 1
 """Seconds for a piece of work, which takes 10 ms; after that it counts as stuck."""
@@ -58,8 +56,6 @@ BYSTANDER = "probe-a"
 """A device that shares the pool in most shapes, and holds a mapping there all the while."""
 
 _WAIT = f"read -t {WORK_TIMEOUT} how <&3 && echo $how"
-
-_PC = re.compile(r"\bPC=([0-9a-f]{16})")
 
 _examiner = Examiner()
 """Of a worker: it reads types and layouts once."""
@@ -98,11 +94,23 @@ def check(case: Case) -> None:
 
 
 def run_case(ground: Ground, case: Case) -> Outcome:
-    """Run *case*; what the harness itself can not do stands in the outcome's *fault*."""
+    """Run *case*; what the harness itself can not do stands in the outcome's *fault*.
+
+    Raises InputError for a case that can not be run, and as :func:`park` when the machine does not
+    even boot.
+    """
     check(case)
     begin = time.monotonic()
-    before = NOTHING
     snapshot = park(machine_for(ground, case.shape))
+    try:
+        outcome = _run(snapshot, case)
+    except (HarnessError, GuestError) as fault:
+        outcome = Outcome((), (), frozenset(), (), explain(fault))
+    return replace(outcome, seconds=time.monotonic() - begin)
+
+
+def _run(snapshot: Snapshot, case: Case) -> Outcome:
+    before = NOTHING
 
     def prepare(guest: Guest) -> None:
         nonlocal before
@@ -119,7 +127,6 @@ def run_case(ground: Ground, case: Case) -> Outcome:
             frozenset(shape_of(line) for line in lines),
             lines[-KEPT_LINES:],
             fault,
-            time.monotonic() - begin,
         )
 
 
@@ -141,13 +148,27 @@ class _Running:
                 self.guest.agent.hello(ANSWER_TIMEOUT)
                 found = _examiner.examine(self.guest, before)
                 self.seen += [Seen("oracle", str(finding)) for finding in found]
-        except GuestHang:
+        except GuestHang as hang:
             if self.guest.ending is None:
-                self.seen.append(Seen("hang", f"it does not answer, in {self._where()}"))
+                return self._hung(hang)
         except GuestError:
             pass  # the guest's ending says how
         except HarnessError as fault:
             return explain(fault)
+        return ""
+
+    def _hung(self, hang: GuestHang) -> str:
+        """A guest that answers after all has only not done what the harness waited for."""
+        try:
+            self.guest.agent.hello(ANSWER_TIMEOUT)
+        except GuestHang:
+            if self.guest.ending is None:
+                where = place_of_cpu(self.guest)
+                self.seen.append(Seen("hang", f"it does not answer, in {where}"))
+        except GuestError:
+            pass  # it has ended now
+        else:
+            return explain(hang)
         return ""
 
     def all_seen(self) -> tuple[Seen, ...]:
@@ -205,7 +226,7 @@ class _Running:
             rogue.release()
             how = self._wait(f"exec 3<> /tmp/step{number}; {_WAIT}")
         if how == "0" and work.reads:
-            self._look_at_data(step)
+            self.seen += foreign_data(self.guest, self.case, step)
         return how
 
     def _recovers(self, rogue: VhostRogue) -> bool:
@@ -227,35 +248,6 @@ class _Running:
         """How a piece of work ended, which *command* waits for."""
         ran = self.guest.agent.run(command, RUN_TIMEOUT)
         return ran.text.strip() or STUCK
-
-    def _look_at_data(self, step: Step) -> None:
-        try:
-            content = self.guest.agent.read_file(READ)
-        except AgentError:
-            return  # there was nothing
-        foreign = set(content) - allowed_bytes(self.case)
-        if foreign:
-            at = next(i for i, byte in enumerate(content) if byte in foreign)
-            shown = content[at : at + 16].hex(" ")
-            text = f"{step.do} gave {len(foreign)} byte values that are not the device's"
-            self.seen.append(Seen("data", f"{text}; at {at}: {shown}"))
-
-    def _where(self) -> str:
-        """The function of the kernel's that a guest that hangs is in."""
-        found = _PC.search(self.guest.monitor.hmp("info registers"))
-        if found is None:
-            return "?"
-        symbols = Symbols(self.guest.machine.kernel.vmlinux)
-        with live_memory(self.guest) as memory:
-            slide = locate(memory, symbols).slide
-        symbol = symbols.nearest(int(found[1], 16) - slide)
-        return symbol.name if symbol else "user mode"
-
-
-def allowed_bytes(case: Case) -> set[int]:
-    """The byte values that a guest may be given: the device's, honest or not, and zero."""
-    lied = {lying.value & 0xFF for lying in case.lies if lying.field in ("data", "late", "status")}
-    return {0, FILL, *lied} | (set(SERIAL + b"\n") if case.kind == "blk" else set())
 
 
 def _device(kind: Kind) -> Entropy | Disk:

@@ -55,6 +55,12 @@ def _two_disk(value: int, bdf: str) -> str:
     return f"({_cached(value + 1, bdf)}) & {_disk(1)(value, bdf)}; wait"
 
 
+def _many(value: int, bdf: str) -> str:
+    """Four readers at once, whose requests overlap if the device takes its time."""
+    others = f"dd if={DISK} bs={PAGE} count=1 skip=$n iflag=direct of=/dev/null"
+    return f"[ -b {DISK} ] && for n in 1 2 3; do {others} & done; {_disk(1)(value, bdf)}; wait"
+
+
 def _cached(value: int, _: str) -> str:
     return (
         f"echo 1 > /proc/sys/vm/drop_caches; [ -b {DISK} ] && "
@@ -106,6 +112,7 @@ WORK: Mapping[Kind, Mapping[str, Work]] = MappingProxyType(
             "read": Work(_disk(1), reads=True),
             "long": Work(_disk(16), reads=True),
             "pair": Work(_two_disk, reads=True),
+            "many": Work(_many, reads=True),
             "cached": Work(_cached),
             "write": Work(_written),
             "serial": Work(_serial, reads=True),
