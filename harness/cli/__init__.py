@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from harness.cli import (
     bench,
+    bisect,
     coverage,
     doctor,
     doublefetch,
@@ -32,6 +33,7 @@ COMMANDS = (
     matrix,
     fuzz,
     validate,
+    bisect,
     kernel,
     bench,
     properties,
