@@ -9,7 +9,7 @@ import pytest
 from kernel_trees import AREAS_PATCH, SLOTS_PATCH, tiny_tree
 
 from harness.errors import SeriesError
-from harness.kernel.apply import apply_series
+from harness.kernel.apply import Fit, apply_series, try_series
 from harness.kernel.content import Content, read_content
 from harness.kernel.series import Patch
 
@@ -109,3 +109,35 @@ def test_patch_that_is_in_the_tree_already_is_left_out_with_a_line(
         {},
         ["series: 1.patch (1 of 1) is in this source already; it is left out"],
     )
+
+
+def test_refusal_says_which_hunks_are_in_the_tree_already(tree: Path) -> None:
+    lines = [f"line {number}\n" for number in range(40)]
+    lines[0] = "LINE 0\n"
+    (tree / "long").write_text("".join(lines))
+    hunks = (
+        b"--- a/long\n+++ b/long\n"
+        b"@@ -1,4 +1,4 @@\n-line 0\n+LINE 0\n line 1\n line 2\n line 3\n"
+        b"@@ -21,4 +21,4 @@\n-wrong\n+LINE 20\n line 21\n line 22\n line 23\n"
+    )
+    with pytest.raises(
+        SeriesError, match=r": long, hunk 1, 2 \(hunk 1 is in this source already\)\."
+    ):
+        apply(tree, hunks)
+
+
+def attempts(tree: Path, *diffs: bytes) -> list[tuple[Fit, str]]:
+    patches = [Patch(f"{number}.patch", diff) for number, diff in enumerate(diffs, 1)]
+    tried = try_series(patches, lambda path: read_content(tree / path))
+    return [(one.fit, one.reason) for one in tried]
+
+
+def test_patches_are_tried_up_to_the_first_that_does_not_fit(tree: Path) -> None:
+    assert attempts(tree, SLOTS_PATCH, AREAS_PATCH) == [(Fit.APPLIES, "")] * 2
+    assert attempts(tree, AREAS_PATCH, SLOTS_PATCH) == [(Fit.REFUSED, f"{SWIOTLB}, hunk 1")]
+
+
+def test_a_patch_that_is_there_already_is_no_obstacle(tree: Path) -> None:
+    (tree / SWIOTLB).write_text("int slots = 64;\nint areas = 1;\nint used;\n")
+
+    assert attempts(tree, SLOTS_PATCH, AREAS_PATCH) == [(Fit.ALREADY, ""), (Fit.APPLIES, "")]

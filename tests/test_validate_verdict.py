@@ -1,18 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same tests with and without a series: what became of each, of which patch, and the answer."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from validate_fakes import FakeSuite, Results, T, U
 
+from harness.cli import main
 from harness.errors import BuildError
 from harness.kernel import KernelSpec
 from harness.kernel.apply import Attempt, Fit
 from harness.report import Change
-from harness.runs import SuiteRequest
-from harness.validate import Answer, Series, Verdict, as_json, judge, verdict_text
+from harness.runs import SuiteRequest, load_run
+from harness.validate import (
+    Answer,
+    Series,
+    Verdict,
+    as_json,
+    judge,
+    mail_text,
+    pages,
+    save_runs,
+    verdict_text,
+)
 from harness.validate.series import read_paths
 from harness.validate.verdict import Failure
 
@@ -216,3 +228,52 @@ def test_the_verdict_for_programs_has_every_outcome(series: Series) -> None:
     assert third["tests"][0]["change"] == "broken"
     assert [one["result"] for one in third["tests"][0]["patched"]] == ["FAIL"] * 3
     assert stored["series"]["patches"][4]["fixes"]
+
+
+TESTER = "A Tester <tester@example.org>"
+
+
+@pytest.mark.parametrize("per_patch", [True, False])
+@pytest.mark.parametrize(("after", "tagged"), [(PASS, True), (FAIL, False)])
+def test_a_mail_has_a_tag_only_if_nothing_is_broken(
+    series: Series, per_patch: bool, after: list[str], tagged: bool
+) -> None:
+    suite = FakeSuite({T: [*[PASS] * 3, after, PASS, after]})
+
+    text = mail_text(judge(REQUEST, series, fits(), suite, per_patch=per_patch), TESTER)
+
+    assert (f"Tested-by: {TESTER}" in text) is tagged
+
+
+def test_what_is_broken_on_the_way_has_no_tag(series: Series) -> None:
+    assert "Tested-by" not in mail_text(by_patch(series, MIDDLE), TESTER)
+
+
+def test_patches_that_changed_something_have_a_page_each(series: Series) -> None:
+    written = dict(pages(by_patch(series, MIDDLE), Path("verdict.html")))
+
+    assert [path.name for path in written] == [
+        *["verdict.html", "verdict-0003.html", "verdict-0005.html"],
+    ]
+    assert all("test_full[probe-a]" in text for text in written.values())
+
+
+def test_the_runs_are_kept_with_every_repetition(series: Series, tmp_path: Path) -> None:
+    save_runs(by_patch(series, MIDDLE), tmp_path / "runs")
+
+    runs = [load_run(path) for path in sorted((tmp_path / "runs").iterdir())]
+    assert [len(run.tests) for run in runs] == [2, 2, 4, 4, 4, 4]
+
+
+def test_the_command_answers_with_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    suite = FakeSuite(MIDDLE)
+    monkeypatch.setattr("harness.cli.validate.run_suite", lambda request, **_: suite(request))
+    monkeypatch.setattr("harness.cli.validate.fit_series", lambda _: fits())
+    stored = tmp_path / "verdict.json"
+
+    assert main(["validate", str(FIXTURE), "--per-patch", f"--json={stored}"]) == 1
+    assert main(["validate", str(FIXTURE)]) == 0
+    assert "Patch 3/5" in capsys.readouterr().out
+    assert json.loads(stored.read_text())["answer"] == "broken"

@@ -19,7 +19,10 @@ from harness.validate import (
     as_json,
     find_series,
     judge,
+    mail_text,
+    pages,
     patch_coverage,
+    save_runs,
     store_prefix,
     verdict_text,
 )
@@ -60,10 +63,26 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         action="store_true",
         help="say which of the lines that the series adds ran; needs a kernel of its own",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the verdict as JSON")
-    parser.add_argument("--mail", type=Path, metavar="FILE", help="write the text, for a reply")
-    parser.add_argument("--log", type=Path, metavar="FILE", help="append pytest's words to it")
+    _add_outputs(parser)
     parser.set_defaults(run=run)
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the verdict as JSON")
+    parser.add_argument(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="write a page; with --per-patch more beside it, of patches that changed something",
+    )
+    parser.add_argument("--mail", type=Path, metavar="FILE", help="write a block for a reply")
+    parser.add_argument(
+        "--tested-by", default="", metavar="PERSON", help="for the mail, if nothing is broken"
+    )
+    parser.add_argument(
+        "--runs", type=Path, metavar="DIR", help="keep the run on each kernel, for harness report"
+    )
+    parser.add_argument("--log", type=Path, metavar="FILE", help="append pytest's words to it")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -95,9 +114,14 @@ def _with(request: SuiteRequest, series: Series) -> SuiteRequest:
 
 
 def _report(arguments: argparse.Namespace, verdict: Verdict) -> None:
-    text = verdict_text(verdict)
-    print(text, end="")
+    print(verdict_text(verdict), end="")
     if arguments.mail:
-        arguments.mail.write_text(text)
+        arguments.mail.write_text(mail_text(verdict, arguments.tested_by))
     if arguments.json:
         arguments.json.write_text(json.dumps(as_json(verdict), indent=1) + "\n")
+    if arguments.runs:
+        save_runs(verdict, arguments.runs)
+    if arguments.html:
+        for file, text in pages(verdict, arguments.html):
+            file.write_text(text)
+            say(f"the same, with the logs: {file.resolve()}")

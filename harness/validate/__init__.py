@@ -8,6 +8,7 @@
 ``Verdict``          what it breaks and repairs, as data; its ``answer`` is the exit code
 ``verdict_text``     that in words, fit for a mail
 ``as_json``          and for programs
+``mail_text``        for a reply; also ``pages`` of HTML, ``save_runs`` for ``harness report``
 ``patch_coverage``   which of the lines that it adds were run
 ``bisect``           the first bad kernel of several; a Bisection
 ``find_commits``     those are a range of commits; also ``series_line``, ``kernels_line``
@@ -20,6 +21,7 @@ from harness.validate.commits import find_commits
 from harness.validate.coverage import patch_coverage
 from harness.validate.origin import find_series
 from harness.validate.per_patch import judge
+from harness.validate.publish import mail_text, pages, save_runs
 from harness.validate.series import Series, store_prefix
 from harness.validate.spaces import kernels_line, series_line
 from harness.validate.text import bisection_text, verdict_text
@@ -37,7 +39,10 @@ __all__ = [
     "find_series",
     "judge",
     "kernels_line",
+    "mail_text",
+    "pages",
     "patch_coverage",
+    "save_runs",
     "series_line",
     "store_prefix",
     "verdict_text",
