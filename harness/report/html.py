@@ -118,6 +118,7 @@ def page(subject: Run | Comparison, inputs: Inputs | None = None) -> str:
         provenance=_provenance(runs),
         coverage=[*given.coverage, *(subject.coverage if isinstance(subject, Comparison) else ())],
         picture=lambda one: Markup(picture(one.parts, one.accesses)),
+        breakable=_breakable,
         spark=lambda seconds: Markup(spark(seconds)),
         log_limit=LOG_LIMIT // 1024,
         blocks=_blocks,
@@ -201,6 +202,11 @@ def _provenance(runs: Sequence[Run]) -> list[tuple[str, tuple[str, ...]]]:
         sides.append(values)
     names = dict.fromkeys(name for side in sides for name in side)
     return [(name, tuple(side.get(name, "") for side in sides)) for name in names]
+
+
+def _breakable(name: str) -> Markup:
+    """A long *name* that may be broken where its words end."""
+    return Markup("_<wbr>").join(name.split("_"))  # which escapes the words
 
 
 @dataclass(frozen=True)

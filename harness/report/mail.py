@@ -4,7 +4,7 @@
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.report.comparison import Change, Comparison
+from harness.report.comparison import KNOWN, Change, Comparison
 from harness.report.evidence import Evidence
 from harness.report.summary import broken_promises, counts, headline, is_good
 from harness.runs import CaseOutcome, Run
@@ -65,6 +65,10 @@ def _body(subject: Run | Comparison, evidence: Mapping[str, Evidence]) -> Iterat
         return
     for change in _SHOWN:
         found = [d.patched[-1] for d in subject.having(change) if d.patched]
+        if change is Change.STILL_FAILING:
+            known = [one for one in found if one.result == KNOWN]
+            found = [one for one in found if one.result != KNOWN]
+            yield from ["", f"Known to fail on such kernels: {len(known)}"] if known else []
         yield from _tests(_TITLES[change], found, evidence)
     if subject.coverage:
         yield ""
@@ -88,6 +92,8 @@ def _tests(
 
 def _test(outcome: CaseOutcome, evidence: Evidence | None) -> Iterator[str]:
     name = outcome.test.rpartition("::")[2]
+    if len(name) > WIDTH - len("  CRASH "):
+        name = name.replace("[", " [", 1)
     promises = " ".join(broken_promises([outcome]) or outcome.promises)
     yield from _wrapped(f"{outcome.result} {name}" + (f" ({promises})" if promises else ""), "  ")
     for crash in dict.fromkeys(crash.title for crash in evidence.crashes) if evidence else ():
