@@ -64,7 +64,6 @@ class Disk:
 
     def do(self) -> int:
         """Read, write, then both at once in requests of several sizes, so that queues fill."""
-        before = self._moved()
         assert self._shell(_read(0, 256)) == self._digest(0)
         data = self._shell(f"{MAKE_DATA} && sha256sum < {DATA}")
         self._shell(_write(1, 256, "oflag=direct"))
@@ -75,7 +74,7 @@ class Disk:
         read = self._shell(f"{start} {_write(2, 1024, 'conv=fsync')} && wait && cat {sums}")
         assert read.split() == [self._digest(piece) for piece, _ in readers]
         assert self._digest(2) == data
-        return self._moved() - before
+        return (2 + len(readers) + 1) * PIECE
 
     def _shell(self, command: str) -> str:
         return do(self._guest, command).replace("-", "").strip()
@@ -85,10 +84,6 @@ class Disk:
         with self._file.open("rb") as file:
             file.seek(piece * PIECE)
             return hashlib.sha256(file.read(PIECE)).hexdigest()
-
-    def _moved(self) -> int:
-        stats = [one["stats"] for one in self._guest.monitor.execute("query-blockstats")]
-        return sum(int(one["rd_bytes"]) + int(one["wr_bytes"]) for one in stats)
 
 
 def _read(piece: int, kib: int) -> str:
@@ -119,7 +114,10 @@ class Network:
         self._server = run(self._listen(), "a server to listen", 10.0)
         guest.at_close(lambda: run(self._stop(), "the server to stop", 10.0))
         port = self._server.sockets[0].getsockname()[1]
-        self.attempt = f"nc {GATEWAY} {port} < {DATA} > /tmp/back"
+        card = "$(ls /sys/class/net | grep -v '^lo$')"
+        self._up = f"ifconfig {card} {OWN} netmask 255.255.255.0 up"
+        self._connect = f"nc {GATEWAY} {port}"
+        self.attempt = f"{self._up} && head -c {PIECE} /dev/zero | {self._connect} > /dev/null"
         guest.monitor.execute("netdev_add", type="user", id="net", net=NET, host=GATEWAY)
 
     @property
@@ -130,10 +128,9 @@ class Network:
     def do(self) -> int:
         """A piece each way over two connections at once."""
         self._received.clear()
-        card = "$(ls /sys/class/net | grep -v '^lo$')"
-        do(self._guest, f"ifconfig {card} {OWN} netmask 255.255.255.0 up && {MAKE_DATA}")
+        do(self._guest, f"{self._up} && {MAKE_DATA}")
         back = [f"/tmp/back-{number}" for number in range(2)]
-        both = " & ".join(self.attempt.replace("/tmp/back", name) for name in back)
+        both = " & ".join(f"{self._connect} < {DATA} > {name}" for name in back)
         sums = do(self._guest, f"{both}; wait; cat {DATA} | sha256sum; sha256sum {' '.join(back)}")
         sent, *got = (line.split()[0] for line in sums.splitlines())
         assert self._received == [sent] * len(back)

@@ -200,7 +200,8 @@ def test_a_driver_that_is_bound_to_a_full_pool_stays_within_it(
 @each()
 def test_without_a_pool_the_fence_refuses_the_driver(guest: Guest, real: Driver) -> None:
     """The same device without a pool is refused: the fence does see what its driver has it do."""
-    plug(guest, real)
+    work = plug(guest, real)
+    start(guest, f"until {work.usable}; do usleep 20000; done; {work.attempt}")
 
     wait_refused(guest)
     assert guest.fence_damage() == []
