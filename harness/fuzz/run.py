@@ -24,6 +24,7 @@ from harness.fuzz.work import (
     SERIAL,
     WORK,
     probed,
+    rebound,
     unbound,
 )
 from harness.kernel import Initramfs, Kernel
@@ -230,12 +231,21 @@ class _Running:
         return how
 
     def _recovers(self, rogue: VhostRogue) -> bool:
-        """Bind the driver anew, which then asks an honest device; False if that does not end."""
+        """Bind the driver anew, which then asks an honest device; False if that does not end.
+
+        A device that has come back is given again what it never answered, so that most drivers
+        that wait for it come free.
+        """
         rogue.on_request = None
-        again = WORK[self.case.kind]["rebind"].command
-        assert again is not None
-        self.ended.append(f"recover: {self._do(len(self.ended), again(0, str(rogue.bdf)))}")
-        return not self.ended[-1].endswith(STUCK)
+        for stay in (rogue.connected, False):
+            if not stay:
+                rogue.hang_up()
+                rogue.reconnect()
+            how = self._do(len(self.ended), rebound(0, str(rogue.bdf)))
+            self.ended.append(f"recover: {how}")
+            if how != STUCK:
+                return True
+        return False
 
     def _do(self, number: int, command: str) -> str:
         """Have the guest do something, and wait for it, but not for ever."""

@@ -77,7 +77,8 @@ def _serial(_: int, __: str) -> str:
     return f"cat /sys/block/vda/serial > {READ}"
 
 
-def _rebound(_: int, bdf: str) -> str:
+def rebound(_: int, bdf: str) -> str:
+    """Take the device from its driver and give it back."""
     return f"cd /sys/bus/pci/drivers/virtio-pci && echo {bdf} > unbind && echo {bdf} > bind"
 
 
@@ -97,7 +98,7 @@ _BOTH: Mapping[str, Work] = {
     PLUG: Work(),
     RELEASE: Work(),
     RECONNECT: Work(),
-    "rebind": Work(_rebound),
+    "rebind": Work(rebound),
 }
 
 WORK: Mapping[Kind, Mapping[str, Work]] = MappingProxyType(
