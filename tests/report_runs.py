@@ -45,7 +45,7 @@ def provenance(*series: str) -> Provenance:
 def case(name: str, result: str, *promises: str, evidence: str = "") -> CaseOutcome:
     """A test's outcome; the promises of a bad one are broken."""
     bad = result in ("FAIL", "CRASH", "HANG", "KNOWN")
-    said = f"<b>{result}</b> & more" if bad or result == "ERROR" else ""
+    said = f"<b>{result}</b> & more" if result in ("FAIL", "CRASH", "HANG", "ERROR") else ""
     broken = promises if bad else ()
     return CaseOutcome(f"{FILE}::{name}", result, broken, said, promises, 1.5, evidence)
 

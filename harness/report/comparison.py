@@ -7,7 +7,7 @@ from enum import Enum
 
 from harness.runs import CaseOutcome, Run
 
-KNOWN, PASS = "KNOWN", "PASS"
+KNOWN, PASS, SKIP = "KNOWN", "PASS", "SKIP"
 
 KEPT = "the promise is kept"
 """How the message begins of a test of a known finding that passes (harness/plugin/results.py)."""
@@ -32,6 +32,16 @@ class Difference:
     change: Change
     base: tuple[CaseOutcome, ...]
     patched: tuple[CaseOutcome, ...]
+
+    @property
+    def skipped(self) -> bool:
+        """Whether it says nothing about such kernels at all."""
+        return {one.result for one in (*self.base, *self.patched)} == {SKIP}
+
+    @property
+    def state(self) -> str:
+        """The change in a word or two, or that there was nothing to judge."""
+        return "skipped" if self.skipped else self.change.value
 
 
 @dataclass(frozen=True)

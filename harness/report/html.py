@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One page of HTML that needs nothing else: no network, no other file, scripts for filters only."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,8 +137,8 @@ def _ends(subject: Run | Comparison) -> list[_Ends]:
         tests = sorted(subject.tests, key=lambda one: order.get(one.result, 0))
         return [(one.test, one.result, (), (one,)) for one in tests]
     ranks = {change: rank for rank, change in enumerate(Change)}
-    found = sorted(subject.differences, key=lambda one: ranks[one.change])
-    return [(d.test, d.change.value, d.base, d.patched) for d in found]
+    found = sorted(subject.differences, key=lambda one: (one.skipped, ranks[one.change]))
+    return [(d.test, d.state, d.base, d.patched) for d in found]
 
 
 def _rows(subject: Run | Comparison, given: Inputs) -> Iterator[Row]:
@@ -164,10 +165,7 @@ def _within_limit(rows: Iterator[Row]) -> Iterator[Row]:
 
 
 def _state_counts(rows: Sequence[Row]) -> Mapping[str, int]:
-    found = {change.value: 0 for change in Change}
-    for row in rows:
-        found[row.state] += 1
-    return {name: number for name, number in found.items() if number}
+    return Counter(row.state for row in rows)
 
 
 def _titles(rows: Sequence[Row]) -> list[Title]:

@@ -77,7 +77,7 @@ def _of_run(run: Run) -> str:
 
 
 def _of_comparison(comparison: Comparison) -> str:
-    number = Counter(one.change for one in comparison.differences)
+    number = Counter(one.change for one in comparison.differences if not one.skipped)
     order = (Change.BROKEN, Change.FIXED, Change.FLAKY, Change.STILL_FAILING, Change.NOT_JUDGED)
     parts = [f"{number[change]} {change.value}" for change in order if number[change]]
     end = "" if comparison.patched.complete else "; the run with the series did not come to its end"
