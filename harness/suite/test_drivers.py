@@ -45,8 +45,9 @@ BASE, TIGHT, SMALL = 0x4F00_0000, 1 << 20, 2 << 20
 """Pools where the usual one lies: too small for the block layer's largest request, which is of
 1280 KiB, and large enough for one at a time."""
 
-RNG_WAITS = {
+FULL_POOL = {
     "virtio-rng-pci": pytest.mark.finding("virtio-rng-waits-for-ever", kernels=">=5.15"),
+    "sdhci-pci": pytest.mark.finding("sdhci-warns", kernels=">=5.15"),
 }
 BLK_RETRIES = {
     "virtio-blk-pci": pytest.mark.finding("virtio-blk-retries-for-ever", kernels=">=5.15"),
@@ -118,7 +119,7 @@ def test_all_dma_of_a_driver_lies_in_its_pool(guest: Guest, real: Driver, note: 
 
 
 @pytest.mark.property("B1", "B12", "B13")
-@each(RNG_WAITS)
+@each(FULL_POOL)
 def test_a_driver_stays_within_a_full_pool(
     guest: Guest, probe: Probe, real: Driver, note: Note
 ) -> None:
