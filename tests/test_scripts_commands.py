@@ -87,7 +87,7 @@ def test_run_sets_up_and_hands_its_arguments_to_pytest(checkout: Checkout) -> No
 def test_test_sets_up_and_checks_everything(checkout: Checkout) -> None:
     checkout.run("scripts/test", "-x")
 
-    assert checkout.log == ["setup", *CHECKS, "pytest tests/ -x"]
+    assert checkout.log == ["setup tests", *CHECKS, "pytest tests/ -x"]
 
 
 @pytest.mark.parametrize("script", ["scripts/run", "scripts/test"])

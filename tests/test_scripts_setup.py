@@ -51,10 +51,10 @@ class Sandbox:
         """Put a program in the PATH that only notes how it was called."""
         self.stand_in(name, f'echo "{name} $*" >>{self.folder}/log')
 
-    def setup(self) -> "subprocess.CompletedProcess[str]":
+    def setup(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run the checkout's scripts/setup with no terminal."""
         return subprocess.run(
-            [self.folder / "checkout/scripts/setup"],
+            [self.folder / "checkout/scripts/setup", *words],
             check=False,
             env={"PATH": str(self.programs)},
             stdin=subprocess.DEVNULL,
@@ -74,6 +74,7 @@ def sandbox(tmp_path: Path) -> Sandbox:
     scripts.mkdir(parents=True)
     shutil.copy(CHECKOUT / "scripts/setup", scripts)
     (scripts / "packages.txt").write_text(LIST)
+    (scripts / "packages-tests.txt").write_text("# a server\n\n/no/such/server server\n")
     (tmp_path / "checkout/pyproject.toml").write_text("[project]\n")
     made.stand_in("id", "echo 1000")
     made.stand_in("python3", PYTHON.format(log=tmp_path / "log"))
@@ -91,6 +92,18 @@ def test_a_user_without_sudo_is_told_the_command(sandbox: Sandbox) -> None:
 
     assert done.returncode == 2
     assert f"sudo {INSTALL} device-tree-compiler flex\n" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "packages"),
+    [((), "device-tree-compiler flex"), (("tests",), "device-tree-compiler flex server")],
+)
+def test_what_only_tests_need_is_installed_for_them_only(
+    sandbox: Sandbox, words: tuple[str, ...], packages: str
+) -> None:
+    done = sandbox.setup(*words)
+
+    assert f"sudo {INSTALL} {packages}\n" in done.stderr
 
 
 def test_a_missing_file_asks_for_its_package_too(sandbox: Sandbox) -> None:

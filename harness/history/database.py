@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connections to SQLite and PostgreSQL that behave alike, and their faults in words."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ FORMS = "sqlite:////absolute/path/of/a/file or postgresql+psycopg://user@host/da
 
 ALONE = "harness_alone"
 """The execution option of a connection whose transactions keep other writers out."""
+
+MAGIC = b"SQLite format 3\0"
+"""How every file of SQLite's begins (sqlite.org/fileformat.html, section 1.3)."""
 
 PATIENCE = 60
 """Seconds that SQLite waits for another process that writes; each takes milliseconds."""
@@ -65,8 +69,20 @@ def _check(url: URL) -> None:
     if kind == "sqlite":
         if url.database in (None, "", ":memory:"):
             raise InputError(f"'{url!r}' names no file, and would be forgotten. Expected {FORMS}")
-        if not Path(str(url.database)).parent.is_dir():
-            raise InputError(f"the folder of '{url!r}' is not there: make it, or name another")
+        _check_file(Path(str(url.database)), url)
+
+
+def _check_file(path: Path, url: URL) -> None:
+    if not path.parent.is_dir():
+        raise InputError(f"the folder of '{url!r}' is not there: make it, or name another")
+    for place in (path.parent, path):
+        if place.exists() and not os.access(place, os.R_OK | os.W_OK):
+            raise InputError(f"{place} may not be written by you; name another database")
+    if path.is_file():
+        with path.open("rb") as file:
+            begin = file.read(len(MAGIC))
+        if begin not in (b"", MAGIC):  # one that was just made has nothing in it
+            raise InputError(f"{path} is no SQLite database. Name another, or move it away")
 
 
 def _prepare(connection: sqlite3.Connection, _: Any) -> None:
