@@ -376,7 +376,7 @@ def test_the_command_finds_the_patch(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     suite = FakeSuite({T: [PASS, PASS, PASS, FAIL, FAIL, PASS]})
-    monkeypatch.setattr("harness.cli.bisect.run_suite", lambda request, **_: suite(request))
+    monkeypatch.setattr("harness.cli.choice.run_suite", lambda request, _: suite(request))
 
     assert main(["bisect", "0", "4", "full_pool", f"--series={FIXTURE}"]) == 0
     assert "The first bad one is patch 3/5" in " ".join(capsys.readouterr().out.split())

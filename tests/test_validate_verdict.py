@@ -269,7 +269,7 @@ def test_the_command_answers_with_its_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     suite = FakeSuite(MIDDLE)
-    monkeypatch.setattr("harness.cli.validate.run_suite", lambda request, **_: suite(request))
+    monkeypatch.setattr("harness.cli.choice.run_suite", lambda request, _: suite(request))
     monkeypatch.setattr("harness.cli.validate.fit_series", lambda _: fits())
     stored = tmp_path / "verdict.json"
 

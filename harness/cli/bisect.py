@@ -3,13 +3,12 @@
 
 import argparse
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from harness.cli.choice import add_choice_options, request_of
+from harness.cli.choice import add_choice_options, request_of, runner_of
 from harness.errors import InputError
 from harness.kernel import KernelSpec
-from harness.runs import SuiteRequest, run_suite
+from harness.runs import SuiteRequest
 from harness.validate import (
     bisect,
     bisection_text,
@@ -64,7 +63,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add_choice_options(parser)
     parser.add_argument("--again", action="store_true", help="forget what was learnt before")
-    parser.add_argument("--log", type=Path, metavar="FILE", help="append pytest's words to it")
     parser.set_defaults(run=run)
 
 
@@ -72,8 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Search, and print what was found."""
     request = _chosen(arguments, request_of(arguments, arguments.kernel))
     space = _space(arguments, request.spec)
-    runner = partial(run_suite, log=arguments.log)
-    bisection = bisect(space, request, runner, again=arguments.again)
+    bisection = bisect(space, request, runner_of(arguments), again=arguments.again)
     print(bisection_text(bisection), end="")
     return FOUND if bisection.found.is_certain else SEVERAL
 

@@ -2,10 +2,14 @@
 """The options that say which tests run, how, and on which kernel, for several sub-commands."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
+from harness.errors import HarnessError, explain
+from harness.history import open_history
 from harness.kernel import KernelSpec, default_fragments
-from harness.runs import SuiteRequest
+from harness.progress import say
+from harness.runs import Run, SuiteRequest, run_suite
 from harness.runs.suite import WORKERS
 from harness.vm.qemu import DEFAULT as DEFAULT_QEMU
 
@@ -31,6 +35,7 @@ def add_choice_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kernel-config", action="append", default=[], type=Path, metavar="FRAGMENT"
     )
+    parser.add_argument("--log", type=Path, metavar="FILE", help="append pytest's words to it")
 
 
 def request_of(arguments: argparse.Namespace, source: str) -> SuiteRequest:
@@ -46,3 +51,17 @@ def request_of(arguments: argparse.Namespace, source: str) -> SuiteRequest:
         words=tuple(words),
         workers=arguments.workers,
     )
+
+
+def runner_of(arguments: argparse.Namespace) -> Callable[[SuiteRequest], Run]:
+    """What runs the suite, and puts each run into the history; that it can not is said."""
+
+    def run(request: SuiteRequest) -> Run:
+        finished = run_suite(request, arguments.log)
+        try:
+            open_history().add(finished)
+        except HarnessError as fault:
+            say(f"this run is not in the history: {explain(fault)}")
+        return finished
+
+    return run

@@ -4,15 +4,15 @@
 import argparse
 import json
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from harness.cli.choice import add_choice_options, request_of
+from harness.cli.choice import add_choice_options, request_of, runner_of
 from harness.kernel import KernelSpec
 from harness.kernel.fit import fit_series
 from harness.kernel.source import FORMS as SOURCES
+from harness.kernel.source import pin_source
 from harness.progress import say
-from harness.runs import SuiteRequest, run_suite
+from harness.runs import SuiteRequest
 from harness.validate import (
     Series,
     Verdict,
@@ -82,13 +82,12 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs", type=Path, metavar="DIR", help="keep the run on each kernel, for harness report"
     )
-    parser.add_argument("--log", type=Path, metavar="FILE", help="append pytest's words to it")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read the series, see whether it applies, run the tests, and print the verdict."""
     series = find_series(arguments.series, arguments.git)
-    request = request_of(arguments, arguments.kernel)
+    request = request_of(arguments, pin_source(arguments.kernel))
     for skip in series.skipped:
         say(f"left out: {skip.name} ({skip.subject}): {skip.reason}")
     whole = _with(request, series)
@@ -97,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
         request,
         series,
         attempts,
-        partial(run_suite, log=arguments.log),
+        runner_of(arguments),
         per_patch=arguments.per_patch,
         repeats=arguments.repeats,
     )

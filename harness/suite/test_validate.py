@@ -25,6 +25,7 @@ EMPTY = "harness/suite/test_exhaustion.py::test_a_pool_that_was_full_is_as_good_
 
 @pytest.fixture(scope="module")
 def series() -> Series:
+    """The series; its third patch breaks B12, and its fifth repairs it."""
     return find_series([str(CHECKOUT / "tests/series/full-pool")], Path())
 
 
@@ -39,7 +40,7 @@ def request_() -> SuiteRequest:
 def test_a_patch_that_breaks_a_promise_and_the_one_that_repairs_it_are_named(
     series: Series, request_: SuiteRequest, tmp_path: Path
 ) -> None:
-    """Of five patches the third makes a full pool fall back, and the fifth makes it refuse again."""
+    """Of five patches the third makes a full pool fall back, the fifth makes it refuse again."""
     whole = KernelSpec("debian:6.12", store_prefix(series, 5))
 
     verdict = judge(

@@ -53,11 +53,13 @@ def series_line(spec: KernelSpec, series: Series, good: str, bad: str) -> Line:
     Raises InputError unless they are positions of it, in this order.
     """
     last = len(series.patches)
-    if not (good.isdigit() and bad.isdigit() and int(good) < int(bad) <= last):
+    if not (good.isdecimal() and bad.isdecimal() and int(good) < int(bad) <= last):
         raise InputError(
             f"GOOD and BAD are {good} and {bad}. Expected positions of the series, the good one "
             f"first: 0 is the base, {last} the series with all its patches."
         )
+    source = pin_source(spec.source)
+    spec = replace(spec, source=source)
     kernels = tuple(
         Candidate(
             str(at), series.label(at), replace(spec, series=spec.series + store_prefix(series, at))
@@ -65,7 +67,7 @@ def series_line(spec: KernelSpec, series: Series, good: str, bad: str) -> Line:
         for at in range(int(good), int(bad) + 1)
     )
     patches = (mail.diff for mail in series.patches)
-    return Line(kernels, digest("series", pin_source(spec.source), good, bad, *patches))
+    return Line(kernels, digest("series", source, good, bad, *patches))
 
 
 def kernels_line(spec: KernelSpec, good: str, bad: str, between: Sequence[str]) -> Line:
@@ -75,8 +77,12 @@ def kernels_line(spec: KernelSpec, good: str, bad: str, between: Sequence[str]) 
     names = [good, *(name for name in between if name not in (good, bad)), bad]
     if not between:
         names = [good, *_packages(good, bad), bad]
-    kernels = tuple(Candidate(name, name, replace(spec, source=name)) for name in names)
-    return Line(kernels, digest("kernels", *(pin_source(name) for name in names)))
+    pinned = [pin_source(name) for name in names]
+    kernels = tuple(
+        Candidate(name, name, replace(spec, source=source))
+        for name, source in zip(names, pinned, strict=True)
+    )
+    return Line(kernels, digest("kernels", *pinned))
 
 
 def _packages(good: str, bad: str) -> Sequence[str]:
