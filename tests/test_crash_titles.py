@@ -37,7 +37,7 @@ TITLES = {
     "rcu-stall": ["RCU stall"],
     "rcu-stall-recorded": ["RCU stall in chrdev_open"],
     "oom": ["out of memory: tail"],
-    "soft-lockup": ["soft lockup in do_dentry_open"],
+    "soft-lockup": ["soft lockup in chrdev_open"],
     "hard-lockup": ["hard lockup in swiotlb_search_area"],
     "hung-task": ["hung task in __do_sys_newuname"],
     "boot-stops": [],

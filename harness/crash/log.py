@@ -32,7 +32,7 @@ LONGEST = 200
 """Lines that a report may take: those of a deadlock with all its stacks."""
 
 _STAMPED = re.compile(r"\[ *\d+\.\d{6}\](?:\[[^\]]*\])? ?(.*)$")
-_COUNTER = re.compile(r"(?:^|\s)pc : ([A-Za-z_][\w.$]*)\+0x")
+_COUNTER = re.compile(r"(?:^|\s)(?:pc|lr) : ([A-Za-z_][\w.$]*)\+0x")
 _FRAME = re.compile(
     r"^(?: \? | ?)([A-Za-z_][\w.$]*)\+0x[0-9a-f]+/0x[0-9a-f]+(?: \[\S+\])?(?: \([A-Z]+\))?$"
 )

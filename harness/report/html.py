@@ -27,14 +27,17 @@ PAGE_LIMIT = 24 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Row:
-    """A test as the page shows it; *state* is a change or a result, and what its colour says."""
+    """A test as the page shows it.
+
+    *state* is a change or a result, *evidence* has what it is of before each: which kernel.
+    """
 
     number: int
     test: str
     state: str
     base: tuple[CaseOutcome, ...]
     patched: tuple[CaseOutcome, ...]
-    evidence: tuple[Evidence, ...] = ()
+    evidence: tuple[tuple[str, Evidence], ...] = ()
     crashes: tuple[str, ...] = ()
     left_out: bool = False
     seconds: tuple[float, ...] = ()
@@ -143,11 +146,19 @@ def _ends(subject: Run | Comparison) -> list[_Ends]:
 
 def _rows(subject: Run | Comparison, given: Inputs) -> Iterator[Row]:
     for number, (test, state, base, patched) in enumerate(_ends(subject)):
-        kept = [given.evidence.get(one.evidence) for one in (*base, *patched) if one.evidence]
-        evidence = tuple(one for one in kept if one is not None)
-        titles = dict.fromkeys(crash.title for one in evidence for crash in one.crashes)
+        evidence = tuple(_evidence(base, patched, given.evidence))
+        titles = dict.fromkeys(crash.title for _, one in evidence for crash in one.crashes)
         seconds = tuple(given.durations.get(test, ()))
         yield Row(number, test, state, base, patched, evidence, tuple(titles), seconds=seconds)
+
+
+def _evidence(
+    base: Sequence[CaseOutcome], patched: Sequence[CaseOutcome], kept: Mapping[str, Evidence]
+) -> Iterator[tuple[str, Evidence]]:
+    for side, outcomes in (("base", base), ("series", patched)):
+        for one in outcomes:
+            if one.evidence in kept:
+                yield f"{side}: {one.result}" if base else one.result, kept[one.evidence]
 
 
 def _within_limit(rows: Iterator[Row]) -> Iterator[Row]:
@@ -155,7 +166,7 @@ def _within_limit(rows: Iterator[Row]) -> Iterator[Row]:
     left = PAGE_LIMIT
     for row in rows:
         size = sum(
-            min(sum(map(len, log.lines)), LOG_LIMIT) for one in row.evidence for log in one.logs
+            min(sum(map(len, log.lines)), LOG_LIMIT) for _, one in row.evidence for log in one.logs
         )
         left -= size
         if left >= 0 or not size:

@@ -12,12 +12,14 @@ from typing import Any
 
 from harness.fence import SCRATCH, smmu_refusals
 from harness.vm.artefacts import ROGUE_LOG
+from harness.vm.layout import RAM_BASE
 from harness.vm.machine import FENCE_LOG
 
-RAM_BASE = 0x4000_0000
-"""QEMU, hw/arm/virt.c:base_memmap, VIRT_MEM."""
-
 MIB = 1 << 20
+
+KERNEL_BASE = RAM_BASE + 2 * MIB
+"""Where QEMU puts an arm64 Image whose text_offset is 0 (hw/arm/boot.c:load_aarch64_image), and
+where the harness has it below firmware; Linux stays there, for its KASLR is virtual only."""
 
 PAGE = 4096
 
@@ -26,7 +28,9 @@ _POOL_MESSAGE = re.compile(r"created restricted DMA pool at 0x([0-9a-f]+), size 
 
 _ACCESS = re.compile(r"^(\S+) (read|write) (0x[0-9a-f]+) (\d+)$")
 
-_LOADED = {"Image": "kernel", "initramfs.cpio": "initramfs", "machine.dtb": "devicetree"}
+IMAGE = "Image"
+
+_LOADED = {"initramfs.cpio": "initramfs", "machine.dtb": "devicetree"}
 """What files are called that QEMU puts into memory before the first instruction."""
 
 
@@ -76,6 +80,7 @@ def parts(machine: Mapping[str, Any], command: str, said: Iterable[str]) -> tupl
     found += _placed_pools(said, pools, machine.get("dynamic", ()))
     if "rogue-scratch" in machine.get("overlays", ()):
         found.append(Part("scratch", "the rogue's own", *SCRATCH))
+    found += _kernel(machine)
     found += _loaded(command)
     found += _windows(machine, found)
     return tuple(dict.fromkeys(found))
@@ -99,18 +104,25 @@ def _windows(machine: Mapping[str, Any], others: Sequence[Part]) -> Iterator[Par
             yield Part("window", "window of the fence", base, size)
 
 
+def _kernel(machine: Mapping[str, Any]) -> Iterator[Part]:
+    """The kernel, if it is still in the cache and says how much memory it takes."""
+    with suppress(OSError, KeyError):
+        size = _image_size(Path(str(machine["kernel"])) / IMAGE)
+        yield Part("kernel", "kernel", KERNEL_BASE, max(size, PAGE))
+
+
 def _loaded(command: str) -> Iterator[Part]:
     """What QEMU's generic loader put into memory; the file, if it is still there, says how much."""
     words = _words(command)
-    for option, value in pairwise(words):
+    for _, value in (pair for pair in pairwise(words) if pair[0] == "-device"):
         fields = dict(pair.partition("=")[::2] for pair in value.split(",")[1:])
-        if option == "-device" and value.startswith("loader,") and "addr" in fields:
-            file = Path(fields.get("file", ""))
-            kind = "kernel" if file.name == "Image" else "loaded"
+        file = Path(fields.get("file", ""))
+        if value.startswith("loader,") and "addr" in fields and file.name != IMAGE:
             with suppress(OSError, ValueError):
-                size = _image_size(file) if kind == "kernel" else file.stat().st_size
-                name = _LOADED.get(file.name, file.stem)
-                yield Part(kind, name, int(fields["addr"], 0), max(size, PAGE))
+                size = max(file.stat().st_size, PAGE)
+                yield Part(
+                    "loaded", _LOADED.get(file.name, file.stem), int(fields["addr"], 0), size
+                )
 
 
 def _image_size(image: Path) -> int:

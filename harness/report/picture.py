@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from harness.report.layout import Access, Part
 
-WIDTH, BAR_LEFT, BAR_WIDTH = 340, 78, 84
+WIDTH, BAR_LEFT, BAR_WIDTH = 384, 74, 72
 LINE, PADDING = 15, 7
 """Units of the picture, which are pixels where it is not made smaller."""
 
