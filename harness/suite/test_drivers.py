@@ -168,7 +168,7 @@ def test_a_large_request_ends_in_a_pool_that_is_smaller(guest: Guest, real: Driv
 
 
 @pytest.mark.property("B1", "B12", "B13", "D4")
-@each()
+@each({"sdhci-pci": SDHCI_WARNS})
 def test_a_driver_that_is_bound_to_a_full_pool_stays_within_it(
     guest: Guest, probe: Probe, real: Driver, note: Note
 ) -> None:
