@@ -18,9 +18,10 @@ TESTS = tuple(f"harness/suite/test_{name}.py::test_it" for name in "abcd")
 
 @dataclass(frozen=True)
 class Desk:
-    """A folder with kernels, a plan, and caches of its own."""
+    """A folder with kernels, a plan, and caches of its own; *traced* is where deeds are noted."""
 
     root: Path
+    traced: Path | None = None
 
     @property
     def plan(self) -> Path:
@@ -30,7 +31,7 @@ class Desk:
     @property
     def trace(self) -> Trace:
         """What was built and run."""
-        return Trace(self.root / "trace")
+        return Trace(self.traced or self.root / "trace")
 
     def environment(self, cache: str = "cache") -> dict[str, str]:
         """What a process needs to work here."""
@@ -45,15 +46,21 @@ class Desk:
         """Put a kernel there, or another in its place."""
         (self.root / name).write_text(text or name)
 
-    def write(self, *more: str, kernels: Sequence[str] = ("one", "two"), sleep: str = "0") -> None:
-        """Write a plan over *kernels* and two groups of tests; *more* are lines above all tables."""
+    def write(
+        self, *more: str, kernels: Sequence[str] = ("one", "two"), orders: str = "sleep=0"
+    ) -> None:
+        """Write a plan over *kernels* and two groups of tests; *more* are lines above all tables.
+
+        *orders* are for ``CheapRunner``: a ``sleep`` for both groups, others for the first one.
+        """
         lines = ['runner = "nightly_work:CHEAP"', *more]
         for name in kernels:
             if not (self.root / name).exists():
                 self.kernel(name)
             lines += [f"[kernels.{name}]", f'source = "{self.root / name}"']
         for group, tests in (("first", TESTS[:2]), ("second", TESTS[2:])):
-            lines += [f"[groups.{group}]", f"tests = {list(tests)}", f'words = ["sleep={sleep}"]']
+            words = orders if group == "first" or orders.startswith("sleep") else "sleep=0"
+            lines += [f"[groups.{group}]", f"tests = {list(tests)}", f'words = ["{words}"]']
             lines += ["slots = 1"]
         self.plan.write_text("\n".join(lines) + "\n")
 
@@ -64,8 +71,14 @@ class Desk:
 
     def call(self, *words: str, cache: str = "cache") -> "subprocess.CompletedProcess[str]":
         """A night in a process of its own."""
+        return self.start(self.command(*words), cache)
+
+    def start(
+        self, command: Sequence[str], cache: str = "cache"
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run *command* here to its end."""
         return subprocess.run(
-            self.command(*words),
+            command,
             check=False,
             env=self.environment(cache),
             capture_output=True,

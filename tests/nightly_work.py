@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.cache import Cache, digest
-from harness.errors import BuildError, HarnessError
+from harness.errors import BuildError, HarnessError, HostError
 from harness.kernel import KernelSpec
 from harness.nightly.runner import Binary, Found
 from harness.runs import CaseOutcome, Provenance, Run, SuiteRequest
@@ -36,6 +36,10 @@ class Trace:
         deeds = (json.loads(line) for line in lines)
         return [(subject, process) for deed, subject, process in deeds if deed == what]
 
+    def processes(self, what: str) -> int:
+        """How many processes did such a deed."""
+        return len({process for _, process in self.all(what)})
+
     def add(self, what: str, subject: str) -> None:
         """Note a deed of this process, in one write."""
         line = json.dumps((what, subject, os.getpid())) + "\n"
@@ -52,19 +56,27 @@ class CheapRunner:
     """
 
     def pin(self, source: str) -> str:
+        """The same; a file is what it is."""
         return source
 
     def look(self, spec: KernelSpec) -> Found:
+        """A kernel is its file, its patches and its flavour."""
         patches = tuple((path.name, path.read_bytes()) for path in spec.series)
         return Found(_key(spec), f"file {Path(spec.source).name}", patches)
 
     def basis(self, request: SuiteRequest) -> str:
+        """What the group says."""
         return digest(request.tier, *request.tests, *request.words)
 
     def qemu(self, program: str) -> Binary:
+        """Any word will do, but for one that is missing."""
+        if program == "missing":
+            raise HostError("there is no such QEMU")
         return Binary(program, program)
 
     def build(self, spec: KernelSpec) -> None:
+        """Copy the file into the cache of kernels."""
+
         def fill(directory: Path) -> None:
             _trace().add("build", spec.source)
             (directory / "Image").write_text(Path(spec.source).read_text())
@@ -76,6 +88,7 @@ class CheapRunner:
         Cache("kernels").share(_key(spec))
 
     def run(self, request: SuiteRequest, log: Path) -> Run:
+        """Sleep, in a process of its own that dies with this one."""
         key, orders = _key(request.spec), dict(word.split("=") for word in request.words)
         if "refuse" in orders:
             raise HarnessError("no tests today")

@@ -126,7 +126,7 @@ class Cluster:
 def join(address: str, runner: str) -> Iterator[Cluster]:
     """Be a client of the scheduler at *address*, and say where its dashboard is."""
     try:
-        client = Client(address, timeout=PATIENCE, set_as_default=False)
+        client = Client(address, timeout=PATIENCE)
     except (OSError, ValueError) as fault:
         raise HostError(
             f"no Dask scheduler answers at {address}: {fault}. Start one with: dask scheduler"

@@ -87,6 +87,8 @@ def read_plan(path: Path) -> NightPlan:
         raise InputError(f"the plan {path} is no TOML: {fault}.") from fault
     top = Table(str(path), content, path.resolve().parent)
     kernels = {name: _kernel(table) for name, table in top.tables("kernels")}
+    if PLAIN in top.at("series").names:
+        raise InputError(f"{path}: series: '{PLAIN}' stands for no series, and can not be another.")
     series = {PLAIN: (), **{name: top.at("series").paths(name) for name in top.at("series").names}}
     qemus = {name: top.at("qemus").text(name) for name in top.at("qemus").names}
     groups = {name: _group(table) for name, table in top.tables("groups")}
@@ -132,8 +134,11 @@ def _cross(table: Table, plan: NightPlan) -> Cross:
     """A kind that is not named stands for all of that kind; flavours only for the plain one."""
     flavours = table.texts("flavours") or (PLAIN,)
     for flavour in flavours:
-        if flavour != PLAIN:
-            flavour_fragment(flavour)
+        try:
+            if flavour != PLAIN:
+                flavour_fragment(flavour)
+        except InputError as fault:
+            raise InputError(f"{table.place}: flavours: {fault}") from fault
     cross = Cross(
         table.names_among("kernels", plan.kernels),
         table.names_among("series", plan.series),

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Dask cluster of real processes on this machine, whose workers can be killed."""
+
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from nightly_plans import Desk
+
+PATIENCE = 90.0
+"""Seconds that a part of the cluster may take to come up on a busy machine."""
+
+QUIET = "--no-dashboard"
+
+
+@dataclass
+class LocalCluster:
+    """A scheduler at *address* and workers; each has a cache of its own."""
+
+    desk: Desk
+    address: str = ""
+    workers: list["subprocess.Popen[str]"] = field(default_factory=list)
+    _all: list["subprocess.Popen[str]"] = field(default_factory=list)
+
+    def add_workers(self, count: int, *words: str) -> None:
+        """Start that many, with a slot for a guest or what *words* say instead; wait for each."""
+        offer = words or ("--resources", "vm=1")
+        command = ("worker", self.address, "--no-nanny", "--nthreads", "3", QUIET, *offer)
+        first = len(self.workers)
+        started = [self._start(f"worker-{first + number}", *command) for number in range(count)]
+        self.workers += started
+        for worker in started:
+            _hear(worker, "Registered to:")
+
+    def start_scheduler(self) -> None:
+        """Start it at a free port."""
+        scheduler = self._start("scheduler", "scheduler", "--host=127.0.0.1", "--port=0", QUIET)
+        self.address = _hear(scheduler, "Scheduler at:")
+
+    def end(self) -> None:
+        """Kill all of it."""
+        for process in self._all:
+            process.kill()
+        for process in self._all:
+            process.wait()
+            process.stderr and process.stderr.close()
+
+    def _start(self, cache: str, *words: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dask", *words],
+            env=self.desk.environment(cache),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._all.append(process)
+        return process
+
+
+@contextmanager
+def local_cluster(desk: Desk, workers: int) -> Iterator[LocalCluster]:
+    """A cluster with *workers*, that is gone afterwards."""
+    cluster = LocalCluster(desk)
+    try:
+        cluster.start_scheduler()
+        cluster.add_workers(workers)
+        yield cluster
+    finally:
+        cluster.end()
+
+
+def _hear(process: "subprocess.Popen[str]", announced: str) -> str:
+    """What *process* says after those words; all that it says later is read and dropped."""
+    assert process.stderr is not None
+    heard: queue.Queue[str] = queue.Queue()
+    listener = (process.stderr, announced, heard)
+    threading.Thread(target=_listen, args=listener, daemon=True).start()
+    return heard.get(timeout=PATIENCE)
+
+
+def _listen(said: TextIO, announced: str, heard: "queue.Queue[str]") -> None:
+    for line in said:
+        _, found, rest = line.partition(announced)
+        if found:
+            heard.put(rest.strip())

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same night on a cluster: the same verdicts, each once, whoever dies on the way."""
+
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from nightly_cluster import LocalCluster, local_cluster
+from nightly_plans import Desk
+
+PATIENCE = 120.0
+"""Seconds that a night may take on a busy machine."""
+
+KERNELS = ("one", "two", "three", "four")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """Three workers with a slot each; who kills one puts another in its place."""
+    with local_cluster(Desk(tmp_path_factory.mktemp("cluster")), 3) as made:
+        yield made
+
+
+@pytest.fixture
+def desk(tmp_path: Path, cluster: LocalCluster) -> Desk:
+    """Eight jobs on kernels that no other test has, and a store for what is built."""
+    made = Desk(tmp_path, cluster.desk.trace.path)
+    for name in KERNELS:
+        made.kernel(name, f"{name} of {tmp_path.name}")
+    made.write(f'store = "{tmp_path / "store"}"', kernels=KERNELS, orders="sleep=1")
+    return made
+
+
+@contextmanager
+def night_at_work(desk: Desk, cluster: LocalCluster) -> "Iterator[subprocess.Popen[str]]":
+    """A night on the cluster that has its first result; it is killed afterwards."""
+    command = desk.command("--cluster", cluster.address)
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, env=desk.environment(), text=True, **pipes) as night:
+        assert night.stderr is not None
+        assert any("/plain/plain/default/" in line for line in night.stderr), "nothing was run"
+        yield night
+        night.kill()
+
+
+def test_a_killed_worker_changes_no_verdict(desk: Desk, cluster: LocalCluster) -> None:
+    with night_at_work(desk, cluster) as night:
+        cluster.workers[0].kill()
+        said, _ = night.communicate(timeout=PATIENCE)
+    built = [kernel for kernel, _ in desk.trace.all("build")]
+    cluster.add_workers(1)
+
+    desk.call(cache="alone")
+    assert "8 jobs: 8 run" in said
+    assert desk.history() == desk.history("alone")
+    assert [built.count(str(desk.root / name)) for name in KERNELS] == [1, 1, 1, 1]
+
+
+def test_a_killed_night_goes_on_with_what_is_left(desk: Desk, cluster: LocalCluster) -> None:
+    with night_at_work(desk, cluster):
+        pass
+
+    done = desk.call("--cluster", cluster.address)
+
+    desk.call(cache="alone")
+    assert done.returncode == 1, done.stderr
+    assert desk.history() == desk.history("alone")
+
+
+def test_what_the_cluster_can_not_do_is_said(desk: Desk, cluster: LocalCluster) -> None:
+    text = desk.plan.read_text().replace("slots = 1", "slots = 2", 1)
+    desk.kernel("two", "broken by intent")
+    desk.plan.write_text(text)
+
+    done = desk.call("--cluster", cluster.address)
+
+    assert done.returncode == 1
+    assert "it needs 2 slots, and no worker has more than 1" in done.stdout
+    assert "two/plain/plain/default/second: not judged: " in done.stdout
+    assert "does not compile" in done.stdout
+    assert "8 jobs: 3 run, 5 not judged" in done.stdout
+
+
+def test_a_job_goes_with_its_patches_to_a_machine_that_does_not_have_them(
+    desk: Desk, cluster: LocalCluster
+) -> None:
+    (desk.root / "fix.patch").write_text("a fix")
+    desk.write(kernels=("one",))
+    desk.plan.write_text(desk.plan.read_text() + '[series]\nfix = ["fix.patch"]\n')
+
+    desk.call("--cluster", cluster.address)
+
+    desk.call(cache="alone")
+    assert desk.history() == desk.history("alone")
+
+
+def test_a_cluster_whose_workers_take_no_guests_is_refused(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.write()
+    with local_cluster(desk, 0) as cluster:
+        cluster.add_workers(1, "--memory-limit=0")
+        done = desk.call("--cluster", cluster.address)
+
+    assert done.returncode == 2
+    assert "the cluster's 1 workers offer no slots for guests" in done.stderr
+
+
+def test_a_scheduler_that_is_not_there_is_said(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.write()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        done = desk.call("--cluster", address)
+
+    assert done.returncode == 2
+    assert f"no Dask scheduler answers at {address}" in done.stderr
