@@ -94,7 +94,8 @@ def fuzz(ground: Ground, campaign: Campaign, corpus: Corpus) -> Summary:
             if outcome.novelty - shown:
                 shown |= outcome.novelty
                 summary.kept += 1
-                corpus.add(case)
+                if not outcome.seen:  # what comes of a bad case would only be seen again and again
+                    corpus.add(case)
             for seen in outcome.seen:
                 _take(ground, campaign, summary, case, seen, outcome)
             _show(progress, campaign, summary)
