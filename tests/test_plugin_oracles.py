@@ -31,7 +31,14 @@ class Guests:
 def guests(request):
     def asked(marker): return [m.args for m in request.node.iter_markers(marker)]
     console = SimpleNamespace(reports=[kernel_report(line) for (line,) in asked("says")])
-    guest = SimpleNamespace(ending=None, closed=False, console=console)
+    guest = SimpleNamespace(
+        ending=None,
+        closed=False,
+        console=console,
+        machine=SimpleNamespace(fence="a fence" if asked("fence") else None),
+        fence_damage=lambda: [text for (text,) in asked("fell")],
+        fence_refusals=lambda: [text for (text,) in asked("refused")],
+    )
     for name, value in asked("guest"):
         setattr(guest, name, value)
     request.node.stash[guests_key] = Guests([guest], [finding for (finding,) in asked("finds")])
@@ -86,6 +93,38 @@ def test_expected_warning(): pass
 @mark.finds(LEAK)
 @mark.property("B2")
 def test_failure_and_leak(): assert 1 == 2
+
+@mark.fence()
+def test_behind_a_fence(): pass
+
+@mark.fence()
+@mark.fell("CR0 is off")
+def test_the_fence_fell(): pass
+
+@mark.fence()
+@mark.fell("CR0 is off")
+@mark.topples("it switches it off")
+def test_the_fence_fell_on_purpose(): pass
+
+@mark.fence()
+@mark.topples("it switches it off")
+def test_the_fence_did_not_fall(): pass
+
+@mark.fence()
+@mark.refused("rogue0 read 0x40000000")
+def test_something_was_refused(): pass
+
+@mark.fence()
+@mark.refused("rogue0 read 0x40000000")
+@mark.tries("a secret")
+def test_something_was_refused_on_purpose(): pass
+
+@mark.fence()
+@mark.tries("a secret")
+def test_nothing_was_refused(): pass
+
+@mark.refused("rogue0 read 0x40000000")
+def test_without_a_fence(): pass
 """
 
 PASSED = ("", set[str]())
@@ -104,6 +143,14 @@ EXPECTED = {
     "test_warning": ("the kernel reported warn: WARNING: CPU: 0 PID: 1 at mm/slub.c:1", set()),
     "test_expected_warning": PASSED,
     "test_failure_and_leak": ("the oracles say as well: B13: slot 7 is held by nobody", {"B2"}),
+    "test_behind_a_fence": PASSED,
+    "test_the_fence_fell": ("the fence does not stand any more: CR0 is off", {"FENCE"}),
+    "test_the_fence_fell_on_purpose": PASSED,
+    "test_the_fence_did_not_fall": ("the fence stands, though the test says", set()),
+    "test_something_was_refused": ("1 accesses were refused, the first: rogue0 read", {"B1"}),
+    "test_something_was_refused_on_purpose": PASSED,
+    "test_nothing_was_refused": ("the fence refused nothing, though the test says", set()),
+    "test_without_a_fence": PASSED,
 }
 """For each test of the sample what its failure says, and which promises it calls broken."""
 
