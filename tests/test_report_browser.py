@@ -10,13 +10,6 @@ from report_runs import base_run, patched_run, write_evidence
 
 from harness.report import Inputs, compare, evidence_of, page
 
-PROGRAM = find_browser()
-
-pytestmark = pytest.mark.skipif(
-    PROGRAM is None,
-    reason="the report page was not tried in a browser: sudo apt-get install chromium",
-)
-
 PHONE = 360
 
 SHOWN = "Array.from(document.querySelectorAll('table.tests tbody tr')).filter(r => !r.hidden)"
@@ -24,8 +17,9 @@ SHOWN = "Array.from(document.querySelectorAll('table.tests tbody tr')).filter(r 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Page]:
-    assert PROGRAM is not None
-    with open_browser(PROGRAM) as opened:
+    program = find_browser()
+    assert program, "no Chromium here: sudo apt-get install chromium, or scripts/test"
+    with open_browser(program) as opened:
         yield opened
 
 

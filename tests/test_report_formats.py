@@ -8,10 +8,11 @@ from pathlib import Path
 
 import kcidb_io
 import pytest
-from report_runs import base_run, case, patched_run, write_evidence
+from report_runs import base_run, case, patched_run, provenance, write_evidence
 
 from harness.cli import main
 from harness.errors import InputError
+from harness.history import open_history
 from harness.report import compare, evidence_of, junit, kcidb, mail
 from harness.report.kcidb import test_path as path_of
 from harness.runs import CaseOutcome, Run, read_outcomes, save_run
@@ -146,10 +147,12 @@ def test_junit_holds_what_xml_can_not() -> None:
 
 def test_no_line_of_a_mail_is_longer_than_72_columns(kept: str) -> None:
     long = case("test_with_a_very_long_name_that_goes_on_and_on[" + "x" * 90 + "]", "FAIL", "B1")
+    talkative = replace(case("test_b", "FAIL"), message="o " * 100)
     run = patched_run(kept)
-    run = replace(run, tests=(*run.tests, long))
+    run = replace(run, tests=(*run.tests, long, talkative))
+    run = replace(run, provenance=provenance("a " * 100))
 
-    text = mail(compare(base_run(), run), evidence_of([run]), "A <a@b>")
+    text = mail(run, evidence_of([run]))
 
     assert max(map(len, text.splitlines())) <= 72
     assert text.isascii()
@@ -213,7 +216,21 @@ def test_the_command_writes_all_formats_and_says_whether_all_is_good(
 def test_the_command_says_what_a_file_is_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    database = f"--database=sqlite:///{tmp_path}/history"
     (tmp_path / "odd.json").write_text("[]")
 
-    assert main(["report", str(tmp_path / "odd.json")]) == 2
+    assert main(["report", str(tmp_path / "odd.json"), database]) == 2
     assert "is no run of the suite" in capsys.readouterr().err
+    assert main(["report", str(tmp_path / "none.json"), database]) == 2
+    assert "no run's id begins with" in capsys.readouterr().err
+
+
+def test_a_run_of_the_history_is_reported_by_its_id(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{tmp_path}/history"
+    run = of_tests(case("test_a", "PASS", "B1"))
+    open_history(url).add(run)
+
+    assert main(["report", run.id[:8], f"--database={url}"]) == 0
+    assert "1 tests passed; nothing is broken" in capsys.readouterr().out

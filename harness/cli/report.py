@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.cli.tables import print_table
 from harness.errors import InputError
-from harness.history import durations, open_history
+from harness.history import History, durations, find_run, open_history
 from harness.report import (
     Comparison,
     Evidence,
@@ -40,8 +40,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="A FILE of '-' is the standard output. Ends with 1 if the kernel, or the "
         "series, is not good.",
     )
-    parser.add_argument("run_file", type=Path, metavar="RUN.json")
-    parser.add_argument("series_file", type=Path, nargs="?", metavar="WITH-SERIES.json")
+    parser.add_argument(
+        "base", metavar="RUN", help="a file of a run, or the begin of its id in the history"
+    )
+    parser.add_argument("series", nargs="?", metavar="RUN", help="another, of a series on that")
+    parser.add_argument("--database", metavar="URL", help="the history, as for harness history")
     parser.add_argument(
         "--html", type=Path, metavar="FILE", help="one page that needs nothing else"
     )
@@ -62,12 +65,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the summary, write what was asked for."""
-    runs = [_load(path) for path in (arguments.run_file, arguments.series_file) if path]
+    history = open_history(arguments.database)
+    runs = [_find(word, history) for word in (arguments.base, arguments.series) if word]
     subject = compare(*runs) if len(runs) > 1 else runs[0]
     evidence = evidence_of(runs)
     _print(subject, evidence)
     if arguments.html:
-        _write(arguments.html, page(subject, _inputs(arguments, evidence)))
+        _write(arguments.html, page(subject, _inputs(arguments, evidence, history)))
     if arguments.junit:
         titles = {name: [c.title for c in one.crashes] for name, one in evidence.items()}
         names = ("base", "series") if len(runs) > 1 else ("suite",)
@@ -81,7 +85,13 @@ def run(arguments: argparse.Namespace) -> int:
     return GOOD if is_good(subject) else NOT_GOOD
 
 
-def _load(path: Path) -> Run:
+def _find(word: str, history: History) -> Run:
+    """The run in the file of that name, or in the history; InputError if there is neither."""
+    path = Path(word)
+    if not path.is_file():
+        found = history.run(find_run(history, word).id)
+        assert found is not None  # the history has just named it
+        return found
     try:
         return load_run(path)
     except (OSError, ValueError, KeyError, TypeError) as fault:
@@ -98,10 +108,11 @@ def _print(subject: Run | Comparison, evidence: Mapping[str, Evidence]) -> None:
         print(line)
 
 
-def _inputs(arguments: argparse.Namespace, evidence: Mapping[str, Evidence]) -> Inputs:
+def _inputs(
+    arguments: argparse.Namespace, evidence: Mapping[str, Evidence], history: History
+) -> Inputs:
     coverage = arguments.coverage.read_text().splitlines() if arguments.coverage else ()
-    taken = {one.test: one.seconds for one in durations(open_history())}
-    return Inputs(evidence, taken, coverage)
+    return Inputs(evidence, {one.test: one.seconds for one in durations(history)}, coverage)
 
 
 def _write(path: Path, text: str) -> None:
