@@ -22,7 +22,7 @@ from harness.kernel.revision import local_commit
 from harness.paths import cache_directory
 from harness.progress import step
 from harness.tools import find_tool
-from harness.validate.search import Candidate, Found, Known
+from harness.validate.search import Candidate, Found, Known, Word
 
 _FIRST = re.compile(r"^([0-9a-f]{40}) is the first '?bad'? commit$", re.MULTILINE)
 _SKIPPED = re.compile(r"^([0-9a-f]{40})$", re.MULTILINE)
@@ -48,11 +48,13 @@ class Commits:
         return digest("commits", self.good, self.bad)
 
     def next(self, known: Known) -> str | Found:
-        """Tell git all that is known, and ask it."""
+        """Tell git all that is known, at once, and ask it."""
+        names = {word: [name for name, one in known.items() if one is word] for word in Word}
+        bad = names[Word.BAD][-1]  # each leads to the one before it
         with self._clone() as clone:
-            said, code = "", 0
-            for words in self._lines(known):
-                said, code = _bisect(clone, *words)
+            said, code = _bisect(clone, "start", "--no-checkout", bad, *names[Word.GOOD])
+            if names[Word.SKIP] and not _FIRST.search(said):
+                said, code = _bisect(clone, "skip", *names[Word.SKIP])
             if code == ONLY_SKIPPED:
                 return Found(tuple(_SKIPPED.findall(said)))
             if found := _FIRST.search(said):
