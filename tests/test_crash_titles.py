@@ -142,6 +142,7 @@ def test_a_title_on_the_list_is_known_and_another_is_not() -> None:
     assert known is not None
     assert known.links
     assert known_crash("WARNING in swiotlb_bounce") is None
+    assert known_crash(f"{crash.title} and more") is None
 
 
 def test_links_into_the_documents_lead_somewhere() -> None:

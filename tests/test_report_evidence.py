@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is kept of a guest is read back whole, or says what is left out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,11 +88,9 @@ def test_the_page_says_how_much_is_left_out(directory: Path) -> None:
     (directory / "console.log").write_text(text)
     evidence = read_evidence(directory)
     assert evidence is not None
-    run = base_run()
     outcome = case("test_x", "FAIL", evidence=str(directory))
-    failed = type(run)(run.provenance, run.begin, 1.0, (), (outcome,))
 
-    shown = page(failed, Inputs({str(directory): evidence}))
+    shown = page(replace(base_run(), tests=(outcome,)), Inputs({str(directory): evidence}))
 
     assert "lines are left out here: a report holds 48 KiB of a log" in shown
 
@@ -153,3 +152,15 @@ def test_a_known_finding_that_a_series_mends_is_fixed() -> None:
     mended = _of("ERROR", "the promise is kept: odd-size in docs/findings.md is out of date")
 
     assert change_of([_of("KNOWN")], [mended]) is Change.FIXED
+
+
+def test_a_line_that_is_too_long_is_cut_and_says_so(directory: Path) -> None:
+    (directory / "console.log").write_text("y" * 5000)
+    evidence = read_evidence(directory)
+    assert evidence is not None
+    outcome = case("test_x", "FAIL", evidence=str(directory))
+
+    shown = page(replace(base_run(), tests=(outcome,)), Inputs({str(directory): evidence}))
+
+    assert f"{'y' * 1000} [cut]" in shown
+    assert "y" * 1001 not in shown
