@@ -233,4 +233,4 @@ def test_a_run_of_the_history_is_reported_by_its_id(
     open_history(url).add(run)
 
     assert main(["report", run.id[:8], f"--database={url}"]) == 0
-    assert "1 tests passed; nothing is broken" in capsys.readouterr().out
+    assert "1 test passed; nothing is broken" in capsys.readouterr().out

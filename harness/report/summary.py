@@ -71,9 +71,13 @@ def _of_run(run: Run) -> str:
     if not bad:
         known = number.get("KNOWN", 0)
         besides = f", {known} as known of this kernel" if known else ""
-        return f"{number.get('PASS', 0)} tests passed{besides}; nothing is broken{end}"
+        return f"{_tests(number.get('PASS', 0))} passed{besides}; nothing is broken{end}"
     named = f"; broken promises: {' '.join(promises)}" if promises else ""
-    return f"{', '.join(bad)} of {len(run.tests)} tests{named}{end}"
+    return f"{', '.join(bad)} of {_tests(len(run.tests))}{named}{end}"
+
+
+def _tests(number: int) -> str:
+    return "1 test" if number == 1 else f"{number} tests"
 
 
 def _of_comparison(comparison: Comparison) -> str:
