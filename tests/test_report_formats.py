@@ -209,7 +209,7 @@ def test_the_command_writes_all_formats_and_says_whether_all_is_good(
     said = capsys.readouterr().out
     assert code == 1
     assert all(path.stat().st_size for path in written)
-    assert "2 broken, 1 fixed, 2 still failing, 1 not judged, 1 still passing" in said
+    assert "2 broken (B12), 1 fixed, 2 still failing, 1 not judged, 1 still passing" in said
     assert "Broken by this series:" in said
 
 

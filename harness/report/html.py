@@ -25,6 +25,10 @@ PAGE_LIMIT = 24 * 1024 * 1024
 """Bytes of evidence in one page; tests whose evidence comes later name its directory only."""
 
 
+BESIDES = {"FENCE": "what a fence is for: no device reaches more than its windows"}
+"""What tests are about that Linux does not promise."""
+
+
 @dataclass(frozen=True)
 class Row:
     """A test as the page shows it.
@@ -189,7 +193,7 @@ def _titles(rows: Sequence[Row]) -> list[Title]:
 
 def _promises(rows: Sequence[Row]) -> Iterator[Promise]:
     """All promises that a test of the page is about, in natural order."""
-    texts = {**PROMISES, **NON_PROMISES}
+    texts = {**PROMISES, **NON_PROMISES, **BESIDES}
     about: dict[str, list[Row]] = {}
     for row in rows:
         for number in row.promises:
@@ -209,7 +213,7 @@ def _provenance(runs: Sequence[Run]) -> list[tuple[str, tuple[str, ...]]]:
             values[name] = f"{values[name]}, {value}" if name in values else value
         values.update(begin=run.begin, seconds=f"{run.seconds:.0f}", words=" ".join(run.words))
         sides.append(values)
-    names = dict.fromkeys(name for side in sides for name in side)
+    names = dict.fromkeys(name for side in reversed(sides) for name in side)
     return [(name, tuple(side.get(name, "") for side in sides)) for name in names]
 
 

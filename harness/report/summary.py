@@ -84,6 +84,8 @@ def _of_comparison(comparison: Comparison) -> str:
     number = Counter(one.change for one in comparison.differences if not one.skipped)
     order = (Change.BROKEN, Change.FIXED, Change.FLAKY, Change.STILL_FAILING, Change.NOT_JUDGED)
     parts = [f"{number[change]} {change.value}" for change in order if number[change]]
+    if promises := broken_promises(o for d in comparison.having(Change.BROKEN) for o in d.patched):
+        parts[0] += f" ({' '.join(promises)})"
     end = "" if comparison.patched.complete else "; the run with the series did not come to its end"
     if not number[Change.BROKEN]:
         parts = ["the series breaks nothing", *parts]
