@@ -190,13 +190,23 @@ def test_the_text_says_who_broke_it_who_repaired_it_and_how_to_stand_there(
 
     flat = " ".join(text.split())
     assert (
-        'Patch 3/5 "swiotlb: do not fail a mapping that the device can do without" breaks B12: '
-        "test_exhaustion.py::test_full[probe-a] 3x PASS -> 3x FAIL assert 65 == 64 "
-        "harness shell --reopen /e/FAIL repaired by patch 5/5"
+        'Patch 3/5 "swiotlb: do not fail a mapping that the device can do without" breaks B12, '
+        "and patch 5/5 repairs it: test_exhaustion.py::test_full[probe-a] 3x PASS -> 3x FAIL "
+        "assert 65 == 64 harness shell --reopen /e/FAIL"
     ) in flat
     assert 'Patch 5/5 "swiotlb: do fail a mapping that has to be bounced" repairs B12:' in flat
-    assert flat.count(": nothing changes.") == 3
+    assert flat.count(": nothing changes.") == 2
+    assert flat.count(": nothing changes, 1 go on failing.") == 1
     assert "breaks something in the middle, and is whole again at its end" in flat
+
+
+def test_of_tests_that_different_patches_repair_each_says_which(series: Series) -> None:
+    results = {**MIDDLE, U: [PASS, PASS, PASS, FAIL, FAIL, FAIL]}
+
+    text = verdict_text(by_patch(series, results))
+
+    assert text.count("    patch 5/5 repairs it") == 1
+    assert text.count("    nothing repairs it") == 1
 
 
 def test_lines_fit_a_mail(series: Series) -> None:

@@ -97,7 +97,9 @@ def _patch(verdict: Verdict, step: Step) -> str:
     found = list(_findings(verdict, step))
     if found:
         return "\n\n".join(found)
-    return _paragraph(f"{_capital(_name(verdict.series, step))}: nothing changes.")
+    failing = len(step.having(Change.STILL_FAILING))
+    rest = f", {failing} go on failing" if failing else ""
+    return _paragraph(f"{_capital(_name(verdict.series, step))}: nothing changes{rest}.")
 
 
 def _findings(verdict: Verdict, step: Step) -> Iterator[str]:
@@ -107,15 +109,16 @@ def _findings(verdict: Verdict, step: Step) -> Iterator[str]:
         return
     broken, fixed = step.having(Change.BROKEN), step.having(Change.FIXED)
     if broken:
-        yield _listed(f"{_capital(name)} breaks{_promises(broken)}:", broken, verdict, step)
+        yield _broken(verdict, step, f"{_capital(name)} breaks{_promises(broken)}")
     if fixed:
         yield _listed(f"{_capital(name)} repairs{_promises(fixed)}:", fixed)
     flaky = step.having(Change.FLAKY)
     if flaky:
-        yield _listed(f"{_capital(name)}: flaky, now one result and now another:", flaky)
+        title = f"{_capital(name)}: flaky, now one result and now another:"
+        yield _listed(title, flaky, reopen=True)
     open_ = [one for one in unjudged(step) if one.change is not Change.FLAKY]
     if open_:
-        yield _listed(f"{_capital(name)}: not judged:", open_)
+        yield _listed(f"{_capital(name)}: not judged:", open_, reopen=True)
 
 
 def _name(series: Series, step: Step) -> str:
@@ -133,27 +136,31 @@ def _promises(tests: Sequence[Difference]) -> str:
     return f" {' '.join(sorted(found))}" if found else ""
 
 
+def _broken(verdict: Verdict, step: Step, title: str) -> str:
+    """The tests that a step breaks, how to stand in their machines, and who repairs them."""
+    tests = step.having(Change.BROKEN)
+    repairs = [verdict.repaired_by(one, step.position) for one in tests]
+    names = [f"patch {at}/{len(verdict.series.patches)}" if at else "" for at in repairs]
+    if not verdict.patches or not any(names):
+        return _listed(f"{title}:", tests, reopen=True)
+    if len(set(names)) == 1:
+        return _listed(f"{title}, and {names[0]} repairs it:", tests, reopen=True)
+    notes = [f"{name} repairs it" if name else "nothing repairs it" for name in names]
+    return _listed(f"{title}:", tests, reopen=True, notes=notes)
+
+
 def _listed(
-    title: str,
-    tests: Sequence[Difference],
-    verdict: Verdict | None = None,
-    step: Step | None = None,
+    title: str, tests: Sequence[Difference], *, reopen: bool = False, notes: Sequence[str] = ()
 ) -> str:
     lines = _wrapped(title)
-    for one in tests[:MOST]:
+    for number, one in enumerate(tests[:MOST]):
         lines += [f"  {_short(one.test)}", f"    {_results(one.base)} -> {_results(one.patched)}"]
-        lines += _why(one)
-        if verdict and step and verdict.patches:
-            repaired = verdict.repaired_by(one, step.position)
-            after = f"repaired by {verdict.series.label(repaired)}" if repaired else "not repaired"
-            lines += _wrapped(after, "    ")
+        if reopen:
+            lines += _last_words((*one.base, *one.patched))
+        lines += [f"    {note}" for note in notes[number : number + 1]]
     if len(tests) > MOST:
         lines.append(f"  and {len(tests) - MOST} more")
     return "\n".join(lines)
-
-
-def _why(test: Difference) -> list[str]:
-    return _last_words((*test.base, *test.patched))
 
 
 def _last_words(outcomes: Sequence[CaseOutcome]) -> list[str]:
@@ -185,7 +192,9 @@ def _counts(title: str, step: Step) -> str:
 def _not_its_fault(step: Step) -> Iterator[str]:
     failing = step.having(Change.STILL_FAILING)
     if failing:
-        yield _listed("Fails on the base too, and is not the fault of the series:", failing)
+        yield _listed(
+            "Fails on the base too, and is not the fault of the series:", failing, reopen=True
+        )
 
 
 def _closing(verdict: Verdict) -> str:
