@@ -96,7 +96,7 @@ def shared_store() -> Store | None:
 def _file_system(url: str) -> tuple[Any, str]:
     """fsspec's file system for *url*, and the path in it; HostError if there is none."""
     try:
-        files, root = import_module("fsspec").url_to_fs(url)
+        files, root = import_module("fsspec").url_to_fs(url, use_listings_cache=False)
     except (ImportError, ValueError) as fault:
         raise HostError(
             f"the store {url} can not be reached: {fault}. For a directory and for others install "

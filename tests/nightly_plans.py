@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from nightly_work import TRACE, Trace
+
+from harness.cli import main
 
 HERE = Path(__file__).parent
 
@@ -72,6 +75,14 @@ class Desk:
     def call(self, *words: str, cache: str = "cache") -> "subprocess.CompletedProcess[str]":
         """A night in a process of its own."""
         return self.start(self.command(*words), cache)
+
+    def alone(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+        """What the history holds after an undisturbed night, in this process, on this machine."""
+        with monkeypatch.context() as within:
+            for name, value in self.environment("alone").items():
+                within.setenv(name, value)
+            main(["nightly", str(self.plan)])
+        return self.history("alone")
 
     def start(
         self, command: Sequence[str], cache: str = "cache"

@@ -11,6 +11,9 @@ import pytest
 from nightly_cluster import LocalCluster, local_cluster
 from nightly_plans import Desk
 
+from harness.errors import HostError
+from harness.nightly import cluster as cluster_module
+
 PATIENCE = 120.0
 """Seconds that a night may take on a busy machine."""
 
@@ -46,28 +49,30 @@ def night_at_work(desk: Desk, cluster: LocalCluster) -> "Iterator[subprocess.Pop
         night.kill()
 
 
-def test_a_killed_worker_changes_no_verdict(desk: Desk, cluster: LocalCluster) -> None:
+def test_a_killed_worker_changes_no_verdict(
+    desk: Desk, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with night_at_work(desk, cluster) as night:
         cluster.workers[0].kill()
         said, _ = night.communicate(timeout=PATIENCE)
     built = [kernel for kernel, _ in desk.trace.all("build")]
     cluster.add_workers(1)
 
-    desk.call(cache="alone")
     assert "8 jobs: 8 run" in said
-    assert desk.history() == desk.history("alone")
+    assert desk.history() == desk.alone(monkeypatch)
     assert [built.count(str(desk.root / name)) for name in KERNELS] == [1, 1, 1, 1]
 
 
-def test_a_killed_night_goes_on_with_what_is_left(desk: Desk, cluster: LocalCluster) -> None:
+def test_a_killed_night_goes_on_with_what_is_left(
+    desk: Desk, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with night_at_work(desk, cluster):
         pass
 
     done = desk.call("--cluster", cluster.address)
 
-    desk.call(cache="alone")
     assert done.returncode == 1, done.stderr
-    assert desk.history() == desk.history("alone")
+    assert desk.history() == desk.alone(monkeypatch)
 
 
 def test_what_the_cluster_can_not_do_is_said(desk: Desk, cluster: LocalCluster) -> None:
@@ -85,7 +90,7 @@ def test_what_the_cluster_can_not_do_is_said(desk: Desk, cluster: LocalCluster) 
 
 
 def test_a_job_goes_with_its_patches_to_a_machine_that_does_not_have_them(
-    desk: Desk, cluster: LocalCluster
+    desk: Desk, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (desk.root / "fix.patch").write_text("a fix")
     desk.write(kernels=("one",))
@@ -93,8 +98,7 @@ def test_a_job_goes_with_its_patches_to_a_machine_that_does_not_have_them(
 
     desk.call("--cluster", cluster.address)
 
-    desk.call(cache="alone")
-    assert desk.history() == desk.history("alone")
+    assert desk.history() == desk.alone(monkeypatch)
 
 
 def test_a_cluster_whose_workers_take_no_guests_is_refused(tmp_path: Path) -> None:
@@ -108,13 +112,14 @@ def test_a_cluster_whose_workers_take_no_guests_is_refused(tmp_path: Path) -> No
     assert "the cluster's 1 workers offer no slots for guests" in done.stderr
 
 
-def test_a_scheduler_that_is_not_there_is_said(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    desk.write()
+def test_a_scheduler_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "PATIENCE", 1.0)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
-        done = desk.call("--cluster", address)
 
-    assert done.returncode == 2
-    assert f"no Dask scheduler answers at {address}" in done.stderr
+        with (
+            pytest.raises(HostError, match=f"no Dask scheduler answers at {address}"),
+            cluster_module.join(address, "nightly_work:CHEAP"),
+        ):
+            pass

@@ -48,16 +48,17 @@ def kill_in_the_middle(desk: Desk, moment: float) -> int:
     return night.returncode
 
 
-def test_five_kills_leave_no_trace_in_the_history(desk: Desk) -> None:
+def test_five_kills_leave_no_trace_in_the_history(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chance = random.Random(SEED)
 
     codes = [kill_in_the_middle(desk, chance.uniform(0.0, 1.0)) for _ in range(KILLS)]
     last = desk.call()
 
-    desk.call(cache="undisturbed")
     assert codes == [-9] * KILLS
     assert last.returncode == 1, last.stderr
-    assert desk.history() == desk.history("undisturbed")
+    assert desk.history() == desk.alone(monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_five_kills_leave_no_trace_in_the_history(desk: Desk) -> None:
     ["History.add", "Night.note_duration", "Night.begin", "Night.finish"],
 )
 def test_death_between_two_steps_loses_no_result_and_counts_none_twice(
-    tmp_path: Path, name: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     desk = Desk(tmp_path)
     desk.write(kernels=("one",), orders="error=1")
@@ -75,9 +76,8 @@ def test_death_between_two_steps_loses_no_result_and_counts_none_twice(
     killed = desk.start(deadly)
     desk.call()
 
-    desk.call(cache="undisturbed")
     assert killed.returncode == -9
-    assert without_night(desk.history()) == without_night(desk.history("undisturbed"))
+    assert without_night(desk.history()) == without_night(desk.alone(monkeypatch))
 
 
 def without_night(rows: list[tuple[object, ...]]) -> list[tuple[object, ...]]:

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Machines share what they build: by key, and by content when it is taken out."""
 
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 from harness.cache import Cache
 from harness.errors import HostError
@@ -126,3 +130,41 @@ def test_a_store_that_can_not_be_written_stops_nobody(
 def test_a_store_that_nobody_knows_how_to_reach_is_refused() -> None:
     with pytest.raises(HostError, match="the store carrier-pigeon://loft can not be reached"):
         Store("carrier-pigeon://loft").has("kernels", KEY)
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of a bucket on a server of S3's kind on this machine."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "harness")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "harness")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="bucket")
+    client.close()
+    yield "s3://bucket/harness"
+    server.stop()
+
+
+GET = """\
+from harness.cache import Cache
+entry = Cache("kernels").get("{key}", lambda directory: (directory / "Image").write_text("{text}"))
+print((entry / "Image").read_text())
+"""
+
+
+def test_a_bucket_is_as_good_as_a_directory(
+    bucket: str, machine: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, bucket)
+    seen = []
+    for name in ("one", "two"):
+        machine(name)
+        code = GET.format(key=KEY, text=f"built by {name}")
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+        seen.append(done.stdout.decode().strip())
+
+    assert seen == ["built by one", "built by one"]
