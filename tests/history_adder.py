@@ -17,13 +17,15 @@ from harness.history import open_history
 
 
 def main(url: str, first: str, end: str, job: str, last_words: str = "") -> None:
-    """Print a line for each run: its number, and whether it was new."""
+    """Say "ready", wait for a line, and print one for each run: its number, if it was new."""
 
     def watch(*arguments: object) -> None:
         if last_words and str(arguments[2]).strip().startswith(last_words):
             os.kill(os.getpid(), signal.SIGKILL)
 
     event.listen(Engine, "before_cursor_execute", watch)
+    print("ready", flush=True)
+    sys.stdin.readline()
     history = open_history(url)
     for number in range(int(first), int(end)):
         new = history.add(run_on(number), f"{job}{number}")

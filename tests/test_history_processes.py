@@ -2,13 +2,16 @@
 """Several processes with one history, some of which are killed."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from history_scene import run_on
 
 from harness.history import list_runs, open_history
@@ -23,21 +26,31 @@ Adder = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def start(url: str) -> Iterator[Adder]:
-    """Start a process that adds runs up to END; it is gone when the test is."""
+    """Have a process that is about to add runs up to END; it is gone when the test is."""
     with ExitStack() as stack:
 
         def start(first: int, end: int, last_words: str = "") -> "subprocess.Popen[str]":
             words = (url, str(first), str(end), "job", last_words)
             process = subprocess.Popen(
                 [sys.executable, TESTS / "history_adder.py", *words],
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
             )
             stack.enter_context(process)
             stack.callback(process.kill)
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
             return process
 
         yield start
+
+
+def let_go(*processes: "subprocess.Popen[str]") -> None:
+    for one in processes:
+        assert one.stdin is not None
+        one.stdin.write("\n")
+        one.stdin.flush()
 
 
 def lines(process: "subprocess.Popen[str]") -> list[str]:
@@ -51,8 +64,24 @@ def test_processes_that_open_a_new_database_at_once_all_keep_their_runs(
 ) -> None:
     processes = [start(one, one + 5) for one in (1, 6, 11)]
 
+    let_go(*processes)
+
     assert [len(lines(one)) for one in processes] == [5, 5, 5]
     assert len(list_runs(open_history(url))) == 15
+
+
+def test_a_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "history.sqlite"
+    maker = sqlite3.connect(file, isolation_level=None)
+    with ThreadPoolExecutor() as pool:
+        with FileLock(f"{file}.lock"):
+            maker.execute("BEGIN IMMEDIATE")  # who switches to WAL now is not made to wait
+            opened = pool.submit(open_history, f"sqlite:///{file}")
+            wait([opened], timeout=1)  # ends at once if it does not wait
+            maker.execute("COMMIT")
+            maker.close()
+
+        assert list_runs(opened.result(TIMEOUT)) == []
 
 
 def test_of_processes_that_add_the_same_runs_one_is_told_that_they_are_new(
@@ -60,6 +89,7 @@ def test_of_processes_that_add_the_same_runs_one_is_told_that_they_are_new(
 ) -> None:
     processes = [start(1, 20) for _ in range(2)]
 
+    let_go(*processes)
     told = [line for one in processes for line in lines(one)]
 
     assert sorted(line for line in told if "True" in line) == sorted(
@@ -72,6 +102,7 @@ def test_whatever_was_said_to_be_kept_is_there_after_the_process_was_killed(
     url: str, start: Adder
 ) -> None:
     process = start(1, 28)
+    let_go(process)
     assert process.stdout is not None
     said = [process.stdout.readline() for _ in range(3)]
     process.kill()
@@ -88,14 +119,16 @@ def test_a_killed_process_is_started_again_and_nothing_is_there_twice(
     url: str, start: Adder
 ) -> None:
     first = start(1, 28)
+    let_go(first)
     assert first.stdout is not None
     first.stdout.readline()
     first.kill()
     first.wait(TIMEOUT)
 
-    again = lines(start(1, 28))
+    again = start(1, 28)
+    let_go(again)
 
-    assert len(again) == 27
+    assert len(lines(again)) == 27
     assert len(list_runs(open_history(url))) == 27
 
 
@@ -114,6 +147,7 @@ def test_a_process_that_dies_at_a_statement_leaves_nothing_half_done(
     url: str, start: Adder, last_words: str
 ) -> None:
     dead = start(1, 2, last_words)
+    let_go(dead)
     assert dead.wait(TIMEOUT) == -signal.SIGKILL
 
     assert list_runs(open_history(url)) == []

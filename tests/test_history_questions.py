@@ -39,7 +39,8 @@ def test_a_test_fails_since_the_first_bad_run_after_the_last_good_one(filled: Fi
 
 
 def test_runs_count_in_the_order_in_which_they_began(filled: Fill) -> None:
-    history = filled(run_on(3, "FAIL"), run_on(1, "PASS"), run_on(2, "FAIL"))
+    ends = {2: "FAIL", 3: "FAIL", 1: "PASS"}
+    history = filled(*(replace(run_on(n, r), id=f"{9 - n}") for n, r in ends.items()))
 
     (found,) = standings(history, TEST)
 
