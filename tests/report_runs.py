@@ -100,7 +100,8 @@ def write_evidence(directory: Path, log: str = "oops") -> str:
         "qmp.log": '[  0.1] send {"execute": "cont", "arguments": "</pre><script>"}\n',
         "agent.log": "  0.401449 > HELLO\n",
         "fence.log": REFUSED,
-        "rogue.log": "rogue0 read 0x40780000 4\nrogue0 write 0x4f001000 64\n",
+        "rogue.log": "rogue0 read 0x40780000 4\nrogue0 write 0x4f001000 64\n"
+        "rogue1 read 0x40800000 16 refused\n",
         "ending.txt": "oops: Unable to handle kernel NULL pointer dereference\n",
         "command": "qemu-system-aarch64 -m 256M",
         "machine.json": json.dumps(MACHINE),

@@ -10,6 +10,7 @@ from report_runs import FILE, base_run, case, write_evidence
 from harness.crash import crashes_in
 from harness.report import Change, Inputs, change_of, page
 from harness.report.evidence import Log, read_evidence
+from harness.report.files import read_log
 from harness.report.layout import Access, Part
 from harness.report.picture import picture, pieces
 from harness.runs import CaseOutcome
@@ -33,6 +34,7 @@ def test_a_guests_crash_is_named_and_what_its_rogue_tried(directory: Path) -> No
     assert evidence.accesses == (
         Access("rogue0", "read", 0x40780000, 4, refused=True),
         Access("rogue0", "write", 0x4F001000, 64, refused=False),
+        Access("rogue1", "read", 0x40800000, 16, refused=True),
     )
     assert [(part.kind, part.base) for part in evidence.parts] == [
         ("ram", 0x40000000),
@@ -93,6 +95,17 @@ def test_the_page_says_how_much_is_left_out(directory: Path) -> None:
     shown = page(replace(base_run(), tests=(outcome,)), Inputs({str(directory): evidence}))
 
     assert "lines are left out here: a report holds 48 KiB of a log" in shown
+
+
+def test_of_a_huge_file_begin_and_end_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "fence.log"
+    path.write_text("a" * 600 + "b" * 1000 + "c" * 600)
+
+    text = read_log(path, 1000)
+
+    assert text == (
+        "a" * 500 + "\n[1200 bytes were not read here: fence.log is too large]\n" + "c" * 500
+    )
 
 
 def test_where_parts_overlap_the_picture_has_the_smaller() -> None:

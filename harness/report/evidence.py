@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from harness.crash import Crash, crashes_in
+from harness.report.files import read_log
 from harness.report.layout import Access, Part, accesses, parts
 from harness.runs import Run
 from harness.vm.artefacts import BOOT_LOG, ENDING, reopen_command
@@ -87,12 +88,12 @@ def read_evidence(directory: Path) -> Evidence | None:
         return None
     kernel_logs = [_kernel_log(directory, name) for name in (BOOT_LOG, CONSOLE_LOG)]
     others = [Log(name, _lines(directory, name)) for name in (MONITOR_LOG, AGENT_LOG, FENCE_LOG)]
-    machine, command = _machine(directory), _text(directory, COMMAND)
+    machine, command = _machine(directory), read_log(directory / COMMAND)
     said = [line for log in kernel_logs for line in log.lines]
     places = parts(machine, command, said)
     return Evidence(
         directory=str(directory),
-        ending=_text(directory, ENDING).strip(),
+        ending=read_log(directory / ENDING).strip(),
         command=command.strip(),
         reopen=reopen_command(directory),
         logs=tuple(log for log in (*kernel_logs, *others) if log.lines),
@@ -115,21 +116,14 @@ def _kernel_log(directory: Path, name: str) -> Log:
 
 
 def _lines(directory: Path, name: str) -> tuple[str, ...]:
-    text = _CONTROL.sub("", _text(directory, name))
+    text = _CONTROL.sub("", read_log(directory / name))
     return tuple(line.rstrip() for line in text.rstrip("\n").split("\n")) if text else ()
-
-
-def _text(directory: Path, name: str) -> str:
-    try:
-        return (directory / name).read_bytes().decode(errors="replace")
-    except OSError:
-        return ""
 
 
 def _machine(directory: Path) -> Mapping[str, object]:
     """machine.json as it is: the parts that it names need not exist any more."""
     try:
-        content = json.loads(_text(directory, "machine.json") or "{}")
+        content = json.loads(read_log(directory / "machine.json") or "{}")
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.fence import SCRATCH, smmu_refusals
+from harness.report.files import read_log
 from harness.vm.artefacts import ROGUE_LOG
 from harness.vm.layout import RAM_BASE
 from harness.vm.machine import FENCE_LOG
@@ -26,7 +27,7 @@ PAGE = 4096
 _POOL_MESSAGE = re.compile(r"created restricted DMA pool at 0x([0-9a-f]+), size (\d+) MiB")
 """kernel/dma/swiotlb.c:rmem_swiotlb_setup"""
 
-_ACCESS = re.compile(r"^(\S+) (read|write) (0x[0-9a-f]+) (\d+)$")
+_ACCESS = re.compile(r"^(\S+) (read|write) (0x[0-9a-f]+) (\d+)( refused)?$")
 
 IMAGE = "Image"
 
@@ -140,24 +141,22 @@ def _words(command: str) -> list[str]:
 
 def accesses(directory: Path) -> tuple[Access, ...]:
     """What rogues tried, from their own log; and what of the fence's log is not in that."""
-    refused = list(smmu_refusals(_read(directory / FENCE_LOG)))
+    refused = list(smmu_refusals(read_log(directory / FENCE_LOG).splitlines()))
     addresses = {one.address for one in refused}
     tried = [
-        Access(found[1], found[2], base, size, any(base <= one < base + size for one in addresses))
-        for line in _read(directory / ROGUE_LOG)
+        Access(
+            found[1], found[2], base, size, bool(found[5]) or any(one in whole for one in addresses)
+        )
+        for line in read_log(directory / ROGUE_LOG).splitlines()
         if (found := _ACCESS.match(line))
         for base, size in [(int(found[3], 16), int(found[4]))]
+        for whole in [range(base, base + size)]
     ]
     rest = [
         Access(one.device, one.access, one.address, 4, refused=True)
         for one in refused
-        if not any(own.address <= one.address < own.address + own.size for own in tried)
+        if not any(
+            own.address <= one.address < own.address + own.size for own in dict.fromkeys(tried)
+        )
     ]
     return (*tried, *rest)
-
-
-def _read(path: Path) -> list[str]:
-    try:
-        return path.read_text(errors="replace").splitlines()
-    except OSError:
-        return []

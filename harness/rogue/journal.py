@@ -8,11 +8,18 @@ from harness.vm.guest import Guest
 
 
 def note(
-    guest: Guest, device: str, access: Literal["read", "write"], address: int, size: int
+    guest: Guest,
+    device: str,
+    access: Literal["read", "write"],
+    address: int,
+    size: int,
+    *,
+    refused: bool = False,
 ) -> None:
     """Note an attempt of *device* on *size* bytes from guest-physical *address*.
 
-    A rogue is not told what came of it; the fence's log has what was refused.
+    *refused* is for rogues that know that it was; of others the fence's log has what was refused.
     """
+    end = " refused" if refused else ""
     with (guest.directory / ROGUE_LOG).open("a") as log:
-        log.write(f"{device} {access} {address:#x} {size}\n")
+        log.write(f"{device} {access} {address:#x} {size}{end}\n")

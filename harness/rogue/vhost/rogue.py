@@ -117,13 +117,14 @@ class VhostRogue:
 
     def read(self, address: int, size: int) -> bytes:
         """Read guest memory; zeros where it was handed none."""
-        note(self._guest, self.name, "read", address, size)
-        return self._do(lambda: self._backend.table.read(address, size))
+        data, refused = self._try(lambda: self._backend.table.read(address, size))
+        note(self._guest, self.name, "read", address, size, refused=refused)
+        return data
 
     def write(self, address: int, data: bytes) -> None:
         """Write guest memory; what it was not handed does not change."""
-        note(self._guest, self.name, "write", address, len(data))
-        self._do(lambda: self._backend.table.write(address, data))
+        _, refused = self._try(lambda: self._backend.table.write(address, data))
+        note(self._guest, self.name, "write", address, len(data), refused=refused)
 
     def refusals(self) -> Sequence[Refusal]:
         """Its accesses to memory that it was not handed, those of its rings and buffers too."""
@@ -244,6 +245,16 @@ class VhostRogue:
             if known["label"] == self.name:
                 return not str(known["filename"]).startswith("disconnected:")
         raise QemuError(f"QEMU has no character device {self.name}")
+
+    def _try(self, access: Callable[[], T]) -> tuple[T, bool]:
+        """What *access* comes to, and whether some of it was refused."""
+        table = self._backend.table
+
+        def attempt() -> tuple[T, bool]:
+            before = len(table.refusals)
+            return access(), len(table.refusals) > before
+
+        return self._do(attempt)
 
     def _do(self, function: Callable[[], T]) -> T:
         self._raise()

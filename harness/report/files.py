@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of evidence as text, however large they are and whatever a guest wrote into them."""
+
+from pathlib import Path
+
+READ_LIMIT = 8 << 20
+"""Bytes of one file that are looked at; a fence that refused a scan of all memory has gigabytes."""
+
+
+def read_log(path: Path, limit: int = READ_LIMIT) -> str:
+    """The text of *path*; of a larger file the begin and the end, and between what is missing.
+
+    Empty if there is no such file.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            if size <= limit:
+                return file.read().decode(errors="replace")
+            begin = file.read(limit // 2)
+            file.seek(size - limit // 2)
+            end = file.read()
+    except OSError:
+        return ""
+    gap = f"\n[{size - limit} bytes were not read here: {path.name} is too large]\n".encode()
+    return (begin + gap + end).decode(errors="replace")
