@@ -134,6 +134,13 @@ def test_the_picture_says_what_was_refused_and_how_often() -> None:
     assert 'class="hit"' in drawn
 
 
+@pytest.mark.parametrize(("address", "look"), [(0x40000000, "hit"), (0x4F000000, "allowed")])
+def test_what_a_rogue_may_reach_looks_different(address: int, look: str) -> None:
+    drawn = picture([RAM, POOL], [Access("rogue0", "write", address, 4, refused=False)])
+
+    assert f'<path class="{look}"' in drawn
+
+
 def test_of_nothing_there_is_no_picture() -> None:
     assert picture([], []) == ""
 

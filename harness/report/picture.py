@@ -22,6 +22,9 @@ MOST = 4
 _RANK = ("ram", "window", "loaded", "kernel", "scratch", "pool")
 """What is drawn where parts overlap: the last."""
 
+_ALLOWED = frozenset({"pool", "scratch", "window"})
+"""Where a fence lets devices go."""
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -108,11 +111,12 @@ def _piece(piece: Piece, top: int) -> Iterator[str]:
         f'height="{piece.height}"/>'
     )
     yield _address(piece.base, top)
+    reached = "allowed" if kind in _ALLOWED else "hit"
     left, line = BAR_LEFT + BAR_WIDTH + 8, top + PADDING + LINE - 4
     yield _text(left, line, "name", f"{_short(name)}, {_size(piece.end - piece.base)}")
     for text, refused in labels(piece.accesses):
         line += LINE
-        look = "more" if refused is None else "refused" if refused else "hit"
+        look = "more" if refused is None else "refused" if refused else reached
         if refused is not None:
             yield _arrow(line - 4, look)
         yield _text(left, line, look, text)
@@ -120,7 +124,7 @@ def _piece(piece: Piece, top: int) -> Iterator[str]:
 
 def _arrow(middle: int, look: str) -> str:
     """From the right into the bar; what was refused ends before it."""
-    tip = BAR_LEFT + BAR_WIDTH - (36 if look == "hit" else -1)
+    tip = BAR_LEFT + BAR_WIDTH - (-1 if look == "refused" else 36)
     tail = BAR_LEFT + BAR_WIDTH + 6
     head = f"M{tip + 5} {middle - 4}L{tip} {middle}L{tip + 5} {middle + 4}"
     return f'<path class="{look}" d="M{tail} {middle}H{tip}{head}"/>'
