@@ -101,7 +101,8 @@ def restore(
     """Start a new QEMU from a parked guest and check that it is the one that was parked.
 
     *prepare* is called when all of the guest is there and it does not run yet; *extra* arguments
-    of QEMU's must leave its devices as they are. Raises ProtocolError when another guest answers, and the guest's ending when it dies.
+    of QEMU's must leave its devices as they are. Raises ProtocolError when another guest answers,
+    and the guest's ending when it dies.
     """
     with snapshot.state.open("rb") as state:
         guest = Guest(
