@@ -92,7 +92,7 @@ def bisect(space: Space, request: SuiteRequest, runner: Runner, again: bool = Fa
     if not state.tests:
         state = _ask_ends(space, request, runner)
         memory.save(state)
-    elif len(state.asked) > len((space.good, space.bad)):
+    else:
         say(f"going on with {len(state.asked)} answers of an earlier search in {memory.path}")
     while isinstance(name := space.next(state.known), str):
         asked = _ask(space.candidate(name), replace(request, tests=state.tests), runner)
@@ -158,7 +158,9 @@ def _ask_ends(space: Space, request: SuiteRequest, runner: Runner) -> State:
         counts = f"it has {tally(good)}; {space.candidate(space.bad).title} has {tally(bad)}"
         raise InputError(
             f"no test passes on {space.candidate(space.good).title} and fails on the other: "
-            f"{counts}. Expected a good and a bad kernel for the same test."
+            f"{counts}. Expected a good and a bad kernel for the same test; of a series that is "
+            "whole again at its end, a position in the middle ('harness validate --per-patch' "
+            "shows them)."
         )
     say(f"decided by: {', '.join(broken)}")
     ends = (

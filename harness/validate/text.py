@@ -98,7 +98,7 @@ def _patch(verdict: Verdict, step: Step) -> str:
     if found:
         return "\n\n".join(found)
     failing = len(step.having(Change.STILL_FAILING))
-    rest = f", {failing} go on failing" if failing else ""
+    rest = f"; {failing} still failing" if failing else ""
     return _paragraph(f"{_capital(_name(verdict.series, step))}: nothing changes{rest}.")
 
 
