@@ -4,15 +4,15 @@
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from nightly_cluster import LocalCluster, local_cluster
 from nightly_plans import Desk
 
 from harness.errors import HostError
 from harness.nightly import cluster as cluster_module
+from harness.suite.local_cluster import LocalCluster, local_cluster, night_at_work
 
 PATIENCE = 120.0
 """Seconds that a night may take on a busy machine."""
@@ -21,38 +21,37 @@ KERNELS = ("one", "two", "three", "four")
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+def traced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all workers note what they do."""
+    return tmp_path_factory.mktemp("cluster") / "trace"
+
+
+@pytest.fixture(scope="module")
+def cluster(traced: Path) -> Iterator[LocalCluster]:
     """Three workers with a slot each; who kills one puts another in its place."""
-    with local_cluster(Desk(tmp_path_factory.mktemp("cluster")), 3) as made:
+    with local_cluster(Desk(traced.parent, traced).environment, 3) as made:
         yield made
 
 
 @pytest.fixture
-def desk(tmp_path: Path, cluster: LocalCluster) -> Desk:
+def desk(tmp_path: Path, traced: Path) -> Desk:
     """Eight jobs on kernels that no other test has, and a store for what is built."""
-    made = Desk(tmp_path, cluster.desk.trace.path)
+    made = Desk(tmp_path, traced)
     for name in KERNELS:
         made.kernel(name, f"{name} of {tmp_path.name}")
     made.write(f'store = "{tmp_path / "store"}"', kernels=KERNELS, orders="sleep=1")
     return made
 
 
-@contextmanager
-def night_at_work(desk: Desk, cluster: LocalCluster) -> "Iterator[subprocess.Popen[str]]":
+def on(cluster: LocalCluster, desk: Desk) -> AbstractContextManager["subprocess.Popen[str]"]:
     """A night on the cluster that has its first result; it is killed afterwards."""
-    command = desk.command("--cluster", cluster.address)
-    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, env=desk.environment(), text=True, **pipes) as night:
-        assert night.stderr is not None
-        assert any("/plain/plain/default/" in line for line in night.stderr), "nothing was run"
-        yield night
-        night.kill()
+    return night_at_work(desk.environment(), str(desk.plan), "--cluster", cluster.address)
 
 
 def test_a_killed_worker_changes_no_verdict(
     desk: Desk, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with night_at_work(desk, cluster) as night:
+    with on(cluster, desk) as night:
         cluster.workers[0].kill()
         said, _ = night.communicate(timeout=PATIENCE)
     built = [kernel for kernel, _ in desk.trace.all("build")]
@@ -66,7 +65,7 @@ def test_a_killed_worker_changes_no_verdict(
 def test_a_killed_night_goes_on_with_what_is_left(
     desk: Desk, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with night_at_work(desk, cluster):
+    with on(cluster, desk):
         pass
 
     done = desk.call("--cluster", cluster.address)
@@ -84,7 +83,7 @@ def test_what_the_cluster_can_not_do_is_said(desk: Desk, cluster: LocalCluster) 
 
     assert done.returncode == 1
     assert "it needs 2 slots, and no worker has more than 1" in done.stdout
-    assert "two/plain/plain/default/second: not judged: " in done.stdout
+    assert "two/plain/plain/default/second: " in done.stdout
     assert "does not compile" in done.stdout
     assert "8 jobs: 3 run, 5 not judged" in done.stdout
 
@@ -104,7 +103,7 @@ def test_a_job_goes_with_its_patches_to_a_machine_that_does_not_have_them(
 def test_a_cluster_whose_workers_take_no_guests_is_refused(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.write()
-    with local_cluster(desk, 0) as cluster:
+    with local_cluster(desk.environment, 0) as cluster:
         cluster.add_workers(1, "--memory-limit=0")
         done = desk.call("--cluster", cluster.address)
 

@@ -111,8 +111,8 @@ def test_within_a_night_it_counts_once(desk: Desk) -> None:
         ("sleep=0", "well 4", 0, "2 jobs: 2 run"),
         ("sleep=0", "one", 1, "FAIL harness/suite/test_d.py::test_it"),
         ("error=1", "well 4", 2, "ERROR"),
-        ("refuse=1", "well 4", 2, "not judged: no tests today"),
-        ("sleep=0", "broken", 2, "not judged: "),
+        ("refuse=1", "well 4", 2, "one/plain/plain/default/first: no tests today"),
+        ("sleep=0", "broken", 2, "one does not compile"),
     ],
 )
 def test_the_exit_code_says_what_the_night_came_to(
@@ -158,6 +158,20 @@ def test_a_night_without_any_time_runs_nothing_and_fails_nothing(desk: Desk) -> 
     desk.write()
 
     assert (night(desk, "--budget", "0 s"), runs(desk)) == (0, 0)
+
+
+def test_what_fails_without_the_series_too_says_so(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (desk.root / "fix.patch").write_text("no fix")
+    desk.write(kernels=("one",), orders="error=1")
+    desk.plan.write_text(desk.plan.read_text() + '[series]\nfix = ["fix.patch"]\n')
+
+    night(desk)
+
+    said = capsys.readouterr().out
+    assert "one/fix/plain/default/first: ERROR (without the series, too) harness/suite" in said
+    assert "one/plain/plain/default/first: ERROR harness/suite" in said
 
 
 @pytest.mark.parametrize("word", ["--list", "--dry-run"])

@@ -3,14 +3,17 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.table import Table
 
 from harness.nightly.expand import Lost
+from harness.nightly.plan import PLAIN
 from harness.nightly.schedule import expected
 from harness.nightly.verdict import Entry, Fate, Verdict
 from harness.runs import Run
+from harness.runs.outcomes import ERROR
 
 WELL, BROKEN, NOT_JUDGED = 0, 1, 2
 """Exit codes: nothing speaks against a kernel; something does; nothing does, but not all could be
@@ -45,16 +48,31 @@ def night_table(entries: Sequence[Entry]) -> Table:
 
 
 def complaints(entries: Sequence[Entry], lost: Sequence[Lost]) -> Iterator[str]:
-    """A line for each test that speaks against a kernel, and for each job without a verdict."""
+    """A line for each test that was not passed, and for each job without a verdict.
+
+    What ends the same on the kernel without the series is not the series' fault, and says so.
+    """
+    plain = {entry.job.name: entry.run for entry in entries if entry.job.series == PLAIN}
     for entry in entries:
-        bad = [one for one in entry.run.tests if one.is_bad] if entry.run else []
-        for one in bad[:MOST_SHOWN]:
-            yield f"{entry.job.name}: {one.result} {one.test} {one.message}".rstrip()
-        if len(bad) > MOST_SHOWN:
-            yield f"{entry.job.name}: and {len(bad) - MOST_SHOWN} more"
-        if entry.why:
-            yield f"{entry.job.name}: {entry.fate.value}: {entry.why}"
-    yield from (f"{one.name}: not judged: {one.why}" for one in lost)
+        is_base = entry.job.series == PLAIN
+        base = None if is_base else plain.get(replace(entry.job, series=PLAIN).name)
+        for line in [*_failures(entry.run, base), *([entry.why] if entry.why else [])]:
+            yield f"{entry.job.name}: {line}"
+    yield from (f"{one.name}: {one.why}" for one in lost)
+
+
+def _failures(run: Run | None, base: Run | None) -> Iterator[str]:
+    if run is None:
+        return
+    if not run.tests:
+        yield "no test was run; does the plan name any that its tier has?"
+    bad = [one for one in run.tests if one.is_bad or one.result == ERROR]
+    for one in bad[:MOST_SHOWN]:
+        before = base.outcome(one.test) if base else None
+        note = " (without the series, too)" if before and before.result == one.result else ""
+        yield f"{one.result}{note} {one.test} {one.message}".rstrip()
+    if len(bad) > MOST_SHOWN:
+        yield f"and {len(bad) - MOST_SHOWN} more"
 
 
 def summary(entries: Sequence[Entry], lost: Sequence[Lost]) -> str:

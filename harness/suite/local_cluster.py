@@ -5,24 +5,24 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
-
-from nightly_plans import Desk
 
 PATIENCE = 90.0
 """Seconds that a part of the cluster may take to come up on a busy machine."""
 
 QUIET = "--no-dashboard"
 
+NIGHT = "import sys; from harness.cli import main; sys.exit(main())"
+
 
 @dataclass
 class LocalCluster:
-    """A scheduler at *address* and workers; each has a cache of its own."""
+    """A scheduler at *address*, and workers; *environment* makes one for a part of that name."""
 
-    desk: Desk
+    environment: Callable[[str], Mapping[str, str]]
     address: str = ""
     workers: list["subprocess.Popen[str]"] = field(default_factory=list)
     _all: list["subprocess.Popen[str]"] = field(default_factory=list)
@@ -48,12 +48,13 @@ class LocalCluster:
             process.kill()
         for process in self._all:
             process.wait()
-            process.stderr and process.stderr.close()
+            if process.stderr:
+                process.stderr.close()
 
-    def _start(self, cache: str, *words: str) -> "subprocess.Popen[str]":
+    def _start(self, part: str, *words: str) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
             [sys.executable, "-m", "dask", *words],
-            env=self.desk.environment(cache),
+            env=self.environment(part),
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -62,15 +63,38 @@ class LocalCluster:
 
 
 @contextmanager
-def local_cluster(desk: Desk, workers: int) -> Iterator[LocalCluster]:
+def local_cluster(
+    environment: Callable[[str], Mapping[str, str]], workers: int
+) -> Iterator[LocalCluster]:
     """A cluster with *workers*, that is gone afterwards."""
-    cluster = LocalCluster(desk)
+    cluster = LocalCluster(environment)
     try:
         cluster.start_scheduler()
         cluster.add_workers(workers)
         yield cluster
     finally:
         cluster.end()
+
+
+@contextmanager
+def night_at_work(environment: Mapping[str, str], *words: str) -> Iterator["subprocess.Popen[str]"]:
+    """``harness nightly`` with *words*, when it has its first result; it is killed afterwards."""
+    with subprocess.Popen(
+        [sys.executable, "-c", NIGHT, "nightly", *words],
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as night:
+        assert night.stderr is not None
+        said = []
+        for line in night.stderr:
+            said.append(line)
+            if "/plain/plain/default/" in line:
+                yield night
+                night.kill()
+                return
+        raise AssertionError(f"the night came to no result: {''.join(said)}")
 
 
 def _hear(process: "subprocess.Popen[str]", announced: str) -> str:
