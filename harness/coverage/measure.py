@@ -52,7 +52,10 @@ def measure(
     exit_code = subprocess.run(command, check=False).returncode
     if exit_code not in RAN:
         raise HarnessError(f"pytest ended with {exit_code}, so there is nothing to report")
-    counts = total(load_counts(directory / COUNTS), layout)
+    counted = tuple(load_counts(directory / COUNTS))
+    if not counted:
+        raise HarnessError("no guest has counted anything; look at what pytest printed above")
+    counts = total(counted, layout)
     lines = read_lines(machine.kernel.directory / DIRECTORY, layout, counts)
     return Measurement(machine.kernel, lines, exit_code)
 

@@ -77,8 +77,8 @@ def _pytest(request: SuiteRequest, report: Path, log: Path) -> int:
             check=False,
             timeout=TIMEOUT,
         ).returncode
-    if code in (PASSED, FAILED, NOTHING_CHOSEN) or (code == STOPPED and report.is_file()):
-        return code
+    if code in (PASSED, NOTHING_CHOSEN) or (code in (FAILED, STOPPED) and report.is_file()):
+        return code  # Python itself ends with what FAILED is, too
     tail = log.read_text(errors="replace").strip()[-TAIL:]
     raise HarnessError(f"pytest ended with {code} and no results; its last words: {tail}")
 
