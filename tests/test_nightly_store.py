@@ -3,12 +3,10 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from harness.cache import Cache
 from harness.errors import HostError
@@ -132,23 +130,6 @@ def test_a_store_that_nobody_knows_how_to_reach_is_refused() -> None:
         Store("carrier-pigeon://loft").has("kernels", KEY)
 
 
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The URL of a bucket on a server of S3's kind on this machine."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "harness")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "harness")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="bucket")
-    client.close()
-    yield "s3://bucket/harness"
-    server.stop()
-
-
 GET = """\
 from harness.cache import Cache
 entry = Cache("kernels").get("{key}", lambda directory: (directory / "Image").write_text("{text}"))
@@ -156,10 +137,10 @@ print((entry / "Image").read_text())
 """
 
 
-def test_a_bucket_is_as_good_as_a_directory(
-    bucket: str, machine: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+def test_a_url_is_as_good_as_a_directory(
+    tmp_path: Path, machine: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(VARIABLE, bucket)
+    monkeypatch.setenv(VARIABLE, f"file://{tmp_path}/harness")
     seen = []
     for name in ("one", "two"):
         machine(name)
