@@ -12,8 +12,8 @@ CODE = struct.pack("<II", 0x5280_0000 | FAKE << 5, 0xD65F_03C0)
 """``mov w0, #0o33; ret`` (Arm ARM, C6.2)."""
 
 CALL = "__arm64_sys_umask"
-"""Nothing in the guest calls it before ``umask`` does: TCG keeps a translation of code that has run,
-which does not change with memory."""
+"""Nothing in the guest calls it before ``umask`` does: of code that has run TCG keeps a
+translation, which does not change with memory."""
 
 
 def run(scene: Scene) -> Result:
