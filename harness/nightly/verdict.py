@@ -28,7 +28,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Ended:
-    """A job that came to its end on *host*, with a run or with the *fault* that prevented one."""
+    """A job that came to its end, with a run or with the *fault* that prevented one."""
 
     job: Job
     run: Run | None
