@@ -12,8 +12,8 @@ from harness.cli import main
 from harness.errors import BuildError
 from harness.kernel import KernelSpec
 from harness.kernel.apply import Attempt, Fit
-from harness.report import Change
-from harness.runs import SuiteRequest, load_run
+from harness.report import Change, Difference
+from harness.runs import CaseOutcome, SuiteRequest, load_run
 from harness.validate import (
     Answer,
     Series,
@@ -26,6 +26,7 @@ from harness.validate import (
     verdict_text,
 )
 from harness.validate.series import read_paths
+from harness.validate.text import promises_at_stake
 from harness.validate.verdict import Failure
 
 FIXTURE = Path(__file__).parent / "series/full-pool"
@@ -207,6 +208,18 @@ def test_of_tests_that_different_patches_repair_each_says_which(series: Series) 
 
     assert text.count("    patch 5/5 repairs it") == 1
     assert text.count("    nothing repairs it") == 1
+
+
+def test_the_fewest_promises_that_explain_all_tests_come_first() -> None:
+    def broken(*promises: str) -> Difference:
+        bad = CaseOutcome(T, "FAIL", promises)
+        return Difference(T, Change.BROKEN, (CaseOutcome(T, "PASS"),), (bad,))
+
+    assert (
+        promises_at_stake([broken("B12"), broken("A1", "B3", "B12")]) == " B12 (perhaps also A1 B3)"
+    )
+    assert promises_at_stake([broken("B12"), broken("B3")]) == " B3 B12"
+    assert promises_at_stake([broken()]) == ""
 
 
 def test_lines_fit_a_mail(series: Series) -> None:

@@ -109,9 +109,9 @@ def _findings(verdict: Verdict, step: Step) -> Iterator[str]:
         return
     broken, fixed = step.having(Change.BROKEN), step.having(Change.FIXED)
     if broken:
-        yield _broken(verdict, step, f"{_capital(name)} breaks{_promises(broken)}")
+        yield _broken(verdict, step, f"{_capital(name)} breaks{promises_at_stake(broken)}")
     if fixed:
-        yield _listed(f"{_capital(name)} repairs{_promises(fixed)}:", fixed)
+        yield _listed(f"{_capital(name)} repairs{promises_at_stake(fixed)}:", fixed)
     flaky = step.having(Change.FLAKY)
     if flaky:
         title = f"{_capital(name)}: flaky, now one result and now another:"
@@ -129,11 +129,28 @@ def _name(series: Series, step: Step) -> str:
     return label if between == 1 else f"{label}, with the {between - 1} before it,"
 
 
-def _promises(tests: Sequence[Difference]) -> str:
-    """The promises that are at stake: those found broken, else those that the tests are about."""
-    outcomes = [one for test in tests for one in (*test.base, *test.patched) if one.is_bad]
-    found = {name for one in outcomes for name in one.broken or one.promises}
-    return f" {' '.join(sorted(found))}" if found else ""
+def promises_at_stake(tests: Sequence[Difference]) -> str:
+    """The promises at stake: as few as explain all *tests*, then the others that these name."""
+    named = [names for test in tests if (names := _named(test))]
+    least, left = list[str](), named
+    while left:
+        counts = Counter(name for names in left for name in names)
+        least.append(min(counts, key=lambda name: (-counts[name], _order(name))))
+        left = [names for names in left if least[-1] not in names]
+    others = sorted({name for names in named for name in names} - set(least), key=_order)
+    said = f" {' '.join(sorted(least, key=_order))}" if least else ""
+    return said + (f" (perhaps also {' '.join(others)})" if others else "")
+
+
+def _named(test: Difference) -> frozenset[str]:
+    """The promises that a test found broken, else those that it is about."""
+    bad = [one for one in (*test.base, *test.patched) if one.is_bad]
+    return frozenset(name for one in bad for name in one.broken or one.promises)
+
+
+def _order(promise: str) -> tuple[str, int]:
+    """B3 comes before B12."""
+    return promise[:1], int(promise[1:] or 0)
 
 
 def _broken(verdict: Verdict, step: Step, title: str) -> str:
