@@ -64,8 +64,9 @@ def kernel_of(arguments: argparse.Namespace) -> tuple[Qemu, Kernel, Initramfs]:
 def machine_of(arguments: argparse.Namespace) -> Machine:
     """Build, or take from the caches, all that the described machine needs."""
     ram_size = parse_ram_size(arguments.machine_memory)
-    qemu, kernel, initramfs = kernel_of(arguments)
+    qemu = find_qemu(arguments.qemu)  # what is quick first: a wrong word shall not cost a build
     devicetree = shaped_devicetree(qemu, arguments.shape, ram_size=ram_size, cpus=arguments.cpus)
+    _, kernel, initramfs = kernel_of(arguments)
     return Machine(
         qemu, kernel, initramfs, devicetree, ram_size, arguments.cpus, append=arguments.append
     )
