@@ -91,14 +91,14 @@ def test_a_panic_is_a_crash_in_the_kernels_own_words(guest: Guest) -> None:
     assert "GUEST_PANICKED" in [event["event"] for event in guest.monitor.events]
 
 
-@pytest.mark.expects_report("NULL pointer|Oops")
+@pytest.mark.expects_report("NULL pointer|paging request|Oops")
 def test_an_oops_is_a_crash_and_its_report_is_whole(
     guest: Guest, overwrite: Callable[[str, bytes], None]
 ) -> None:
     """A kernel that follows a bad pointer is a crash from the oops's first line on."""
     overwrite("saved_command_line", bytes(8))
 
-    with pytest.raises(GuestCrash, match="oops: Unable to handle kernel NULL pointer"):
+    with pytest.raises(GuestCrash, match="oops: Unable to handle kernel "):
         guest.agent.read_file("/proc/cmdline", FOREVER)
 
     assert report_kinds(guest) == [Outcome.OOPS, Outcome.OOPS, Outcome.PANIC]

@@ -117,6 +117,7 @@ def test_a_pool_of_less_than_a_slot_gives_nothing(
 
 
 @pytest.mark.property("E7", control=True)
+@pytest.mark.needs_config("KASAN=n", "KASAN sees odd-size-free-list here: docs/findings.md")
 def test_a_pool_of_one_slot_gives_one(probe: Probe, devicetree: Devicetree) -> None:
     """2048 bytes of pool are one mapping of up to 2048 bytes; a byte more of it does not fit."""
     device, buffer = user(probe, devicetree.pool("size_2k")), probe.buffer(PAGE)
@@ -168,6 +169,7 @@ def test_an_emptied_pool_does_not_grow(probe: Probe, devicetree: Devicetree) -> 
 
 
 @pytest.mark.property("E6", control=True)
+@pytest.mark.needs_config("KASAN=n", "KASAN sees odd-size-free-list here: docs/findings.md")
 def test_what_fitted_once_fits_again(probe: Probe, devicetree: Devicetree) -> None:
     """In that very pool 44 KiB fit time and again: it is the size that must make the difference."""
     pool = devicetree.pool("size_300k_and_1")

@@ -108,6 +108,7 @@ def test_a_pool_is_zeroed_when_its_first_device_is_attached(
 
 @pytest.mark.property("E4", control=True)
 @pytest.mark.parametrize("shape", [NO_POOL])
+@pytest.mark.needs_config("KASAN=n", "its shadow of all memory lies there")
 def test_memory_that_is_no_pool_is_not_zeroed_at_boot(stopped_guest: Guest) -> None:
     """The kernel leaves ordinary free memory as it finds it: the pool is zeroed on purpose."""
     with live_memory(stopped_guest) as memory:
@@ -142,6 +143,7 @@ def test_no_page_of_a_pool_belongs_to_the_page_allocator(types: KernelTypes, poo
 
 
 @pytest.mark.property("E5")
+@pytest.mark.needs_config("KASAN=n", "its memory is missing, and the kernel gives up before")
 def test_memory_under_pressure_stays_out_of_the_pool(
     guest: Guest, memory: LiveMemory, pool: Pool
 ) -> None:
@@ -154,6 +156,7 @@ def test_memory_under_pressure_stays_out_of_the_pool(
 
 @pytest.mark.property("E5", control=True)
 @pytest.mark.parametrize("shape", [NO_POOL])
+@pytest.mark.needs_config("KASAN=n", "its memory is missing, and the kernel gives up before")
 def test_without_a_pool_that_memory_is_used_as_any_other(guest: Guest, memory: LiveMemory) -> None:
     """On a machine without the pool the same pressure does fill the same addresses."""
     fill_memory(guest)
