@@ -13,6 +13,13 @@ PLATFORM, COHERENT, PCI = "probe-a", "probe-b", "pci"
 DRIVERS = (PLATFORM, COHERENT, PCI)
 """A platform device that is not dma-coherent, one that is, and a hot-plugged PCI endpoint."""
 
+PLATFORM_BY_DAY = (
+    PLATFORM,
+    COHERENT,
+    pytest.param(PCI, marks=pytest.mark.nightly("a sync does not know what bus a device is on")),
+)
+"""For tests of syncs."""
+
 DRIVERS_BY_NIGHT = (
     PLATFORM,
     *(

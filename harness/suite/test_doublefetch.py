@@ -73,6 +73,7 @@ def test_bytes_that_are_read_once_are_none(
     assert not doubles(watched, lambda: allocation.read(0, size))
 
 
+@pytest.mark.nightly("one of each by day")
 def test_bytes_that_the_cpu_has_written_in_between_are_none(
     watched: Watched, allocation: Allocation
 ) -> None:
@@ -86,6 +87,7 @@ def test_bytes_that_the_cpu_has_written_in_between_are_none(
     assert not doubles(watched, read_write_read)
 
 
+@pytest.mark.nightly("one of each by day")
 def test_bytes_that_the_cpu_reads_back_are_found(watched: Watched, allocation: Allocation) -> None:
     """What the CPU has written to coherent memory and then reads may be the device's by then."""
 
@@ -102,6 +104,7 @@ def test_bytes_that_the_cpu_reads_back_are_found(watched: Watched, allocation: A
     assert functions == ["call_write", "call_read"]
 
 
+@pytest.mark.nightly("one of each by day")
 def test_a_mapping_that_is_synced_and_unmapped_is_copied_twice(
     watched: Watched, device: Device
 ) -> None:

@@ -77,6 +77,7 @@ def test_a_fence_that_is_taken_down_stops_nobody(
 @pytest.mark.property("FENCE")
 @pytest.mark.tries("the rogue reads a file's content")
 @FENCED_ROGUES
+@pytest.mark.nightly("by day the fence is seen to hold at all")
 def test_a_fence_outlasts_a_reset(guest: Guest, kind: str, memory: LiveMemory, pool: Pool) -> None:
     """After a reset of the machine the fence is up before the kernel runs, and holds as before."""
     before = guest.agent.hello().boot_id
@@ -92,6 +93,7 @@ def test_a_fence_outlasts_a_reset(guest: Guest, kind: str, memory: LiveMemory, p
 
 @pytest.mark.property("FENCE")
 @FENCED_ROGUES
+@pytest.mark.nightly("by day the fence is seen to hold at all")
 def test_a_fence_outlasts_parking(
     booted_guest: Guest, kind: str, pool: Pool, tmp_path: Path
 ) -> None:

@@ -78,7 +78,8 @@ def test_what_the_kernel_writes_to_the_fence_is_dropped(guest: Guest, address: i
 
 @pytest.mark.property("FENCE")
 @WITH_FIRMWARE
-@pytest.mark.parametrize("address", some_by_day(PLACES, "SMMU-tables", "RAM-end"))
+@pytest.mark.parametrize("address", PLACES.values(), ids=PLACES)
+@pytest.mark.nightly("by day the fence is seen to hold at all")
 def test_the_kernel_reads_nothing_of_the_fence(guest: Guest, address: int) -> None:
     """All parts of the fence read as zero, and the firmware counts that too."""
     assert read(guest, address) == 0
@@ -87,7 +88,8 @@ def test_the_kernel_reads_nothing_of_the_fence(guest: Guest, address: int) -> No
 
 @pytest.mark.property("FENCE")
 @WITH_FIRMWARE
-@pytest.mark.parametrize("width", some_by_day([1, 2, 4, 8], "8"))
+@pytest.mark.parametrize("width", [1, 2, 4, 8])
+@pytest.mark.nightly("by day the fence is seen to hold at all")
 def test_an_access_of_any_width_is_refused(guest: Guest, width: int) -> None:
     """Bytes, half words, words and double words are refused alike."""
     address = SMMU + Smmu.STRTAB_BASE
@@ -102,6 +104,7 @@ def test_an_access_of_any_width_is_refused(guest: Guest, width: int) -> None:
 @pytest.mark.property("FENCE")
 @WITH_FIRMWARE
 @pytest.mark.parametrize("cpus", [4])
+@pytest.mark.nightly("by day the fence is seen to hold at all")
 def test_every_cpu_is_refused(guest: Guest, cpus: int) -> None:
     """No CPU that the kernel started later is any freer than the first."""
     for cpu in range(cpus):
@@ -146,6 +149,7 @@ def test_without_firmware_root_switches_the_fence_off(
 @pytest.mark.property("FENCE")
 @WITH_FIRMWARE
 @pytest.mark.tries("the rogue tries what lies outside")
+@pytest.mark.nightly("by day the fence is seen to hold at all")
 def test_a_refusal_names_device_address_and_direction(
     guest: Guest, rogue: EduRogue, types: KernelTypes, memory: LiveMemory
 ) -> None:
@@ -167,6 +171,7 @@ def test_a_refusal_names_device_address_and_direction(
 @WITH_FIRMWARE
 @pytest.mark.parametrize("cpus", [2])
 @pytest.mark.tries("the rogue tries what lies outside")
+@pytest.mark.nightly("by day the fence is seen to hold at all")
 def test_the_fence_stands_after_a_reset(booted_guest: Guest, pool: Pool) -> None:
     """After a reset the firmware puts the fence up again, before the kernel runs."""
     write(booted_guest, SMMU + Smmu.CR0, 0)
@@ -181,6 +186,7 @@ def test_the_fence_stands_after_a_reset(booted_guest: Guest, pool: Pool) -> None
 
 @pytest.mark.property("FENCE")
 @WITH_FIRMWARE
+@pytest.mark.nightly("by day the fence is seen to hold at all")
 def test_the_fence_stands_after_park_and_restore(
     booted_guest: Guest, pool: Pool, tmp_path: Path
 ) -> None:
@@ -197,6 +203,7 @@ def test_the_fence_stands_after_park_and_restore(
 @WITH_FIRMWARE
 @pytest.mark.parametrize("windows", [(Window(0x4F00_0000, PAGE), Window(0x4F80_0000, 2 << 20))])
 @pytest.mark.tries("the rogue tries what lies outside")
+@pytest.mark.nightly("by day the fence is seen to hold at all")
 def test_windows_may_be_several_and_of_any_size(
     guest: Guest, rogue: EduRogue, windows: tuple[Window, ...]
 ) -> None:

@@ -52,8 +52,14 @@ def test_a_lie_that_does_no_harm_is_no_finding(ground: Ground) -> None:
     ("command", "seen"),
     [
         (f"echo secret > {READ}", "data: planted gave 6 byte values"),
-        ("echo c > /proc/sysrq-trigger", "report: panic: .*sysrq triggered crash"),
-        ("poweroff -f", "end: power off"),
+        pytest.param(
+            "echo c > /proc/sysrq-trigger",
+            "report: panic: .*sysrq triggered crash",
+            marks=pytest.mark.nightly("one of each by day"),
+        ),
+        pytest.param(
+            "poweroff -f", "end: power off", marks=pytest.mark.nightly("one of each by day")
+        ),
     ],
     ids=["data", "report", "end"],
 )

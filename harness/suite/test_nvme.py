@@ -152,6 +152,7 @@ def test_a_transfer_across_a_window_stops_at_its_edges(
 
 
 @FENCED
+@pytest.mark.nightly("the rogue works alone by day")
 def test_two_rogues_do_not_disturb_each_other(guest: Guest, probe: Probe, pool: Pool) -> None:
     """An edu and an nvme in two ports reach the pool in turn, each by its own means."""
     edu, nvme = EduRogue(guest, 0), NvmeRogue(guest, 1)
@@ -167,6 +168,7 @@ def test_two_rogues_do_not_disturb_each_other(guest: Guest, probe: Probe, pool: 
     assert {str(edu.bdf), str(nvme.bdf)} <= names
 
 
+@pytest.mark.nightly("a slot takes a second to switch off")
 def test_it_can_be_pulled_out_and_plugged_in_again(guest: Guest, probe: Probe, pool: Pool) -> None:
     """The guest lets the device go, and takes the next one in the same slot."""
     place, data = pool.base + pool.size // 2, secrets.token_bytes(100)

@@ -89,6 +89,7 @@ def test_what_a_rogue_writes_is_seen_in_memory(shell: Any) -> None:
     assert "rogue" in _ask(shell, f"memory {SPOT:#x} 5")
 
 
+@pytest.mark.nightly("a slot takes a second to switch off")
 def test_rogues_of_several_kinds_are_plugged_in_and_out(shell: Any) -> None:
     """Each kind goes into a port of its own, and out of it again to make room for another."""
     _ask(shell, "rogue plug 0 edu")

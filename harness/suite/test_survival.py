@@ -110,7 +110,13 @@ def ended(pidfd: int) -> bool:
     return bool(ready)
 
 
-@pytest.mark.parametrize(("options", "count"), [((), 1), (("-n", "2"), 2)], ids=["alone", "xdist"])
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        pytest.param((), 1, id="alone", marks=pytest.mark.nightly("with workers it is harder")),
+        pytest.param(("-n", "2"), 2, id="xdist"),
+    ],
+)
 def test_a_killed_run_leaves_nothing_behind(
     settings: Settings, tmp_path: Path, options: tuple[str, ...], count: int
 ) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from harness.dma import Device, Direction, Probe, Seed, Slice
 from harness.memory import LiveMemory
-from harness.suite.conftest import COHERENT, DRIVERS, PLATFORM
+from harness.suite.conftest import COHERENT, PLATFORM, PLATFORM_BY_DAY
 from harness.vm.shape import NO_POOL
 
 SIZE = 10_000
@@ -30,7 +30,7 @@ def patched(background: Seed, patch: Seed, offset: int, length: int) -> bytes:
 
 
 @pytest.mark.property("C1")
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("driver", PLATFORM_BY_DAY)
 @pytest.mark.parametrize("direction", FROM, ids=lambda direction: direction.name)
 def test_sync_for_cpu_brings_what_the_device_wrote(
     device: Device, probe: Probe, memory: LiveMemory, direction: Direction
@@ -47,7 +47,7 @@ def test_sync_for_cpu_brings_what_the_device_wrote(
 
 
 @pytest.mark.property("C1")
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("driver", PLATFORM_BY_DAY)
 def test_sync_for_cpu_of_a_to_device_mapping_brings_nothing(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
@@ -77,7 +77,7 @@ def test_without_a_pool_the_cpu_sees_the_device_without_a_sync(
 
 
 @pytest.mark.property("C2")
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("driver", PLATFORM_BY_DAY)
 @pytest.mark.parametrize("direction", TO, ids=lambda direction: direction.name)
 def test_sync_for_device_takes_what_the_cpu_wrote(
     device: Device, probe: Probe, memory: LiveMemory, direction: Direction
@@ -93,7 +93,7 @@ def test_sync_for_device_takes_what_the_cpu_wrote(
 
 
 @pytest.mark.property("C2")
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("driver", PLATFORM_BY_DAY)
 def test_sync_for_device_of_a_from_device_mapping_takes_nothing(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
@@ -121,7 +121,7 @@ def test_without_a_pool_the_device_sees_the_cpu_without_a_sync(
 
 
 @pytest.mark.property("C3")
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("driver", PLATFORM_BY_DAY)
 def test_a_partial_sync_for_cpu_copies_just_its_range(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
@@ -137,7 +137,7 @@ def test_a_partial_sync_for_cpu_copies_just_its_range(
 
 
 @pytest.mark.property("C3")
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("driver", PLATFORM_BY_DAY)
 def test_a_partial_sync_for_device_copies_just_its_range(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:

@@ -106,6 +106,7 @@ def test_where_all_memory_is_shared_a_vhost_user_device_reads_a_secret(
 
 @pytest.mark.property("FENCE", control=True)
 @pytest.mark.parametrize("share_all", [True], ids=["all-shared"])
+@pytest.mark.nightly("reading is enough by day")
 def test_where_all_memory_is_shared_a_vhost_user_device_rewrites_the_kernel(
     guest: Guest, types: KernelTypes
 ) -> None:
@@ -121,6 +122,7 @@ def test_where_all_memory_is_shared_a_vhost_user_device_rewrites_the_kernel(
 
 @pytest.mark.property("F1")
 @pytest.mark.parametrize(("kind", "path"), [("blk", DISK), ("rng", ENTROPY)], ids=["blk", "rng"])
+@pytest.mark.nightly("a device that stays is what is tried by day")
 def test_a_device_that_comes_back_answers_what_it_left(
     guest: Guest, pool: Pool, kind: str, path: str
 ) -> None:
