@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from harness.errors import GuestHang
+from harness.errors import GuestHang, QemuError
 from harness.plugin import guests
 
 
@@ -29,3 +29,29 @@ def test_a_machine_that_does_not_boot_is_tried_once(monkeypatch: pytest.MonkeyPa
             guests.Guests().restored(Silent("mute"))  # type: ignore[arg-type] # never started
 
     assert tried == [Silent("mute")]
+
+
+class Unfenced:
+    """A guest whose fence is down from the start."""
+
+    closed = False
+
+    def fence_damage(self) -> list[str]:
+        return ["register 0x9050020 holds 0x0, not 0xd"]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_guest_whose_fence_is_down_at_the_start_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    guest = Unfenced()
+    monkeypatch.setattr(guests, "boot", lambda _: guest)
+    running = guests.Guests()
+
+    with pytest.raises(QemuError, match="down before the test begins: register 0x9050020"):
+        running.booted(Silent("fenced"))  # type: ignore[arg-type] # never started
+
+    assert guest.closed
+    assert running.live == []

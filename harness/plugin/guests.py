@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from harness.errors import GuestError, HarnessError
+from harness.errors import GuestError, HarnessError, QemuError
 from harness.oracles import NOTHING, Before, Finding
 from harness.oracles.examiner import Examiner
 from harness.plugin.options import settings
@@ -35,11 +35,11 @@ class Guests:
         def prepare(guest: Guest) -> None:
             self._before[guest] = self.examiner.prepare(guest, snapshot.identity.boot_id)
 
-        return self._add(restore(snapshot, prepare))
+        return self._add(_fenced(restore(snapshot, prepare)))
 
     def booted(self, machine: Machine) -> Guest:
         """A guest that has just booted, for tests of the boot itself."""
-        return self._add(boot(machine))
+        return self._add(_fenced(boot(machine)))
 
     def stopped(self, machine: Machine) -> Guest:
         """A guest that has not run yet; the test resumes it."""
@@ -70,6 +70,18 @@ class Guests:
         self.live.append(guest)
         self.watch(guest)
         return guest
+
+
+def _fenced(guest: Guest) -> Guest:
+    """The same guest; raises QemuError when its fence, if it has one, does not stand at the start.
+
+    How it stands at the end is a result of the test's.
+    """
+    damage = guest.fence_damage()
+    if damage:
+        guest.close()
+        raise QemuError(f"the fence is down before the test begins: {'; '.join(damage)}")
+    return guest
 
 
 def _parked(machine: Machine) -> Snapshot:
