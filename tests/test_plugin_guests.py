@@ -37,9 +37,11 @@ class Unfenced:
     closed = False
 
     def fence_damage(self) -> list[str]:
+        """What is not as it was put up."""
         return ["register 0x9050020 holds 0x0, not 0xd"]
 
     def close(self) -> None:
+        """Note that it was thrown away."""
         self.closed = True
 
 
