@@ -273,7 +273,7 @@ def test_what_is_broken_on_the_way_has_no_tag(series: Series) -> None:
 
 
 def test_patches_that_changed_something_have_a_page_each(series: Series) -> None:
-    written = dict(pages(by_patch(series, MIDDLE), Path("verdict.html")))
+    written = dict(pages(by_patch(series, MIDDLE), Path("verdict.html"), {}))
 
     assert [path.name for path in written] == [
         *["verdict.html", "verdict-0003.html", "verdict-0005.html"],

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.cli.choice import add_choice_options, request_of, runner_of
+from harness.history import durations, open_history
 from harness.kernel import KernelSpec
 from harness.kernel.fit import fit_series
 from harness.kernel.source import FORMS as SOURCES
@@ -121,6 +122,7 @@ def _report(arguments: argparse.Namespace, verdict: Verdict) -> None:
     if arguments.runs:
         save_runs(verdict, arguments.runs)
     if arguments.html:
-        for file, text in pages(verdict, arguments.html):
+        seconds = {one.test: one.seconds for one in durations(open_history())}
+        for file, text in pages(verdict, arguments.html, seconds):
             file.write_text(text)
             say(f"the same, with the logs: {file.resolve()}")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The verdict as a mail, as pages, and as runs that ``harness report`` reads."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,17 +26,21 @@ def mail_text(verdict: Verdict, tester: str = "") -> str:
     return f"{text}\nTested-by: {tag}\n" if tag else text
 
 
-def pages(verdict: Verdict, file: Path) -> Iterator[tuple[Path, str]]:
+Durations = Mapping[str, Sequence[float]]
+"""Seconds that each test took in its last runs."""
+
+
+def pages(verdict: Verdict, file: Path, durations: Durations) -> Iterator[tuple[Path, str]]:
     """A page of the whole series for *file*, and others beside it of patches that changed a result.
 
     Their names end in the patch's number.
     """
     whole = comparison(verdict)
     if whole:
-        yield file, _page(whole)
+        yield file, _page(whole, durations)
     for step in verdict.patches:
         if isinstance(step.outcome, Comparison) and any(map(step.having, CHANGED)):
-            yield file.with_stem(f"{file.stem}-{step.position:04}"), _page(step.outcome)
+            yield file.with_stem(f"{file.stem}-{step.position:04}"), _page(step.outcome, durations)
 
 
 def save_runs(verdict: Verdict, directory: Path) -> None:
@@ -53,8 +57,8 @@ def comparison(verdict: Verdict) -> Comparison | None:
     return replace(whole, coverage=verdict.coverage) if isinstance(whole, Comparison) else None
 
 
-def _page(one: Comparison) -> str:
-    return page(one, Inputs(evidence_of((one.base, one.patched))))
+def _page(one: Comparison, durations: Durations) -> str:
+    return page(one, Inputs(evidence_of((one.base, one.patched)), durations))
 
 
 def _runs(step: Step) -> Iterator[tuple[int, Run]]:
