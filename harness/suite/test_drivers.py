@@ -49,6 +49,9 @@ RNG_WAITS = pytest.mark.finding("virtio-rng-waits-for-ever", kernels=">=5.15")
 BLK_RETRIES = pytest.mark.finding("virtio-blk-retries-for-ever", kernels=">=5.15")
 SDHCI_WARNS = pytest.mark.finding("sdhci-warns", kernels=">=5.15")
 
+SDHCI_MAY_WARN = pytest.mark.expects_report(r"drivers/mmc/host/sdhci\.c")
+"""Where it depends on how far it has got when the pool is full: docs/findings.md, sdhci-warns."""
+
 FULL_POOL = {"virtio-rng-pci": RNG_WAITS, "sdhci-pci": SDHCI_WARNS}
 SMALLER_POOL = {"virtio-blk-pci": BLK_RETRIES, "sdhci-pci": SDHCI_WARNS}
 
@@ -168,7 +171,7 @@ def test_a_large_request_ends_in_a_pool_that_is_smaller(guest: Guest, real: Driv
 
 
 @pytest.mark.property("B1", "B12", "B13", "D4")
-@each({"sdhci-pci": SDHCI_WARNS})
+@each({"sdhci-pci": SDHCI_MAY_WARN})
 def test_a_driver_that_is_bound_to_a_full_pool_stays_within_it(
     guest: Guest, probe: Probe, real: Driver, note: Note
 ) -> None:
