@@ -4,8 +4,8 @@
 import argparse
 import json
 import os
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 
@@ -71,10 +71,11 @@ def run(arguments: argparse.Namespace) -> int:
     plan = read_plan(arguments.plan)
     runner = find_runner(plan.runner)
     budget = parse_seconds(arguments.budget) if arguments.budget else plan.budget
-    if store := arguments.store or plan.store:
-        os.environ[STORE] = store
     history = open_history(arguments.database or plan.database or None)
-    with open_night(plan.path, again=arguments.again) as night:
+    with (
+        _sharing(arguments.store or plan.store),
+        open_night(plan.path, again=arguments.again) as night,
+    ):
         with step("looking for what is new"):
             found = expand(plan, runner)
         entries = sort_out(found.jobs, night, history)
@@ -85,6 +86,23 @@ def run(arguments: argparse.Namespace) -> int:
             entries = run_night(entries, night, history, crew, budget)
         night.finish()
     return _conclude(entries, found.lost, arguments.json)
+
+
+@contextmanager
+def _sharing(store: str | None) -> Iterator[None]:
+    """Have this process, and those that it starts, share what they build through *store*."""
+    if not store:
+        yield
+        return
+    before = os.environ.get(STORE)
+    os.environ[STORE] = store
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[STORE]
+        else:
+            os.environ[STORE] = before
 
 
 def _crew(

@@ -170,12 +170,15 @@ def _unpacked(parcel: Parcel) -> Iterator[tuple[Job, Runner]]:
 
 
 def _result(job: Job, future: Future[Ended]) -> Ended:
-    """What came back for *job*, which an error of the cluster's own (its workers died) may be."""
-    if future.status == "finished":
-        ended: Ended = future.result()
-        return Ended(job, ended.run, ended.fault)
+    """What came back for *job*, which an error of the cluster's own (its workers died) may be.
+
+    A result that was there may be gone with its worker: then both calls wait for the next one.
+    """
     fault = future.exception()
-    return Ended(job, None, f"{type(fault).__name__}: {fault}")
+    if fault is not None:
+        return Ended(job, None, f"{type(fault).__name__}: {fault}")
+    ended: Ended = future.result()
+    return Ended(job, ended.run, ended.fault)
 
 
 def _gone(address: str) -> HostError:
