@@ -9,6 +9,7 @@ from harness.memory import KernelTypes, Region, device_pool, page_regions
 from harness.suite.attached import FAILED, assigned, log, pool_of
 from harness.suite.binding import do
 from harness.suite.smoke import check_unrestricted
+from harness.suite.standstill import still
 from harness.vm.guest import Guest
 from harness.vm.shape import NO_POOL
 
@@ -71,7 +72,8 @@ def test_a_disabled_pool_is_neither_made_nor_reserved_nor_assigned(
     base, size = DISABLED_POOL
 
     assert f"created restricted DMA pool at {base:#018x}" not in log(guest)
-    assert Region.RESERVED not in page_regions(types, base, size // PAGE)
+    with still(guest):
+        assert Region.RESERVED not in page_regions(types, base, size // PAGE)
     assert assigned(guest, "probe-b") == ""
     assert pool_of(types, "probe-b") == ""
     assert FAILED not in log(guest)

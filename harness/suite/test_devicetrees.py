@@ -12,6 +12,7 @@ from harness.memory import KernelTypes, LiveMemory, Region, page_regions
 from harness.suite.attached import FAILED, assigned, log, pool_of
 from harness.suite.filling import PAGE
 from harness.suite.smoke import check_restricted, check_unrestricted
+from harness.suite.standstill import still
 from harness.vm.guest import Guest
 
 MIB = 1 << 20
@@ -37,7 +38,8 @@ def test_a_refused_pool_is_given_back_and_its_device_unrestricted(
     assert len(pools) == len(probe.devices()) == 4
     for pool in pools:
         assert f"node {pool.name} compatible matching fail" in log(guest)
-        assert Region.RESERVED not in page_regions(types, pool.base, pool.size // PAGE)
+        with still(guest):
+            assert Region.RESERVED not in page_regions(types, pool.base, pool.size // PAGE)
     for device in probe.devices():
         assert f"{device.name}: {FAILED}" in log(guest)
         assert pool_of(types, device.name) == ""

@@ -10,6 +10,8 @@ from harness.memory import Region as Use
 from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import COHERENT, PLATFORM
 from harness.suite.filling import PAGE, SLOT, SLOT_SET, allocate
+from harness.suite.standstill import still
+from harness.vm.guest import Guest
 
 MIB = 1 << 20
 OWN = {
@@ -115,7 +117,11 @@ def test_a_driver_that_gives_its_region_back_stays_restricted(
 @pytest.mark.property("D6", "E5")
 @pytest.mark.finding("release-lifts-restriction", kernels=">=5.15")
 def test_memory_that_is_freed_after_the_region_goes_back_to_the_pool(
-    device: Device, restricted: Region, types: KernelTypes, counters: PoolCounters
+    guest: Guest,
+    device: Device,
+    restricted: Region,
+    types: KernelTypes,
+    counters: PoolCounters,
 ) -> None:
     """What came from the pool returns to the pool, and no page of it to the page allocator."""
     allocation = device.alloc_coherent(SLOT_SET)
@@ -123,7 +129,8 @@ def test_memory_that_is_freed_after_the_region_goes_back_to_the_pool(
 
     allocation.free()
 
-    uses = page_regions(types, restricted.base, SLOT_SET // PAGE)
+    with still(guest):
+        uses = page_regions(types, restricted.base, SLOT_SET // PAGE)
     assert (set(uses), counters.used) == ({Use.RESERVED}, 0)
 
 

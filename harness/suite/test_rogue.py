@@ -8,6 +8,7 @@ import pytest
 from harness.dma import Direction, Probe, Seed
 from harness.memory import Atlas, KernelTypes, LiveMemory, Region, find
 from harness.rogue import EduRogue
+from harness.suite.standstill import still
 from harness.vm.guest import Guest
 from harness.vm.shape import NO_POOL
 
@@ -126,7 +127,7 @@ def late_write(probe: Probe, rogue: EduRogue) -> bytes:
 
 @pytest.mark.property("B3")
 def test_a_search_of_all_memory_says_where_a_payload_is(
-    probe: Probe, rogue: EduRogue, types: KernelTypes
+    guest: Guest, probe: Probe, rogue: EduRogue, types: KernelTypes
 ) -> None:
     """A mapped payload lies in the CPU's buffer and in the pool, and nowhere else."""
     device = probe.device(str(rogue.bdf))
@@ -134,7 +135,7 @@ def test_a_search_of_all_memory_says_where_a_payload_is(
     buffer = probe.buffer(PAGE)
     buffer.write(payload)
 
-    with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
+    with device.map_single(buffer, Direction.TO_DEVICE) as mapping, still(guest):
         hits = Atlas(types).search(payload[:32]).hits
 
     places = {hit.phys: hit.region for hit in hits}

@@ -24,6 +24,7 @@ from harness.memory import (
     slots,
 )
 from harness.rogue import EduRogue
+from harness.suite.standstill import still
 from harness.vm.artefacts import DUMP, save
 from harness.vm.guest import Guest
 
@@ -143,7 +144,9 @@ def test_a_view_of_the_pool_follows_the_cpu_and_the_device(
     assert by_the_device == DEVICE.content(0, 64)
 
 
-def test_known_places_are_classified(types: KernelTypes, probe: Probe, in_use: InUse) -> None:
+def test_known_places_are_classified(
+    guest: Guest, types: KernelTypes, probe: Probe, in_use: InUse
+) -> None:
     """Places whose use is known from the symbols and from the probe are called by that use."""
 
     def symbol(name: str) -> int:
@@ -165,4 +168,5 @@ def test_known_places_are_classified(types: KernelTypes, probe: Probe, in_use: I
     }
     atlas = Atlas(types)
 
-    assert {place: atlas.classify(place).region for place in known} == known
+    with still(guest):
+        assert {place: atlas.classify(place).region for place in known} == known
