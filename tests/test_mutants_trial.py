@@ -71,7 +71,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def fake(monkeypatch: pytest.MonkeyPatch, *runs: list[tuple[str, ...]]) -> FakePytest:
     suite = FakePytest(list(runs))
-    monkeypatch.setattr("harness.mutants.suite.subprocess.run", suite.run)
+    monkeypatch.setattr("harness.runs.suite.subprocess.run", suite.run)
     return suite
 
 
@@ -191,7 +191,7 @@ def test_no_verdict_is_kept_of_an_interrupted_trial(monkeypatch: pytest.MonkeyPa
     def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("harness.mutants.suite.subprocess.run", interrupt)
+    monkeypatch.setattr("harness.runs.suite.subprocess.run", interrupt)
     with pytest.raises(KeyboardInterrupt):
         judge(BUG)
 

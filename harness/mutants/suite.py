@@ -2,8 +2,6 @@
 """Running the VM suite on one kernel in a process of its own."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,20 +9,13 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.mutants.mutant import Mutant
 from harness.mutants.verdict import Judgement, weigh
-from harness.paths import CHECKOUT
-from harness.runs.outcomes import ERROR, CaseOutcome, read_outcomes
-from harness.tools import find_tool
-
-TIMEOUT = 3600.0
-"""Seconds for one run; the nightly set on an unmodified kernel takes a fraction of it."""
+from harness.runs.outcomes import ERROR, CaseOutcome
+from harness.runs.suite import run_pytest
 
 CPUS = os.cpu_count() or 1
 FEW, ALL = CPUS, CPUS * 3 // 2
 """Workers: tests wait for their guests, as scripts/run says; but a worker takes seconds to start,
 and that is too long for the tests of a few promises."""
-
-PASSED, FAILED, STOPPED, NOTHING_CHOSEN = 0, 1, 2, 5
-"""pytest's exit codes; it says STOPPED when ``-x`` ends a run on several workers."""
 
 
 @dataclass(frozen=True)
@@ -82,32 +73,14 @@ class SuiteRun:
     def _log(self) -> Path:
         return self.directory / "pytest.log"
 
-    def _run(self, *words: str) -> list[CaseOutcome]:
-        report = self.directory / "junit.xml"
-        report.unlink(missing_ok=True)
-        with self._log.open("ab") as log:
-            code = subprocess.run(
-                self._command(report, *words),
-                cwd=CHECKOUT,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                check=False,
-                timeout=TIMEOUT,
-            ).returncode
-        outcomes = read_outcomes(report) if report.is_file() else []
-        if code in (PASSED, FAILED, NOTHING_CHOSEN) or (code == STOPPED and outcomes):
-            return outcomes
-        tail = self._log.read_text(errors="replace").strip()[-500:]
-        raise HarnessError(f"pytest ended with {code} on {self.mutant.name}: {tail}")
-
-    def _command(self, report: Path, *words: str) -> list[str]:
-        """Dies with this process; leaves no evidence, and ``harness properties`` alone."""
+    def _run(self, *words: str) -> tuple[CaseOutcome, ...]:
+        """How the tests end that *words* choose; no evidence is kept of them."""
         mutant = self.mutant
-        return [
-            *(str(find_tool("setpriv")), "--pdeathsig", "KILL"),
-            *(sys.executable, "-m", "pytest", "harness/suite", "-q"),
-            *("-p", "no:cacheprovider", "-p", "no:harness.plugin.recorder"),
-            *(f"--junitxml={report}", "--keep=none", f"--series={mutant.path}"),
-            *(f"--tier={mutant.tier}", f"--flavour={mutant.flavour}", *words),
-        ]
+        outcomes, _ = run_pytest(
+            [
+                *("harness/suite", "--keep=none", f"--series={mutant.path}"),
+                *(f"--tier={mutant.tier}", f"--flavour={mutant.flavour}", *words),
+            ],
+            self._log,
+        )
+        return outcomes

@@ -13,7 +13,7 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.kernel import KernelSpec, build_initramfs, build_kernel
 from harness.paths import CHECKOUT
-from harness.runs.outcomes import read_outcomes
+from harness.runs.outcomes import CaseOutcome, read_outcomes
 from harness.runs.run import Run, now, provenance
 from harness.tools import find_tool
 from harness.vm.qemu import DEFAULT, find_qemu
@@ -59,17 +59,25 @@ def run_suite(request: SuiteRequest, log: Path | None = None) -> Run:
     where = provenance(kernel, qemu, request.spec.flavour)
     begin, clock = now(), time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
-        report = Path(scratch) / "junit.xml"
-        code = _pytest(request, report, log or Path(scratch) / "pytest.log")
-        outcomes = tuple(read_outcomes(report)) if report.is_file() else ()
+        outcomes, complete = run_pytest(_words(request), log or Path(scratch) / "pytest.log")
     seconds = time.monotonic() - clock
-    return Run(where, begin, seconds, _choice(request), outcomes, complete=code != STOPPED)
+    return Run(where, begin, seconds, _choice(request), outcomes, complete)
 
 
-def _pytest(request: SuiteRequest, report: Path, log: Path) -> int:
-    with log.open("ab") as out:
+def run_pytest(words: Sequence[str], log: Path) -> tuple[tuple[CaseOutcome, ...], bool]:
+    """Run pytest with *words*; how its tests ended, and whether it came to the last of them.
+
+    It dies with this process, and leaves ``harness properties`` alone; its output is appended to
+    *log*. Raises HarnessError when it could not run the tests.
+    """
+    with tempfile.TemporaryDirectory() as scratch, log.open("ab") as out:
+        report = Path(scratch) / "junit.xml"
         code = subprocess.run(
-            _command(request, report),
+            [
+                *(str(find_tool("setpriv")), "--pdeathsig", "KILL"),
+                *(sys.executable, "-m", "pytest", "-q", f"--junitxml={report}"),
+                *("-p", "no:cacheprovider", "-p", "no:harness.plugin.recorder", *words),
+            ],
             cwd=CHECKOUT,
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -77,21 +85,19 @@ def _pytest(request: SuiteRequest, report: Path, log: Path) -> int:
             check=False,
             timeout=TIMEOUT,
         ).returncode
-    if code in (PASSED, NOTHING_CHOSEN) or (code in (FAILED, STOPPED) and report.is_file()):
-        return code  # Python itself ends with what FAILED is, too
+        # Python itself ends with what FAILED is, too: then there is no report
+        if code in (PASSED, NOTHING_CHOSEN) or (code in (FAILED, STOPPED) and report.is_file()):
+            outcomes = read_outcomes(report) if report.is_file() else []
+            return tuple(outcomes), code != STOPPED
     tail = log.read_text(errors="replace").strip()[-TAIL:]
     raise HarnessError(f"pytest ended with {code} and no results; its last words: {tail}")
 
 
-def _command(request: SuiteRequest, report: Path) -> list[str]:
-    """It dies with this process, and leaves ``harness properties`` alone."""
+def _words(request: SuiteRequest) -> list[str]:
     spec = request.spec
     extra = spec.fragments[len(KernelSpec().fragments) :]
     return [
-        *(str(find_tool("setpriv")), "--pdeathsig", "KILL"),
-        *(sys.executable, "-m", "pytest", "-q", f"-n{request.workers}"),
-        *("-p", "no:cacheprovider", "-p", "no:harness.plugin.recorder"),
-        *(f"--junitxml={report}", f"--keep={request.keep}", f"--kernel={spec.source}"),
+        *(f"-n{request.workers}", f"--keep={request.keep}", f"--kernel={spec.source}"),
         *(f"--series={path}" for path in spec.series),
         *(f"--kernel-config={path}" for path in extra),
         *(f"--flavour={spec.flavour}", f"--qemu={request.qemu}", *_choice(request)),
