@@ -9,6 +9,7 @@ from harness.fence import Window, fence_named
 from harness.kernel import Initramfs, Kernel
 from harness.matrix.cell import Cell
 from harness.rogue import rogue_kinds
+from harness.rogue.pci import HOST_BRIDGE
 from harness.vm.machine import DEFAULT_RAM, KERNEL_SMMU, Machine
 from harness.vm.qemu import Qemu
 from harness.vm.shape import NO_POOL, shaped_devicetree
@@ -19,7 +20,6 @@ RESERVED_WINDOW = "window-only"
 WINDOW = Window(0x4F00_0000, 0x100_0000)
 """What that shape sets aside (dts/window-only.dtso)."""
 
-HOST_BRIDGE = "/pcie@10000000"
 PORTS = 2
 
 

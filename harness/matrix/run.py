@@ -12,7 +12,7 @@ from harness.dma import Probe
 from harness.errors import GuestError, HarnessError, QemuError, explain
 from harness.matrix.cell import Cell, CellResult
 from harness.matrix.machines import Ground, machine_for
-from harness.memory import KernelTypes, Symbols, live_memory
+from harness.memory import KnownTypes, live_memory
 from harness.rogue import rogue_kinds
 from harness.vm.guest import Guest
 from harness.vm.snapshot import park, restore
@@ -20,8 +20,8 @@ from harness.vm.snapshot import park, restore
 WORKERS = (os.cpu_count() or 1) * 3 // 2 or 1
 """Cells at a time: they wait for their guests to notice a hot-plug."""
 
-_types: dict[str, KernelTypes] = {}
-"""Of a worker: DWARF is read once for each kernel."""
+_types = KnownTypes()
+"""Of a worker, for all its cells."""
 
 
 def run_cells(ground: Ground, wanted: Iterable[Cell]) -> Iterator[CellResult]:
@@ -54,9 +54,7 @@ def _attack(guest: Guest, cell: Cell) -> tuple[Result, int]:
     _must_stand(guest, "before the attack")
     rogue = rogue_kinds()[cell.rogue].plug(guest, 0)
     with live_memory(guest) as memory:
-        key = guest.machine.kernel.key
-        types = _types.setdefault(key, KernelTypes(memory, Symbols(guest.machine.kernel.vmlinux)))
-        types.move_to(memory)
+        types = _types.on(guest.machine.kernel, memory)
         attack = attacks()[cell.attack]
         result = attack.run(Scene(guest, rogue, memory, types, Probe(guest.agent)))
     if not attack.on_fence:

@@ -7,6 +7,7 @@ from harness.memory.dump import ElfDump
 from harness.memory.guest import live_memory
 from harness.memory.image import KernelImage, locate
 from harness.memory.kernel import KernelTypes
+from harness.memory.known import KnownTypes
 from harness.memory.pages import page_regions, pages_not_reserved
 from harness.memory.pools import (
     DEFAULT_POOL,
@@ -35,6 +36,7 @@ __all__ = [
     "Hit",
     "KernelImage",
     "KernelTypes",
+    "KnownTypes",
     "LiveMemory",
     "Memory",
     "PoolState",

@@ -5,7 +5,7 @@ import errno
 
 from harness.dma import Held, Probe
 from harness.errors import AgentError
-from harness.memory import KernelTypes, LiveMemory, Symbols, live_memory
+from harness.memory import KnownTypes, live_memory
 from harness.oracles.finding import Finding
 from harness.oracles.inspection import Before, Ground, inspect, prepare, survey
 from harness.vm.guest import Guest
@@ -21,7 +21,7 @@ class Examiner:
     """
 
     def __init__(self) -> None:
-        self._types: dict[str, KernelTypes] = {}
+        self._types = KnownTypes()
         self._grounds: dict[str, Ground] = {}
 
     def prepare(self, guest: Guest, state: str) -> Before:
@@ -31,7 +31,7 @@ class Examiner:
         """
         with live_memory(guest) as memory:
             if state not in self._grounds:
-                self._grounds[state] = survey(self._types_on(guest, memory))
+                self._grounds[state] = survey(self._types.on(guest.machine.kernel, memory))
             return prepare(memory, self._grounds[state])
 
     def examine(self, guest: Guest, before: Before) -> list[Finding]:
@@ -51,17 +51,9 @@ class Examiner:
         held = _held(guest)
         guest.pause()
         with live_memory(guest) as memory:
-            findings = inspect(self._types_on(guest, memory), held, before)
+            findings = inspect(self._types.on(guest.machine.kernel, memory), held, before)
         guest.resume()
         return findings
-
-    def _types_on(self, guest: Guest, memory: LiveMemory) -> KernelTypes:
-        kernel = guest.machine.kernel
-        if kernel.key in self._types:
-            self._types[kernel.key].move_to(memory)
-        else:
-            self._types[kernel.key] = KernelTypes(memory, Symbols(kernel.vmlinux))
-        return self._types[kernel.key]
 
 
 def _held(guest: Guest) -> tuple[Held, ...]:

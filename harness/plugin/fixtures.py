@@ -15,7 +15,7 @@ from harness.devicetree import Devicetree, Placement, Pool
 from harness.dma import Probe
 from harness.fence import Fence, Window, fence_named
 from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel
-from harness.memory import KernelTypes, LiveMemory, Symbols, live_memory
+from harness.memory import KernelTypes, KnownTypes, LiveMemory, live_memory
 from harness.oracles.examiner import Examiner
 from harness.plugin.counters import PoolCounters
 from harness.plugin.coverage import watch
@@ -273,19 +273,15 @@ def memory(guest: Guest) -> Iterator[LiveMemory]:
 
 
 @pytest.fixture(scope="session")
-def known_types() -> dict[str, KernelTypes]:
-    """The types of kernels by key, once a test has read them: DWARF is read once."""
-    return {}
+def known_types() -> KnownTypes:
+    """The types of kernels, once a test has read them."""
+    return KnownTypes()
 
 
 @pytest.fixture
-def types(memory: LiveMemory, kernel: Kernel, known_types: dict[str, KernelTypes]) -> KernelTypes:
+def types(memory: LiveMemory, kernel: Kernel, known_types: KnownTypes) -> KernelTypes:
     """The kernel's own structures in the guest's RAM."""
-    if kernel.key in known_types:
-        known_types[kernel.key].move_to(memory)
-    else:
-        known_types[kernel.key] = KernelTypes(memory, Symbols(kernel.vmlinux))
-    return known_types[kernel.key]
+    return known_types.on(kernel, memory)
 
 
 @pytest.fixture
