@@ -111,6 +111,13 @@ def _storage(node: str) -> tuple[Operation, ...]:
     )
 
 
+CARD = (
+    Operation("up", shell("ip addr add 10.0.2.15/24 dev eth0 && ip link set eth0 up")),
+    Operation("send", shell(SEND)),
+)
+"""A network card is switched on, and used."""
+
+
 DRIVERS = (
     Driver(
         name="probe",
@@ -142,10 +149,7 @@ DRIVERS = (
         option="VIRTIO_NET",
         parts=(Part("virtio-net-pci", {**VIRTIO, **NO_ROM, "netdev": NETWORK}),),
         ready="[ -e /sys/class/net/eth0 ]",
-        operations=(
-            Operation("up", shell("ip addr add 10.0.2.15/24 dev eth0 && ip link set eth0 up")),
-            Operation("send", shell(SEND)),
-        ),
+        operations=CARD,
         back_end=NETWORK,
     ),
     Driver(
@@ -161,10 +165,7 @@ DRIVERS = (
         option="E1000E",
         parts=(Part("e1000e", {**NO_ROM, "netdev": NETWORK}),),
         ready="[ -e /sys/class/net/eth0 ]",
-        operations=(
-            Operation("up", shell("ip addr add 10.0.2.15/24 dev eth0 && ip link set eth0 up")),
-            Operation("send", shell(SEND)),
-        ),
+        operations=CARD,
         back_end=NETWORK,
     ),
     Driver(
