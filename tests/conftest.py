@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from postgres_server import Server, running_server
 
-from harness.history import History, open_history
-from harness.runs import Run
+from harness.results import Run
+from harness.results.history import History, open_history
 
 
 @pytest.fixture(scope="session")

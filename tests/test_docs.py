@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from harness.attacks import Protection, attacks
-from harness.paths import CHECKOUT
+from harness.base.paths import CHECKOUT
+from harness.devices.attacks import Protection, attacks
 
 SHOWN_FILE = re.compile(r"`([\w/]+\.py)`:\n\n```python\n(.*?)```", re.DOTALL)
 
@@ -19,7 +19,7 @@ def test_a_file_that_is_shown_is_that_file(path: str, text: str) -> None:
 
 
 def test_an_attack_a_rogue_and_a_fence_are_shown() -> None:
-    assert [path.split("/")[1] for path, _ in SHOWN] == ["attacks", "rogue", "fence"]
+    assert [path.split("/")[2] for path, _ in SHOWN] == ["attacks", "rogue", "fence"]
 
 
 @pytest.mark.parametrize("name", attacks())

@@ -9,7 +9,7 @@
  * Numbers are little-endian; the CRC-32 is zlib's, over type, id and payload.
  * A request's type may have FRAME_DEFLATED added: its payload is then raw
  * deflate data (RFC 1951) of one that is no longer than FRAME_PAYLOAD_MAX.
- * harness/vm/frames.py is the other end.
+ * harness/machine/qemu/frames.py is the other end.
  */
 #ifndef AGENT_FRAME_H
 #define AGENT_FRAME_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What assembly and C have in common; harness/fence/firmware.py has the same numbers. */
+/* What assembly and C have in common; harness/machine/fence/firmware.py has the same numbers. */
 #ifndef CONSTANTS_H
 #define CONSTANTS_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A kernel that asks its firmware for what it must not be given, notes the answers, and says "done"
- * on the UART. harness/suite/test_firmware_calls.py reads them.
+ * on the UART. harness/suite/properties/test_firmware_calls.py reads them.
  */
 #define ANSWERS 0x40300000	/* eight bytes each, in the order of the calls below */
 #define SECOND_CPU 0x40301000	/* CurrentEL and x0 of the CPU that was started */

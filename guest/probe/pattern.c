@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Contents that can be told apart by place and by seed; harness/dma/pattern.py has the same. */
+/* Contents that can be told apart by place and by seed; harness/devices/probe/pattern.py has the same. */
 #include "probe.h"
 
 #define PATTERN_STEP	0x9e3779b1	/* an odd number near 2^32 over the golden ratio */

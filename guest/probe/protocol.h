@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What is written to and read from /dev/probe: a batch of request records, and
- * one reply record for each of them. harness/dma/wire.py is its mirror image.
+ * one reply record for each of them. harness/devices/probe/wire.py is its mirror image.
  *
  * Every number is little-endian and nothing is padded. A request is a struct
  * probe_request_head and the payload of its operation; a reply is a struct

@@ -82,7 +82,7 @@ static int target_add(struct device *dev, u8 bus)
 	target->id = id;
 	error = devm_add_action_or_reset(dev, target_remove, target);
 	if (!error)
-		dev_info(dev, "bound to the probe\n"); /* harness/rogue/slot.py waits for this */
+		dev_info(dev, "bound to the probe\n"); /* harness/devices/rogue/slot.py waits for this */
 	return error;
 }
 

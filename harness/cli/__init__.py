@@ -10,7 +10,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from harness.errors import GuestError, HarnessError, explain
+from harness.base.errors import GuestError, HarnessError, explain
 
 COMMANDS = (
     *("shell", "matrix", "fuzz", "doublefetch"),

@@ -4,10 +4,10 @@
 import argparse
 from pathlib import Path
 
-from harness.bench import Measure, measure_machine, measure_suite, save, table
+from harness.base.progress import step
 from harness.cli.machines import add_machine_options, machine_of
 from harness.cli.tables import print_table
-from harness.progress import step
+from harness.jobs.bench import Measure, measure_machine, measure_suite, save, table
 
 REPEAT = 7
 WORKERS = (1, 2)

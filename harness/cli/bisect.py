@@ -5,20 +5,14 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from harness.base.errors import InputError
 from harness.cli.choice import add_choice_options, request_of, runner_of
-from harness.errors import InputError
+from harness.jobs.bisect import bisect, bisection_text, find_commits, kernels_line, series_line
+from harness.jobs.bisect.search import Space
+from harness.jobs.compare import find_series
 from harness.kernel import KernelSpec
-from harness.runs import SuiteRequest
-from harness.validate import (
-    bisect,
-    bisection_text,
-    find_commits,
-    find_series,
-    kernels_line,
-    series_line,
-)
-from harness.validate.origin import FORMS
-from harness.validate.search import Space
+from harness.kernel.patches.origin import FORMS
+from harness.results import SuiteRequest
 
 FOUND, SEVERAL = 0, 1
 """Exit codes: the first bad one is known; it is one of several, as some were skipped."""

@@ -5,13 +5,13 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.errors import HarnessError, explain
-from harness.history import open_history
+from harness.base.errors import HarnessError, explain
+from harness.base.progress import say
 from harness.kernel import KernelSpec, default_fragments
-from harness.progress import say
-from harness.runs import Run, SuiteRequest, run_suite
-from harness.runs.suite import WORKERS
-from harness.vm.qemu import DEFAULT as DEFAULT_QEMU
+from harness.machine.qemu.qemu import DEFAULT as DEFAULT_QEMU
+from harness.results import Run, SuiteRequest, run_suite
+from harness.results.history import open_history
+from harness.results.request import WORKERS
 
 TIERS = ("default", "nightly", "all")
 """Sets of tests, as ``--tier`` of the suite has them (harness/plugin/options.py)."""

@@ -4,14 +4,14 @@
 import argparse
 from pathlib import Path
 
+from harness.base.progress import say
 from harness.cli.tables import print_table
-from harness.coverage import lines_never_run, make_report, measure, page, patch_lines, table
+from harness.jobs.coverage import lines_never_run, make_report, measure, page, patch_lines, table
 from harness.kernel import KernelSpec, build_initramfs, build_kernel
-from harness.kernel.notes import DIRECTORY, SOURCES
-from harness.progress import say
-from harness.vm.machine import DEFAULT_RAM, Machine
-from harness.vm.qemu import find_qemu
-from harness.vm.shape import DEFAULT_SHAPE, shaped_devicetree
+from harness.kernel.build.notes import DIRECTORY, SOURCES
+from harness.machine.machine import DEFAULT_RAM, Machine
+from harness.machine.qemu.qemu import find_qemu
+from harness.machine.shape import DEFAULT_SHAPE, shaped_devicetree
 
 FLAVOUR = "coverage"
 

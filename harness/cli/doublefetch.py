@@ -4,12 +4,12 @@
 import argparse
 from pathlib import Path
 
+from harness.base.errors import InputError
+from harness.base.progress import step
 from harness.cli.machines import add_machine_options, machine_of
-from harness.doublefetch import DRIVERS, Driver, Report, built_in, find_driver, watch_driver
-from harness.errors import InputError
+from harness.jobs.double_fetch import DRIVERS, Driver, Report, built_in, find_driver, watch_driver
 from harness.kernel import Kernel
-from harness.progress import step
-from harness.vm.snapshot import park
+from harness.machine.qemu.snapshot import park
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

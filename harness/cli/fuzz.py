@@ -6,11 +6,11 @@ import math
 import time
 from pathlib import Path
 
+from harness.base.paths import cache_directory
 from harness.cli.machines import add_kernel_options, kernel_of
-from harness.fuzz import Campaign, Case, Corpus, Ground, Summary, fuzz, load_case, run_case
-from harness.fuzz.known import known_as
-from harness.paths import cache_directory
-from harness.vm.shape import DEFAULT_SHAPE
+from harness.jobs.fuzz import Campaign, Case, Corpus, Ground, Summary, fuzz, load_case, run_case
+from harness.jobs.fuzz.known import known_as
+from harness.machine.shape import DEFAULT_SHAPE
 
 NOTHING_NEW, FOUND, UNABLE = 0, 1, 2
 

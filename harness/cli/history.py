@@ -10,10 +10,11 @@ from typing import Any
 
 from rich.table import Table
 
+from harness.base.errors import InputError
 from harness.cli import history_tables
 from harness.cli.tables import print_table
-from harness.errors import InputError
-from harness.history import (
+from harness.results import load_run
+from harness.results.history import (
     History,
     changes,
     durations,
@@ -25,7 +26,6 @@ from harness.history import (
     open_history,
     standings,
 )
-from harness.runs import load_run
 
 DONE = 0
 

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from rich.markup import escape
 from rich.table import Column, Table
 
-from harness.history import Appearance, Change, Duration, Flakiness, RunSummary, Standing
-from harness.history.queries import RunHead
-from harness.runs import Run
+from harness.results import Run
+from harness.results.history import Appearance, Change, Duration, Flakiness, RunSummary, Standing
+from harness.results.history.queries import RunHead
 
 SHORT = 8
 """Characters of a run's id; enough to find it by."""

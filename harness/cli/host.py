@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import HostError, QemuError, ToolError
-from harness.kernel.archive import SOURCE_SIZE
-from harness.kernel.build import BUILD_SIZE
-from harness.memory.sources import ProcessRam
-from harness.paths import cache_directory
-from harness.tools import PACKAGES, is_present, run_tool
-from harness.vm.qemu import find_qemu
-from harness.vm.rundir import leftovers, runs_root
+from harness.base.errors import HostError, QemuError, ToolError
+from harness.base.paths import cache_directory
+from harness.base.tools import PACKAGES, is_present, run_tool
+from harness.kernel.build.build import BUILD_SIZE
+from harness.kernel.source.archive import SOURCE_SIZE
+from harness.machine.qemu.qemu import find_qemu
+from harness.machine.qemu.rundir import leftovers, runs_root
+from harness.observe.memory.sources import ProcessRam
 
 MIB = 1 << 20
 GIB = 1 << 30

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from harness.cache import Cache
+from harness.base.cache import Cache
 from harness.cli.tables import print_table
 from harness.kernel import Kernel, KernelSpec, build_kernel, default_fragments, load_kernel
-from harness.kernel.prune import prune
-from harness.kernel.source import FORMS
+from harness.kernel.build.prune import prune
+from harness.kernel.source.sources import FORMS
 from harness.kernel.spec import DEFAULT_SOURCE
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from harness.kernel import (
     build_kernel,
     default_fragments,
 )
-from harness.vm.machine import DEFAULT_RAM, MIB, Machine
-from harness.vm.qemu import DEFAULT as DEFAULT_QEMU
-from harness.vm.qemu import Qemu, find_qemu
-from harness.vm.shape import DEFAULT_SHAPE, parse_ram_size, shaped_devicetree
+from harness.machine.machine import DEFAULT_RAM, MIB, Machine
+from harness.machine.qemu.qemu import DEFAULT as DEFAULT_QEMU
+from harness.machine.qemu.qemu import Qemu, find_qemu
+from harness.machine.shape import DEFAULT_SHAPE, parse_ram_size, shaped_devicetree
 
 MOST_CPUS = 8
 """CONFIG_NR_CPUS in kernel-config/base.config."""

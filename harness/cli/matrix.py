@@ -7,13 +7,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.base.progress import step
 from harness.cli.machines import add_kernel_options, kernel_of
 from harness.cli.tables import print_table
-from harness.fence import FENCES
-from harness.matrix import CellResult, Ground, cells, run_cells
-from harness.matrix.report import matrix_json, matrix_page, matrix_table
-from harness.matrix.soak import Leak, soak
-from harness.progress import step
+from harness.devices.attacks.matrix import CellResult, Ground, cells, run_cells
+from harness.devices.attacks.soak import Leak, soak
+from harness.devices.attacks.table import matrix_json, matrix_page, matrix_table
+from harness.machine.fence import FENCES
 
 AS_EXPECTED, NOT_AS_EXPECTED = 0, 1
 

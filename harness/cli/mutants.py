@@ -8,11 +8,11 @@ from pathlib import Path
 
 from rich.table import Table
 
+from harness.base.errors import HarnessError, explain
+from harness.base.progress import say
 from harness.cli.tables import print_table
-from harness.errors import HarnessError, explain
-from harness.mutants import Mutant, Verdict, judge, read_mutants, verdict_json, verdict_table
-from harness.mutants.mutant import TIERS
-from harness.progress import say
+from harness.jobs.mutants import Mutant, Verdict, judge, read_mutants, verdict_json, verdict_table
+from harness.jobs.mutants.mutant import TIERS
 
 PROVEN, NOT_PROVEN, NOT_JUDGED = 0, 1, 2
 """Exit codes: all bugs are killed for the right reason and all harmless patches pass; not so;

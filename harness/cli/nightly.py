@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 
+from harness.base.progress import step
+from harness.base.store import VARIABLE as STORE
 from harness.cli.tables import print_table
-from harness.history import open_history
-from harness.nightly import (
+from harness.jobs.nightly import (
     Alone,
     Crew,
     Entry,
@@ -26,7 +27,7 @@ from harness.nightly import (
     run_night,
     sort_out,
 )
-from harness.nightly.report import (
+from harness.jobs.nightly.report import (
     WELL,
     complaints,
     exit_code,
@@ -35,9 +36,8 @@ from harness.nightly.report import (
     plan_table,
     summary,
 )
-from harness.nightly.toml import parse_seconds
-from harness.progress import step
-from harness.store import VARIABLE as STORE
+from harness.jobs.nightly.toml import parse_seconds
+from harness.results.history import open_history
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -111,7 +111,7 @@ def _crew(
     """Nothing of Dask is imported unless a cluster is asked for."""
     if address is None:
         return nullcontext(Alone(runner, night.log))
-    cluster = import_module("harness.nightly.cluster")
+    cluster = import_module("harness.jobs.nightly.cluster")
     joined: AbstractContextManager[Crew] = cluster.join(address, plan.runner)
     return joined
 

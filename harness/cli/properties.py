@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import pytest
 from rich.table import Column, Table
 
+from harness.base.errors import HostError
+from harness.base.paths import CHECKOUT
+from harness.base.properties import NON_PROMISES, PROMISES, UNTESTED
 from harness.cli.tables import print_table
-from harness.errors import HostError
-from harness.paths import CHECKOUT
-from harness.promises import NON_PROMISES, PROMISES, UNTESTED
-from harness.record import LastResult, read_results
+from harness.results.last import LastResult, read_results
 
 SUITE = CHECKOUT / "harness/suite"
 

@@ -7,10 +7,11 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from harness.base.errors import InputError
 from harness.cli.tables import print_table
-from harness.errors import InputError
-from harness.history import History, durations, find_run, open_history
-from harness.report import (
+from harness.results import Run, load_run
+from harness.results.history import History, durations, find_run, open_history
+from harness.results.render import (
     Comparison,
     Evidence,
     Inputs,
@@ -24,8 +25,7 @@ from harness.report import (
     terminal_lines,
     terminal_table,
 )
-from harness.report.kcidb import DEFAULT_ORIGIN
-from harness.runs import Run, load_run
+from harness.results.render.kcidb import DEFAULT_ORIGIN
 
 GOOD, NOT_GOOD = 0, 1
 
@@ -96,7 +96,7 @@ def _find(word: str, history: History) -> Run:
         return load_run(path)
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise InputError(
-            f"{path} is no run of the suite, as harness/runs/ writes it: {fault!r}"
+            f"{path} is no run of the suite, as harness/results/ writes it: {fault!r}"
         ) from fault
 
 

@@ -6,13 +6,13 @@ import shlex
 import sys
 from pathlib import Path
 
+from harness.base.progress import say
 from harness.cli.machines import add_machine_options, machine_of
-from harness.progress import say
+from harness.machine.description import load_machine
+from harness.machine.machine import BLOB, PERSON_SOCKET, Machine
+from harness.machine.qemu.rundir import runs_root, sweep
+from harness.machine.qemu.snapshot import boot, park, restore
 from harness.shell import Session
-from harness.vm.description import load_machine
-from harness.vm.machine import BLOB, PERSON_SOCKET, Machine
-from harness.vm.rundir import runs_root, sweep
-from harness.vm.snapshot import boot, park, restore
 
 BY_HAND = "by-hand"
 """The run directory of a QEMU that a person starts; each dry run prepares it anew."""

@@ -6,15 +6,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from harness.base.progress import say
 from harness.cli.choice import add_choice_options, request_of, runner_of
-from harness.history import durations, open_history
-from harness.kernel import KernelSpec
-from harness.kernel.fit import fit_series
-from harness.kernel.source import FORMS as SOURCES
-from harness.kernel.source import pin_source
-from harness.progress import say
-from harness.runs import SuiteRequest
-from harness.validate import (
+from harness.jobs.compare import (
     Series,
     Verdict,
     as_json,
@@ -27,8 +21,14 @@ from harness.validate import (
     store_prefix,
     verdict_text,
 )
-from harness.validate.origin import FORMS
-from harness.validate.run import REPEATS
+from harness.jobs.compare.run import REPEATS
+from harness.kernel import KernelSpec
+from harness.kernel.patches.fit import fit_series
+from harness.kernel.patches.origin import FORMS
+from harness.kernel.source.sources import FORMS as SOURCES
+from harness.kernel.source.sources import pin_source
+from harness.results import SuiteRequest
+from harness.results.history import durations, open_history
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

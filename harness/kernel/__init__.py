@@ -11,8 +11,8 @@
 ===================  ========================================================================
 """
 
-from harness.kernel.build import build_kernel
-from harness.kernel.initramfs import Initramfs, build_initramfs
+from harness.kernel.build.build import build_kernel
+from harness.kernel.build.initramfs import Initramfs, build_initramfs
 from harness.kernel.spec import Kernel, KernelSpec, default_fragments, load_kernel
 
 __all__ = [

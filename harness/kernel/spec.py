@@ -5,8 +5,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from harness.errors import InputError
-from harness.paths import CHECKOUT
+from harness.base.errors import InputError
+from harness.base.paths import CHECKOUT
 
 DEFAULT_SOURCE = "debian:6.12"
 RECORD = "kernel.json"

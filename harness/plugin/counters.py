@@ -4,8 +4,8 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from harness.errors import AgentError
-from harness.vm.agent import Agent
+from harness.base.errors import AgentError
+from harness.machine.qemu.agent import Agent
 
 DIRECTORIES = ("/sys/kernel/debug/swiotlb", "/sys/kernel/debug")
 """Where a pool's directory may be: below ``swiotlb`` or, when its first device probed before

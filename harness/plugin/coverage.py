@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.coverage import Collector
+from harness.jobs.coverage import Collector
+from harness.machine.qemu.guest import Guest
 from harness.plugin.session import kernel_key
-from harness.vm.guest import Guest
 
 _collector_key = pytest.StashKey[Collector]()
 

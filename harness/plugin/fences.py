@@ -9,9 +9,9 @@ from collections.abc import Generator
 
 import pytest
 
-from harness.errors import BrokenPromise
+from harness.base.errors import BrokenPromise
+from harness.machine.qemu.guest import Guest
 from harness.plugin.guests import Guests, guests_key
-from harness.vm.guest import Guest
 
 MARKERS = (
     "tries(reason): a device tries what the fence refuses; it must have refused something",

@@ -11,12 +11,18 @@ from dataclasses import replace
 
 import pytest
 
-from harness.devicetree import Devicetree, Placement, Pool
-from harness.dma import Probe
-from harness.fence import Fence, Window, fence_named
+from harness.devices.oracles.examiner import Examiner
+from harness.devices.probe import Probe
+from harness.devices.rogue import EduRogue
 from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel
-from harness.memory import KernelTypes, KnownTypes, LiveMemory, live_memory
-from harness.oracles.examiner import Examiner
+from harness.machine.devicetree import Devicetree, Placement, Pool
+from harness.machine.fence import Fence, Window, fence_named
+from harness.machine.machine import KERNEL_SMMU, Machine
+from harness.machine.qemu.guest import Guest
+from harness.machine.qemu.qemu import Qemu, find_qemu
+from harness.machine.qemu.virtio import VirtioDevice
+from harness.machine.shape import DEFAULT_SHAPE, shaped_devicetree
+from harness.observe.memory import KernelTypes, KnownTypes, LiveMemory, live_memory
 from harness.plugin.counters import PoolCounters
 from harness.plugin.coverage import watch
 from harness.plugin.guests import Guests, guests_key
@@ -24,12 +30,6 @@ from harness.plugin.markers import runs_on
 from harness.plugin.options import Settings
 from harness.plugin.options import settings as read_settings
 from harness.plugin.session import initramfs_key, kernel_key
-from harness.rogue import EduRogue
-from harness.vm.guest import Guest
-from harness.vm.machine import KERNEL_SMMU, Machine
-from harness.vm.qemu import Qemu, find_qemu
-from harness.vm.shape import DEFAULT_SHAPE, shaped_devicetree
-from harness.vm.virtio import VirtioDevice
 
 # --- dimensions: what the machine is ---
 
@@ -123,7 +123,7 @@ def ports() -> int:
 
 @pytest.fixture
 def fence_name() -> str:
-    """The fence that confines devices: a name of harness/fence/kinds, empty for none."""
+    """The fence that confines devices: a name of harness/machine/fence/kinds, empty for none."""
     return ""
 
 

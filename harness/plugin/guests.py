@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from harness.errors import GuestError, HarnessError, QemuError
-from harness.oracles import NOTHING, Before, Finding
-from harness.oracles.examiner import Examiner
+from harness.base.errors import GuestError, HarnessError, QemuError
+from harness.devices.oracles import NOTHING, Before, Finding
+from harness.devices.oracles.examiner import Examiner
+from harness.machine.machine import Machine
+from harness.machine.qemu.artefacts import keep, reopen_command
+from harness.machine.qemu.guest import Guest
+from harness.machine.qemu.snapshot import Snapshot, boot, park, restore
 from harness.plugin.options import settings
 from harness.plugin.results import Result, reported
-from harness.vm.artefacts import keep, reopen_command
-from harness.vm.guest import Guest
-from harness.vm.machine import Machine
-from harness.vm.snapshot import Snapshot, boot, park, restore
 
 
 @dataclass

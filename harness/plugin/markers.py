@@ -6,9 +6,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from harness.kernel import Kernel
-from harness.kernel.fragment import UNSET
-from harness.kernel.kconfig import read_config
-from harness.kernel.version import parse_version
+from harness.kernel.build.fragment import UNSET
+from harness.kernel.build.kconfig import read_config
+from harness.kernel.source.version import parse_version
 from harness.plugin.options import TIERS
 
 MARKERS = (

@@ -8,9 +8,9 @@ from typing import cast
 import pytest
 
 from harness.kernel import KernelSpec, default_fragments
-from harness.vm.machine import DEFAULT_RAM, MIB
-from harness.vm.qemu import DEFAULT as DEFAULT_QEMU
-from harness.vm.shape import parse_ram_size
+from harness.machine.machine import DEFAULT_RAM, MIB
+from harness.machine.qemu.qemu import DEFAULT as DEFAULT_QEMU
+from harness.machine.shape import parse_ram_size
 
 KEEP = ("failed", "all", "none")
 

@@ -11,10 +11,10 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from harness.errors import GuestError, HarnessError
-from harness.oracles import Finding, broken_promise
+from harness.base.errors import GuestError, HarnessError
+from harness.base.kreport.outcome import Report
+from harness.devices.oracles import Finding, broken_promise
 from harness.plugin.guests import Guests, guests_key
-from harness.vm.outcome import Report
 
 MARKERS = (
     "expects_report(pattern): the kernel may print a report that the pattern matches",

@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-from harness.errors import BrokenPromise
+from harness.base.errors import BrokenPromise
 from harness.plugin.results import BAD, reported
 
 PROPERTY, BROKEN = "property", "broken"

@@ -7,7 +7,7 @@ import pytest
 
 from harness.plugin.results import reported
 from harness.plugin.session import kernel_key, runs_in_worker
-from harness.record import LastResult, add_results
+from harness.results.last import LastResult, add_results
 
 SUITE = "harness/suite/"
 """How the node ids of VM tests begin."""

@@ -7,7 +7,7 @@ from enum import Enum
 
 import pytest
 
-from harness.errors import GuestCrash, GuestHang, HarnessError
+from harness.base.errors import GuestCrash, GuestHang, HarnessError
 from harness.plugin.markers import known_finding
 
 PROPERTY = "result"

@@ -12,12 +12,12 @@ from typing import Any, cast
 
 import pytest
 
-from harness.errors import HarnessError, explain
+from harness.base.errors import HarnessError, explain
+from harness.base.progress import say
 from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel, load_kernel
+from harness.machine.qemu.qemu import find_qemu
+from harness.machine.qemu.rundir import sweep
 from harness.plugin.options import settings
-from harness.progress import say
-from harness.vm.qemu import find_qemu
-from harness.vm.rundir import sweep
 
 SUITE = Path(__file__).resolve().parent.parent / "suite"
 

@@ -4,12 +4,12 @@
 import code
 from pathlib import Path
 
-from harness.dma import Probe
-from harness.errors import InputError
-from harness.memory import LiveMemory, live_memory
-from harness.vm.guest import Guest
+from harness.base.errors import InputError
+from harness.devices.probe import Probe
+from harness.machine.qemu.guest import Guest
+from harness.observe.memory import LiveMemory, live_memory
 
-BANNER = "'probe' and 'memory' are this guest's; 'from harness.dma import *' has the rest. Ctrl-D"
+BANNER = "'probe' and 'memory' are this guest's; harness.devices.probe has the rest. Ctrl-D"
 
 
 class PythonPrompt:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The forms of the shell's ``rogue`` command."""
 
-from harness.errors import InputError
-from harness.rogue import EduRogue, NvmeRogue, Rogue, rogue_kinds
+from harness.base.errors import InputError
+from harness.devices.rogue import EduRogue, NvmeRogue, Rogue, rogue_kinds
+from harness.machine.layout import RAM_BASE
+from harness.machine.qemu.guest import Guest
 from harness.shell.words import (
     ADDRESS_END,
     LARGEST,
@@ -11,8 +13,6 @@ from harness.shell.words import (
     parse_number,
     parse_range,
 )
-from harness.vm.guest import Guest
-from harness.vm.layout import RAM_BASE
 
 MSI_SIZE = 4
 MSI_END = 1 << 16

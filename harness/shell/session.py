@@ -9,15 +9,15 @@ import inspect
 import sys
 from pathlib import Path
 
-from harness.errors import GuestError, HarnessError, InputError
-from harness.memory import live_memory
+from harness.base.errors import GuestError, HarnessError, InputError
+from harness.base.kreport.outcome import Ending, Outcome
+from harness.machine.qemu.artefacts import failures_directory, reopen_command, save
+from harness.machine.qemu.guest import Guest
+from harness.observe.memory import live_memory
 from harness.shell.python import PythonPrompt
 from harness.shell.rogue import RogueControl
 from harness.shell.terminal import attach, interrupts_ignored, run_program
 from harness.shell.words import LARGEST, hex_dump, parse_range, parse_words
-from harness.vm.artefacts import failures_directory, reopen_command, save
-from harness.vm.guest import Guest
-from harness.vm.outcome import Ending, Outcome
 
 INTRO = "The guest runs. 'help' lists the commands, 'quit' throws the machine away."
 

@@ -11,9 +11,9 @@ import termios
 import tty
 from collections.abc import Iterator, Sequence
 
-from harness.errors import GuestError, HarnessError
-from harness.vm.console import Console
-from harness.vm.guest import Guest
+from harness.base.errors import GuestError, HarnessError
+from harness.machine.qemu.console import Console
+from harness.machine.qemu.guest import Guest
 
 LEAVE = b"\x1d"
 """Ctrl-], which telnet and virsh use as well."""

@@ -3,7 +3,7 @@
 
 import shlex
 
-from harness.errors import InputError
+from harness.base.errors import InputError
 
 ADDRESS_END = 1 << 64
 """Addresses have 64 bits."""

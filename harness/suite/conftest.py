@@ -3,11 +3,11 @@
 
 import pytest
 
-from harness.dma import Device, Probe
+from harness.devices.probe import Device, Probe
+from harness.devices.rogue import EduRogue
+from harness.machine.machine import Machine
+from harness.machine.qemu.guest import Guest
 from harness.plugin.guests import Guests
-from harness.rogue import EduRogue
-from harness.vm.guest import Guest
-from harness.vm.machine import Machine
 
 PLATFORM, COHERENT, PCI = "probe-a", "probe-b", "pci"
 DRIVERS = (PLATFORM, COHERENT, PCI)

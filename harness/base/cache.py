@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cache of directories: keyed by content, written atomically under a lock, verified when read."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from harness.base.errors import HostError
+from harness.base.paths import cache_directory
+from harness.base.progress import say
+from harness.base.store import SHARED, Store, shared_store
+
+MANIFEST = "manifest.json"
+UNFINISHED = ".building"
+
+DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO})
+"""Of a system call that writes: the disk's fault, not the program's."""
+
+
+def digest(*parts: str | bytes | Path) -> str:
+    """Hash *parts* to a key of 24 hexadecimal digits; a Path stands for its file's content."""
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(_sha256(part).encode())
+    return whole.hexdigest()[:24]
+
+
+def _sha256(part: str | bytes | Path) -> str:
+    if isinstance(part, Path):
+        with part.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(part.encode() if isinstance(part, str) else part).hexdigest()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One finished entry: its directory, size in bytes and when it was last used (epoch, s)."""
+
+    path: Path
+    size: int
+    used: float
+
+
+@dataclass(frozen=True)
+class Cache:
+    """All entries of one kind, for example ``kernels``, under the user's cache directory."""
+
+    kind: str
+
+    @property
+    def root(self) -> Path:
+        """The directory that holds the entries."""
+        path = cache_directory() / self.kind
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def lock(self, key: str) -> FileLock:
+        """The lock that guards entry *key* across processes."""
+        return FileLock(self.root / f"{key}.lock")
+
+    def find(self, key: str) -> Path | None:
+        """Return entry *key* if it is there and intact; a damaged one is removed with one line."""
+        entry = self.root / key
+        if not entry.is_dir():
+            return None
+        fault = _damage(entry)
+        if fault is None:
+            os.utime(entry)
+            return entry
+        say(f"cache: {self.kind}/{key} is damaged ({fault}); it is built anew")
+        shutil.rmtree(entry)
+        return None
+
+    def get(self, key: str, build: Callable[[Path], None]) -> Path:
+        """Return entry *key*, calling *build* with an empty directory to fill if it is absent.
+
+        Whatever *build* raises passes through and leaves no entry behind, but for a disk that is
+        full or can not be written: that is a HostError. Kinds that machines share are looked for
+        in their store before they are built, and put there afterwards.
+        """
+        with _writing(self.root), self.lock(key):
+            if entry := self.find(key):
+                return entry
+            store = shared_store() if self.kind in SHARED else None
+            if store and (entry := self._take(key, store)):
+                return entry
+            entry = self._build(key, build)
+            if store:
+                store.publish(self.kind, key, entry)
+            return entry
+
+    def share(self, key: str) -> None:
+        """See that the machines' store, if there is one, has the entry *key* that is here."""
+        store, entry = shared_store(), self.find(key)
+        if store and entry and not store.has(self.kind, key):
+            store.publish(self.kind, key, entry)
+
+    def entries(self) -> Iterator[Entry]:
+        """Every finished entry, most recently used first."""
+        found = [path for path in self.root.iterdir() if (path / MANIFEST).is_file()]
+        for path in sorted(found, key=lambda path: -path.stat().st_mtime):
+            size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+            yield Entry(path, size, path.stat().st_mtime)
+
+    def remove(self, key: str) -> None:
+        """Delete entry *key*, if it is there."""
+        with self.lock(key):
+            shutil.rmtree(self.root / key, ignore_errors=True)
+
+    def sweep(self) -> Iterator[Path]:
+        """Remove, and yield, what killed runs left half built; what is being built stays."""
+        for fresh in self.root.glob(f"*{UNFINISHED}"):
+            lock = self.lock(fresh.name.removesuffix(UNFINISHED))
+            with suppress(Timeout), lock.acquire(timeout=0):
+                shutil.rmtree(fresh)
+                yield fresh
+
+    def _take(self, key: str, store: Store) -> Path | None:
+        """The entry from the store; a damaged one is said, and built anew."""
+        fresh = self.root / f"{key}{UNFINISHED}"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()
+        try:
+            if not store.fetch(self.kind, key, fresh):
+                return None
+            if fault := _damage(fresh):
+                say(f"store: {self.kind}/{key} is damaged ({fault}); it is built anew")
+                return None
+            fresh.rename(self.root / key)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        return self.root / key
+
+    def _build(self, key: str, build: Callable[[Path], None]) -> Path:
+        fresh = self.root / f"{key}{UNFINISHED}"
+        shutil.rmtree(fresh, ignore_errors=True)  # a killed run's, whose lock is gone
+        fresh.mkdir()
+        try:
+            build(fresh)
+            files = sorted(file for file in fresh.rglob("*") if file.is_file())
+            sums = {str(file.relative_to(fresh)): _sha256(file) for file in files}
+            (fresh / MANIFEST).write_text(json.dumps(sums, indent=1))
+            fresh.rename(self.root / key)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
+        return self.root / key
+
+
+@contextmanager
+def _writing(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
+        if fault.errno not in DISK_FAULTS:
+            raise
+        raise HostError(
+            f"the disk does not take what is to be cached in {place}: {fault}. Free space "
+            "('harness kernel prune' removes what was not used for long), or name another "
+            "directory with HARNESS_CACHE=PATH"
+        ) from fault
+
+
+def _damage(entry: Path) -> str | None:
+    """Say what is wrong with an entry, None if nothing is."""
+    try:
+        sums: dict[str, str] = json.loads((entry / MANIFEST).read_text())
+    except (OSError, ValueError) as fault:
+        return f"manifest: {fault}"
+    for name, wanted in sums.items():
+        path = entry / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if _sha256(path) != wanted:
+            return f"{name} has changed"
+    return None

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Titles of which something is known: known.toml, one entry a bug."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from harness.base.errors import InputError
+
+LIST = Path(__file__).with_name("known.toml")
+
+_FIELDS = {"title", "about", "links"}
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the titles that the regular expression *title* matches in full."""
+
+    title: re.Pattern[str]
+    about: str
+    links: tuple[str, ...]
+
+
+def read_known(text: str) -> tuple[Known, ...]:
+    """The entries of a list; InputError says which of them is wrong, and how."""
+    try:
+        entries = tomllib.loads(text).get("known", [])
+        return tuple(_known(entry) for entry in entries)
+    except (tomllib.TOMLDecodeError, re.error) as fault:
+        raise InputError(f"the list of known crashes can not be read: {fault}") from fault
+
+
+def _known(entry: dict[str, object]) -> Known:
+    about, links = entry.get("about"), entry.get("links")
+    if set(entry) != _FIELDS or not isinstance(links, list) or not links or not about:
+        raise InputError(
+            f"an entry of the list of known crashes has a title, an about and links; this is "
+            f"{entry!r}"
+        )
+    return Known(re.compile(str(entry["title"])), str(about), tuple(map(str, links)))
+
+
+@cache
+def known_crashes() -> tuple[Known, ...]:
+    """The list that comes with the harness."""
+    return read_known(LIST.read_text())
+
+
+def known_crash(title: str, entries: tuple[Known, ...] | None = None) -> Known | None:
+    """The first entry that matches *title*, of known.toml if no other list is given."""
+    known = known_crashes() if entries is None else entries
+    return next((one for one in known if one.title.fullmatch(title)), None)

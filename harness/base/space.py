@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asking for disk space before it runs out."""
+
+import shutil
+from pathlib import Path
+
+from harness.base.errors import HostError
+
+MIB = 1024**2
+
+
+def require_space(place: Path, size: int, purpose: str) -> None:
+    """Raise HostError unless *size* bytes are free where *place* lies."""
+    free = shutil.disk_usage(place).free
+    if free < size:
+        raise HostError(
+            f"{purpose} needs {size // MIB} MiB on the file system of {place}, and "
+            f"{free // MIB} MiB are free. Free some space ('harness kernel prune' removes old "
+            "kernels and build trees), or set HARNESS_CACHE to a directory on a larger disk."
+        )

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""External programs: which Debian package brings each, and how one is run."""
+
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness.base.errors import HostError, ToolError
+
+PACKAGE_LIST = Path(__file__).resolve().parents[2] / "scripts" / "packages.txt"
+"""One line for each program or file: its name and its Debian package; shared with scripts/setup."""
+
+
+def _read_packages() -> dict[str, str]:
+    words = (line.split() for line in PACKAGE_LIST.read_text().splitlines())
+    return {line[0]: line[1] for line in words if line and line[0] != "#"}
+
+
+PACKAGES: Mapping[str, str] = _read_packages()
+"""The Debian package of every program, by name, and of every other file, by path."""
+
+
+def is_present(needed: str) -> bool:
+    """Whether the program or, with a leading ``/``, the file is on this machine."""
+    return Path(needed).exists() if needed.startswith("/") else shutil.which(needed) is not None
+
+
+def find_tool(name: str) -> Path:
+    """Return the path of program *name*; raise HostError with the install command if absent."""
+    found = shutil.which(name)
+    if found is not None:
+        return Path(found)
+    if name in PACKAGES:
+        remedy = f"Install it with: sudo apt-get install {PACKAGES[name]}"
+    else:
+        remedy = "Correct the name; a path must lead to a file that may be executed"
+    raise HostError(f"the program '{name}' is not on this machine. {remedy}")
+
+
+def run_tool(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    data: bytes | None = None,
+) -> bytes:
+    """Run a short program to its end and return its standard output.
+
+    *env* replaces the environment, *data* becomes standard input. Raises HostError when the
+    program is missing and ToolError, with the command and the end of standard error, when it
+    fails.
+    """
+    command = [str(find_tool(str(argv[0]))), *(str(word) for word in argv[1:])]
+    done = subprocess.run(
+        command,
+        check=False,
+        cwd=cwd,
+        env=None if env is None else dict(env),
+        input=data,
+        capture_output=True,
+    )
+    if done.returncode != 0:
+        complaint = (done.stderr or done.stdout).decode(errors="replace").strip()[-2000:]
+        raise ToolError(f"'{' '.join(command)}' ended with {done.returncode}:\n{complaint}")
+    return done.stdout

@@ -1,8 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""Measurements of the harness itself, against bare QEMU and plain memory."""
-
-from harness.bench.measure import Measure
-from harness.bench.report import save, table
-from harness.bench.workloads import measure_machine, measure_suite
-
-__all__ = ["Measure", "measure_machine", "measure_suite", "save", "table"]

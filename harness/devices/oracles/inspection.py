@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All oracles on one guest: what to prepare before it runs, and what to find afterwards."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.devices.oracles.allocators import given_away, grown, worked_instead
+from harness.devices.oracles.canary import Planted, plant
+from harness.devices.oracles.finding import Finding
+from harness.devices.oracles.guards import damaged_guards, neighbours_in_pools
+from harness.devices.oracles.leftovers import in_new_memory, outside_pools
+from harness.devices.oracles.slots import leaks, unclaimed, wrong_counts, wrong_holders
+from harness.devices.oracles.users import PROBE, drivers_in
+from harness.devices.probe import Held
+from harness.observe.memory import (
+    KernelTypes,
+    LiveMemory,
+    PoolState,
+    ReservedRegion,
+    Slot,
+    default_pool,
+    reserved_regions,
+    restricted_pools,
+    slots_in_use,
+)
+from harness.observe.memory.spans import without
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The pools of a guest that is about to run, with their slots in use, and the default pool."""
+
+    pools: tuple[tuple[PoolState, tuple[Slot, ...]], ...]
+    default: PoolState | None
+
+
+@dataclass(frozen=True)
+class Before:
+    """What a guest was like when its test began; *planted* are the pools that have a canary."""
+
+    planted: tuple[Planted, ...] = ()
+    default: PoolState | None = None
+
+
+NOTHING = Before()
+"""Nothing is known of how the guest began."""
+
+
+def survey(types: KernelTypes) -> Ground:
+    """Look where a canary can be planted: in pools that share no memory with anything."""
+    pools = _in_ram(types, restricted_pools(types))
+    alone = [pool for pool in pools if _is_alone(pool, pools) and not any(given_away(types, pool))]
+    return Ground(tuple((pool, slots_in_use(types, pool)) for pool in alone), default_pool(types))
+
+
+def prepare(memory: LiveMemory, ground: Ground) -> Before:
+    """Plant the canaries in a guest that stands still and is as *ground* says."""
+    planted = [
+        plant(memory, number, pool, in_use) for number, (pool, in_use) in enumerate(ground.pools)
+    ]
+    return Before(tuple(planted), ground.default)
+
+
+def inspect(types: KernelTypes, held: Sequence[Held], before: Before) -> list[Finding]:
+    """Everything wrong with a guest that stands still, or with its dump, after a test.
+
+    *held* is what the probe says that it holds. Raises as :func:`restricted_pools`.
+    """
+    reserved = reserved_regions(types)
+    pools = restricted_pools(types, reserved)
+    return [
+        *damaged_guards(types.memory, held),
+        *(finding for pool in pools for finding in _restricted(types, pool, held)),
+        *_default(types, held, before),
+        *_contents(types, reserved, held, before),
+    ]
+
+
+def _restricted(types: KernelTypes, pool: PoolState, held: Sequence[Held]) -> Iterator[Finding]:
+    in_use = slots_in_use(types, pool)
+    yield from wrong_counts(pool, in_use)
+    yield from wrong_holders(pool, in_use, held)
+    yield from _leaks(types, pool, in_use, held)
+    yield from grown(pool)
+
+
+def _leaks(
+    types: KernelTypes, pool: PoolState, in_use: Sequence[Slot], held: Iterable[Held]
+) -> Iterator[Finding]:
+    """Slots that nobody holds, unless drivers work there that the probe knows nothing of."""
+    alone = unclaimed(pool, in_use, held)
+    if alone and drivers_in(types, pool.address) <= PROBE:
+        yield from leaks(pool, alone)
+
+
+def _default(types: KernelTypes, held: Sequence[Held], before: Before) -> Iterator[Finding]:
+    """The default pool may be used by devices that have no other, and by nobody else."""
+    pool = default_pool(types)
+    if pool is None or before.default is None or pool == before.default:
+        return
+    in_use = slots_in_use(types, pool)
+    yield from wrong_holders(pool, in_use, held)
+    drivers = drivers_in(types, pool.address)
+    if not drivers:
+        yield from worked_instead(before.default, pool)
+    elif drivers <= PROBE:
+        yield from leaks(pool, unclaimed(pool, in_use, held))
+
+
+def _contents(
+    types: KernelTypes, reserved: Sequence[ReservedRegion], held: Sequence[Held], before: Before
+) -> Iterator[Finding]:
+    """Whose memory the pools are, and what it holds; contents that nobody used need no look."""
+    pools = _in_ram(types, restricted_pools(types, reserved))
+    for pool in pools:
+        yield from given_away(types, pool)
+    used = [pool for pool in pools if pool.hiwater != 0]
+    if used:
+        yield from neighbours_in_pools(types.memory, used, before.planted)
+        yield from in_new_memory(types.memory, before.planted, held)
+        yield from outside_pools(types, before.planted, reserved)
+
+
+def _in_ram(types: KernelTypes, pools: Iterable[PoolState]) -> list[PoolState]:
+    """Those of *pools* that have memory: the kernel believes a devicetree that has none there."""
+    return [pool for pool in pools if not without([pool.span], types.memory.spans)]
+
+
+def _is_alone(pool: PoolState, pools: Iterable[PoolState]) -> bool:
+    return all(
+        pool.span.end <= other.base or other.span.end <= pool.base
+        for other in pools
+        if other is not pool
+    )

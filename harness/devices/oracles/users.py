@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which devices work in a pool, so that it is known what the probe need not account for."""
+
+from collections.abc import Iterator
+
+import drgn
+from drgn.helpers.linux.device import bus_for_each_dev
+
+from harness.observe.memory import KernelTypes
+from harness.observe.memory.kernel import BUSES, kernel_reading
+
+PROBE = frozenset({"restricted-dma-probe-pci", "restricted-dma-probe-node"})
+"""The drivers of guest/probe/targets.c."""
+
+IDLE = frozenset(
+    {
+        "pci-host-generic",
+        "pcieport",
+        "serial",
+        "serial8250",
+        "pvpanic-pci",
+        "armv8-pmu",
+        "fw_cfg",
+        "gpio-keys",
+        "psci-cpuidle",
+        "syscon-poweroff",
+    }
+)
+"""Drivers of the ``virt`` machine whose devices do no DMA."""
+
+
+def drivers_in(types: KernelTypes, pool: int) -> frozenset[str]:
+    """The drivers that may do DMA, of devices whose pool is the one at kernel address *pool*."""
+    with kernel_reading("the drivers of devices"):
+        names = {
+            _driver(device) for device in _bound(types) if device.dma_io_tlb_mem.value_() == pool
+        }
+    return frozenset(names - IDLE)
+
+
+def _bound(types: KernelTypes) -> Iterator[drgn.Object]:
+    for bus in BUSES:
+        for device in bus_for_each_dev(types.program[bus].address_of_()):
+            if device.driver:
+                yield device
+
+
+def _driver(device: drgn.Object) -> str:
+    return str(device.driver.name.string_().decode())

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Memory of the CPU's that a driver maps."""
+
+from dataclasses import dataclass
+
+from harness.devices.probe import calls
+from harness.devices.probe.region import Region
+from harness.devices.probe.values import BufferKind
+
+
+@dataclass(frozen=True)
+class Buffer(Region):
+    """A physically contiguous buffer; *virt* and *phys* are its kernel and physical address.
+
+    Map a part of it, and the rest are the neighbours that nobody may touch. PAGES begin on a page,
+    so an offset into them is the offset in the page. PEER ones are memory of another PCI device,
+    which nothing but a mapping can use: reading or writing them is refused (UNREACHABLE).
+    """
+
+    kind: BufferKind
+    virt: int
+    phys: int
+
+    def neighbours(self, offset: int, length: int) -> tuple[bytes, bytes]:
+        """What lies before and after a part of it."""
+        return self.read(0, offset), self.read(offset + length)
+
+    def free(self) -> None:
+        """Free it; refused (BUSY) while a part is mapped."""
+        self.session.call(calls.buffer_free(self.handle))
+        self.session.return_handle(self.space, self.handle)

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Carrying calls out: one by one, many at once, on several CPUs."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from harness.base.errors import InputError, ProtocolError
+from harness.devices.probe import wire
+from harness.devices.probe.calls import Call
+from harness.devices.probe.values import DmaError, Refusal, RequestRefused
+from harness.devices.probe.wire import Op, Reply, Space
+from harness.machine.qemu.agent import Agent, StressJob
+from harness.machine.qemu.frames import PAYLOAD_MAX
+
+T = TypeVar("T")
+
+TIMEOUT = 60.0
+"""Seconds that one transfer of calls (32 KiB of requests) may take."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Calls to be made on *cpu* in *context*, over and over, *runs* times or until one fails."""
+
+    cpu: int
+    runs: int
+    context: int
+    calls: Sequence[Call[Any]]
+
+
+@dataclass(frozen=True)
+class Worked:
+    """How often the calls were made, and what came of each the last time."""
+
+    runs: int
+    outcomes: tuple[Any, ...]
+
+
+class Session:
+    """Calls through *agent* with the handles of one context (0 to 63), and which are free."""
+
+    def __init__(self, agent: Agent, context: int = 0) -> None:
+        self._agent = agent
+        self._context = context
+        self._fresh = {space: iter(range(wire.HANDLES)) for space in Space}
+        self._returned: dict[Space, list[int]] = {space: [] for space in Space}
+
+    def call(self, call: Call[T]) -> T:
+        """Make one call and return what came of it; raise DmaError if the kernel said no."""
+        return self.call_all([call])[0]
+
+    def call_all(self, calls: Iterable[Call[T]]) -> list[T]:
+        """Make calls in order and return what came of each; raise the first DmaError."""
+        outcomes: list[T | DmaError] = self.outcomes(list(calls))
+        results = []
+        for outcome in outcomes:
+            if isinstance(outcome, DmaError):
+                raise outcome
+            results.append(outcome)
+        return results
+
+    def outcomes(self, calls: Sequence[Call[Any]]) -> list[Any]:
+        """Make *calls* in order, thousands a second; a "no" of the kernel's is a DmaError value.
+
+        Raises RequestRefused at the first that the probe refuses; those after it may have been
+        made.
+        """
+        outcomes: list[Any] = []
+        while len(outcomes) < len(calls):
+            outcomes += self._transfer(calls, len(outcomes))
+        return outcomes
+
+    def stress(self, work: Sequence[Work], timeout: float = TIMEOUT) -> tuple[Worked, ...]:
+        """Do all the *work* at the same time; its contexts are its own. *timeout* in seconds."""
+        jobs = [StressJob(w.cpu, w.runs, _batch(w.context, w.calls)) for w in work]
+        results = self._agent.stress(jobs, timeout)
+        return tuple(
+            Worked(result.runs, tuple(_understand(w.calls, _replies(w.context, result.replies))))
+            for w, result in zip(work, results, strict=True)
+        )
+
+    def make(self, space: Space, call: Callable[[int], Call[T]]) -> tuple[int, T]:
+        """Make a call that gives a new handle to something; the handle stays free if it fails."""
+        handle = self.take_handle(space)
+        try:
+            return handle, self.call(call(handle))
+        except (DmaError, RequestRefused):
+            self.return_handle(space, handle)
+            raise
+
+    def take_handle(self, space: Space) -> int:
+        """A handle that nothing has."""
+        if self._returned[space]:
+            return self._returned[space].pop()
+        handle = next(self._fresh[space], None)
+        if handle is None:
+            raise InputError(f"all {wire.HANDLES} handles for a {space.name} are in use")
+        return handle
+
+    def return_handle(self, space: Space, handle: int) -> None:
+        """Say that nothing has this handle any more."""
+        self._returned[space].append(handle)
+
+    def _transfer(self, calls: Sequence[Call[Any]], first: int) -> list[Any]:
+        """Make as many calls from *first* on as one request and its replies can hold."""
+        some = calls[first : first + _fitting(calls, first)]
+        replies = self._agent.probe(_batch(self._context, some), TIMEOUT)
+        answered = _replies(self._context, replies)
+        if len(answered) > 1 and answered[-1].status == Refusal.REPLY_FULL:
+            del answered[-1]
+            some = some[: len(answered)]
+        if len(answered) != len(some):
+            raise ProtocolError(f"the probe gave {len(answered)} replies to {len(some)} calls")
+        return list(_understand(some, answered))
+
+
+def _batch(context: int, calls: Sequence[Call[Any]]) -> bytes:
+    choose = wire.encode_request(Op.CONTEXT, wire.FLAG.pack(context))
+    return choose + b"".join(call.encode() for call in calls)
+
+
+def _replies(context: int, replies: bytes) -> list[Reply]:
+    """The replies to the calls of :func:`_batch`, without the one to its choice of context."""
+    parsed = list(wire.parse_replies(replies))
+    if parsed and parsed[0].status != 0:
+        raise RequestRefused(f"context {context}", Refusal(parsed[0].status))
+    return parsed[1:]
+
+
+def _fitting(calls: Sequence[Call[Any]], first: int) -> int:
+    """How many calls from *first* on fit into one request; at least one."""
+    room = PAYLOAD_MAX - len(_batch(0, []))
+    count = 0
+    for call in calls[first:]:
+        room -= len(call.encode())
+        if room < 0 and count:
+            break
+        count += 1
+    return count
+
+
+def _understand(calls: Sequence[Call[Any]], replies: Sequence[Reply]) -> Iterator[Any]:
+    for call, reply in zip(calls, replies, strict=False):
+        if reply.status > 0:
+            raise RequestRefused(str(call), Refusal(reply.status))
+        if reply.status < 0:
+            yield call.failure(str(call), -reply.status)
+        else:
+            yield call.parse(reply.payload)

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a rogue tried, a line each in a file beside the guest's logs: evidence, if a test fails."""
+
+from typing import Literal
+
+from harness.machine.qemu.artefacts import ROGUE_LOG
+from harness.machine.qemu.guest import Guest
+
+
+def note(
+    guest: Guest,
+    device: str,
+    access: Literal["read", "write"],
+    address: int,
+    size: int,
+    *,
+    refused: bool = False,
+) -> None:
+    """Note an attempt of *device* on *size* bytes from guest-physical *address*.
+
+    *refused* is for rogues that know that it was; of others the fence's log has what was refused.
+    """
+    end = " refused" if refused else ""
+    with (guest.directory / ROGUE_LOG).open("a") as log:
+        log.write(f"{device} {access} {address:#x} {size}{end}\n")

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Root ports as slots: a device goes into one of a running guest, and out of it again."""
+
+from collections.abc import Mapping
+
+from harness.base.errors import QemuError
+from harness.devices.rogue.pci import Bdf, ConfigSpace, Register, ecam_base
+from harness.machine.qemu.guest import Guest
+
+PLUG_TIMEOUT = 30.0
+"""Seconds for the guest to notice and enumerate a device; measured: 0.2."""
+
+UNPLUG_TIMEOUT = 30.0
+"""Seconds for the guest to let a device go and switch its slot off; measured: 1.1."""
+
+
+class Slot:
+    """Root port number *port* of a running guest."""
+
+    def __init__(self, guest: Guest, port: int) -> None:
+        self._guest, self._port = guest, port
+        self._ecam = ecam_base(guest.machine.devicetree)
+        bridge = ConfigSpace(guest.qtest, self._ecam, Bdf(0, port + 1))
+        self.bdf = Bdf(bridge.read(Register.SECONDARY_BUS, 1), 0)
+        """Where the guest's PCI bus has the device in it."""
+
+    @property
+    def config(self) -> ConfigSpace:
+        """The configuration space of the device in it."""
+        return ConfigSpace(self._guest.qtest, self._ecam, self.bdf)
+
+    def plug(self, device: Mapping[str, object], bound: str = "bound to the probe") -> None:
+        """Plug QEMU's *device* in; return when the console says of it what pattern *bound* means.
+
+        The probe binds last: before that, Linux still writes the command register. Raises the
+        guest's ending, or GuestHang when the guest does not enumerate the device.
+        """
+        mark = self._guest.console.mark
+        self._guest.monitor.execute("device_add", {**device, "bus": f"rp{self._port}"})
+        self._guest.console.wait_for(rf"{self.bdf}: {bound}", PLUG_TIMEOUT, since=mark)
+
+    def unplug(self, name: str) -> None:
+        """Switch the slot off as a person would, and wait until QEMU's device *name* is gone.
+
+        ``device_del`` takes five seconds more, in which the guest waits for a second thought
+        (drivers/pci/hotplug/pciehp_ctrl.c:pciehp_handle_button_press, 6.12).
+        """
+        begin = self._guest.monitor.mark
+        command = f"echo 0 > /sys/bus/pci/slots/{self._port + 1}/power"
+        ran = self._guest.agent.run(command, UNPLUG_TIMEOUT)
+        if ran.status != 0:
+            raise QemuError(f"slot {self._port + 1} did not go off: '{command}' said {ran.text}")
+        self._guest.monitor.wait_event(
+            "DEVICE_DELETED",
+            timeout=UNPLUG_TIMEOUT,
+            match=lambda event: event["data"].get("device") == name,
+            since=begin,
+        )

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Vhost-user devices of our own: real drivers in the guest talk to them, and they may lie.
+
+==================  =========================================================================
+``VhostRogue``      plugs one into a running guest; reads and writes all that it was handed
+``Entropy``         what it is: a source of entropy,
+``Disk``            ... a disk,
+``Network``         ... or a network card
+``lies``            everything it may get wrong on purpose
+``Request``         what a driver asked for, with its buffers
+``Answer``          how that is answered
+==================  =========================================================================
+"""
+
+from harness.devices.rogue.vhost import lies
+from harness.devices.rogue.vhost.answer import Answer, Write
+from harness.devices.rogue.vhost.devices import Disk, Entropy, Network
+from harness.devices.rogue.vhost.ring import Buffer, Request
+from harness.devices.rogue.vhost.rogue import VhostRogue
+
+__all__ = [
+    "Answer",
+    "Buffer",
+    "Disk",
+    "Entropy",
+    "Network",
+    "Request",
+    "VhostRogue",
+    "Write",
+    "lies",
+]

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A vhost-user device as a rogue: QEMU hands it guest memory, and Linux's own driver its requests.
+
+Its fence is the cut of RAM into blocks (harness/machine/layout.py): QEMU hands over nothing but the
+blocks that are shared (hw/virtio/vhost-user.c:vhost_user_fill_set_mem_table_msg). The IOMMU is
+none: the device has the files themselves.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeVar
+
+from harness.base.errors import QemuError
+from harness.devices.rogue.journal import note
+from harness.devices.rogue.slot import Slot
+from harness.devices.rogue.vhost.backend import Backend
+from harness.devices.rogue.vhost.devices import Device, Disk, Entropy, Network
+from harness.devices.rogue.vhost.lies import ConfigLie, Lie
+from harness.devices.rogue.vhost.ring import Request
+from harness.machine.fence import Refusal, Window
+from harness.machine.qemu.guest import Guest
+from harness.machine.qemu.loop import call
+
+T = TypeVar("T")
+
+Kind = Literal["rng", "blk", "net"]
+
+DISK_SIZE = 1 << 20
+
+DEVICES: dict[Kind, Callable[[], Device]] = {
+    "rng": Entropy,
+    "blk": lambda: Disk(bytes(DISK_SIZE)),
+    "net": Network,
+}
+"""What a rogue is if nobody says more."""
+
+PLUG_TIMEOUT = 30.0
+"""Seconds until the guest's driver uses the device; measured: 0.2."""
+
+OPEN_TIMEOUT = 5.0
+"""Seconds for QEMU to take a connection; it is there when QEMU looks next."""
+
+
+class VhostRogue:
+    """A vhost-user device in an empty root port of a running guest.
+
+    *kind* is rng, blk or net, or a device that knows more, such as a disk with content.
+    *on_request* lies from the very first request on; then nobody waits until the driver is bound,
+    as it may never be. Without a *driver* in the guest the device is enumerated, and that is all.
+    """
+
+    bulk = True
+
+    def __init__(
+        self,
+        guest: Guest,
+        kind: Kind | Device,
+        port: int = 0,
+        *,
+        on_request: Lie | None = None,
+        on_config: ConfigLie | None = None,
+        driver: bool = True,
+    ) -> None:
+        """Plug it in. Raises the guest's ending, or GuestHang when no driver uses the device."""
+        self._guest, self._port = guest, port
+        self.name = f"rogue{port}"
+        self._slot = Slot(guest, port)
+        self.bdf = self._slot.bdf
+        self.device = DEVICES[kind]() if isinstance(kind, str) else kind
+        self._backend = Backend(self.device, self.name, guest.watch.notify)
+        self._backend.on_request, self._backend.on_config = on_request, on_config
+        self._path = guest.directory / f"vhost-{self.name}"
+        guest.at_close(lambda: call(self._backend.close))
+        guest.witnesses.append(self.refusals)
+        mark = guest.console.mark
+        self._plug()
+        if not driver:
+            guest.console.wait_for(rf"{self.bdf}: enabling device", PLUG_TIMEOUT, since=mark)
+            self._wait_probed()
+            return
+        self.wait_used()
+        if on_request is None:
+            self.wait_bound()
+
+    @property
+    def on_request(self) -> Lie | None:
+        """Called, on the event loop's thread, with every request and its honest answer."""
+        return self._backend.on_request
+
+    @on_request.setter
+    def on_request(self, lie: Lie | None) -> None:
+        self._do(lambda: setattr(self._backend, "on_request", lie))
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """Every request so far, with the buffers that the driver handed over."""
+        self._raise()
+        return tuple(self._backend.requests)
+
+    @property
+    def held(self) -> tuple[Request, ...]:
+        """Requests that were not completed."""
+        self._raise()
+        return tuple(one.request for one in self._backend.held)
+
+    @property
+    def connected(self) -> bool:
+        """Whether QEMU is at the other end."""
+        self._raise()
+        return self._backend.connected
+
+    @property
+    def reach(self) -> tuple[Window, ...]:
+        """The guest memory that it was handed, in ascending order."""
+        self._raise()
+        return self._backend.table.reach
+
+    def read(self, address: int, size: int) -> bytes:
+        """Read guest memory; zeros where it was handed none."""
+        data, refused = self._try(lambda: self._backend.table.read(address, size))
+        note(self._guest, self.name, "read", address, size, refused=refused)
+        return data
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write guest memory; what it was not handed does not change."""
+        _, refused = self._try(lambda: self._backend.table.write(address, data))
+        note(self._guest, self.name, "write", address, len(data), refused=refused)
+
+    def refusals(self) -> Sequence[Refusal]:
+        """Its accesses to memory that it was not handed, those of its rings and buffers too."""
+        self._raise()
+        return tuple(self._backend.table.refusals)
+
+    def release(self, lie: Lie | None = None) -> None:
+        """Answer what was held, honestly or with a *lie*, which may hold some of it again."""
+        self._do(lambda: self._backend.release(lie))
+
+    def change_config(self, lie: ConfigLie | None) -> None:
+        """Have the guest told that the configuration space has changed; None: back to the truth."""
+
+        def change() -> None:
+            self._backend.on_config = lie
+            self._backend.notify_config()
+
+        self._do(change)
+
+    def hang_up(self) -> None:
+        """Go away, as a process that dies; the memory stays mapped."""
+        self._do(self._backend.hang_up)
+
+    def reconnect(self) -> None:
+        """Come back after a :meth:`hang_up`; QEMU then starts the rings anew."""
+        self._wait_chardev(open_=False)
+        self._do(lambda: self._backend.connect(self._path))
+        self._wait_chardev(open_=True)
+
+    def wait_for(self, what: str, look: Callable[[], bool], timeout: float = PLUG_TIMEOUT) -> None:
+        """Wait until *look* is true, looking again whenever a request has come or was answered.
+
+        *look* may ask for what is known here, but not do anything: the event loop may be waiting
+        for it. Raises the guest's ending, or GuestHang after *timeout* seconds.
+        """
+
+        def looked() -> bool | None:
+            self._raise()
+            return look() or None
+
+        self._guest.watch.wait(
+            what, looked, timeout, lambda: f"{len(self._backend.requests)} requests"
+        )
+
+    def wait_used(self) -> None:
+        """Wait until the driver has made a request, or one was refused."""
+        self.wait_for(
+            f"the guest's driver to use {self.name}",
+            lambda: bool(self.requests or self.refusals()),
+        )
+
+    def wait_bound(self) -> None:
+        """Wait until the guest's driver has the device, and has done with its probe."""
+        self._wait_probed()
+        path = f"/sys/bus/pci/devices/{self.bdf}"
+        ran = self._guest.agent.run(f"ls -d {path}/virtio*/driver", PLUG_TIMEOUT)
+        self._raise()
+        if ran.status:
+            raise QemuError(f"no driver of the guest's took {self.bdf}: {ran.text}")
+
+    def detach(self) -> None:
+        """Switch its slot off in the guest, wait until QEMU has let it go, and close everything."""
+        self._slot.unplug(self.name)
+        if self.device.kind == "net":  # which takes its character device along
+            self._guest.monitor.execute("netdev_del", id=self._netdev)
+        else:
+            self._guest.monitor.execute("chardev-remove", id=self.name)
+        call(self._backend.close)
+        self._raise()
+
+    def _wait_probed(self) -> None:
+        """Wait until all probes are over.
+
+        The kernel holds the PCI device's lock meanwhile; to bind that device again needs the same
+        lock, and is then refused (drivers/base/dd.c:device_driver_attach).
+        """
+        bind = f"echo {self.bdf} > /sys/bus/pci/drivers/virtio-pci/bind"
+        self._guest.agent.run(bind, PLUG_TIMEOUT)
+
+    @property
+    def _netdev(self) -> str:
+        return f"{self.name}-net"
+
+    def _plug(self) -> None:
+        """Connect to QEMU, which listens so that it is for us to say when to come back."""
+        address = {"type": "unix", "data": {"path": str(self._path)}}
+        self._guest.monitor.execute(
+            "chardev-add",
+            id=self.name,
+            backend={"type": "socket", "data": {"addr": address, "server": True, "wait": False}},
+        )
+        self._do(lambda: self._backend.connect(self._path))
+        self._wait_chardev(open_=True)
+        words: dict[str, object] = {"chardev": self.name}
+        driver = f"vhost-user-{self.device.kind}-pci"
+        if self.device.kind == "net":
+            netdev = {"type": "vhost-user", "id": self._netdev, "chardev": self.name}
+            self._guest.monitor.execute("netdev_add", netdev)
+            driver = "virtio-net-pci"
+            words = {"netdev": self._netdev, "disable-legacy": "on", "romfile": ""}
+        elif self.device.kind == "blk":
+            words["num-queues"] = self.device.queues
+        place = {"driver": driver, "id": self.name, "bus": f"rp{self._port}"}
+        self._guest.monitor.execute("device_add", {**place, "iommu_platform": True, **words})
+
+    def _wait_chardev(self, open_: bool) -> None:
+        """Wait until QEMU has seen that we came, or went: it sends no event of that."""
+        deadline = time.monotonic() + OPEN_TIMEOUT
+        while self._chardev_open() is not open_:
+            if time.monotonic() > deadline:
+                word = "take" if open_ else "give up"
+                raise QemuError(
+                    f"QEMU did not {word} the connection of {self.name} in {OPEN_TIMEOUT:g} s"
+                )
+
+    def _chardev_open(self) -> bool:
+        for known in self._guest.monitor.execute("query-chardev"):
+            if known["label"] == self.name:
+                return not str(known["filename"]).startswith("disconnected:")
+        raise QemuError(f"QEMU has no character device {self.name}")
+
+    def _try(self, access: Callable[[], T]) -> tuple[T, bool]:
+        """What *access* comes to, and whether some of it was refused."""
+        table = self._backend.table
+
+        def attempt() -> tuple[T, bool]:
+            before = len(table.refusals)
+            return access(), len(table.refusals) > before
+
+        return self._do(attempt)
+
+    def _do(self, function: Callable[[], T]) -> T:
+        self._raise()
+        return call(function)
+
+    def _raise(self) -> None:
+        if self._backend.faults:
+            raise self._backend.faults.pop(0)

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guest memory that QEMU has handed over, mapped: all that a vhost-user device can reach."""
+
+import mmap
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.machine.fence import Refusal, Window
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A region as SET_MEM_TABLE has it.
+
+    Guest-physical *base* and *size* in bytes, *user* its address in QEMU's process, *offset* where
+    it begins in its file.
+    """
+
+    base: int
+    size: int
+    user: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class Region:
+    """An entry, and the *mapping* of its file from the begin on."""
+
+    entry: Entry
+    mapping: mmap.mmap
+
+
+class MemoryTable:
+    """All regions. Addresses are guest-physical; *name* is whose refusals are recorded.
+
+    An access outside reads zeros, or changes nothing, and is recorded; one that lies partly
+    outside does its other part. *news* is called for each record. For the event loop's thread only.
+    """
+
+    def __init__(self, name: str, news: Callable[[], None] = lambda: None) -> None:
+        self._name, self._news = name, news
+        self._regions: tuple[Region, ...] = ()
+        self.refusals: list[Refusal] = []
+
+    @property
+    def reach(self) -> tuple[Window, ...]:
+        """What was handed over, in ascending order."""
+        spans = [(region.entry.base, region.entry.size) for region in self._regions]
+        return tuple(Window(base, size) for base, size in sorted(spans))
+
+    def replace(self, entries: Sequence[Entry], files: Sequence[int]) -> None:
+        """Forget the old regions and map these; the *files* remain the caller's to close."""
+        self.close()
+        regions = []
+        for entry, file in zip(entries, files, strict=True):
+            regions.append(Region(entry, mmap.mmap(file, entry.offset + entry.size)))
+            self._regions = tuple(regions)
+
+    def close(self) -> None:
+        """Unmap everything; from then on all accesses are refused."""
+        for region in self._regions:
+            region.mapping.close()
+        self._regions = ()
+
+    def from_user(self, address: int) -> int | None:
+        """The guest-physical address of QEMU's *address*, None if that is in no region."""
+        for entry in (region.entry for region in self._regions):
+            if entry.user <= address < entry.user + entry.size:
+                return address - entry.user + entry.base
+        return None
+
+    def read(self, address: int, size: int) -> bytes:
+        """Read *size* bytes."""
+        return b"".join(
+            bytes(length) if region is None else region.mapping[place : place + length]
+            for region, place, length in self._pieces(address, size, "read")
+        )
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write *data*; two bytes at an even address at once, as a ring's index needs it."""
+        done = 0
+        for region, place, length in self._pieces(address, len(data), "write"):
+            if region is not None:
+                region.mapping[place : place + length] = data[done : done + length]
+            done += length
+
+    def refuse(self, address: int, access: Literal["read", "write"]) -> None:
+        """Record that an access was not possible."""
+        self.refusals.append(Refusal(self._name, address, access, time.time()))
+        self._news()
+
+    def _pieces(
+        self, address: int, size: int, access: Literal["read", "write"]
+    ) -> Iterator[tuple[Region | None, int, int]]:
+        """Cut an access at the borders of regions: region, offset in its file, length in bytes."""
+        end, refused = address + size, False
+        while address < end:
+            region = self._find(address)
+            if region is None:
+                limit = self._next_base(address)
+                if not refused:
+                    self.refuse(address, access)
+                refused = True
+                length, place = min(end, limit) - address, 0
+            else:
+                place = address - region.entry.base
+                length = min(end - address, region.entry.size - place)
+                place += region.entry.offset
+            yield region, place, length
+            address += length
+
+    def _find(self, address: int) -> Region | None:
+        for region in self._regions:
+            if region.entry.base <= address < region.entry.base + region.entry.size:
+                return region
+        return None
+
+    def _next_base(self, address: int) -> int:
+        """Where the next region begins; beyond all addresses if there is none."""
+        above = [r.entry.base for r in self._regions if r.entry.base > address]
+        return min(above, default=1 << 65)

@@ -1,2 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""How the tables came to be, for Alembic; only harness/history/migrate.py runs this."""

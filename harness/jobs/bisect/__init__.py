@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find the first bad kernel: commits of a repository, patches of a series, or packages.
+
+===================  =============================================================================
+``bisect``           the first bad kernel of several; a Bisection
+``find_commits``     those are a range of commits; also ``series_line``, ``kernels_line``
+``bisection_text``   what was found in words
+===================  =============================================================================
+"""
+
+from harness.jobs.bisect.bisect import Bisection, bisect
+from harness.jobs.bisect.commits import find_commits
+from harness.jobs.bisect.spaces import kernels_line, series_line
+from harness.jobs.bisect.text import bisection_text
+
+__all__ = [
+    "Bisection",
+    "bisect",
+    "bisection_text",
+    "find_commits",
+    "kernels_line",
+    "series_line",
+]

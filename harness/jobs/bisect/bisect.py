@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finding the first bad kernel: ask one after another, remember each answer, go on after a kill.
+
+::
+
+    bisect/KEY.json   the tests that decide, and every step so far; written after each
+"""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness.base.cache import digest
+from harness.base.errors import BuildError, ConfigError, InputError, SeriesError, SourceError
+from harness.base.paths import cache_directory
+from harness.base.progress import say, step
+from harness.jobs.bisect.search import Candidate, Found, Known, Space, Word
+from harness.jobs.compare.run import Runner, tally
+from harness.kernel import KernelSpec
+from harness.results import CaseOutcome, Run, SuiteRequest
+from harness.results.outcomes import outcome_from
+from harness.results.render import Change, compare
+
+UNBUILDABLE = (BuildError, ConfigError, SeriesError, SourceError)
+"""What makes a kernel one to skip; all else stops the search, which goes on later."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A kernel that was asked: what it is, why (of one that was skipped), and its tests."""
+
+    name: str
+    word: Word
+    reason: str = ""
+    tests: tuple[CaseOutcome, ...] = ()
+
+
+@dataclass(frozen=True)
+class State:
+    """What is known of a search. *tests* decide; nobody knows them before both ends were asked."""
+
+    tests: tuple[str, ...] = ()
+    asked: tuple[Asked, ...] = ()
+
+    @property
+    def known(self) -> Known:
+        """By name, in order."""
+        return {one.name: one.word for one in self.asked}
+
+
+@dataclass(frozen=True)
+class Bisection:
+    """The end of a search, with all that led to it."""
+
+    space: Space
+    request: SuiteRequest
+    state: State
+    found: Found
+
+    @property
+    def first_bad(self) -> Candidate:
+        """The first bad kernel; of those that it can be, the one that was seen to be bad."""
+        known = self.state.known
+        bad = [name for name in self.found.suspects if known.get(name) is Word.BAD]
+        return self.space.candidate(bad[0])
+
+    @property
+    def failures(self) -> tuple[CaseOutcome, ...]:
+        """The tests that fail on it."""
+        asked = next(one for one in self.state.asked if one.name == self.first_bad.name)
+        return tuple(one for one in asked.tests if is_bad(one))
+
+    @property
+    def reproduce(self) -> str:
+        """The command that runs the tests on the first bad kernel."""
+        request = replace(self.request, spec=self.first_bad.spec, tests=self.state.tests)
+        return shlex.join([".venv/bin/pytest", *words_of(request)])
+
+
+def bisect(space: Space, request: SuiteRequest, runner: Runner, again: bool = False) -> Bisection:
+    """Find the first kernel of *space* on which the tests of *request* fail.
+
+    What decides are the tests that pass on the good kernel and fail on the bad one. What an
+    earlier search has learnt is used, unless *again*. Raises InputError if the good kernel is not
+    good or the bad one not bad.
+    """
+    memory = Memory(space, request)
+    state = State() if again else memory.load()
+    if not state.tests:
+        state = _ask_ends(space, request, runner)
+        memory.save(state)
+    else:
+        say(f"going on with {len(state.asked)} answers of an earlier search in {memory.path}")
+    while isinstance(name := space.next(state.known), str):
+        asked = _ask(space.candidate(name), replace(request, tests=state.tests), runner)
+        state = replace(state, asked=(*state.asked, asked))
+        memory.save(state)
+    return Bisection(space, request, state, name)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Where the state of a search is kept between runs."""
+
+    space: Space
+    request: SuiteRequest
+
+    @property
+    def path(self) -> Path:
+        """The file; its name stands for the kernels, their configuration and the tests."""
+        request = self.request
+        words = (request.qemu, request.tier, *request.words, *request.tests, request.spec.flavour)
+        key = digest(self.space.identity, "\n".join(words), *request.spec.configuration)
+        return cache_directory() / "bisect" / f"{key}.json"
+
+    def load(self) -> State:
+        """What is known; nothing if there is no file, or none that can be read."""
+        try:
+            return _state_from(json.loads(self.path.read_text()))
+        except (OSError, ValueError, KeyError, TypeError):
+            return State()
+
+    def save(self, state: State) -> None:
+        """Write it in one step, so that a kill loses no more than the kernel at hand."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = self.path.with_suffix(".new")
+        asked = [{**asdict(one), "word": one.word.value} for one in state.asked]
+        scratch.write_text(json.dumps({"tests": state.tests, "asked": asked}, indent=1) + "\n")
+        scratch.replace(self.path)
+
+
+def is_bad(outcome: CaseOutcome) -> bool:
+    """Whether a promise was broken, known or not."""
+    return outcome.is_bad or outcome.result == "KNOWN"
+
+
+def _state_from(content: Mapping[str, Any]) -> State:
+    asked = tuple(
+        Asked(
+            one["name"],
+            Word(one["word"]),
+            one["reason"],
+            tuple(outcome_from(test) for test in one["tests"]),
+        )
+        for one in content["asked"]
+    )
+    return State(tuple(content["tests"]), asked)
+
+
+def _ask_ends(space: Space, request: SuiteRequest, runner: Runner) -> State:
+    good, bad = (_run(space.candidate(name), request, runner) for name in (space.good, space.bad))
+    differences = compare(good, bad).differences
+    broken = tuple(one.test for one in differences if one.change is Change.BROKEN)
+    if not broken:
+        counts = f"it has {tally(good)}; {space.candidate(space.bad).title} has {tally(bad)}"
+        raise InputError(
+            f"no test passes on {space.candidate(space.good).title} and fails on the other: "
+            f"{counts}. Expected a good and a bad kernel for the same test; of a series that is "
+            "whole again at its end, a position in the middle ('harness validate --per-patch' "
+            "shows them)."
+        )
+    say(f"decided by: {', '.join(broken)}")
+    ends = (
+        Asked(space.good, Word.GOOD, tests=_chosen(good, broken)),
+        Asked(space.bad, Word.BAD, tests=_chosen(bad, broken)),
+    )
+    return State(broken, ends)
+
+
+def _ask(candidate: Candidate, request: SuiteRequest, runner: Runner) -> Asked:
+    try:
+        run = _run(candidate, request, runner)
+    except UNBUILDABLE as fault:
+        asked = Asked(candidate.name, Word.SKIP, str(fault))
+    else:
+        asked = _judged(candidate.name, _chosen(run, request.tests), request.tests)
+    reason = f": {asked.reason}" if asked.reason else ""
+    say(f"{asked.word.value}: {candidate.title}{reason}")
+    return asked
+
+
+def _judged(name: str, outcomes: tuple[CaseOutcome, ...], tests: Sequence[str]) -> Asked:
+    if any(map(is_bad, outcomes)):
+        return Asked(name, Word.BAD, tests=outcomes)
+    passed = {one.test for one in outcomes if one.result == "PASS"}
+    if open_ := [test for test in tests if test not in passed]:
+        return Asked(name, Word.SKIP, f"no result of {', '.join(open_)}", outcomes)
+    return Asked(name, Word.GOOD, tests=outcomes)
+
+
+def _run(candidate: Candidate, request: SuiteRequest, runner: Runner) -> Run:
+    with step(f"tests on {candidate.title}"):
+        return runner(replace(request, spec=candidate.spec))
+
+
+def _chosen(run: Run, tests: Sequence[str]) -> tuple[CaseOutcome, ...]:
+    return tuple(one for one in run.tests if one.test in tests)
+
+
+def words_of(request: SuiteRequest) -> Sequence[str]:
+    """The options and tests of *request* for pytest."""
+    spec = request.spec
+    extra = spec.fragments[len(KernelSpec().fragments) :]
+    return [
+        *(f"--kernel={spec.source}", *(f"--series={path}" for path in spec.series)),
+        *(f"--kernel-config={path}" for path in extra),
+        *([f"--flavour={spec.flavour}"] if spec.flavour else []),
+        *(f"--tier={request.tier}", *request.tests),
+    ]

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same tests on several kernels in turn, and again where their results differ."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from harness.base.errors import BuildError, ConfigError
+from harness.base.progress import say, step
+from harness.jobs.compare.verdict import Failure, skipped
+from harness.results import Run, SuiteRequest
+from harness.results.render import Change, Comparison, compare
+
+Runner = Callable[[SuiteRequest], Run]
+"""Runs tests on a kernel, as :func:`harness.results.run_suite` does."""
+
+REPEATS = 2
+"""How often a test is run again, on both kernels, if its results differ."""
+
+STEADY = (Change.STILL_PASSING, Change.STILL_FAILING)
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The kernels to compare: what to run at each position of a series, and what to call it."""
+
+    requests: Mapping[int, SuiteRequest]
+    labels: Mapping[int, str]
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """In the order of the series; the first is the base."""
+        return tuple(sorted(self.requests))
+
+
+def run_all(
+    kernels: Kernels, runner: Runner, repeats: int = REPEATS
+) -> Mapping[int, Run | Failure]:
+    """Run the tests on every kernel, and those that differ between two neighbours again.
+
+    A position whose kernel can not be built has a Failure, but for the base: what is wrong with
+    that is raised, and so is what is wrong with the harness or this machine.
+    """
+    base, *rest = kernels.positions
+    runs: dict[int, Run | Failure] = {base: _announced(kernels, base, runner)}
+    for position in rest:
+        runs[position] = _run_or_say(kernels, position, runner)
+    again = differing({at: run for at, run in runs.items() if isinstance(run, Run)})
+    for number in range(1, repeats + 1 if again else 1):
+        say(f"results differ: run again, {number} of {repeats}")
+        for position, tests in again.items():
+            request = replace(kernels.requests[position], tests=tests)
+            runs[position] = pooled(_ran(runs[position]), runner(request))
+    return runs
+
+
+def differing(runs: Mapping[int, Run]) -> Mapping[int, tuple[str, ...]]:
+    """The tests to run again at each position, as they ended otherwise on a neighbour."""
+    again: dict[int, dict[str, None]] = {}
+    for one, other in pairwise(sorted(runs)):
+        for difference in compare(runs[one], runs[other]).differences:
+            if difference.change not in STEADY and not skipped(difference):
+                for position in (one, other):
+                    again.setdefault(position, {})[difference.test] = None
+    return {position: tuple(tests) for position, tests in sorted(again.items())}
+
+
+def pooled(first: Run, second: Run) -> Run:
+    """One run of two on the same kernel: it holds a test as often as it ended."""
+    return replace(
+        first,
+        tests=(*first.tests, *second.tests),
+        seconds=first.seconds + second.seconds,
+        complete=first.complete and second.complete,
+    )
+
+
+def compared(before: Run | Failure, after: Run | Failure) -> Comparison | Failure:
+    """The comparison, or why there is none."""
+    for one in (after, before):
+        if isinstance(one, Failure):
+            return one
+    comparison = compare(_ran(before), _ran(after))
+    if not comparison.differences:
+        return Failure("no test was chosen")
+    return comparison
+
+
+def _run_or_say(kernels: Kernels, position: int, runner: Runner) -> Run | Failure:
+    try:
+        return _announced(kernels, position, runner)
+    except BuildError as fault:
+        failure = Failure(f"it does not compile: {fault}", build=True)
+    except ConfigError as fault:
+        failure = Failure(f"it can not be configured: {fault}")
+    say(f"{kernels.labels[position]}: {failure.reason}")
+    return failure
+
+
+def _announced(kernels: Kernels, position: int, runner: Runner) -> Run:
+    with step(f"tests on {kernels.labels[position]}"):
+        run = runner(kernels.requests[position])
+    say(f"{kernels.labels[position]}: {tally(run)}")
+    return run
+
+
+def tally(run: Run) -> str:
+    """How many tests ended how."""
+    counts = Counter(one.result for one in run.tests)
+    return ", ".join(f"{count} {result}" for result, count in counts.most_common()) or "no tests"
+
+
+def _ran(run: Run | Failure) -> Run:
+    assert isinstance(run, Run)
+    return run

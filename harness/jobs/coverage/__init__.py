@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which lines of the restricted DMA code the suite runs.
+
+==================  =========================================================================
+``measure``         run the suite on a kernel that counts its lines; returns all lines
+``make_report``     what that says of the restricted DMA paths, and of a series
+``Report``          the result of that; ``table`` and ``page`` show it
+``Collector``       keeps what the guests of a run have counted
+==================  =========================================================================
+"""
+
+from harness.jobs.coverage.collector import Collector
+from harness.jobs.coverage.html import page
+from harness.jobs.coverage.measure import Measurement, measure
+from harness.jobs.coverage.report import Report, make_report
+from harness.jobs.coverage.text import lines_never_run, patch_lines, table
+
+__all__ = [
+    "Collector",
+    "Measurement",
+    "Report",
+    "lines_never_run",
+    "make_report",
+    "measure",
+    "page",
+    "patch_lines",
+    "table",
+]

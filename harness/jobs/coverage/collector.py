@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Collects what guests have counted.
+
+A restored guest begins with the counters of the parked one. So what is kept of it is what it has
+added, and the parked guest's own counts are kept once, whoever restores it and however often.
+"""
+
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from operator import sub
+from pathlib import Path
+
+from harness.base.errors import AddressError, QemuError
+from harness.jobs.coverage.counts import Counts, read_counts, save_counts
+from harness.jobs.coverage.layout import load_layout
+from harness.machine.qemu.guest import Guest
+from harness.observe.memory import LiveMemory, Symbols, live_memory
+
+COUNTS = "counts"
+"""The folder of a coverage directory that holds a file for each guest."""
+
+
+class Collector:
+    """Keeps the counts of the guests of one kernel under *directory*, where its layout lies."""
+
+    def __init__(self, directory: Path, vmlinux: Path) -> None:
+        self._layout = load_layout(directory)
+        self._symbols = Symbols(vmlinux)
+        self._directory = directory / COUNTS
+        self._directory.mkdir(exist_ok=True)
+
+    def watch(self, guest: Guest) -> None:
+        """Keep what *guest*, which has just been started, counts from now to its end."""
+        if guest.machine.kernel.key != self._layout.kernel:
+            return
+        memory = live_memory(guest)
+        begin = self._begin(guest, memory)
+        guest.at_close(self._end(memory, begin))
+
+    def _begin(self, guest: Guest, memory: LiveMemory) -> Counts | None:
+        """What a restored guest has not counted itself; None for one that was booted."""
+        if guest.boot_log is None:
+            return None
+        begin = read_counts(memory, self._symbols, self._layout)
+        save_counts(begin, self._directory / f"parked-{guest.machine.key}.json")
+        return begin
+
+    def _end(self, memory: LiveMemory, begin: Counts | None) -> Callable[[], None]:
+        def keep() -> None:
+            # a guest that was never run, or whose QEMU has died, has nothing to tell
+            with memory, suppress(AddressError, QemuError):
+                counts = read_counts(memory, self._symbols, self._layout)
+                added = counts if begin is None else tuple(map(sub, counts, begin))
+                save_counts(added, self._directory / f"guest-{uuid.uuid4().hex}.json")
+
+        return keep

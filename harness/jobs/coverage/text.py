@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report as tables and lines on a terminal."""
+
+from collections.abc import Iterator
+
+from rich.table import Column, Table
+
+from harness.jobs.coverage.report import PatchReport, Report, Tally
+
+
+def table(report: Report) -> Table:
+    """Return one row for each function, and the sums of each file and of all."""
+    numbers = [Column(title, justify="right") for title in ("lines", "run", "excused", "reached")]
+    shown = Table("file", "function", *numbers, Column("branches taken", justify="right"))
+    for path, tally in report.files.items():
+        for one in report.functions:
+            if one.extent.path == path:
+                shown.add_row("", one.extent.name, *_cells(one.tally))
+        shown.add_row(path, "", *_cells(tally), end_section=True)
+    shown.add_row("all", "", *_cells(report.tally))
+    return shown
+
+
+def lines_never_run(report: Report) -> Iterator[str]:
+    """Say of every line that never ran where it is, what it says, and why if anybody knows."""
+    for function in report.functions:
+        for line in function.missed:
+            reason = line.reason or "no reason is known"
+            yield f"{line.path}:{line.number} {line.function}: {line.text}  [{reason}]"
+
+
+def patch_lines(patch: PatchReport) -> str:
+    """Say how many of the lines that a series adds to a file ran, and which did not."""
+    if not patch.code:
+        return f"{patch.path}: none of its added lines is code of which anything is counted"
+    missed = [str(line) for line in patch.code if line not in patch.run]
+    rest = f"; never run: {', '.join(missed)}" if missed else ""
+    return f"{patch.path}: {len(patch.run)} of {len(patch.code)} added lines with code ran{rest}"
+
+
+def _cells(tally: Tally) -> tuple[str, ...]:
+    numbers = (str(number) for number in (tally.lines, tally.run, tally.excused))
+    return (*numbers, f"{tally.share:.1%}", f"{tally.taken} of {tally.branches}")

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which function and line an instruction of the running kernel belongs to."""
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+
+from harness.jobs.double_fetch.analyse import Reader
+from harness.jobs.double_fetch.ring import Access, Function, Kind
+from harness.machine.qemu.agent import Agent
+from harness.observe.memory import KernelTypes, Symbols
+
+COPYING = (
+    *("memcpy", "memmove", "memcmp", "memchr", "memscan", "copy_page", "copy_mc_page"),
+    *("strlen", "strnlen", "strcmp", "strncmp", "strchr", "strrchr"),
+    *("__arch_copy_to_user", "__arch_copy_from_user", "__memcpy_fromio"),
+    *("do_csum", "csum_partial", "csum_partial_copy_nocheck"),
+)
+"""Functions that read what they are told to: what matters is who told them. None of them calls
+another function before it reads, so the last call into one is the one that is running."""
+
+COPYING_OUT = (
+    *("dma_unmap_page_attrs", "dma_unmap_phys", "dma_unmap_sg_attrs"),
+    *("dma_sync_single_for_cpu", "__dma_sync_single_for_cpu"),
+    *("dma_sync_sg_for_cpu", "__dma_sync_sg_for_cpu"),
+)
+"""Functions of the DMA API that copy out of the pool, as they are called in 6.1 to 7.3."""
+
+BOUNCE = "swiotlb_bounce"
+"""What does that for all of them (kernel/dma/swiotlb.c)."""
+
+SOURCE_ROOT = re.compile(r"^(\.\./)+src/")
+"""How DWARF names the source from the build directory (harness/kernel/build/workspace.py)."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in the kernel's code.
+
+    *line* is 0 and *file* empty where there is no DWARF, as in modules; *module* is empty for
+    the kernel itself; *outer* the function that *function* was inlined into, if it was.
+    """
+
+    function: str
+    file: str = ""
+    line: int = 0
+    outer: str = ""
+    module: str = ""
+
+    def __str__(self) -> str:
+        where = f" {self.file}:{self.line}" if self.file else ""
+        inside = f" (in {self.outer})" if self.outer else ""
+        return f"{self.function}{where}{inside}" + (f" [{self.module}]" if self.module else "")
+
+
+def watched_functions(symbols: Symbols, slide: int) -> tuple[Function, ...]:
+    """The functions of the kernel whose callers matter; aliases once."""
+    found: dict[int, Function] = {}
+    for kind, names in ((Kind.COPYING, COPYING), (Kind.DMA_API, COPYING_OUT)):
+        for name in names:
+            symbol = symbols.find(name)
+            if symbol is not None and symbol.size:
+                start = symbol.address + slide
+                found.setdefault(start, Function(name, start, symbol.size, kind))
+    return tuple(found.values())
+
+
+class Places:
+    """Looks places up in DWARF, and in the guest's own list of symbols for modules."""
+
+    def __init__(self, types: KernelTypes, agent: Agent, functions: tuple[Function, ...]) -> None:
+        self._types, self._agent, self._functions = types, agent, functions
+        self._known: dict[int, Place] = {}
+
+    def reader(self, access: Access) -> Reader:
+        """Who it is that loads."""
+        for function in self._functions:
+            if function.kind is Kind.COPYING and access.pc in function:
+                return Reader(access.site, function.name, self._driver(access))
+        return Reader(access.pc)
+
+    def at(self, pc: int) -> Place:
+        """The place of the instruction at *pc*."""
+        if pc not in self._known:
+            self._known[pc] = self._look_up(pc)
+        return self._known[pc]
+
+    def _driver(self, access: Access) -> int:
+        bounce = self.at(access.site)
+        return access.driver if BOUNCE in (bounce.function, bounce.outer) else 0
+
+    def _look_up(self, pc: int) -> Place:
+        try:
+            chain = self._types.program.source_location(pc)
+        except LookupError:
+            return self._symbol(pc)
+        inner, outer = chain[0], chain[len(chain) - 1]
+        name = inner.name() or "?"
+        around = outer.name() or "?" if len(chain) > 1 else ""
+        return Place(name, SOURCE_ROOT.sub("", inner.filename), inner.line, around)
+
+    def _symbol(self, pc: int) -> Place:
+        """What the guest says of a module's address; the kernel's symbol if it is none."""
+        index = bisect_right(self._modules, (pc, "\U0010ffff", ""))
+        if index and self._types.image.link + self._types.image.slide > pc:
+            _, name, module = self._modules[index - 1]
+            return Place(name, module=module)
+        symbol = self._types.symbols.nearest(pc - self._types.image.slide)
+        return Place(symbol.name if symbol else f"{pc:#x}")
+
+    @cached_property
+    def _modules(self) -> list[tuple[int, str, str]]:
+        """Address, name and module of all symbols of modules."""
+        lines = self._agent.run("grep -F '[' /proc/kallsyms").text
+        words = re.findall(r"^([0-9a-f]+) \S ([^\s$]\S*)\s+\[(\S+)\]$", lines, re.MULTILINE)
+        return sorted((int(address, 16), name, module) for address, name, module in words)

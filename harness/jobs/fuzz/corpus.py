@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Directories of cases: those worth mutating, and those that found something, with evidence."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.base.cache import digest
+from harness.base.errors import HostError, InputError
+from harness.base.paths import cache_directory
+from harness.jobs.fuzz.case import Case
+from harness.jobs.fuzz.outcome import Outcome, Seen
+
+NAME_LENGTH = 12
+
+
+class Corpus:
+    """The cases in *directory*, the user's cache if None, a file each, named by their content.
+
+    Raises HostError when there can be no such directory, InputError for a file that is no case.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self.directory = directory or cache_directory() / "fuzz" / "corpus"
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise HostError(f"{self.directory} can not hold a corpus: {fault}") from fault
+        self._cases = [load_case(path) for path in sorted(self.directory.glob("*.json"))]
+
+    @property
+    def cases(self) -> Sequence[Case]:
+        """All of them; those that were there before are in the order of their names."""
+        return tuple(self._cases)
+
+    def add(self, case: Case) -> None:
+        """Keep *case*, unless it is there."""
+        if case not in self._cases:
+            self._cases.append(case)
+            (self.directory / f"{_name(case)}.json").write_text(case.text())
+
+
+def save_finding(directory: Path, case: Case, seen: Seen, outcome: Outcome, kernel: str) -> Path:
+    """Write a case with what it shows on release *kernel* to a file that can be replayed."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{seen.sort}-{_name(case)}.json"
+    evidence = {
+        "seen": str(seen),
+        "kernel": kernel,
+        "ended": list(outcome.steps),
+        "console": list(outcome.console),
+    }
+    path.write_text(json.dumps({**case.to_json(), **evidence}, indent=1) + "\n")
+    return path
+
+
+def load_case(path: Path) -> Case:
+    """Read the case in a file of either kind; raises InputError."""
+    try:
+        data = json.loads(path.read_text())
+    except (OSError, ValueError) as fault:
+        raise InputError(f"{path} can not be read as a case: {fault}") from fault
+    return Case.from_json(data)
+
+
+def _name(case: Case) -> str:
+    return digest(case.text())[:NAME_LENGTH]

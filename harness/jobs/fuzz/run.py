@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run one case in a guest of its own, with the memory oracles on."""
+
+import functools
+import time
+from dataclasses import dataclass, field, replace
+
+from harness.base.errors import GuestError, GuestHang, HarnessError, InputError, explain
+from harness.devices.oracles import NOTHING, Before
+from harness.devices.oracles.examiner import Examiner
+from harness.devices.probe import Direction, Probe
+from harness.devices.rogue.vhost import Disk, Entropy, VhostRogue, lies
+from harness.jobs.fuzz.case import Case, Kind, Step
+from harness.jobs.fuzz.fields import CONFIG, FIELDS, config_lie, lie_for
+from harness.jobs.fuzz.known import is_harmless
+from harness.jobs.fuzz.looks import foreign_data, place_of_cpu
+from harness.jobs.fuzz.outcome import Outcome, Seen, shape_of
+from harness.jobs.fuzz.work import (
+    CAPACITY,
+    DISK_PAGES,
+    FILL,
+    PAGE,
+    PLUG,
+    READ,
+    RECONNECT,
+    RELEASE,
+    SERIAL,
+    WORK,
+    probed,
+    rebound,
+    unbound,
+)
+from harness.kernel import Initramfs, Kernel
+from harness.machine.machine import DEFAULT_RAM, Machine
+from harness.machine.qemu.guest import Guest
+from harness.machine.qemu.qemu import Qemu
+from harness.machine.qemu.snapshot import Snapshot, park, restore
+from harness.machine.shape import NO_POOL, shaped_devicetree
+
+WORK_TIMEOUT = 1
+"""Seconds for a piece of work, which takes 10 ms; after that it counts as stuck."""
+
+RUN_TIMEOUT = 3.0
+"""Seconds for a shell that waits so long."""
+
+ANSWER_TIMEOUT = 10.0
+"""Seconds in which a living guest answers."""
+
+KEPT_LINES = 40
+"""Console lines that stand in an outcome."""
+
+STUCK = "stuck"
+WELL = ("0", "done")
+"""How steps end after which the device still works."""
+
+BYSTANDER = "probe-a"
+"""A device that shares the pool in most shapes, and holds a mapping there all the while."""
+
+_WAIT = f"read -t {WORK_TIMEOUT} how <&3 && echo $how"
+
+_examiner = Examiner()
+"""Of a worker: it reads types and layouts once."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the guests of all cases have in common."""
+
+    qemu: Qemu
+    kernel: Kernel
+    initramfs: Initramfs
+
+
+@functools.cache
+def machine_for(ground: Ground, shape: str) -> Machine:
+    """The machine for cases of a *shape*; without any pool the device reaches all of RAM."""
+    devicetree = shaped_devicetree(ground.qemu, shape, ram_size=DEFAULT_RAM)
+    return Machine(
+        *(ground.qemu, ground.kernel, ground.initramfs, devicetree), share_all=shape == NO_POOL
+    )
+
+
+def check(case: Case) -> None:
+    """Raise InputError for a case that can not be run."""
+    places = [step.do for step in case.steps]
+    if places[:1] != [PLUG] or PLUG in places[1:]:
+        raise InputError(f"a case begins with the step '{PLUG}', and has just that one of it")
+    for name, known in (
+        *((do, WORK[case.kind]) for do in places),
+        *((lying.field, FIELDS) for lying in case.lies),
+        *((setting.field, CONFIG[case.kind]) for setting in case.config),
+    ):
+        if name not in known:
+            raise InputError(f"a case of {case.kind} has no '{name}'; known are {', '.join(known)}")
+
+
+def run_case(ground: Ground, case: Case) -> Outcome:
+    """Run *case*; what the harness itself can not do stands in the outcome's *fault*.
+
+    Raises InputError for a case that can not be run, and as :func:`park` when the machine does not
+    even boot.
+    """
+    check(case)
+    begin = time.monotonic()
+    snapshot = park(machine_for(ground, case.shape))
+    try:
+        outcome = _run(snapshot, case)
+    except (HarnessError, GuestError) as fault:
+        outcome = Outcome((), (), frozenset(), (), explain(fault))
+    return replace(outcome, seconds=time.monotonic() - begin)
+
+
+def _run(snapshot: Snapshot, case: Case) -> Outcome:
+    before = NOTHING
+
+    def prepare(guest: Guest) -> None:
+        nonlocal before
+        before = _examiner.prepare(guest, snapshot.identity.boot_id)
+
+    with restore(snapshot, prepare) as guest:
+        running = _Running(guest, case)
+        fault = running.run(before)
+        guest.settle()
+        lines = guest.console.lines
+        return Outcome(
+            running.all_seen(),
+            tuple(running.ended),
+            frozenset(shape_of(line) for line in lines),
+            lines[-KEPT_LINES:],
+            fault,
+        )
+
+
+@dataclass
+class _Running:
+    """A case at work in *guest*."""
+
+    guest: Guest
+    case: Case
+    seen: list[Seen] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+
+    def run(self, before: Before) -> str:
+        """Do all steps, then look at everything; returns what the harness could not do."""
+        try:
+            self._stand_by()
+            self._steps()
+            if self.guest.ending is None:
+                self.guest.agent.hello(ANSWER_TIMEOUT)
+                found = _examiner.examine(self.guest, before)
+                self.seen += [Seen("oracle", str(finding)) for finding in found]
+        except GuestHang as hang:
+            if self.guest.ending is None:
+                return self._hung(hang)
+        except GuestError:
+            pass  # the guest's ending says how
+        except HarnessError as fault:
+            return explain(fault)
+        return ""
+
+    def _hung(self, hang: GuestHang) -> str:
+        """A guest that answers after all has only not done what the harness waited for."""
+        try:
+            self.guest.agent.hello(ANSWER_TIMEOUT)
+        except GuestHang:
+            if self.guest.ending is None:
+                where = place_of_cpu(self.guest)
+                self.seen.append(Seen("hang", f"it does not answer, in {where}"))
+        except GuestError:
+            pass  # it has ended now
+        else:
+            return explain(hang)
+        return ""
+
+    def all_seen(self) -> tuple[Seen, ...]:
+        """What must not be, kernel reports too."""
+        reports = [
+            Seen("report", str(report))
+            for report in self.guest.console.reports
+            if not report.foreign and not is_harmless(report.title)
+        ]
+        ending = self.guest.ending
+        if ending is not None and not self.guest.console.reports:
+            reports.append(Seen("end", str(ending)))
+        return (*reports, *self.seen)
+
+    def _stand_by(self) -> None:
+        """Hold a mapping whose slots and guards the device's driver must leave alone."""
+        probe = Probe(self.guest.agent)
+        if any(device.name == BYSTANDER for device in probe.devices()):
+            probe.device(BYSTANDER).map_single(probe.buffer(2 * PAGE), Direction.BIDIRECTIONAL)
+
+    def _steps(self) -> None:
+        plug, *others = self.case.steps
+        rogue = self._plug(plug)
+        for step in others:
+            how = self._step(rogue, step)
+            self.ended.append(f"{step.do}: {how}")
+            if how not in WELL and not self._recovers(rogue):
+                break
+        rogue.on_request = None
+        if rogue.connected:
+            rogue.release()
+        self.ended.append(f"unbind: {self._do(len(self.ended), unbound(str(rogue.bdf)))}")
+
+    def _plug(self, step: Step) -> VhostRogue:
+        rogue = VhostRogue(
+            self.guest,
+            _device(self.case.kind),
+            on_request=lie_for(step.lies, 0) if step.lies else None,
+            on_config=config_lie(self.case.kind, self.case.config),
+            driver=not self.case.config,
+        )
+        self.ended.append(f"{PLUG}: {self._do(0, probed(str(rogue.bdf)))}")
+        return rogue
+
+    def _step(self, rogue: VhostRogue, step: Step) -> str:
+        """Do a step and say how it ended; what was stuck may go on if held requests are served."""
+        work = WORK[self.case.kind][step.do]
+        rogue.on_request = lie_for(step.lies, len(rogue.requests)) if step.lies else None
+        if work.command is None:
+            return _by_device(rogue, step)
+        number = len(self.ended)
+        how = self._do(number, f"rm -f {READ}; {work.command(step.value, str(rogue.bdf))}")
+        if how == STUCK and rogue.held:
+            rogue.on_request = None
+            rogue.release()
+            how = self._wait(f"exec 3<> /tmp/step{number}; {_WAIT}")
+        if how == "0" and work.reads:
+            self.seen += foreign_data(self.guest, self.case, step)
+        return how
+
+    def _recovers(self, rogue: VhostRogue) -> bool:
+        """Bind the driver anew, which then asks an honest device; False if that does not end.
+
+        A device that has come back is given again what it never answered, so that most drivers
+        that wait for it come free.
+        """
+        rogue.on_request = None
+        for stay in (rogue.connected, False):
+            if not stay:
+                rogue.hang_up()
+                rogue.reconnect()
+            how = self._do(len(self.ended), rebound(0, str(rogue.bdf)))
+            self.ended.append(f"recover: {how}")
+            if how != STUCK:
+                return True
+        return False
+
+    def _do(self, number: int, command: str) -> str:
+        """Have the guest do something, and wait for it, but not for ever."""
+        pipe = f"/tmp/step{number}"
+        inner = f"( {command} ) > /dev/null 2>&1 < /dev/null; echo $? >&3"
+        begin = f"mkfifo {pipe}; exec 3<> {pipe}; ({inner}) > /dev/null 2>&1 < /dev/null &"
+        return self._wait(f"{begin} {_WAIT}")
+
+    def _wait(self, command: str) -> str:
+        """How a piece of work ended, which *command* waits for."""
+        ran = self.guest.agent.run(command, RUN_TIMEOUT)
+        return ran.text.strip() or STUCK
+
+
+def _device(kind: Kind) -> Entropy | Disk:
+    return Entropy(FILL) if kind == "rng" else Disk(bytes([FILL]) * PAGE * DISK_PAGES, SERIAL)
+
+
+def _by_device(rogue: VhostRogue, step: Step) -> str:
+    """What the device does unasked."""
+    if step.do == RELEASE and rogue.connected:
+        rogue.release(lie_for(step.lies, 0) if step.lies else None)
+    elif step.do == RECONNECT:
+        rogue.hang_up()
+        rogue.reconnect()
+    elif step.do == CAPACITY and rogue.connected:
+        rogue.change_config(lies.capacity(step.value))
+    return "done"

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pieces of work of which cases are made: what the guest, or the device, does in a step."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from harness.jobs.fuzz.case import Kind
+
+PAGE = 4096
+DISK_PAGES = 64
+
+FILL = 0x5A
+"""Every byte that an honest device gives."""
+
+SERIAL = b"rogue"
+
+READ = "/tmp/read"
+"""Where the guest puts what it was given; it holds the device's bytes and zeros only."""
+
+DISK, ENTROPY = "/dev/vda", "/dev/hwrng"
+
+
+@dataclass(frozen=True)
+class Work:
+    """A shell *command* of the guest's, made from the step's value and the device's address.
+
+    The device's bytes are in ``/tmp/read`` afterwards if it *reads*. Without a command it is the
+    device that does something (harness/jobs/fuzz/run.py).
+    """
+
+    command: Callable[[int, str], str] | None = None
+    reads: bool = False
+
+
+def _entropy(value: int, _: str) -> str:
+    return f"dd if={ENTROPY} bs={64 * (value % 16 + 1)} count=1 iflag=fullblock of={READ}"
+
+
+def _two_entropy(value: int, bdf: str) -> str:
+    return f"dd if={ENTROPY} bs=512 count=1 of=/dev/null & {_entropy(value, bdf)}; wait"
+
+
+def _disk(count: int) -> Callable[[int, str], str]:
+    """Past the page cache into dd's own buffer, so that no stale page of the kernel's is seen."""
+
+    def command(value: int, _: str) -> str:
+        size, skip = count * PAGE, value % (DISK_PAGES // count)
+        return f"[ -b {DISK} ] && dd if={DISK} bs={size} count=1 skip={skip} iflag=direct of={READ}"
+
+    return command
+
+
+def _two_disk(value: int, bdf: str) -> str:
+    return f"({_cached(value + 1, bdf)}) & {_disk(1)(value, bdf)}; wait"
+
+
+def _many(value: int, bdf: str) -> str:
+    """Four readers at once, whose requests overlap if the device takes its time."""
+    others = f"dd if={DISK} bs={PAGE} count=1 skip=$n iflag=direct of=/dev/null"
+    return f"[ -b {DISK} ] && for n in 1 2 3; do {others} & done; {_disk(1)(value, bdf)}; wait"
+
+
+def _cached(value: int, _: str) -> str:
+    return (
+        f"echo 1 > /proc/sys/vm/drop_caches; [ -b {DISK} ] && "
+        f"dd if={DISK} bs={PAGE} count=4 skip={value % (DISK_PAGES - 4)} of=/dev/null"
+    )
+
+
+def _written(value: int, _: str) -> str:
+    skip = value % DISK_PAGES
+    return f"[ -b {DISK} ] && dd if=/dev/zero of={DISK} bs={PAGE} count=1 seek={skip} conv=fsync"
+
+
+def _serial(_: int, __: str) -> str:
+    return f"cat /sys/block/vda/serial > {READ}"
+
+
+def rebound(_: int, bdf: str) -> str:
+    """Take the device from its driver and give it back."""
+    return f"cd /sys/bus/pci/drivers/virtio-pci && echo {bdf} > unbind && echo {bdf} > bind"
+
+
+def probed(bdf: str) -> str:
+    """End when the probe of the device is over: to bind it takes the lock that a probe holds."""
+    return f"echo {bdf} > /sys/bus/pci/drivers/virtio-pci/bind; :"
+
+
+def unbound(bdf: str) -> str:
+    """Take the device from its driver."""
+    return f"echo {bdf} > /sys/bus/pci/drivers/virtio-pci/unbind"
+
+
+PLUG, RELEASE, RECONNECT, CAPACITY = "plug", "release", "reconnect", "capacity"
+
+_BOTH: Mapping[str, Work] = {
+    PLUG: Work(),
+    RELEASE: Work(),
+    RECONNECT: Work(),
+    "rebind": Work(rebound),
+}
+
+WORK: Mapping[Kind, Mapping[str, Work]] = MappingProxyType(
+    {
+        "rng": {
+            **_BOTH,
+            "read": Work(_entropy, reads=True),
+            "pair": Work(_two_entropy, reads=True),
+        },
+        "blk": {
+            **_BOTH,
+            "read": Work(_disk(1), reads=True),
+            "long": Work(_disk(16), reads=True),
+            "pair": Work(_two_disk, reads=True),
+            "many": Work(_many, reads=True),
+            "cached": Work(_cached),
+            "write": Work(_written),
+            "serial": Work(_serial, reads=True),
+            CAPACITY: Work(),
+        },
+    }
+)
+"""By kind of device. ``plug`` is the first step of every case, and only that."""

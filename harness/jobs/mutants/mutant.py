@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mutants as they lie in tests/mutants/: a patch with a header that says what it does.
+
+The header is like a mail's; the order of its fields does not matter::
+
+    Subject: swiotlb: what an author who makes this mistake would write
+    Class: stale-leak
+    Breaks: B3 B4
+    Seen-by: what it takes to see it
+    Tier: default
+    Flavour: dynamic
+    Harmless: yes
+
+``Tier`` is ``default`` or ``nightly (the reason)``: the set of tests that must fail. ``Flavour``
+is left out for the plain kernel. A harmless refactoring has ``Harmless`` instead of ``Breaks``,
+and its class is ``harmless``.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from email.message import Message
+from email.parser import HeaderParser
+from fnmatch import fnmatch
+from pathlib import Path
+
+from harness.base.errors import InputError
+from harness.base.paths import CHECKOUT
+from harness.base.properties import PROMISES
+from harness.kernel import KernelSpec
+
+MUTANTS = CHECKOUT / "tests/mutants"
+
+HARMLESS = "harmless"
+CLASSES = frozenset(
+    {
+        "escape",  # memory outside the pool is used, or the pool's is given to others
+        "fail-open",  # what must be refused, or must be restricted, is not
+        "attachment",  # the wrong device has the pool, or the right one has not
+        "stale-leak",  # somebody sees bytes that an earlier user left behind
+        "stray-copy",  # bytes are copied that nobody asked for
+        "lost-sync",  # bytes are not copied that were asked for
+        "partial-sync",  # of a part of a mapping the wrong bytes are copied
+        "overlap",  # two live users of one slot
+        "misalignment",  # the address is not what the device needs
+        "false-exhaustion",  # a fit exists, and the kernel says full
+        "fallback",  # the pool is full, and other memory is taken
+        "slot-leak",  # what is freed does not come back
+        "accounting",  # the kernel says something else than it does
+        "hang",  # a lock is held, or a loop runs, for ever
+        "crash",  # an odd devicetree ends the kernel
+        "race",  # two CPUs at once
+        HARMLESS,
+    }
+)
+
+TIERS = ("default", "nightly")
+
+_TIER = re.compile(r"default|nightly \(\S.*\)", re.DOTALL)
+_NAME = re.compile(r"(\d\d)-(.+)")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One mutant; *breaks* holds the ids of the promises, none for a harmless one."""
+
+    path: Path
+    subject: str
+    kind: str
+    breaks: tuple[str, ...]
+    seen_by: str
+    tier: str
+    flavour: str
+
+    @property
+    def name(self) -> str:
+        """The file's name without its suffix; begins with a number of two digits."""
+        return self.path.stem
+
+    @property
+    def harmless(self) -> bool:
+        """Whether the kernel keeps all its promises with this patch."""
+        return self.kind == HARMLESS
+
+    @property
+    def spec(self) -> KernelSpec:
+        """The kernel with this mutant in it."""
+        return KernelSpec(series=(self.path,), flavour=self.flavour)
+
+
+def read_mutants(patterns: Sequence[str] = (), directory: Path = MUTANTS) -> list[Mutant]:
+    """Every mutant, or those whose number, name or glob is in *patterns*, by number.
+
+    Raises InputError for a header that makes no sense, and for a pattern that nothing matches.
+    """
+    every = [read_mutant(path) for path in sorted(directory.glob("*.patch"))]
+    for pattern in patterns:
+        if not any(_matches(mutant, pattern) for mutant in every):
+            raise InputError(f"no mutant in {directory} is called '{pattern}'.")
+    return [one for one in every if not patterns or any(_matches(one, p) for p in patterns)]
+
+
+def read_mutant(path: Path) -> Mutant:
+    """Read one; raises InputError that names everything that is wrong with its header."""
+    header = HeaderParser().parsestr(path.read_text())
+    faults = list(_faults(path, header))
+    if faults:
+        raise InputError(f"the header of {path} makes no sense: {'; '.join(faults)}.")
+    return Mutant(
+        path=path,
+        subject=_field(header, "Subject"),
+        kind=_field(header, "Class"),
+        breaks=tuple(_field(header, "Breaks").split()),
+        seen_by=_field(header, "Seen-by"),
+        tier=_field(header, "Tier").partition(" ")[0],
+        flavour=_field(header, "Flavour"),
+    )
+
+
+def _field(header: Message, name: str) -> str:
+    """A field in one line, empty if it is not there."""
+    return " ".join(str(header.get(name, "")).split())
+
+
+def _faults(path: Path, header: Message) -> Iterator[str]:
+    kind, breaks = _field(header, "Class"), _field(header, "Breaks").split()
+    name = _NAME.fullmatch(path.stem)
+    if name is None or not name[2].startswith(f"{kind}-"):
+        yield f"the file must be called NN-{kind}-NAME.patch"
+    if kind not in CLASSES:
+        yield f"'{kind}' is no class; there are {', '.join(sorted(CLASSES))}"
+    if (kind == HARMLESS) != (_field(header, "Harmless") == "yes"):
+        yield "'Harmless: yes' and the class 'harmless' go together"
+    if (kind == HARMLESS) == bool(breaks):
+        yield "it must break a promise unless it is harmless"
+    yield from (f"there is no promise '{one}'" for one in breaks if one not in PROMISES)
+    yield from (f"no {name}" for name in ("Subject", "Seen-by") if not _field(header, name))
+    if _TIER.fullmatch(_field(header, "Tier")) is None:
+        yield "Tier must be 'default' or 'nightly (the reason)'"
+
+
+def _matches(mutant: Mutant, pattern: str) -> bool:
+    return mutant.name.startswith(f"{pattern}-") or fnmatch(mutant.name, pattern)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What came of a mutant, and how that is stored."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from harness.jobs.mutants.mutant import Mutant
+from harness.results.outcomes import CaseOutcome, outcome_from
+
+FILE = "verdict.json"
+
+
+class Judgement(Enum):
+    """What the suite's run on a mutant says about the suite."""
+
+    KILLED = "killed"  # a test failed that names a promise which the mutant breaks
+    WRONG_REASON = "wrong reason"  # tests failed, and none names such a promise
+    SURVIVED = "SURVIVED"  # no test failed on a kernel with a bug
+    PASSED = "passed"  # no test failed on a harmless one
+    ACCUSED = "ACCUSED"  # a test failed on a harmless one
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the suite did what it is for."""
+        return self in (Judgement.KILLED, Judgement.PASSED)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The judgement on mutant *name*, the tests that failed, and how long it took in seconds.
+
+    *tests* are the files of the suite that it rests on, each with a hash of what it was.
+    """
+
+    name: str
+    judgement: Judgement
+    failed: tuple[CaseOutcome, ...]
+    build_seconds: float
+    test_seconds: float
+    tests: Mapping[str, str] = field(default_factory=dict)
+
+    def save(self, directory: Path) -> None:
+        """Write it into *directory*."""
+        stored = {**asdict(self), "judgement": self.judgement.name}
+        (directory / FILE).write_text(json.dumps(stored, indent=1) + "\n")
+
+
+def load_verdict(directory: Path) -> Verdict:
+    """Read what :meth:`Verdict.save` wrote."""
+    stored = json.loads((directory / FILE).read_text())
+    failed = tuple(outcome_from(one) for one in stored.pop("failed"))
+    judgement = Judgement[stored.pop("judgement")]
+    return Verdict(judgement=judgement, failed=failed, **stored)
+
+
+def weigh(mutant: Mutant, failed: Sequence[CaseOutcome]) -> Judgement:
+    """Judge by the tests that *failed*: one of them must find broken what the mutant breaks."""
+    if mutant.harmless:
+        return Judgement.ACCUSED if failed else Judgement.PASSED
+    if not failed:
+        return Judgement.SURVIVED
+    named = {one for outcome in failed for one in outcome.broken}
+    return Judgement.KILLED if named & set(mutant.breaks) else Judgement.WRONG_REASON

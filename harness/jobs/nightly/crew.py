@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who does the work: this machine, a job after the other; or a cluster (cluster.py)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from harness.jobs.nightly.job import Job
+from harness.jobs.nightly.runner import Runner
+from harness.jobs.nightly.verdict import Ended
+from harness.jobs.nightly.work import build, test
+
+NextJob = Callable[[], Job | None]
+"""Hands out a job that is to be started now; None when there is none left, or no time."""
+
+
+class Crew(Protocol):
+    """Takes jobs as it has hands free, and gives each back when it has ended, in any order."""
+
+    def work(self, take: NextJob) -> Iterator[Ended]:
+        """Until *take* has nothing more and all that was taken has ended."""
+
+
+@dataclass(frozen=True)
+class Alone:
+    """This machine; *log* says where a job's output goes.
+
+    What a kernel's build came to stands in *built*, by the kernel's key: it is tried once.
+    """
+
+    runner: Runner
+    log: Callable[[Job], Path]
+    built: dict[str, str] = field(default_factory=dict)
+
+    def work(self, take: NextJob) -> Iterator[Ended]:
+        """See :class:`Crew`."""
+        while job := take():
+            if job.kernel_key not in self.built:
+                self.built[job.kernel_key] = build(job, self.runner)
+            fault = self.built[job.kernel_key]
+            yield Ended(job, None, fault) if fault else test(job, self.runner, self.log(job))

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a plan to jobs: sources found as they are now, every combination once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import product
+
+from harness.base.cache import digest
+from harness.base.errors import HarnessError, explain
+from harness.jobs.nightly.job import Job
+from harness.jobs.nightly.plan import PLAIN, Cross, NightPlan
+from harness.jobs.nightly.runner import Found, Runner
+from harness.kernel import KernelSpec, default_fragments
+from harness.results import SuiteRequest
+
+FORMAT = "1"
+"""Raised when jobs are to be judged differently than before."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A combination that is no job, as its kernel or QEMU can not be had, and why not."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """The jobs in the plan's order, and what came to none."""
+
+    jobs: tuple[Job, ...]
+    lost: tuple[Lost, ...]
+
+
+@dataclass
+class _Sight:
+    """What has been found already; each kernel is looked for, and each file read, once."""
+
+    plan: NightPlan
+    runner: Runner
+    pinned: dict[str, str] = field(default_factory=dict)
+    found: dict[KernelSpec, Found] = field(default_factory=dict)
+    bases: dict[str, str] = field(default_factory=dict)
+
+    def spec(self, kernel: str, series: str, flavour: str) -> KernelSpec:
+        choice = self.plan.kernels[kernel]
+        if kernel not in self.pinned:
+            self.pinned[kernel] = self.runner.pin(choice.source)
+        return KernelSpec(
+            self.pinned[kernel],
+            self.plan.series[series],
+            (*default_fragments(), *choice.config),
+            "" if flavour == PLAIN else flavour,
+        )
+
+    def look(self, spec: KernelSpec) -> Found:
+        if spec not in self.found:
+            self.found[spec] = self.runner.look(spec)
+        return self.found[spec]
+
+    def basis(self, group: str, request: SuiteRequest) -> str:
+        if group not in self.bases:
+            self.bases[group] = self.runner.basis(request)
+        return self.bases[group]
+
+
+def expand(plan: NightPlan, runner: Runner) -> Expansion:
+    """Every job of *plan*; of two with one key, that of the higher priority, in the first's place.
+
+    A source that can not be had costs its own jobs only.
+    """
+    sight, jobs, lost = _Sight(plan, runner), dict[str, Job](), dict[str, Lost]()
+    for cross in plan.crosses:
+        for names in _combinations(cross):
+            try:
+                job = _job(sight, cross, *names)
+            except HarnessError as fault:
+                name = "/".join(names)
+                lost[name] = Lost(name, explain(fault))
+                continue
+            known = jobs.get(job.key, job)
+            jobs[job.key] = known if known.priority >= job.priority else job
+    return Expansion(tuple(jobs.values()), tuple(lost.values()))
+
+
+def _combinations(cross: Cross) -> Iterator[tuple[str, str, str, str, str]]:
+    return product(cross.kernels, cross.series, cross.flavours, cross.qemus, cross.groups)
+
+
+def _job(
+    sight: _Sight, cross: Cross, kernel: str, series: str, flavour: str, qemu: str, group: str
+) -> Job:
+    tests, program = sight.plan.groups[group], sight.plan.qemus[qemu]
+    spec = sight.spec(kernel, series, flavour)
+    found = sight.look(spec)
+    request = SuiteRequest(spec, program, tests.tier, tests.tests, tests.words)
+    basis, binary = sight.basis(group, request), sight.runner.qemu(program).key
+    return Job(
+        *(kernel, series, flavour, qemu, group, found.title, request, found.key),
+        key=digest(FORMAT, found.key, basis, binary),
+        basis=basis,
+        priority=cross.priority,
+        slots=tests.slots,
+        expect=tests.expect,
+    )

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A job with the files that it is made of, for a machine that has none of them but the harness."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.base.errors import HostError
+from harness.jobs.nightly.job import Job
+from harness.jobs.nightly.runner import Runner, find_runner
+from harness.kernel import default_fragments
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """*patches* and *config* are names and contents; *qemu* is the banner that the job is for.
+
+    *runner* is the plan's word for what does the work, *store* where kernels are shared.
+    """
+
+    job: Job
+    runner: str
+    store: str
+    qemu: str
+    patches: tuple[tuple[str, bytes], ...]
+    config: tuple[tuple[str, bytes], ...]
+
+
+def pack(job: Job, name: str, store: str) -> Parcel:
+    """Read what *job* needs, on the machine that planned it; *name* is the runner's."""
+    runner, spec = find_runner(name), job.request.spec
+    extra = spec.fragments[len(default_fragments()) :]
+    return Parcel(
+        job,
+        name,
+        store,
+        runner.qemu(job.request.qemu).banner,
+        runner.look(spec).patches,
+        tuple((path.name, path.read_bytes()) for path in extra),
+    )
+
+
+def unpack(parcel: Parcel, folder: Path) -> tuple[Job, Runner]:
+    """Lay the files into *folder*, and return the job as it is here.
+
+    Raises HostError if this machine's harness or QEMU is not the one that the job was planned for.
+    """
+    runner, job = find_runner(parcel.runner), parcel.job
+    _same("harness", runner.basis(job.request), job.basis)
+    _same(job.request.qemu, runner.qemu(job.request.qemu).banner, parcel.qemu)
+    series = _lay(parcel.patches, folder / "series")
+    config = _lay(parcel.config, folder / "config")
+    spec = replace(job.request.spec, series=series, fragments=(*default_fragments(), *config))
+    _same(f"kernel of {spec.source}", runner.look(spec).key, job.kernel_key)
+    return replace(job, request=replace(job.request, spec=spec, workers=job.slots)), runner
+
+
+def _lay(files: tuple[tuple[str, bytes], ...], folder: Path) -> tuple[Path, ...]:
+    """Write each file below a number of its own: two may have one name."""
+    paths = tuple(folder / f"{number:04}" / name for number, (name, _) in enumerate(files))
+    for path, (_, content) in zip(paths, files, strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return paths
+
+
+def _same(what: str, here: str, there: str) -> None:
+    if here != there:
+        raise HostError(
+            f"the {what} on this machine is not the one that the night was planned with ({here} "
+            f"here, {there} there). Workers need the same checkout, compiler and QEMU, and local "
+            "kernel sources at the same path."
+        )

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A night: what is settled is left alone, the rest is run in order while there is time."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from harness.base.progress import Step, say, step
+from harness.jobs.nightly.crew import Crew
+from harness.jobs.nightly.job import Job
+from harness.jobs.nightly.schedule import in_order, next_job
+from harness.jobs.nightly.state import Night
+from harness.jobs.nightly.verdict import Ended, Entry, Fate
+from harness.results.history import History
+
+
+@dataclass
+class _Agenda:
+    """What is still to be run, and the time left for it; a deadline is one of time.monotonic()."""
+
+    pending: list[Job]
+    deadline: float | None
+    durations: dict[str, float] = field(default_factory=dict)
+
+    def take(self) -> Job | None:
+        left = None if self.deadline is None else self.deadline - time.monotonic()
+        job = next_job(self.pending, self.durations, left)
+        if job is not None:
+            self.pending.remove(job)
+        return job
+
+
+def sort_out(jobs: Sequence[Job], night: Night, history: History) -> tuple[Entry, ...]:
+    """In the order of running: which jobs are settled, and by which run, and which are to be run.
+
+    The latter have no run yet.
+    """
+    return tuple(
+        Entry(job, Fate.UNCHANGED if run else Fate.RUN, run)
+        for job in in_order(jobs)
+        for run in [night.done(history, job)]
+    )
+
+
+def run_night(
+    entries: Sequence[Entry], night: Night, history: History, crew: Crew, budget: float | None
+) -> tuple[Entry, ...]:
+    """Run what *entries* leave open, and return them all with what came of each.
+
+    Each run is in the history before anything else happens: whoever kills this loses the jobs at
+    hand and no others. *budget* is in seconds, from now, None without a limit; what was begun in
+    time is let come to its end.
+    """
+    todo = [entry.job for entry in entries if entry.run is None]
+    deadline = None if budget is None else time.monotonic() + budget
+    agenda = _Agenda(list(todo), deadline, night.durations())
+    came: dict[str, Entry] = {}
+    with step(f"{len(todo)} jobs") as progress:
+        for ended in crew.work(agenda.take):
+            came[ended.job.key] = _book(ended, night, history)
+            _tell(came[ended.job.key], progress, len(came), len(todo))
+    left = {job.key: Entry(job, Fate.NO_TIME) for job in agenda.pending}
+    return tuple({**left, **came}.get(entry.job.key, entry) for entry in entries)
+
+
+def _book(ended: Ended, night: Night, history: History) -> Entry:
+    if ended.run is None:
+        return Entry(ended.job, Fate.NOT_JUDGED, None, ended.fault)
+    night.keep(history, ended.job, ended.run)
+    night.note_duration(ended.job, ended.run.seconds)
+    return Entry(ended.job, Fate.RUN, ended.run)
+
+
+def _tell(entry: Entry, progress: Step, done: int, total: int) -> None:
+    verdict = entry.verdict
+    say(f"{entry.job.name}: {verdict.value if verdict else f'{entry.fate.value}: {entry.why}'}")
+    progress.update(done, total, entry.job.name)

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""In which order jobs are run, and which of them still fit into the time that is left. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from harness.jobs.nightly.job import Job
+
+
+def in_order(jobs: Sequence[Job]) -> tuple[Job, ...]:
+    """By priority, then as the plan has them, but all of one kernel together.
+
+    A kernel is in its workspace, and its guests are parked, while its jobs run.
+    """
+    first: dict[tuple[int, str], int] = {}
+    for place, job in enumerate(jobs):
+        first.setdefault((job.priority, job.kernel_key), place)
+    return tuple(sorted(jobs, key=lambda job: (-job.priority, first[job.priority, job.kernel_key])))
+
+
+def expected(job: Job, seen: Mapping[str, float]) -> float:
+    """Seconds that *job* may take: what its like took last (by ``Job.course``), else the plan's."""
+    return seen.get(job.course, job.expect)
+
+
+def next_job(pending: Sequence[Job], seen: Mapping[str, float], left: float | None) -> Job | None:
+    """The first job that is expected to end within the *left* seconds; None if none is.
+
+    A shorter job of lower priority may so be run where a longer one has no place. Without a limit
+    all fit; with no time left none does.
+    """
+    if left is None:
+        return pending[0] if pending else None
+    if left <= 0:
+        return None
+    return next((job for job in pending if expected(job, seen) <= left), None)

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What outlives a killed night beside the history: which night it is, and how long jobs took.
+
+A job's run stands in the history under the job's key. A run that does not settle it (the harness
+failed at a test), or one that was asked for ``--again``, stands there under the key and the name of
+the night: so it counts once in this night, however often that is killed, and is made again in the
+next one.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
+
+from harness.base.cache import digest
+from harness.base.errors import HostError
+from harness.base.paths import cache_directory
+from harness.jobs.nightly.job import Job
+from harness.jobs.nightly.verdict import is_final
+from harness.results import Run
+from harness.results.history import History
+
+NIGHT = "night.json"
+DURATIONS = "durations.json"
+
+
+@dataclass(frozen=True)
+class Night:
+    """One night over one plan, in *folder*, which holds it until it is finished.
+
+    *again* says that a verdict of an earlier night does not count.
+    """
+
+    folder: Path
+    name: str = field(default_factory=lambda: uuid4().hex[:12])
+    again: bool = False
+
+    def log(self, job: Job) -> Path:
+        """Where the output of *job*'s tests goes."""
+        path = self.folder / "logs" / f"{job.key}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def done(self, history: History, job: Job) -> Run | None:
+        """The run that makes it needless to run *job* now, None if there is none."""
+        mine = history.run_of(self._own_key(job))
+        return mine or (None if self.again else history.run_of(job.key))
+
+    def keep(self, history: History, job: Job, run: Run) -> None:
+        """Put *run* into the history, once."""
+        settles = is_final(run) and not self.again
+        history.add(run, job=job.key if settles else self._own_key(job))
+
+    def begin(self) -> None:
+        """A call that is killed after this is gone on with by the next one."""
+        _write(self.folder / NIGHT, {"name": self.name, "again": self.again})
+
+    def finish(self) -> None:
+        """The next call starts another night."""
+        (self.folder / NIGHT).unlink(missing_ok=True)
+
+    def durations(self) -> dict[str, float]:
+        """Seconds that jobs took last, by ``Job.course``."""
+        try:
+            return dict(json.loads((self.folder / DURATIONS).read_text()))
+        except (OSError, ValueError):
+            return {}
+
+    def note_duration(self, job: Job, seconds: float) -> None:
+        """Remember that *job* took *seconds*."""
+        _write(self.folder / DURATIONS, {**self.durations(), job.course: seconds})
+
+    def _own_key(self, job: Job) -> str:
+        return f"{job.key}:{self.name}"
+
+
+@contextmanager
+def open_night(plan: Path, *, again: bool = False) -> Iterator[Night]:
+    """Go on with the night over *plan* that was not finished, or begin one, and hold it.
+
+    A night that was begun with *again* stays so. HostError if another process is at it.
+    """
+    folder = cache_directory() / "nightly" / digest(str(plan.resolve()))
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "lock", timeout=0):
+            night = _read(folder)
+            if night is None or (again and not night.again):
+                night = Night(folder, again=again)
+            yield night
+    except Timeout as fault:
+        raise HostError(
+            f"another process works on {plan} (it holds {folder / 'lock'}). Let it come to its end."
+        ) from fault
+
+
+def _read(folder: Path) -> Night | None:
+    try:
+        return Night(folder, **json.loads((folder / NIGHT).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _write(path: Path, content: object) -> None:
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(json.dumps(content) + "\n")
+    fresh.replace(path)

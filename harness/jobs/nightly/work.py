@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One job's work, here or on a worker of a cluster: build, test, and see what was tested."""
+
+from pathlib import Path
+
+from harness.base.errors import GuestError, HarnessError, InputError, explain
+from harness.jobs.nightly.job import Job
+from harness.jobs.nightly.runner import Runner
+from harness.jobs.nightly.verdict import Ended
+from harness.results import Run
+
+
+def build(job: Job, runner: Runner) -> str:
+    """Build the kernel of *job*; return what the harness or its input is to blame for, or ""."""
+    try:
+        runner.build(job.request.spec)
+    except HarnessError as fault:
+        return explain(fault)
+    return ""
+
+
+def test(job: Job, runner: Runner, log: Path) -> Ended:
+    """Run the tests of *job*, whose kernel is built."""
+    try:
+        return Ended(job, _right(job, runner.run(job.request, log)))
+    except (HarnessError, GuestError) as fault:
+        return Ended(job, None, explain(fault))
+
+
+def _right(job: Job, run: Run) -> Run:
+    """InputError unless *run* is of the very kernel that was planned."""
+    found = run.provenance.kernel_key
+    if found != job.kernel_key:
+        raise InputError(
+            f"{job.request.spec.source} has changed since the night was planned: kernel {found} "
+            f"was run and {job.kernel_key} was to be. The next night finds it as it is then."
+        )
+    return run

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a KernelSpec to a Kernel: plan, look in the cache, else patch, configure and compile."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import NoteSection
+
+from harness.base.cache import Cache, digest
+from harness.base.errors import BuildError
+from harness.base.progress import step
+from harness.base.space import require_space
+from harness.kernel.build.fragment import Wanted, read_fragments
+from harness.kernel.build.kconfig import check_config
+from harness.kernel.build.make import Make, check_tools, compiler_version
+from harness.kernel.build.notes import keep_notes
+from harness.kernel.build.objects import count_stale
+from harness.kernel.build.workspace import Workspace, open_workspace
+from harness.kernel.patches.apply import apply_series
+from harness.kernel.patches.files import Patch, read_series
+from harness.kernel.source.sources import Source, resolve_source
+from harness.kernel.source.tree import Tree
+from harness.kernel.spec import Kernel, KernelSpec, Record, load_kernel
+
+FORMAT = "1"
+"""Raised when the same inputs are to be built differently than before."""
+
+BUILD_SIZE = 1024**3
+"""Bytes that a build directory and its share of ccache may take; Linux 6.12 takes 0.6 GiB."""
+
+TARGETS = ("Image", "modules")
+"""``modules`` also makes Module.symvers, which the probe is linked against."""
+
+COUNTING = "GCOV_KERNEL"
+"""The option of a kernel that counts which of its lines run."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides what kernel comes out; *key* names it."""
+
+    source: Source
+    patches: tuple[Patch, ...]
+    wanted: Wanted
+    compiler: str
+
+    @property
+    def key(self) -> str:
+        """The kernel's name in the cache."""
+        series = "".join(patch.identity for patch in self.patches)
+        configured = (self.wanted.text, self.compiler, *self.wanted.variables)
+        return digest(FORMAT, self.source.identity, series, *configured)
+
+    @property
+    def build_name(self) -> str:
+        """The name of the build directory, which kernels of one configuration share."""
+        return digest(self.wanted.text, *self.wanted.variables)[:12]
+
+
+def plan_kernel(spec: KernelSpec) -> Plan:
+    """Find out what *spec* stands for at this moment, without building anything."""
+    check_tools()
+    source = resolve_source(spec.source)
+    wanted = read_fragments(spec.configuration, source.version)
+    return Plan(source, read_series(spec.series), wanted, compiler_version())
+
+
+def build_kernel(spec: KernelSpec) -> Kernel:
+    """Return the kernel that *spec* asks for, building it if the cache does not hold it intact.
+
+    Raises SourceError, SeriesError, ConfigError or BuildError for what is wrong with the input,
+    HostError if this machine lacks a tool or disk space.
+    """
+    plan = plan_kernel(spec)
+    return load_kernel(Cache("kernels").get(plan.key, partial(_fill_entry, plan)))
+
+
+@contextmanager
+def built_tree(plan: Plan) -> Iterator[tuple[Workspace, Make]]:
+    """Bring a workspace to the state where the kernel of *plan* is built in it, and hold it."""
+    with open_workspace(plan.source.workspace) as workspace:
+        _prepare_source(plan, workspace.tree)
+        with workspace.build(plan.build_name) as output:
+            require_space(output, BUILD_SIZE, "building a kernel")
+            make = Make(workspace.tree.source, output, workspace.lock, plan.wanted.variables)
+            make.log.unlink(missing_ok=True)
+            configured = _configure(plan, make, workspace.tree)
+            _compile(plan, make, configured)
+            yield workspace, make
+
+
+def _prepare_source(plan: Plan, tree: Tree) -> None:
+    if tree.state.pristine != plan.source.identity:
+        plan.source.populate(tree)
+    tree.patch(apply_series(plan.patches, tree.pristine))
+
+
+def _configure(plan: Plan, make: Make, tree: Tree) -> bool:
+    """Write the configuration if anything that could change it has changed; say whether."""
+    kconfig = [
+        f"{path} {content.identity if content else ''}"
+        for path in sorted(tree.state.patched)
+        if "Kconfig" in path and (content := tree.current(path)) is not None
+    ]
+    stamp, config = make.output / "harness-config.stamp", make.output / ".config"
+    inputs = digest(plan.wanted.text, plan.compiler, str(tree.state.pristine), *kconfig)
+    if config.is_file() and stamp.is_file() and stamp.read_text() == inputs:
+        return False
+    wanted = make.output / "harness-wanted.config"
+    wanted.write_text(plan.wanted.text)
+    with step("configuring the kernel"):
+        make.run(f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig")
+    check_config(plan.wanted.options, config, make.source)
+    stamp.write_text(inputs)
+    return True
+
+
+def _compile(plan: Plan, make: Make, configured: bool) -> None:
+    """Compile what is to be compiled; nothing, if this very kernel was the last one built here."""
+    stamp = make.output / "harness-built.stamp"
+    if stamp.is_file() and stamp.read_text() == plan.key:
+        return
+    stamp.unlink(missing_ok=True)
+    series = f" with {len(plan.patches)} patch(es)" if plan.patches else ""
+    with step(f"kernel {plan.source.title}{series}") as progress:
+        if configured:
+            make.run("prepare")
+            total = make.count_objects(*TARGETS)
+        else:
+            total = count_stale(make.output)
+        make.run(*TARGETS, progress=progress, total=total)
+    stamp.write_text(plan.key)
+
+
+def _fill_entry(plan: Plan, directory: Path) -> None:
+    with built_tree(plan) as (workspace, make):
+        shutil.copy2(make.output / "arch/arm64/boot/Image", directory / "Image")
+        shutil.copy2(make.output / "vmlinux", directory / "vmlinux")
+        shutil.copy2(make.output / ".config", directory / "config")
+        if COUNTING in plan.wanted.options:
+            keep_notes(make.output, workspace.tree, directory)
+        release = (make.output / "include/config/kernel.release").read_text().strip()
+    names = tuple(patch.name for patch in plan.patches)
+    build_id = read_build_id(directory / "vmlinux")
+    Record(release, build_id, plan.source.title, names, plan.compiler).save(directory)
+
+
+def read_build_id(vmlinux: Path) -> str:
+    """Return the GNU build id of an ELF file in hexadecimal; BuildError if it has none."""
+    with vmlinux.open("rb") as file:
+        for section in ELFFile(file).iter_sections():
+            if isinstance(section, NoteSection):
+                for note in section.iter_notes():
+                    if note["n_type"] == "NT_GNU_BUILD_ID":
+                        return str(note["n_desc"])
+    raise BuildError(f"{vmlinux} has no build id; was it linked with --build-id?")

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configuration fragments: files of kernel options, as Linux's own merge_config.sh takes them.
+
+Comments that begin with ``#:`` say more than a kernel's configuration can::
+
+    #: kernels <7.3             the next option exists in these versions only
+    CONFIG_PROC_SYSCTL=y
+    #: make GCOV_PROFILE_swiotlb.o=y   a variable for the kernel's makefiles
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.version import Version
+
+from harness.base.errors import ConfigError
+from harness.kernel.source.version import parse_range
+
+SETTING = re.compile(r"CONFIG_([A-Za-z0-9_]+)=(y|m|n|-?\d+|0[xX][0-9a-fA-F]+|\"[^\"]*\")")
+_UNSET = re.compile(r"# CONFIG_([A-Za-z0-9_]+) is not set")
+_KERNELS = re.compile(r"#: kernels (\S.*)")
+_MAKE = re.compile(r"#: make ([A-Z]\S*=.*)")
+
+UNSET = "n"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One wanted option: its symbol without ``CONFIG_``, its value, and where that is asked for."""
+
+    symbol: str
+    value: str
+    place: str
+
+    @property
+    def line(self) -> str:
+        """The option as a line of a configuration."""
+        if self.value == UNSET:
+            return f"# CONFIG_{self.symbol} is not set"
+        return f"CONFIG_{self.symbol}={self.value}"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What fragments ask for: options by symbol, and settings of make variables."""
+
+    options: Mapping[str, Option]
+    variables: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The options as one fragment."""
+        return "".join(f"{option.line}\n" for option in self.options.values())
+
+
+def read_fragments(fragments: Sequence[Path], version: Version) -> Wanted:
+    """Merge what *fragments* ask of a kernel of *version*; of two that set one option the later.
+
+    Raises ConfigError for a line that makes no sense.
+    """
+    read = [_read_line(*line, version) for path in fragments for line in _lines(path)]
+    options = {item.symbol: item for item in read if isinstance(item, Option)}
+    return Wanted(options, tuple(item for item in read if isinstance(item, str)))
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield every line of a fragment with its place, and the line above it."""
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise ConfigError(f"the configuration fragment {path} can not be read: {fault}.") from fault
+    above = ""
+    for number, line in enumerate(lines, 1):
+        yield f"{path}:{number}", above, line.strip()
+        above = line.strip()
+
+
+def _read_line(place: str, above: str, line: str, version: Version) -> Option | str | None:
+    """Return what a line asks for: an option, a make variable, or nothing."""
+    if variable := _MAKE.fullmatch(line):
+        return variable[1]
+    if setting := SETTING.fullmatch(line):
+        option = Option(setting[1], setting[2], place)
+    elif absence := _UNSET.fullmatch(line):
+        option = Option(absence[1], UNSET, place)
+    elif line.startswith("#:") and not _KERNELS.fullmatch(line):
+        raise ConfigError(
+            f"{place}: '{line}' is no '#: kernels RANGE' and no '#: make NAME=VALUE'."
+        )
+    elif line and not line.startswith("#"):
+        raise ConfigError(
+            f"{place}: '{line}' is no line of a kernel configuration. Expected CONFIG_NAME=y, "
+            "=m, =n, a number or a \"string\", '# CONFIG_NAME is not set', or a comment."
+        )
+    else:
+        return None
+    limited = _KERNELS.fullmatch(above)
+    return option if not limited or version in parse_range(limited[1], place) else None

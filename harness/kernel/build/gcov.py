@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What gcc's gcov says about a profiled object: which lines hold code, and how often each ran."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.base.errors import HostError
+from harness.base.tools import run_tool
+
+GCOV = "aarch64-linux-gnu-gcov"
+
+NOTES = ".gcno"
+"""The ending of what gcc writes beside a profiled object when it compiles it."""
+
+_IN_TREE = re.compile(r"(?:.*?/)?src/(.+)")
+"""A file of a workspace's tree, by the path that the compiler was given."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """How often a line ran, and how often each of its branches was taken."""
+
+    path: str
+    number: int
+    count: int
+    branches: tuple[int, ...]
+
+
+def read_gcov(notes: Path) -> Iterator[Line]:
+    """Yield the lines of an object, of its source and of every header that has code in it.
+
+    Counters are taken from the ``.gcda`` file beside *notes*; without one every line has run 0
+    times. Paths are those within the kernel's tree.
+    """
+    words = (GCOV, "--json-format", "--stdout", "--branch-probabilities", notes.name)
+    printed = run_tool(words, cwd=notes.parent)
+    for text in printed.splitlines():
+        for file in json.loads(text)["files"]:
+            if found := _IN_TREE.fullmatch(file["file"]):
+                for line in file["lines"]:
+                    taken = tuple(branch["count"] for branch in line["branches"])
+                    yield Line(found[1], line["line_number"], line["count"], taken)
+
+
+def find_notes(directory: Path) -> list[Path]:
+    """Return all notes below *directory*; HostError if there are none."""
+    found = sorted(directory.rglob(f"*{NOTES}"))
+    if not found:
+        raise HostError(f"{directory} has no gcc notes; the kernel was built without GCOV_PROFILE.")
+    return found

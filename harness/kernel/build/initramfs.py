@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The initial RAM file system of a guest: agent, busybox, and the probe module for one kernel."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.base.cache import Cache, digest
+from harness.base.errors import BuildError, SourceError, ToolError
+from harness.base.paths import CHECKOUT
+from harness.base.progress import step
+from harness.base.tools import run_tool
+from harness.kernel.build import cpio
+from harness.kernel.build.build import Plan, built_tree, plan_kernel
+from harness.kernel.build.make import CROSS
+from harness.kernel.source.apt import extract_package, find_package
+from harness.kernel.spec import Kernel, KernelSpec
+
+FORMAT = "2"
+"""Raised when the same inputs are to be packed differently than before."""
+
+FOLDERS = ("bin", "dev", "lib", "lib/modules", "proc", "root", "run", "sys", "tmp")
+CONSOLE = (5, 1)
+"""/dev/console (Linux, Documentation/admin-guide/devices.txt), open before devtmpfs is there."""
+
+
+@dataclass(frozen=True)
+class Initramfs:
+    """An uncompressed cpio archive for QEMU's ``-initrd``, verified when it was taken out."""
+
+    path: Path
+    key: str
+
+
+def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
+    """Return the guest programs packed for *kernel*, which ``build_kernel(spec)`` returned.
+
+    If the probe must be compiled, the kernel's build tree is brought back first. Raises
+    SourceError if *spec* no longer stands for *kernel*, BuildError if a program does not compile,
+    and what :func:`build_kernel` raises.
+    """
+    busybox = find_package("busybox-static")
+    sources = list(_guest_sources())
+    key = digest(FORMAT, kernel.key, busybox.sha256, *_names_and_files(sources))
+
+    def fill(directory: Path) -> None:
+        plan = plan_kernel(spec)
+        if plan.key != kernel.key:
+            raise SourceError(
+                f"the source, series or configuration of kernel {kernel.key} has changed since it "
+                "was built. Build the kernel again before its guest programs."
+            )
+        with step("guest programs"):
+            probe = _build_probe(plan)
+            nodes = _layout(_build_agent(), _busybox(busybox.fetch()), probe)
+            (directory / "initramfs.cpio").write_bytes(cpio.pack(nodes))
+
+    entry = Cache("initramfs").get(key, fill)
+    return Initramfs(entry / "initramfs.cpio", key)
+
+
+def _guest_sources() -> Iterator[Path]:
+    for part in ("agent", "probe"):
+        yield from sorted(file for file in (CHECKOUT / "guest" / part).rglob("*") if file.is_file())
+
+
+def _names_and_files(files: list[Path]) -> Iterator[str | Path]:
+    for file in files:
+        yield str(file.relative_to(CHECKOUT))
+        yield file
+
+
+def _build_agent() -> bytes:
+    with tempfile.TemporaryDirectory() as scratch:
+        guest, out = Path(scratch) / "guest", Path(scratch) / "out"
+        shutil.copytree(CHECKOUT / "guest", guest)
+        out.mkdir()
+        try:
+            run_tool(("make", "-C", guest / "agent", f"CROSS_COMPILE={CROSS}", f"OUT={out}"))
+        except ToolError as fault:
+            raise BuildError(f"guest/agent does not compile: {fault}") from fault
+        return _stripped(out / "init")
+
+
+def _build_probe(plan: Plan) -> bytes:
+    """Compile the probe in a copy at a fixed place, so that paths in it are always the same."""
+    with built_tree(plan) as (workspace, make):
+        guest = workspace.directory / "guest"
+        shutil.rmtree(guest, ignore_errors=True)
+        shutil.copytree(CHECKOUT / "guest", guest)
+        make.run(f"M={guest / 'probe'}", "modules")
+        return _stripped(guest / "probe/probe.ko")
+
+
+def _stripped(binary: Path) -> bytes:
+    """Return *binary* without its debugging information, which the guest has no use for."""
+    run_tool((f"{CROSS}strip", "--strip-debug", binary))
+    return binary.read_bytes()
+
+
+def _busybox(deb: Path) -> bytes:
+    with tempfile.TemporaryDirectory() as scratch:
+        extract_package(deb, Path(scratch))
+        return (Path(scratch) / "bin/busybox").read_bytes()
+
+
+def _layout(agent: bytes, busybox: bytes, probe: bytes) -> Iterator[cpio.Node]:
+    yield from (cpio.directory(folder) for folder in FOLDERS)
+    yield cpio.character_device("dev/console", *CONSOLE)
+    yield cpio.program("init", agent)
+    yield cpio.program("lib/modules/probe.ko", probe)
+    yield cpio.program("bin/busybox", busybox)

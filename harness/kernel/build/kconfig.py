@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Complete configurations: reading them, and checking that every wanted option is there."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.base.errors import ConfigError
+from harness.kernel.build.fragment import SETTING, UNSET, Option
+from harness.kernel.build.reasons import explain_missing, read_entries
+
+
+def read_config(path: Path) -> Mapping[str, str]:
+    """Return symbol and value of everything that is set in a complete configuration."""
+    found = (SETTING.fullmatch(line) for line in path.read_text().splitlines())
+    return {setting[1]: setting[2] for setting in found if setting}
+
+
+def check_config(options: Mapping[str, Option], config: Path, source: Path) -> None:
+    """Raise ConfigError, naming options and likely reasons, if any did not make it to *config*."""
+    have = read_config(config)
+    missing = [o for o in options.values() if have.get(o.symbol, UNSET) != o.value]
+    if not missing:
+        return
+    entries = list(read_entries(source))
+    reasons = "; ".join(
+        f"{option.line} ({option.place}): {explain_missing(entries, option.symbol, have)}"
+        for option in missing
+    )
+    raise ConfigError(
+        f"the kernel configuration lacks what was asked for. {reasons}. "
+        f"Correct the fragments; the configuration as it came out is {config}."
+    )

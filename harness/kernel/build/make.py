@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running the kernel's own makefiles: out of tree, reproducibly, into a log, with progress."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+
+from harness.base.errors import BuildError
+from harness.base.paths import cache_directory
+from harness.base.progress import Step
+from harness.base.tools import find_tool, run_tool
+from harness.kernel.build.workspace import workspaces
+
+CROSS = "aarch64-linux-gnu-"
+TOOLS = (f"{CROSS}gcc", f"{CROSS}ld", "gcc", "make", "ccache", "bc", "bison", "flex", "setpriv")
+"""What a kernel build calls; all are looked for before it starts."""
+
+FIXED: Mapping[str, str] = {
+    "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
+    "KBUILD_BUILD_USER": "harness",
+    "KBUILD_BUILD_HOST": "harness",
+    "KBUILD_BUILD_VERSION": "1",
+    "LOCALVERSION": "",
+}
+"""What would differ from build to build (Linux, Documentation/kbuild/reproducible-builds.rst)."""
+
+_FILE_NAMES = "-fmacro-prefix-map=../src/="
+"""Makes __FILE__ ``kernel/fork.c`` although ccache passes ``../src/kernel/fork.c``."""
+
+_OBJECT = re.compile(rb"  (?:CC|AS)(?: \[M\])?\s+\S+$")
+_DRY_OBJECT = re.compile(rb"echo '  (?:CC|AS)(?: \[M\])?\s+\S+'")
+_COMPLAINT = re.compile(
+    r"(: (fatal )?error: |^ERROR: modpost|undefined reference to|multiple definition of"
+    r"|: Error: |^make.*\*\*\* )"
+)
+_CONTEXT = 4
+
+
+@dataclass(frozen=True)
+class Make:
+    """A kernel source, the directory it is built in, and the log that its makes append to.
+
+    *lock* is a file descriptor that every child inherits: as long as one of them lives, even
+    after the harness was killed, the workspace stays locked. *variables* are set for the makefiles.
+    """
+
+    source: Path
+    output: Path
+    lock: int
+    variables: tuple[str, ...] = ()
+
+    @property
+    def log(self) -> Path:
+        """Everything that make and the compilers printed."""
+        return self.output / "harness-build.log"
+
+    def run(self, *words: str, progress: Step | None = None, total: int = 0) -> None:
+        """Run make; with *progress* count objects up to *total*. BuildError with the reason."""
+        done = 0
+        argv = ("setpriv", "--pdeathsig", "TERM", *self.command(*words))
+        for line in self._lines(argv):
+            done += _OBJECT.match(line) is not None
+            if progress and line.startswith(b"  "):
+                progress.update(min(done, total), total, line.decode(errors="replace").strip())
+
+    def count_objects(self, *targets: str) -> int:
+        """Return how many objects have to be compiled to make *targets*, by a dry run of make."""
+        dry = subprocess.run(
+            self.command("--dry-run", *targets),
+            check=False,  # it stops at the first file that was not made, long after the objects
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(self.lock,),
+        )
+        return len(_DRY_OBJECT.findall(dry.stdout))
+
+    def command(self, *words: str) -> list[str]:
+        """Return the command line that makes *words*."""
+        return [
+            str(find_tool("make")),
+            *("-C", str(self.source), f"O={self.output}", f"-j{os.cpu_count() or 1}"),
+            *("ARCH=arm64", f"CROSS_COMPILE={CROSS}"),
+            *(f"CC=ccache {CROSS}gcc", "HOSTCC=ccache gcc"),
+            *(f"KCFLAGS={_FILE_NAMES}", f"KAFLAGS={_FILE_NAMES}"),
+            *(f"{name}={value}" for name, value in FIXED.items()),
+            *self.variables,
+            *words,
+        ]
+
+    def _lines(self, argv: tuple[str, ...]) -> Iterator[bytes]:
+        with (
+            self.log.open("ab") as log,
+            subprocess.Popen(
+                [find_tool(argv[0]), *argv[1:]],
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=(self.lock,),
+            ) as process,
+        ):
+            assert process.stdout is not None
+            try:
+                for line in process.stdout:
+                    log.write(line)
+                    yield line
+            except BaseException:
+                process.terminate()
+                raise
+        if process.returncode != 0:
+            raise BuildError(
+                f"the kernel in {self.source} does not build: {first_error(self.log)}\n"
+                f"The whole log is {self.log}."
+            )
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a build: only what it needs, so that no setting leaks into it.
+
+    ccache takes paths relative to the build directory, and so serves every source tree and every
+    configuration with one object.
+    """
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    return {
+        **kept,
+        "LC_ALL": "C",
+        "CCACHE_DIR": str(cache_directory() / "ccache"),
+        "CCACHE_MAXSIZE": "5G",
+        "CCACHE_BASEDIR": str(workspaces()),
+        "CCACHE_NOHASHDIR": "1",
+    }
+
+
+def check_tools() -> None:
+    """Raise HostError, with the command that installs it, if a tool for the build is missing."""
+    for tool in TOOLS:
+        find_tool(tool)
+
+
+def compiler_version() -> str:
+    """Return the first line that the cross compiler prints about itself."""
+    return run_tool((f"{CROSS}gcc", "--version")).decode().splitlines()[0]
+
+
+def first_error(log: Path) -> str:
+    """Return the first complaint in a build log, with the lines that follow and explain it."""
+    lines = log.read_text(errors="replace").splitlines()
+    for number, line in enumerate(lines):
+        if _COMPLAINT.search(line):
+            context = takewhile(_is_context, lines[number + 1 : number + _CONTEXT])
+            return "\n".join([line, *context])
+    return "\n".join(lines[-_CONTEXT:]) or "make printed nothing"
+
+
+def _is_context(line: str) -> bool:
+    """Whether *line* belongs to the complaint above it, and is not what make said next."""
+    return line.startswith(" ")

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Workspaces: one private source tree per kernel source, one build directory per configuration."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.base.paths import cache_directory
+from harness.base.progress import say
+from harness.kernel.source.tree import Tree
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A locked workspace; *lock* is the descriptor that holds the lock."""
+
+    directory: Path
+    lock: int
+
+    @property
+    def tree(self) -> Tree:
+        """The source tree."""
+        return Tree(self.directory)
+
+    @contextmanager
+    def build(self, name: str) -> Iterator[Path]:
+        """Return the build directory *name*; it is emptied first if a run was killed within it.
+
+        A killed compiler may leave half an object file that looks new to make.
+        """
+        directory = self.directory / f"build-{name}"
+        busy = self.directory / f"build-{name}.busy"
+        if busy.exists():
+            shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(exist_ok=True)
+        busy.touch()
+        try:
+            yield directory
+        finally:
+            busy.unlink(missing_ok=True)
+
+
+def workspaces() -> Path:
+    """Return the directory that holds all workspaces."""
+    return cache_directory() / "workspaces"
+
+
+@contextmanager
+def open_workspace(name: str) -> Iterator[Workspace]:
+    """Lock workspace *name*, waiting for whoever has it, and make it if it is not there."""
+    directory = workspaces() / name
+    directory.mkdir(parents=True, exist_ok=True)
+    lock = os.open(workspaces() / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        _wait_for(lock, name)
+        os.utime(directory)
+        yield Workspace(directory, lock)
+    finally:
+        os.close(lock)
+
+
+def _wait_for(lock: int, name: str) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say(f"another run is building in the workspace {name}; waiting for it")
+        fcntl.flock(lock, fcntl.LOCK_EX)

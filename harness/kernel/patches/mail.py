@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One mail of a series, as data: what its subject's tags, its trailers and its diff say."""
+
+import re
+from dataclasses import dataclass
+from email.header import decode_header, make_header
+from email.message import Message
+from email.parser import BytesHeaderParser
+
+from harness.kernel.patches.files import has_diff, is_mail, take_apart
+from harness.kernel.source.git import git
+
+_REPLY = re.compile(r"\s*(re|aw|fwd?)\s*:\s*", re.IGNORECASE)
+_TAG = re.compile(r"\s*\[([^\]]*)\]\s*")
+_NUMBER = re.compile(r"\b(\d+)/(\d+)\b")
+_VERSION = re.compile(r"\bv(\d+)\b", re.IGNORECASE)
+_FIXES = re.compile(r"^Fixes:[ \t]*(\S.*)$", re.MULTILINE)
+_HEADER = re.compile(r"^(Author|Email|Subject): (.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the tags of a subject say: ``[PATCH v2 3/5]`` is number 3 of 5 of version 2."""
+
+    version: int = 1
+    number: int | None = None
+    total: int | None = None
+
+
+@dataclass(frozen=True)
+class Trailer:
+    """A line such as ``Reviewed-by: somebody`` at the end of a message."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail, or a bare diff, by the *name* of where it lay.
+
+    *subject* has no tags. *fixes* are the values of all ``Fixes:`` lines, which *trailers* hold
+    too. *diff* is what is applied, with the prose around it; without one in it, it is no patch.
+    """
+
+    name: str
+    subject: str
+    author: str
+    message_id: str
+    place: Place
+    is_reply: bool
+    message: str
+    trailers: tuple[Trailer, ...]
+    fixes: tuple[str, ...]
+    diff: bytes
+
+    @property
+    def is_patch(self) -> bool:
+        """Whether there is anything to apply."""
+        return has_diff(self.diff)
+
+    @property
+    def is_cover(self) -> bool:
+        """Whether it is number 0 of a series."""
+        return self.place.number == 0 and not self.is_patch
+
+
+def parse_mail(name: str, text: bytes) -> Mail:
+    """Read one mail, or a bare diff, which is all there is to it."""
+    if not is_mail(text):
+        return Mail(name, name, "", "", Place(), False, "", (), (), text)
+    parts = take_apart(text)
+    headers = BytesHeaderParser().parsebytes(text)
+    found = dict(_HEADER.findall(parts.headers))
+    tagged = found.get("Subject") or _decoded(headers, "Subject")
+    subject, place, is_reply = read_subject(tagged)
+    return Mail(
+        name=name,
+        subject=subject,
+        author=_author(found),
+        message_id=_decoded(headers, "Message-Id").strip("<> \t"),
+        place=place,
+        is_reply=is_reply,
+        message=parts.message.strip(),
+        trailers=_trailers(parts.message),
+        fixes=tuple(_FIXES.findall(parts.message)),
+        diff=parts.diff,
+    )
+
+
+def read_subject(text: str) -> tuple[str, Place, bool]:
+    """Take a subject apart: without its tags, what they say, and whether it begins with "Re:"."""
+    rest, reply = _REPLY.subn("", text, count=1) if _REPLY.match(text) else (text, 0)
+    tags = []
+    while tag := _TAG.match(rest):
+        tags.append(tag[1])
+        rest = rest[tag.end() :]
+    words = " ".join(tags)
+    number, version = _NUMBER.search(words), _VERSION.search(words)
+    place = Place(
+        version=int(version[1]) if version else 1,
+        number=int(number[1]) if number else None,
+        total=int(number[2]) if number else None,
+    )
+    return " ".join(rest.split()), place, bool(reply)
+
+
+def _author(found: dict[str, str]) -> str:
+    return f"{found.get('Author', '')} <{found['Email']}>".strip() if found.get("Email") else ""
+
+
+def _decoded(headers: Message, name: str) -> str:
+    """A header with its encoded words decoded, and its folding undone."""
+    return " ".join(str(make_header(decode_header(headers.get(name, "")))).split())
+
+
+def _trailers(message: str) -> tuple[Trailer, ...]:
+    words = ("-c", "trailer.separators=:", "interpret-trailers", "--parse", "--no-divider")
+    lines = git(*words, data=message.encode()).decode(errors="replace").splitlines()
+    pairs = (line.partition(": ") for line in lines)
+    return tuple(Trailer(key, value) for key, _, value in pairs)

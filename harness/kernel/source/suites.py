@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernel sources in all suites of Debian, from the mirror that this machine is set up with."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.version import Version
+
+from harness.base.errors import SourceError
+from harness.base.paths import cache_directory
+from harness.base.space import MIB
+from harness.kernel.source.apt import Package, PackageLists, machine_lists
+from harness.kernel.source.version import parse_version
+
+RELEASES = ("oldoldstable", "oldstable", "stable")
+"""Releases by the names that stay; only their code names lead to the suites made for them."""
+
+BEYOND = ("sid", "experimental")
+"""Suites that belong to no release."""
+
+ALL_SIZE = 1024 * MIB
+"""Bytes of the lists of all suites; measured, 300 MiB, and more while they are written."""
+
+_STANZA = """\
+Types: deb
+URIs: {mirror}
+Suites: {suites}
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+"""
+"""The keyring is that of the package which every Debian has."""
+
+_NO_PACKAGES = "Targets: none\n"
+"""Of a suite, only what it is called is fetched."""
+
+_NAME = re.compile(r"[a-z][\w-]*")
+_ROW = re.compile(r" *(linux-source-\d+\.\d+) \| *(\S+) \| \S+ ([^/ ]+)/main \S+ Packages")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A kernel source in a suite, by its package's name and version."""
+
+    suite: str
+    package: str
+    version: str
+
+    @property
+    def order(self) -> Version:
+        """Grows with the kernel's version."""
+        return parse_version(self.version)
+
+
+def find_in_suite(suite: str, name: str) -> Package:
+    """Look up the newest package *name* of *suite*; SourceError names the kernels there are."""
+    if not _NAME.fullmatch(suite):
+        raise SourceError(f"'{suite}' is no name of a Debian suite. Expected for example 'sid'.")
+    if found := PackageLists(_root(f"suite-{suite}"), _stanza(suite)).find(name):
+        return found
+    there = ", ".join(sorted({f"{kernel.suite}/{kernel.package}" for kernel in candidates()}))
+    raise SourceError(
+        f"'{suite}/{name}' is not on this machine's Debian mirror. "
+        f"It has: {there or 'nothing that can be reached now'}."
+    )
+
+
+def newest() -> Candidate:
+    """Return the newest kernel source of all suites; SourceError if none can be found."""
+    if found := max(candidates(), key=lambda kernel: kernel.order, default=None):
+        return found
+    complaint = _all_lists().complaint
+    raise SourceError(f"this machine's Debian mirror shows no kernel sources. {complaint}".strip())
+
+
+def candidates() -> list[Candidate]:
+    """Return all kernel sources of all suites that the mirror has."""
+    lists = _all_lists()
+    names = lists.ask("apt-cache", "pkgnames", "linux-source-").split()
+    rows = map(_ROW.match, lists.ask("apt-cache", "madison", *names).splitlines() if names else ())
+    return [Candidate(row[3], row[1], row[2]) for row in rows if row]
+
+
+def _all_lists() -> PackageLists:
+    """The packages of all suites; of a release that has no backports (any more) there are none."""
+    releases = " ".join(RELEASES)
+    names = PackageLists(_root("names"), _stanza(releases) + _NO_PACKAGES).codenames()
+    suites = [suite for name in names for suite in (name, f"{name}-backports")]
+    return PackageLists(_root("all"), _stanza(" ".join((*suites, *BEYOND))), ALL_SIZE)
+
+
+def _root(name: str) -> Path:
+    return cache_directory() / "apt-suites" / name
+
+
+def _stanza(suites: str) -> str:
+    return _STANZA.format(mirror=_mirror(), suites=suites)
+
+
+def _mirror() -> str:
+    """Return the address from which this machine gets Debian's packages."""
+    words = ("--format", "$(REPO_URI)", "Created-By: Packages", "Origin: Debian", "Label: Debian")
+    if mirrors := machine_lists().ask("apt-get", "indextargets", *words).split():
+        return mirrors[0]
+    raise SourceError(
+        "none of this machine's package sources is a Debian mirror. Look at 'apt-cache policy'; "
+        "another kernel source (directory, tarball, git:PATH@REVISION) can be given instead."
+    )

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A private source tree that knows its pristine content and which files a series has changed.
+
+::
+
+    src/         what is compiled: the pristine tree with the series applied
+    originals/   the pristine form of every file that the series changes
+    state.json   which pristine tree this is, and which files are changed
+    files.json   for a tree that is synced file by file: what each file is
+
+Only files whose content differs are ever written, so that make rebuilds no more than it must.
+Each step is recorded before it is done: a killed run leaves a tree that the next one can mend.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.base.errors import SourceError
+from harness.kernel.source.content import Content, prune_empty, read_content, write_content
+
+Snapshot = Mapping[str, str]
+"""Of each file of a tree, by path: its :attr:`Content.identity`."""
+
+Reader = Callable[[Iterable[str]], Iterator[tuple[str, Content | None]]]
+"""Yields each path asked for and its content, None if there is no such file (any more)."""
+
+UNKNOWN = ""
+
+
+@dataclass(frozen=True)
+class State:
+    """The identity of the pristine tree (None: incomplete) and the paths a series has changed."""
+
+    pristine: str | None = None
+    patched: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The source tree of one workspace; the caller holds the workspace's lock."""
+
+    directory: Path
+
+    @property
+    def source(self) -> Path:
+        """The tree to compile."""
+        return self.directory / "src"
+
+    @property
+    def state(self) -> State:
+        """What is recorded about the tree."""
+        try:
+            stored = json.loads(self._state.read_text())
+        except FileNotFoundError:
+            return State()
+        return State(stored["pristine"], frozenset(stored["patched"]))
+
+    def replace(self, identity: str, unpack: Callable[[Path], None]) -> None:
+        """Throw the tree away and let *unpack* fill a new one, called *identity*."""
+        self.clear()
+        fresh = self.directory / "src.new"
+        fresh.mkdir()
+        unpack(fresh)
+        fresh.rename(self.source)
+        self._save(State(identity))
+
+    def clear(self) -> None:
+        """Throw the tree away."""
+        self._state.unlink(missing_ok=True)
+        self._files.unlink(missing_ok=True)
+        for name in ("src", "src.new", "originals"):
+            shutil.rmtree(self.directory / name, ignore_errors=True)
+
+    def sync(self, identity: str, wanted: Snapshot, read: Reader) -> None:
+        """Make the pristine tree equal *wanted*, reading only what differs from before.
+
+        Raises SourceError if the source changes meanwhile.
+        """
+        have = self._load_files()
+        gone = [path for path in have if path not in wanted]
+        changed = [path for path, file in wanted.items() if have.get(path) != file]
+        patched = self.state.patched
+        self._save(State(None, patched))
+        self._save_files({**have, **dict.fromkeys(gone + changed, UNKNOWN)})
+        for path in gone:
+            home = self._home(path, patched)
+            write_content(home, None)
+            prune_empty(home.parent, self.source)
+        for path, content in read(changed):
+            if content is None or content.identity != wanted[path]:
+                raise SourceError(f"{path} changed while it was read. Run it again.")
+            write_content(self._home(path, patched), content)
+        self._save_files(wanted)
+        self._save(State(identity, patched))
+
+    def pristine(self, path: str) -> Content | None:
+        """Return the file at *path* as it is without any series."""
+        return read_content(self._home(path, self.state.patched))
+
+    def current(self, path: str) -> Content | None:
+        """Return the file at *path* as it is compiled."""
+        return read_content(self.source / path)
+
+    def patch(self, changes: Mapping[str, Content | None]) -> None:
+        """Make the tree the pristine one plus *changes* (None: the file is absent)."""
+        before = self.state
+        dropped = before.patched - changes.keys()
+        for path in changes.keys() - before.patched:
+            write_content(self._original(path), read_content(self.source / path))
+        self._save(State(before.pristine, before.patched | changes.keys()))
+        for path, content in changes.items():
+            write_content(self.source / path, content)
+        for path in dropped:
+            write_content(self.source / path, read_content(self._original(path)))
+        self._save(State(before.pristine, frozenset(changes)))
+        for path in dropped:
+            write_content(self._original(path), None)
+
+    def _home(self, path: str, patched: frozenset[str]) -> Path:
+        """Where the pristine form of *path* lies."""
+        return self._original(path) if path in patched else self.source / path
+
+    def _original(self, path: str) -> Path:
+        return self.directory / "originals" / path
+
+    @property
+    def _state(self) -> Path:
+        return self.directory / "state.json"
+
+    @property
+    def _files(self) -> Path:
+        return self.directory / "files.json"
+
+    def _save(self, state: State) -> None:
+        stored = {"pristine": state.pristine, "patched": sorted(state.patched)}
+        _write_whole(self._state, json.dumps(stored, indent=1))
+
+    def _load_files(self) -> Snapshot:
+        try:
+            files: Snapshot = json.loads(self._files.read_text())
+        except FileNotFoundError:
+            self.clear()  # nothing is known about the files that may lie here
+            return {}
+        return files
+
+    def _save_files(self, files: Snapshot) -> None:
+        _write_whole(self._files, json.dumps(dict(files)))
+
+
+def _write_whole(path: Path, text: str) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.replace(path)

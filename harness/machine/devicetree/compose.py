@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A devicetree from QEMU's own blob, overlays, and the places a test wants its pools at."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from harness.base.cache import digest
+from harness.base.errors import DevicetreeError
+from harness.base.tools import run_tool
+from harness.machine.devicetree.check import Payload, find_faults
+from harness.machine.devicetree.overlay import apply_overlays, overlay_path
+from harness.machine.devicetree.region import DynamicPool, Placement, Pool
+from harness.machine.devicetree.reserved import place, read_pools, take_labels
+from harness.machine.devicetree.tree import Tree
+
+AS_WRITTEN: Mapping[str, Placement] = MappingProxyType({})
+ROOMY = Payload()
+
+
+@dataclass(frozen=True)
+class Devicetree:
+    """A blob for ``-dtb`` and the restricted pools it describes.
+
+    *pools* have a fixed place and are in ascending order, *dynamic* ones get theirs from the
+    kernel; both without disabled ones. *overlays* are the names of the sources applied.
+    """
+
+    blob: bytes = field(repr=False)
+    pools: tuple[Pool, ...]
+    dynamic: tuple[DynamicPool, ...]
+    overlays: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """A hash of the content."""
+        return digest(self.blob)
+
+    def pool(self, label: str) -> Pool:
+        """The fixed pool with that label; raises DevicetreeError if there is none."""
+        for pool in self.pools:
+            if pool.label == label:
+                return pool
+        known = ", ".join(pool.label for pool in self.pools) or "none"
+        raise DevicetreeError(f"no pool is labelled '{label}'; there are: {known}.")
+
+    def source(self) -> str:
+        """The blob as text for people."""
+        return run_tool(["dtc", "-q", "-I", "dtb", "-O", "dts"], data=self.blob).decode()
+
+
+def compose(
+    base: bytes,
+    overlays: Sequence[Path | str],
+    *,
+    pools: Mapping[str, Placement] = AS_WRITTEN,
+    payload: Payload = ROOMY,
+    allow_invalid: bool = False,
+) -> Devicetree:
+    """Apply *overlays* (names in dts/ or paths) to the blob *base* and move *pools* by label.
+
+    Raises DevicetreeError for an overlay that does not compile or fit, and, unless
+    *allow_invalid*, for pools that can not exist: outside RAM, overlapping each other or the
+    *payload* that QEMU loads, forbidden properties, not page aligned, dangling references.
+    """
+    sources = [overlay_path(overlay) for overlay in overlays]
+    tree = Tree(apply_overlays(base, sources))
+    labels = take_labels(tree)
+    place(tree, labels, pools)
+    faults = find_faults(tree, payload)
+    if faults and not allow_invalid:
+        names = " + ".join(source.name for source in sources)
+        raise DevicetreeError(
+            f"the devicetree of {names} can not work: {'; '.join(faults)}. Correct the overlay "
+            "or the placement; a test about just that composes it with allow_invalid=True."
+        )
+    found = read_pools(tree, labels)
+    fixed = (pool for pool in found if isinstance(pool, Pool))
+    return Devicetree(
+        blob=tree.blob(),
+        pools=tuple(sorted(fixed, key=lambda pool: pool.base)),
+        dynamic=tuple(pool for pool in found if isinstance(pool, DynamicPool)),
+        overlays=tuple(source.stem for source in sources),
+    )

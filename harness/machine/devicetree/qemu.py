@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The devicetree that QEMU makes for its own machine."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.base.cache import Cache, digest
+from harness.base.errors import QemuError, ToolError
+from harness.base.tools import run_tool
+from harness.machine.devicetree.tree import Tree
+
+BLOB = "machine.dtb"
+RNG_SEED_SIZE = 32
+
+
+def base_blob(qemu: Path, machine_args: Sequence[str]) -> bytes:
+    """Return QEMU's own blob for a machine; cached by the QEMU binary and the arguments.
+
+    *machine_args* are the options that shape the machine, for example ``-machine
+    virt,gic-version=3 -cpu cortex-a57 -smp 1 -m 256``. Two calls give the same bytes on every
+    machine with that QEMU. Raises QemuError when QEMU refuses the arguments.
+    """
+    about = qemu.stat()
+    identity = f"{qemu.resolve()} {about.st_size} {about.st_mtime_ns}"
+    key = digest(identity, *machine_args)
+    entry = Cache("devicetrees").get(key, lambda path: _dump(qemu, machine_args, path / BLOB))
+    return (entry / BLOB).read_bytes()
+
+
+def _dump(qemu: Path, machine_args: Sequence[str], target: Path) -> None:
+    bare = ["-nodefaults", "-display", "none"]
+    try:
+        run_tool([qemu, *bare, *machine_args, "-machine", f"dumpdtb={target}"])
+    except ToolError as fault:
+        raise QemuError(f"QEMU does not describe this machine: {fault}") from fault
+    target.write_bytes(_without_chance(target.read_bytes()))
+
+
+def _without_chance(blob: bytes) -> bytes:
+    """Take out what differs from run to run, and QEMU's padding of almost 1 MiB.
+
+    QEMU fills ``rng-seed`` anew at every reset (hw/arm/boot.c:arm_load_dtb, 7.2), so zeros are
+    enough; a ``kaslr-seed`` it would leave alone, and without one the kernel stays where it is.
+    """
+    tree = Tree(blob)
+    chosen = tree.find("/chosen")
+    if chosen is not None:
+        chosen.remove("kaslr-seed")
+        chosen.set_bytes("rng-seed", bytes(RNG_SEED_SIZE))
+    return tree.blob()

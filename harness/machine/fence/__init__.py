@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fences: what stands in for trusted firmware, set up before the kernel, as data for a machine.
+
+==================  ==============================================================================
+``Fence``           what a machine must be given for it, and what must stay as it was
+``fence_named``     the fence of a module in ``kinds/``, around some windows of memory
+``Refusal``         an access that a fence did not let through
+``smmu_refusals``   those of an SMMU, from QEMU's log
+``cpu_refusals``    those that firmware has made the kernel, from its records
+==================  ==============================================================================
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Sequence
+from typing import cast
+
+from harness.base.errors import InputError
+from harness.machine.fence import kinds
+from harness.machine.fence.fence import (
+    SCRATCH,
+    Constant,
+    Fence,
+    Firmware,
+    Refusal,
+    Register,
+    Window,
+)
+from harness.machine.fence.firmware_log import CpuRefusal, CpuRefusals, cpu_refusals
+from harness.machine.fence.smmu_log import smmu_refusals
+
+FENCES = tuple(sorted(module.name for module in pkgutil.iter_modules(kinds.__path__)))
+"""The names of all fences."""
+
+
+def fence_named(name: str, windows: Sequence[Window], ports: int) -> Fence:
+    """The fence of that *name* around *windows*, on a machine with *ports* root ports.
+
+    Raises InputError for a name that is not in FENCES.
+    """
+    if name not in FENCES:
+        raise InputError(f"there is no fence '{name}'; there are: {', '.join(FENCES)}")
+    module = importlib.import_module(f"{kinds.__name__}.{name}")
+    return cast(Fence, module.fence(tuple(windows), ports))
+
+
+__all__ = [
+    "FENCES",
+    "SCRATCH",
+    "Constant",
+    "CpuRefusal",
+    "CpuRefusals",
+    "Fence",
+    "Firmware",
+    "Refusal",
+    "Register",
+    "Window",
+    "cpu_refusals",
+    "fence_named",
+    "smmu_refusals",
+]

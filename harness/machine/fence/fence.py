@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a fence is: all that a machine must be given, and all that must stay as it was."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from harness.base.cache import digest
+
+SCRATCH = (0x47FF_0000, 0x1_0000)
+"""Base and size of the harness's own RAM (dts/rogue-scratch.dtso), which every rogue may reach:
+``edu`` and ``nvme`` can not do without. The kernel never maps it."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Guest-physical memory that devices may reach: base and size in bytes."""
+
+    base: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        """The first address behind it."""
+        return self.base + self.size
+
+
+@dataclass(frozen=True)
+class Register:
+    """A device register of *width* 1, 2, 4 or 8 bytes and a value of it."""
+
+    address: int
+    width: int
+    value: int
+
+
+@dataclass(frozen=True)
+class Constant:
+    """Bytes that lie at a guest-physical address, such as tables in flash."""
+
+    address: int
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """Firmware in flash bank 0, which runs first and starts the kernel in QEMU's place.
+
+    *kernel*, *initrd* and *devicetree* are the addresses where it expects them; *hidden* is the
+    RAM that it keeps for itself, *log* what of that holds its records (firmware_log.py).
+    """
+
+    kernel: int
+    initrd: int
+    devicetree: int
+    hidden: Window
+    log: Window
+
+
+@dataclass(frozen=True)
+class Fence:
+    """A fence, as data. *windows* are what devices may reach, in ascending order.
+
+    *board* is added to QEMU's machine options, *visible_board* is what of that the devicetree
+    shows, *overlays* are added to the devicetree. *flash* is the content of the read-only NOR
+    flash banks by number, each at most 64 MiB. *setup* is written, in order, before the kernel's
+    first instruction; *standing* are the registers, and *constants* the memory, that show whether
+    the fence still stands. *firmware*, if it has one, starts the kernel.
+    """
+
+    name: str
+    windows: tuple[Window, ...]
+    board: str = ""
+    visible_board: str = ""
+    overlays: tuple[str, ...] = ()
+    flash: tuple[tuple[int, bytes], ...] = field(default=(), repr=False)
+    setup: tuple[Register, ...] = ()
+    standing: tuple[Register, ...] = ()
+    constants: tuple[Constant, ...] = ()
+    firmware: Firmware | None = None
+
+    @property
+    def key(self) -> str:
+        """A hash of the content."""
+        banks = (part for number, image in self.flash for part in (str(number), image))
+        return digest(self.name, repr(self), *banks)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An access that a fence did not let through.
+
+    *device* is a PCI device as Linux names it, or the name of a rogue; *address* is
+    guest-physical; *time* in seconds since the epoch; *access* is ``"?"`` where QEMU does not say.
+    """
+
+    device: str
+    address: int
+    access: Literal["read", "write", "?"]
+    time: float
+
+    def __str__(self) -> str:
+        return f"{self.device} {self.access} {self.address:#x} refused at {self.time:.6f}"

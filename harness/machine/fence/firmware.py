@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The firmware of guest/firmware, built, and the flash bank that it is run from.
+
+The bank holds the code at 0, then its orders (guest/firmware/firmware.h), the stage-2 tables and
+those of the SMMU. Where the rest of RAM goes suits harness/machine/devicetree/check.py.
+"""
+
+import shutil
+import struct
+import tempfile
+from collections.abc import Sequence
+from enum import IntEnum
+from pathlib import Path
+
+from harness.base.cache import Cache, digest
+from harness.base.errors import BuildError, ToolError
+from harness.base.paths import CHECKOUT
+from harness.base.progress import step
+from harness.base.tools import run_tool
+from harness.machine.fence.fence import Constant, Firmware, Register, Window
+from harness.machine.fence.smmu import SMMU
+from harness.machine.fence.smmu_tables import Tables
+from harness.machine.fence.stage2 import stage2_tables
+
+CROSS = "aarch64-linux-gnu-"
+GUEST = CHECKOUT / "guest"
+BINARY = "program.bin"
+
+FLASH = Window(0, 128 << 20)
+"""Both banks (QEMU, hw/arm/virt.c, base_memmap[VIRT_FLASH])."""
+
+SMMU_REGISTERS = Window(SMMU, 0x2_0000)
+
+RAM = Window(0x4000_0000, 2 << 20)
+"""What the firmware keeps of RAM. Its first MiB holds a devicetree that QEMU puts there unasked."""
+
+CPUS, CPU_SIZE = 8, 0x1000
+CPU_MEMORY = Window(0x4010_0000, CPUS * CPU_SIZE)
+"""Records and stacks, CPU_SIZE bytes a CPU (guest/firmware/constants.h)."""
+
+EVENTS = Window(0x4018_0000, 0x1_0000)
+"""The SMMU's event queue."""
+
+FIRMWARE = Firmware(
+    kernel=0x4020_0000,
+    initrd=0x4800_0000,
+    devicetree=0x4A00_0000,
+    hidden=RAM,
+    log=CPU_MEMORY,
+)
+
+HIDDEN = (FLASH, SMMU_REGISTERS, RAM)
+"""What stage 2 keeps from the kernel."""
+
+
+class Bank(IntEnum):
+    """Where each part lies in the flash bank, which begins at address 0."""
+
+    CODE = 0
+    ORDERS = 0x1_0000
+    STAGE2 = 0x2_0000
+    SMMU = 0x4_0000
+
+
+ORDERS, REGISTER = struct.Struct("<5Q"), struct.Struct("<3Q")
+
+
+def flash_parts(
+    tables: Tables, setup: Sequence[Register], checks: Sequence[Register]
+) -> tuple[Constant, ...]:
+    """What is in the bank: *setup* is written, then *checks* must hold; *tables* are the SMMU's.
+
+    Raises BuildError when the firmware does not compile.
+    """
+    return (
+        Constant(Bank.CODE, firmware_code()),
+        Constant(Bank.ORDERS, _orders(setup, checks)),
+        Constant(Bank.STAGE2, stage2_tables(Bank.STAGE2, HIDDEN)),
+        Constant(Bank.SMMU, tables.image),
+    )
+
+
+def flash_image(parts: Sequence[Constant]) -> bytes:
+    """The bank's content."""
+    image = bytearray()
+    for part in parts:
+        assert len(image) <= part.address, f"the part before {part} is too large"
+        image += bytes(part.address - len(image)) + part.content
+    return bytes(image)
+
+
+def firmware_code() -> bytes:
+    """The compiled firmware, to lie at address 0."""
+    return bare_program("firmware")
+
+
+def bare_program(name: str) -> bytes:
+    """The program of folder *name* of guest/, which runs on the bare machine; cached by content.
+
+    Raises BuildError when it does not compile.
+    """
+    folder = GUEST / name
+    sources = sorted(file for file in folder.iterdir() if file.is_file())
+    version = run_tool((f"{CROSS}gcc", "--version")).splitlines()[0]
+    names = " ".join(file.name for file in sources)
+
+    def build(directory: Path) -> None:
+        with step(f"guest/{name}"), tempfile.TemporaryDirectory() as out:
+            try:
+                run_tool(("make", "-C", folder, f"CROSS_COMPILE={CROSS}", f"OUT={out}"))
+            except ToolError as fault:
+                raise BuildError(f"guest/{name} does not compile: {fault}") from fault
+            shutil.copy2(Path(out) / f"{name}.bin", directory / BINARY)
+
+    entry = Cache("firmware").get(digest(name, version, names, *sources), build)
+    return (entry / BINARY).read_bytes()
+
+
+def _orders(setup: Sequence[Register], checks: Sequence[Register]) -> bytes:
+    head = ORDERS.pack(Bank.STAGE2, FIRMWARE.kernel, FIRMWARE.devicetree, len(setup), len(checks))
+    registers = (REGISTER.pack(r.address, r.width, r.value) for r in (*setup, *checks))
+    return head + b"".join(registers)

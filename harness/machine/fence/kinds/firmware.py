@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The SMMU window, put up and then hidden from the kernel by firmware at EL2.
+
+The kernel runs at EL1 under a stage 2 that maps neither the SMMU's registers, nor the flash with
+all tables and the firmware's code, nor the firmware's RAM. It could still have a device that is
+not before the SMMU write into that RAM (fw_cfg, the ITS, virtio without ``iommu_platform``),
+which holds records and, during an exception, a stack; nothing that a rogue can do reaches it.
+"""
+
+from collections.abc import Sequence
+
+from harness.machine.fence.fence import Fence, Window
+from harness.machine.fence.firmware import EVENTS, FIRMWARE, Bank, flash_image, flash_parts
+from harness.machine.fence.smmu import EVENT_BITS, enforced, program, window_tables
+
+EL2 = ",virtualization=on,acpi=off"
+"""With firmware QEMU would have an ACPI power button in place of the devicetree's (7.2)."""
+
+
+def fence(windows: Sequence[Window], ports: int) -> Fence:
+    """Only *windows* and the harness's scratch memory for devices behind *ports* root ports."""
+    tables = window_tables(Bank.SMMU, windows, ports)
+    standing = tuple(enforced(tables))
+    parts = flash_parts(tables, program(tables, EVENTS.base, EVENT_BITS), standing)
+    return Fence(
+        "firmware",
+        tuple(windows),
+        board=f",iommu=smmuv3{EL2}",
+        visible_board=EL2,
+        flash=((0, flash_image(parts)),),
+        standing=standing,
+        constants=parts,
+        firmware=FIRMWARE,
+    )

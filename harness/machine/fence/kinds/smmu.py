@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The SMMU window: programmed before the kernel's first instruction, and not in its devicetree.
+
+The kernel could find its registers if it tried; a fence that it can not change is ``firmware``.
+"""
+
+from collections.abc import Sequence
+
+from harness.machine.fence.fence import Constant, Fence, Window
+from harness.machine.fence.smmu import (
+    BANK,
+    BANK_BASE,
+    EVENT_BITS,
+    EVENTS,
+    enforced,
+    program,
+    window_tables,
+)
+
+
+def fence(windows: Sequence[Window], ports: int) -> Fence:
+    """Only *windows* and the harness's scratch memory for devices behind *ports* root ports."""
+    tables = window_tables(BANK_BASE, windows, ports)
+    return Fence(
+        "smmu",
+        tuple(windows),
+        board=",iommu=smmuv3",
+        overlays=("fence-events",),
+        flash=((BANK, tables.image),),
+        setup=tuple(program(tables, EVENTS.base, EVENT_BITS)),
+        standing=tuple(enforced(tables)),
+        constants=(Constant(tables.base, tables.image),),
+    )

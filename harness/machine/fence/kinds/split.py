@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The memory split: devices that live in another process are given the windows, and no more.
+
+QEMU hands a vhost-user backend the file descriptors of its shared memory backends alone
+(hw/virtio/vhost-user.c, vhost_user_fill_set_mem_table_msg), so what lies in private ones is out of
+reach, as for a hypervisor that shares nothing but the pool with the host (measured with 7.2).
+"""
+
+from collections.abc import Sequence
+
+from harness.machine.fence.fence import Fence, Window
+
+
+def fence(windows: Sequence[Window], _ports: int) -> Fence:
+    """Only *windows* are in shared memory. It confines vhost-user backends, and nobody else."""
+    return Fence("split", tuple(windows))

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The frozen description of one virtual machine, and the QEMU command line it stands for."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.base.cache import digest
+from harness.kernel import Initramfs, Kernel
+from harness.machine.devicetree import Devicetree, Region, complete
+from harness.machine.fence import Fence, Firmware
+from harness.machine.layout import RAM_BASE, Block, cut
+from harness.machine.qemu.qemu import Qemu
+from harness.machine.qemu.virtio import MODERN, VirtioDevice
+
+MIB = 1024 * 1024
+
+DEFAULT_RAM = 256 * MIB
+
+CPU_MODEL = "cortex-a57"
+
+KERNEL_ARGUMENTS = "earlycon console=ttyAMA0 panic=-1 oops=panic softlockup_panic=1"
+"""A panic is final: pvpanic pauses the machine, and if that is not up yet a reset ends it. One in
+the set-up of reserved memory comes before either: only an early console tells of that. Where a
+thread prints the log (the PL011's since 7.x) a CPU that spins is not told of until the panic."""
+
+AGENT_SLOT, PANIC_SLOT = 0x1E, 0x1F
+"""Device numbers on pcie.0; root ports take 1, 2, ... as devicetree overlays expect."""
+
+# names of the files in a guest's run directory
+BLOB = "machine.dtb"
+CONSOLE_SOCKET, AGENT_SOCKET, QTEST_SOCKET = "console.sock", "agent.sock", "qtest.sock"
+MONITOR_SOCKET = "monitor.sock"
+PERSON_SOCKET = "qmp.sock"
+FENCE_LOG = "fence.log"
+
+SMMU_EVENTS = "smmuv3_record_event"
+"""The trace event that says whose access an SMMU refused, and when."""
+
+
+KERNEL_SMMU = ",iommu=smmuv3"
+"""The board's option for an SMMUv3 before the PCI bus."""
+
+
+def board_arguments(cpus: int, ram_size: int, board: str = "") -> tuple[str, ...]:
+    """The arguments that shape QEMU's own devicetree; *board* are more options of the board."""
+    return (
+        *("-machine", f"virt,gic-version=3{board}"),
+        *("-cpu", CPU_MODEL),
+        *("-smp", str(cpus)),
+        *("-m", f"{ram_size // MIB}M"),
+    )
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One virtual machine.
+
+    *ram_size* in bytes, *ports* empty PCIe root ports for hot-plug, *virtio* the virtio devices
+    that it has from the start, *iommu*: whether an SMMUv3 that the kernel drives stands before its
+    PCI bus, *fence*: what confines devices, *share_all*: whether all of RAM is in shared files, so
+    that no memory split confines a vhost-user backend.
+    """
+
+    qemu: Qemu
+    kernel: Kernel
+    initramfs: Initramfs
+    devicetree: Devicetree
+    ram_size: int = DEFAULT_RAM
+    cpus: int = 1
+    ports: int = 2
+    append: str = ""
+    virtio: tuple[VirtioDevice, ...] = ()
+    iommu: bool = False
+    fence: Fence | None = None
+    share_all: bool = False
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """How its RAM is cut: pools, or just the windows of a fence, lie in shared blocks."""
+        if self.share_all:
+            return (Block(RAM_BASE, self.ram_size, shared=True),)
+        return cut(self.ram_size, self.fence.windows if self.fence else self.devicetree.pools)
+
+    @property
+    def board(self) -> str:
+        """Options of the board beyond those that every machine has."""
+        smmu = KERNEL_SMMU if self.iommu else ""
+        return smmu + (self.fence.board if self.fence else "")
+
+    @property
+    def firmware(self) -> Firmware | None:
+        """What starts the kernel in QEMU's place; as a rule there is none."""
+        return self.fence.firmware if self.fence else None
+
+    @property
+    def kernel_arguments(self) -> str:
+        """The kernel's command line."""
+        return f"{KERNEL_ARGUMENTS} {self.append}".strip()
+
+    @property
+    def blob(self) -> bytes:
+        """The devicetree as QEMU is given it: it completes what it hands to the kernel itself."""
+        firmware = self.firmware
+        if firmware is None:
+            return self.devicetree.blob
+        initrd = Region("initrd", firmware.initrd, self.initramfs.path.stat().st_size)
+        hidden = Region("firmware", firmware.hidden.base, firmware.hidden.size)
+        return complete(self.devicetree.blob, self.kernel_arguments, initrd, hidden)
+
+    @property
+    def key(self) -> str:
+        """Hash of everything that goes in: binaries, kernel, guest programs, blob, arguments."""
+        arguments = shlex.join(self.command(Path("RUN")))
+        fence = self.fence.key if self.fence else ""
+        return digest(
+            *(self.qemu.key, self.kernel.key, self.initramfs.key),
+            *(self.blob, arguments, fence),
+        )
+
+    def command(self, run: Path) -> list[str]:
+        """The QEMU command line with all sockets and files in directory *run*.
+
+        QEMU starts stopped, connects as a client to ``monitor.sock``, so whoever starts it
+        listens there first, and offers the other sockets as a server.
+        """
+        return [
+            str(self.qemu.path),
+            *("-nodefaults", "-no-user-config", "-display", "none", "-S", "-no-reboot"),
+            *("-action", "panic=pause,reboot=shutdown,shutdown=pause"),
+            *("-accel", "tcg"),
+            *board_arguments(self.cpus, self.ram_size, self.board),
+            *self._memory(run),
+            *self._payload(run),
+            *_socket("console", run / CONSOLE_SOCKET),
+            *("-serial", "chardev:console"),
+            *_socket("agent", run / AGENT_SOCKET),
+            *("-device", f"pci-serial,chardev=agent,addr={AGENT_SLOT:#x}"),
+            *("-device", f"pvpanic-pci,addr={PANIC_SLOT:#x}"),
+            *("-device", "vmcoreinfo"),
+            *self._ports(),
+            *self._virtio(run),
+            *self._flash(run),
+            *("-qtest", f"unix:{run / QTEST_SOCKET},server=on,wait=off", "-qtest-log", "none"),
+            *("-d", "guest_errors", "-D", str(run / FENCE_LOG)),
+            *(("-msg", "timestamp=on", "-trace", SMMU_EVENTS) if self.board else ()),
+            *_socket("person", run / PERSON_SOCKET),
+            *("-mon", "chardev=person,mode=control"),
+            *("-chardev", f"socket,id=monitor,path={run / MONITOR_SOCKET}"),
+            *("-mon", "chardev=monitor,mode=control"),
+        ]
+
+    def flash_file(self, run: Path, bank: int) -> Path:
+        """The file in *run* that holds the content of a flash bank."""
+        return run / f"flash-{bank}"
+
+    def memory_file(self, run: Path, block: Block) -> Path:
+        """The file in *run* that holds a shared block."""
+        return run / f"ram-{block.base:x}"
+
+    def _payload(self, run: Path) -> list[str]:
+        """Kernel, initial RAM disk and devicetree: for QEMU to start, or firmware to find."""
+        image, initrd, blob = str(self.kernel.image), str(self.initramfs.path), str(run / BLOB)
+        firmware = self.firmware
+        if firmware is None:
+            arguments = self.kernel_arguments
+            return ["-kernel", image, "-initrd", initrd, "-append", arguments, "-dtb", blob]
+        return [
+            *_loaded(image, firmware.kernel),
+            *_loaded(initrd, firmware.initrd),
+            *_loaded(blob, firmware.devicetree),
+        ]
+
+    def _memory(self, run: Path) -> list[str]:
+        words: list[str] = []
+        for number, block in enumerate(self.blocks):
+            size = f"id=ram{number},size={block.size}"
+            if block.shared:
+                path = self.memory_file(run, block)
+                words += ["-object", f"memory-backend-file,{size},mem-path={path},share=on"]
+            else:
+                words += ["-object", f"memory-backend-ram,{size}"]
+            cpus = f",cpus=0-{self.cpus - 1}" if number == 0 else ""
+            words += ["-numa", f"node,nodeid={number}{cpus},memdev=ram{number}"]
+        return words
+
+    def _flash(self, run: Path) -> list[str]:
+        words: list[str] = []
+        for bank, _ in self.fence.flash if self.fence else ():
+            drive = f"if=pflash,unit={bank},format=raw,readonly=on"
+            words += ["-drive", f"{drive},file={self.flash_file(run, bank)}"]
+        return words
+
+    def _ports(self) -> list[str]:
+        words: list[str] = []
+        for number in range(self.ports):
+            slot = number + 1
+            port = f"id=rp{number},bus=pcie.0,addr={slot:02x}.0,chassis={slot},slot={slot}"
+            words += ["-device", f"pcie-root-port,{port}"]
+        return words
+
+    def _virtio(self, run: Path) -> list[str]:
+        words = list(MODERN) if self.virtio else []
+        for device in self.virtio:
+            words += device.arguments(run / BLOB)
+        return words
+
+
+def _loaded(file: str, address: int) -> tuple[str, str]:
+    """Have QEMU put a file into RAM at every reset."""
+    return "-device", f"loader,file={file},addr={address:#x},force-raw=on"
+
+
+def _socket(name: str, path: Path) -> tuple[str, str]:
+    return "-chardev", f"socket,id={name},path={path},server=on,wait=off"

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is kept of a guest after a failure: its logs, command line, devicetree, registers, RAM."""
+
+import contextlib
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.base.errors import GuestError, HarnessError, HostError
+from harness.base.paths import cache_directory
+from harness.base.tools import run_tool
+from harness.machine.description import save_machine
+from harness.machine.machine import FENCE_LOG
+from harness.machine.qemu.guest import AGENT_LOG, COMMAND, CONSOLE_LOG, MONITOR_LOG, Guest
+from harness.machine.qemu.process import LOG
+
+DUMP, SOURCE, REGISTERS, ENDING = "memory.elf", "machine.dts", "registers.txt", "ending.txt"
+BOOT_LOG, ROGUE_LOG = "boot.log", "rogue.log"
+
+_FILES = (COMMAND, CONSOLE_LOG, MONITOR_LOG, AGENT_LOG, FENCE_LOG, ROGUE_LOG, LOG)
+
+KEPT = 100
+"""Directories of evidence that stay, about 20 MB each; the oldest make room for new ones."""
+
+
+def failures_directory(name: str) -> Path:
+    """A new directory for the evidence of one failure, under the user's cache directory."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    parent = cache_directory() / "failures"
+    parent.mkdir(exist_ok=True)
+    for old in sorted(parent.iterdir())[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    for number in range(1, 1000):
+        path = parent / f"{stamp}-{name}-{number}"
+        with contextlib.suppress(FileExistsError):
+            path.mkdir()
+            return path
+    raise HarnessError(f"{parent} holds a thousand failures of {name} from this second")
+
+
+def save(guest: Guest, directory: Path) -> None:
+    """Stop the guest and keep all that can be had of it in *directory*.
+
+    A dead QEMU leaves its logs only. The dump is an ELF file of physical memory, made sparse.
+    """
+    guest.settle()
+    (directory / ENDING).write_text(f"{guest.ending or 'alive'}\n")
+    if guest.boot_log is not None:
+        shutil.copy2(guest.boot_log, directory / BOOT_LOG)
+    save_machine(guest.machine, directory)
+    (directory / SOURCE).write_text(guest.machine.devicetree.source())
+    with contextlib.suppress(HarnessError, GuestError):
+        guest.pause()
+        (directory / REGISTERS).write_text(guest.monitor.hmp("info registers -a"))
+        dump = directory / DUMP
+        guest.monitor.execute("dump-guest-memory", paging=False, protocol=f"file:{dump}")
+        run_tool(["fallocate", "--dig-holes", dump])
+    for name in _FILES:
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copy2(guest.directory / name, directory / name)
+
+
+def keep(guest: Guest, name: str) -> Path:
+    """Save the evidence of failure *name* in a new directory and return that.
+
+    Raises HarnessError when that can not be done, as for a full disk.
+    """
+    try:
+        directory = failures_directory(name)
+        save(guest, directory)
+    except OSError as fault:
+        raise HostError(f"the evidence of {name} could not be kept: {fault}") from fault
+    return directory
+
+
+def reopen_command(directory: Path) -> str:
+    """What a person types to stand in the machine again whose evidence is in *directory*."""
+    found = shutil.which("harness")
+    program = "harness" if found else str(Path(sys.executable).with_name("harness"))
+    return shlex.join([program, "shell", "--reopen", str(directory)])
+
+
+@contextlib.contextmanager
+def kept_if_it_fails(guest: Guest, name: str) -> Iterator[None]:
+    """Close *guest* when the block fails, after its evidence is saved; the message says where."""
+    try:
+        yield
+    except (GuestError, HarnessError) as error:
+        error.add_note(_keep_and_tell(guest, name))
+        guest.close()
+        raise
+    except BaseException:
+        guest.close()
+        raise
+
+
+def _keep_and_tell(guest: Guest, name: str) -> str:
+    try:
+        directory = keep(guest, name)
+    except HarnessError as fault:
+        return str(fault)
+    return f"start that machine again: {reopen_command(directory)}\nlogs and memory: {directory}"

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guest's serial console: always drained, time-stamped into a log, read for kernel reports.
+
+pl011 writes block the whole of QEMU when nobody reads (measured with 7.2: the vCPU, QMP and
+hot-plug all stand still), so the event loop reads whatever comes, whether anybody asks or not.
+"""
+
+import re
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from harness.base.kreport.outcome import Report, kernel_report
+from harness.machine.qemu.loop import call, event_loop, run
+from harness.machine.qemu.watch import Watch
+
+LINE_LIMIT = 16 * 1024
+"""Bytes after which a line without an end is taken as it is; printk's own limit is 1 KiB."""
+
+KEPT_LINES = 50_000
+"""Lines kept in memory; the log file has them all."""
+
+CHUNK = 64 * 1024
+
+INPUT_TIMEOUT = 10.0
+"""Seconds that the guest's UART has to take what is typed."""
+
+
+class Console:
+    """Reads one guest's console; lines and reports are there for the asking."""
+
+    def __init__(self, connection: socket.socket, log: Path, watch: Watch) -> None:
+        self._connection = connection
+        self._connection.setblocking(False)
+        self._log: BinaryIO = log.open("wb", buffering=0)
+        self._watch = watch
+        self._begin = time.monotonic()
+        self._partial = b""
+        self._lines: list[str] = []
+        self._dropped = 0
+        self._reports: list[Report] = []
+        self._taps: list[Callable[[bytes], None]] = []
+        self.on_report: Callable[[Report], None] | None = None
+        call(lambda: event_loop().add_reader(connection, self.drain))
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The last 50,000 lines, without their ends."""
+        return tuple(self._lines)
+
+    @property
+    def reports(self) -> tuple[Report, ...]:
+        """Every kernel report so far, oldest first."""
+        return tuple(self._reports)
+
+    @property
+    def mark(self) -> int:
+        """The number of the line to come; give it to :meth:`wait_for` as *since*."""
+        return self._dropped + len(self._lines)
+
+    def wait_for(self, pattern: str, timeout: float, *, since: int = 0) -> re.Match[str]:
+        """Wait for a line that regular expression *pattern* matches, from line *since* on."""
+        wanted = re.compile(pattern)
+        position = since
+
+        def look() -> re.Match[str] | None:
+            nonlocal position
+            position = max(position, self._dropped)
+            lines = self._lines[position - self._dropped :]
+            for line in lines:
+                found = wanted.search(line)
+                if found:
+                    return found
+            position += len(lines)  # not the mark: more may have come while these were looked at
+            return None
+
+        return self._watch.wait(f"console line /{pattern}/", look, timeout, self.last_line)
+
+    def last_line(self) -> str:
+        """What the console said last, for messages."""
+        return repr(self._lines[-1]) if self._lines else "nothing on the console"
+
+    def write(self, data: bytes) -> None:
+        """Type *data* into the guest's console."""
+        run(
+            event_loop().sock_sendall(self._connection, data),
+            "the console to take input",
+            INPUT_TIMEOUT,
+        )
+
+    def tap(self, listener: Callable[[bytes], None]) -> None:
+        """Have *listener* called with all bytes to come, on the loop's thread."""
+        self._taps.append(listener)
+
+    def untap(self, listener: Callable[[bytes], None]) -> None:
+        """Stop what :meth:`tap` began."""
+        self._taps.remove(listener)
+
+    def drain(self) -> None:
+        """Read all that has come so far; runs on the loop's thread."""
+        while True:
+            try:
+                data = self._connection.recv(CHUNK)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                event_loop().remove_reader(self._connection)
+                return
+            self._take(data)
+
+    def close(self) -> None:
+        """Read what is left and let go."""
+
+        def finish() -> None:
+            self.drain()
+            event_loop().remove_reader(self._connection)
+            if self._partial:
+                self._take(b"\n")
+            self._log.close()
+            self._connection.close()
+
+        call(finish)
+
+    def _take(self, data: bytes) -> None:
+        for listener in self._taps:
+            listener(data)
+        *whole, self._partial = (self._partial + data).split(b"\n")
+        if len(self._partial) > LINE_LIMIT:
+            whole.append(self._partial)
+            self._partial = b""
+        for raw in whole:
+            self._take_line(raw)
+        self._watch.notify()
+
+    def _take_line(self, raw: bytes) -> None:
+        self._log.write(b"[%10.6f] %s\n" % (time.monotonic() - self._begin, raw.rstrip(b"\r")))
+        line = raw[:LINE_LIMIT].decode(errors="replace").strip("\r")
+        self._lines.append(line)
+        if len(self._lines) > KEPT_LINES:
+            del self._lines[: KEPT_LINES // 2]
+            self._dropped += KEPT_LINES // 2
+        report = kernel_report(line)
+        if report is None:
+            self._reports[-1:] = [last.with_line(line) for last in self._reports[-1:]]
+            return
+        self._reports.append(report)
+        if self.on_report is not None:
+            self.on_report(report)

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A machine's fence: put up before the kernel runs, checked for standing, asked what it refused."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from harness.machine.fence import Constant, Fence, Register
+from harness.machine.layout import Block
+from harness.machine.qemu.qtest import Qtest
+
+
+def put_up(fence: Fence, qtest: Qtest) -> None:
+    """Program what *fence* needs before the kernel's first instruction."""
+    for register in fence.setup:
+        qtest.write_register(register.address, register.width, register.value)
+
+
+def damage(fence: Fence, qtest: Qtest) -> list[str]:
+    """What is no longer as it was put up, a sentence each; nothing if the fence stands."""
+    return [
+        *_changed_registers(fence.standing, qtest),
+        *_changed_constants(fence.constants, qtest),
+    ]
+
+
+def shared_memory(blocks: Sequence[Block], backends: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What of QEMU's memory *backends* (``query-memdev``) is not cut and shared as *blocks* say."""
+    seen = {backend["id"]: (backend["size"], backend["share"]) for backend in backends}
+    wanted = {f"ram{number}": (block.size, block.shared) for number, block in enumerate(blocks)}
+    return [
+        f"memory {name} is {seen.get(name)}, not {wanted.get(name)} (size, shared)"
+        for name in sorted(seen.keys() | wanted.keys())
+        if seen.get(name) != wanted.get(name) and (name in wanted or seen[name][1])
+    ]
+
+
+def _changed_registers(registers: tuple[Register, ...], qtest: Qtest) -> Iterator[str]:
+    for wanted in registers:
+        seen = qtest.read_register(wanted.address, wanted.width)
+        if seen != wanted.value:
+            yield f"register {wanted.address:#x} holds {seen:#x}, not {wanted.value:#x}"
+
+
+def _changed_constants(constants: tuple[Constant, ...], qtest: Qtest) -> Iterator[str]:
+    for wanted in constants:
+        size = len(wanted.content)
+        seen = qtest.read(wanted.address, size)
+        if seen != wanted.content:
+            at = next(i for i in range(size) if seen[i] != wanted.content[i])
+            yield f"memory at {wanted.address + at:#x} is not what the fence put there"

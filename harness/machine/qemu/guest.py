@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running machine: monitor, console and agent, brought up together and thrown away together."""
+
+import contextlib
+import shlex
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from harness.base.errors import GuestError
+from harness.base.kreport.outcome import FATAL, Ending, Outcome, Report
+from harness.machine.devicetree import Pool
+from harness.machine.fence import CpuRefusals, Refusal, cpu_refusals, smmu_refusals
+from harness.machine.layout import Block
+from harness.machine.machine import (
+    AGENT_SOCKET,
+    BLOB,
+    CONSOLE_SOCKET,
+    FENCE_LOG,
+    MONITOR_SOCKET,
+    PERSON_SOCKET,
+    QTEST_SOCKET,
+    Machine,
+)
+from harness.machine.qemu.agent import Agent, Hello
+from harness.machine.qemu.console import Console
+from harness.machine.qemu.fencing import damage, put_up, shared_memory
+from harness.machine.qemu.loop import call
+from harness.machine.qemu.monitor import Event, Monitor
+from harness.machine.qemu.placed import placed
+from harness.machine.qemu.process import Process
+from harness.machine.qemu.qtest import Qtest
+from harness.machine.qemu.rundir import RunDirectory
+from harness.machine.qemu.watch import Watch
+
+BOOT_TIMEOUT = 120.0
+"""Seconds from ``cont`` to the agent's first word; under one second on an idle machine."""
+
+RESET_TIMEOUT = 10.0
+"""Seconds until QEMU has done a reset; measured: 0.01."""
+
+FLASH_SIZE = 64 << 20
+"""Bytes of a flash bank of the ``virt`` board (QEMU, hw/arm/virt.c, base_memmap[VIRT_FLASH])."""
+
+SETTLE_TIMEOUT = 2.0
+"""Seconds that a dying kernel gets to finish its report after the report's first line."""
+
+COMMAND, CONSOLE_LOG, MONITOR_LOG, AGENT_LOG = "command", "console.log", "qmp.log", "agent.log"
+
+
+class Guest:
+    """One QEMU running one machine; a context manager that leaves nothing behind."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        extra: tuple[str, ...] = (),
+        boot_log: Path | None = None,
+        files: tuple[int, ...] = (),
+    ) -> None:
+        """Start QEMU, stopped before its first instruction, with *extra* arguments and open files.
+
+        *boot_log* is the console log of the boot, for a guest that is about to be restored.
+        Raises QemuError, with QEMU's own words, when QEMU does not start.
+        """
+        self.machine = machine
+        self.boot_log = boot_log
+        self.watch = Watch()
+        self._run = RunDirectory.make()
+        command = [*machine.command(self.directory), *extra]
+        (self.directory / BLOB).write_bytes(machine.blob)
+        (self.directory / COMMAND).write_text(shlex.join(command) + "\n")
+        self.monitor = Monitor(self.watch, self.directory / MONITOR_LOG)
+        self.monitor.on_event = self._on_event
+        self.witnesses: list[Callable[[], Sequence[Refusal]]] = []
+        """Devices that see for themselves what they are refused."""
+        self._closing: list[Callable[[], None]] = []
+        self._closed = False
+        self._process: Process | None = None
+        self._console: Console | None = None
+        self._agent: Agent | None = None
+        self._qtest: Qtest | None = None
+        try:
+            self._write_flash()
+            self._bring_up(command, files)
+            if boot_log is None and machine.fence is not None:
+                put_up(machine.fence, self.qtest)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def directory(self) -> Path:
+        """The run directory; gone after :meth:`close`."""
+        return self._run.path
+
+    @property
+    def process(self) -> Process:
+        """The QEMU process."""
+        assert self._process is not None
+        return self._process
+
+    @property
+    def console(self) -> Console:
+        """The guest's console."""
+        assert self._console is not None
+        return self._console
+
+    @property
+    def agent(self) -> Agent:
+        """The client of the guest's agent."""
+        assert self._agent is not None
+        return self._agent
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the guest ended; None while it lives."""
+        return self.watch.ending
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has been thrown away."""
+        return self._closed
+
+    @property
+    def person_socket(self) -> Path:
+        """The QMP socket that is kept free for a person."""
+        return self.directory / PERSON_SOCKET
+
+    def kernel_log(self) -> tuple[str, ...]:
+        """Every console line since the kernel's first, those of a restored guest's boot too."""
+        booted = self.boot_log.read_text(errors="replace") if self.boot_log else ""
+        return (*(line.partition("] ")[2] for line in booted.splitlines()), *self.console.lines)
+
+    def pools(self) -> tuple[Pool, ...]:
+        """All restricted pools, those too that the kernel placed and has told of in its log."""
+        devicetree = self.machine.devicetree
+        return (*devicetree.pools, *placed(devicetree.dynamic, self.kernel_log()))
+
+    def memory_file(self, block: Block) -> Path:
+        """The file behind a shared block."""
+        return self.machine.memory_file(self.directory, block)
+
+    def connect(self, name: str) -> socket.socket:
+        """Connect to one of QEMU's sockets in the run directory."""
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(str(self.directory / name))
+        return connection
+
+    @property
+    def qtest(self) -> Qtest:
+        """Guest-physical memory and device registers from outside; connected when first used."""
+        if self._qtest is None:
+            self._qtest = Qtest(self.connect(QTEST_SOCKET), self.watch)
+            self.at_close(self._qtest.close)
+        return self._qtest
+
+    def at_close(self, call: Callable[[], None]) -> None:
+        """Have *call* made when the guest is thrown away, before QEMU is killed."""
+        self._closing.append(call)
+
+    def resume(self) -> None:
+        """Let the virtual CPUs run."""
+        self.monitor.execute("cont")
+
+    def pause(self) -> None:
+        """Stop the virtual CPUs; device timers stand still as well."""
+        self.monitor.execute("stop")
+
+    def wait_ready(self, timeout: float = BOOT_TIMEOUT) -> Hello:
+        """Wait until the agent of a booting guest announces itself.
+
+        Raises the guest's ending when it dies on the way, GuestHang when it stays silent.
+        """
+        try:
+            return self.agent.wait_ready(timeout)
+        except GuestError as error:
+            raise type(error)(f"{error}; last console line: {self.console.last_line()}") from error
+
+    def wait_end(self, timeout: float) -> Ending:
+        """Wait for a guest that is expected to end, and for its report to be complete."""
+        ending = self.watch.wait(
+            "the guest to end", lambda: self.ending, timeout, self.console.last_line, outlive=True
+        )
+        self.settle()
+        return ending
+
+    def reset(self) -> None:
+        """Reset the machine; its fence is up again before the kernel's first instruction."""
+        self.monitor.execute("set-action", reboot="reset")
+        self.pause()
+        begin = self.monitor.mark
+        self.monitor.execute("system_reset")
+        self.monitor.wait_event("RESET", timeout=RESET_TIMEOUT, since=begin)
+        self.monitor.execute("set-action", reboot="shutdown")
+        if self.machine.fence is not None:
+            put_up(self.machine.fence, self.qtest)
+        self.resume()
+
+    def fence_damage(self) -> list[str]:
+        """What of the machine's fence is not as it was put up, a sentence each."""
+        if self.machine.fence is None:
+            return []
+        memory = shared_memory(self.machine.blocks, self.monitor.execute("query-memdev"))
+        return [*memory, *damage(self.machine.fence, self.qtest)]
+
+    def fence_refusals(self) -> list[Refusal]:
+        """Accesses that were refused so far, by an SMMU or for want of memory, oldest first."""
+        log, found = self.directory / FENCE_LOG, []
+        if log.exists():
+            with log.open(errors="replace") as lines:
+                found = list(smmu_refusals(lines))
+        found += [refusal for witness in self.witnesses for refusal in witness()]
+        return sorted(found, key=lambda refusal: refusal.time)
+
+    def cpu_refusals(self) -> CpuRefusals:
+        """Accesses that the machine's firmware, if it has one, has refused to its CPUs so far."""
+        firmware = self.machine.firmware
+        if firmware is None:
+            return CpuRefusals(0, ())
+        return cpu_refusals(self.qtest.read(firmware.log.base, firmware.log.size))
+
+    def settle(self) -> None:
+        """Give a kernel that is dying the time to write its whole report."""
+        if self.ending is None or self.ending.outcome is Outcome.QEMU_DIED:
+            return
+        with contextlib.suppress(GuestError):  # a hung guest never stops: its report is there
+            self.monitor.wait_event(*_FINAL_EVENTS, timeout=SETTLE_TIMEOUT, outlive=True)
+        call(self.console.drain)
+
+    def close(self) -> None:
+        """Kill QEMU and remove the run directory. Never raises; may be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        while self._closing:
+            self._closing.pop()()
+        if self._process is not None:
+            self._process.kill()
+        # the last events look at the console, its last lines may yet abort the agent's calls
+        self.monitor.close()
+        if self._console is not None:
+            self._console.close()
+        if self._agent is not None:
+            self._agent.close()
+        self._run.remove()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _write_flash(self) -> None:
+        for bank, image in self.machine.fence.flash if self.machine.fence else ():
+            with self.machine.flash_file(self.directory, bank).open("wb") as file:
+                file.write(image)
+                file.truncate(FLASH_SIZE)
+
+    def _bring_up(self, command: list[str], files: tuple[int, ...]) -> None:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(self.directory / MONITOR_SOCKET))
+            listener.listen(1)
+            self._process = Process(command, self.directory, self.watch, files)
+            self.monitor.connect(self._process.accept(listener))
+        # QEMU opens all character devices before it serves the monitor: the rest is there now
+        self._console = Console(
+            self.connect(CONSOLE_SOCKET), self.directory / CONSOLE_LOG, self.watch
+        )
+        self._console.on_report = self._on_report
+        agent = Agent(self.connect(AGENT_SOCKET), self.directory / AGENT_LOG)
+        self._agent = agent
+        self.watch.at_end(lambda ending: agent.abort(ending.error()))
+
+    def _on_report(self, report: Report) -> None:
+        if report.kind in FATAL:
+            self.watch.end(Ending(report.kind, report.title))
+
+    def _on_event(self, event: Event) -> None:
+        outcome = _ending_event(event)
+        if outcome is not None:
+            self.console.drain()  # the kernel's own words, if they came before the event
+            self.watch.end(Ending(outcome, f"QMP event {event['event']} {event.get('data', '')}"))
+
+
+_FINAL_EVENTS = ("GUEST_PANICKED", "SHUTDOWN")
+
+_SHUTDOWN_OUTCOMES = {"guest-reset": Outcome.RESET, "guest-shutdown": Outcome.POWER_OFF}
+
+
+def _ending_event(event: Event) -> Outcome | None:
+    """The outcome that a QMP event stands for, None if the guest goes on."""
+    if event["event"] == "GUEST_PANICKED":
+        return Outcome.PANIC
+    if event["event"] == "SHUTDOWN":
+        return _SHUTDOWN_OUTCOMES.get(event["data"]["reason"])
+    return None

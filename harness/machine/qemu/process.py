@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The QEMU process: dies with the harness, its end is seen at once, its words are kept."""
+
+import os
+import select
+import socket
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from signal import SIGBUS, Signals
+
+from harness.base.errors import QemuError
+from harness.base.kreport.outcome import Ending, Outcome
+from harness.base.tools import find_tool
+from harness.machine.qemu.loop import call, event_loop
+from harness.machine.qemu.watch import Watch
+
+START_TIMEOUT = 30.0
+"""Seconds until a started QEMU connects to its monitor socket; 0.05 when the machine is idle."""
+
+LOG = "qemu.log"
+
+
+class Process:
+    """One QEMU. Start it from a thread that lives as long as the guest shall.
+
+    The kernel kills QEMU when the thread that started it ends (prctl(2), PR_SET_PDEATHSIG), so
+    even SIGKILL to the harness leaves nothing running.
+    """
+
+    def __init__(
+        self, command: Sequence[str], directory: Path, watch: Watch, files: Sequence[int] = ()
+    ) -> None:
+        """Start *command*, which inherits the open *files* under their numbers."""
+        self._watch = watch
+        self._log = directory / LOG
+        self._closing = False
+        guarded = [str(find_tool("setpriv")), "--pdeathsig", "KILL", "--", *command]
+        with self._log.open("wb") as log:
+            self._popen = subprocess.Popen(
+                guarded,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=files,
+            )
+        self._pidfd = os.pidfd_open(self._popen.pid)
+        call(lambda: event_loop().add_reader(self._pidfd, self._ended))
+
+    @property
+    def pid(self) -> int:
+        """The process id of QEMU itself (setpriv becomes it)."""
+        return self._popen.pid
+
+    def accept(self, listener: socket.socket) -> socket.socket:
+        """Accept QEMU's connection; raises QemuError with QEMU's words if it dies instead."""
+        poll = select.poll()
+        poll.register(listener, select.POLLIN)
+        poll.register(self._pidfd, select.POLLIN)
+        ready = [fd for fd, _ in poll.poll(START_TIMEOUT * 1000)]
+        if listener.fileno() in ready:
+            return listener.accept()[0]
+        if ready:
+            self._popen.wait()
+            raise QemuError(f"QEMU did not start: {self.complaint()}")
+        raise QemuError(f"waited {START_TIMEOUT:g} s for QEMU to connect; {self.complaint()}")
+
+    def complaint(self) -> str:
+        """How QEMU ended, if it did, and what it last wrote."""
+        said = self._log.read_text(errors="replace").strip()[-1000:]
+        return f"{self._state()} and wrote: {said or 'nothing'}"
+
+    def kill(self) -> None:
+        """End QEMU and wait for it; RAM is disposable, so there is nothing to shut down."""
+        self._closing = True
+        call(lambda: event_loop().remove_reader(self._pidfd))
+        self._popen.kill()
+        self._popen.wait()
+        os.close(self._pidfd)
+
+    def _state(self) -> str:
+        code = self._popen.returncode
+        if code is None:
+            return "it is running"
+        if code >= 0:
+            return f"it ended with {code}"
+        hint = f" (is the file system of {self._log.parent} full?)" if -code == SIGBUS else ""
+        return f"it was ended by {Signals(-code).name}{hint}"
+
+    def _ended(self) -> None:
+        event_loop().remove_reader(self._pidfd)
+        self._popen.wait()
+        if not self._closing:
+            self._watch.end(Ending(Outcome.QEMU_DIED, self.complaint()))

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The QEMU binary: found, identified, and new enough."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from harness.base.errors import HostError
+from harness.base.tools import find_tool, run_tool
+
+DEFAULT = "qemu-system-aarch64"
+
+OLDEST = (7, 2)
+"""Debian 12's version, the oldest that the harness's facts were measured with."""
+
+
+@dataclass(frozen=True)
+class Qemu:
+    """One QEMU binary; *banner* is the first line of ``--version``."""
+
+    path: Path
+    version: tuple[int, int]
+    banner: str
+
+    @property
+    def key(self) -> str:
+        """Identifies the binary for caches: its version text, size and time of change."""
+        stat = self.path.stat()
+        return f"{self.banner} {stat.st_size} {stat.st_mtime_ns}"
+
+
+def parse_version(banner: str) -> tuple[int, int] | None:
+    """Read major and minor from ``QEMU emulator version 7.2.22 (...)``; None if not QEMU's."""
+    found = re.match(r"QEMU emulator version (\d+)\.(\d+)", banner)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+@cache
+def find_qemu(program: str = DEFAULT) -> Qemu:
+    """Find and identify *program*; raises HostError when it is missing, too old or not QEMU."""
+    path = find_tool(program)
+    banner = run_tool([path, "--version"]).decode(errors="replace").partition("\n")[0]
+    version = parse_version(banner)
+    if version is None:
+        raise HostError(
+            f"{path} is no QEMU: --version says {banner!r}. Name a {DEFAULT} with --qemu=PATH"
+        )
+    if version < OLDEST:
+        raise HostError(
+            f"{path} is QEMU {version[0]}.{version[1]}; {OLDEST[0]}.{OLDEST[1]} or newer is "
+            "needed. Install a newer one, or name one with --qemu=PATH"
+        )
+    return Qemu(path.resolve(), version, banner)

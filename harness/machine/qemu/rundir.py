@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The private directory of one running guest, and the sweep of those that a killed run left.
+
+A run directory belongs to whoever holds the lock on its ``owner`` file. The kernel drops the
+lock with the process, however it dies, so a directory that can be locked is a leftover.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.base.errors import HostError
+from harness.base.paths import APPLICATION
+
+SHARED_MEMORY = Path("/dev/shm")
+"""A run directory holds guest RAM: a tmpfs keeps it off the disk."""
+
+OWNER = "owner"
+
+
+def runs_root() -> Path:
+    """The user's directory of run directories, in shared memory where there is any."""
+    writable = os.access(SHARED_MEMORY, os.W_OK)
+    parent = SHARED_MEMORY if writable else Path(tempfile.gettempdir())
+    root = parent / f"{APPLICATION}-{os.getuid()}"
+    root.mkdir(mode=0o700, exist_ok=True)
+    if root.stat().st_uid != os.getuid():
+        raise HostError(f"{root} belongs to another user; remove it, or set TMPDIR elsewhere")
+    return root
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """A directory for one guest's sockets, logs and memory files, held until :meth:`remove`."""
+
+    path: Path
+    lock: int
+
+    @staticmethod
+    def make() -> "RunDirectory":
+        """Create one, held by this process."""
+        fresh = Path(tempfile.mkdtemp(prefix="new-", dir=runs_root()))
+        lock = os.open(fresh / OWNER, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # only now may a sweep see it: a "run-" directory without a lock is a leftover
+        path = fresh.rename(fresh.with_name(fresh.name.replace("new-", "run-", 1)))
+        return RunDirectory(path, lock)
+
+    def remove(self) -> None:
+        """Delete it with everything in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self.lock)
+
+
+def leftovers() -> Iterator[Path]:
+    """Run directories whose owner is dead."""
+    for path in sorted(runs_root().glob("run-*")):
+        try:
+            handle = os.open(path / OWNER, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            continue  # being removed at this moment
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(handle)
+        yield path
+
+
+def sweep() -> int:
+    """Remove the run directories of dead owners; returns how many there were."""
+    found = list(leftovers())
+    for path in found:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(found)

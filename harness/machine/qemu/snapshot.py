@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Boot a machine; park the booted guest once; restore it, checked, for every test.
+
+A parked guest is a QEMU migration stream in a file, in a cache keyed by all that went into the
+machine. It is taken with the root ports empty: ``edu`` loses its state in a migration and the
+vhost-user devices refuse one (measured with QEMU 7.2).
+"""
+
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+
+from harness.base.cache import Cache, digest
+from harness.base.errors import ProtocolError
+from harness.machine.machine import Machine
+from harness.machine.qemu.agent import Hello
+from harness.machine.qemu.artefacts import kept_if_it_fails
+from harness.machine.qemu.guest import BOOT_TIMEOUT, CONSOLE_LOG, Guest
+from harness.machine.qemu.monitor import Event, Monitor
+
+STATE, IDENTITY, KERNEL = "state", "identity.json", "kernel"
+
+FORMAT = "state, identity, console log"
+"""What an entry holds; a change makes the old entries invisible."""
+
+MIGRATION_TIMEOUT = 60.0
+"""Seconds for a state of some 20 MB to be written or read; measured: 0.1."""
+
+UNLIMITED = 1 << 40
+"""Bytes per second; QEMU's default of 128 MiB/s would hold the park back."""
+
+PARKED = Cache("parked")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A parked guest: its machine, its migration stream, who the agent said it is, its log."""
+
+    machine: Machine
+    state: Path
+    identity: Hello
+    boot_log: Path
+
+
+def boot(machine: Machine, timeout: float = BOOT_TIMEOUT) -> Guest:
+    """Boot *machine* and wait until its agent answers; *timeout* in seconds.
+
+    Raises GuestCrash or GuestHang when the kernel does not come up, QemuError when QEMU does
+    not; the evidence is kept and named in the message.
+    """
+    guest = Guest(machine)
+    with kept_if_it_fails(guest, "boot"):
+        guest.resume()
+        guest.wait_ready(timeout)
+    return guest
+
+
+def park(machine: Machine) -> Snapshot:
+    """Return the machine's parked guest; boots one if the cache has none."""
+    entry = PARKED.get(digest(machine.key, FORMAT), lambda directory: _park(machine, directory))
+    return _read(machine, entry)
+
+
+def forget_guests(kernel_key: str) -> None:
+    """Remove every parked guest of that kernel from the cache."""
+    for entry in PARKED.entries():
+        kernel = entry.path / KERNEL
+        if kernel.is_file() and kernel.read_text() == kernel_key:
+            PARKED.remove(entry.path.name)
+
+
+def park_running(guest: Guest, directory: Path) -> Snapshot:
+    """Stop *guest*, whose root ports must be empty, and park it in *directory*.
+
+    Raises ProtocolError when QEMU does not give its state away.
+    """
+    identity = guest.agent.hello(MIGRATION_TIMEOUT)
+    guest.pause()
+    _announce_migration(guest.monitor)
+    guest.monitor.execute("migrate-set-parameters", max_bandwidth=UNLIMITED)
+    begin = guest.monitor.mark
+    _receive_state(guest.monitor, directory)
+    _wait_migrated(guest.monitor, begin)
+    booted = guest.boot_log.read_bytes() if guest.boot_log else b""
+    log = booted + (guest.directory / CONSOLE_LOG).read_bytes()
+    (directory / CONSOLE_LOG).write_bytes(log)
+    (directory / IDENTITY).write_text(json.dumps(dataclasses.asdict(identity)))
+    return _read(guest.machine, directory)
+
+
+def restore(
+    snapshot: Snapshot,
+    prepare: Callable[[Guest], None] | None = None,
+    extra: tuple[str, ...] = (),
+) -> Guest:
+    """Start a new QEMU from a parked guest and check that it is the one that was parked.
+
+    *prepare* is called when all of the guest is there and it does not run yet; *extra* arguments
+    of QEMU's must leave its devices as they are. Raises ProtocolError when another guest answers,
+    and the guest's ending when it dies.
+    """
+    with snapshot.state.open("rb") as state:
+        guest = Guest(
+            snapshot.machine,
+            extra=("-incoming", "defer", *extra),
+            boot_log=snapshot.boot_log,
+            files=(state.fileno(),),
+        )
+        incoming = f"fd:{state.fileno()}"
+    with kept_if_it_fails(guest, "restore"):
+        _announce_migration(guest.monitor)
+        begin = guest.monitor.mark
+        guest.monitor.execute("migrate-incoming", uri=incoming)
+        _wait_migrated(guest.monitor, begin)
+        if prepare is not None:
+            prepare(guest)
+        guest.resume()
+        _check(guest.agent.hello(MIGRATION_TIMEOUT), snapshot.identity)
+    return guest
+
+
+def _park(machine: Machine, directory: Path) -> None:
+    with boot(machine) as guest:
+        park_running(guest, directory)
+    (directory / KERNEL).write_text(machine.kernel.key)
+
+
+def _read(machine: Machine, directory: Path) -> Snapshot:
+    identity = Hello(**json.loads((directory / IDENTITY).read_text()))
+    return Snapshot(machine, directory / STATE, identity, directory / CONSOLE_LOG)
+
+
+def _receive_state(monitor: Monitor, directory: Path) -> None:
+    """Have QEMU send its state, and read it to the end.
+
+    QEMU says "completed" before the program that it sends its state to has ended, so the pipe's
+    end, not the event, says that all of it is in the file.
+    """
+    pipe = directory / "pipe"
+    os.mkfifo(pipe)
+    monitor.execute("migrate", uri=f"exec:cat > {quote(str(pipe))}")
+    with pipe.open("rb") as incoming, (directory / STATE).open("wb") as state:
+        shutil.copyfileobj(incoming, state)
+    pipe.unlink()
+
+
+def _announce_migration(monitor: Monitor) -> None:
+    """Ask for an event at every step of a migration, so that nobody has to poll."""
+    capability = {"capability": "events", "state": True}
+    monitor.execute("migrate-set-capabilities", capabilities=[capability])
+
+
+def _wait_migrated(monitor: Monitor, begin: int) -> None:
+    """Wait for the end of the migration whose first event is number *begin*."""
+
+    def over(event: Event) -> bool:
+        return event["data"]["status"] in ("completed", "failed")
+
+    event = monitor.wait_event("MIGRATION", timeout=MIGRATION_TIMEOUT, match=over, since=begin)
+    if event["data"]["status"] == "failed":
+        reason = monitor.execute("query-migrate").get("error-desc", "no reason given")
+        raise ProtocolError(f"QEMU could not move the guest's state: {reason}")
+
+
+def _check(seen: Hello, parked: Hello) -> None:
+    """A restored guest is the parked one, later: same boot, same kernel, more uptime."""
+    same = (seen.boot_id, seen.release, seen.build_id) == (
+        parked.boot_id,
+        parked.release,
+        parked.build_id,
+    )
+    if not same or seen.uptime < parked.uptime:
+        raise ProtocolError(f"the restored guest says {seen}, parked was {parked}")

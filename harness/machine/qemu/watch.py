@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One condition for all that may happen to a guest, so that every wait ends when the guest does."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from harness.base.errors import GuestHang
+from harness.base.kreport.outcome import Ending
+
+T = TypeVar("T")
+
+
+class Watch:
+    """Wakes whoever waits for a guest: at news, at its end, or at the deadline."""
+
+    def __init__(self) -> None:
+        self._news = threading.Condition()
+        self._ending: Ending | None = None
+        self._at_end: list[Callable[[Ending], None]] = []
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the guest ended; None while it lives."""
+        return self._ending
+
+    def at_end(self, call: Callable[[Ending], None]) -> None:
+        """Register *call* for the moment the guest ends; called at once if it has."""
+        with self._news:
+            if self._ending is None:
+                self._at_end.append(call)
+                return
+            ending = self._ending
+        call(ending)
+
+    def end(self, ending: Ending) -> None:
+        """Record how the guest ended; the first cause stands, later ones are consequences."""
+        with self._news:
+            if self._ending is not None:
+                return
+            self._ending = ending
+            calls, self._at_end = self._at_end, []
+            self._news.notify_all()
+        for call in calls:
+            call(ending)
+
+    def notify(self) -> None:
+        """Something new can be seen: let every waiter look again."""
+        with self._news:
+            self._news.notify_all()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep while the guest lives; raises its ending when that comes first."""
+        with self._news:
+            if self._news.wait_for(lambda: self._ending is not None, seconds):
+                assert self._ending is not None
+                raise self._ending.error()
+
+    def wait(
+        self,
+        what: str,
+        look: Callable[[], T | None],
+        timeout: float,
+        seen: Callable[[], str],
+        *,
+        outlive: bool = False,
+    ) -> T:
+        """Return the first result of *look* that is not None, looking again at all news.
+
+        Raises the guest's ending if it ends first, unless the wait shall *outlive* it, and
+        GuestHang after *timeout* seconds; its message says what was awaited, how long, and what
+        was last *seen*.
+        """
+        deadline = time.monotonic() + timeout
+        with self._news:
+            while True:
+                found = look()
+                if found is not None:
+                    return found
+                if self._ending is not None and not outlive:
+                    raise self._ending.error()
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise GuestHang(f"waited {timeout:g} s for {what}; last seen: {seen()}")
+                self._news.wait(left)

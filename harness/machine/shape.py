@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From words on a command line to a machine: its size, and which devices have which pool."""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from harness.base.errors import InputError
+from harness.machine.devicetree import Devicetree, Placement, base_blob, compose
+from harness.machine.machine import MIB, board_arguments
+from harness.machine.qemu.qemu import Qemu
+
+ALWAYS = ("rogue-scratch", "probes")
+"""Overlays of every machine: the rogue's scratch memory, two platform devices to probe with."""
+
+NO_POOL = "no-pool"
+"""The shape of a machine without any pool: the control."""
+
+DEFAULT_SHAPE = "pool-shared"
+
+ODD = "odd/"
+"""Shapes that no board should have: contradictory, damaged, or merely unusual devicetrees."""
+
+SMALLEST_RAM = 256 * MIB
+"""The overlays put their pools at the end of 256 MiB."""
+
+AS_WRITTEN: Mapping[str, Placement] = MappingProxyType({})
+
+_UNITS = {"": MIB, "M": MIB, "G": 1024 * MIB}
+
+
+def parse_ram_size(text: str) -> int:
+    """Read a memory size: a number of MiB, or one with the unit M or G; result in bytes.
+
+    Raises InputError for anything else and for less than the 256 MiB that the overlays need.
+    """
+    found = re.fullmatch(r"(\d+)([MG]?)", text.upper())
+    if found is None:
+        raise InputError(f"--machine-memory={text}: expected a size such as 256M or 1G")
+    size = int(found[1]) * _UNITS[found[2]]
+    if size < SMALLEST_RAM:
+        raise InputError(f"--machine-memory={text}: the pools of dts/ lie below 256M; give more")
+    return size
+
+
+def shaped_devicetree(
+    qemu: Qemu,
+    shape: str,
+    *,
+    ram_size: int,
+    cpus: int = 1,
+    board: str = "",
+    more: tuple[str, ...] = (),
+    placements: Mapping[str, Placement] = AS_WRITTEN,
+) -> Devicetree:
+    """The devicetree of a machine of *shape*: an overlay's name in dts/, or ``no-pool``.
+
+    *board* are options of the board that its devicetree shall show, *more* overlays of the
+    machine's. *placements* move pools by their label in the overlay. Shapes in dts/odd/ may be
+    impossible; for others raises DevicetreeError as compose does.
+    """
+    base = base_blob(qemu.path, board_arguments(cpus, ram_size, board))
+    overlays = (*ALWAYS, *more, *(() if shape == NO_POOL else (shape,)))
+    return compose(base, overlays, pools=placements, allow_invalid=shape.startswith(ODD))

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guest memory: bytes by physical address, the kernel's structures in them, where a byte lies."""
+
+from harness.observe.memory.atlas import Atlas, Hit, Search
+from harness.observe.memory.attachments import Attachment, attachments
+from harness.observe.memory.dump import ElfDump
+from harness.observe.memory.guest import live_memory
+from harness.observe.memory.image import KernelImage, locate
+from harness.observe.memory.kernel import KernelTypes
+from harness.observe.memory.known import KnownTypes
+from harness.observe.memory.pages import page_regions, pages_not_reserved
+from harness.observe.memory.pools import (
+    DEFAULT_POOL,
+    PoolState,
+    ReservedRegion,
+    Slot,
+    default_pool,
+    device_pool,
+    reserved_regions,
+    restricted_pools,
+    slots,
+    slots_in_use,
+)
+from harness.observe.memory.ram import LiveMemory, Memory, Segment
+from harness.observe.memory.region import Region
+from harness.observe.memory.search import find
+from harness.observe.memory.spans import Span
+from harness.observe.memory.symbols import Symbol, Symbols
+from harness.observe.memory.virtqueue import Virtqueue, buffers, virtqueue
+
+__all__ = [
+    "DEFAULT_POOL",
+    "Atlas",
+    "Attachment",
+    "ElfDump",
+    "Hit",
+    "KernelImage",
+    "KernelTypes",
+    "KnownTypes",
+    "LiveMemory",
+    "Memory",
+    "PoolState",
+    "Region",
+    "ReservedRegion",
+    "Search",
+    "Segment",
+    "Slot",
+    "Span",
+    "Symbol",
+    "Symbols",
+    "Virtqueue",
+    "attachments",
+    "buffers",
+    "default_pool",
+    "device_pool",
+    "find",
+    "live_memory",
+    "locate",
+    "page_regions",
+    "pages_not_reserved",
+    "reserved_regions",
+    "restricted_pools",
+    "slots",
+    "slots_in_use",
+    "virtqueue",
+]

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernel's own structures in guest memory, through drgn."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import drgn
+from drgn.helpers.linux.device import bus_for_each_dev, dev_name
+
+from harness.base.errors import AddressError, InputError
+from harness.observe.memory.image import KernelImage, locate
+from harness.observe.memory.ram import Memory
+from harness.observe.memory.symbols import Symbols
+from harness.observe.memory.vmcoreinfo import read_vmcoreinfo
+
+BUSES = ("platform_bus_type", "pci_bus_type")
+"""Where devices that do DMA are looked for (drivers/base/platform.c, drivers/pci/pci-driver.c)."""
+
+ADDRESSES = 1 << 48
+"""Physical addresses that a program may ask for: which of them are RAM depends on the guest, and
+a program for each layout of RAM would read DWARF again."""
+
+PAGE_SIZE = 4096
+"""In bytes; ``CONFIG_ARM64_4K_PAGES``."""
+
+SHORT = 64
+"""Bytes of a text that are read at once."""
+
+
+class KernelTypes:
+    """Kernel structures of the guest whose RAM *memory* is, with the types of its vmlinux.
+
+    Nothing is read before it is asked for. The first use takes about 0.3 s, nearly all of it for
+    DWARF; :meth:`move_to` keeps that for the next guest.
+    """
+
+    def __init__(self, memory: Memory, symbols: Symbols) -> None:
+        self.symbols = symbols
+        self._program: drgn.Program | None = None
+        self._origin: object = None
+        self.move_to(memory)
+
+    def move_to(self, memory: Memory) -> None:
+        """Read the RAM of another guest of the same kernel from now on, as after a restore."""
+        self.memory = memory
+        self._image: KernelImage | None = None
+        self._checked = False
+
+    @property
+    def image(self) -> KernelImage:
+        """Where the kernel lies in RAM; raises AddressError when another or no kernel does."""
+        if self._image is None:
+            self._image = locate(self.memory, self.symbols)
+        return self._image
+
+    @property
+    def program(self) -> drgn.Program:
+        """The drgn program on this guest; raises AddressError before the kernel is far enough."""
+        if self._program is None or not self._checked:
+            note = read_vmcoreinfo(self.memory, self.symbols, self.image)
+            origin = (_without_layout(note), self.memory.live)
+            if origin != self._origin:
+                self._program, self._origin = self._open(note), origin
+                if not _knows_layout(self._program):
+                    self._origin = None
+            self._checked = True
+        assert self._program is not None, "opened above"
+        return self._program
+
+    def vmcoreinfo(self, key: str) -> str:
+        """The value of *key*, such as ``NUMBER(VA_BITS)``; raises InputError if there is none."""
+        text: str = self.program["VMCOREINFO"].string_().decode()
+        for line in text.splitlines():
+            if line.startswith(f"{key}="):
+                return line.removeprefix(f"{key}=")
+        raise InputError(f"the guest's kernel writes no {key} into its vmcoreinfo")
+
+    def _open(self, note: bytes) -> drgn.Program:
+        program = drgn.Program(drgn.Platform(drgn.Architecture.AARCH64))
+        program.add_memory_segment(0, ADDRESSES, self._read, True)
+        program.set_linux_kernel_custom(note, self.memory.live)
+        program.load_debug_info([self.symbols.path])
+        return program
+
+    def _read(self, address: int, count: int, _offset: int, _physical: bool) -> bytes:
+        try:
+            return self.memory.read(address, count)
+        except AddressError as fault:
+            raise drgn.FaultError(str(fault), address) from fault
+
+    def device(self, name: str) -> drgn.Object:
+        """Return the ``struct device *`` that the kernel calls *name*, such as ``0000:01:00.0``.
+
+        Raises InputError when neither the PCI nor the platform bus has it.
+        """
+        with kernel_reading("the devices"):
+            for bus in BUSES:
+                for device in bus_for_each_dev(self.program[bus].address_of_()):
+                    if dev_name(device) == name.encode():
+                        return device
+        raise InputError(f"the guest's kernel has no PCI or platform device named '{name}'")
+
+
+def _without_layout(note: bytes) -> bytes:
+    """*note* without what differs between machines of one kernel: the table of RAM's sections."""
+    return b"\n".join(line for line in note.splitlines() if b"(mem_section)" not in line)
+
+
+def _knows_layout(program: drgn.Program) -> bool:
+    """Have drgn find the ``struct page`` array, for which alone it needs that table, and keep it.
+
+    The array is at the same virtual address on all machines.
+    """
+    try:
+        program["vmemmap"]
+    except (drgn.FaultError, LookupError):
+        return False
+    return True
+
+
+@contextmanager
+def kernel_reading(what: str) -> Iterator[None]:
+    """Turn drgn's complaints while *what* is read into this project's errors."""
+    try:
+        yield
+    except drgn.FaultError as fault:
+        raise AddressError(
+            f"{what} could not be read: the kernel maps nothing at {fault.address:#x} "
+            f"({fault}); its structures are damaged, or changed while they were read"
+        ) from fault
+    except LookupError as fault:
+        raise InputError(
+            f"{what} could not be read: {fault}; the kernel under test lacks the option that "
+            "brings it, its vmlinux has no DWARF, or its version is unknown here"
+        ) from fault
+
+
+def short_string(pointer: drgn.Object) -> str:
+    """The text at a ``char *``; drgn's own way reads byte by byte, and takes 30 times as long.
+
+    Raises drgn.FaultError when nothing is mapped there.
+    """
+    address: int = pointer.value_()
+    most = min(SHORT, PAGE_SIZE - address % PAGE_SIZE)
+    start: bytes = pointer.prog_.read(address, most)
+    text, end, _ = start.partition(b"\0")
+    return (text if end else bytes(pointer.string_())).decode()

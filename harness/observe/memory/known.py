@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernel types, kept: DWARF is read once for each kernel."""
+
+from harness.kernel import Kernel
+from harness.observe.memory.kernel import KernelTypes
+from harness.observe.memory.ram import Memory
+from harness.observe.memory.symbols import Symbols
+
+
+class KnownTypes:
+    """The types of every kernel that was asked for; whoever asks last has them on its memory."""
+
+    def __init__(self) -> None:
+        self._types: dict[str, KernelTypes] = {}
+
+    def on(self, kernel: Kernel, memory: Memory) -> KernelTypes:
+        """The types of *kernel*, which now read *memory*."""
+        if kernel.key in self._types:
+            self._types[kernel.key].move_to(memory)
+        else:
+            self._types[kernel.key] = KernelTypes(memory, Symbols(kernel.vmlinux))
+        return self._types[kernel.key]

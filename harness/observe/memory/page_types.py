@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a kernel writes into ``struct page`` what the page is used for."""
+
+from dataclasses import dataclass
+
+import drgn
+
+from harness.observe.memory.region import Region
+
+OLD_TYPE_BASE, OLD_BUDDY, OLD_TABLE = 0xF0000000, 0x80, 0x200
+"""Up to 6.9 a type was a cleared bit under a set base (6.1 include/linux/page-flags.h)."""
+
+TYPE_SHIFT = 24
+"""Since 6.12 a type is a number in the top byte (``enum pagetype``, same file)."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """The members of one ``struct page`` that tell its use; *link* is the tail page's word."""
+
+    flags: int
+    link: int
+    mapping: int
+    private: int
+    page_type: int
+    refcount: int
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How this kernel writes a page's type: ``page_type & mask == value`` for each."""
+
+    buddy: tuple[int, int]
+    table: tuple[int, int]
+    slab: tuple[int, int] | None
+    slab_flag: int
+    reserved_flag: int
+
+    def is_slab(self, page: Page) -> bool:
+        """Whether the slab allocator has *page*: a type since 6.10, a flag before."""
+        if self.slab is not None:
+            return typed(page, self.slab)
+        return bool(page.flags & self.slab_flag)
+
+
+def page_rules(program: drgn.Program) -> Rules:
+    """Return how the kernel of *program* writes types; raises LookupError if it is not known."""
+    flags = _enumerators(program, "enum pageflags")
+    kinds = _enumerators(program, "enum pagetype")
+    slab_flag = 1 << flags["PG_slab"] if "PG_slab" in flags else 0
+    reserved_flag = 1 << flags["PG_reserved"]
+    if kinds:
+        top = 0xFF << TYPE_SHIFT
+        buddy, table, slab = (
+            (top, kinds[f"PGTY_{name}"] << TYPE_SHIFT) for name in ("buddy", "table", "slab")
+        )
+        return Rules(buddy, table, slab, slab_flag, reserved_flag)
+    return Rules(
+        buddy=(OLD_TYPE_BASE | OLD_BUDDY, OLD_TYPE_BASE),
+        table=(OLD_TYPE_BASE | OLD_TABLE, OLD_TYPE_BASE),
+        slab=None,
+        slab_flag=slab_flag,
+        reserved_flag=reserved_flag,
+    )
+
+
+def _enumerators(program: drgn.Program, name: str) -> dict[str, int]:
+    try:
+        members = program.type(name).enumerators or ()
+    except LookupError:
+        return {}
+    return {member.name: member.value for member in members}
+
+
+def typed_region(page: Page, rules: Rules) -> Region | None:
+    """Return what a head page's flags and type say it is used for; None if they say nothing."""
+    if page.flags & rules.reserved_flag:
+        return Region.RESERVED
+    if rules.is_slab(page):
+        return Region.SLAB
+    if typed(page, rules.table):
+        return Region.PAGE_TABLE
+    return Region.FREE if typed(page, rules.buddy) else None
+
+
+def typed(page: Page, kind: tuple[int, int]) -> bool:
+    """Whether *page* has the type *kind*, one of a kernel's :class:`Rules`."""
+    mask, value = kind
+    return page.page_type & mask == value

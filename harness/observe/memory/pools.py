@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the kernel knows of its bounce pools: ``struct io_tlb_mem`` and its slots."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import drgn
+
+from harness.observe.memory.kernel import KernelTypes, kernel_reading, short_string
+from harness.observe.memory.spans import Span
+from harness.observe.memory.tables import read_table
+
+SWIOTLB_C = "kernel/dma/swiotlb.c"
+RESERVED_MEM_C = "drivers/of/of_reserved_mem.c"
+"""Variables are looked up by file too: 6.12 has a second static ``reserved_mem_count``."""
+
+SLOT_SIZE = 2048
+"""``IO_TLB_SIZE``, in bytes (include/linux/swiotlb.h)."""
+
+NO_ADDRESS = (1 << 64) - 1
+"""``INVALID_PHYS_ADDR``: a slot's ``orig_addr`` when no buffer bounces (kernel/dma/swiotlb.c)."""
+
+LIST = 2
+"""Where ``list`` stands in the rows of a table of slots here."""
+
+DEFAULT_POOL = "default"
+"""The name here of the pool of every device that has no restricted one."""
+
+ORPHAN = "orphan"
+"""The name here of a pool that a device has and no node: the kernel has lost track of it."""
+
+
+@dataclass(frozen=True)
+class PoolState:
+    """A pool as the kernel sees it at one moment.
+
+    *name* is its devicetree node's, :data:`DEFAULT_POOL` or :data:`ORPHAN`; *base* and *size* are
+    in bytes. *nslabs* counts its slots, *used* those in use summed over its *nareas* areas;
+    *total_nslabs* is what the kernel counts for all memory of the pool, more only if the pool has
+    grown. *counted* is the kernel's second account of the slots in use, which debugfs shows,
+    *hiwater* the most that it ever was; both None before 6.3 (8b0977ecc8b3), without
+    debugfs, and since 7.3 without ``swiotlb=track_hiwater``.
+    *address* is the kernel's own pointer to the pool.
+    """
+
+    name: str
+    base: int
+    size: int
+    nslabs: int
+    total_nslabs: int
+    nareas: int
+    used: int
+    force_bounce: bool
+    for_alloc: bool
+    counted: int | None
+    hiwater: int | None
+    address: int
+
+    @property
+    def span(self) -> Span:
+        """Its memory."""
+        return Span(self.base, self.size)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One slot of a pool, 2 KiB at guest-physical *phys*.
+
+    *orig_addr* is the guest-physical address of what bounces through it (None: nothing does; a
+    coherent buffer has none), *alloc_size* the bytes of the mapping from this slot on, *list* how
+    many free slots follow in its segment (0: in use), *pad* the padding slots before a mapping
+    (0 before 6.10, which had none).
+    """
+
+    index: int
+    phys: int
+    orig_addr: int | None
+    alloc_size: int
+    list: int
+    pad: int
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a mapping or a coherent buffer holds the slot."""
+        return self.list == 0
+
+
+@dataclass(frozen=True)
+class ReservedRegion(Span):
+    """A reserved-memory node as the kernel recorded it.
+
+    *restricted* says whether the kernel took it for a restricted pool; *pool* is the pointer to
+    that pool, 0 until the first device has been attached to it.
+    """
+
+    name: str
+    restricted: bool
+    pool: int
+
+
+def reserved_regions(types: KernelTypes) -> tuple[ReservedRegion, ...]:
+    """Every recorded reserved-memory node (drivers/of/of_reserved_mem.c: ``reserved_mem``).
+
+    Raises AddressError when the kernel's structures lead nowhere, InputError when it has none.
+    """
+    with kernel_reading("the reserved memory"):
+        program = types.program
+        nodes = program.variable("reserved_mem", RESERVED_MEM_C)
+        count = program.variable("reserved_mem_count", RESERVED_MEM_C).value_()
+        taker = _restricted_pool_operations(program)
+        return tuple(_region(nodes[index], taker) for index in range(count))
+
+
+def restricted_pools(
+    types: KernelTypes, regions: Sequence[ReservedRegion] | None = None
+) -> tuple[PoolState, ...]:
+    """The restricted pools that have a device; raises as :func:`reserved_regions`.
+
+    Who has the reserved *regions* already may give them.
+    """
+    regions = reserved_regions(types) if regions is None else regions
+    with kernel_reading("the restricted pools"):
+        return tuple(
+            _state(_mem_at(types, region.pool), region.name) for region in regions if region.pool
+        )
+
+
+def default_pool(types: KernelTypes) -> PoolState | None:
+    """The pool of devices without a restricted one; None if it was never set up."""
+    with kernel_reading("the default pool"):
+        state = _state(_default_mem(types), DEFAULT_POOL)
+        return state if state.nslabs else None
+
+
+def device_pool(types: KernelTypes, name: str) -> PoolState | None:
+    """The pool that device *name* (as in sysfs) bounces through now; None if it has none.
+
+    Raises InputError when there is no such device, else as :func:`reserved_regions`.
+    """
+    pointer = types.device(name).dma_io_tlb_mem
+    with kernel_reading(f"the pool of {name}"):
+        address = pointer.value_()
+        return _state(pointer[0], _name(types, address)) if address else None
+
+
+def slots(types: KernelTypes, pool: PoolState) -> tuple[Slot, ...]:
+    """Every slot of *pool*, about 6 ms for 8192 of them; raises as :func:`reserved_regions`."""
+    return tuple(_slot(pool, index, row) for index, row in _rows(types, pool))
+
+
+def slots_in_use(types: KernelTypes, pool: PoolState) -> tuple[Slot, ...]:
+    """The slots of *pool* that are in use, far faster than all; raises as :func:`slots`."""
+    return tuple(_slot(pool, index, row) for index, row in _rows(types, pool) if row[LIST] == 0)
+
+
+def _rows(types: KernelTypes, pool: PoolState) -> Iterator[tuple[int, tuple[int, ...]]]:
+    with kernel_reading(f"the slots of {pool.name}"):
+        table = _pool_of(_mem_at(types, pool.address)).slots
+        padded = table.type_.type.has_member("pad_slots")
+        members = ["orig_addr", "alloc_size", "list", *(["pad_slots"] if padded else [])]
+        return enumerate(read_table(table, pool.nslabs, members))
+
+
+def _slot(pool: PoolState, index: int, row: tuple[int, ...]) -> Slot:
+    orig_addr, alloc_size, free, *pad = row
+    return Slot(
+        index=index,
+        phys=pool.base + index * SLOT_SIZE,
+        orig_addr=None if orig_addr == NO_ADDRESS else orig_addr,
+        alloc_size=alloc_size,
+        list=free,
+        pad=pad[0] if pad else 0,
+    )
+
+
+def _restricted_pool_operations(program: drgn.Program) -> int | None:
+    """The address that the nodes of restricted pools point to; None without the feature."""
+    try:
+        address: int | None = program.variable("rmem_swiotlb_ops", SWIOTLB_C).address_
+    except LookupError:
+        return None
+    return address
+
+
+def _region(node: drgn.Object, taker: int | None) -> ReservedRegion:
+    """Describe *node*, whose operations lie at *taker* if the kernel took it for a pool."""
+    restricted = taker is not None and node.ops.value_() == taker
+    return ReservedRegion(
+        base=node.base.value_(),
+        size=node.size.value_(),
+        name=short_string(node.name),
+        restricted=restricted,
+        pool=node.priv.value_() if restricted else 0,
+    )
+
+
+def _default_mem(types: KernelTypes) -> drgn.Object:
+    return types.program.variable("io_tlb_default_mem", SWIOTLB_C)
+
+
+def _mem_at(types: KernelTypes, address: int) -> drgn.Object:
+    return drgn.Object(types.program, "struct io_tlb_mem", address=address)
+
+
+def _pool_of(mem: drgn.Object) -> drgn.Object:
+    """The first memory of a pool: a structure of its own since 6.6 (commit 158dbe9c9a3d)."""
+    return mem.defpool if mem.type_.has_member("defpool") else mem
+
+
+def _state(mem: drgn.Object, name: str) -> PoolState:
+    pool = _pool_of(mem)
+    nareas = pool.nareas.value_()
+    base = pool.start.value_()
+    return PoolState(
+        name=name,
+        base=base,
+        size=pool.end.value_() - base,
+        nslabs=pool.nslabs.value_(),
+        total_nslabs=mem.nslabs.value_(),
+        nareas=nareas,
+        used=sum(pool.areas[area].used.value_() for area in range(nareas)),
+        force_bounce=bool(mem.force_bounce),
+        for_alloc=bool(mem.for_alloc),
+        counted=_counter(mem, "total_used"),
+        hiwater=_counter(mem, "used_hiwater"),
+        address=mem.address_ or 0,
+    )
+
+
+def _counter(mem: drgn.Object, name: str) -> int | None:
+    if not mem.type_.has_member(name) or not _counts(mem.prog_):
+        return None
+    return int(mem.member_(name).counter)
+
+
+def _counts(program: drgn.Program) -> bool:
+    """Whether the counters below ``CONFIG_DEBUG_FS`` move: since 7.3 (121f9fd1c308) on request."""
+    try:
+        return bool(program.variable("track_hiwater_enabled", SWIOTLB_C))
+    except LookupError:
+        return True
+
+
+def _name(types: KernelTypes, address: int) -> str:
+    if address == _default_mem(types).address_:
+        return DEFAULT_POOL
+    for region in reserved_regions(types):
+        if region.restricted and region.pool == address:
+            return region.name
+    return ORPHAN

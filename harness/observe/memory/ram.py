@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guest RAM by guest-physical address: of a running machine, or of a dump."""
+
+import mmap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from harness.base.errors import AddressError, InputError
+from harness.observe.memory.sources import Mapped, ProcessRam, Source
+from harness.observe.memory.spans import Span, split
+
+
+@dataclass(frozen=True)
+class Segment(Span):
+    """One block of a running guest's RAM; exactly one of *host* and *fd* is given.
+
+    *host* is its virtual address in QEMU's process (HMP ``gpa2hva``), *fd* a file that QEMU has
+    mapped shared, from its first byte on (``memory-backend-file,share=on``).
+    """
+
+    host: int | None = None
+    fd: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.host is None) == (self.fd is None):
+            raise InputError(
+                f"the RAM segment at {self.base:#x} needs either a host address or a file, "
+                f"and has {'none' if self.fd is None else 'both'}"
+            )
+
+
+class Memory:
+    """Guest RAM that can be read: *spans* say which addresses there are."""
+
+    live = False
+    """Whether the contents may change between two reads."""
+
+    def __init__(self, spans: Sequence[Span], sources: Sequence[Source]) -> None:
+        self.spans = tuple(spans)
+        self._sources = tuple(sources)
+
+    def read(self, phys: int, size: int) -> bytes:
+        """Return *size* bytes from guest-physical *phys* on.
+
+        Raises AddressError when one of them is not RAM, QemuError when QEMU has died.
+        """
+        buffer = bytearray(size)
+        self.read_into(phys, memoryview(buffer))
+        return bytes(buffer)
+
+    def read_into(self, phys: int, buffer: memoryview) -> None:
+        """Fill *buffer*, which must be writable bytes, from *phys* on; raises as :meth:`read`."""
+        done = 0
+        for part in split(self.spans, phys, len(buffer)):
+            self._source(part.index).read_into(part.offset, buffer[done : done + part.size])
+            done += part.size
+
+    def close(self) -> None:
+        """Let go of the mappings; reading raises AddressError from now on."""
+        self.spans, self._sources = (), ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _source(self, index: int) -> Source:
+        return self._sources[index]
+
+
+class LiveMemory(Memory):
+    """The RAM of the guest that runs in QEMU process *pid*; the guest is never stopped.
+
+    What is read while the guest changes it may be torn: stop the machine where several reads
+    must fit together. Bytes written over code that TCG has translated do not change what runs.
+    """
+
+    live = True
+
+    def __init__(self, pid: int, segments: Sequence[Segment]) -> None:
+        super().__init__(segments, [_open(pid, segment) for segment in segments])
+
+    def write(self, phys: int, data: bytes) -> None:
+        """Store *data* from guest-physical *phys* on; raises as :meth:`read`."""
+        done = 0
+        for part in list(split(self.spans, phys, len(data))):
+            self._source(part.index).write(part.offset, data[done : done + part.size])
+            done += part.size
+
+    def view(self, phys: int, size: int) -> memoryview:
+        """The guest's own bytes, writable and without a copy, for a range of a mapped segment.
+
+        A view outlives :meth:`close`. Raises AddressError when the range is not within one
+        segment that has a file.
+        """
+        parts = list(split(self.spans, phys, size))
+        source = self._source(parts[0].index) if len(parts) == 1 else None
+        if not isinstance(source, Mapped):
+            raise AddressError(
+                f"{size} bytes at {phys:#x} can be read, but not viewed: only RAM in one "
+                "file-backed segment is mapped in this process"
+            )
+        return source.view[parts[0].offset : parts[0].offset + size]
+
+
+def _open(pid: int, segment: Segment) -> Source:
+    if segment.fd is not None:
+        return Mapped(memoryview(mmap.mmap(segment.fd, segment.size)))
+    assert segment.host is not None, "checked when the segment was made"
+    return ProcessRam(pid, segment.host)

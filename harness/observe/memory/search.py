@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Searching all of guest RAM for a byte pattern."""
+
+from collections.abc import Iterator, Sequence
+
+from harness.base.errors import InputError
+from harness.observe.memory.ram import Memory
+from harness.observe.memory.spans import Span
+
+CHUNK = 1 << 20
+"""Bytes read at once: large enough to make the call cheap, small enough to stay in the cache."""
+
+PAGE = 4096
+
+BLOCK = 16 * PAGE
+"""Bytes that are compared with zeros at once: RAM that nobody has touched comes in large pieces,
+and a step for each of its pages would take longer than the comparison."""
+
+ZEROS, ZERO_PAGE = bytes(BLOCK), bytes(PAGE)
+
+
+def find(memory: Memory, pattern: bytes, within: Sequence[Span] | None = None) -> Iterator[int]:
+    """Yield the guest-physical address of each place in RAM where *pattern* begins, ascending.
+
+    All of RAM is searched, or just what is *within* these spans of it. Overlapping places count. A
+    place may lie across the border of two spans that touch. The search runs while the iterator is
+    drawn from. Raises InputError for a pattern that is empty, longer than a page, or nothing but
+    zeros, which untouched RAM is full of.
+    """
+    if not 0 < len(pattern) <= PAGE or not pattern.strip(b"\0"):
+        raise InputError(
+            f"a pattern to search RAM for is 1 to {PAGE} bytes, one of them not zero; "
+            f"this one has {len(pattern)} bytes: {pattern[:16].hex()}"
+        )
+    for span in _joined(memory.spans if within is None else within):
+        yield from _find_in(memory, span, pattern)
+
+
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    """The same bytes in as few spans as there are gaps."""
+    joined: list[Span] = []
+    for span in sorted(spans, key=lambda span: span.base):
+        if joined and joined[-1].end == span.base:
+            joined[-1] = Span(joined[-1].base, joined[-1].size + span.size)
+        else:
+            joined.append(span)
+    return joined
+
+
+def _find_in(memory: Memory, span: Span, pattern: bytes) -> Iterator[int]:
+    """Search *span* by chunks; each takes in the start of the next, for places across both."""
+    overlap = len(pattern) - 1
+    buffer = bytearray(CHUNK + overlap)
+    for base in range(span.base, span.end, CHUNK):
+        size = min(CHUNK + overlap, span.end - base)
+        memory.read_into(base, memoryview(buffer)[:size])
+        for offset in _find_in_chunk(buffer, size, pattern):
+            yield base + offset
+
+
+def _find_in_chunk(buffer: bytearray, size: int, pattern: bytes) -> Iterator[int]:
+    """Yield each offset of *pattern* in the first *size* bytes of *buffer*."""
+    around = len(pattern) - 1
+    for begin, end in _filled(buffer, size):
+        at = max(0, begin - around) - 1
+        while (at := buffer.find(pattern, at + 1, min(size, end + around))) >= 0:
+            yield at
+
+
+def _filled(buffer: bytearray, size: int) -> Iterator[tuple[int, int]]:
+    """Yield begin and end of each run of pages in which a byte is not zero.
+
+    Most of a guest's RAM is zeros, and comparing them is many times faster than searching them.
+    A pattern with a byte that is not zero begins and ends less than its length beside such a run;
+    as it is no longer than a page, it can not be beside two of them.
+    """
+    begin: int | None = None
+    for at, empty in _emptiness(buffer, size):
+        if empty and begin is not None:
+            yield begin, at
+            begin = None
+        elif not empty and begin is None:
+            begin = at
+    if begin is not None:
+        yield begin, size
+
+
+def _emptiness(buffer: bytearray, size: int) -> Iterator[tuple[int, bool]]:
+    """Yield the offset of each block that is all zeros, and of each page of the others."""
+    for block in range(0, size, BLOCK):
+        end = min(block + BLOCK, size)
+        if buffer.startswith(ZEROS[: end - block], block, end):
+            yield block, True
+            continue
+        for page in range(block, end, PAGE):
+            yield page, buffer.startswith(ZERO_PAGE[: end - page], page, end)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Virtqueues as QEMU's virtio devices have been told of them: the device's side of the story."""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.base.errors import QemuError
+from harness.machine.qemu.guest import Guest
+from harness.observe.memory.ram import Memory
+from harness.observe.memory.spans import Span
+
+DESCRIPTOR = struct.Struct("<QIHH")
+"""addr, len, flags, next (Virtual I/O Device Specification 1.2, 2.7.5)."""
+
+INDIRECT = 1 << 2
+"""The flag of a descriptor that points to a table of descriptors (2.7.5.3)."""
+
+RING_HEAD = 4
+"""Bytes of flags and idx before either ring (2.7.6, 2.7.8)."""
+
+AVAIL_ENTRY, USED_ENTRY = 2, 8
+
+
+@dataclass(frozen=True)
+class Virtqueue:
+    """A split virtqueue of *size* descriptors: the guest addresses that its device uses."""
+
+    size: int
+    descriptors: int
+    available: int
+    used: int
+
+    @property
+    def rings(self) -> tuple[Span, ...]:
+        """The memory of its three parts, in bytes."""
+        return (
+            Span(self.descriptors, self.size * DESCRIPTOR.size),
+            Span(self.available, RING_HEAD + self.size * AVAIL_ENTRY),
+            Span(self.used, RING_HEAD + self.size * USED_ENTRY),
+        )
+
+
+def virtqueue(guest: Guest, device: str, index: int = 0) -> Virtqueue:
+    """Queue *index* of the virtio device that QEMU calls *device* (QMP, since 7.2)."""
+    status = guest.monitor.execute(
+        "x-query-virtio-queue-status", path=_path(guest, device), queue=index
+    )
+    return Virtqueue(
+        size=status["vring-num"],
+        descriptors=status["vring-desc"],
+        available=status["vring-avail"],
+        used=status["vring-used"],
+    )
+
+
+def buffers(memory: Memory, queue: Virtqueue) -> tuple[Span, ...]:
+    """What the descriptors point to, those of requests that are done included.
+
+    A table of indirect descriptors is a buffer, and so is all that these point to.
+    """
+    return tuple(_buffers(memory, Span(queue.descriptors, queue.size * DESCRIPTOR.size)))
+
+
+def _buffers(memory: Memory, table: Span) -> Iterator[Span]:
+    for addr, size, flags, _ in DESCRIPTOR.iter_unpack(memory.read(table.base, table.size)):
+        if size:
+            yield Span(addr, size)
+        if flags & INDIRECT:
+            yield from _buffers(memory, Span(addr, size))
+
+
+def _path(guest: Guest, device: str) -> str:
+    """QEMU's path of *device*; on PCI the virtio device is a part of the PCI device."""
+    for known in guest.monitor.execute("x-query-virtio"):
+        if device in str(known["path"]).split("/"):
+            return str(known["path"])
+    raise QemuError(f"QEMU has no virtio device '{device}'")

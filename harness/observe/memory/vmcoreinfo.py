@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernel's own description of itself for debuggers, read out of its memory."""
+
+from harness.base.errors import AddressError
+from harness.observe.memory.image import KernelImage
+from harness.observe.memory.ram import Memory
+from harness.observe.memory.symbols import Symbols
+
+MAGIC = b"OSRELEASE="
+"""What the text begins with (kernel/vmcore_info.c:crash_save_vmcoreinfo_init, 6.12)."""
+
+VA_BITS = (52, 48, 39)
+"""CONFIG_ARM64_VA_BITS with 4 KiB pages. Which one it is decides where the linear map begins, and
+is written in the text that is looked for; only the right one leads to it."""
+
+U64 = (1 << 64) - 1
+
+
+def read_vmcoreinfo(memory: Memory, symbols: Symbols, image: KernelImage) -> bytes:
+    """Return the text that the kernel keeps for crash dumps (``CONFIG_VMCORE_INFO``).
+
+    Raises InputError when the kernel has been built without it, AddressError before it has been
+    written, which a subsys_initcall does.
+    """
+
+    def variable(name: str) -> int:
+        phys = image.to_phys(symbols.address(name))
+        return int.from_bytes(memory.read(phys, 8), "little")
+
+    pointer, size = variable("vmcoreinfo_data"), variable("vmcoreinfo_size")
+    memstart = variable("memstart_addr")
+    for bits in VA_BITS:
+        text = _text_at(memory, (pointer + (1 << bits) + memstart) & U64, size)
+        if text is not None:
+            return text
+    raise AddressError(
+        f"the guest's kernel has no vmcoreinfo yet (its vmcoreinfo_data is {pointer:#x}): it "
+        "ended or was stopped early in its boot, so its structures can not be read"
+    )
+
+
+def _text_at(memory: Memory, phys: int, size: int) -> bytes | None:
+    """Return the text at *phys*, by ``__lm_to_phys()`` (asm/memory.h), if it is there."""
+    try:
+        text = memory.read(phys, size)
+    except AddressError:
+        return None
+    return text if text.startswith(MAGIC) else None

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs of the suite as data: what was asked for, on which kernel, and how every test ended.
+
+==================  ==============================================================================
+``SuiteRequest``    which kernel, QEMU and tests
+``run_suite``       builds, runs them in a process of its own, returns a Run
+``Run``             provenance, and a CaseOutcome for each test
+``save_run``        and ``load_run``: as JSON
+==================  ==============================================================================
+"""
+
+from harness.results.outcomes import CaseOutcome, read_outcomes
+from harness.results.request import SuiteRequest, run_suite
+from harness.results.run import Provenance, Run, load_run, provenance, run_from, save_run
+
+__all__ = [
+    "CaseOutcome",
+    "Provenance",
+    "Run",
+    "SuiteRequest",
+    "load_run",
+    "provenance",
+    "read_outcomes",
+    "run_from",
+    "run_suite",
+    "save_run",
+]

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every run that was ever made, in a database, and what can be learnt from all of them.
+
+================  ================================================================================
+``open_history``  a SQLite file in the cache directory, or a PostgreSQL server
+``History``       ``add`` a run once; ``run`` by its id, ``run_of`` a job
+``list_runs``     the last runs, and their results in numbers
+``appearances``   every time that a test was run
+``standings``     since when a test fails, on each track of kernels that follow one another
+``changes``       what is different between the last good and the first bad run
+``flaky``         tests that end differently on the same kernel
+``durations``     what tests took; ``run_seconds`` what a run will take
+================  ================================================================================
+"""
+
+from harness.results.history.failures import Change, Standing, changes, standings
+from harness.results.history.history import History, open_history
+from harness.results.history.queries import (
+    Appearance,
+    RunHead,
+    RunSummary,
+    appearances,
+    find_run,
+    find_test,
+    list_runs,
+    list_tests,
+)
+from harness.results.history.tracks import Difference, Track, differences, track_of
+from harness.results.history.trends import (
+    Duration,
+    Flakiness,
+    durations,
+    flaky,
+    not_counted,
+    run_seconds,
+)
+
+__all__ = [
+    "Appearance",
+    "Change",
+    "Difference",
+    "Duration",
+    "Flakiness",
+    "History",
+    "RunHead",
+    "RunSummary",
+    "Standing",
+    "Track",
+    "appearances",
+    "changes",
+    "differences",
+    "durations",
+    "find_run",
+    "find_test",
+    "flaky",
+    "list_runs",
+    "list_tests",
+    "not_counted",
+    "open_history",
+    "run_seconds",
+    "standings",
+    "track_of",
+]

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which runs follow one another, and in what two runs differ."""
+
+import re
+from dataclasses import dataclass, fields
+
+from harness.results import Provenance
+
+_PACKAGE = re.compile(r"(debian \S+) \S+")
+_REVISION = re.compile(r"(git .+) \([0-9a-f]+\)")
+_QEMU = re.compile(r"\d+\.\d+")
+
+CONSEQUENCES = ("kernel_key", "build_id")
+"""Fields that differ because others do: what they are made from stands in those."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """What runs have in common of which the later says whether a thing got better or worse.
+
+    *source* is the kernel's without its version or commit, *qemu* the number of its release
+    without the last part.
+    """
+
+    source: str
+    series: tuple[str, ...]
+    flavour: str
+    qemu: str
+
+    def __str__(self) -> str:
+        """In the order in which a person asks."""
+        parts = [self.source, self.flavour, f"QEMU {self.qemu}", *self.series]
+        return ", ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A field of two runs' provenance, and its two values; of a series the names in order."""
+
+    field: str
+    good: str
+    bad: str
+
+
+def track_of(where: Provenance) -> Track:
+    """The track that a run is on."""
+    source = where.source
+    for pattern in (_PACKAGE, _REVISION):
+        found = pattern.fullmatch(source)
+        source = found[1] if found else source
+    release = _QEMU.search(where.qemu)
+    return Track(source, where.series, where.flavour, release[0] if release else where.qemu)
+
+
+def differences(good: Provenance, bad: Provenance) -> tuple[Difference, ...]:
+    """Every field that differs, causes before consequences."""
+    names = [field.name for field in fields(Provenance) if field.name not in CONSEQUENCES]
+    pairs = [(name, _words(good, name), _words(bad, name)) for name in (*names, *CONSEQUENCES)]
+    return tuple(Difference(*pair) for pair in pairs if pair[1] != pair[2])
+
+
+def _words(where: Provenance, name: str) -> str:
+    value = getattr(where, name)
+    return "\n".join(value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One page of HTML that needs nothing else: no network, no other file, scripts for filters only."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.base.kreport import Known, known_crash
+from harness.base.properties import NON_PROMISES, PROMISES
+from harness.results import CaseOutcome, Run
+from harness.results.judge import Change, Comparison
+from harness.results.render.evidence import LINE_LIMIT, LOG_LIMIT, Evidence, Log
+from harness.results.render.junit import provenance_items
+from harness.results.render.picture import picture
+from harness.results.render.spark import spark
+from harness.results.render.summary import counts, headline, is_good, promise_order, worst
+
+TEMPLATE = "page.html.j2"
+
+PAGE_LIMIT = 24 * 1024 * 1024
+"""Bytes of evidence in one page; tests whose evidence comes later name its directory only."""
+
+
+BESIDES = {"FENCE": "what a fence is for: no device reaches more than its windows"}
+"""What tests are about that Linux does not promise."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A test as the page shows it.
+
+    *state* is a change or a result, *evidence* has what it is of before each: which kernel.
+    """
+
+    number: int
+    test: str
+    state: str
+    base: tuple[CaseOutcome, ...]
+    patched: tuple[CaseOutcome, ...]
+    evidence: tuple[tuple[str, Evidence], ...] = ()
+    crashes: tuple[str, ...] = ()
+    left_out: bool = False
+    seconds: tuple[float, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The test without the folder that all have in common."""
+        return self.test.removeprefix("harness/suite/")
+
+    @property
+    def last(self) -> CaseOutcome:
+        """The outcome that its message is taken from."""
+        return (self.patched or self.base)[-1]
+
+    @property
+    def promises(self) -> tuple[str, ...]:
+        """All promises that it is about."""
+        every = {n for one in (*self.base, *self.patched) for n in (*one.promises, *one.broken)}
+        return tuple(sorted(every, key=promise_order))
+
+    @property
+    def look(self) -> str:
+        """The state as a word that a style sheet can use."""
+        return self.state.lower().replace(" ", "-")
+
+
+@dataclass(frozen=True)
+class Title:
+    """A crash title, the tests in whose evidence it stands, and what is known of it."""
+
+    title: str
+    tests: tuple[Row, ...]
+    known: Known | None
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A promise, and the worst results of its tests."""
+
+    number: str
+    text: str
+    tests: int
+    base: str
+    patched: str
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a page may be given beyond the runs.
+
+    *evidence* is by its directory, *durations* are seconds of the last runs by test, the newest
+    last; *coverage* is what a run of `harness coverage` said, line by line.
+    """
+
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    durations: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    coverage: Sequence[str] = ()
+
+
+def page(subject: Run | Comparison, inputs: Inputs | None = None) -> str:
+    """The page for a run, or for two that are compared."""
+    given = inputs or Inputs()
+    rows = list(_within_limit(_rows(subject, given)))
+    compared = isinstance(subject, Comparison)
+    runs = [subject.base, subject.patched] if isinstance(subject, Comparison) else [subject]
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(TEMPLATE).render(
+        compared=compared,
+        runs=runs,
+        good=is_good(subject),
+        headline=headline(subject),
+        counts=_state_counts(rows) if compared else counts(runs[-1].tests),
+        rows=rows,
+        titles=_titles(rows),
+        promises=list(_promises(rows)),
+        provenance=_provenance(runs),
+        coverage=[*given.coverage, *(subject.coverage if isinstance(subject, Comparison) else ())],
+        picture=lambda one: Markup(picture(one.parts, one.accesses)),
+        breakable=_breakable,
+        spark=lambda seconds: Markup(spark(seconds)),
+        log_limit=LOG_LIMIT // 1024,
+        blocks=_blocks,
+        cut=lambda line: line if len(line) <= LINE_LIMIT else f"{line[:LINE_LIMIT]} [cut]",
+    )
+
+
+_Ends = tuple[str, str, tuple[CaseOutcome, ...], tuple[CaseOutcome, ...]]
+
+
+def _ends(subject: Run | Comparison) -> list[_Ends]:
+    """Every test, its state, and its outcomes before and after; what needs a person first."""
+    if isinstance(subject, Run):
+        order = {"KNOWN": 1, "PASS": 2, "SKIP": 3}
+        tests = sorted(subject.tests, key=lambda one: order.get(one.result, 0))
+        return [(one.test, one.result, (), (one,)) for one in tests]
+    ranks = {change: rank for rank, change in enumerate(Change)}
+    found = sorted(subject.differences, key=lambda one: (one.skipped, ranks[one.change]))
+    return [(d.test, d.state, d.base, d.patched) for d in found]
+
+
+def _rows(subject: Run | Comparison, given: Inputs) -> Iterator[Row]:
+    for number, (test, state, base, patched) in enumerate(_ends(subject)):
+        evidence = tuple(_evidence(base, patched, given.evidence))
+        titles = dict.fromkeys(crash.title for _, one in evidence for crash in one.crashes)
+        seconds = tuple(given.durations.get(test, ()))
+        yield Row(number, test, state, base, patched, evidence, tuple(titles), seconds=seconds)
+
+
+def _evidence(
+    base: Sequence[CaseOutcome], patched: Sequence[CaseOutcome], kept: Mapping[str, Evidence]
+) -> Iterator[tuple[str, Evidence]]:
+    for side, outcomes in (("base", base), ("series", patched)):
+        for one in outcomes:
+            if one.evidence in kept:
+                yield f"{side}: {one.result}" if base else one.result, kept[one.evidence]
+
+
+def _within_limit(rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows; those whose evidence is beyond PAGE_LIMIT say so instead of showing it."""
+    left = PAGE_LIMIT
+    for row in rows:
+        size = sum(
+            min(sum(map(len, log.lines)), LOG_LIMIT) for _, one in row.evidence for log in one.logs
+        )
+        left -= size
+        if left >= 0 or not size:
+            yield row
+        else:
+            yield Row(row.number, row.test, row.state, row.base, row.patched, left_out=True)
+
+
+def _state_counts(rows: Sequence[Row]) -> Mapping[str, int]:
+    return Counter(row.state for row in rows)
+
+
+def _titles(rows: Sequence[Row]) -> list[Title]:
+    by_title: dict[str, list[Row]] = {}
+    for row in rows:
+        for title in row.crashes:
+            by_title.setdefault(title, []).append(row)
+    return [Title(title, tuple(some), known_crash(title)) for title, some in by_title.items()]
+
+
+def _promises(rows: Sequence[Row]) -> Iterator[Promise]:
+    """All promises that a test of the page is about, in natural order."""
+    texts = {**PROMISES, **NON_PROMISES, **BESIDES}
+    about: dict[str, list[Row]] = {}
+    for row in rows:
+        for number in row.promises:
+            about.setdefault(number, []).append(row)
+    for number in sorted(about, key=promise_order):
+        base = worst(one.result for row in about[number] for one in row.base)
+        patched = worst(one.result for row in about[number] for one in row.patched)
+        yield Promise(number, texts.get(number, ""), len(about[number]), base, patched)
+
+
+def _provenance(runs: Sequence[Run]) -> list[tuple[str, tuple[str, ...]]]:
+    """Name and value in each of the runs."""
+    sides = []
+    for run in runs:
+        values: dict[str, str] = {}
+        for name, value in provenance_items(run.provenance):
+            values[name] = f"{values[name]}, {value}" if name in values else value
+        values.update(begin=run.begin, seconds=f"{run.seconds:.0f}", words=" ".join(run.words))
+        sides.append(values)
+    names = dict.fromkeys(name for side in reversed(sides) for name in side)
+    return [(name, tuple(side.get(name, "") for side in sides)) for name in names]
+
+
+def _breakable(name: str) -> Markup:
+    """A long *name* that may be broken where its words end."""
+    return Markup("_<wbr>").join(name.split("_"))  # which escapes the words
+
+
+@dataclass(frozen=True)
+class Block:
+    """Lines of a log that belong together: of one report (*title*), or of none.
+
+    *skipped* is how many lines were left out before.
+    """
+
+    lines: tuple[str, ...]
+    title: str = ""
+    skipped: int = 0
+
+
+def _blocks(log: Log) -> Iterator[Block]:
+    """What is shown of a log, in order; the last block has only what was left out at the end."""
+    before = 0
+    for span in log.kept():
+        skipped, title = span.start - before, ""
+        lines: list[str] = []
+        for index in span:
+            crash = log.crash_at(index)
+            now = crash.title if crash else ""
+            if lines and now != title:
+                yield Block(tuple(lines), title, skipped)
+                lines, skipped = [], 0
+            title = now
+            lines.append(log.lines[index])
+        yield Block(tuple(lines), title, skipped)
+        before = span.stop
+    if before < len(log.lines):
+        yield Block((), "", len(log.lines) - before)

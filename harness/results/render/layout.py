@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What lay where in a guest's physical memory, and what rogue devices tried to reach of it."""
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from harness.machine.fence import SCRATCH, smmu_refusals
+from harness.machine.layout import RAM_BASE
+from harness.machine.machine import FENCE_LOG
+from harness.machine.qemu.artefacts import ROGUE_LOG
+from harness.results.render.files import read_log
+
+MIB = 1 << 20
+
+KERNEL_BASE = RAM_BASE + 2 * MIB
+"""Where QEMU puts an arm64 Image whose text_offset is 0 (hw/arm/boot.c:load_aarch64_image), and
+where the harness has it below firmware; Linux stays there, for its KASLR is virtual only."""
+
+PAGE = 4096
+
+_POOL_MESSAGE = re.compile(r"created restricted DMA pool at 0x([0-9a-f]+), size (\d+) MiB")
+"""kernel/dma/swiotlb.c:rmem_swiotlb_setup"""
+
+_ACCESS = re.compile(r"^(\S+) (read|write) (0x[0-9a-f]+) (\d+)( refused)?$")
+
+IMAGE = "Image"
+
+_LOADED = {"initramfs.cpio": "initramfs", "machine.dtb": "devicetree"}
+"""What files are called that QEMU puts into memory before the first instruction."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of physical memory: *kind* is ram, pool, kernel, scratch, window or loaded."""
+
+    kind: str
+    name: str
+    base: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        """The first address behind it."""
+        return self.base + self.size
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a rogue tried: *access* is read or write ("?" if nobody said).
+
+    *refused* is whether a fence did not let all of it through.
+    """
+
+    device: str
+    access: str
+    address: int
+    size: int
+    refused: bool
+
+
+def parts(machine: Mapping[str, Any], command: str, said: Iterable[str]) -> tuple[Part, ...]:
+    """The parts of a guest's memory, from its description, its command and what its kernel *said*.
+
+    A part of which nothing can be known any more is left out.
+    """
+    found: list[Part] = []
+    if size := machine.get("ram_size"):
+        found.append(Part("ram", "RAM", RAM_BASE, int(size)))
+    pools = {int(pool["base"]): str(pool["name"]) for pool in machine.get("pools", ())}
+    found += [
+        Part("pool", name, base, int(pool["size"]))
+        for pool in machine.get("pools", ())
+        for base, name in [(int(pool["base"]), str(pool["name"]))]
+    ]
+    found += _placed_pools(said, pools, machine.get("dynamic", ()))
+    if "rogue-scratch" in machine.get("overlays", ()):
+        found.append(Part("scratch", "the rogue's own", *SCRATCH))
+    found += _kernel(machine)
+    found += _loaded(command)
+    found += _windows(machine, found)
+    return tuple(dict.fromkeys(found))
+
+
+def _placed_pools(
+    said: Iterable[str], placed: Mapping[int, str], dynamic: Sequence[Mapping[str, Any]]
+) -> Iterator[Part]:
+    """Pools whose place the kernel chose, and told."""
+    for line in said if dynamic else ():
+        message = _POOL_MESSAGE.search(line)
+        if message and int(message[1], 16) not in placed:
+            yield Part("pool", "pool, placed by Linux", int(message[1], 16), int(message[2]) * MIB)
+
+
+def _windows(machine: Mapping[str, Any], others: Sequence[Part]) -> Iterator[Part]:
+    """What the fence lets through beyond the pools."""
+    bases = {part.base for part in others}
+    for base, size in machine.get("windows", ()):
+        if base not in bases:
+            yield Part("window", "window of the fence", base, size)
+
+
+def _kernel(machine: Mapping[str, Any]) -> Iterator[Part]:
+    """The kernel, if it is still in the cache and says how much memory it takes."""
+    with suppress(OSError, KeyError):
+        size = _image_size(Path(str(machine["kernel"])) / IMAGE)
+        yield Part("kernel", "kernel", KERNEL_BASE, max(size, PAGE))
+
+
+def _loaded(command: str) -> Iterator[Part]:
+    """What QEMU's generic loader put into memory; the file, if it is still there, says how much."""
+    words = _words(command)
+    for _, value in (pair for pair in pairwise(words) if pair[0] == "-device"):
+        fields = dict(pair.partition("=")[::2] for pair in value.split(",")[1:])
+        file = Path(fields.get("file", ""))
+        if value.startswith("loader,") and "addr" in fields and file.name != IMAGE:
+            with suppress(OSError, ValueError):
+                size = max(file.stat().st_size, PAGE)
+                yield Part(
+                    "loaded", _LOADED.get(file.name, file.stem), int(fields["addr"], 0), size
+                )
+
+
+def _image_size(image: Path) -> int:
+    """How much memory the kernel takes, BSS and all (Documentation/arch/arm64/booting.rst)."""
+    with image.open("rb") as file:
+        return int.from_bytes(file.read(24)[16:24], "little")
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return []
+
+
+def accesses(directory: Path) -> tuple[Access, ...]:
+    """What rogues tried, from their own log; and what of the fence's log is not in that."""
+    refused = list(smmu_refusals(read_log(directory / FENCE_LOG).splitlines()))
+    addresses = {one.address for one in refused}
+    tried = [
+        Access(
+            found[1], found[2], base, size, bool(found[5]) or any(one in whole for one in addresses)
+        )
+        for line in read_log(directory / ROGUE_LOG).splitlines()
+        if (found := _ACCESS.match(line))
+        for base, size in [(int(found[3], 16), int(found[4]))]
+        for whole in [range(base, base + size)]
+    ]
+    rest = [
+        Access(one.device, one.access, one.address, 4, refused=True)
+        for one in refused
+        if not any(
+            own.address <= one.address < own.address + own.size for own in dict.fromkeys(tried)
+        )
+    ]
+    return (*tried, *rest)

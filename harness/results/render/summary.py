@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run, or a comparison of two, comes to, in numbers and in one sentence."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from harness.results import CaseOutcome, Run
+from harness.results.judge import Change, Comparison
+from harness.results.outcomes import ERROR
+
+RESULTS = ("FAIL", "CRASH", "HANG", "ERROR", "KNOWN", "PASS", "SKIP")
+"""The worst first: of the results of many tests the first of these that occurs stands for all."""
+
+
+def counts(tests: Iterable[CaseOutcome]) -> Mapping[str, int]:
+    """How many tests ended with each result, the worst first; results that none has are absent."""
+    found = Counter(one.result for one in tests)
+    known = {name: found.pop(name) for name in RESULTS if name in found}
+    return {**known, **found}
+
+
+def worst(results: Iterable[str]) -> str:
+    """The result that stands for all of them; empty if there are none."""
+    return min(results, key=lambda name: RESULTS.index(name) if name in RESULTS else 0, default="")
+
+
+def broken_promises(tests: Iterable[CaseOutcome]) -> tuple[str, ...]:
+    """The promises that *tests* found broken and that no list excuses, in natural order."""
+    found = {number for one in tests if one.is_bad for number in one.broken or one.promises}
+    return tuple(sorted(found, key=promise_order))
+
+
+def promise_order(number: str) -> tuple[str, int]:
+    """By what promises are sorted: B2 before B12."""
+    return number[:1], int(number[1:]) if number[1:].isdigit() else 0
+
+
+def all_passed(run: Run) -> bool:
+    """Whether nothing speaks against the kernel, all was judged, and something was."""
+    bad = any(one.is_bad or one.result == ERROR for one in run.tests)
+    return run.complete and bool(run.tests) and not bad
+
+
+def is_good(subject: Run | Comparison) -> bool:
+    """Whether a maintainer may take the kernel, or the series, as far as the tests can tell."""
+    if isinstance(subject, Run):
+        return all_passed(subject)
+    doubts = (Change.BROKEN, Change.FLAKY)
+    judged = any(one.change is not Change.NOT_JUDGED for one in subject.differences)
+    spoilt = any(
+        one.result == ERROR for d in subject.having(Change.NOT_JUDGED) for one in d.patched
+    )
+    unclear = spoilt or not subject.patched.complete or not judged
+    return not unclear and not any(one.change in doubts for one in subject.differences)
+
+
+def headline(subject: Run | Comparison) -> str:
+    """The verdict in one sentence."""
+    return _of_run(subject) if isinstance(subject, Run) else _of_comparison(subject)
+
+
+def _of_run(run: Run) -> str:
+    number = counts(run.tests)
+    bad = [
+        f"{number[name]} {name}" for name in ("FAIL", "CRASH", "HANG", "ERROR") if name in number
+    ]
+    promises = broken_promises(run.tests)
+    end = "" if run.complete else "; the run did not come to its end"
+    if not run.tests:
+        return f"no test ran{end}"
+    if not bad:
+        known = number.get("KNOWN", 0)
+        besides = f", {known} as known of this kernel" if known else ""
+        return f"{_tests(number.get('PASS', 0))} passed{besides}; nothing is broken{end}"
+    named = f"; broken promises: {' '.join(promises)}" if promises else ""
+    return f"{', '.join(bad)} of {_tests(len(run.tests))}{named}{end}"
+
+
+def _tests(number: int) -> str:
+    return "1 test" if number == 1 else f"{number} tests"
+
+
+def _of_comparison(comparison: Comparison) -> str:
+    number = Counter(one.change for one in comparison.differences if not one.skipped)
+    order = (Change.BROKEN, Change.FIXED, Change.FLAKY, Change.STILL_FAILING, Change.NOT_JUDGED)
+    parts = [f"{number[change]} {change.value}" for change in order if number[change]]
+    if promises := broken_promises(o for d in comparison.having(Change.BROKEN) for o in d.patched):
+        parts[0] += f" ({' '.join(promises)})"
+    end = "" if comparison.patched.complete else "; the run with the series did not come to its end"
+    if not number[Change.BROKEN]:
+        parts = ["the series breaks nothing", *parts]
+    return f"{', '.join(parts)}, {number[Change.STILL_PASSING]} still passing{end}"

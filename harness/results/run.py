@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One run of the suite on one kernel, as data: where everything came from, and how it ended."""
+
+import json
+import platform
+import subprocess
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from harness.base.cache import digest
+from harness.base.paths import CHECKOUT
+from harness.kernel import Kernel
+from harness.machine.qemu.qemu import Qemu
+from harness.results.outcomes import CaseOutcome, outcome_from
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the kernel of a run, and all that it ran on, came from.
+
+    *kernel_key* names the kernel in the cache, and so everything that went into it; *config* is a
+    hash of the whole configuration; *series* are the patches' names in order; *harness* is what
+    ``git describe`` says of this checkout, and *qemu* the first line of ``--version``.
+    """
+
+    kernel_key: str
+    release: str
+    build_id: str
+    source: str
+    series: tuple[str, ...]
+    config: str
+    compiler: str
+    flavour: str
+    qemu: str
+    harness: str
+    host: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run came to. *begin* is in UTC, in ISO 8601; *words* are pytest's beyond the kernel.
+
+    *complete* is false when pytest ended before the last test.
+    """
+
+    provenance: Provenance
+    begin: str
+    seconds: float
+    words: tuple[str, ...]
+    tests: tuple[CaseOutcome, ...]
+    complete: bool = True
+    id: str = field(default_factory=lambda: uuid4().hex)
+
+    def outcome(self, test: str) -> CaseOutcome | None:
+        """How the test of that node id ended, None if it did not run."""
+        return next((one for one in self.tests if one.test == test), None)
+
+
+def provenance(kernel: Kernel, qemu: Qemu, flavour: str = "") -> Provenance:
+    """Where *kernel*, *qemu* and this harness come from."""
+    return Provenance(
+        kernel_key=kernel.key,
+        release=kernel.release,
+        build_id=kernel.build_id,
+        source=kernel.source,
+        series=kernel.series,
+        config=digest(kernel.config),
+        compiler=kernel.compiler,
+        flavour=flavour,
+        qemu=qemu.banner,
+        harness=_checkout(),
+        host=platform.node(),
+    )
+
+
+def now() -> str:
+    """This moment, as a run's *begin*."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def save_run(run: Run, path: Path) -> None:
+    """Write *run* as JSON, in one step."""
+    scratch = path.with_name(f".{path.name}.new")
+    scratch.write_text(json.dumps(asdict(run), indent=1) + "\n")
+    scratch.replace(path)
+
+
+def load_run(path: Path) -> Run:
+    """Read a run back; OSError or ValueError if there is none."""
+    return run_from(json.loads(path.read_text()))
+
+
+def run_from(content: dict[str, Any]) -> Run:
+    """The run that ``dataclasses.asdict`` made *content* of, which JSON may have come between."""
+    where = dict(content["provenance"], series=tuple(content["provenance"]["series"]))
+    tests = [outcome_from(one) for one in content["tests"]]
+    rest = {name: value for name, value in content.items() if name not in ("provenance", "tests")}
+    rest["words"] = tuple(rest["words"])
+    return Run(provenance=Provenance(**where), tests=tuple(tests), **rest)
+
+
+@cache
+def _checkout() -> str:
+    """What git says of the checkout; "unknown" without git."""
+    command = ["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty"]
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return ran.stdout.strip()

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a device is made to do, with a counterpart of the harness's that knows every byte of it."""
+
+import asyncio
+import hashlib
+import os
+import struct
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Protocol
+
+from harness.machine.qemu.guest import Guest
+from harness.machine.qemu.loop import run
+from harness.suite.lib.binding import do
+
+PIECE = 8 << 20
+"""Bytes of each kind of transfer."""
+
+DATA = "/tmp/data"
+"""In the guest: a piece of random bytes."""
+
+MAKE_DATA = f"dd if=/dev/urandom of={DATA} bs=1M count={PIECE >> 20} 2> /dev/null"
+
+
+class Work(Protocol):
+    """The work of one device in one guest."""
+
+    usable: str
+    """A condition of the guest's shell: the driver has made something of its device."""
+
+    attempt: str
+    """A command of the guest's shell that needs DMA to come to its end."""
+
+    @property
+    def backend(self) -> Mapping[str, object]:
+        """The properties by which QEMU's device has the counterpart."""
+
+    def do(self) -> int:
+        """Use the device hard, and compare all data; returns how many bytes have moved."""
+
+
+class Disk:
+    """The only disk of a guest; its content is a file of four pieces in the run directory.
+
+    The harness writes the first piece, the guest the second past its page cache and the third
+    through it.
+    """
+
+    usable = '[ -n "$(ls /sys/block)" ]'
+    attempt = "dd if=/dev/$(ls /sys/block) of=/dev/null bs=256k count=8 iflag=direct"
+
+    def __init__(self, guest: Guest) -> None:
+        self._guest = guest
+        self._file = guest.directory / "disk"
+        self._file.write_bytes(os.urandom(PIECE).ljust(4 * PIECE, b"\0"))
+        guest.monitor.execute(
+            "blockdev-add", driver="file", node_name="disk", filename=str(self._file)
+        )
+
+    @property
+    def backend(self) -> Mapping[str, object]:
+        """A drive."""
+        return {"drive": "disk"}
+
+    def do(self) -> int:
+        """Read, write, then both at once in requests of several sizes, so that queues fill."""
+        assert self._shell(_read(0, 256)) == self._digest(0)
+        data = self._shell(f"{MAKE_DATA} && sha256sum < {DATA}")
+        self._shell(_write(1, 256, "oflag=direct"))
+        assert self._digest(1) == data
+        readers = [(0, 4), (1, 64), (0, 1024)]
+        start = "".join(f"{_read(piece, kib)} > /tmp/{kib} & " for piece, kib in readers)
+        sums = " ".join(f"/tmp/{kib}" for _, kib in readers)
+        read = self._shell(f"{start} {_write(2, 1024, 'conv=fsync')} && wait && cat {sums}")
+        assert read.split() == [self._digest(piece) for piece, _ in readers]
+        assert self._digest(2) == data
+        return (2 + len(readers) + 1) * PIECE
+
+    def _shell(self, command: str) -> str:
+        return do(self._guest, command).replace("-", "").strip()
+
+    def _digest(self, piece: int) -> str:
+        """What lies in that piece of the file."""
+        with self._file.open("rb") as file:
+            file.seek(piece * PIECE)
+            return hashlib.sha256(file.read(PIECE)).hexdigest()
+
+
+def _read(piece: int, kib: int) -> str:
+    """The command that prints the digest of a piece of the disk, read in requests of *kib* KiB."""
+    count = PIECE >> 10
+    where = f"if=/dev/$(ls /sys/block) bs={kib}k skip={piece * count // kib} count={count // kib}"
+    return f"dd {where} iflag=direct 2> /dev/null | sha256sum"
+
+
+def _write(piece: int, kib: int, how: str) -> str:
+    """The command that writes DATA into a piece of the disk, in requests of *kib* KiB."""
+    where = f"of=/dev/$(ls /sys/block) bs={kib}k seek={(piece * PIECE >> 10) // kib}"
+    return f"dd if={DATA} {where} {how} 2> /dev/null"
+
+
+class Network:
+    """The only network card of a guest; QEMU's user network leads to a server of the harness.
+
+    Who connects sends a piece and is sent another, at the same time.
+    """
+
+    usable = "[ -n \"$(ls /sys/class/net | grep -v '^lo$')\" ]"
+
+    def __init__(self, guest: Guest) -> None:
+        self._guest = guest
+        self._piece = os.urandom(PIECE)
+        self._received: list[str] = []
+        self._server = run(self._listen(), "a server to listen", 10.0)
+        guest.at_close(lambda: run(self._stop(), "the server to stop", 10.0))
+        port = self._server.sockets[0].getsockname()[1]
+        card = "$(ls /sys/class/net | grep -v '^lo$')"
+        self._up = f"ifconfig {card} {OWN} netmask 255.255.255.0 up"
+        self._connect = f"nc {GATEWAY} {port}"
+        self.attempt = f"{self._up} && head -c {PIECE} /dev/zero | {self._connect} > /dev/null"
+        guest.monitor.execute("netdev_add", type="user", id="net", net=NET, host=GATEWAY)
+
+    @property
+    def backend(self) -> Mapping[str, object]:
+        """A network."""
+        return {"netdev": "net"}
+
+    def do(self) -> int:
+        """A piece each way over two connections at once."""
+        self._received.clear()
+        do(self._guest, f"{self._up} && {MAKE_DATA}")
+        back = [f"/tmp/back-{number}" for number in range(2)]
+        both = " & ".join(f"{self._connect} < {DATA} > {name}" for name in back)
+        sums = do(self._guest, f"{both}; wait; cat {DATA} | sha256sum; sha256sum {' '.join(back)}")
+        sent, *got = (line.split()[0] for line in sums.splitlines())
+        assert self._received == [sent] * len(back)
+        assert got == [hashlib.sha256(self._piece).hexdigest()] * len(back)
+        return 2 * PIECE * len(back)
+
+    async def _listen(self) -> asyncio.Server:
+        return await asyncio.start_server(self._serve, "127.0.0.1", 0)
+
+    async def _stop(self) -> None:
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(self._piece)
+        try:
+            piece = await reader.readexactly(PIECE)
+            self._received.append(hashlib.sha256(piece).hexdigest())
+            await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self._received.append("cut off")
+        writer.close()
+
+
+NET, GATEWAY, OWN = "10.0.2.0/24", "10.0.2.2", "10.0.2.15"
+"""QEMU's user network: its gateway is this machine."""
+
+
+class Entropy:
+    """A virtio-rng whose source is a file of ascending numbers, so that every byte is known."""
+
+    usable = "grep -q virtio /sys/class/misc/hw_random/rng_available"
+    attempt = "dd if=/dev/hwrng of=/dev/null bs=4k count=1"
+
+    def __init__(self, guest: Guest) -> None:
+        self._guest = guest
+        source = guest.directory / "entropy"
+        source.write_bytes(b"".join(map(NUMBER.pack, range(PIECE // NUMBER.size))))
+        guest.monitor.execute("object-add", qom_type="rng-random", id="rng", filename=str(source))
+
+    @property
+    def backend(self) -> Mapping[str, object]:
+        """A source."""
+        return {"rng": "rng"}
+
+    def do(self) -> int:
+        """Two readers at once; the kernel reads as well, so that each sees ascending numbers."""
+        take = "dd if=/dev/hwrng bs=16k count=16 iflag=fullblock 2> /dev/null"
+        do(self._guest, f"{take} > /tmp/one & {take} > /tmp/two; wait")
+        seen = [self._guest.agent.read_file(f"/tmp/{name}") for name in ("one", "two")]
+        for content in seen:
+            numbers = [number for (number,) in NUMBER.iter_unpack(content)]
+            assert len(content) == 256 << 10
+            assert all(one < two for one, two in pairwise(numbers))
+            assert numbers[-1] < PIECE // NUMBER.size
+        return sum(map(len, seen))
+
+
+NUMBER = struct.Struct("<Q")

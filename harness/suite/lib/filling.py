@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Filling pools: many calls in one transfer, and the places that an empty pool has for them."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from harness.devices.probe import (
+    AllocCall,
+    Attr,
+    Batch,
+    Buffer,
+    Call,
+    Device,
+    Direction,
+    DmaError,
+    MapCall,
+    Space,
+    calls,
+)
+from harness.devices.probe.answers import Allocated, Mapped
+from harness.machine.devicetree import Region
+
+T = TypeVar("T")
+
+PAGE = 4096
+
+SLOT = 2048
+"""Bytes of a slot (include/linux/swiotlb.h, IO_TLB_SIZE)."""
+
+SLOT_SET = 256 * 1024
+"""Bytes of a slot set, the largest mapping: 128 slots (include/linux/swiotlb.h, IO_TLB_SEGSIZE)."""
+
+
+def fill(
+    device: Device, buffer: Buffer, size: int, attempts: int, offset: int = 0
+) -> dict[int, Mapped]:
+    """Try to map *buffer* so many times in one go; returns what was mapped, by handle."""
+    return _make(
+        device,
+        Space.MAPPING,
+        attempts,
+        lambda handle: calls.map_buffer(
+            handle,
+            device.id,
+            MapCall.SINGLE,
+            buffer.handle,
+            offset,
+            size,
+            Direction.TO_DEVICE,
+            Attr.NO_WARN,
+        ),
+    )
+
+
+def fill_up(device: Device, buffer: Buffer) -> dict[int, Mapped]:
+    """Map *buffer*, of a slot set, in ever smaller pieces until the pool has no free slot."""
+    mapped: dict[int, Mapped] = {}
+    size = SLOT_SET
+    while size >= SLOT:
+        more = fill(device, buffer, size, attempts=128)
+        mapped |= more
+        if len(more) < 128:
+            size //= 2
+    return mapped
+
+
+def allocate(
+    device: Device, size: int, attempts: int, call: AllocCall = AllocCall.COHERENT
+) -> dict[int, Allocated]:
+    """Try to allocate so many times in one go; returns what the kernel gave, by handle."""
+    return _make(
+        device,
+        Space.ALLOCATION,
+        attempts,
+        lambda handle: calls.alloc(handle, device.id, call, size),
+    )
+
+
+def unmap(device: Device, handles: Iterable[int]) -> None:
+    """Unmap in that order, in one go."""
+    with Batch(device.session) as batch:
+        for handle in handles:
+            batch.add(calls.unmap(handle))
+
+
+def free(device: Device, handles: Iterable[int]) -> None:
+    """Free in that order, in one go."""
+    with Batch(device.session) as batch:
+        for handle in handles:
+            batch.add(calls.free(handle))
+
+
+def places(region: Region, size: int, alignment: int = SLOT) -> list[int]:
+    """Where *size* bytes fit one after the other into an empty pool, each *alignment* aligned.
+
+    A mapping begins with a slot and lies in one slot set, which is counted from the pool's base
+    (kernel/dma/swiotlb.c:swiotlb_search_pool_area, 6.12). An address is checked as it is: a pool
+    whose base is not slot aligned has none.
+    """
+    found, at, end = [], 0, region.size // SLOT * SLOT
+    length = -(-size // SLOT) * SLOT
+    while at < end:
+        room = min(SLOT_SET - at % SLOT_SET, end - at)
+        fits = room >= length and (region.base + at) % alignment == 0
+        if fits:
+            found.append(region.base + at)
+        at += length if fits else SLOT
+    return found
+
+
+def page_order_size(size: int) -> int:
+    """The smallest power of two of pages that holds *size* bytes, in bytes."""
+    return PAGE << max(0, (-(-size // PAGE) - 1).bit_length())
+
+
+def _make(
+    device: Device, space: Space, attempts: int, call: Callable[[int], Call[T]]
+) -> dict[int, T]:
+    handles = [device.session.take_handle(space) for _ in range(attempts)]
+    with Batch(device.session) as batch:
+        tried = {handle: batch.add(call(handle)) for handle in handles}
+    outcomes = {handle: pending.outcome for handle, pending in tried.items()}
+    return {handle: one for handle, one in outcomes.items() if not isinstance(one, DmaError)}

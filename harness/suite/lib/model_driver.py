@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls on a guest, each checked against the reference model and written down in a script."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from harness.devices.probe import (
+    AllocCall,
+    Attr,
+    Call,
+    Direction,
+    DmaError,
+    MapCall,
+    Probe,
+    Setting,
+    SgEntry,
+    Space,
+    SyncTarget,
+    calls,
+)
+from harness.devices.probe.model import CpuBuffer, Part, PoolModel
+from harness.devices.probe.model_slots import SET, SLOT, Rules
+from harness.machine.devicetree import Pool
+from harness.machine.qemu.guest import Guest
+from harness.observe.memory import LiveMemory
+from harness.plugin.counters import PoolCounters
+from harness.suite.lib.model_script import Script
+from harness.suite.lib.model_things import (
+    BUFFER,
+    DEFAULT,
+    LARGEST,
+    UNKNOWN,
+    LiveAllocation,
+    LiveMapping,
+    Target,
+)
+
+PASTE = (
+    "These calls lead to it, in the machine that is named below, after 'rogue plug' if they have "
+    "an endpoint; paste them below 'python':"
+)
+
+
+class Driver:
+    """Makes calls for devices: by their name in scripts, their name in sysfs and their pool."""
+
+    def __init__(
+        self, guest: Guest, memory: LiveMemory, devices: Mapping[str, tuple[str, Pool]]
+    ) -> None:
+        probe = Probe(guest.agent)
+        self._memory = memory
+        self._session = probe.session
+        self._buffer = probe.buffer(BUFFER)
+        self.cpu = CpuBuffer(self._buffer.phys, bytearray(BUFFER))
+        pools = dict.fromkeys(pool for _, pool in devices.values())
+        self.pools = {pool: PoolModel(pool.base, bytes(pool.size)) for pool in pools}
+        self._counters = {pool: PoolCounters(guest.agent, pool.name) for pool in pools}
+        self.targets = [
+            Target(name, probe.device(known), self.pools[pool], UNKNOWN)
+            for name, (known, pool) in devices.items()
+        ]
+        self.mappings: list[LiveMapping] = []
+        self.allocations: list[LiveAllocation] = []
+        self.begin()
+        for target in self.targets:
+            self.set_rules(target, DEFAULT)
+
+    def begin(self) -> None:
+        """Start a new script: nothing is mapped, buffer and pools are full of noise."""
+        lines = [f'{one.name} = probe.device("{one.device.name}")' for one in self.targets]
+        self.script = Script([f"buffer = probe.buffer({BUFFER})", *lines])
+        self.cpu_write(0, BUFFER)
+        for pool in self.pools.values():
+            self.device_write(pool, 0, len(pool.content))
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Add the script to whatever goes wrong."""
+        try:
+            yield
+        except Exception as error:
+            error.add_note(f"{PASTE}\n\n{self.script}")
+            raise
+
+    def map(
+        self,
+        target: Target,
+        call: MapCall,
+        part: tuple[int, int],
+        direction: Direction,
+        *,
+        attrs: Attr = Attr.DEFAULT,
+        times: int = 1,
+    ) -> None:
+        """Map a part of the buffer (offset and size), several times."""
+        offset, size = part
+        handles = [self._session.take_handle(Space.MAPPING) for _ in range(times)]
+        buffer, device = self._buffer.handle, target.device.id
+        quiet = attrs | Attr.NO_WARN
+        outcomes = self._make(
+            calls.map_buffer(handle, device, call, buffer, offset, size, direction, quiet)
+            for handle in handles
+        )
+        line = f"{target.name}.map_{call.name.lower()}(buffer, {_direction(direction)}, " + (
+            f"offset={offset}, size={size}{_attrs(attrs)})"
+        )
+        piece = Part(self.cpu, offset, size)
+        for handle, outcome in zip(handles, outcomes, strict=True):
+            name = self.script.made("m", line, outcome)
+            if isinstance(outcome, DmaError):
+                self._session.return_handle(Space.MAPPING, handle)
+                target.pool.refuse_map([piece], target.rules)
+            else:
+                bounce = target.pool.map(piece, direction, target.rules, outcome.dma_addr)
+                self.mappings.append(LiveMapping(name, handle, target, (bounce,)))
+        self._check(target)
+
+    def map_sg(
+        self, target: Target, parts: Sequence[tuple[int, int]], direction: Direction
+    ) -> None:
+        """Map a scatterlist of parts of the buffer (offset and size)."""
+        handle = self._session.take_handle(Space.MAPPING)
+        entries = [SgEntry(self._buffer.handle, offset, size) for offset, size in parts]
+        (outcome,) = self._make(
+            [calls.map_sg(handle, target.device.id, entries, direction, Attr.NO_WARN)]
+        )
+        slices = ", ".join(f"Slice(buffer, {offset}, {size})" for offset, size in parts)
+        name = self.script.made(
+            "m", f"{target.name}.map_sg([{slices}], {_direction(direction)})", outcome
+        )
+        pieces = [Part(self.cpu, offset, size) for offset, size in parts]
+        if isinstance(outcome, DmaError):
+            self._session.return_handle(Space.MAPPING, handle)
+            target.pool.refuse_map_sg(pieces, target.rules, self._seen(target.pool))
+        else:
+            bounces = target.pool.map_sg(pieces, direction, target.rules, outcome)
+            self.mappings.append(LiveMapping(name, handle, target, bounces, scattered=True))
+        self._check(target)
+
+    def unmap(self, mappings: Sequence[LiveMapping], attrs: Attr = Attr.DEFAULT) -> None:
+        """Unmap all of these, which are different ones."""
+        self._make(calls.unmap(mapping.handle, attrs) for mapping in mappings)
+        for mapping in mappings:
+            self.script.say(f"{mapping.name}.unmap({f'Attr.{attrs.name}' if attrs else ''})")
+            for bounce in mapping.bounces:
+                mapping.target.pool.unmap(bounce, attrs)
+            self.mappings.remove(mapping)
+            self._session.return_handle(Space.MAPPING, mapping.handle)
+        self._check(*(mapping.target for mapping in mappings))
+
+    def sync(self, mapping: LiveMapping, target: SyncTarget, offset: int, length: int) -> None:
+        """Sync a range of a mapping; all of a scatterlist."""
+        whole = mapping.scattered
+        self._make([calls.sync(mapping.handle, target, *((0, 0) if whole else (offset, length)))])
+        arguments = "" if whole else f"{offset}, {length}"
+        self.script.say(f"{mapping.name}.sync_for_{target.name.lower()}({arguments})")
+        pool = mapping.target.pool
+        if whole:
+            pool.sync_sg(mapping.bounces, target)
+        else:
+            pool.sync(mapping.bounces[0], target, offset, length)
+        self._check(mapping.target)
+
+    def allocate(self, target: Target, call: AllocCall, size: int, *, times: int = 1) -> None:
+        """Allocate memory, several times."""
+        handles = [self._session.take_handle(Space.ALLOCATION) for _ in range(times)]
+        outcomes = self._make(
+            calls.alloc(handle, target.device.id, call, size) for handle in handles
+        )
+        for handle, outcome in zip(handles, outcomes, strict=True):
+            line = f"{target.name}.alloc(AllocCall.{call.name}, {size})"
+            name = self.script.made("a", line, outcome)
+            if isinstance(outcome, DmaError):
+                self._session.return_handle(Space.ALLOCATION, handle)
+                target.pool.refuse_allocation(call, size, target.rules)
+            else:
+                held = target.pool.allocate(call, size, target.rules, outcome.dma_addr)
+                self.allocations.append(LiveAllocation(name, handle, target, held))
+        self._check(target)
+
+    def free(self, allocations: Sequence[LiveAllocation]) -> None:
+        """Free all of these, which are different ones."""
+        self._make(calls.free(allocation.handle) for allocation in allocations)
+        for allocation in allocations:
+            self.script.say(f"{allocation.name}.free()")
+            allocation.target.pool.free(allocation.held)
+            self.allocations.remove(allocation)
+            self._session.return_handle(Space.ALLOCATION, allocation.handle)
+        self._check(*(allocation.target for allocation in allocations))
+
+    def set_rules(self, target: Target, rules: Rules) -> None:
+        """Set what the device asks of addresses; nothing may be mapped for it."""
+        before, wanted = _settings(target.rules), _settings(rules)
+        changes = {one: wanted[one] for one in wanted if wanted[one] != before[one]}
+        device = target.device.id
+        self._make(calls.device_set(device, setting, mask) for setting, mask in changes.items())
+        for setting, mask in changes.items():
+            self.script.say(f"{target.name}.set_{setting.name.lower()}({mask:#x})")
+        target.rules = rules
+
+    def cpu_write(self, offset: int, length: int) -> None:
+        """The CPU fills a part of its buffer with noise."""
+        data = self.script.noise(f"buffer.phys + {offset}", length)
+        self._memory.write(self.cpu.phys + offset, data)
+        self.cpu.content[offset : offset + length] = data
+
+    def device_write(self, pool: PoolModel, at: int, length: int) -> None:
+        """A device fills a part of a pool, *at* bytes from its base, with noise."""
+        data = self.script.noise(f"{pool.base + at:#x}", length)
+        self._memory.write(pool.base + at, data)
+        pool.device_write(at, data)
+
+    def count(self) -> None:
+        """See that the kernel counts the slots in use rightly."""
+        self.script.say("# the kernel counts the slots in use")
+        for pool, model in self.pools.items():
+            model.check_used(self._counters[pool].used)
+
+    def fill(self, mapping: LiveMapping) -> None:
+        """The device fills all that a mapping gives it with noise."""
+        for bounce in mapping.bounces:
+            self.device_write(mapping.target.pool, bounce.at, bounce.size)
+
+    def rewind(self) -> None:
+        """Unmap and free everything, and let the kernel search from each pool's start again.
+
+        It searches on from the end of the last mapping it made (kernel/dma/swiotlb.c, 6.12:
+        area->index), so the last one here ends where the pool does. All of the pool is used
+        meanwhile: whatever a script has left behind is found here.
+        """
+        self.unmap(list(self.mappings))
+        self.free(list(self.allocations))
+        for target in self.targets:
+            self.set_rules(target, DEFAULT)
+        for pool in self.pools.values():
+            user = next(target for target in self.targets if target.pool is pool)
+            self._use_all(user, pool)
+
+    def _use_all(self, target: Target, pool: PoolModel) -> None:
+        sets, rest = divmod(pool.slots.count, SET)
+        single, whole, out = MapCall.SINGLE, (0, LARGEST), Direction.TO_DEVICE
+        if sets:
+            self.map(target, single, whole, out, times=sets)
+        if rest:
+            self.map(target, single, (0, rest * SLOT), out)
+        else:
+            end = len(pool.content) - LARGEST
+            self.unmap([one for one in self.mappings if one.bounces[0].at == end])
+            self.map(target, single, whole, out)
+        self.unmap(list(self.mappings))
+
+    def _make(self, some: Iterable[Call[Any]]) -> list[Any]:
+        return self._session.outcomes(list(some))
+
+    def _seen(self, pool: PoolModel) -> bytes:
+        return self._memory.read(pool.base, len(pool.content))
+
+    def _check(self, *targets: Target) -> None:
+        for pool in self.pools.values():
+            pool.check(self._seen(pool))
+        for pool in {target.pool for target in targets}:
+            pool.check_buffer(self.cpu, self._memory.read(self.cpu.phys, BUFFER))
+            pool.settle()
+
+
+def _settings(rules: Rules) -> dict[Setting, int]:
+    return {
+        Setting.MIN_ALIGN_MASK: rules.min_align_mask,
+        Setting.SEG_BOUNDARY: rules.seg_boundary,
+    }
+
+
+def _direction(direction: Direction) -> str:
+    return f"Direction.{direction.name}"
+
+
+def _attrs(attrs: Attr) -> str:
+    return f", attrs=Attr.{attrs.name}" if attrs else ""

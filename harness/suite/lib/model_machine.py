@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hypothesis chooses calls; the driver makes them and checks them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
+from hypothesis import strategies as st
+from hypothesis.configuration import set_hypothesis_home_dir
+from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.errors import Flaky
+from hypothesis.internal.conjecture import engine
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from harness.base.paths import cache_directory
+from harness.devices.probe import AllocCall, Attr, Direction, MapCall, SyncTarget
+from harness.devices.probe.model_slots import PAGE, SLOT, Rules
+from harness.suite.lib.model_things import LARGEST, Target
+from harness.suite.lib.model_world import World
+
+T = TypeVar("T")
+
+MOST_OFFSET = 128 * 1024
+
+SMALL_EDGES, LARGE_EDGES = (1, SLOT, PAGE, 2 * PAGE), (32 * SLOT, 64 * SLOT, LARGEST)
+"""Sizes beside which mistakes are made."""
+
+MASKS = (0, 0x1FF, 0xFFF, 0xFFFF)
+"""min_align_mask: none, a disk's sector, a page of NVMe's, and 64 KiB."""
+
+BOUNDARIES = (0xFFFF_FFFF, 0xFFFF, 0x1_FFFF)
+"""Segment boundaries: the default, and two that a mapping can be larger than."""
+
+numbers = st.integers(0, 1 << 16)
+"""Chooses one of a number of things that is only known later."""
+
+
+def _beside(edge: int, more: int) -> int:
+    return max(1, edge + more)
+
+
+offsets = (
+    st.sampled_from((0, 1, 100, SLOT - 1, SLOT, SLOT + 100, PAGE))
+    | st.integers(0, 4 * PAGE)
+    | st.integers(0, MOST_OFFSET)
+)
+sizes = (
+    st.builds(_beside, st.sampled_from(SMALL_EDGES), st.integers(-1, 1))
+    | st.integers(1, 4 * PAGE)
+    | st.builds(_beside, st.sampled_from(LARGE_EDGES), st.integers(-1, 1))
+    | st.integers(1, LARGEST)
+)
+parts = st.tuples(offsets, sizes)
+beside_slots = st.sampled_from((-1, 0, 1, -100, 100)) | st.integers(-SLOT, SLOT)
+"""Where syncs begin, from the beginning of a mapping's 2 KiB on: its slots begin elsewhere if it
+keeps address bits for a min_align_mask."""
+directions = st.sampled_from([Direction.BIDIRECTIONAL, Direction.TO_DEVICE, Direction.FROM_DEVICE])
+attributes = st.sampled_from([Attr.DEFAULT, Attr.DEFAULT, Attr.SKIP_CPU_SYNC])
+allocators = st.sampled_from(
+    [AllocCall.COHERENT, AllocCall.PAGES, AllocCall.NONCOHERENT, AllocCall.NONCONTIGUOUS]
+)
+few = st.integers(1, 6)
+times = few | st.sampled_from((16, 64))
+limits = st.builds(Rules, st.sampled_from(MASKS), st.sampled_from(BOUNDARIES))
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is tried: docs/findings.md says what kernels are known to do wrong."""
+
+    masks: bool = True
+    """min_align_mask: 6.1-endless-search and 6.1-partial-sync."""
+
+    orders: bool = True
+    """Allocations of more than a page: 6.1-page-order."""
+
+
+class PoolCalls(RuleBasedStateMachine):
+    """Any calls of the DMA API for any of the devices, with rogue writes in between."""
+
+    def __init__(self, world: World, scope: Scope) -> None:
+        super().__init__()
+        self._world = world
+        self._scope = scope
+        self._failed = False
+        self.driver = world.driver()
+
+    @initialize(limits=st.lists(limits, min_size=1, max_size=3))
+    def set_rules(self, limits: list[Rules]) -> None:
+        """Give the devices limits; this begins each sequence of calls."""
+        with self._told():
+            for target, rules in zip(self.driver.targets, limits, strict=False):
+                mask = rules.min_align_mask if self._scope.masks else 0
+                self.driver.set_rules(target, Rules(mask, rules.seg_boundary))
+
+    @rule(
+        which=numbers,
+        call=st.sampled_from(MapCall),
+        part=parts,
+        direction=directions,
+        attrs=attributes,
+        times=times,
+    )
+    def map(
+        self,
+        which: int,
+        call: MapCall,
+        part: tuple[int, int],
+        direction: Direction,
+        attrs: Attr,
+        times: int,
+    ) -> None:
+        """Map a part of the buffer."""
+        with self._told():
+            self.driver.map(self._target(which), call, part, direction, attrs=attrs, times=times)
+
+    @rule(
+        which=numbers,
+        some=st.lists(parts, min_size=1, max_size=4),
+        direction=directions,
+    )
+    def map_sg(self, which: int, some: list[tuple[int, int]], direction: Direction) -> None:
+        """Map a scatterlist."""
+        with self._told():
+            self.driver.map_sg(self._target(which), some, direction)
+
+    @precondition(lambda self: self.driver.mappings)
+    @rule(which=numbers, times=few, attrs=attributes, written=st.booleans())
+    def unmap(self, which: int, times: int, attrs: Attr, written: bool) -> None:
+        """Unmap a few mappings, after the device has written into them or not."""
+        with self._told():
+            mappings = _some(self.driver.mappings, which, times)
+            for mapping in mappings if written else ():
+                self.driver.fill(mapping)
+            self.driver.unmap(mappings, attrs)
+
+    @precondition(lambda self: self.driver.mappings)
+    @rule(
+        which=numbers,
+        whose=st.sampled_from(SyncTarget),
+        slot=numbers,
+        at=beside_slots,
+        length=sizes,
+    )
+    def sync(self, which: int, whose: SyncTarget, slot: int, at: int, length: int) -> None:
+        """Sync from beside the beginning of a slot on, after the other side has written it all."""
+        with self._told():
+            mapping = self.driver.mappings[which % len(self.driver.mappings)]
+            part = mapping.bounces[0].part
+            if whose is SyncTarget.CPU:
+                self.driver.fill(mapping)
+            else:
+                self.driver.cpu_write(part.offset, part.size)
+            begin = slot % -(-part.size // SLOT) * SLOT + at
+            self.driver.sync(mapping, whose, *_within(part.size, begin, length))
+
+    @rule(which=numbers, call=allocators, size=sizes, times=times)
+    def allocate(self, which: int, call: AllocCall, size: int, times: int) -> None:
+        """Allocate memory; masks of more than a page: docs/findings.md, large-mask-skips-pages."""
+        target = self._target(which)
+        if target.rules.min_align_mask < PAGE:
+            with self._told():
+                most = size if self._scope.orders else min(size, PAGE)
+                self.driver.allocate(target, call, most, times=times)
+
+    @precondition(lambda self: self.driver.allocations)
+    @rule(which=numbers, times=few)
+    def free(self, which: int, times: int) -> None:
+        """Free a few allocations."""
+        with self._told():
+            self.driver.free(_some(self.driver.allocations, which, times))
+
+    @rule(offset=offsets, length=sizes)
+    def cpu_write(self, offset: int, length: int) -> None:
+        """Write into the CPU's buffer, mapped or not."""
+        with self._told():
+            self.driver.cpu_write(offset, length)
+
+    @rule(which=numbers, at=st.integers(0, 1 << 30), length=sizes)
+    def rogue_write(self, which: int, at: int, length: int) -> None:
+        """Write anywhere in a pool, as no device should."""
+        with self._told():
+            pool = self._target(which).pool
+            self.driver.device_write(pool, *_within(len(pool.content), at, length))
+
+    def teardown(self) -> None:
+        """End everything, which must leave the pools as new."""
+        if not self._failed:
+            with self._told():
+                self.driver.count()
+                self.driver.rewind()
+                self.driver.count()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Give the guest up when something goes wrong."""
+        try:
+            with self.driver.told():
+                yield
+        except Exception as error:
+            self._failed = True
+            self._world.spoil(error)
+            raise
+
+    def _target(self, which: int) -> Target:
+        return self.driver.targets[which % len(self.driver.targets)]
+
+
+EVERYTHING = Scope()
+
+SHRINKING = 40
+"""Seconds for making a failure shorter; Hypothesis would take up to 300."""
+
+
+def run_calls(
+    world: World, start: str, scope: Scope = EVERYTHING, *, examples: int, steps: int
+) -> None:
+    """Make *examples* sequences of *steps* calls, chosen from *start* on, always the same ones.
+
+    A failure is made shorter and raised with its script.
+    """
+    engine.MAX_SHRINKING_SECONDS = SHRINKING
+    home = cache_directory() / "hypothesis"
+    set_hypothesis_home_dir(home)
+    factory: Callable[[], PoolCalls] = seed(start)(lambda: PoolCalls(world, scope))
+    chosen = settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        database=DirectoryBasedExampleDatabase(home / "examples"),
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.reuse, Phase.generate, Phase.shrink),
+        verbosity=Verbosity.quiet,
+    )
+    try:
+        # a function is fine, says its documentation
+        run_state_machine_as_test(factory, settings=chosen)  # type: ignore[arg-type]
+    except Flaky as flaky:
+        raise world.failure or flaky from flaky
+
+
+def _some(things: Sequence[T], which: int, times: int) -> list[T]:
+    """Up to *times* of the *things*, from a chosen one on."""
+    first = which % len(things)
+    return list(things[first : first + times])
+
+
+def _within(size: int, at: int, length: int) -> tuple[int, int]:
+    """An offset and a length that lie within *size*."""
+    offset = at % size
+    return offset, min(length, size - offset)

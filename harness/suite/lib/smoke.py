@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The promises of a pool in brief, for any device of any machine: a bit of each, in one guest."""
+
+from collections.abc import Iterator
+
+from harness.devices.probe import Bus, Device, Direction, Probe, Seed
+from harness.devices.rogue import EduRogue
+from harness.machine.devicetree import Pool
+from harness.machine.qemu.guest import Guest
+from harness.observe.memory import LiveMemory
+from harness.plugin.counters import PoolCounters
+from harness.suite.lib.filling import PAGE, SLOT_SET, fill, places, unmap
+
+HOST_BRIDGE = "/pcie@10000000"
+
+CPU, DEVICE, LATER = Seed(0xC9), Seed(0xDE), Seed(0x1A7E)
+
+
+def plug_everywhere(guest: Guest) -> None:
+    """Put a device into every root port of a machine with a pool somewhere on its PCI bus."""
+    if any(user.startswith(HOST_BRIDGE) for pool in guest.pools() for user in pool.users):
+        for port in range(guest.machine.ports):
+            EduRogue(guest, port)
+
+
+def expected_pools(guest: Guest, probe: Probe) -> Iterator[tuple[Device, Pool | None]]:
+    """Each device of the probe's, and the pool that the devicetree gives it.
+
+    A device whose node has memory regions has none but those; see test_inheritance.py.
+    """
+    pools = {user: pool for pool in reversed(guest.pools()) for user in pool.users}
+    for device in probe.devices():
+        inherits = device.bus is Bus.PCI and not device.of_path
+        yield device, pools.get(HOST_BRIDGE if inherits else device.of_path)
+
+
+def check_restricted(
+    guest: Guest, device: Device, probe: Probe, memory: LiveMemory, pool: Pool
+) -> None:
+    """The device bounces through its pool, gets memory from it, fills it, and leaves it empty."""
+    counters = PoolCounters(guest.agent, pool.name)
+    assert counters.used == 0
+    bounce(device, probe, memory, pool)
+    allocate(device, pool)
+    exhaust(device, probe, pool)
+    assert counters.used == 0
+
+
+def bounce(device: Device, probe: Probe, memory: LiveMemory, pool: Pool) -> None:
+    """B1, B3, C1, C2 and B5: what is mapped, synced and unmapped goes through the pool."""
+    buffer = probe.buffer(PAGE)
+    buffer.fill(CPU)
+    with device.map_single(buffer, Direction.BIDIRECTIONAL) as mapping:
+        assert pool.contains(mapping.phys, PAGE)
+        assert memory.read(mapping.phys, PAGE) == CPU.content(0, PAGE)
+        memory.write(mapping.phys, DEVICE.content(0, PAGE))
+        mapping.sync_for_cpu()
+        assert buffer.holds(DEVICE)
+        buffer.fill(LATER)
+        mapping.sync_for_device()
+        assert memory.read(mapping.phys, PAGE) == LATER.content(0, PAGE)
+        memory.write(mapping.phys, CPU.content(0, PAGE))
+    assert buffer.holds(CPU)
+
+
+def allocate(device: Device, pool: Pool) -> None:
+    """D1 and D6: coherent memory is zeroed pool memory."""
+    allocation = device.alloc_coherent(2 * PAGE)
+    assert pool.contains(allocation.dma_addr, 2 * PAGE)
+    assert allocation.read() == bytes(2 * PAGE)
+    allocation.free()
+
+
+def exhaust(device: Device, probe: Probe, pool: Pool) -> None:
+    """B12 and B13: of the largest mappings as many succeed as there is room for, and no more."""
+    room = len(places(pool, SLOT_SET))
+    mapped = fill(device, probe.buffer(SLOT_SET), SLOT_SET, attempts=room + 3)
+    assert all(pool.contains(one.phys, SLOT_SET) for one in mapped.values())
+    assert len(mapped) == room
+    unmap(device, mapped)
+
+
+def check_unrestricted(device: Device, probe: Probe) -> None:
+    """The device is handed the buffer itself."""
+    buffer = probe.buffer(PAGE)
+    with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
+        assert mapping.phys == buffer.phys

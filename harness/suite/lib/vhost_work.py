@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a guest does with a vhost-user device of ours: read entropy, read and write a disk."""
+
+import shlex
+
+from harness.devices.rogue.vhost import VhostRogue
+from harness.machine.devicetree import Pool
+from harness.machine.qemu.guest import Guest
+from harness.suite.lib.binding import do
+
+PAGE = 4096
+
+ENTROPY, DISK = "/dev/hwrng", "/dev/vda"
+
+
+def read_device(guest: Guest, path: str, size: int = PAGE, skip: int = 0) -> bytes:
+    """Read *size* bytes from a device of the guest's, behind *skip* times as many."""
+    do(guest, f"{_read(path, size, skip)} of=/tmp/read 2> /dev/null")
+    return guest.agent.read_file("/tmp/read")
+
+
+def begin_reading(guest: Guest, path: str) -> None:
+    """Have a process of the guest's read a page from a device, and wait for nothing."""
+    in_background(guest, f"{_read(path, PAGE, 0)} of=/tmp/read && mv /tmp/read /tmp/done")
+
+
+def in_background(guest: Guest, command: str) -> None:
+    """Begin a shell command in the guest."""
+    do(guest, f"sh -c {shlex.quote(command)} > /dev/null 2>&1 < /dev/null &")
+
+
+def in_pool(rogue: VhostRogue, pool: Pool) -> bool:
+    """Whether there were requests, and every buffer that a driver handed over lies in the pool."""
+    buffers = [buffer for request in rogue.requests for buffer in request.buffers]
+    return bool(buffers) and all(pool.contains(b.address, b.size) for b in buffers)
+
+
+def _read(path: str, size: int, skip: int) -> str:
+    # a stream may give less at once than was asked for
+    return f"dd if={path} bs={size} count=1 skip={skip} iflag=fullblock"

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pools in places that are not theirs: what a devicetree with a mistake does to the kernel."""
+
+import pytest
+
+from harness.devices.probe import Direction, Probe
+from harness.machine.devicetree import Pool
+from harness.machine.qemu.guest import Guest
+from harness.observe.memory import KernelTypes, Region, page_regions
+from harness.suite.lib.attached import ASSIGNED, FAILED, assigned, log
+from harness.suite.lib.filling import PAGE
+from harness.suite.lib.smoke import check_unrestricted
+
+pytestmark = pytest.mark.nightly("known to be broken, by devicetrees that nobody should write")
+
+NO_CHECK = pytest.mark.finding("unchecked-place", kernels=">=5.15")
+
+
+@pytest.mark.property("A12")
+@NO_CHECK
+@pytest.mark.parametrize(
+    ("shape", "append"),
+    [
+        pytest.param("odd/outside-ram", "", id="behind RAM"),
+        pytest.param("pool-platform", "mem=200M", id="behind mem="),
+        pytest.param("odd/over-nomap", "", id="over no-map"),
+        pytest.param("odd/over-kernel", "", id="over the kernel"),
+    ],
+)
+def test_a_pool_that_the_kernel_can_not_write_to_is_refused(guest: Guest, probe: Probe) -> None:
+    """Where memory is not there, not mapped or read-only a pool can not be, and is warned of."""
+    assert f"probe-a: {FAILED}" in log(guest)
+    check_unrestricted(probe.device("probe-a"), probe)
+
+
+@pytest.mark.property("E5")
+@NO_CHECK
+@pytest.mark.parametrize("shape", ["odd/over-initrd"])
+def test_a_pool_over_the_initial_ram_disk_is_nobody_elses(pool: Pool, types: KernelTypes) -> None:
+    """When the initial RAM disk is done with, the memory that it shares with a pool stays there."""
+    assert set(page_regions(types, pool.base, pool.size // PAGE)) == {Region.RESERVED}
+
+
+@pytest.mark.property("A2")
+@NO_CHECK
+@pytest.mark.parametrize("shape", ["odd/over-devicetree"])
+def test_a_pool_over_the_devicetree_leaves_it_readable(guest: Guest, pool: Pool) -> None:
+    """Devices that are attached after the first are still known, and have the pool."""
+    assert {assigned(guest, name) for name in ("probe-a", "probe-b")} == {pool.name}
+
+
+@pytest.mark.property("E5", "E9")
+@pytest.mark.finding("refused-frees-others", kernels=">=5.15")
+@pytest.mark.parametrize("shape", ["odd/refused-over-pool"])
+def test_a_refused_node_gives_back_no_memory_but_its_own(guest: Guest, types: KernelTypes) -> None:
+    """A good pool keeps all its pages when a node over the same memory is refused."""
+    (pool,) = (pool for pool in guest.pools() if pool.users)
+
+    assert assigned(guest, "probe-a") == pool.name
+    assert set(page_regions(types, pool.base, pool.size // PAGE)) == {Region.RESERVED}
+
+
+@pytest.mark.property("E5", "E9", control=True)
+@pytest.mark.parametrize("shape", ["odd/several-reg"])
+def test_a_pool_by_itself_keeps_all_its_pages(guest: Guest, types: KernelTypes) -> None:
+    """The pages of a pool that nothing else lies over are reserved to the last."""
+    (pool,) = guest.pools()
+
+    assert set(page_regions(types, pool.base, pool.size // PAGE)) == {Region.RESERVED}
+
+
+@pytest.mark.property("E11")
+@pytest.mark.finding("unusable-place", kernels=">=6.9")
+@pytest.mark.parametrize("shape", ["odd/no-alignment"])
+def test_a_pool_is_placed_where_it_can_be_used(probe: Probe, pool: Pool) -> None:
+    """A pool that the kernel places, with no alignment to keep to, has room for a mapping."""
+    with probe.device("probe-a").map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
+        assert pool.contains(mapping.dma_addr, PAGE)
+
+
+@pytest.mark.property("A12")
+@pytest.mark.finding("second-compatible", kernels=">=5.15")
+@pytest.mark.parametrize("shape", ["odd/second-compatible"])
+def test_a_device_is_not_called_attached_to_a_pool_that_is_none(guest: Guest) -> None:
+    """Of a node that the kernel took for something else it does not say that it was assigned."""
+    assert f"probe-a: {ASSIGNED}" not in log(guest)
+    assert f"probe-a: {FAILED}" in log(guest)
+
+
+@pytest.mark.property("A1")
+@pytest.mark.finding("empty-reg", kernels=">=6.12,<6.19")
+@pytest.mark.parametrize("shape", ["odd/empty-reg"])
+def test_a_pool_without_a_place_is_not_made(guest: Guest) -> None:
+    """A node whose reg is empty is no pool, wherever the bytes behind it would lead."""
+    assert "created restricted DMA pool" not in log(guest)

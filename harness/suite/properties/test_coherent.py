@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Properties D1 to D4, D6 and D11: memory that the DMA API allocates comes from the pool alone."""
+
+import pytest
+
+from harness.devices.probe import AllocationError, AllocCall, Byte, Device, Direction, Probe, Seed
+from harness.machine.devicetree import Pool
+from harness.machine.shape import NO_POOL
+from harness.observe.memory import LiveMemory
+from harness.plugin.counters import PoolCounters
+from harness.suite.conftest import COHERENT, DRIVERS, PLATFORM
+from harness.suite.lib.filling import (
+    PAGE,
+    SLOT,
+    SLOT_SET,
+    allocate,
+    fill,
+    free,
+    page_order_size,
+    unmap,
+)
+
+SIZES = (1, PAGE, PAGE + 1, 5 * PAGE, 64 * 1024, SLOT_SET)
+CPU = Seed(0xC9)
+
+
+@pytest.mark.property("D1")
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_coherent_memory_is_shared_with_the_device(device: Device, memory: LiveMemory) -> None:
+    """What the CPU writes the device reads at the handle, and the other way round."""
+    allocation = device.alloc_coherent(PAGE)
+
+    allocation.fill(CPU)
+    assert memory.read(allocation.dma_addr, PAGE) == CPU.content(0, PAGE)
+    memory.write(allocation.dma_addr, bytes(PAGE))
+    assert allocation.holds(Byte(0))
+
+
+@pytest.mark.property("D1", "D2", "D11")
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_every_allocation_lies_in_the_pool(device: Device, pool: Pool) -> None:
+    """Whatever function allocates: the handle, and the memory behind it, is in the pool."""
+    for call in AllocCall:
+        for size in SIZES:
+            allocation = device.alloc(call, size)
+            assert pool.contains(allocation.dma_addr, size), (call.name, size)
+            assert allocation.phys == allocation.dma_addr, (call.name, size)
+            allocation.free()
+
+
+@pytest.mark.property("D1", "D2", "D11", control=True)
+@pytest.mark.property("D4", control=True)
+@pytest.mark.parametrize(("shape", "driver"), [("pool-platform", COHERENT)])
+def test_a_device_without_a_pool_is_given_other_memory(device: Device, pool: Pool) -> None:
+    """An unrestricted device never gets memory of a pool that another device has."""
+    for call in AllocCall:
+        assert not pool.contains(device.alloc(call, PAGE).dma_addr), call.name
+
+
+@pytest.mark.property("D1", "D2", "D11")
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_new_memory_is_zeroed(device: Device, pool: Pool, memory: LiveMemory) -> None:
+    """New memory holds zeros, although the pool held other bytes there."""
+    memory.write(pool.base, b"stale..." * (pool.size // 8))
+
+    for call in AllocCall:
+        for size in SIZES:
+            assert device.alloc(call, size).holds(Byte(0)), (call.name, size)
+
+
+@pytest.mark.property("D3", "D11")
+@pytest.mark.finding("6.1-page-order", kernels=">=6.1,<6.2")
+@pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
+def test_an_allocation_is_aligned_to_its_page_order(device: Device, probe: Probe) -> None:
+    """Every address is a multiple of the smallest power of two of pages that holds the size."""
+    odd = probe.buffer(SLOT)
+
+    for call in AllocCall:
+        for size in SIZES:
+            device.map_single(odd, Direction.TO_DEVICE)  # the next free slot is unaligned
+            place = device.alloc(call, size).dma_addr
+            assert place % page_order_size(size) == 0, (call.name, size)
+
+
+@pytest.mark.property("D3", control=True)
+def test_a_streaming_mapping_is_not_aligned_to_its_size(device: Device, probe: Probe) -> None:
+    """A pool does hold unaligned room: a streaming mapping of 20 KiB may begin on any page."""
+    buffer = probe.buffer(5 * PAGE)
+
+    places = [device.map_single(buffer, Direction.TO_DEVICE).dma_addr for _ in range(4)]
+
+    assert any(place % page_order_size(5 * PAGE) for place in places)
+
+
+@pytest.mark.property("D4", "D6", "D11")
+@pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
+def test_an_exhausted_pool_gives_null_and_no_other_memory(
+    device: Device, pool: Pool, counters: PoolCounters
+) -> None:
+    """When no room is left an allocation is NULL; none ever comes from outside the pool."""
+    capacity = pool.size // SLOT_SET
+
+    for call in AllocCall:
+        given = allocate(device, SLOT_SET, attempts=capacity + 2, call=call)
+        assert len(given) == capacity, call.name
+        assert all(pool.contains(one.dma_addr, SLOT_SET) for one in given.values()), call.name
+        assert counters.used == pool.size // SLOT, call.name
+        free(device, given)
+        assert counters.used == 0, call.name
+
+
+@pytest.mark.property("D4", "D11")
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_an_allocation_larger_than_a_slot_set_is_null(
+    device: Device, counters: PoolCounters
+) -> None:
+    """More than 256 KiB is NULL from an empty pool, and comes from nowhere else."""
+    for call in AllocCall:
+        with pytest.raises(AllocationError):
+            device.alloc(call, SLOT_SET + 1)
+
+    assert counters.used == 0
+
+
+@pytest.mark.property("D4", control=True)
+@pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_large_allocations_succeed(device: Device) -> None:
+    """An unrestricted device is given more than a slot set, so the pool is what said no."""
+    for call in AllocCall:
+        assert device.alloc(call, 4 * SLOT_SET).size == 4 * SLOT_SET, call.name
+
+
+@pytest.mark.property("D6", "D11")
+@pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
+def test_free_returns_every_slot(device: Device, counters: PoolCounters) -> None:
+    """After free io_tlb_used is what it was, and everything can be allocated again."""
+    before = counters.used
+
+    for call in AllocCall:
+        for _ in range(2):
+            allocations = [device.alloc(call, size) for size in (SLOT_SET, *SIZES)]
+            assert counters.used > before, call.name
+            for allocation in allocations:
+                allocation.free()
+            assert counters.used == before, call.name
+
+
+@pytest.mark.property("D6", control=True)
+def test_a_forgotten_allocation_keeps_its_slots(device: Device, counters: PoolCounters) -> None:
+    """A driver that never frees keeps its slots: the count would tell a leak."""
+    device.alloc_coherent(SLOT_SET).forget()
+
+    assert counters.used == SLOT_SET // SLOT
+
+
+@pytest.mark.property("D2", "C1", "C2")
+@pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
+def test_a_sync_of_allocated_pages_copies_nothing(
+    device: Device, probe: Probe, pool: Pool, memory: LiveMemory
+) -> None:
+    """Pages do not bounce: a sync changes neither them nor the buffer that was mapped before."""
+    buffer = probe.buffer(SLOT_SET)
+    mapped = fill(device, buffer, SLOT_SET, attempts=pool.size // SLOT_SET)
+    unmap(device, list(mapped)[:1])
+    pages = device.alloc_pages(SLOT_SET)
+    pages.fill(CPU)
+    buffer.fill(Byte(0xB0))
+
+    device.unchecked.sync_single_for_device(pages.dma_addr, SLOT_SET, Direction.BIDIRECTIONAL)
+    assert memory.read(pages.dma_addr, SLOT_SET) == CPU.content(0, SLOT_SET)
+    device.unchecked.sync_single_for_cpu(pages.dma_addr, SLOT_SET, Direction.BIDIRECTIONAL)
+    assert buffer.holds(Byte(0xB0))

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Property E17: what debugfs counts."""
+
+import errno
+
+import pytest
+
+from harness.base.errors import AgentError
+from harness.devices.probe import Probe
+from harness.machine.devicetree import Pool
+from harness.plugin.counters import PoolCounters
+
+SLOT = 2048
+
+
+@pytest.mark.property("E17")
+def test_debugfs_counts_the_slots_of_a_pool(pool: Pool, counters: PoolCounters) -> None:
+    """debugfs shows size / 2 KiB slots in the pool, none of them in use by idle devices."""
+    assert counters.nslabs == pool.size // SLOT
+    assert counters.used == 0
+
+
+@pytest.mark.property("E17")
+def test_debugfs_follows_an_allocation(probe: Probe, counters: PoolCounters) -> None:
+    """io_tlb_used rises and falls with what is taken from the pool."""
+    allocation = probe.device("probe-a").alloc_coherent(4 * SLOT)
+
+    assert counters.used == 4
+    allocation.free()
+    assert counters.used == 0
+
+
+@pytest.mark.property("E17")
+@pytest.mark.since("6.3", "8b0977ecc8b3: swiotlb: track and report io_tlb_used high water marks")
+@pytest.mark.parametrize("append", ["swiotlb=track_hiwater"])
+def test_debugfs_keeps_the_peak(probe: Probe, counters: PoolCounters) -> None:
+    """io_tlb_used_hiwater is the most that was in use at once.
+
+    7.3 counts it on request only (121f9fd1c308); those before it do not know the word.
+    """
+    device = probe.device("probe-a")
+    device.alloc_coherent(4 * SLOT).free()
+    peak = counters.hiwater
+
+    device.alloc_coherent(2 * SLOT)
+
+    assert peak >= 4
+    assert counters.hiwater == peak
+
+
+@pytest.mark.property("E17")
+@pytest.mark.since("6.3", "8b0977ecc8b3: swiotlb: track and report io_tlb_used high water marks")
+@pytest.mark.parametrize("append", ["swiotlb=track_hiwater"])
+def test_the_peak_can_be_forgotten_and_nothing_else(probe: Probe, counters: PoolCounters) -> None:
+    """Writing 0 begins a new peak; any other number is refused and changes nothing."""
+    probe.device("probe-a").alloc_coherent(4 * SLOT).free()
+    peak = counters.hiwater
+
+    with pytest.raises(AgentError) as refusal:
+        counters.set_hiwater(peak + 1)
+    assert (refusal.value.errno, counters.hiwater) == (errno.EINVAL, peak)
+
+    counters.set_hiwater(0)
+    assert counters.hiwater == 0
+    probe.device("probe-a").alloc_coherent(2 * SLOT)
+    assert counters.hiwater == 2
+
+
+@pytest.mark.property("E17", control=True)
+@pytest.mark.parametrize("shape", ["pool-platform"])
+def test_a_device_without_a_pool_does_not_count_in_it(probe: Probe, counters: PoolCounters) -> None:
+    """What an unrestricted device allocates is not counted in another device's pool."""
+    probe.device("probe-b").alloc_coherent(4 * SLOT)
+
+    assert counters.used == 0

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real drivers at work behind a fence that is as large as their pool: whatever they do, it holds.
+
+The fence refuses every access beside the pool, and QEMU writes each refusal down: a driver that is
+refused nothing has all of its DMA there.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import TypeVar
+
+import pytest
+
+from harness.devices.probe import Probe
+from harness.machine.devicetree import Placement
+from harness.machine.fence import Refusal, Window
+from harness.machine.qemu.guest import Guest
+from harness.machine.shape import NO_POOL
+from harness.suite.lib.driver_work import Disk
+from harness.suite.lib.drivers import (
+    DRIVERS,
+    ENDPOINT,
+    Driver,
+    bind,
+    ending,
+    is_bound,
+    plug,
+    start,
+    unbind,
+    wait_usable,
+)
+from harness.suite.lib.filling import SLOT_SET, fill_up, unmap
+
+pytestmark = [
+    pytest.mark.nightly("a kernel of its own"),
+    pytest.mark.parametrize("flavour", ["drivers"]),
+    pytest.mark.parametrize("fence_name", ["smmu"]),
+]
+
+
+FULL = f"{ENDPOINT}: swiotlb buffer is full"
+
+BASE, TIGHT, SMALL = 0x4F00_0000, 1 << 20, 2 << 20
+"""Pools where the usual one lies: too small for the block layer's largest request, which is of
+1280 KiB, and large enough for one at a time."""
+
+RNG_WAITS = pytest.mark.finding("virtio-rng-waits-for-ever", kernels=">=5.15")
+BLK_RETRIES = pytest.mark.finding("virtio-blk-retries-for-ever", kernels=">=5.15")
+SDHCI_WARNS = pytest.mark.finding("sdhci-warns", kernels=">=5.15")
+
+SDHCI_MAY_WARN = pytest.mark.expects_report(r"drivers/mmc/host/sdhci\.c")
+"""Where it depends on how far it has got when the pool is full: docs/findings.md, sdhci-warns."""
+
+FULL_POOL = {"virtio-rng-pci": RNG_WAITS, "sdhci-pci": SDHCI_WARNS}
+SMALLER_POOL = {"virtio-blk-pci": BLK_RETRIES, "sdhci-pci": SDHCI_WARNS}
+
+MOMENT = 3.0
+"""Seconds for a driver to notice that its pool is full."""
+
+TIMEOUT = 30.0
+"""Seconds after which something waits for ever."""
+
+Test = TypeVar("Test", bound=Callable[..., None])
+Note = Callable[[str, object], None]
+
+
+def each(
+    known: Mapping[str, pytest.MarkDecorator] = MappingProxyType({}),
+    drivers: Iterable[Driver] = DRIVERS,
+) -> pytest.MarkDecorator:
+    """Once for each driver; of some it is *known* that they break the promise."""
+    one = [pytest.param(d, id=d.model, marks=known.get(d.model, ())) for d in drivers]
+    return pytest.mark.parametrize("real", one)
+
+
+def in_pool_of(size: int) -> Callable[[Test], Test]:
+    """A machine whose pool, and the fence's window, have that size."""
+    pool = pytest.mark.parametrize("placements", [{"pool": Placement(size=size)}], ids=[""])
+    window = pytest.mark.parametrize("windows", [(Window(BASE, size),)], ids=[f"{size >> 20}M"])
+    return lambda test: pool(window(test))
+
+
+@pytest.fixture
+def note(request: pytest.FixtureRequest) -> Note:
+    """Adds a number or a word to the test's record in ``--junitxml``; nothing depends on it."""
+
+    def add(name: str, value: object) -> None:
+        request.node.user_properties.append((name, value))
+
+    return add
+
+
+def refused(guest: Guest) -> list[Refusal]:
+    """What the driver's device was refused."""
+    return [one for one in guest.fence_refusals() if one.device == ENDPOINT]
+
+
+def wait_refused(guest: Guest) -> None:
+    """Wait until the device was refused something; QEMU's log has nobody told of a line."""
+    deadline = time.monotonic() + TIMEOUT
+    while not refused(guest):
+        assert time.monotonic() < deadline, f"nothing was refused in {TIMEOUT:g} s"
+        guest.watch.sleep(0.1)
+
+
+@pytest.mark.property("A3", "A15", "B1", "D1")
+@each()
+def test_all_dma_of_a_driver_lies_in_its_pool(guest: Guest, real: Driver, note: Note) -> None:
+    """Data in all directions is right, after a second binding too, and nothing leaves the pool."""
+    work = plug(guest, real)
+    wait_usable(guest, work)
+    moved = work.do()
+    unbind(guest, real)
+    bind(guest, real)
+    wait_usable(guest, work)
+    note("moved", moved + work.do())
+
+    assert refused(guest) == []
+    assert guest.fence_damage() == []
+
+
+@pytest.mark.property("B1", "B12", "B13")
+@each(FULL_POOL)
+def test_a_driver_stays_within_a_full_pool(
+    guest: Guest, probe: Probe, real: Driver, note: Note
+) -> None:
+    """A driver whose pool is full fails or waits, and is as good as new once there is room."""
+    work = plug(guest, real)
+    wait_usable(guest, work)
+    work.do()
+
+    taken = fill_up(probe.device("probe-a"), probe.buffer(SLOT_SET))
+    start(guest, work.attempt)
+    while_full = ending(guest, MOMENT)
+    note("while full", "waits" if while_full is None else f"status {while_full}")
+    unmap(probe.device("probe-a"), taken)
+    if while_full is None:
+        assert ending(guest, TIMEOUT) is not None, "it waits for ever"
+    work.do()
+
+    assert refused(guest) == []
+    assert guest.fence_damage() == []
+
+
+@pytest.mark.property("B1", "B12", "B13")
+@in_pool_of(SMALL)
+@each()
+def test_a_driver_makes_do_with_a_small_pool(guest: Guest, real: Driver, note: Note) -> None:
+    """Data is right where a pool is full again and again, as several requests at once need more."""
+    work = plug(guest, real)
+    wait_usable(guest, work)
+    work.do()
+    note("full", sum(FULL in line for line in guest.console.lines))
+
+    assert refused(guest) == []
+    assert guest.fence_damage() == []
+
+
+@pytest.mark.property("B1", "B12")
+@in_pool_of(TIGHT)
+@each(SMALLER_POOL, [driver for driver in DRIVERS if driver.work is Disk])
+def test_a_large_request_ends_in_a_pool_that_is_smaller(guest: Guest, real: Driver) -> None:
+    """A disk makes requests that its pool can hold, or says that it can not."""
+    wait_usable(guest, plug(guest, real))
+
+    start(guest, "dd if=/dev/$(ls /sys/block) of=/dev/null bs=2M count=4 iflag=direct")
+    assert ending(guest, TIMEOUT) is not None, "it is tried for ever"
+
+    assert refused(guest) == []
+
+
+@pytest.mark.property("B1", "B12", "B13", "D4")
+@each({"sdhci-pci": SDHCI_MAY_WARN})
+def test_a_driver_that_is_bound_to_a_full_pool_stays_within_it(
+    guest: Guest, probe: Probe, real: Driver, note: Note
+) -> None:
+    """A driver that finds its pool full at its start takes no other memory, then or later."""
+    work = plug(guest, real)
+    wait_usable(guest, work)
+    unbind(guest, real)
+
+    taken = fill_up(probe.device("probe-a"), probe.buffer(SLOT_SET))
+    start(guest, f"echo {ENDPOINT} > {real.sysfs}/bind")
+    while_full = ending(guest, MOMENT)
+    note("while full", "waits" if while_full is None else f"status {while_full}")
+    unmap(probe.device("probe-a"), taken)
+    if while_full is None:
+        assert ending(guest, TIMEOUT) is not None, "it waits for ever"
+    if is_bound(guest, real):
+        unbind(guest, real)
+    bind(guest, real)
+    wait_usable(guest, work)
+    work.do()
+
+    assert refused(guest) == []
+    assert guest.fence_damage() == []
+
+
+@pytest.mark.property("A3", "B1", "B12", "D1", control=True)
+@pytest.mark.parametrize("shape", [NO_POOL])
+@pytest.mark.tries("its DMA is not in the window")
+@each()
+def test_without_a_pool_the_fence_refuses_the_driver(guest: Guest, real: Driver) -> None:
+    """The same device without a pool is refused: the fence does see what its driver has it do."""
+    work = plug(guest, real)
+    start(guest, f"until {work.usable}; do usleep 20000; done; {work.attempt}")
+
+    wait_refused(guest)
+    assert guest.fence_damage() == []

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Properties E15 and E16: restricted pools of a kernel whose default bounce buffer can grow."""
+
+import pytest
+
+from harness.devices.probe import AllocCall, Device, Probe
+from harness.machine.devicetree import Pool
+from harness.machine.shape import NO_POOL
+from harness.observe.memory import KernelTypes, restricted_pools
+from harness.plugin.counters import PoolCounters
+from harness.suite.conftest import COHERENT, PLATFORM
+from harness.suite.lib.filling import SLOT, SLOT_SET, allocate, fill, free, unmap
+
+GROWING = "swiotlb=512,force"
+"""All devices bounce; the default pool has 1 MiB to begin with."""
+
+pytestmark = [
+    pytest.mark.nightly("a kernel of its own"),
+    pytest.mark.since("6.6", "1aaa736815eb"),
+    pytest.mark.needs_config("SWIOTLB_DYNAMIC=y", "nothing can grow"),
+    pytest.mark.parametrize("flavour", ["dynamic"]),
+]
+
+
+@pytest.mark.property("B12", "E16")
+@pytest.mark.parametrize("append", ["", GROWING], ids=["plain", "forced"])
+@pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
+def test_a_restricted_pool_does_not_grow(
+    device: Device, probe: Probe, pool: Pool, counters: PoolCounters, types: KernelTypes
+) -> None:
+    """A full pool says no to mappings and allocations, and has no slot more afterwards."""
+    buffer, capacity = probe.buffer(SLOT_SET), pool.size // SLOT_SET
+
+    mapped = fill(device, buffer, SLOT_SET, attempts=capacity + 8)
+    assert len(mapped) == capacity
+    assert all(pool.contains(one.dma_addr, SLOT_SET) for one in mapped.values())
+    for call in AllocCall:
+        assert not allocate(device, SLOT_SET, attempts=2, call=call), call.name
+
+    (state,) = restricted_pools(types)
+    assert state.nslabs == state.total_nslabs == pool.size // SLOT
+    assert (counters.nslabs, counters.transient) == (pool.size // SLOT, 0)
+    unmap(device, mapped)
+    assert counters.used == 0
+
+
+@pytest.mark.property("E16", control=True)
+@pytest.mark.parametrize("append", [GROWING])
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_the_default_pool_does_grow(device: Device, probe: Probe) -> None:
+    """On that kernel an unrestricted device maps more than the default pool began with."""
+    assert len(fill(device, probe.buffer(SLOT_SET), SLOT_SET, attempts=16)) == 16
+
+
+@pytest.mark.property("D6", "E16")
+@pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
+def test_memory_of_a_pool_returns_to_it(device: Device, pool: Pool, counters: PoolCounters) -> None:
+    """With lists of pools in the kernel too, free finds the pool that an allocation came from."""
+    for call in AllocCall:
+        given = allocate(device, SLOT_SET, attempts=4, call=call)
+        assert all(pool.contains(one.dma_addr, SLOT_SET) for one in given.values()), call.name
+        free(device, given)
+        assert (len(given), counters.used) == (4, 0), call.name
+
+
+@pytest.mark.property("B1", "E15", "E16")
+@pytest.mark.finding("dynamic-needs-default-pool", kernels=">=6.6")
+@pytest.mark.parametrize("append", ["swiotlb=noforce"])
+def test_a_restricted_pool_does_not_need_the_default_one(
+    device: Device, probe: Probe, pool: Pool
+) -> None:
+    """Where the command line leaves out the default pool, a restricted device maps all the same."""
+    mapped = fill(device, probe.buffer(SLOT_SET), SLOT_SET, attempts=1)
+
+    assert [pool.contains(one.dma_addr, SLOT_SET) for one in mapped.values()] == [True]
+
+
+@pytest.mark.property("E15", "E16", control=True)
+def test_with_a_default_pool_it_maps(device: Device, probe: Probe, pool: Pool) -> None:
+    """Without that word on the command line the same kernel maps that buffer."""
+    mapped = fill(device, probe.buffer(SLOT_SET), SLOT_SET, attempts=1)
+
+    assert [pool.contains(one.dma_addr, SLOT_SET) for one in mapped.values()] == [True]

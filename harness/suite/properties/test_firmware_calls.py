@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A kernel that asks firmware for what it must not be given: guest/intruder in Linux's place."""
+
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.kernel import Kernel
+from harness.machine.fence.firmware import bare_program
+from harness.machine.machine import Machine
+from harness.machine.qemu.guest import Guest
+from harness.plugin.guests import Guests
+
+ANSWERS, SECOND_CPU, ABORTS = 0x4030_0000, 0x4030_1000, 0x4030_2000
+"""Where it notes what comes of its calls: guest/intruder/intruder.S."""
+
+HIDDEN_RAM, FLASH = 0x4010_0000, 0x0010_0000
+"""Where it reads with two registers, and where it branches to."""
+
+END_TIMEOUT = 20.0
+"""Seconds for some hundred instructions; measured: 0.1."""
+
+EL1 = 1 << 2
+"""As CurrentEL has it."""
+
+SUCCESS, NOT_SUPPORTED, INVALID_PARAMETERS, ALREADY_ON = 0, -1, -2, -4
+"""Arm DEN 0022, 5.2.2."""
+
+EXTERNAL_ABORT = 0x10
+DATA, FETCH = 0x25, 0x21
+"""Fault status and exception classes, from the same EL (Arm DDI 0487, ESR_EL1)."""
+
+pytestmark = [
+    pytest.mark.unexamined("no Linux runs there"),
+    pytest.mark.parametrize("fence_name", ["firmware"]),
+    pytest.mark.parametrize("cpus", [2]),
+]
+
+
+@pytest.fixture
+def intruder(guests: Guests, machine: Machine, kernel: Kernel, tmp_path: Path) -> Guest:
+    """The machine with that kernel, when it has tried everything."""
+    impostor = replace(kernel, directory=tmp_path)
+    impostor.image.write_bytes(bare_program("intruder"))
+    guest = guests.stopped(replace(machine, kernel=impostor))
+    guest.resume()
+    guest.console.wait_for("intruder: done", END_TIMEOUT)
+    return guest
+
+
+@pytest.mark.property("FENCE")
+def test_the_firmware_grants_a_kernel_nothing_that_leads_around_it(intruder: Guest) -> None:
+    """No call starts a CPU above EL1: not one of old, nor one for a CPU that is not there."""
+    level, *answers = words(intruder, ANSWERS, 8)
+
+    assert level == EL1
+    assert answers == [
+        NOT_SUPPORTED,  # CPU_ON of before PSCI 0.2
+        NOT_SUPPORTED,  # CPU_SUSPEND, with a place to wake up at
+        INVALID_PARAMETERS,  # CPU_ON of number 8
+        INVALID_PARAMETERS,  # CPU_ON of a CPU in another cluster
+        ALREADY_ON,  # CPU_ON of the CPU that asks
+        NOT_SUPPORTED,  # an HVC
+        SUCCESS,  # CPU_ON of CPU 1
+    ]
+    assert words(intruder, SECOND_CPU, 2) == (EL1, 7)
+
+
+@pytest.mark.property("FENCE")
+def test_what_can_not_be_skipped_is_an_abort_for_the_kernel(intruder: Guest) -> None:
+    """A load of two registers, and a branch, into what is hidden end in the kernel's own vector."""
+    count, _, *aborts = words(intruder, ABORTS, 6)
+
+    assert count == 2
+    assert [(syndrome >> 26, syndrome & 0x3F) for syndrome in aborts[::2]] == [
+        (DATA, EXTERNAL_ABORT),
+        (FETCH, EXTERNAL_ABORT),
+    ]
+    assert aborts[1::2] == [HIDDEN_RAM, FLASH]
+
+
+@pytest.mark.property("FENCE")
+def test_the_firmware_records_what_it_can_not_skip(intruder: Guest) -> None:
+    """Accesses that ended in an abort are recorded like all others."""
+    refusals = intruder.cpu_refusals()
+
+    assert refusals.count == 2
+    assert [(refusal.cpu, refusal.access, refusal.address) for refusal in refusals.last] == [
+        (0, "read", HIDDEN_RAM),
+        (0, "fetch", FLASH),
+    ]
+    assert intruder.fence_damage() == []
+
+
+def words(guest: Guest, address: int, count: int) -> tuple[int, ...]:
+    """Signed 64-bit words of guest memory."""
+    return struct.unpack(f"<{count}q", guest.qtest.read(address, 8 * count))

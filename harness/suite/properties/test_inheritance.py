@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Properties A3 to A7: whose memory-region counts, and which entry of it."""
+
+import pytest
+
+from harness.devices.probe import Direction, Probe
+from harness.devices.rogue import EduRogue
+from harness.machine.devicetree import Pool
+from harness.machine.qemu.guest import Guest
+from harness.observe.memory import KernelTypes
+from harness.suite.lib.attached import HOST_BRIDGE, assigned, pool_of
+
+PAGE = 4096
+
+
+@pytest.mark.property("A3")
+@pytest.mark.property("A4", control=True)
+@pytest.mark.property("A5", control=True)
+@pytest.mark.property("A9", control=True)
+@pytest.mark.parametrize("shape", ["pool-pci-host"])
+def test_a_pci_endpoint_inherits_the_pool_of_its_host_bridge(
+    guest: Guest, rogue: EduRogue, pool: Pool, types: KernelTypes
+) -> None:
+    """A hot-plugged PCI device without a node of its own gets the host bridge's pool."""
+    assert assigned(guest, str(rogue.bdf)) == pool.name
+    assert pool_of(types, str(rogue.bdf)) == pool.name
+
+
+@pytest.mark.property("A3", control=True)
+@pytest.mark.parametrize("shape", ["pool-platform"])
+def test_a_pci_endpoint_inherits_nothing_from_a_bridge_without_a_pool(
+    guest: Guest, rogue: EduRogue, types: KernelTypes
+) -> None:
+    """A hot-plugged PCI device below a bridge without a memory-region is not restricted."""
+    assert assigned(guest, str(rogue.bdf)) == ""
+    assert pool_of(types, str(rogue.bdf)) == ""
+
+
+@pytest.mark.property("A3", "A4")
+@pytest.mark.parametrize("shape", ["pool-pci-port"])
+def test_a_root_port_does_not_hand_its_pool_down(
+    guest: Guest, rogue: EduRogue, pool: Pool, types: KernelTypes
+) -> None:
+    """The pool of a root port is its own: only the host bridge's is inherited."""
+    assert assigned(guest, "0000:00:01.0") == pool.name
+    assert assigned(guest, str(rogue.bdf)) == ""
+    assert pool_of(types, str(rogue.bdf)) == ""
+
+
+@pytest.mark.property("A4")
+@pytest.mark.parametrize("shape", ["pool-pci-both"])
+def test_the_pool_of_an_endpoints_own_node_wins(
+    guest: Guest, probe: Probe, rogue: EduRogue, types: KernelTypes
+) -> None:
+    """An endpoint whose node names a pool has that one, below a bridge that has another."""
+    pool, device = guest.machine.devicetree.pool("own_pool"), probe.device(str(rogue.bdf))
+
+    with device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
+        assert pool.contains(mapping.dma_addr, PAGE)
+    assert assigned(guest, device.name) == pool.name
+    assert pool_of(types, device.name) == pool.name
+
+
+@pytest.mark.property("A5")
+@pytest.mark.parametrize("shape", ["pool-pci-both"])
+def test_an_endpoint_with_another_memory_region_does_not_inherit(
+    guest: Guest, probe: Probe, types: KernelTypes
+) -> None:
+    """A node with memory regions, none of them a restricted pool, leaves its device without one."""
+    device = probe.device(str(EduRogue(guest, port=1).bdf))
+    buffer = probe.buffer(PAGE)
+
+    with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
+        assert mapping.dma_addr == buffer.phys
+    assert assigned(guest, device.name) == ""
+    assert pool_of(types, device.name) == ""
+
+
+@pytest.mark.property("A6")
+@pytest.mark.parametrize("shape", ["pool-pci-host"])
+def test_the_host_bridge_is_attached_itself(guest: Guest, pool: Pool, types: KernelTypes) -> None:
+    """The PCI host bridge's own platform device is attached to the pool its node names."""
+    assert assigned(guest, HOST_BRIDGE) == pool.name
+    assert pool_of(types, HOST_BRIDGE) == pool.name
+
+
+@pytest.mark.property("A6", control=True)
+@pytest.mark.parametrize("shape", ["pool-pci-child"])
+def test_a_host_bridge_without_a_memory_region_is_not_attached(
+    guest: Guest, types: KernelTypes
+) -> None:
+    """A pool on a child node of the bridge does not restrict the bridge."""
+    assert assigned(guest, HOST_BRIDGE) == ""
+    assert pool_of(types, HOST_BRIDGE) == ""
+
+
+@pytest.mark.property("A7")
+@pytest.mark.parametrize("shape", ["pool-several"])
+def test_the_first_available_restricted_region_is_taken(
+    guest: Guest, probe: Probe, types: KernelTypes
+) -> None:
+    """Of a plain region, a disabled pool and two pools a device gets the first usable pool."""
+    pool, device = guest.machine.devicetree.pool("first_pool"), probe.device("probe-a")
+
+    with device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
+        assert pool.contains(mapping.dma_addr, PAGE)
+    assert assigned(guest, "probe-a") == pool.name
+    assert pool_of(types, "probe-a") == pool.name
+
+
+@pytest.mark.property("A7", control=True)
+@pytest.mark.parametrize("shape", ["pool-several"])
+def test_the_pool_that_was_not_taken_could_have_been(guest: Guest, types: KernelTypes) -> None:
+    """The later pool in the list of one device is the pool of another: it is usable as well."""
+    pool = guest.machine.devicetree.pool("second_pool")
+
+    assert assigned(guest, "probe-c") == pool.name
+    assert pool_of(types, "probe-c") == pool.name

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Property A9 and the escape G6: a device behind an IOMMU has the IOMMU instead of its pool."""
+
+import pytest
+
+from harness.devices.probe import Direction, Probe
+from harness.devices.rogue import EduRogue
+from harness.machine.devicetree import Pool
+from harness.machine.qemu.guest import Guest
+from harness.observe.memory import KernelTypes
+from harness.suite.lib.attached import HOST_BRIDGE, assigned, pool_of
+
+PAGE = 4096
+SECRET = b"a secret beside the mapped bytes"
+
+pytestmark = pytest.mark.parametrize("iommu", [True])
+
+
+@pytest.mark.property("A9")
+@pytest.mark.parametrize(
+    "append",
+    [
+        pytest.param("", id="translated"),
+        pytest.param(
+            "iommu.passthrough=1",
+            id="identity",
+            marks=pytest.mark.nightly("the escape below has the same machine"),
+        ),
+    ],
+)
+def test_a_device_behind_an_iommu_ignores_its_pool(
+    guest: Guest, probe: Probe, rogue: EduRogue, pool: Pool, types: KernelTypes
+) -> None:
+    """Below a restricted host bridge an endpoint behind the SMMU is not restricted."""
+    device = probe.device(str(rogue.bdf))
+
+    with device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
+        assert not pool.contains(mapping.dma_addr)
+    assert assigned(guest, device.name) == ""
+    assert pool_of(types, device.name) == ""
+
+
+@pytest.mark.property("A9", control=True)
+def test_a_device_beside_the_iommu_has_its_pool(
+    guest: Guest, probe: Probe, pool: Pool, types: KernelTypes
+) -> None:
+    """On the same machine devices that are not behind the SMMU do have the pool they name."""
+    for device in (probe.device("probe-a"), probe.device("probe-b")):
+        with device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
+            assert pool.contains(mapping.dma_addr, PAGE)
+        assert assigned(guest, device.name) == pool.name
+    assert pool_of(types, HOST_BRIDGE) == pool.name
+
+
+@pytest.mark.escape("G6")
+@pytest.mark.parametrize("append", ["iommu.passthrough=1"])
+def test_an_identity_domain_opens_all_of_memory(probe: Probe, rogue: EduRogue) -> None:
+    """An IOMMU that translates nothing replaces the pool, and stops no access."""
+    buffer = probe.buffer(PAGE)
+    buffer.write(SECRET, offset=PAGE // 2)
+
+    with probe.device(str(rogue.bdf)).map_single(buffer, Direction.TO_DEVICE, size=64) as mapping:
+        assert rogue.read(mapping.dma_addr + PAGE // 2, len(SECRET)) == SECRET

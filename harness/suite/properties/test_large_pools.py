@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Properties E14 and E6: pools of hundreds of MiB, up to the largest that the kernel can set up."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from harness.devices.probe import Device, Direction, Probe
+from harness.machine.devicetree import Placement, Pool
+from harness.machine.layout import RAM_BASE
+from harness.machine.qemu.guest import Guest
+from harness.plugin.counters import PoolCounters
+from harness.suite.lib.filling import PAGE, SLOT, SLOT_SET, allocate, fill, places, unmap
+
+MIB = 1 << 20
+RAM = 1024 * MIB
+
+MOST_SLOTS = 4 * MIB // 24
+"""How many ``struct io_tlb_slot`` there are in 4 MiB, the most that kcalloc() gives
+(kernel/dma/swiotlb.c:rmem_swiotlb_device_init, 6.12; arm64 with pages of 4 KiB)."""
+
+LARGEST_POOL = MOST_SLOTS * SLOT
+LIMITLESS = (1 << 64) - 1
+"""``SIZE_MAX``: what dma_max_mapping_size() says of an unrestricted device."""
+
+ZEROED = pytest.mark.nightly("the kernel zeroes hundreds of MiB: seconds for each boot")
+
+pytestmark = pytest.mark.parametrize("ram_size", [RAM])
+
+
+def at_the_end(size: int) -> Mapping[str, Placement]:
+    """The usual pool, but of *size* bytes, on the last slot set of RAM that it can begin on."""
+    return {"pool": Placement(base=(RAM_BASE + RAM - size) // SLOT_SET * SLOT_SET, size=size)}
+
+
+@ZEROED
+@pytest.mark.property("E6", "E14", "E17")
+@pytest.mark.needs_config("KASAN=n", "the largest is odd: docs/findings.md, odd-size-free-list")
+@pytest.mark.parametrize(
+    "placements", [at_the_end(200 * MIB), at_the_end(LARGEST_POOL)], ids=["200M", "341M"]
+)
+def test_a_large_pool_can_be_used_to_its_end(
+    device: Device, probe: Probe, pool: Pool, counters: PoolCounters
+) -> None:
+    """Largest mappings, then a slot each, fill the pool exactly; emptied, it is as new."""
+    buffer = probe.buffer(SLOT_SET)
+    tail = pool.size % SLOT_SET // SLOT
+
+    for _ in range(2):
+        sets = fill(device, buffer, SLOT_SET, attempts=pool.size // SLOT_SET + 1)
+        rest = fill(device, buffer, 1, attempts=tail + 1)
+        assert sorted(one.dma_addr for one in sets.values()) == places(pool, SLOT_SET, PAGE)
+        assert sorted(one.dma_addr for one in rest.values()) == [
+            pool.base + len(sets) * SLOT_SET + slot * SLOT for slot in range(tail)
+        ]
+        assert (counters.nslabs, counters.used) == (pool.size // SLOT, pool.size // SLOT)
+        unmap(device, [*sets, *rest])
+        assert counters.used == 0
+
+
+@ZEROED
+@pytest.mark.property("D3", "D5")
+@pytest.mark.parametrize("placements", [at_the_end(200 * MIB)], ids=["200M"])
+def test_a_large_pool_holds_as_much_coherent_memory(
+    device: Device, pool: Pool, counters: PoolCounters
+) -> None:
+    """Coherent memory of 256 KiB fills it."""
+    given = allocate(device, SLOT_SET, attempts=pool.size // SLOT_SET + 1)
+
+    assert [one.dma_addr for one in given.values()] == places(pool, SLOT_SET, SLOT_SET)
+    assert counters.used == pool.size // SLOT
+
+
+@pytest.mark.property("A12", "E14")
+@pytest.mark.parametrize("placements", [at_the_end(LARGEST_POOL + 2 * SLOT)], ids=["341M-and-4K"])
+def test_a_larger_pool_is_not_set_up(
+    guest: Guest, device: Device, probe: Probe, pool: Pool
+) -> None:
+    """A page more, and the kernel warns, says which device has no pool, and lets it run without."""
+    said = [line for line in guest.kernel_log() if "failed to initialise" in line]
+
+    mapping = device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE)
+
+    assert any(device.name in line for line in said)
+    assert not pool.contains(mapping.dma_addr)
+    assert device.info().max_mapping_size == LIMITLESS

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Properties B6 and B14: what map and unmap leave as it was."""
+
+from collections.abc import Callable
+
+import pytest
+
+from harness.devices.probe import Attr, Byte, Device, Direction, Probe, Seed
+from harness.machine.devicetree import Pool
+from harness.machine.shape import NO_POOL
+from harness.observe.memory import LiveMemory
+from harness.suite.conftest import DRIVERS_BY_NIGHT
+
+PAGE, SLOT = 4096, 2048
+
+CPU, DEVICE, EARLIER = Seed(0xC9), Seed(0xDE), Byte(0x5E)
+"""What the CPU's buffer holds, what the device writes, what earlier mappings left in the pool."""
+
+EVERY = (Direction.TO_DEVICE, Direction.FROM_DEVICE, Direction.BIDIRECTIONAL)
+
+
+@pytest.mark.property("B6")
+def test_map_writes_into_no_slots_but_its_own(
+    device: Device,
+    probe: Probe,
+    pool: Pool,
+    memory: LiveMemory,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Map writes the mapping, and nothing outside its slots; the report says if it clears padding.
+
+    What an earlier mapping left beside the mapping in its slots the device can see; nobody
+    promised otherwise (kernel/dma/swiotlb.c, comment above swiotlb_tbl_map_single, 6.12).
+    """
+    buffer = probe.buffer(4 * PAGE)
+    buffer.fill(CPU)
+    device.set_min_align_mask(PAGE - 1)
+    left = 0
+
+    for offset, size in ((0, 1), (100, 1), (0, SLOT - 1), (2047, 2), (SLOT, 5000), (4095, PAGE)):
+        memory.write(pool.base, EARLIER.content(0, pool.size))
+        with device.map_single(buffer, Direction.TO_DEVICE, offset=offset, size=size) as mapping:
+            start = mapping.dma_addr - pool.base
+            now = bytes(memory.view(pool.base, pool.size))
+        first, last = start // SLOT * SLOT, -(-(start + size) // SLOT) * SLOT
+        assert now[start : start + size] == CPU.content(offset, size)
+        assert now[:first].count(EARLIER.value) == first
+        assert now[last:].count(EARLIER.value) == pool.size - last
+        left += now[first:start].count(EARLIER.value) + now[start + size : last].count(
+            EARLIER.value
+        )
+
+    record_property("bytes of earlier mappings that stay beside new ones", left)
+
+
+@pytest.mark.property("B6", control=True)
+def test_a_mapping_of_a_whole_slot_leaves_nothing_of_an_earlier_one(
+    device: Device, probe: Probe, pool: Pool, memory: LiveMemory
+) -> None:
+    """Where a mapping fills its slot, nothing is left beside it that the device could see."""
+    buffer = probe.buffer(SLOT)
+    memory.write(pool.base, EARLIER.content(0, pool.size))
+
+    with device.map_single(buffer, Direction.FROM_DEVICE) as mapping:
+        slot = mapping.dma_addr - mapping.dma_addr % SLOT
+        assert EARLIER.value not in memory.read(slot, SLOT)
+
+
+@pytest.mark.property("B14")
+@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+def test_skip_cpu_sync_at_map_copies_in_all_the_same(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """With DMA_ATTR_SKIP_CPU_SYNC the pool holds the CPU's bytes after map, in every direction."""
+    buffer = probe.buffer(PAGE)
+    buffer.fill(CPU)
+
+    for direction in EVERY:
+        mapping = device.map_single(buffer, direction, attrs=Attr.SKIP_CPU_SYNC)
+        assert memory.read(mapping.dma_addr, PAGE) == CPU.content(0, PAGE)
+        mapping.unmap(Attr.SKIP_CPU_SYNC)
+
+
+@pytest.mark.property("B14")
+@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+def test_skip_cpu_sync_at_unmap_brings_nothing(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """unmap with DMA_ATTR_SKIP_CPU_SYNC leaves the CPU's buffer as it is, and frees the slots."""
+    buffer = probe.buffer(PAGE)
+    buffer.fill(CPU)
+
+    for direction in EVERY:
+        mapping = device.map_single(buffer, direction)
+        memory.write(mapping.dma_addr, DEVICE.content(0, PAGE))
+        mapping.unmap(Attr.SKIP_CPU_SYNC)
+        assert buffer.holds(CPU)
+
+
+@pytest.mark.property("B14", control=True)
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_skip_cpu_sync_holds_nothing_back(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """An unrestricted device writes into the CPU's buffer, whatever unmap is told to skip."""
+    buffer = probe.buffer(PAGE)
+
+    mapping = device.map_single(buffer, Direction.FROM_DEVICE, attrs=Attr.SKIP_CPU_SYNC)
+    memory.write(mapping.dma_addr, DEVICE.content(0, PAGE))
+    mapping.unmap(Attr.SKIP_CPU_SYNC)
+
+    assert buffer.holds(DEVICE)

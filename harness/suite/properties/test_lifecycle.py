@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Properties A15, F1 and F8: devices that are bound, removed, plugged in, and bound again."""
+
+import pytest
+
+from harness.devices.probe import Device, Direction, Probe
+from harness.devices.rogue import EduRogue
+from harness.machine.devicetree import Pool
+from harness.machine.qemu.guest import Guest
+from harness.observe.memory import KernelTypes, attachments
+from harness.plugin.counters import PoolCounters
+from harness.suite.conftest import COHERENT, PCI, PLATFORM
+from harness.suite.lib.attached import allocator_of, pool_of
+from harness.suite.lib.binding import bind, rebind, replace, unbind
+
+PAGE, SLOT = 4096, 2048
+TURNS = 10
+
+
+@pytest.fixture
+def devices(guest: Guest, probe: Probe) -> tuple[Device, ...]:
+    """A platform device that is not dma-coherent, one that is, and a PCI endpoint, on one pool."""
+    return tuple(probe.device(name) for name in (PLATFORM, COHERENT, str(EduRogue(guest).bdf)))
+
+
+def use(device: Device, probe: Probe) -> None:
+    """Leave three mappings and a coherent buffer live."""
+    buffer = probe.buffer(PAGE)
+    for direction in (Direction.TO_DEVICE, Direction.FROM_DEVICE, Direction.BIDIRECTIONAL):
+        device.map_single(buffer, direction)
+    device.alloc_coherent(PAGE)
+
+
+def check_restricted(probe: Probe, name: str, pool: Pool, types: KernelTypes) -> None:
+    """The device *name* bounces through *pool*, and can use it."""
+    assert pool_of(types, name) == pool.name
+    with probe.device(name).map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
+        assert pool.contains(mapping.dma_addr, PAGE)
+
+
+@pytest.mark.property("A15", "F1")
+def test_a_device_bound_again_has_the_same_pool(
+    guest: Guest,
+    devices: tuple[Device, ...],
+    probe: Probe,
+    pool: Pool,
+    types: KernelTypes,
+    counters: PoolCounters,
+) -> None:
+    """However often a driver comes and goes, its device has its pool, and no slot is lost."""
+    before = allocator_of(types, PLATFORM)
+    for device in devices:
+        use(device, probe)
+
+        rebind(guest, device, TURNS)
+
+        assert counters.used == 0
+        assert allocator_of(types, device.name) == before
+        check_restricted(probe, device.name, pool, types)
+
+
+@pytest.mark.property("F1")
+def test_a_pci_device_removed_and_found_again_has_the_same_pool(
+    guest: Guest,
+    rogue: EduRogue,
+    probe: Probe,
+    pool: Pool,
+    types: KernelTypes,
+    counters: PoolCounters,
+) -> None:
+    """A PCI device that the kernel removes and finds again inherits the same pool."""
+    device, before = probe.device(str(rogue.bdf)), allocator_of(types, PLATFORM)
+    use(device, probe)
+
+    replace(guest, device, TURNS)
+
+    assert counters.used == 0
+    assert allocator_of(types, device.name) == before
+    check_restricted(probe, device.name, pool, types)
+
+
+@pytest.mark.property("F1")
+@pytest.mark.nightly("a slot takes a second to switch off")
+def test_a_pci_device_plugged_in_again_has_the_same_pool(
+    guest: Guest, probe: Probe, pool: Pool, types: KernelTypes, counters: PoolCounters
+) -> None:
+    """Each of many devices that go through one slot has the host bridge's pool, and leaves it."""
+    for _ in range(TURNS):
+        rogue = EduRogue(guest)
+        name = str(rogue.bdf)
+        check_restricted(probe, name, pool, types)
+        use(probe.device(name), probe)
+
+        rogue.detach()
+
+        assert counters.used == 0
+
+
+@pytest.mark.property("F1")
+@pytest.mark.finding("attachment-leak", kernels=">=5.15")
+def test_rebinding_leaves_no_record_behind(
+    guest: Guest, device: Device, types: KernelTypes
+) -> None:
+    """The kernel remembers an attached device once, not once for every time it was bound."""
+    before = len(attachments(types))
+
+    rebind(guest, device, TURNS)
+
+    assert len(attachments(types)) == before
+
+
+@pytest.mark.property("F1")
+@pytest.mark.finding("attachment-leak", kernels=">=5.15")
+@pytest.mark.parametrize("driver", [PCI])
+def test_a_device_that_is_gone_is_forgotten(
+    guest: Guest, device: Device, types: KernelTypes
+) -> None:
+    """The kernel keeps no pointer to a device that was removed."""
+    address = types.device(device.name).value_()
+    assert address in {entry.device for entry in attachments(types)}
+
+    guest.agent.write_file(f"/sys/bus/pci/devices/{device.name}/remove", b"1")
+
+    assert address not in {entry.device for entry in attachments(types)}
+
+
+@pytest.mark.property("F8")
+@pytest.mark.property("A15", "F1", control=True)
+@pytest.mark.expects_report("pending DMA allocations while released")  # with DMA_API_DEBUG
+def test_a_device_removed_with_live_mappings_leaks_no_more_than_them(
+    guest: Guest,
+    devices: tuple[Device, ...],
+    probe: Probe,
+    pool: Pool,
+    counters: PoolCounters,
+) -> None:
+    """Slots that a buggy driver never gave back stay taken, and nobody else is given them."""
+    buffer, leaked = probe.buffer(PAGE), set[int]()
+    for device in devices:
+        leaked |= {device.map_single(buffer, Direction.TO_DEVICE).dma_addr for _ in range(10)}
+        device.leak_when_unbound(True)
+
+        unbind(guest, device)
+        bind(guest, device)
+
+        assert counters.used == len(leaked) * PAGE // SLOT
+    for device in devices:
+        again = probe.device(device.name)
+        other = [again.map_single(buffer, Direction.FROM_DEVICE) for _ in range(10)]
+        assert all(pool.contains(mapping.dma_addr, PAGE) for mapping in other)
+        assert not leaked & {mapping.dma_addr for mapping in other}
+        for mapping in other:
+            mapping.unmap()
+    assert counters.used == len(leaked) * PAGE // SLOT
+
+
+@pytest.mark.property("F8", control=True)
+def test_a_device_removed_by_a_tidy_driver_leaks_nothing(
+    guest: Guest, devices: tuple[Device, ...], probe: Probe, counters: PoolCounters
+) -> None:
+    """A driver that ends its mappings when it goes leaves the pool empty."""
+    for device in devices:
+        use(device, probe)
+        assert counters.used == 4 * PAGE // SLOT
+
+        unbind(guest, device)
+
+        assert counters.used == 0

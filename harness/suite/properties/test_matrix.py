@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every attack by every rogue under every protection, as tests: the cells of ``harness matrix``."""
+
+import pytest
+
+from harness.devices.attacks.matrix import Cell, Ground, cells
+from harness.devices.attacks.run import run_cell
+from harness.kernel import Initramfs, Kernel
+from harness.machine.qemu.qemu import Qemu
+from harness.suite.lib.tiers import some_by_day
+
+DAILY = ("patch-credentials by nvme under pool", "patch-credentials by nvme under pool + fence")
+"""One attack with its control, to see by day that it works; ``harness matrix`` runs them all."""
+
+
+@pytest.mark.property("FENCE")
+@pytest.mark.parametrize("cell", some_by_day(cells(), *DAILY))
+def test_an_attack_comes_to_what_is_expected(
+    qemu: Qemu, kernel: Kernel, initramfs: Initramfs, cell: Cell
+) -> None:
+    """An attack is stopped, contained in the pool, or succeeds, as its protection promises."""
+    result = run_cell(Ground(qemu, kernel, initramfs), cell)
+
+    assert result.as_expected, result.evidence

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The reference model against the kernel: any calls, in any order, on several devices."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.version import Version
+
+from harness.base.errors import BrokenPromise
+from harness.devices.probe import Allocation, AllocCall, Attr, Device, Direction, MapCall, Mapping
+from harness.kernel import Kernel
+from harness.machine.devicetree import Placement, Pool
+from harness.machine.machine import Machine
+from harness.machine.qemu.guest import Guest
+from harness.machine.shape import NO_POOL
+from harness.observe.memory import LiveMemory
+from harness.plugin.guests import Guests
+from harness.plugin.markers import version_of
+from harness.shell.python import PythonPrompt
+from harness.suite.lib.model_driver import Driver
+from harness.suite.lib.model_machine import Scope, run_calls
+from harness.suite.lib.model_things import LARGEST
+from harness.suite.lib.model_world import World
+
+KIB = 1024
+PAGE = 4 * KIB
+
+START = 20_260_711
+"""Where the choice of calls begins, unless ``--hypothesis-seed`` says otherwise."""
+
+SMALL = {"pool": Placement(size=512 * KIB)}
+"""Two sets of slots: soon full, soon fragmented."""
+
+CHECKED = ("B1", "B2", "B3", "B5", "B7", "B8", "B9", "B10", "B11", "B13", "B14")
+SYNCED = ("C1", "C2", "C3", "C4", "C8")
+ALLOCATED = ("D1", "D2", "D3", "D6", "E1", "E17")
+
+LONG = "several minutes of calls; the default set has one run of seconds"
+
+
+def placed(size: int, base: int | None = None) -> dict[str, Placement]:
+    """A pool of *size* KiB, *base* KiB from where it lies otherwise."""
+    return {"pool": Placement(base and 0x4F00_0000 + base * KIB, size * KIB)}
+
+
+@pytest.fixture
+def world(guests: Guests, machine: Machine) -> Iterator[World]:
+    """Guests of the machine, as many as it takes."""
+    world = World(guests, machine)
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def start(request: pytest.FixtureRequest) -> str:
+    """Where the choice of calls begins."""
+    return str(request.config.getoption("--hypothesis-seed") or START)
+
+
+@pytest.fixture
+def scope(kernel: Kernel) -> Scope:
+    """What the kernel under test is not known to do wrong."""
+    version = version_of(kernel)
+    return Scope(masks=version >= Version("6.10"), orders=version >= Version("6.9"))
+
+
+@pytest.mark.property(*CHECKED, *SYNCED, *ALLOCATED)
+@pytest.mark.parametrize("placements", [SMALL], ids=["512K"])
+def test_any_calls_keep_every_promise(world: World, start: str, scope: Scope) -> None:
+    """Whatever drivers call and devices write, memory holds what it must and slots come back."""
+    run_calls(world, start, scope, examples=25, steps=40)
+
+
+@pytest.mark.nightly(LONG)
+@pytest.mark.property(*CHECKED, *SYNCED, *ALLOCATED)
+@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize(
+    "placements", [SMALL, placed(256), placed(4096)], ids=["512K", "256K", "4M"]
+)
+def test_many_more_calls_keep_every_promise(
+    world: World, start: str, scope: Scope, number: int
+) -> None:
+    """Whatever drivers call and devices write, memory holds what it must and slots come back."""
+    run_calls(world, f"{start}-{number}", scope, examples=400, steps=100)
+
+
+@pytest.mark.property("B1", control=True)
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_the_model_refuses_the_first_mapping(
+    guest: Guest, memory: LiveMemory
+) -> None:
+    """A kernel that hands out the buffer's own address is found at once."""
+    pool = Pool("no-pool", 0x4F00_0000, 768 * KIB, "", ())
+    driver = Driver(guest, memory, {"probe_a": ("probe-a", pool)})
+
+    with pytest.raises(BrokenPromise, match="B1: a mapping of 100 bytes"):
+        driver.map(driver.targets[0], MapCall.SINGLE, (0, 100), Direction.TO_DEVICE)
+
+
+@pytest.mark.property("B13", "D6")
+@pytest.mark.finding("large-mask-skips-pages", kernels=">=6.1")
+@pytest.mark.parametrize("placements", [placed(256)], ids=["256K"])
+def test_a_page_that_is_freed_can_be_allocated_again_whatever_the_mask(
+    device: Device, pool: Pool
+) -> None:
+    """In a full pool a freed page is found, for a device with a min_align_mask of 64 KiB too."""
+    device.set_min_align_mask(0xFFFF)
+    held = [device.alloc_coherent(PAGE) for _ in range(pool.size // PAGE)]
+
+    held[5].free()
+
+    assert device.alloc_coherent(PAGE).dma_addr == held[5].dma_addr
+
+
+@pytest.mark.parametrize("shape", ["pool-platform"])
+@pytest.mark.parametrize("placements", [placed(256)], ids=["256K"])
+def test_the_script_of_a_failure_makes_the_same_calls_in_another_guest(
+    world: World, guests: Guests, machine: Machine, tmp_path: Path
+) -> None:
+    """What a person pastes into the shell's Python has the addresses that the model saw."""
+    driver = world.driver()
+    (target,) = driver.targets
+    driver.map(target, MapCall.SINGLE, (100, 5000), Direction.BIDIRECTIONAL, times=2)
+    driver.map_sg(target, [(0, 1), (10, 2000)], Direction.FROM_DEVICE)
+    driver.map(target, MapCall.PAGE, (0, 2 * LARGEST), Direction.TO_DEVICE)
+    driver.unmap(driver.mappings[:1], Attr.SKIP_CPU_SYNC)
+    driver.allocate(target, AllocCall.PAGES, PAGE)
+    script = tmp_path / "script.py"
+    script.write_text(str(driver.script))
+
+    prompt = PythonPrompt(guests.restored(machine))
+    prompt.run(script)
+    prompt.close()
+
+    mapping, allocation = prompt.names["m2"], prompt.names["a5"]
+    assert isinstance(mapping, Mapping)
+    assert isinstance(allocation, Allocation)
+    assert mapping.dma_addr == target.pool.base + driver.mappings[0].bounces[0].at
+    assert allocation.dma_addr == target.pool.base + driver.allocations[0].held.at

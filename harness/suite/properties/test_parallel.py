@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Properties F2 and F7: devices attached at the same time, and CPUs that come and go."""
+
+from itertools import pairwise
+
+import pytest
+
+from harness.devices.probe import Attr, Device, Direction, MapCall, Probe, Work, calls
+from harness.machine.devicetree import Pool
+from harness.machine.qemu.guest import Guest
+from harness.observe.memory import KernelTypes
+from harness.plugin.counters import PoolCounters
+from harness.suite.lib.attached import allocator_of, assigned
+from harness.suite.lib.binding import do
+from harness.suite.lib.filling import PAGE
+
+DEVICES = ("probe-a", "probe-b", "probe-c", "probe-d")
+
+AT_ONCE = pytest.mark.parametrize(
+    ("shape", "cpus", "append"),
+    [("pool-platforms", 4, "driver_async_probe=restricted-dma-probe-node")],
+    ids=["at once"],
+)
+"""Four devices whose driver is probed asynchronously, as drivers that wait for hardware ask for
+(PROBE_PREFER_ASYNCHRONOUS); they are the first that the pool has."""
+
+ONE_BY_ONE = pytest.mark.parametrize("shape", ["pool-platforms"])
+
+CPUS, LEAVING = 4, 3
+ROUNDS, RUNS, MAPPINGS = 4, 100, 8
+STRESS_TIMEOUT = 120.0
+
+
+def held_at_once(probe: Probe) -> list[int]:
+    """Where each of the devices finds its mapping of a page, all live at the same time."""
+    buffer = probe.buffer(PAGE)
+    live = [probe.device(name).map_single(buffer, Direction.TO_DEVICE) for name in DEVICES]
+    return sorted(mapping.dma_addr for mapping in live)
+
+
+@pytest.mark.property("F2")
+@AT_ONCE
+def test_devices_attached_at_once_all_get_the_pool(guest: Guest, probe: Probe, pool: Pool) -> None:
+    """Devices that are attached to a new pool at the same time are all restricted to it."""
+    buffer = probe.buffer(PAGE)
+
+    for name in DEVICES:
+        assert assigned(guest, name) == pool.name
+        with probe.device(name).map_single(buffer, Direction.TO_DEVICE) as mapping:
+            assert pool.contains(mapping.dma_addr, PAGE)
+
+
+@pytest.mark.property("F2", "B7", "E1")
+@pytest.mark.finding("attach-race", kernels=">=5.15")
+@AT_ONCE
+def test_devices_attached_at_once_share_the_pool(probe: Probe, types: KernelTypes) -> None:
+    """Devices attached to a new pool at the same time are never given the same memory."""
+    places = held_at_once(probe)
+
+    allocators = {allocator_of(types, name) for name in DEVICES}
+    assert all(two - one >= PAGE for one, two in pairwise(places))
+    assert len(allocators) == 1
+
+
+@pytest.mark.property("F2", "B7", "E1")
+@ONE_BY_ONE
+def test_devices_attached_one_by_one_share_the_pool(probe: Probe, types: KernelTypes) -> None:
+    """Devices attached to a new pool one after the other are never given the same memory."""
+    places = held_at_once(probe)
+
+    allocators = {allocator_of(types, name) for name in DEVICES}
+    assert all(two - one >= PAGE for one, two in pairwise(places))
+    assert len(allocators) == 1
+
+
+def mapping_work(guest: Guest, device: Device, cpu: int) -> Work:
+    """Map and unmap in a context of the CPU's own, over and over."""
+    buffer = Probe(guest.agent, context=1 + cpu).buffer(PAGE)
+    place = (MapCall.SINGLE, buffer.handle, 0, PAGE, Direction.TO_DEVICE, Attr.DEFAULT)
+    maps = [calls.map_buffer(handle, device.id, *place) for handle in range(MAPPINGS)]
+    unmaps = [calls.unmap(handle) for handle in range(MAPPINGS)]
+    return Work(cpu, RUNS, 1 + cpu, [*maps, *unmaps])
+
+
+@pytest.mark.property("F7")
+@pytest.mark.parametrize("cpus", [CPUS])
+def test_cpus_that_come_and_go_change_nothing(
+    guest: Guest, device: Device, probe: Probe, pool: Pool, counters: PoolCounters
+) -> None:
+    """While a CPU goes and comes, others map and unmap; the pool is whole, and its counters."""
+    switch = f"/sys/devices/system/cpu/cpu{LEAVING}/online"
+    cycle = f"for turn in $(seq {ROUNDS}); do echo 0 > {switch}; echo 1 > {switch}; done"
+    work = [mapping_work(guest, device, cpu) for cpu in range(LEAVING)]
+
+    do(guest, f"mkfifo /tmp/over; ({cycle}; echo over > /tmp/over) > /dev/null 2>&1 &")
+    done = probe.stress(work, STRESS_TIMEOUT)
+    do(guest, "cat /tmp/over")
+
+    assert [worked.runs for worked in done] == [RUNS] * LEAVING
+    assert counters.used == 0
+    (back,) = probe.stress([mapping_work(guest, device, LEAVING)], STRESS_TIMEOUT)
+    assert back.runs == RUNS
+    assert all(pool.contains(one.dma_addr, PAGE) for one in back.outcomes[:MAPPINGS])
+
+
+@pytest.mark.property("F7")
+@pytest.mark.parametrize("cpus", [CPUS])
+def test_what_a_cpu_mapped_can_be_unmapped_without_it(
+    guest: Guest, device: Device, probe: Probe, counters: PoolCounters
+) -> None:
+    """Mappings made on a CPU that is gone belong to the pool as all others do."""
+    work = mapping_work(guest, device, LEAVING)
+    probe.stress([Work(LEAVING, 1, work.context, work.calls[:MAPPINGS])], STRESS_TIMEOUT)
+    assert counters.used == MAPPINGS * PAGE // 2048
+
+    do(guest, f"echo 0 > /sys/devices/system/cpu/cpu{LEAVING}/online")
+    assert guest.agent.read_file("/sys/devices/system/cpu/offline").strip() == b"%d" % LEAVING
+    probe.stress([Work(0, 1, work.context, work.calls[MAPPINGS:])], STRESS_TIMEOUT)
+
+    assert counters.used == 0

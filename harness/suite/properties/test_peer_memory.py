@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Property B17 and the escape G4: DMA to the memory of another PCI device (P2PDMA)."""
+
+import pytest
+
+from harness.devices.probe import Buffer, BufferKind, Device, Direction, MappingError, Probe, Slice
+from harness.devices.rogue import plug_peer_memory
+from harness.machine.qemu.guest import Guest
+from harness.machine.shape import NO_POOL
+from harness.plugin.counters import PoolCounters
+from harness.suite.conftest import PCI, PLATFORM
+
+PAGE = 4096
+
+pytestmark = pytest.mark.needs_config(
+    "ARM64_VA_BITS_39=n", "the BARs of the virt machine lie beyond a linear map of 38 bits"
+)
+
+
+@pytest.fixture
+def peer(guest: Guest) -> str:
+    """A device with memory of its own, and its name."""
+    return plug_peer_memory(guest)
+
+
+@pytest.fixture
+def peer_page(peer: str, probe: Probe) -> Buffer:
+    """A page of the peer's memory."""
+    assert peer
+    return probe.buffer(PAGE, BufferKind.PEER)
+
+
+@pytest.mark.property("B17")
+@pytest.mark.finding("peer-page-bounced", kernels=">=6.18")
+@pytest.mark.parametrize("driver", [PLATFORM, PCI])
+def test_a_page_of_another_device_is_refused(
+    device: Device, peer_page: Buffer, counters: PoolCounters
+) -> None:
+    """dma_map_page of P2PDMA memory fails: it is neither mapped in place nor bounced."""
+    with pytest.raises(MappingError):
+        device.map_page(peer_page, Direction.TO_DEVICE)
+
+    assert counters.used == 0
+
+
+@pytest.mark.property("B17")
+def test_a_refused_entry_unwinds_the_scatterlist(
+    device: Device, probe: Probe, peer_page: Buffer, counters: PoolCounters
+) -> None:
+    """A scatterlist with P2PDMA memory in it fails as a whole, and holds no slot."""
+    ordinary = [Slice(probe.buffer(PAGE)) for _ in range(3)]
+
+    for before in ([], ordinary):
+        with pytest.raises(MappingError):
+            device.map_sg([*before, Slice(peer_page)], Direction.TO_DEVICE)
+
+    assert counters.used == 0
+
+
+@pytest.mark.property("B17", control=True)
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_memory_of_another_device_is_mapped(
+    device: Device, peer_page: Buffer
+) -> None:
+    """An unrestricted device is handed the address of the other device's memory."""
+    with device.map_page(peer_page, Direction.TO_DEVICE) as mapping:
+        assert mapping.dma_addr == peer_page.phys
+
+
+@pytest.mark.escape("G4")
+def test_a_bus_address_of_p2pdma_passes_a_pool_by(
+    probe: Probe, peer: str, peer_page: Buffer, counters: PoolCounters
+) -> None:
+    """Where PCI can route between two functions, a scatterlist holds plain bus addresses."""
+    device = probe.device(peer)
+
+    with device.map_sg([Slice(peer_page)], Direction.TO_DEVICE) as mapping:
+        (segment,) = mapping.segments
+        assert segment.dma_addr == peer_page.phys
+        assert counters.used == 0

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Properties B8 to B11: where in the pool a mapping lies, and how large it may be."""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from harness.devices.probe import (
+    Batch,
+    Buffer,
+    Device,
+    Direction,
+    MapCall,
+    Mapped,
+    Probe,
+    Slice,
+    Space,
+    calls,
+)
+from harness.machine.devicetree import Placement
+from harness.machine.shape import NO_POOL
+from harness.suite.conftest import DRIVERS_BY_NIGHT
+
+PAGE, SLOT, KIB = 4096, 2048, 1024
+LARGEST = 256 * KIB
+"""Bytes of 128 slots (include/linux/swiotlb.h, IO_TLB_SEGSIZE)."""
+
+SIZES = [size for slots in range(1, 129) for size in (slots * SLOT - 1, slots * SLOT)]
+"""Bytes: every number of slots, and a last slot that is not full."""
+
+OFFSETS = (0, 1, 511, 2047, 2048, 2049, 4095)
+"""Where in a page a buffer begins: at, before and behind the borders of its slots."""
+
+MASKS = (0x1FF, 0x7FF, 0xFFF, 0x3FFF, 0xFFFF, 0x1FFFF, 0xE00)
+"""Bits of min_align_mask: below a slot, a slot, NVMe's page, more, and a field of bits."""
+
+BOUNDARIES = (4 * KIB, 16 * KIB, 64 * KIB, 128 * KIB)
+
+ODD_BASE = {"pool": Placement(base=0x4F00_1000, size=2048 * KIB)}
+"""A pool whose base is a page, and the start of nothing larger."""
+
+
+@pytest.fixture
+def buffer(probe: Probe) -> Buffer:
+    """512 KiB that begin at a multiple of that."""
+    return probe.buffer(2 * LARGEST)
+
+
+def limit(mask: int) -> int:
+    """What dma_max_mapping_size() must be (kernel/dma/swiotlb.c:swiotlb_max_mapping_size, 6.12)."""
+    return LARGEST - -(-mask // SLOT) * SLOT
+
+
+def parts_for(buffer: Buffer, mask: int) -> list[Slice]:
+    """Parts at many phases of *mask*, of sizes from a byte to the largest for it."""
+    chance = random.Random(mask)
+    phases = [0, mask, *OFFSETS, *(chance.randrange(mask + 1) for _ in range(20))]
+    sizes = (1, SLOT, PAGE, 10_000)
+    return [
+        *(Slice(buffer, phase, size) for phase in phases for size in sizes),
+        *(Slice(buffer, phase, limit(mask)) for phase in phases[:4]),
+    ]
+
+
+def pairs(device: Device, parts: list[Slice]) -> Iterator[tuple[Slice, int]]:
+    """Each part with the DMA address it is given; every one fits."""
+    for part, outcome in zip(parts, device.try_each(parts), strict=True):
+        assert isinstance(outcome, Mapped), (part.offset, part.length)
+        yield part, outcome.dma_addr
+
+
+def litter(device: Device, buffer: Buffer) -> None:
+    """Leave mappings of one to three slots all over the pool, with holes between them."""
+    handles = [device.session.take_handle(Space.MAPPING) for _ in range(300)]
+    with Batch(device.session) as batch:
+        for handle in handles:
+            size = (1 + handle % 3) * SLOT
+            batch.add(
+                calls.map_buffer(
+                    handle, device.id, MapCall.SINGLE, buffer.handle, 0, size, Direction.TO_DEVICE
+                )
+            )
+        for handle in handles[::5]:
+            batch.add(calls.unmap(handle))
+
+
+@pytest.mark.property("B8")
+@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+def test_mappings_of_a_page_and_more_are_page_aligned(device: Device, buffer: Buffer) -> None:
+    """Without a min_align_mask a mapping begins at a slot, and from 4 KiB on at a page."""
+    parts = [Slice(buffer, offset, size) for offset in OFFSETS[:3] for size in SIZES]
+    for part, dma_addr in pairs(device, parts):
+        assert dma_addr % (PAGE if part.length >= PAGE else SLOT) == 0, (part, dma_addr)
+
+
+@pytest.mark.property("B8")
+@pytest.mark.parametrize("placements", [ODD_BASE], ids=["odd base"])
+def test_page_alignment_holds_in_a_pool_full_of_holes(device: Device, buffer: Buffer) -> None:
+    """Mappings that live, of any number of slots, do not push a page off its alignment."""
+    litter(device, buffer)
+
+    parts = [Slice(buffer, offset, size) for offset in OFFSETS for size in (1, SLOT, PAGE, 10_000)]
+    for part, dma_addr in pairs(device, parts):
+        assert dma_addr % (PAGE if part.length >= PAGE else SLOT) == 0, (part, dma_addr)
+
+
+@pytest.mark.property("B8", control=True)
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_a_mapping_is_aligned_as_its_buffer(device: Device, buffer: Buffer) -> None:
+    """An unrestricted mapping of a page begins where its buffer does, on no boundary at all."""
+    with device.map_single(buffer, Direction.TO_DEVICE, offset=511, size=PAGE) as mapping:
+        assert mapping.dma_addr % PAGE == 511
+
+
+@pytest.mark.property("B9")
+@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+def test_the_bits_of_min_align_mask_are_preserved(device: Device, buffer: Buffer) -> None:
+    """The DMA address has those bits of the buffer's address, for every mask, phase and size."""
+    for mask in MASKS:
+        device.set_min_align_mask(mask)
+        for part, dma_addr in pairs(device, parts_for(buffer, mask)):
+            assert (dma_addr ^ buffer.phys + part.offset) & mask == 0, (hex(mask), part, dma_addr)
+
+
+@pytest.mark.property("B9")
+@pytest.mark.parametrize("placements", [ODD_BASE], ids=["odd base"])
+def test_min_align_mask_holds_in_a_pool_full_of_holes(device: Device, buffer: Buffer) -> None:
+    """Neither the pool's base nor mappings that live change which bits are preserved."""
+    litter(device, buffer)
+
+    for mask in MASKS:
+        device.set_min_align_mask(mask)
+        for part, dma_addr in pairs(device, parts_for(buffer, mask)):
+            assert (dma_addr ^ buffer.phys + part.offset) & mask == 0, (hex(mask), part, dma_addr)
+
+
+@pytest.mark.property("B9", control=True)
+def test_without_min_align_mask_the_bits_are_lost(device: Device, buffer: Buffer) -> None:
+    """A bounced address has no bits of the buffer's unless the driver asks for them."""
+    parts = [Slice(buffer, offset, PAGE) for offset in OFFSETS]
+
+    kept = [(dma_addr ^ part.offset) % PAGE == 0 for part, dma_addr in pairs(device, parts)]
+
+    assert kept == [True] + [False] * (len(OFFSETS) - 1)
+
+
+@pytest.mark.property("B10")
+@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+@pytest.mark.parametrize("placements", [ODD_BASE], ids=["odd base"])
+def test_no_mapping_crosses_the_segment_boundary(device: Device, buffer: Buffer) -> None:
+    """Whatever fits between two boundaries is mapped between two boundaries."""
+    for boundary in BOUNDARIES:
+        device.set_seg_boundary(boundary - 1)
+        parts = [Slice(buffer, 0, size) for size in SIZES if size <= boundary]
+        for part, dma_addr in pairs(device, parts):
+            last = dma_addr + part.length - 1
+            assert dma_addr // boundary == last // boundary, (hex(boundary), part, dma_addr)
+
+
+@pytest.mark.property("B10", control=True)
+@pytest.mark.parametrize("placements", [ODD_BASE], ids=["odd base"])
+def test_without_a_boundary_mappings_do_cross_it(device: Device, buffer: Buffer) -> None:
+    """A device with the usual boundary of 4 GiB is given ranges across smaller ones."""
+    parts = [Slice(buffer, 0, size) for size in SIZES]
+
+    crossing = [
+        part
+        for part, at in pairs(device, parts)
+        if at // LARGEST != (at + part.length - 1) // LARGEST
+    ]
+
+    assert crossing
+
+
+@pytest.mark.property("B11")
+@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+def test_every_size_up_to_the_maximum_fits_an_empty_pool(device: Device, buffer: Buffer) -> None:
+    """Up to dma_max_mapping_size() every size can be mapped, at the worst phase of any mask."""
+    for mask in (0, *MASKS):
+        device.set_min_align_mask(mask)
+        assert device.info().max_mapping_size == limit(mask)
+        sizes = [size for size in SIZES if size <= limit(mask)]
+        for part, _ in pairs(device, [Slice(buffer, mask, size) for size in sizes[-16:]]):
+            assert part.length <= limit(mask)
+
+
+@pytest.mark.property("B11")
+@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+def test_nothing_above_256_kib_is_mapped(device: Device, buffer: Buffer) -> None:
+    """A mapping of more than 128 slots fails, by one byte and by many, with and without offset."""
+    device.set_min_align_mask(PAGE - 1)
+    parts = [Slice(buffer, 0, LARGEST + 1), Slice(buffer, 1, LARGEST), Slice(buffer)]
+
+    assert not any(isinstance(outcome, Mapped) for outcome in device.try_each(parts))
+
+
+@pytest.mark.property("B11", control=True)
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_size_is_not_limited(device: Device, buffer: Buffer) -> None:
+    """An unrestricted device maps more than 256 KiB in one piece, and says it has no limit."""
+    assert device.info().max_mapping_size == (1 << 64) - 1
+
+    for part, dma_addr in pairs(device, [Slice(buffer)]):
+        assert dma_addr == buffer.phys
+        assert part.length > LARGEST

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Properties E6, E7 and E17: pools of sizes that nobody would choose."""
+
+import pytest
+
+from harness.devices.probe import AllocationError, Device, Direction, MappingError, Probe
+from harness.machine.devicetree import Devicetree, Pool
+from harness.machine.qemu.guest import Guest
+from harness.observe.memory import KernelTypes, Slot, restricted_pools, slots
+from harness.plugin.counters import PoolCounters
+from harness.suite.lib.filling import (
+    PAGE,
+    SLOT,
+    SLOT_SET,
+    allocate,
+    fill,
+    page_order_size,
+    places,
+    unmap,
+)
+
+KIB = 1024
+SHAPE = "odd/pool-sizes"
+
+OVERRUN = pytest.mark.finding("6.1-odd-size-overrun", kernels=">=5.15,<6.6")
+UNALIGNED = pytest.mark.finding("6.1-page-order", kernels=">=6.1,<6.2")
+
+LIMITLESS = (1 << 64) - 1
+"""``SIZE_MAX``."""
+
+pytestmark = pytest.mark.parametrize("shape", [SHAPE])
+
+
+def user(probe: Probe, pool: Pool) -> Device:
+    """The one device that has this pool."""
+    return probe.device(pool.users[0].lstrip("/"))
+
+
+def with_slots(devicetree: Devicetree) -> list[Pool]:
+    """The pools that are large enough for a slot."""
+    return [pool for pool in devicetree.pools if pool.size >= SLOT]
+
+
+@pytest.mark.property("E6", "E17")
+def test_every_slot_of_a_pool_can_be_used_and_none_outside(
+    guest: Guest, probe: Probe, devicetree: Devicetree
+) -> None:
+    """Mappings of a byte take each slot that lies wholly in the pool once, and nothing else."""
+    buffer = probe.buffer(PAGE)
+
+    for pool in with_slots(devicetree):
+        whole = range(pool.base, pool.base + pool.size // SLOT * SLOT, SLOT)
+        mapped = fill(user(probe, pool), buffer, 1, attempts=len(whole) + 4)
+        assert sorted(one.dma_addr for one in mapped.values()) == list(whole), pool
+        counted = PoolCounters(guest.agent, pool.name)
+        assert (counted.nslabs, counted.used) == (len(whole), len(whole)), pool
+
+
+@pytest.mark.property("E6", "B8")
+@pytest.mark.parametrize("size", [pytest.param(3 * PAGE, marks=OVERRUN), SLOT_SET])
+def test_a_pool_holds_as_many_mappings_as_fit(
+    probe: Probe, devicetree: Devicetree, size: int
+) -> None:
+    """Mappings of any size fill an empty pool as far as slots, slot sets and alignment allow."""
+    buffer = probe.buffer(SLOT_SET)
+    alignment = PAGE if size >= PAGE else SLOT
+
+    for pool in with_slots(devicetree):
+        expected = places(pool, size, alignment)
+        mapped = fill(user(probe, pool), buffer, size, attempts=len(expected) + 4)
+        assert [one.dma_addr for one in mapped.values()] == expected, pool
+
+
+@pytest.mark.property("E6", "D3", "D4")
+@pytest.mark.parametrize("size", [1, pytest.param(3 * PAGE, marks=UNALIGNED), SLOT_SET])
+def test_a_pool_holds_as_much_coherent_memory_as_fits(
+    probe: Probe, devicetree: Devicetree, size: int
+) -> None:
+    """Coherent memory of any size fills an empty pool as far as its natural alignment allows."""
+    for pool in with_slots(devicetree):
+        expected = places(pool, -(-size // PAGE) * PAGE, page_order_size(size))
+        given = allocate(user(probe, pool), size, attempts=len(expected) + 4)
+        assert [one.dma_addr for one in given.values()] == expected, pool
+
+
+@pytest.mark.property("E6", control=True)
+def test_a_slot_more_of_the_pool_is_a_mapping_more(probe: Probe, devicetree: Devicetree) -> None:
+    """The counts above follow the size: 258 KiB hold one more page than 254 KiB, and one slot."""
+    buffer = probe.buffer(PAGE)
+
+    held = {
+        label: len(fill(user(probe, devicetree.pool(label)), buffer, 1, attempts=200))
+        for label in ("size_254k", "size_258k")
+    }
+
+    assert held == {"size_254k": 127, "size_258k": 129}
+
+
+@pytest.mark.property("E7")
+def test_a_pool_of_less_than_a_slot_gives_nothing(
+    guest: Guest, probe: Probe, devicetree: Devicetree
+) -> None:
+    """Nothing can be mapped or allocated, the kernel says so, and there is no fall-back."""
+    small = [pool for pool in devicetree.pools if pool.size < SLOT]
+    buffer = probe.buffer(PAGE)
+    mark = guest.console.mark
+
+    for pool in small:
+        device = user(probe, pool)
+        with pytest.raises(MappingError):
+            device.map_single(buffer, Direction.TO_DEVICE, size=1)
+        with pytest.raises(AllocationError):
+            device.alloc_coherent(1)
+        assert device.info().max_mapping_size == LIMITLESS
+    assert len(small) == 2
+    guest.console.wait_for("Can not allocate SWIOTLB buffer earlier", timeout=5, since=mark)
+
+
+@pytest.mark.property("E7", control=True)
+@pytest.mark.needs_config("KASAN=n", "KASAN sees odd-size-free-list here: docs/findings.md")
+def test_a_pool_of_one_slot_gives_one(probe: Probe, devicetree: Devicetree) -> None:
+    """2048 bytes of pool are one mapping of up to 2048 bytes; a byte more of it does not fit."""
+    device, buffer = user(probe, devicetree.pool("size_2k")), probe.buffer(PAGE)
+
+    with pytest.raises(MappingError):
+        device.map_single(buffer, Direction.TO_DEVICE, size=SLOT + 1)
+    with device.map_single(buffer, Direction.TO_DEVICE, size=SLOT), pytest.raises(MappingError):
+        device.map_single(buffer, Direction.TO_DEVICE, size=1)
+
+
+@pytest.mark.property("E6", "B13")
+@pytest.mark.needs_config("KASAN=n", "KASAN sees the access of the test below here as well")
+@pytest.mark.needs_config("SLUB_DEBUG_ON=n", "and red zones are what it would read")
+def test_an_emptied_pool_is_as_it_was(
+    probe: Probe, devicetree: Devicetree, types: KernelTypes
+) -> None:
+    """When all is unmapped, the kernel's list of free slots is that of a pool never used."""
+    buffer = probe.buffer(PAGE)
+    large = {pool.name: pool for pool in devicetree.pools if pool.size >= 200 * KIB}
+
+    for pool in large.values():
+        device = user(probe, pool)
+        unmap(device, fill(device, buffer, 1, attempts=pool.size // SLOT))
+
+    for state in (one for one in restricted_pools(types) if one.name in large):
+        table = slots(types, state)
+        assert [slot.list for slot in table] == free_list(state.nslabs), state.name
+        assert all(is_empty(slot) for slot in table), state.name
+
+
+@pytest.mark.property("E6", "B1", "B12")
+@pytest.mark.finding("odd-size-free-list", kernels=">=5.15")
+@pytest.mark.since("6.2", "946fa0dbf2d8: a red zone behind the bytes that were asked for")
+@pytest.mark.parametrize("append", ["slub_debug=UZ"])
+def test_an_emptied_pool_does_not_grow(probe: Probe, devicetree: Devicetree) -> None:
+    """Where 44 KiB fit into the last 44 KiB of a pool, 48 KiB do not fit, once those are free.
+
+    The kernel's table of the pool's slots ends where the slab allocator puts its red zone.
+    """
+    pool = devicetree.pool("size_300k_and_1")
+    device, buffer = user(probe, pool), probe.buffer(SLOT_SET)
+    pieces = list(fill(device, buffer, 32 * KIB, attempts=8))
+    device.map_single(buffer, Direction.TO_DEVICE, size=44 * KIB).unmap()
+    unmap(device, pieces[::2])
+
+    given = fill(device, buffer, 48 * KIB, attempts=1).values()
+
+    assert not [hex(one.dma_addr) for one in given]
+
+
+@pytest.mark.property("E6", control=True)
+@pytest.mark.needs_config("KASAN=n", "KASAN sees odd-size-free-list here: docs/findings.md")
+def test_what_fitted_once_fits_again(probe: Probe, devicetree: Devicetree) -> None:
+    """In that very pool 44 KiB fit time and again: it is the size that must make the difference."""
+    pool = devicetree.pool("size_300k_and_1")
+    device, buffer = user(probe, pool), probe.buffer(SLOT_SET)
+    pieces = list(fill(device, buffer, 32 * KIB, attempts=8))
+    unmap(device, pieces[::2])
+
+    for _ in range(3):
+        (handle,) = fill(device, buffer, 44 * KIB, attempts=1)
+        unmap(device, [handle])
+
+
+def free_list(count: int) -> list[int]:
+    """How many free slots the kernel says follow in the set, for each slot of an empty pool."""
+    in_set = SLOT_SET // SLOT
+    return [min(in_set - index % in_set, count - index) for index in range(count)]
+
+
+def is_empty(slot: Slot) -> bool:
+    """Whether nothing of an earlier mapping is left in the slot."""
+    return (slot.orig_addr, slot.alloc_size, slot.pad) == (None, 0, 0)

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Properties B15, B16 and B18: devices that see memory elsewhere, and pools out of their reach."""
+
+import pytest
+
+from harness.devices.probe import (
+    Buffer,
+    Device,
+    Direction,
+    Mapped,
+    MappingError,
+    Probe,
+    Seed,
+    Slice,
+)
+from harness.machine.devicetree import Pool
+from harness.observe.memory import LiveMemory
+from harness.plugin.counters import PoolCounters
+
+KIB = 1024
+SIZE = 10_000
+LARGEST = 256 * KIB
+
+HIGH, SHORT, HALF, PLAIN = "bus-high:probe", "bus-short:probe", "bus-half:probe", "probe-a"
+"""Devices of dts/pool-dma-ranges.dtso."""
+
+SHIFT = 0x1_0000_1000 - 0x4000_0000
+"""How much higher RAM lies for the device on bus-high."""
+
+HALF_END = 0x4F80_0000
+"""Where the window of bus-half ends, in the middle of the pool."""
+
+MASK_32 = (1 << 32) - 1
+
+UART = 0x0900_0000
+"""Registers of the PL011 (QEMU, hw/arm/virt.c, base_memmap[VIRT_UART])."""
+
+CPU, DEVICE = Seed(0xC9), Seed(0xDE)
+
+pytestmark = pytest.mark.parametrize("shape", ["pool-dma-ranges"])
+
+
+@pytest.fixture
+def buffer(probe: Probe) -> Buffer:
+    """512 KiB of the CPU's bytes, which begin at a multiple of that."""
+    buffer = probe.buffer(2 * LARGEST)
+    buffer.fill(CPU, length=4 * SIZE)
+    return buffer
+
+
+@pytest.mark.property("B16")
+@pytest.mark.parametrize("driver", [HIGH])
+def test_a_mapping_is_the_pool_as_the_device_sees_it(
+    device: Device, buffer: Buffer, pool: Pool, memory: LiveMemory
+) -> None:
+    """dma_map_single, _page and _sg return the bus's address of a place in the pool."""
+    mappings = [
+        device.map_single(buffer, Direction.TO_DEVICE, size=SIZE).dma_addr,
+        device.map_page(buffer, Direction.TO_DEVICE, size=SIZE).dma_addr,
+        device.map_sg([Slice(buffer, 0, SIZE)], Direction.TO_DEVICE).segments[0].dma_addr,
+    ]
+
+    for dma_addr in mappings:
+        assert pool.contains(dma_addr - SHIFT, SIZE)
+        assert memory.read(dma_addr - SHIFT, SIZE) == CPU.content(0, SIZE)
+
+
+@pytest.mark.property("B16")
+@pytest.mark.parametrize("driver", [HIGH])
+def test_syncs_and_unmap_follow_the_translation(
+    device: Device, buffer: Buffer, pool: Pool, memory: LiveMemory
+) -> None:
+    """What the device writes at the bus's address is what sync and unmap bring, and no more."""
+    mapping = device.map_single(buffer, Direction.FROM_DEVICE, size=SIZE)
+    assert pool.contains(mapping.dma_addr - SHIFT, SIZE)
+    memory.write(mapping.dma_addr - SHIFT, DEVICE.content(0, SIZE))
+
+    mapping.sync_for_cpu(3000, 100)
+    assert buffer.read(0, 3000) == CPU.content(0, 3000)
+    assert buffer.holds(DEVICE, 3000, 100)
+
+    mapping.unmap()
+    assert buffer.holds(DEVICE, 0, SIZE)
+    assert buffer.holds(CPU, SIZE, SIZE)
+
+
+@pytest.mark.property("B8", "B9", "B10", "B16")
+@pytest.mark.parametrize("driver", [HIGH])
+def test_alignment_and_boundary_hold_for_the_address_that_the_device_sees(
+    device: Device, buffer: Buffer
+) -> None:
+    """min_align_mask and segment boundary are kept on the bus, though RAM is shifted by a page."""
+    parts = [Slice(buffer, offset, size) for offset in (0, 100, 4095) for size in (1, SIZE, 60_000)]
+    for mask in (0xFFF, 0xFFFF):
+        device.set_min_align_mask(mask)
+        for part, outcome in zip(parts, device.try_each(parts), strict=True):
+            assert isinstance(outcome, Mapped)
+            assert (outcome.dma_addr ^ buffer.phys + part.offset) & mask == 0
+
+    device.set_min_align_mask(0)
+    device.set_seg_boundary(64 * KIB - 1)
+    whole = [Slice(buffer, 0, size) for size in range(2 * KIB, 65 * KIB, 2 * KIB)]
+    for part, outcome in zip(whole, device.try_each(whole), strict=True):
+        assert isinstance(outcome, Mapped)
+        last = outcome.dma_addr + part.length - 1
+        assert outcome.dma_addr // (64 * KIB) == last // (64 * KIB)
+
+
+@pytest.mark.property("B15", "B16", control=True)
+@pytest.mark.parametrize("driver", [PLAIN])
+def test_another_device_sees_the_same_pool_where_it_is(
+    device: Device, buffer: Buffer, pool: Pool
+) -> None:
+    """On a bus without dma-ranges the very same mapping succeeds, at the pool's own address."""
+    with device.map_single(buffer, Direction.TO_DEVICE, size=SIZE) as mapping:
+        assert pool.contains(mapping.dma_addr, SIZE)
+
+
+@pytest.mark.property("B15")
+@pytest.mark.expects_report("swiotlb_map")
+@pytest.mark.parametrize("driver", [HIGH])
+def test_a_pool_above_the_dma_mask_is_refused(
+    device: Device, buffer: Buffer, counters: PoolCounters
+) -> None:
+    """A device of 32 bits whose pool lies above 4 GiB is given no address, and holds no slot."""
+    device.set_dma_mask(MASK_32)
+
+    for _ in range(3):
+        with pytest.raises(MappingError):
+            device.map_single(buffer, Direction.TO_DEVICE, size=SIZE)
+        with pytest.raises(MappingError):
+            device.map_sg([Slice(buffer, 0, SIZE)] * 2, Direction.TO_DEVICE)
+
+    assert counters.used == 0
+    device.set_dma_mask((1 << 64) - 1)
+    device.map_single(buffer, Direction.TO_DEVICE, size=SIZE).unmap()
+
+
+@pytest.mark.property("B15")
+@pytest.mark.expects_report("swiotlb_map")
+@pytest.mark.parametrize("driver", [SHORT])
+def test_a_pool_outside_the_bus_window_is_refused(
+    device: Device, buffer: Buffer, counters: PoolCounters
+) -> None:
+    """A device whose dma-ranges end before its pool is given no address, and holds no slot.
+
+    Since 6.9 the kernel calls that a full pool: its base has no address on the bus, so that nothing
+    is aligned. Before, it warns of an address that the device does not reach.
+    """
+    for direction in Direction.TO_DEVICE, Direction.FROM_DEVICE:
+        with pytest.raises(MappingError):
+            device.map_single(buffer, direction, size=SIZE)
+
+    assert counters.used == 0
+
+
+@pytest.mark.property("B15")
+@pytest.mark.expects_report("swiotlb_map")
+@pytest.mark.parametrize("driver", [HALF])
+def test_of_a_pool_in_part_out_of_reach_only_the_reachable_part_is_given(
+    device: Device, buffer: Buffer, pool: Pool, counters: PoolCounters
+) -> None:
+    """A device that reaches half of its pool is never given an address in the other half."""
+    tried = device.try_each([Slice(buffer, 0, LARGEST)] * (2 * pool.size // LARGEST))
+    given = [one.dma_addr for one in tried if isinstance(one, Mapped)]
+
+    assert given
+    assert all(pool.base <= dma_addr <= HALF_END - LARGEST for dma_addr in given)
+    assert counters.used == 0
+
+
+@pytest.mark.property("B18")
+@pytest.mark.escape("G3")
+@pytest.mark.parametrize("driver", [PLAIN])
+def test_dma_map_resource_is_not_bounced(device: Device, counters: PoolCounters) -> None:
+    """dma_map_resource gives a restricted device the very address that it is asked for."""
+    try:
+        mapping = device.map_resource(UART, 4 * KIB, Direction.BIDIRECTIONAL)
+    except MappingError:
+        pytest.skip("this kernel refuses it, as those since 6.18 do (kernel/dma/direct.h)")
+
+    assert mapping.dma_addr == UART
+    assert counters.used == 0
+
+
+@pytest.mark.property("B18", control=True)
+@pytest.mark.parametrize("driver", [PLAIN])
+def test_dma_map_page_of_the_same_device_is_bounced(
+    device: Device, buffer: Buffer, pool: Pool, counters: PoolCounters
+) -> None:
+    """What has pages goes through the pool, and takes slots there."""
+    with device.map_page(buffer, Direction.BIDIRECTIONAL, size=4 * KIB) as mapping:
+        assert pool.contains(mapping.dma_addr)
+        assert counters.used == 2

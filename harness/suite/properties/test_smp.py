@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Property B7: whatever several CPUs map at once, no two mappings share a slot."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, pairwise
+from random import Random
+from typing import Any
+
+import pytest
+
+from harness.devices.probe import (
+    AllocCall,
+    Byte,
+    Call,
+    ContentError,
+    Device,
+    Direction,
+    DmaError,
+    MapCall,
+    Probe,
+    Seed,
+    Slice,
+    Space,
+    Work,
+    calls,
+)
+from harness.machine.devicetree import Placement, Pool
+from harness.machine.qemu.guest import Guest
+from harness.machine.shape import NO_POOL
+from harness.observe.memory import KernelTypes, slots
+from harness.observe.memory import restricted_pools as kernel_pools
+from harness.plugin.counters import PoolCounters
+from harness.suite.conftest import DRIVERS_BY_NIGHT
+
+PAGE, SLOT, KIB = 4096, 2048, 1024
+LARGEST = 256 * KIB
+CPUS = 4
+
+SIZES = ((700, 9000, 2048), (4096, 1, 6000), (2049, 3000, 100), (5000, 2047, 4097))
+"""Bytes of the mappings that each CPU holds at once."""
+
+MIXED, LIVE, STEPS = (1, 2048, 2049, 4097), 5, 120
+"""Bytes of mappings that come and go in no order, how many a CPU has at most, and how many times
+one comes or goes in a run; all together leave room for one more."""
+
+BUFFER = max(*MIXED, *chain(*SIZES))
+"""Bytes of each of a CPU's buffers."""
+
+CHECKED_RUNS, BARE_RUNS, MIXED_RUNS, INTERRUPTS = 150, 2000, 100, 10
+"""How often each CPU does its work, and how many interrupts are sent in a run of the last one."""
+
+CROWDED = {"pool": Placement(size=LARGEST)}
+"""A pool of one slot set, so that the CPUs search and merge among each other's slots."""
+
+FIRST, SECOND = Seed(0xF1), Seed(0x5E)
+
+
+def cpu_seed(cpu: int, number: int) -> Seed:
+    """What is in a buffer before anything is mapped: no two buffers hold the same."""
+    return Seed(0xC000 + 16 * cpu + number)
+
+
+def device_seed(cpu: int, number: int) -> Seed:
+    """What the device writes into a mapping: no two mappings hold the same."""
+    return Seed(0xD000 + 16 * cpu + number)
+
+
+def map_all(device: Device, sizes: Sequence[int]) -> Iterator[Call[Any]]:
+    """Map the first bytes of buffers 0, 1, ... as mappings 0, 1, ..."""
+    for number, size in enumerate(sizes):
+        yield calls.map_buffer(
+            number, device.id, MapCall.SINGLE, number, 0, size, Direction.BIDIRECTIONAL
+        )
+
+
+def checked_run(device: Device, cpu: int) -> Iterator[Call[Any]]:
+    """Map, have the device write, see that nobody else wrote, end, see what has arrived."""
+    parts = list(enumerate(SIZES[cpu]))
+    yield from map_all(device, SIZES[cpu])
+    yield calls.alloc(0, device.id, AllocCall.COHERENT, PAGE)
+    for number, size in parts:
+        yield calls.fill(Space.MAPPING, number, 0, size, device_seed(cpu, number))
+    yield calls.verify(Space.ALLOCATION, 0, 0, PAGE, Byte(0))
+    for number, size in parts:
+        yield calls.verify(Space.MAPPING, number, 0, size, device_seed(cpu, number))
+        yield calls.unmap(number)
+        yield calls.verify(Space.BUFFER, number, 0, size, device_seed(cpu, number))
+    yield calls.free(0)
+
+
+def bare_run(device: Device, cpu: int) -> Iterator[Call[Any]]:
+    """Map and unmap, with the least between the moments at which the CPUs meet."""
+    yield from map_all(device, SIZES[cpu])
+    for number in range(len(SIZES[cpu])):
+        yield calls.unmap(number)
+
+
+def mixed_run(device: Device, cpu: int) -> Iterator[Call[Any]]:
+    """Map and unmap in no order; whatever ends still shows the device what it showed at first.
+
+    A map alone writes into the pool (B3), so two mappings in one slot are noticed without more.
+    """
+    random = Random(cpu)
+    live: dict[int, int] = {}
+    for number in (*random.choices(range(LIVE), k=STEPS), *range(LIVE)):
+        if size := live.pop(number, None):
+            yield calls.verify(Space.MAPPING, number, 0, size, cpu_seed(cpu, number))
+            yield calls.unmap(number)
+        else:
+            live[number] = random.choice(MIXED)
+            how = (MapCall.SINGLE, number, 0, live[number], Direction.TO_DEVICE)
+            yield calls.map_buffer(number, device.id, *how)
+    yield from (calls.unmap(number) for number in live)
+
+
+def mixed_work(device: Device) -> list[list[Call[Any]]]:
+    """All CPUs but the last map and unmap, which interrupts them to do the same."""
+    busy = [list(mixed_run(device, cpu)) for cpu in range(CPUS - 1)]
+    return [*busy, [calls.interrupt(device.id, 0, 1)] * INTERRUPTS]
+
+
+def on_every_cpu(guest: Guest, probe: Probe, runs: int, work: list[list[Call[Any]]]) -> None:
+    """Do the *work* of each CPU on it, all at once; every call of every run succeeds."""
+    for cpu in range(CPUS):
+        own = Probe(guest.agent, context=1 + cpu)
+        for number in range(LIVE):
+            own.buffer(BUFFER).fill(cpu_seed(cpu, number))
+
+    done = probe.stress([Work(cpu, runs, 1 + cpu, work[cpu]) for cpu in range(CPUS)], 120)
+
+    wrong = [
+        (cpu, str(outcome))
+        for cpu, worked in enumerate(done)
+        for outcome in worked.outcomes
+        if isinstance(outcome, DmaError)
+    ]
+    assert not wrong
+    assert [worked.runs for worked in done] == [runs] * CPUS
+
+
+@pytest.mark.property("B7")
+@pytest.mark.parametrize("cpus", [CPUS])
+@pytest.mark.parametrize("placements", [CROWDED], ids=["crowded"])
+@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+def test_mappings_of_several_cpus_never_share_a_byte(
+    guest: Guest, device: Device, probe: Probe, counters: PoolCounters
+) -> None:
+    """What a device writes for one CPU is not changed by what it writes for another."""
+    work = [list(checked_run(device, cpu)) for cpu in range(CPUS)]
+
+    on_every_cpu(guest, probe, CHECKED_RUNS, work)
+
+    assert counters.used == 0
+
+
+@pytest.mark.property("B7", "B13")
+@pytest.mark.parametrize("cpus", [CPUS])
+@pytest.mark.parametrize("placements", [CROWDED], ids=["crowded"])
+def test_mappings_that_come_and_go_keep_their_content(
+    guest: Guest, device: Device, probe: Probe, counters: PoolCounters
+) -> None:
+    """What a device sees in a mapping stays, whatever CPUs and interrupts map and unmap beside."""
+    on_every_cpu(guest, probe, MIXED_RUNS, mixed_work(device))
+
+    assert counters.used == 0
+
+
+@pytest.mark.nightly("a kernel of its own")
+@pytest.mark.property("B7", "B13")
+@pytest.mark.needs_config("KCSAN=y", "nobody watches for data races")
+@pytest.mark.parametrize("flavour", ["kcsan"])
+@pytest.mark.parametrize("cpus", [CPUS])
+@pytest.mark.parametrize("placements", [CROWDED], ids=["crowded"])
+def test_cpus_do_not_race_for_what_the_kernel_knows_of_a_pool(
+    guest: Guest, device: Device, probe: Probe, counters: PoolCounters
+) -> None:
+    """The same work leaves KCSAN silent: what one CPU is at, no other writes meanwhile."""
+    on_every_cpu(guest, probe, MIXED_RUNS, mixed_work(device))
+
+    assert counters.used == 0
+
+
+@pytest.mark.property("B7", "B13")
+@pytest.mark.parametrize("cpus", [CPUS])
+@pytest.mark.parametrize("placements", [CROWDED], ids=["crowded"])
+def test_a_pool_is_whole_after_several_cpus_used_it(
+    guest: Guest,
+    device: Device,
+    probe: Probe,
+    pool: Pool,
+    counters: PoolCounters,
+    types: KernelTypes,
+) -> None:
+    """When all CPUs are done no slot is in use, none is lost, and the largest mapping fits."""
+    work = [list(bare_run(device, cpu)) for cpu in range(CPUS)]
+
+    on_every_cpu(guest, probe, BARE_RUNS, work)
+
+    assert counters.used == 0
+    assert not any(slot.in_use for slot in slots(types, kernel_pools(types)[0]))
+    with device.map_single(probe.buffer(LARGEST), Direction.TO_DEVICE) as mapping:
+        assert mapping.dma_addr == pool.base
+
+
+@pytest.mark.property("B7")
+@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+def test_every_mapping_has_slots_of_its_own(device: Device, probe: Probe, pool: Pool) -> None:
+    """Mappings of one buffer, of any size, and coherent memory lie in different slots."""
+    buffer = probe.buffer(LARGEST)
+    sizes = [1, 2047, 2048, 2049, 4096, 10_000] * 20
+
+    ranges = [(device.map_single(buffer, Direction.TO_DEVICE, size=s).dma_addr, s) for s in sizes]
+    ranges += [(device.alloc_coherent(size).dma_addr, size) for size in (PAGE, 3 * PAGE) * 20]
+    scattered = device.map_sg([Slice(buffer, 0, size) for size in sizes], Direction.TO_DEVICE)
+    ranges += [(segment.dma_addr, segment.length) for segment in scattered.segments]
+
+    for (one, size), (two, _) in pairwise(sorted(ranges)):
+        assert (one + size - 1 - pool.base) // SLOT < (two - pool.base) // SLOT
+
+
+@pytest.mark.property("B7", control=True)
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_mappings_of_one_buffer_share_it(device: Device, probe: Probe) -> None:
+    """An unrestricted device's mappings of one buffer are one memory, and the check tells."""
+    buffer = probe.buffer(PAGE)
+    first = device.map_single(buffer, Direction.BIDIRECTIONAL)
+    second = device.map_single(buffer, Direction.BIDIRECTIONAL)
+
+    first.device_side.fill(FIRST)
+    second.device_side.fill(SECOND)
+
+    with pytest.raises(ContentError):
+        device.session.call(calls.verify(Space.MAPPING, first.handle, 0, PAGE, FIRST))

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Properties B1 to B5: where streaming mappings lie, and what they copy when."""
+
+from itertools import pairwise
+
+import pytest
+
+from harness.devices.probe import Attr, Byte, Device, Direction, MappingError, Probe, Seed, Slice
+from harness.machine.devicetree import Placement, Pool
+from harness.machine.shape import NO_POOL
+from harness.observe.memory import LiveMemory
+from harness.plugin.counters import PoolCounters
+from harness.suite.conftest import DRIVERS
+
+PAGE = 4096
+SIZES = (1, 64, 2047, 2048, 2049, 4096, 10_000, 256 * 1024)
+"""Bytes: within a slot, at its borders, over several, and the largest mapping."""
+
+CPU, DEVICE, STALE = Seed(0xC9), Seed(0xDE), Seed(0x57)
+"""What the CPU's buffer holds, what the device writes, what an earlier mapping left behind."""
+
+WRITING = (Direction.FROM_DEVICE, Direction.BIDIRECTIONAL)
+READING = (Direction.TO_DEVICE, Direction.BIDIRECTIONAL)
+EVERY = (Direction.TO_DEVICE, Direction.FROM_DEVICE, Direction.BIDIRECTIONAL)
+
+
+@pytest.mark.property("B1")
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_every_mapping_lies_in_the_pool(device: Device, probe: Probe, pool: Pool) -> None:
+    """dma_map_single, _page and _sg return only addresses whose whole range is in the pool."""
+    buffer = probe.buffer(SIZES[-1])
+
+    for size in SIZES:
+        for direction in EVERY:
+            with device.map_single(buffer, direction, size=size) as single:
+                assert pool.contains(single.dma_addr, size)
+            with device.map_page(buffer, direction, size=size) as page:
+                assert pool.contains(page.dma_addr, size)
+            with device.map_sg([Slice(buffer, 0, size)], direction) as scattered:
+                (segment,) = scattered.segments
+                assert pool.contains(segment.dma_addr, segment.length)
+
+
+@pytest.mark.property("B1", control=True)
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_a_mapping_is_the_buffer_itself(device: Device, probe: Probe) -> None:
+    """An unrestricted device is handed the buffer's own address."""
+    buffer = probe.buffer(PAGE)
+
+    with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
+        assert mapping.dma_addr == buffer.phys
+
+
+@pytest.mark.property("B2")
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_each_entry_of_a_scatterlist_is_bounced_by_itself(
+    device: Device, probe: Probe, pool: Pool
+) -> None:
+    """dma_map_sg gives each entry its own place in the pool, of the entry's length."""
+    parts = [Slice(probe.buffer(size), 0, size) for size in SIZES[:-1]]
+
+    with device.map_sg(parts, Direction.TO_DEVICE) as mapping:
+        segments = sorted(mapping.segments, key=lambda segment: segment.dma_addr)
+
+        assert [segment.length for segment in mapping.segments] == [part.size for part in parts]
+        assert all(pool.contains(segment.dma_addr, segment.length) for segment in segments)
+        for one, two in pairwise(segments):
+            assert one.dma_addr + one.length <= two.dma_addr
+
+
+@pytest.mark.property("B2")
+@pytest.mark.parametrize("placements", [{"pool": Placement(size=256 * 1024)}], ids=["256 KiB"])
+def test_a_scatterlist_that_does_not_fit_leaves_nothing_mapped(
+    device: Device, probe: Probe, counters: PoolCounters
+) -> None:
+    """When an entry finds the pool full, those before it are unmapped; CPU memory is as it was."""
+    parts = [Slice(probe.buffer(100 * 1024)) for _ in range(3)]
+    for part in parts:
+        part.buffer.fill(CPU)
+
+    with pytest.raises(MappingError):
+        device.map_sg(parts, Direction.BIDIRECTIONAL, Attr.NO_WARN)
+
+    assert counters.used == 0
+    assert all(part.buffer.holds(CPU) for part in parts)
+    device.map_sg(parts[:2], Direction.BIDIRECTIONAL).unmap()
+
+
+@pytest.mark.property("B2", control=True)
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_a_scatterlist_is_mapped_in_place(device: Device, probe: Probe) -> None:
+    """An unrestricted device is handed the entries' own addresses."""
+    buffers = [probe.buffer(PAGE) for _ in range(3)]
+
+    with device.map_sg([Slice(buffer) for buffer in buffers], Direction.TO_DEVICE) as mapping:
+        assert [segment.dma_addr for segment in mapping.segments] == [b.phys for b in buffers]
+
+
+@pytest.mark.property("B3")
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("direction", EVERY, ids=lambda direction: direction.name)
+def test_a_new_mapping_shows_the_device_the_buffer(
+    device: Device, probe: Probe, memory: LiveMemory, direction: Direction
+) -> None:
+    """At map the pool's bytes equal the CPU's for every direction, FROM_DEVICE too."""
+    for size in SIZES:
+        buffer = probe.buffer(size)
+        buffer.fill(CPU)
+
+        with device.map_single(buffer, direction) as mapping:
+            assert memory.read(mapping.dma_addr, size) == CPU.content(0, size)
+        buffer.free()
+
+
+@pytest.mark.property("B3")
+def test_a_mapping_is_a_copy_from_the_moment_it_was_made(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """What the CPU writes after map does not reach the device without a sync."""
+    buffer = probe.buffer(PAGE)
+    buffer.fill(CPU)
+
+    with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
+        buffer.fill(STALE)
+        assert memory.read(mapping.dma_addr, PAGE) == CPU.content(0, PAGE)
+
+
+@pytest.mark.property("B3", control=True)
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_the_device_sees_what_the_cpu_writes_later(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """An unrestricted mapping is no copy: the device reads the buffer itself."""
+    buffer = probe.buffer(PAGE)
+    buffer.fill(CPU)
+
+    with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
+        buffer.fill(STALE)
+        assert memory.read(mapping.dma_addr, PAGE) == STALE.content(0, PAGE)
+
+
+@pytest.mark.property("B4")
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_short_device_write_leaks_no_stale_bytes(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """After a device that wrote less than the mapping, the rest of the buffer is unchanged."""
+    old, buffer = probe.buffer(PAGE), probe.buffer(PAGE)
+    old.fill(STALE)
+    buffer.fill(CPU)
+    device.map_single(old, Direction.TO_DEVICE).unmap()
+
+    mapping = device.map_single(buffer, Direction.FROM_DEVICE)
+    memory.write(mapping.dma_addr, DEVICE.content(0, 100))
+    mapping.unmap()
+
+    assert buffer.holds(DEVICE, 0, 100)
+    assert buffer.holds(CPU, 100)
+
+
+@pytest.mark.property("B4", control=True)
+def test_a_pool_does_keep_the_bytes_of_earlier_mappings(
+    device: Device, probe: Probe, pool: Pool, memory: LiveMemory
+) -> None:
+    """Stale bytes of an ended mapping stay in the pool: there is something that could leak."""
+    old = probe.buffer(PAGE)
+    old.fill(STALE)
+
+    device.map_single(old, Direction.TO_DEVICE).unmap()
+
+    assert STALE.content(0, PAGE) in bytes(memory.view(pool.base, pool.size))
+
+
+@pytest.mark.property("B5")
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_unmap_of_a_to_device_mapping_copies_nothing_back(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """What a device writes into a TO_DEVICE mapping never reaches the CPU's buffer."""
+    for size in SIZES:
+        buffer = probe.buffer(size)
+        buffer.fill(CPU)
+
+        mapping = device.map_single(buffer, Direction.TO_DEVICE)
+        memory.write(mapping.dma_addr, DEVICE.content(0, size))
+        mapping.unmap()
+
+        assert buffer.holds(CPU)
+        buffer.free()
+
+
+@pytest.mark.property("B5")
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("direction", WRITING, ids=lambda direction: direction.name)
+def test_unmap_copies_what_the_device_wrote(
+    device: Device, probe: Probe, memory: LiveMemory, direction: Direction
+) -> None:
+    """unmap of FROM_DEVICE and BIDIRECTIONAL copies the mapping, and nothing beside it."""
+    buffer = probe.buffer(4 * PAGE)
+    for offset, size in ((0, PAGE), (100, 1), (2000, 5000), (PAGE - 1, 2 * PAGE)):
+        buffer.fill(CPU)
+
+        mapping = device.map_single(buffer, direction, offset=offset, size=size)
+        memory.write(mapping.dma_addr, DEVICE.content(0, size))
+        mapping.unmap()
+
+        before, after = buffer.neighbours(offset, size)
+        assert buffer.read(offset, size) == DEVICE.content(0, size)
+        assert before == CPU.content(0, offset)
+        assert after == CPU.content(offset + size, buffer.size - offset - size)
+
+
+@pytest.mark.property("B5", control=True)
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_a_device_writes_into_a_to_device_buffer(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """An unrestricted device that disregards the direction changes the CPU's buffer."""
+    buffer = probe.buffer(PAGE)
+    buffer.fill(Byte(0))
+
+    mapping = device.map_single(buffer, Direction.TO_DEVICE)
+    memory.write(mapping.dma_addr, DEVICE.content(0, PAGE))
+    mapping.unmap()
+
+    assert buffer.holds(DEVICE)

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The reference model with several CPUs: what they hold at the same time has slots of its own."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import pytest
+
+from harness.base.errors import BrokenPromise
+from harness.devices.probe import (
+    AllocCall,
+    Attr,
+    Buffer,
+    Byte,
+    Call,
+    ContentError,
+    Device,
+    Direction,
+    DmaError,
+    MapCall,
+    Probe,
+    RequestRefused,
+    Space,
+    Work,
+    calls,
+)
+from harness.devices.probe.model_slots import SLOT, Demand, Rules, Slots, allocated, streaming
+from harness.machine.devicetree import Placement, Pool
+from harness.machine.qemu.guest import Guest
+from harness.plugin.counters import PoolCounters
+
+CPUS = 4
+
+HELD = 12
+"""What each CPU holds at a time.
+
+There is always room for one more: each is at most LARGEST bytes and lies in at most two of the
+pool's parts of that size, so all together leave 32 of its 128 parts alone.
+"""
+
+LARGEST = 16 * SLOT
+POOL_SIZE = 128 * LARGEST
+
+SIZES = (1, 100, SLOT, SLOT + 1, 2 * SLOT, 4 * SLOT, LARGEST)
+"""Bytes; the smaller, the more often."""
+
+THINGS = 60
+"""What a CPU makes in a run, one after the other; a request has 32 KiB for all CPUs."""
+
+RUNS = 12
+TIMEOUT = 120.0
+
+START = 20_260_712
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A mapping of *buffer* or an allocation: *size* bytes for *device*, all of them *fill*."""
+
+    space: Space
+    handle: int
+    device: int
+    buffer: Buffer
+    size: int
+    fill: Byte
+
+    @property
+    def demand(self) -> Demand:
+        """What it needs of the pool."""
+        if self.space is Space.ALLOCATION:
+            return allocated(self.size, Rules())
+        return streaming(self.buffer.phys + self.handle * LARGEST, self.size, Rules())
+
+    def make(self) -> Call[Any]:
+        """Map or allocate it."""
+        if self.space is Space.ALLOCATION:
+            return calls.alloc(self.handle, self.device, AllocCall.COHERENT, self.size)
+        part = (self.buffer.handle, self.handle * LARGEST, self.size)
+        how = (Direction.BIDIRECTIONAL, Attr.NO_WARN)
+        return calls.map_buffer(self.handle, self.device, MapCall.SINGLE, *part, *how)
+
+    def write(self) -> Call[Any]:
+        """Fill it as its device would."""
+        return calls.fill(self.space, self.handle, 0, self.size, self.fill)
+
+    def end(self) -> Iterator[Call[Any]]:
+        """See that nobody else has written to it, end it, and see what the CPU gets."""
+        yield calls.verify(self.space, self.handle, 0, self.size, self.fill)
+        if self.space is Space.ALLOCATION:
+            yield calls.free(self.handle)
+        else:
+            yield calls.unmap(self.handle)
+            place = (self.buffer.handle, self.handle * LARGEST, self.size)
+            yield calls.verify(Space.BUFFER, *place, self.fill)
+
+
+def things(random: Random, devices: Sequence[Device], buffer: Buffer) -> list[Thing]:
+    """What one CPU makes; each has the handle of the one that is ended before it."""
+    return [
+        Thing(
+            space=random.choice([Space.MAPPING, Space.MAPPING, Space.ALLOCATION]),
+            handle=number % HELD,
+            device=random.choice(devices).id,
+            buffer=buffer,
+            size=random.choices(SIZES, range(len(SIZES), 0, -1))[0],
+            fill=Byte(random.randrange(1, 256)),
+        )
+        for number in range(THINGS)
+    ]
+
+
+def in_turn(some: Sequence[Thing]) -> Iterator[Call[Any]]:
+    """Make one after the other, and end the oldest when there are HELD; the last ones stay."""
+    held: deque[Thing] = deque()
+    for thing in some:
+        if len(held) == HELD:
+            yield from held.popleft().end()
+        held.append(thing)
+        yield from (thing.make(), thing.write())
+
+
+def ending(some: Sequence[Thing]) -> Iterator[Call[Any]]:
+    """End what :func:`in_turn` has left."""
+    for thing in some[-HELD:]:
+        yield from thing.end()
+
+
+@pytest.fixture
+def workers(guest: Guest, probe: Probe) -> list[list[Thing]]:
+    """What each CPU makes, in a context of its own."""
+    random = Random(START)
+    devices = [probe.device("probe-a"), probe.device("probe-b")]
+    buffers = [Probe(guest.agent, context=1 + cpu).buffer(HELD * LARGEST) for cpu in range(CPUS)]
+    return [things(random, devices, buffer) for buffer in buffers]
+
+
+def at_once(probe: Probe, some: Sequence[Sequence[Call[Any]]], runs: int) -> list[list[Any]]:
+    """Make the calls of each CPU on it; returns the outcomes of the last run, each a success."""
+    work = [Work(cpu, runs, 1 + cpu, own) for cpu, own in enumerate(some)]
+    try:
+        done = probe.stress(work, TIMEOUT)
+    except RequestRefused as refused:
+        raise BrokenPromise(f"something is missing that was to be made: {refused}", "B13") from None
+    for cpu, worked in enumerate(done):
+        for outcome in worked.outcomes:
+            if isinstance(outcome, DmaError):
+                promise = "B7" if isinstance(outcome, ContentError) else "B13"
+                raise BrokenPromise(f"CPU {cpu}, run {worked.runs}: {outcome}", promise)
+    return [list(worked.outcomes) for worked in done]
+
+
+@pytest.mark.property("B1", "B7", "B8", "B13", "D1", "D3", "D6", "E1", "E17")
+@pytest.mark.finding("6.1-page-order", kernels=">=6.1,<6.2")
+@pytest.mark.parametrize("cpus", [CPUS])
+@pytest.mark.parametrize("placements", [{"pool": Placement(size=POOL_SIZE)}], ids=["4M"])
+def test_several_cpus_and_devices_have_slots_of_their_own(
+    probe: Probe, pool: Pool, counters: PoolCounters, workers: list[list[Thing]]
+) -> None:
+    """With room for all, every call succeeds, and nobody's slots or bytes are another's."""
+    at_once(probe, [[*in_turn(own), *ending(own)] for own in workers], RUNS)
+    assert counters.used == 0
+
+    made = at_once(probe, [[thing.make() for thing in own[:HELD]] for own in workers], 1)
+    slots = Slots(pool.base, pool.size)
+    for own, outcomes in zip(workers, made, strict=True):
+        for thing, outcome in zip(own[:HELD], outcomes, strict=True):
+            slots.take(thing.demand, outcome.dma_addr)
+    assert counters.used == slots.used

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Properties C1 to C3 and C6 to C8: what a sync copies, and what it leaves alone."""
+
+import pytest
+
+from harness.devices.probe import Device, Direction, Probe, Seed, Slice
+from harness.machine.shape import NO_POOL
+from harness.observe.memory import LiveMemory
+from harness.suite.conftest import COHERENT, PLATFORM, PLATFORM_BY_DAY
+
+SIZE = 10_000
+"""Bytes of the mappings here: over several slots, and no multiple of one."""
+
+RANGES = ((0, 1), (0, 2048), (1, 2047), (2047, 2), (2048, 100), (4095, 4098), (9999, 1))
+"""Offset and length of partial syncs: at, across and between the borders of 2 KiB slots."""
+
+CPU, DEVICE = Seed(0xC9), Seed(0xDE)
+
+FROM = (Direction.FROM_DEVICE, Direction.BIDIRECTIONAL)
+TO = (Direction.TO_DEVICE, Direction.BIDIRECTIONAL)
+
+
+def patched(background: Seed, patch: Seed, offset: int, length: int) -> bytes:
+    """SIZE bytes of *background* with *patch* in one range."""
+    return (
+        background.content(0, offset)
+        + patch.content(offset, length)
+        + background.content(offset + length, SIZE - offset - length)
+    )
+
+
+@pytest.mark.property("C1")
+@pytest.mark.parametrize("driver", PLATFORM_BY_DAY)
+@pytest.mark.parametrize("direction", FROM, ids=lambda direction: direction.name)
+def test_sync_for_cpu_brings_what_the_device_wrote(
+    device: Device, probe: Probe, memory: LiveMemory, direction: Direction
+) -> None:
+    """sync_for_cpu of FROM_DEVICE and BIDIRECTIONAL copies the pool to the CPU's buffer."""
+    buffer = probe.buffer(SIZE)
+    buffer.fill(CPU)
+
+    with device.map_single(buffer, direction) as mapping:
+        memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
+        assert buffer.holds(CPU), "before the sync the CPU's buffer is as it was"
+        mapping.sync_for_cpu()
+        assert buffer.holds(DEVICE)
+
+
+@pytest.mark.property("C1")
+@pytest.mark.parametrize("driver", PLATFORM_BY_DAY)
+def test_sync_for_cpu_of_a_to_device_mapping_brings_nothing(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """sync_for_cpu of TO_DEVICE leaves the CPU's buffer alone, whatever the device wrote."""
+    buffer = probe.buffer(SIZE)
+    buffer.fill(CPU)
+
+    with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
+        memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
+        mapping.sync_for_cpu()
+        assert buffer.holds(CPU)
+
+
+@pytest.mark.property("C1", control=True)
+@pytest.mark.property("C6", control=True)
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_the_cpu_sees_the_device_without_a_sync(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """An unrestricted device writes into the CPU's buffer itself; no sync brings it."""
+    buffer = probe.buffer(SIZE)
+    buffer.fill(CPU)
+
+    with device.map_single(buffer, Direction.FROM_DEVICE) as mapping:
+        memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
+        assert buffer.holds(DEVICE)
+
+
+@pytest.mark.property("C2")
+@pytest.mark.parametrize("driver", PLATFORM_BY_DAY)
+@pytest.mark.parametrize("direction", TO, ids=lambda direction: direction.name)
+def test_sync_for_device_takes_what_the_cpu_wrote(
+    device: Device, probe: Probe, memory: LiveMemory, direction: Direction
+) -> None:
+    """sync_for_device of TO_DEVICE and BIDIRECTIONAL copies the CPU's buffer to the pool."""
+    buffer = probe.buffer(SIZE)
+
+    with device.map_single(buffer, direction) as mapping:
+        buffer.fill(CPU)
+        assert memory.read(mapping.dma_addr, SIZE) == bytes(SIZE), "before the sync: as mapped"
+        mapping.sync_for_device()
+        assert memory.read(mapping.dma_addr, SIZE) == CPU.content(0, SIZE)
+
+
+@pytest.mark.property("C2")
+@pytest.mark.parametrize("driver", PLATFORM_BY_DAY)
+def test_sync_for_device_of_a_from_device_mapping_takes_nothing(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """sync_for_device of FROM_DEVICE does not overwrite what the device wrote meanwhile."""
+    buffer = probe.buffer(SIZE)
+    buffer.fill(CPU)
+
+    with device.map_single(buffer, Direction.FROM_DEVICE) as mapping:
+        memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
+        mapping.sync_for_device()
+        assert memory.read(mapping.dma_addr, SIZE) == DEVICE.content(0, SIZE)
+
+
+@pytest.mark.property("C2", control=True)
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_the_device_sees_the_cpu_without_a_sync(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """An unrestricted device reads the CPU's buffer itself; no sync takes it there."""
+    buffer = probe.buffer(SIZE)
+
+    with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
+        buffer.fill(CPU)
+        assert memory.read(mapping.dma_addr, SIZE) == CPU.content(0, SIZE)
+
+
+@pytest.mark.property("C3")
+@pytest.mark.parametrize("driver", PLATFORM_BY_DAY)
+def test_a_partial_sync_for_cpu_copies_just_its_range(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """A partial sync_for_cpu changes exactly [offset, offset + length), at any offset."""
+    buffer = probe.buffer(SIZE)
+
+    for offset, length in RANGES:
+        buffer.fill(CPU)
+        with device.map_single(buffer, Direction.BIDIRECTIONAL) as mapping:
+            memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
+            mapping.sync_for_cpu(offset, length)
+            assert buffer.read() == patched(CPU, DEVICE, offset, length), (offset, length)
+
+
+@pytest.mark.property("C3")
+@pytest.mark.parametrize("driver", PLATFORM_BY_DAY)
+def test_a_partial_sync_for_device_copies_just_its_range(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """A partial sync_for_device changes exactly [offset, offset + length), at any offset."""
+    buffer = probe.buffer(SIZE)
+
+    for offset, length in RANGES:
+        buffer.fill(DEVICE)
+        with device.map_single(buffer, Direction.BIDIRECTIONAL) as mapping:
+            buffer.fill(CPU)
+            mapping.sync_for_device(offset, length)
+            wanted = patched(DEVICE, CPU, offset, length)
+            assert memory.read(mapping.dma_addr, SIZE) == wanted, (offset, length)
+
+
+@pytest.mark.property("C3", control=True)
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_no_range_is_held_back(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """For an unrestricted device a partial sync holds nothing back: all bytes are shared."""
+    buffer = probe.buffer(SIZE)
+
+    with device.map_single(buffer, Direction.BIDIRECTIONAL) as mapping:
+        buffer.fill(CPU)
+        mapping.sync_for_device(0, 1)
+        assert memory.read(mapping.dma_addr, SIZE) == CPU.content(0, SIZE)
+
+
+@pytest.mark.property("C6")
+@pytest.mark.parametrize("driver", [COHERENT])
+def test_a_coherent_device_in_a_pool_needs_syncs(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """On a dma-coherent device syncs are carried out, from the first bounced mapping on."""
+    assert device.info().coherent
+    buffer = probe.buffer(SIZE)
+
+    with device.map_single(buffer, Direction.BIDIRECTIONAL) as mapping:
+        assert mapping.need_sync()
+        memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
+        mapping.sync_for_cpu()
+        assert buffer.holds(DEVICE)
+
+
+@pytest.mark.property("C6")
+@pytest.mark.finding("set-mask-skips-syncs", kernels=">=6.10")
+@pytest.mark.needs_config("DMA_API_DEBUG=n", "it has all syncs carried out")
+@pytest.mark.parametrize("driver", [COHERENT])
+def test_a_coherent_device_needs_syncs_after_its_mask_is_set_again(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """dma_set_mask() while something is mapped does not make the syncs of that void."""
+    buffer = probe.buffer(SIZE)
+
+    with device.map_single(buffer, Direction.BIDIRECTIONAL) as mapping:
+        device.set_dma_mask((1 << 64) - 1)
+        memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
+        mapping.sync_for_cpu()
+        assert buffer.holds(DEVICE)
+
+
+@pytest.mark.property("C7")
+@pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
+def test_every_mapping_in_a_pool_needs_syncs(device: Device, probe: Probe) -> None:
+    """dma_need_sync() is true for what is bounced, on dma-coherent devices too."""
+    buffer = probe.buffer(SIZE)
+
+    for direction in (Direction.TO_DEVICE, *FROM):
+        with device.map_single(buffer, direction) as mapping:
+            assert mapping.need_sync()
+
+
+@pytest.mark.property("C7", control=True)
+@pytest.mark.parametrize("driver", [COHERENT])
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_a_coherent_device_needs_no_sync(device: Device, probe: Probe) -> None:
+    """dma_need_sync() is false for an unrestricted dma-coherent device."""
+    with device.map_single(probe.buffer(SIZE), Direction.BIDIRECTIONAL) as mapping:
+        assert not mapping.need_sync()
+
+
+@pytest.mark.property("C8")
+@pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
+def test_a_sync_of_a_scatterlist_covers_every_entry(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """dma_sync_sg copies all of each entry, in its direction, and nothing beside the entries."""
+    buffer = probe.buffer(8 * SIZE)
+    sizes = [SIZE // 2, SIZE, 100, SIZE + 100]
+    parts = [Slice(buffer, 2 * n * SIZE + n, size) for n, size in enumerate(sizes)]
+
+    with device.map_sg(parts, Direction.BIDIRECTIONAL) as mapping:
+        entries = list(zip(parts, sizes, mapping.segments, strict=True))
+        for _, size, segment in entries:
+            memory.write(segment.dma_addr, DEVICE.content(0, size))
+        buffer.fill(CPU)
+        mapping.sync_for_cpu()
+        wanted = bytearray(CPU.content(0, buffer.size))
+        for part, size, _ in entries:
+            wanted[part.offset : part.offset + size] = DEVICE.content(0, size)
+        assert buffer.read() == wanted
+
+        buffer.fill(CPU)
+        mapping.sync_for_device()
+        for part, size, segment in entries:
+            assert memory.read(segment.dma_addr, size) == CPU.content(part.offset, size)
+
+
+@pytest.mark.property("C8", control=True)
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_no_entry_is_held_back(
+    device: Device, probe: Probe, memory: LiveMemory
+) -> None:
+    """The entries of an unrestricted device's scatterlist are the CPU's buffers themselves."""
+    buffers = [probe.buffer(SIZE) for _ in range(4)]
+
+    with device.map_sg([Slice(buffer) for buffer in buffers], Direction.FROM_DEVICE) as mapping:
+        for segment in mapping.segments:
+            memory.write(segment.dma_addr, DEVICE.content(0, SIZE))
+        assert all(buffer.holds(DEVICE) for buffer in buffers)

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Properties C4, C5 and C9: syncs at awkward places, too long, and in no direction."""
+
+import pytest
+
+from harness.base.errors import GuestCrash
+from harness.devices.probe import (
+    Buffer,
+    Device,
+    Direction,
+    Mapping,
+    Probe,
+    Seed,
+    SyncTarget,
+    calls,
+)
+from harness.machine.qemu.guest import Guest
+from harness.machine.shape import NO_POOL
+from harness.observe.memory import LiveMemory
+from harness.suite.conftest import COHERENT, DRIVERS_BY_NIGHT
+
+PAGE, SLOT = 4096, 2048
+
+PHASES = (1, 100, 2047, 2048, 2049, 4000, 4095)
+"""Where in a page a buffer begins, which min_align_mask preserves."""
+
+SIZE = 3 * SLOT + 700
+"""Bytes of a mapping: over four slots or five, by its phase."""
+
+CPU, DEVICE, BEYOND = Seed(0xC9), Seed(0xDE), Seed(0xBE)
+
+OVERFLOW = "Buffer overflow detected"
+
+
+@pytest.fixture
+def buffer(probe: Probe) -> Buffer:
+    """Four pages of the CPU's bytes."""
+    buffer = probe.buffer(4 * PAGE)
+    buffer.fill(CPU)
+    return buffer
+
+
+def ranges(phase: int) -> list[tuple[int, int]]:
+    """Offset and length of syncs around each border of a slot, and around *phase* behind it."""
+    borders = [slot - phase % SLOT for slot in range(SLOT, SIZE, SLOT)]
+    starts = [at + step for at in borders for step in (-1, 0, 1, phase % SLOT - 1, phase % SLOT)]
+    return [(start, length) for start in starts for length in (1, 64) if 0 <= start < SIZE - 64]
+
+
+def sync_ranges(mapping: Mapping, target: SyncTarget, phase: int) -> None:
+    """Make every sync of :func:`ranges`."""
+    mapping.session.call_all(
+        calls.sync(mapping.handle, target, offset, length) for offset, length in ranges(phase)
+    )
+
+
+@pytest.mark.property("C4")
+@pytest.mark.finding("6.1-partial-sync", kernels=">=6.1,<6.10")
+@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+def test_partial_syncs_are_exact_with_min_align_mask(
+    device: Device, buffer: Buffer, memory: LiveMemory
+) -> None:
+    """Each sync copies just its range, also in the first bytes of a mapping's later slots."""
+    device.set_min_align_mask(PAGE - 1)
+    for phase in PHASES:
+        buffer.fill(CPU)
+        with device.map_single(buffer, Direction.BIDIRECTIONAL, offset=phase, size=SIZE) as mapping:
+            memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
+            sync_ranges(mapping, SyncTarget.CPU, phase)
+            wanted = bytearray(CPU.content(0, buffer.size))
+            for offset, length in ranges(phase):
+                at = phase + offset
+                wanted[at : at + length] = DEVICE.content(offset, length)
+            assert buffer.read() == wanted, phase
+
+            buffer.fill(CPU)
+            sync_ranges(mapping, SyncTarget.DEVICE, phase)
+            shown = bytearray(DEVICE.content(0, SIZE))
+            for offset, length in ranges(phase):
+                shown[offset : offset + length] = CPU.content(phase + offset, length)
+            assert memory.read(mapping.dma_addr, SIZE) == shown, phase
+
+
+@pytest.mark.property("C4", control=True)
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_a_partial_sync_holds_nothing_back(
+    device: Device, buffer: Buffer, memory: LiveMemory
+) -> None:
+    """An unrestricted device with that mask shows all it wrote, whatever range is synced."""
+    device.set_min_align_mask(PAGE - 1)
+
+    with device.map_single(buffer, Direction.BIDIRECTIONAL, offset=100, size=SIZE) as mapping:
+        memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
+        mapping.sync_for_cpu(0, 1)
+        assert buffer.read(100, SIZE) == DEVICE.content(0, SIZE)
+
+
+@pytest.mark.property("C5")
+@pytest.mark.expects_report("swiotlb_bounce")
+@pytest.mark.expects_report("sync DMA memory it has not allocated")  # with DMA_API_DEBUG
+@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+def test_a_sync_of_more_than_the_mapping_is_cut_and_warned_of(
+    guest: Guest, device: Device, buffer: Buffer, memory: LiveMemory
+) -> None:
+    """The sync copies up to the mapping's end and no further, both ways, and the kernel says so."""
+    mapping = device.map_single(buffer, Direction.BIDIRECTIONAL, size=SIZE)
+    memory.write(mapping.dma_addr, DEVICE.content(0, SIZE) + BEYOND.content(0, SLOT))
+
+    device.unchecked.sync_single_for_cpu(mapping.dma_addr, SIZE + SLOT, mapping.direction)
+    assert buffer.read() == DEVICE.content(0, SIZE) + CPU.content(SIZE, buffer.size - SIZE)
+
+    buffer.fill(CPU)
+    device.unchecked.sync_single_for_device(mapping.dma_addr, SIZE + SLOT, mapping.direction)
+    assert memory.read(mapping.dma_addr, SIZE + SLOT) == CPU.content(0, SIZE) + BEYOND.content(
+        0, SLOT
+    )
+    guest.console.wait_for(OVERFLOW, timeout=5)
+
+
+@pytest.mark.property("C5")
+@pytest.mark.finding("sync-behind-mapping", kernels=">=6.10")
+@pytest.mark.expects_report("swiotlb_bounce")
+def test_a_sync_that_begins_behind_its_mapping_copies_nothing(
+    device: Device, buffer: Buffer, memory: LiveMemory
+) -> None:
+    """In the padding of a mapping's last slot there is nothing that a sync could bring."""
+    mapping = device.map_single(buffer, Direction.FROM_DEVICE, size=100)
+    memory.write(mapping.dma_addr, BEYOND.content(0, SLOT))
+
+    device.unchecked.sync_single_for_cpu(mapping.dma_addr + 200, 64, mapping.direction)
+
+    assert buffer.holds(CPU)
+
+
+@pytest.mark.property("C5", control=True)
+@pytest.mark.expects_report("sync DMA memory it has not allocated")  # with DMA_API_DEBUG
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_no_sync_is_cut(device: Device, buffer: Buffer, memory: LiveMemory) -> None:
+    """An unrestricted device reaches what lies behind its mapping, and no sync is warned of."""
+    mapping = device.map_single(buffer, Direction.BIDIRECTIONAL, size=SIZE)
+    memory.write(mapping.dma_addr + SIZE, BEYOND.content(0, SLOT))
+
+    device.unchecked.sync_single_for_cpu(mapping.dma_addr, SIZE + SLOT, mapping.direction)
+
+    assert buffer.read(SIZE, SLOT) == BEYOND.content(0, SLOT)
+
+
+@pytest.mark.property("C9")
+@pytest.mark.expects_report("BUG|Oops|panic")
+@pytest.mark.parametrize("driver", [COHERENT])
+@pytest.mark.parametrize("target", ["cpu", "device"])
+def test_a_sync_in_no_direction_is_a_bug(device: Device, buffer: Buffer, target: str) -> None:
+    """A driver that syncs in DMA_NONE is stopped by a BUG, on a dma-coherent device too."""
+    mapping = device.map_single(buffer, Direction.BIDIRECTIONAL)
+    unchecked = device.unchecked
+    sync = unchecked.sync_single_for_cpu if target == "cpu" else unchecked.sync_single_for_device
+
+    with pytest.raises(GuestCrash, match="kernel BUG at kernel/dma/"):
+        sync(mapping.dma_addr, PAGE, Direction.NONE)
+
+
+@pytest.mark.property("C9", control=True)
+@pytest.mark.since("6.10", "f406c8e4b770")
+@pytest.mark.needs_config("DMA_API_DEBUG=n", "it has the DMA API check every sync")
+@pytest.mark.parametrize("driver", [COHERENT])
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_a_coherent_device_does_no_sync_at_all(
+    guest: Guest, device: Device, buffer: Buffer
+) -> None:
+    """For an unrestricted dma-coherent device a sync does nothing, in whatever direction."""
+    mapping = device.map_single(buffer, Direction.BIDIRECTIONAL)
+
+    device.unchecked.sync_single_for_cpu(mapping.dma_addr, PAGE, Direction.NONE)
+
+    assert guest.agent.run("echo alive").text == "alive\n"

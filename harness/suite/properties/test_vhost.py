@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A vhost-user device below a restricted host bridge: what it is handed, and what it can reach."""
+
+import os
+import secrets
+
+import pytest
+
+from harness.devices.rogue.vhost import Answer, Disk, Entropy, Request, VhostRogue, lies
+from harness.machine.devicetree import Pool
+from harness.machine.fence import Window
+from harness.machine.machine import Machine
+from harness.machine.qemu.guest import Guest
+from harness.machine.shape import NO_POOL
+from harness.observe.memory import KernelTypes, LiveMemory, find
+from harness.plugin.counters import PoolCounters
+from harness.plugin.guests import Guests
+from harness.suite.lib.binding import do
+from harness.suite.lib.vhost_work import DISK, ENTROPY, PAGE, begin_reading, in_pool, read_device
+
+SECTOR, SECTORS = 512, 128
+
+
+@pytest.fixture
+def disk() -> Disk:
+    """A disk of 64 KiB, no two sectors alike."""
+    return Disk(b"".join(bytes([number]) * SECTOR for number in range(SECTORS)))
+
+
+@pytest.mark.property("A14")
+def test_a_driver_gets_what_its_device_put_into_the_pool(guest: Guest, pool: Pool) -> None:
+    """virtio-rng reads the device's own bytes, and hands it no buffer outside the pool."""
+    rogue = VhostRogue(guest, Entropy(0xA7))
+
+    assert read_device(guest, ENTROPY, 256) == b"\xa7" * 256
+    assert in_pool(rogue, pool)
+
+
+@pytest.mark.property("A14", control=True)
+@pytest.mark.parametrize(("shape", "share_all"), [(NO_POOL, True)], ids=[NO_POOL])
+def test_without_a_pool_a_driver_hands_out_ordinary_memory(guest: Guest) -> None:
+    """The same driver without a pool gives the device its own buffers."""
+    rogue = VhostRogue(guest, Entropy(0xA7))
+
+    assert read_device(guest, ENTROPY, 256) == b"\xa7" * 256
+    assert rogue.requests
+    assert not rogue.refusals()
+
+
+@pytest.mark.property("A14")
+def test_a_disk_reads_and_writes_through_the_pool(guest: Guest, pool: Pool, disk: Disk) -> None:
+    """What virtio-blk reads and writes is right to the byte, and all of it lies in the pool."""
+    rogue, content = VhostRogue(guest, disk), bytes(disk.content)
+    written = content[::-1][:PAGE]
+    guest.agent.write_file("/tmp/written", written)
+
+    read = read_device(guest, DISK, len(content))
+    do(guest, f"dd if=/tmp/written of={DISK} bs={PAGE} seek=2 conv=fsync 2> /dev/null")
+
+    assert read == content
+    assert disk.content == content[: 2 * PAGE] + written + content[3 * PAGE :]
+    assert in_pool(rogue, pool)
+    assert not rogue.refusals()
+
+
+@pytest.mark.property("FENCE")
+def test_a_vhost_user_device_is_handed_the_pool_and_nothing_else(
+    guest: Guest, pool: Pool, memory: LiveMemory, types: KernelTypes
+) -> None:
+    """Where only the pool is shared, a backend gets the pool, and no access of its leaves it."""
+    rogue = VhostRogue(guest, "rng")
+    name = types.program["init_uts_ns"].name.release.address_
+    assert name is not None
+    place = types.image.to_phys(name)
+    before = memory.read(place, 8)
+
+    stolen = rogue.read(place, 8)
+    rogue.write(place, b"PWNED\0\0\0")
+
+    assert rogue.reach == (Window(pool.base, pool.size),)
+    assert stolen == bytes(8)
+    assert memory.read(place, 8) == before
+    assert [(r.device, r.address, r.access) for r in rogue.refusals()] == [
+        ("rogue0", place, "read"),
+        ("rogue0", place, "write"),
+    ]
+
+
+@pytest.mark.property("FENCE", control=True)
+@pytest.mark.parametrize("share_all", [True], ids=["all-shared"])
+def test_where_all_memory_is_shared_a_vhost_user_device_reads_a_secret(
+    guest: Guest, memory: LiveMemory
+) -> None:
+    """The same backend, handed all RAM, reads a file's content out of the kernel's memory."""
+    rogue = VhostRogue(guest, "rng")
+    secret = secrets.token_bytes(32)
+    guest.agent.write_file("/tmp/secret", secret)
+    places = list(find(memory, secret))
+
+    stolen = [rogue.read(place, len(secret)) for place in places]
+
+    assert places
+    assert stolen == [secret] * len(places)
+    assert not rogue.refusals()
+
+
+@pytest.mark.property("FENCE", control=True)
+@pytest.mark.parametrize("share_all", [True], ids=["all-shared"])
+@pytest.mark.nightly("reading is enough by day")
+def test_where_all_memory_is_shared_a_vhost_user_device_rewrites_the_kernel(
+    guest: Guest, types: KernelTypes
+) -> None:
+    """The same backend, handed all RAM, changes kernel data, and the guest itself says so."""
+    rogue = VhostRogue(guest, "rng")
+    name = types.program["init_uts_ns"].name.release.address_
+    assert name is not None
+
+    rogue.write(types.image.to_phys(name), b"PWNED\0")
+
+    assert do(guest, "uname -r") == "PWNED\n"
+
+
+@pytest.mark.property("F1")
+@pytest.mark.parametrize(("kind", "path"), [("blk", DISK), ("rng", ENTROPY)], ids=["blk", "rng"])
+@pytest.mark.nightly("a device that stays is what is tried by day")
+def test_a_device_that_comes_back_answers_what_it_left(
+    guest: Guest, pool: Pool, kind: str, path: str
+) -> None:
+    """A request that the device went away from is served, in the pool, once it is back."""
+    rogue = VhostRogue(guest, Entropy() if kind == "rng" else Disk(b"\x5a" * PAGE))
+    rogue.on_request = lies.hang_up
+    begin_reading(guest, path)
+    rogue.wait_for("the device to be gone", lambda: not rogue.connected)
+
+    rogue.on_request = None
+    rogue.reconnect()
+    do(guest, "until [ -e /tmp/done ]; do :; done")
+
+    assert guest.agent.read_file("/tmp/done") == b"\x5a" * PAGE
+    assert in_pool(rogue, pool)
+
+
+def test_an_error_on_the_way_reaches_the_test(guest: Guest) -> None:
+    """What goes wrong while a request is served is raised by whoever waits for the device."""
+    rogue = VhostRogue(guest, "rng")
+
+    def broken(request: Request, _: Answer) -> Answer:
+        raise ValueError(f"request {request.number}")
+
+    rogue.on_request = broken
+    begin_reading(guest, ENTROPY)
+
+    with pytest.raises(ValueError, match=r"request \d"):
+        rogue.wait_for("an error", lambda: False)
+    assert not rogue.connected
+
+
+@pytest.mark.property("F1")
+@pytest.mark.nightly("a slot takes a second to switch off")
+def test_a_device_that_went_away_can_be_unplugged(guest: Guest, counters: PoolCounters) -> None:
+    """A device whose other end is gone is unplugged as any other, and leaves no slot behind."""
+    rogue = VhostRogue(guest, "blk")
+    rogue.hang_up()
+
+    rogue.detach()
+
+    assert counters.used == 0
+    assert rogue.reach == ()
+
+
+@pytest.mark.property("F1")
+@pytest.mark.nightly("a slot takes a second to switch off")
+@pytest.mark.parametrize("kind", ["rng", "blk", "net"])
+def test_a_device_that_is_gone_leaves_the_pool_empty(
+    guest: Guest, kind: str, counters: PoolCounters
+) -> None:
+    """A device that is unplugged takes its mappings along; another finds the slot free."""
+    for _ in range(2):
+        rogue = VhostRogue(guest, kind, driver=kind != "net")  # type: ignore[arg-type] # a Kind
+
+        rogue.detach()
+
+        assert counters.used == 0
+        assert rogue.reach == ()
+
+
+@pytest.mark.nightly("two guests")
+def test_a_guest_thrown_away_takes_the_device_along(guests: Guests, machine: Machine) -> None:
+    """Nothing of a device stays open in this process after its guest."""
+    guests.discard(guests.restored(machine))
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 # not paths, a number
+    guest = guests.restored(machine)
+    rogue = VhostRogue(guest, "rng")
+
+    guests.discard(guest)
+
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert rogue.reach == ()

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drivers whose device lies: the guest goes on, nothing leaves the pool, and no kernel report."""
+
+import functools
+from fractions import Fraction
+
+import pytest
+
+from harness.devices.rogue.vhost import Disk, VhostRogue, lies
+from harness.machine.devicetree import Pool
+from harness.machine.qemu.guest import Guest
+from harness.machine.shape import NO_POOL
+from harness.plugin.counters import PoolCounters
+from harness.suite.lib.binding import do
+from harness.suite.lib.tiers import some_by_day
+from harness.suite.lib.vhost_work import (
+    DISK,
+    ENTROPY,
+    PAGE,
+    begin_reading,
+    in_background,
+    in_pool,
+    read_device,
+)
+
+LIE_TIMEOUT = 10.0
+"""Seconds for the driver to notice; measured: 0.1."""
+
+TRUE, FALSE = b"\x5a", 0xEE
+HONEST = TRUE * PAGE
+
+NOT_A_HEAD, OUT_OF_RANGE = r"id \d+ is not a head!", r"id \d+ out of range"
+"""What the kernel says as it gives a queue up (drivers/virtio/virtio_ring.c, BAD_RING)."""
+
+SERVED = {
+    "rng-wrong-length": ("rng", lies.wrong_length(0xFFFF_FFFF)),
+    "rng-no-data": ("rng", lies.no_data),
+    "rng-late-data": ("rng", lies.late_data(FALSE, 0.0)),
+    "rng-duplicate": ("rng", lies.duplicate()),
+    "rng-available-ring": ("rng", lies.scribble(0xFF, available=True)),
+    "rng-delayed": ("rng", lies.delayed(0.01)),
+    "blk-length-zero": ("blk", lies.wrong_length(0)),
+    "blk-wrong-length": ("blk", lies.wrong_length(0xFFFF_FFFF)),
+    "blk-available-ring": ("blk", lies.scribble(0xFF, available=True)),
+    "blk-delayed": ("blk", lies.delayed(0.01)),
+}
+"""Lies that a driver does not notice: it gets something, once."""
+
+REFUSED = {
+    "rng-other-id": ("rng", lies.wrong_id(1), NOT_A_HEAD),
+    "rng-no-id": ("rng", lies.wrong_id(0xFFFF_FFFF), OUT_OF_RANGE),
+    "blk-other-id": ("blk", lies.wrong_id(1), NOT_A_HEAD),
+    "blk-no-id": ("blk", lies.wrong_id(0xFFFF_FFFF), OUT_OF_RANGE),
+    "blk-index-jump": ("blk", lies.index_jump(2), NOT_A_HEAD),
+    "blk-index-back": ("blk", lies.index_jump(0xFFFF), NOT_A_HEAD),
+    "blk-duplicate": ("blk", lies.duplicate(), NOT_A_HEAD),
+}
+"""Lies that make a driver give its queue up, and the line that says so."""
+
+SILENT = {
+    "rng-hold": ("rng", lies.hold),
+    "rng-hang-up": ("rng", lies.hang_up),
+    "rng-length-zero": ("rng", lies.wrong_length(0)),
+    "rng-index-stays": ("rng", lies.index_jump(0)),
+    "rng-index-jump": ("rng", lies.index_jump(2)),
+    "blk-hold": ("blk", lies.hold),
+    "blk-hang-up": ("blk", lies.hang_up),
+    "blk-index-stays": ("blk", lies.index_jump(0)),
+}
+"""Lies after which a driver waits, for ever if it must."""
+
+
+def plug(guest: Guest, kind: str) -> tuple[VhostRogue, str]:
+    """A device that has been honest so far, and its path in the guest."""
+    if kind == "rng":
+        return VhostRogue(guest, "rng"), ENTROPY
+    return VhostRogue(guest, Disk(HONEST)), DISK
+
+
+@pytest.mark.property("A14")
+@pytest.mark.parametrize("name", some_by_day(SERVED.keys(), "rng-wrong-length"))
+def test_a_driver_survives_a_lie_that_it_believes(guest: Guest, pool: Pool, name: str) -> None:
+    """A driver that believes its device is served, and hands out nothing but the pool."""
+    kind, lie = SERVED[name]
+    rogue, path = plug(guest, kind)
+
+    rogue.on_request = lie
+    content = read_device(guest, path)
+
+    assert len(content) == PAGE
+    assert kind == "rng" or content == HONEST
+    assert in_pool(rogue, pool)
+
+
+@pytest.mark.property("A14")
+@pytest.mark.parametrize("name", some_by_day(REFUSED.keys(), "blk-index-jump"))
+def test_a_driver_gives_up_a_ring_that_lies(guest: Guest, pool: Pool, name: str) -> None:
+    """A used ring that makes no sense is a message; the guest goes on without the device."""
+    kind, lie, message = REFUSED[name]
+    rogue, path = plug(guest, kind)
+    mark = guest.console.mark
+
+    rogue.on_request = lie
+    begin_reading(guest, path)
+    guest.console.wait_for(message, LIE_TIMEOUT, since=mark)
+
+    assert do(guest, "echo alive") == "alive\n"
+    assert in_pool(rogue, pool)
+
+
+@pytest.mark.property("A14")
+@pytest.mark.parametrize("name", some_by_day(SILENT.keys(), "rng-hold"))
+def test_a_guest_lives_on_while_a_driver_waits(guest: Guest, pool: Pool, name: str) -> None:
+    """A device that never answers keeps its own user waiting, and nobody else."""
+    kind, lie = SILENT[name]
+    rogue, path = plug(guest, kind)
+    before = len(rogue.requests)
+
+    rogue.on_request = lie
+    begin_reading(guest, path)
+    rogue.wait_for("a request", lambda: len(rogue.requests) > before)
+
+    assert do(guest, "echo alive") == "alive\n"
+    assert in_pool(rogue, pool)
+
+
+@pytest.mark.property("A14")
+def test_what_was_held_is_served_when_it_is_released(guest: Guest) -> None:
+    """A request that is answered late is answered rightly."""
+    rogue, path = plug(guest, "blk")
+    rogue.on_request = lies.hold
+    begin_reading(guest, path)
+    rogue.wait_for("a held request", lambda: bool(rogue.held))
+
+    rogue.release()
+    do(guest, "until [ -e /tmp/done ]; do :; done")
+
+    assert guest.agent.read_file("/tmp/done") == HONEST
+
+
+def left_in_flight(guest: Guest, counters: PoolCounters, lie: lies.Lie) -> Fraction:
+    """Have two like requests in flight, complete the first with a *lie*; slots still in use.
+
+    As a part of those that both had together.
+    """
+    rogue = VhostRogue(guest, Disk(2 * HONEST))
+    idle, first = counters.used, len(rogue.requests)
+    rogue.on_request = lies.hold
+    for number in range(2):
+        read = f"dd if={DISK} bs={PAGE} count=1 skip={number} iflag=direct"
+        in_background(
+            guest, f"{read} of=/tmp/read{number} && mv /tmp/read{number} /tmp/done{number}"
+        )
+        rogue.wait_for("a held request", functools.partial(holds, rogue, number + 1))
+    both = counters.used - idle
+
+    rogue.release(lies.both(lies.only(lie, {first}), lies.only(lies.hold, {first + 1})))
+    do(guest, "until [ -e /tmp/done0 ]; do :; done")
+
+    assert holds(rogue, 1)
+    return Fraction(counters.used - idle, both)
+
+
+def holds(rogue: VhostRogue, number: int) -> bool:
+    """Whether so many requests are held."""
+    return len(rogue.held) == number
+
+
+@pytest.mark.property("B7")
+@pytest.mark.finding("chain-ends-where-ring-says", kernels=">=6.1")
+def test_a_chain_that_runs_on_frees_no_slot_of_another_request(
+    guest: Guest, counters: PoolCounters
+) -> None:
+    """What a device writes into the ring does not end the mappings of a request in flight."""
+    assert left_in_flight(guest, counters, lies.run_on) == Fraction(1, 2)
+
+
+@pytest.mark.property("B7", control=True)
+def test_a_chain_that_ends_frees_its_own_slots(guest: Guest, counters: PoolCounters) -> None:
+    """Of two like requests in flight each holds half of the slots until it is done."""
+    assert left_in_flight(guest, counters, lies.delayed(0.0)) == Fraction(1, 2)
+
+
+@pytest.mark.property("B7")
+@pytest.mark.finding("chain-ends-where-ring-says", kernels=">=6.1")
+@pytest.mark.nightly("a guest that hangs is waited for")
+@pytest.mark.unexamined("it hangs")
+def test_a_chain_without_an_end_does_not_hang_the_guest(guest: Guest) -> None:
+    """A device that has every descriptor say "go on" keeps no CPU of the guest's for ever."""
+    rogue, path = plug(guest, "rng")
+    before = len(rogue.requests)
+
+    rogue.on_request = lies.scribble(0xFF)
+    begin_reading(guest, path)
+    rogue.wait_for("a request", lambda: len(rogue.requests) > before)
+
+    assert guest.agent.hello(timeout=5)
+
+
+def late_write(guest: Guest) -> bytes:
+    """A page of a disk as the page cache has it after the device wrote to it unasked."""
+    rogue, path = plug(guest, "blk")
+    before = len(rogue.requests)
+    in_background(
+        guest,
+        f"exec 3< {path}; dd bs={PAGE} count=1 <&3 of=/tmp/first; touch /tmp/have; "
+        f"until [ -e /tmp/go ]; do :; done; "
+        f"dd if={path} bs={PAGE} count=1 of=/tmp/second && mv /tmp/second /tmp/done",
+    )
+    do(guest, "until [ -e /tmp/have ]; do :; done")
+    requests = rogue.requests[before:]
+    for buffer in (buffer for request in requests for buffer in request.writable):
+        rogue.write(buffer.address, bytes([FALSE]) * buffer.size)
+    do(guest, "touch /tmp/go; until [ -e /tmp/done ]; do :; done")
+    assert rogue.requests[before:] == requests, "the page was read anew"
+    return guest.agent.read_file("/tmp/done")
+
+
+@pytest.mark.property("B5")
+def test_data_after_completion_do_not_reach_the_page_cache(guest: Guest) -> None:
+    """A disk that goes on writing after it has answered changes no page of a file."""
+    assert late_write(guest) == HONEST
+
+
+@pytest.mark.property("B5", control=True)
+@pytest.mark.parametrize(("shape", "share_all"), [(NO_POOL, True)], ids=[NO_POOL])
+def test_without_a_pool_data_after_completion_change_the_page_cache(guest: Guest) -> None:
+    """The same disk without a pool rewrites what the guest has read long ago."""
+    assert late_write(guest) == bytes([FALSE]) * PAGE
+
+
+@pytest.mark.property("A14")
+def test_a_disk_that_grew_beyond_its_content_is_an_io_error(guest: Guest) -> None:
+    """A capacity that is not the disk's is believed, and reading what is not there fails."""
+    rogue, path = plug(guest, "blk")
+    mark = guest.console.mark
+
+    rogue.change_config(lies.capacity(1024))
+    guest.console.wait_for("detected capacity change from 8 to 1024", LIE_TIMEOUT, since=mark)
+    ran = guest.agent.run(f"dd if={path} bs={PAGE} skip=1 count=1 of=/tmp/read")
+
+    assert ran.status != 0
+    assert read_device(guest, path) == HONEST

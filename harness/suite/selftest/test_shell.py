@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness shell``, as a person uses it on a terminal."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+from harness.machine.description import save_machine
+from harness.machine.machine import Machine
+from harness.machine.qemu.artefacts import reopen_command
+from harness.machine.qemu.snapshot import park
+
+# what Python says since 3.12 about the fork that pexpect needs; the child only executes
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+
+PROMPT = "harness> "
+IN_GUEST = "/ # "
+CTRL_C, LEAVE = "\x03", "\x1d"
+
+ROWS, COLUMNS = 37, 117
+"""A window that is nobody's default."""
+
+TIMEOUT = 20
+"""Seconds for whatever is expected next; restoring a guest takes the longest, some 2."""
+
+SPOT = 0x4800_0000
+"""An address of RAM outside the pool."""
+
+
+@pytest.fixture
+def shell(machine: Machine, tmp_path: Path) -> Iterator[Any]:
+    """A person at the shell's prompt, in this test's machine."""
+    park(machine)
+    save_machine(machine, tmp_path)
+    command, *words = reopen_command(tmp_path).split()
+    person = pexpect.spawn(
+        command, words, encoding="utf-8", timeout=TIMEOUT, dimensions=(ROWS, COLUMNS)
+    )
+    person.expect_exact(PROMPT)
+    yield person
+    person.close(force=True)
+
+
+def _ask(shell: Any, line: str) -> str:
+    """Type a command and return what it says."""
+    shell.sendline(line)
+    shell.expect_exact(PROMPT)
+    return str(shell.before)
+
+
+def test_the_console_is_the_guests_own_terminal(shell: Any) -> None:
+    """Keys go to the guest's shell, Ctrl-C too, which knows the window's size; Ctrl-] leaves."""
+    shell.sendline("console")
+    shell.expect_exact(IN_GUEST)
+    shell.sendline("stty size; sleep 1000")
+    shell.expect_exact(f"{ROWS} {COLUMNS}")
+    shell.send(CTRL_C)
+    shell.expect_exact(IN_GUEST)
+    shell.send(LEAVE)
+    shell.expect_exact(PROMPT)
+
+    assert "running" in _ask(shell, "info")
+
+
+def test_qmp_is_qemus_own_shell(shell: Any) -> None:
+    """A person speaks QMP while the harness does; Ctrl-C is no way out, Ctrl-D is."""
+    shell.sendline("qmp")
+    shell.expect_exact("(QEMU) ")
+    shell.send(CTRL_C)
+    shell.sendline("stop")
+    shell.expect_exact('{"return": {}}')
+    shell.expect_exact("(QEMU) ")  # before that the terminal would not hand Ctrl-D on as a key
+    shell.sendeof()
+    shell.expect_exact(PROMPT)
+
+    assert "'cont' in 'qmp'" in _ask(shell, "run true")
+
+
+def test_what_a_rogue_writes_is_seen_in_memory(shell: Any) -> None:
+    """The rogue's DMA goes to RAM without the guest, and not when it is no bus master."""
+    _ask(shell, f"rogue write {SPOT:#x} 726f677565")
+    _ask(shell, "rogue master off")
+    _ask(shell, f"rogue write {SPOT:#x} 0000000000")
+
+    assert "rogue" in _ask(shell, f"memory {SPOT:#x} 5")
+
+
+@pytest.mark.nightly("a slot takes a second to switch off")
+def test_rogues_of_several_kinds_are_plugged_in_and_out(shell: Any) -> None:
+    """Each kind goes into a port of its own, and out of it again to make room for another."""
+    _ask(shell, "rogue plug 0 edu")
+    assert "0000:02:00.0" in _ask(shell, "rogue plug 1 nvme")
+    _ask(shell, f"rogue write {SPOT:#x} 726f677565")
+    assert "unplug" in _ask(shell, "rogue plug 0 nvme")
+    _ask(shell, "rogue plug 0")
+    assert "rogue" in _ask(shell, f"rogue read {SPOT:#x} 5")
+    _ask(shell, "rogue unplug")
+    assert "0000:01:00.0" in _ask(shell, "rogue plug 0 nvme")
+
+
+def test_a_panic_in_the_console_is_told_at_once(shell: Any, tmp_path: Path) -> None:
+    """The person sees the report, learns that it is over, and may still keep the evidence."""
+    shell.sendline("console")
+    shell.expect_exact(IN_GUEST)
+    shell.sendline("echo c > /proc/sysrq-trigger")
+    shell.expect_exact("Kernel panic - not syncing")
+    shell.expect_exact("The guest has ended: panic: Kernel panic")
+    shell.expect_exact(PROMPT)
+
+    _ask(shell, f"save {tmp_path}/kept")
+    assert (tmp_path / "kept/memory.elf").stat().st_size > 0
+
+
+def test_a_qemu_that_is_gone_is_told_at_once(shell: Any) -> None:
+    """Nobody has to type to learn that the machine is no more, and Ctrl-D ends the session."""
+    found = re.search(r"QEMU process +(\d+)", _ask(shell, "info"))
+    assert found is not None
+
+    pexpect.run(f"kill -KILL {found[1]}")
+
+    shell.expect_exact("The guest has ended: QEMU died")
+    shell.sendeof()
+    shell.expect(pexpect.EOF)
+    shell.close()
+    assert shell.exitstatus == 0

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Wrong options end with one clear paragraph and exit code 2, on both command lines."""
+
+import errno
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness.base.cache import Cache
+from harness.base.errors import GuestCrash, HostError
+from harness.cli import main
+from harness.machine.qemu.qemu import find_qemu
+
+SUITE = Path(__file__).resolve().parents[2] / "harness/suite/properties/test_attachment.py"
+
+QEMU = "#!/bin/sh\necho 'QEMU emulator version 6.2.0'\n"
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """An option that makes no sense, and what the message must say."""
+
+    option: str
+    said: str
+
+
+WRONG = [
+    Wrong("--qemu=/bin/true", "--qemu=PATH"),
+    Wrong("--qemu=no-such-qemu", "'no-such-qemu' is not on this machine. Correct the name"),
+    Wrong("--machine-memory=12", "give more"),
+    Wrong("--machine-memory=much", "expected a size such as 256M or 1G"),
+]
+
+WRONG_SHELL = [
+    *WRONG,
+    Wrong("--reopen=/", "is no evidence of a failure"),
+]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    find_qemu.cache_clear()
+
+
+def shell_error(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(["shell", *words]) == 2
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", WRONG_SHELL, ids=lambda wrong: wrong.option)
+def test_the_shell_says_what_is_wrong(capsys: pytest.CaptureFixture[str], wrong: Wrong) -> None:
+    said = shell_error(capsys, wrong.option)
+
+    assert said.startswith("harness: ")
+    assert wrong.said in said
+
+
+@pytest.mark.parametrize("wrong", WRONG[:1], ids=lambda wrong: wrong.option)
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_pytest_says_what_is_wrong_once(wrong: Wrong, workers: str) -> None:
+    command = [sys.executable, "-m", "pytest", str(SUITE), wrong.option, "-n", workers]
+
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+
+    assert done.returncode == 2
+    assert (done.stdout + done.stderr).count(wrong.said) == 1
+
+
+def test_a_qemu_that_is_too_old_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = tmp_path / "qemu"
+    old.write_text(QEMU)
+    old.chmod(0o755)
+
+    assert "is QEMU 6.2; 7.2 or newer is needed" in shell_error(capsys, f"--qemu={old}")
+
+
+def test_a_missing_qemu_comes_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    assert "sudo apt-get install qemu-system-arm" in shell_error(capsys)
+
+
+@pytest.mark.parametrize("count", ["0", "9", "many"])
+def test_a_number_of_cpus_that_can_not_be_is_refused(
+    count: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("harness.cli.shell.machine_of", lambda _: pytest.fail("it was built"))
+
+    with pytest.raises(SystemExit, match="2"):
+        main(["shell", f"--cpus={count}"])
+
+    assert "--cpus" in capsys.readouterr().err
+
+
+def test_a_shape_that_does_not_exist_is_refused_with_those_that_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = shell_error(capsys, "--shape=nowhere")
+
+    assert "nowhere.dtso" in said
+    assert "pool-pci-host" in said
+
+
+def test_a_guest_that_does_not_come_up_is_an_error_with_its_evidence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def panic(_: object) -> int:
+        crash = GuestCrash("panic: test")
+        crash.add_note("logs and memory: /evidence")
+        raise crash
+
+    monkeypatch.setattr("harness.cli.shell.machine_of", panic)
+
+    assert shell_error(capsys) == "harness: panic: test\nlogs and memory: /evidence\n"
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere", "/dev/null", "/dev/null/below"])
+def test_a_cache_directory_that_can_not_be_is_named(
+    place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", place)
+
+    assert main(["kernel", "list"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"harness: {place} can not hold the caches:")
+    assert said.endswith("HARNESS_CACHE=PATH\n")
+
+
+def fill_the_disk(_: Path) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_the_hosts_fault_and_leaves_no_entry() -> None:
+    with pytest.raises(HostError, match=r"No space left.*harness kernel prune"):
+        Cache("things").get("key", fill_the_disk)
+
+    assert Cache("things").find("key") is None

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness kernel`` for people: what it prints, and how it fails."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from kernel_trees import SLOTS_PATCH, tiny_tree
+
+from harness.base.cache import Cache
+from harness.cli import main
+from harness.kernel.build.workspace import open_workspace, workspaces
+
+KNOWN = "CONFIG_PCI=y\n"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("harness.cli.kernel.default_fragments", tuple)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    return tiny_tree(tmp_path / "tree")
+
+
+def build(tree: Path, *words: str) -> int:
+    return main(["kernel", "build", str(tree), *words])
+
+
+def test_built_kernel_is_described(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    patch, fragment = tree.parent / "a.patch", tree.parent / "f.config"
+    patch.write_bytes(SLOTS_PATCH)
+    fragment.write_text(KNOWN)
+    assert build(tree, "--series", str(patch), "--kernel-config", str(fragment)) == 0
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert (lines["release"].strip(), lines["series"].strip()) == ("6.12.0-tiny", "a.patch")
+
+
+def test_error_is_one_paragraph_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["kernel", "build", "/nowhere"]) == 2
+    assert capsys.readouterr().err.startswith("harness: '/nowhere' is no kernel source:")
+
+
+def test_list_shows_built_kernels(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build(tree)
+    capsys.readouterr()
+    assert main(["kernel", "list"]) == 0
+    assert "6.12.0-tiny" in capsys.readouterr().out
+
+
+def test_prune_of_everything_leaves_no_kernel_and_no_tree(tree: Path) -> None:
+    build(tree)
+    assert main(["kernel", "prune", "--days", "0"]) == 0
+    trees = [path for path in workspaces().iterdir() if path.is_dir()]
+    assert ([*Cache("kernels").entries()], trees) == ([], [])
+
+
+def test_prune_keeps_what_was_used_lately(tree: Path) -> None:
+    build(tree)
+    main(["kernel", "prune"])
+    assert len([*Cache("kernels").entries()]) == 1
+
+
+def test_prune_removes_what_was_not_used_for_long(tree: Path) -> None:
+    build(tree)
+    (entry,) = Cache("kernels").entries()
+    long_ago = time.time() - 31 * 24 * 3600
+    os.utime(entry.path, (long_ago, long_ago))
+    main(["kernel", "prune"])
+    assert [*Cache("kernels").entries()] == []
+
+
+def test_prune_keeps_a_workspace_that_is_in_use(tree: Path) -> None:
+    build(tree)
+    (name,) = (path.name for path in workspaces().iterdir() if path.is_dir())
+    with open_workspace(name) as workspace:
+        main(["kernel", "prune", "--days", "0"])
+        assert workspace.tree.source.is_dir()

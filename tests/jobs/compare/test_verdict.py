@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same tests with and without a series: what became of each, of which patch, and the answer."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from validate_fakes import FakeSuite, Results, T, U
+
+from harness.base.errors import BuildError
+from harness.cli import main
+from harness.jobs.compare import (
+    Answer,
+    Series,
+    Verdict,
+    as_json,
+    judge,
+    mail_text,
+    pages,
+    save_runs,
+    verdict_text,
+)
+from harness.jobs.compare.text import promises_at_stake
+from harness.jobs.compare.verdict import Failure
+from harness.kernel import KernelSpec
+from harness.kernel.patches.apply import Attempt, Fit
+from harness.kernel.patches.series import read_paths
+from harness.results import CaseOutcome, SuiteRequest, load_run
+from harness.results.render import Change, Difference
+
+FIXTURE = Path(__file__).parents[2] / "series/full-pool"
+
+PASS, FAIL = ["PASS"], ["FAIL"]
+REQUEST = SuiteRequest(KernelSpec(), words=("--property=B12",))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def series() -> Series:
+    return read_paths([FIXTURE])
+
+
+def fits(refused: int = 0) -> list[Attempt]:
+    """Every patch fits, up to number *refused*."""
+    attempts = [Attempt(f"{number}.patch", Fit.APPLIES) for number in range(1, 6)]
+    if refused:
+        attempts[refused - 1 :] = [Attempt("x.patch", Fit.REFUSED, "kernel/dma/swiotlb.c, hunk 1")]
+    return attempts
+
+
+def whole(series: Series, results: Results, **more: frozenset[int]) -> tuple[Verdict, FakeSuite]:
+    """Judge all of the series at once; *results* are before and after it."""
+    spread = {test: [before, *[[]] * 4, after] for test, (before, after) in results.items()}
+    suite = FakeSuite(spread, **more)
+    return judge(REQUEST, series, fits(), suite), suite
+
+
+def by_patch(series: Series, results: Results, **more: frozenset[int]) -> Verdict:
+    return judge(REQUEST, series, fits(), FakeSuite(results, **more), per_patch=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "change", "answer"),
+    [
+        (PASS, PASS, Change.STILL_PASSING, Answer.NOTHING_BROKEN),
+        (PASS, FAIL, Change.BROKEN, Answer.BROKEN),
+        (PASS, ["HANG"], Change.BROKEN, Answer.BROKEN),
+        (FAIL, PASS, Change.FIXED, Answer.NOTHING_BROKEN),
+        (FAIL, FAIL, Change.STILL_FAILING, Answer.NOTHING_BROKEN),
+        (FAIL, ["CRASH"], Change.STILL_FAILING, Answer.NOTHING_BROKEN),
+        (PASS, ["FAIL", "PASS"], Change.FLAKY, Answer.NOT_JUDGED),
+        (["FAIL", "PASS"], ["PASS", "FAIL"], Change.FLAKY, Answer.NOTHING_BROKEN),
+        (["FAIL", "PASS"], PASS, Change.FLAKY, Answer.NOTHING_BROKEN),
+        (FAIL, ["PASS", "FAIL"], Change.FLAKY, Answer.NOTHING_BROKEN),
+        (PASS, ["ERROR"], Change.NOT_JUDGED, Answer.NOT_JUDGED),
+        (["SKIP"], ["SKIP"], Change.NOT_JUDGED, Answer.NOTHING_BROKEN),
+        (PASS, ["SKIP"], Change.NOT_JUDGED, Answer.NOT_JUDGED),
+    ],
+)
+def test_a_test_is_judged_by_what_became_of_it(
+    series: Series, before: Sequence[str], after: Sequence[str], change: Change, answer: Answer
+) -> None:
+    verdict, _ = whole(series, {T: [before, after]})
+
+    (difference,) = verdict.whole.differences
+    assert (difference.change, verdict.answer) == (change, answer)
+
+
+def test_what_differs_is_run_twice_more_on_both_kernels_in_turn(series: Series) -> None:
+    verdict, suite = whole(series, {T: [PASS, FAIL], U: [PASS, PASS]})
+
+    assert suite.asked == [(0, ()), (5, ()), *[(0, (T,)), (5, (T,))] * 2]
+    (broken,) = verdict.whole.having(Change.BROKEN)
+    assert (len(broken.base), len(broken.patched)) == (3, 3)
+
+
+def test_what_does_not_differ_is_run_once(series: Series) -> None:
+    _, suite = whole(series, {T: [FAIL, FAIL], U: [["SKIP"], ["SKIP"]]})
+
+    assert len(suite.asked) == 2
+
+
+def test_what_is_broken_counts_more_than_what_is_not_judged(series: Series) -> None:
+    verdict, _ = whole(series, {T: [PASS, FAIL], U: [PASS, ["ERROR"]]})
+
+    assert verdict.answer is Answer.BROKEN
+
+
+MIDDLE = {T: [PASS, PASS, PASS, FAIL, FAIL, PASS], U: [PASS] * 6}
+"""The third patch breaks T, the fifth repairs it."""
+
+
+def test_the_patch_that_breaks_and_the_one_that_repairs_are_named(series: Series) -> None:
+    verdict = by_patch(series, MIDDLE)
+
+    changes = {
+        step.position: [one.test for one in (*step.having(Change.BROKEN),)]
+        or [one.test for one in step.having(Change.FIXED)]
+        for step in verdict.patches
+    }
+    assert changes == {1: [], 2: [], 3: [T], 4: [], 5: [T]}
+    assert verdict.whole.having(Change.BROKEN) == ()
+    assert verdict.answer is Answer.BROKEN
+
+
+def test_each_kernel_of_a_series_runs_the_tests_once(series: Series) -> None:
+    suite = FakeSuite(MIDDLE)
+
+    judge(REQUEST, series, fits(), suite, per_patch=True, repeats=1)
+
+    assert suite.asked == [
+        *((at, ()) for at in range(6)),
+        *((at, (T,)) for at in (2, 3, 4, 5)),
+    ]
+
+
+def test_a_patch_that_does_not_compile_breaks_and_the_next_is_judged_with_it(
+    series: Series,
+) -> None:
+    verdict = by_patch(series, {T: [PASS] * 6}, unbuildable=frozenset({2}))
+
+    assert [(step.since, step.position) for step in verdict.patches] == [
+        *[(0, 1), (1, 2), (1, 3), (3, 4), (4, 5)],
+    ]
+    second = verdict.patches[1].outcome
+    assert isinstance(second, Failure)
+    assert "swiotlb.c does not compile" in second.reason
+    assert verdict.answer is Answer.BROKEN
+
+
+def test_a_base_that_does_not_compile_is_not_the_series_fault(series: Series) -> None:
+    with pytest.raises(BuildError):
+        whole(series, {T: [PASS, PASS]}, unbuildable=frozenset({0}))
+
+
+def test_of_a_series_that_does_not_apply_the_rest_is_judged_by_patch(series: Series) -> None:
+    suite = FakeSuite({T: [PASS] * 3})
+
+    verdict = judge(REQUEST, series, fits(refused=3), suite, per_patch=True)
+
+    assert [step.position for step in verdict.patches] == [1, 2]
+    assert verdict.answer is Answer.NOT_JUDGED
+    assert "Patch 3/5" in verdict_text(verdict)
+    assert "swiotlb.c, hunk 1" in verdict_text(verdict)
+
+
+def test_a_series_that_does_not_apply_runs_nothing_as_a_whole(series: Series) -> None:
+    suite = FakeSuite({})
+
+    verdict = judge(REQUEST, series, fits(refused=1), suite)
+
+    assert (suite.asked, verdict.answer) == ([], Answer.NOT_JUDGED)
+
+
+def test_no_test_at_all_is_no_verdict(series: Series) -> None:
+    verdict, _ = whole(series, {})
+
+    assert verdict.answer is Answer.NOT_JUDGED
+    assert "no test was chosen" in verdict_text(verdict)
+
+
+def test_the_text_says_who_broke_it_who_repaired_it_and_how_to_stand_there(
+    series: Series,
+) -> None:
+    text = verdict_text(by_patch(series, MIDDLE))
+
+    flat = " ".join(text.split())
+    assert (
+        'Patch 3/5 "swiotlb: do not fail a mapping that the device can do without" breaks B12, '
+        "and patch 5/5 repairs it: test_exhaustion.py::test_full[probe-a] 3x PASS -> 3x FAIL "
+        "assert 65 == 64 harness shell --reopen /e/FAIL"
+    ) in flat
+    assert 'Patch 5/5 "swiotlb: do fail a mapping that has to be bounced" repairs B12:' in flat
+    assert flat.count(": nothing changes.") == 2
+    assert flat.count(": nothing changes; 1 still failing.") == 1
+    assert "breaks something in the middle, and is whole again at its end" in flat
+
+
+def test_of_tests_that_different_patches_repair_each_says_which(series: Series) -> None:
+    results = {**MIDDLE, U: [PASS, PASS, PASS, FAIL, FAIL, FAIL]}
+
+    text = verdict_text(by_patch(series, results))
+
+    assert text.count("    patch 5/5 repairs it") == 1
+    assert text.count("    nothing repairs it") == 1
+
+
+def test_the_fewest_promises_that_explain_all_tests_come_first() -> None:
+    def broken(*promises: str) -> Difference:
+        bad = CaseOutcome(T, "FAIL", promises)
+        return Difference(T, Change.BROKEN, (CaseOutcome(T, "PASS"),), (bad,))
+
+    assert (
+        promises_at_stake([broken("B12"), broken("A1", "B3", "B12")]) == " B12 (perhaps also A1 B3)"
+    )
+    assert promises_at_stake([broken("B12"), broken("B3")]) == " B3 B12"
+    assert promises_at_stake([broken()]) == ""
+
+
+def test_lines_fit_a_mail(series: Series) -> None:
+    text = verdict_text(by_patch(series, MIDDLE))
+
+    assert [line for line in text.splitlines() if len(line) > 72] == []
+
+
+def test_a_failure_on_both_is_not_the_series_fault_and_says_so(series: Series) -> None:
+    verdict, _ = whole(series, {T: [FAIL, FAIL]})
+
+    assert "Fails on the base too, and is not the fault of the series:" in verdict_text(verdict)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_kernels_that_are_the_same_are_said_to_be(series: Series, same: bool) -> None:
+    suite = FakeSuite({T: [PASS] * 6}, same_build=same)
+
+    verdict = judge(REQUEST, series, fits(), suite)
+
+    assert ("are the same, byte for byte" in verdict_text(verdict)) is same
+
+
+def test_the_verdict_for_programs_has_every_outcome(series: Series) -> None:
+    stored = as_json(by_patch(series, MIDDLE))
+
+    assert stored["answer"] == "broken"
+    third = stored["patches"][2]
+    assert third["tests"][0]["change"] == "broken"
+    assert [one["result"] for one in third["tests"][0]["patched"]] == ["FAIL"] * 3
+    assert stored["series"]["patches"][4]["fixes"]
+
+
+TESTER = "A Tester <tester@example.org>"
+
+
+@pytest.mark.parametrize("per_patch", [True, False])
+@pytest.mark.parametrize(("after", "tagged"), [(PASS, True), (FAIL, False)])
+def test_a_mail_has_a_tag_only_if_nothing_is_broken(
+    series: Series, per_patch: bool, after: list[str], tagged: bool
+) -> None:
+    suite = FakeSuite({T: [*[PASS] * 3, after, PASS, after]})
+
+    text = mail_text(judge(REQUEST, series, fits(), suite, per_patch=per_patch), TESTER)
+
+    assert (f"Tested-by: {TESTER}" in text) is tagged
+
+
+def test_what_is_broken_on_the_way_has_no_tag(series: Series) -> None:
+    assert "Tested-by" not in mail_text(by_patch(series, MIDDLE), TESTER)
+
+
+def test_patches_that_changed_something_have_a_page_each(series: Series) -> None:
+    written = dict(pages(by_patch(series, MIDDLE), Path("verdict.html"), {}))
+
+    assert [path.name for path in written] == [
+        *["verdict.html", "verdict-0003.html", "verdict-0005.html"],
+    ]
+    assert all("test_full[probe-a]" in text for text in written.values())
+
+
+def test_the_runs_are_kept_with_every_repetition(series: Series, tmp_path: Path) -> None:
+    save_runs(by_patch(series, MIDDLE), tmp_path / "runs")
+
+    runs = [load_run(path) for path in sorted((tmp_path / "runs").iterdir())]
+    assert [len(run.tests) for run in runs] == [2, 2, 4, 4, 4, 4]
+
+
+def test_the_command_answers_with_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    suite = FakeSuite(MIDDLE)
+    monkeypatch.setattr("harness.cli.choice.run_suite", lambda request, _: suite(request))
+    monkeypatch.setattr("harness.cli.validate.fit_series", lambda _: fits())
+    stored = tmp_path / "verdict.json"
+
+    assert main(["validate", str(FIXTURE), "--per-patch", f"--json={stored}"]) == 1
+    assert main(["validate", str(FIXTURE)]) == 0
+    assert "Patch 3/5" in capsys.readouterr().out
+    assert json.loads(stored.read_text())["answer"] == "broken"

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plugin is built for the QEMU at hand, or it is said why not; the ring keeps what fits."""
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from harness.base.errors import HarnessError, HostError
+from harness.jobs.double_fetch.build import build_plugin
+from harness.jobs.double_fetch.ring import CAPACITY, HEADER, Access, Function, Kind, Ring, Window
+from harness.machine.qemu.qemu import Qemu, find_qemu
+
+RECORD = struct.Struct("<QQQQQIHBB")
+"""``struct record`` of watch.c."""
+
+
+def record(ring: Ring, order: int, number: int) -> None:
+    """Write record *order* as the plugin does; a *number* of 0 means that it is not whole yet."""
+    with Path(ring.path).open("r+b") as file:
+        file.seek(HEADER + order % CAPACITY * RECORD.size)
+        file.write(RECORD.pack(number, 0x4F000000, 0x100, 0x200, 0x300, 7, 1, 4, 1))
+        file.seek(0)
+        file.write(struct.pack("<Q", order + 1))
+
+
+@pytest.fixture
+def ring() -> Ring:
+    return Ring()
+
+
+def test_the_plugin_compiles_for_this_qemu() -> None:
+    assert build_plugin(find_qemu()).is_file()
+
+
+def test_a_qemu_without_plugins_is_said_to_be_the_reason(tmp_path: Path) -> None:
+    program = tmp_path / "qemu"
+    program.write_text("#!/bin/sh\necho 'usage: no such thing as -plugin here'\n")
+    program.chmod(0o755)
+
+    with pytest.raises(HostError, match="built without TCG plugins"):
+        build_plugin(Qemu(program, (7, 2), ""))
+
+
+def test_a_record_comes_out_as_it_was_written(ring: Ring) -> None:
+    record(ring, 0, 1)
+
+    assert ring.since(0) == (Access(0, 1, True, 4, 0x4F000000, 0x100, 0x200, 0x300, 7),)
+
+
+def test_a_record_that_is_not_whole_yet_is_left_out(ring: Ring) -> None:
+    record(ring, 0, 1)
+    record(ring, 1, 0)
+
+    assert [access.number for access in ring.since(0)] == [0]
+
+
+def test_the_ring_goes_round(ring: Ring) -> None:
+    record(ring, CAPACITY, CAPACITY + 1)
+
+    assert [access.number for access in ring.since(CAPACITY)] == [CAPACITY]
+
+
+def test_more_than_the_ring_holds_is_an_error(ring: Ring) -> None:
+    record(ring, CAPACITY, CAPACITY + 1)
+
+    with pytest.raises(HarnessError, match="smaller"):
+        ring.since(0)
+
+
+def test_more_than_the_plugin_can_watch_is_an_error(ring: Ring) -> None:
+    one = Function("memcpy", 0x1000, 0x100, Kind.COPYING)
+
+    with pytest.raises(HarnessError, match=r"9 pools and 1 functions"):
+        ring.watch([Window(0, 0, 1)] * 9, [one])

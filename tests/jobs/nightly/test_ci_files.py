@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ready-made jobs call what there is: the script, the plan, options that exist."""
+
+import argparse
+import configparser
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.base.paths import CHECKOUT
+from harness.cli import main
+from harness.jobs.nightly.toml import parse_seconds
+
+READY = CHECKOUT / ".ci/nightly"
+
+
+def commands() -> Iterator[Any]:
+    """The command line by which each of the ready-made jobs starts a night."""
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign] # systemd minds the case
+    unit.read(READY / "restricted-dma-nightly.service")
+    start = unit["Service"]["ExecStart"].replace("%h/restricted-dma-harness/", "")
+    yield pytest.param(start, id="systemd")
+    gitlab = yaml.safe_load((READY / "gitlab-ci.yml").read_text())
+    yield pytest.param(gitlab["nightly"]["script"][0], id="gitlab")
+    github = yaml.safe_load((READY / "github-actions.yml").read_text())
+    steps = github["jobs"]["nightly"]["steps"]
+    run = next(one["run"] for one in steps if one.get("name") == "the night")
+    yield pytest.param(run.splitlines()[-1], id="github")
+
+
+@pytest.mark.parametrize("command", list(commands()))
+def test_a_ready_made_job_calls_the_script_with_a_plan_and_options_that_exist(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, *words = shlex.split(command)
+    calls: list[argparse.Namespace] = []
+    monkeypatch.setattr("harness.cli.nightly.run", lambda call: calls.append(call) or 0)
+
+    main(["nightly", *words])
+
+    assert (CHECKOUT / script).stat().st_mode & 0o100
+    assert (CHECKOUT / calls[0].plan).is_file()
+    assert parse_seconds(calls[0].budget or "8 h") > 0
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
+    units = sorted(READY.glob("restricted-dma-nightly.*"))
+    for unit in units:
+        text = unit.read_text().replace("%h/restricted-dma-harness", str(CHECKOUT))
+        (tmp_path / unit.name).write_text(text)
+
+    done = subprocess.run(
+        ["systemd-analyze", "verify", *(tmp_path / unit.name for unit in units)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert [unit.suffix for unit in units] == [".service", ".timer"]
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("script", "tool", "called"),
+    [
+        ("nightly", "harness", "harness nightly docs/plan.toml --list"),
+        ("worker", "dask", "dask worker --nthreads"),
+    ],
+)
+def test_a_script_sets_up_and_hands_its_arguments_on(
+    tmp_path: Path, script: str, tool: str, called: str
+) -> None:
+    for name in ("scripts/setup", f".venv/bin/{tool}"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.write_text(f'#!/bin/sh\necho {path.name} "$@"\n')
+        path.chmod(0o755)
+    shutil.copy(CHECKOUT / "scripts" / script, tmp_path / "scripts")
+
+    done = subprocess.run(
+        [tmp_path / "scripts" / script, "docs/plan.toml", "--list"],
+        check=True,
+        cwd="/",
+        capture_output=True,
+        text=True,
+    )
+
+    setup, call = done.stdout.splitlines()
+    assert setup == "setup"
+    assert call.startswith(called)
+    assert call.endswith("docs/plan.toml --list")

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A series is applied beside the tree, or refused with the patch, file and hunk at fault."""
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from kernel_trees import AREAS_PATCH, SLOTS_PATCH, tiny_tree
+
+from harness.base.errors import SeriesError
+from harness.kernel.patches.apply import Fit, apply_series, try_series
+from harness.kernel.patches.files import Patch
+from harness.kernel.source.content import Content, read_content
+
+SWIOTLB = "kernel/dma/swiotlb.c"
+
+RENAME_PATCH = b"""\
+diff --git a/kernel/fork.c b/kernel/clone.c
+similarity index 100%
+rename from kernel/fork.c
+rename to kernel/clone.c
+"""
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    return tiny_tree(tmp_path / "tree")
+
+
+def apply(tree: Path, *diffs: bytes) -> dict[str, Content | None]:
+    patches = [Patch(f"{number}.patch", diff) for number, diff in enumerate(diffs, 1)]
+    return dict(apply_series(patches, lambda path: read_content(tree / path)))
+
+
+def test_patches_build_on_each_other(tree: Path) -> None:
+    changed = apply(tree, SLOTS_PATCH, AREAS_PATCH)[SWIOTLB]
+    assert changed is not None
+    assert changed.data == b"int slots = 64;\nint areas = 2;\nint used;\n"
+
+
+def test_applying_leaves_the_tree_itself_alone(tree: Path) -> None:
+    before = (tree / SWIOTLB).read_bytes()
+    apply(tree, SLOTS_PATCH)
+    assert (tree / SWIOTLB).read_bytes() == before
+
+
+def test_renamed_file_is_gone_under_its_old_name(tree: Path) -> None:
+    changes = apply(tree, RENAME_PATCH)
+    assert (changes["kernel/fork.c"], changes["kernel/clone.c"]) == (
+        None,
+        read_content(tree / "kernel/fork.c"),
+    )
+
+
+def test_bytes_that_are_no_utf8_pass_unchanged(tree: Path) -> None:
+    changed = apply(tree, SLOTS_PATCH.replace(b"64;", b"64; /* \xe9 */"))[SWIOTLB]
+    assert changed is not None
+    assert b"/* \xe9 */" in changed.data
+
+
+def test_repository_around_the_scratch_files_does_not_matter(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run(["git", "init", "--quiet", tree], check=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(tree))
+    assert list(apply(tree, RENAME_PATCH)) == ["kernel/clone.c", "kernel/fork.c"]
+
+
+def test_no_patches_change_nothing(tree: Path) -> None:
+    assert apply(tree) == {}
+
+
+def test_refusal_names_patch_file_and_hunk(tree: Path) -> None:
+    with pytest.raises(SeriesError, match=rf"1\.patch \(1 of 1\) .*: {SWIOTLB}, hunk 1\."):
+        apply(tree, AREAS_PATCH)
+
+
+def test_refusal_names_only_the_hunks_that_fail(tree: Path) -> None:
+    lines = [f"line {number}\n" for number in range(40)]
+    (tree / "long").write_text("".join(lines))
+    hunks = (
+        b"--- a/long\n+++ b/long\n"
+        b"@@ -1,4 +1,4 @@\n-line 0\n+LINE 0\n line 1\n line 2\n line 3\n"
+        b"@@ -21,4 +21,4 @@\n-wrong\n+LINE 20\n line 21\n line 22\n line 23\n"
+    )
+    with pytest.raises(SeriesError, match=r": long, hunk 2\."):
+        apply(tree, hunks)
+
+
+def test_patch_for_an_absent_file_is_refused_by_name(tree: Path) -> None:
+    with pytest.raises(SeriesError, match=r"kernel/absent\.c: No such file"):
+        apply(tree, SLOTS_PATCH.replace(b"dma/swiotlb.c", b"absent.c"))
+
+
+def test_cut_patch_is_refused(tree: Path) -> None:
+    with pytest.raises(SeriesError, match="corrupt patch at line"):
+        apply(tree, SLOTS_PATCH[:-20])
+
+
+def test_patch_that_is_in_the_tree_already_is_left_out_with_a_line(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("harness.kernel.patches.apply.say", said.append)
+    (tree / SWIOTLB).write_text("int slots = 64;\nint areas = 1;\nint used;\n")
+    changes = apply(tree, SLOTS_PATCH)
+    assert (changes, said) == (
+        {},
+        ["series: 1.patch (1 of 1) is in this source already; it is left out"],
+    )
+
+
+def test_refusal_says_which_hunks_are_in_the_tree_already(tree: Path) -> None:
+    lines = [f"line {number}\n" for number in range(40)]
+    lines[0] = "LINE 0\n"
+    (tree / "long").write_text("".join(lines))
+    hunks = (
+        b"--- a/long\n+++ b/long\n"
+        b"@@ -1,4 +1,4 @@\n-line 0\n+LINE 0\n line 1\n line 2\n line 3\n"
+        b"@@ -21,4 +21,4 @@\n-wrong\n+LINE 20\n line 21\n line 22\n line 23\n"
+    )
+    with pytest.raises(
+        SeriesError, match=r": long, hunk 1, 2 \(hunk 1 is in this source already\)\."
+    ):
+        apply(tree, hunks)
+
+
+def attempts(tree: Path, *diffs: bytes) -> list[tuple[Fit, str]]:
+    patches = [Patch(f"{number}.patch", diff) for number, diff in enumerate(diffs, 1)]
+    tried = try_series(patches, lambda path: read_content(tree / path))
+    return [(one.fit, one.reason) for one in tried]
+
+
+def test_patches_are_tried_up_to_the_first_that_does_not_fit(tree: Path) -> None:
+    assert attempts(tree, SLOTS_PATCH, AREAS_PATCH) == [(Fit.APPLIES, "")] * 2
+    assert attempts(tree, AREAS_PATCH, SLOTS_PATCH) == [(Fit.REFUSED, f"{SWIOTLB}, hunk 1")]
+
+
+def test_a_patch_that_is_there_already_is_no_obstacle(tree: Path) -> None:
+    (tree / SWIOTLB).write_text("int slots = 64;\nint areas = 1;\nint used;\n")
+
+    assert attempts(tree, SLOTS_PATCH, AREAS_PATCH) == [(Fit.ALREADY, ""), (Fit.APPLIES, "")]

@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A series is read, with its order and its trailers, in all the forms it comes in."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from kernel_trees import tiny_tree
+
+from harness.base.errors import HostError, SeriesError
+from harness.kernel.patches.files import read_series
+from harness.kernel.patches.mail import Place, Trailer, read_subject
+from harness.kernel.patches.origin import find_series
+from harness.kernel.patches.series import Series, read_paths, store_prefix
+
+FIXTURE = Path(__file__).parents[2] / "series/full-pool"
+
+DIFF = "--- a/kernel/dma/swiotlb.c\n+++ b/kernel/dma/swiotlb.c\n@@ -1,1 +1,1 @@\n-{old}\n+{new}\n"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A mail as somebody would send it; a diff only with *diff*."""
+
+    subject: str
+    diff: bool = True
+    body: str = "Why.\n\nSigned-off-by: A Tester <tester@example.org>\n"
+    headers: tuple[str, ...] = field(default=())
+
+    @property
+    def text(self) -> str:
+        """It, as a mailbox has it."""
+        headers = "".join(f"{line}\n" for line in self.headers)
+        diff = DIFF.format(old=f"int {self.subject[-1]};", new="int x;") if self.diff else ""
+        return (
+            "From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001\n"
+            f"From: A Tester <tester@example.org>\n{headers}"
+            f"Subject: {self.subject}\n\n{self.body}---\n{diff}\n"
+        )
+
+
+def mailbox(path: Path, *mails: Sent) -> Path:
+    path.write_text("".join(mail.text for mail in mails))
+    return path
+
+
+def subjects(series: Series) -> list[str]:
+    return [mail.subject for mail in series.patches]
+
+
+def left_out(series: Series) -> list[tuple[str, str]]:
+    return [(one.subject, one.reason) for one in series.skipped]
+
+
+def test_a_mailbox_is_read_in_the_order_of_its_numbers(tmp_path: Path) -> None:
+    box = mailbox(
+        tmp_path / "box.mbox",
+        Sent("[PATCH 3/3] swiotlb: c"),
+        Sent("[PATCH 1/3] swiotlb: a"),
+        Sent("[PATCH 2/3] swiotlb: b"),
+    )
+
+    assert subjects(read_paths([box])) == ["swiotlb: a", "swiotlb: b", "swiotlb: c"]
+
+
+def test_more_than_nine_patches_are_ordered_as_numbers(tmp_path: Path) -> None:
+    numbers = range(1, 12)
+    box = mailbox(
+        tmp_path / "box.mbox",
+        *(Sent(f"[PATCH {number}/11] change {number}") for number in reversed(numbers)),
+    )
+
+    assert subjects(read_paths([box])) == [f"change {number}" for number in numbers]
+
+
+def test_files_beside_each_other_are_one_series(tmp_path: Path) -> None:
+    second = mailbox(tmp_path / "b.eml", Sent("[PATCH 2/2] b"))
+    first = mailbox(tmp_path / "a.eml", Sent("[PATCH 1/2] a"))
+
+    assert subjects(read_paths([second, first])) == ["a", "b"]
+
+
+def test_two_mailboxes_follow_each_other(tmp_path: Path) -> None:
+    later = mailbox(tmp_path / "1.mbox", Sent("[PATCH 2/2] b"), Sent("[PATCH 1/2] a"))
+    first = mailbox(tmp_path / "2.mbox", Sent("[PATCH 2/2] d"), Sent("[PATCH 1/2] c"))
+
+    assert subjects(read_paths([first, later])) == ["c", "d", "a", "b"]
+
+
+def test_a_quilt_series_keeps_its_own_order(tmp_path: Path) -> None:
+    mailbox(tmp_path / "a.patch", Sent("[PATCH 1/2] a"))
+    mailbox(tmp_path / "b.patch", Sent("[PATCH 2/2] b"))
+    (tmp_path / "series").write_text("b.patch\na.patch\n")
+
+    assert subjects(read_paths([tmp_path])) == ["b", "a"]
+
+
+def test_a_directory_of_format_patch_has_cover_fixes_and_trailers() -> None:
+    series = read_paths([FIXTURE])
+
+    assert series.title == "swiotlb: say more about a full pool, and fail less often"
+    assert series.cover is not None
+    assert "the fifth repairs it" in series.cover.message
+    assert [mail.place for mail in series.patches] == [
+        Place(1, number, 5) for number in range(1, 6)
+    ]
+    assert series.patches[4].fixes == (
+        'a6efe8adc736 ("swiotlb: do not fail a mapping that the device can do without")',
+    )
+    assert Trailer("Reviewed-by", "B Reader <reader@example.org>") in series.patches[0].trailers
+    assert series.patches[0].author == "A Tester <tester@example.org>"
+    assert series.patches[0].message_id == "20260105100000.1.tester@example.org"
+
+
+def test_mails_that_are_no_patches_are_left_out_and_named(tmp_path: Path) -> None:
+    box = mailbox(
+        tmp_path / "thread.mbox",
+        Sent("[PATCH 0/1] the cover", diff=False),
+        Sent("[PATCH 1/1] a"),
+        Sent("Re: [PATCH 1/1] a", diff=False),
+        Sent("RE: [PATCH 1/1] a"),
+        Sent("build report", diff=False),
+    )
+
+    series = read_paths([box])
+
+    assert (subjects(series), series.title) == (["a"], "the cover")
+    assert left_out(series) == [
+        ("a", "a reply"),
+        ("a", "a reply"),
+        ("build report", "holds no diff"),
+    ]
+
+
+def test_of_several_versions_the_newest_is_taken(tmp_path: Path) -> None:
+    box = mailbox(
+        tmp_path / "thread.mbox",
+        Sent("[PATCH v2 1/1] a"),
+        Sent("[RFC PATCH v10 1/1] newer a"),
+        Sent("[PATCH 1/1] a"),
+    )
+
+    series = read_paths([box])
+
+    assert subjects(series) == ["newer a"]
+    assert [one.reason for one in series.skipped] == [
+        "of version 2; there is a version 10",
+        "of version 1; there is a version 10",
+    ]
+
+
+def test_a_mail_that_came_twice_counts_once(tmp_path: Path) -> None:
+    mail = Sent("[PATCH 1/1] a", headers=("Message-Id: <1@example.org>",))
+
+    series = read_paths([mailbox(tmp_path / "box.mbox", mail, mail)])
+
+    assert (subjects(series), left_out(series)) == (["a"], [("a", "is there twice")])
+
+
+def test_two_patches_of_one_number_are_refused(tmp_path: Path) -> None:
+    box = mailbox(tmp_path / "box.mbox", Sent("[PATCH 1/2] a"), Sent("[PATCH 1/2] b"))
+
+    with pytest.raises(SeriesError, match=r"#0001 and box\.mbox#0002 are both patch 1 of 2"):
+        read_paths([box])
+
+
+def test_missing_numbers_are_known(tmp_path: Path) -> None:
+    box = mailbox(tmp_path / "box.mbox", Sent("[PATCH 2/4] b"), Sent("[PATCH 4/4] d"))
+
+    assert read_paths([box]).missing == (1, 3)
+
+
+def test_what_holds_no_patch_is_refused_with_the_reason(tmp_path: Path) -> None:
+    box = mailbox(tmp_path / "box.mbox", Sent("[PATCH 0/1] cover", diff=False))
+
+    with pytest.raises(SeriesError, match=r"holds no patch.*box\.mbox \(a cover letter\)"):
+        read_paths([box])
+
+
+@pytest.mark.parametrize(
+    ("subject", "expected"),
+    [
+        ("[PATCH v2 3/5] swiotlb: x", ("swiotlb: x", Place(2, 3, 5), False)),
+        ("[RFC][PATCH 03/12] x", ("x", Place(1, 3, 12), False)),
+        ("[PATCH net-next v3] x [y]", ("x [y]", Place(3), False)),
+        ("Re: [PATCH 1/2] x", ("x", Place(1, 1, 2), True)),
+        ("swiotlb: x", ("swiotlb: x", Place(), False)),
+        ("[PATCH 1/2] fold\n ed", ("fold ed", Place(1, 1, 2), False)),
+    ],
+)
+def test_a_subjects_tags_say_its_place(subject: str, expected: tuple[str, Place, bool]) -> None:
+    assert read_subject(subject) == expected
+
+
+@pytest.fixture
+def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_prefix_in_the_cache_is_the_same_patches_as_the_files_themselves() -> None:
+    patches = read_series(store_prefix(read_paths([FIXTURE]), 3))
+
+    files = sorted(FIXTURE.glob("000[123]*"))
+    assert [one.identity for one in patches] == [one.identity for one in read_series(files)]
+    assert patches[2].name.startswith("0003-swiotlb-do-not-fail")
+    assert store_prefix(read_paths([FIXTURE]), 0) == ()
+
+
+def git(repository: Path, *words: str) -> str:
+    identity = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    for who in ("AUTHOR", "COMMITTER"):
+        identity |= {f"GIT_{who}_NAME": "A Tester", f"GIT_{who}_EMAIL": "tester@example.org"}
+    command = ["git", "-C", str(repository), *words]
+    ran = subprocess.run(
+        command, check=True, capture_output=True, text=True, env={**os.environ, **identity}
+    )
+    return ran.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Three commits on a base, with a merge among them."""
+    root = tiny_tree(tmp_path / "linux")
+    git(root, "init", "-q", "-b", "main")
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "base")
+    git(root, "tag", "v1")
+    for name in ("one", "two"):
+        (root / "kernel/fork.c").write_text(f"int {name};\n")
+        git(root, "commit", "-qam", f"fork: {name}")
+    git(root, "checkout", "-qb", "side", "v1")
+    (root / "README").write_text("side\n")
+    git(root, "commit", "-qam", "readme: side")
+    git(root, "checkout", "-q", "main")
+    git(root, "merge", "-q", "--no-ff", "-m", "Merge side", "side")
+    return root
+
+
+def test_a_range_of_commits_is_a_series_without_its_merges(repository: Path) -> None:
+    git(repository, "config", "format.attach", "true")
+    git(repository, "config", "diff.noprefix", "true")
+
+    series = find_series(["v1..main"], repository)
+
+    assert sorted(subjects(series)) == ["fork: one", "fork: two", "readme: side"]
+    assert [one.reason for one in series.skipped] == ["a merge"]
+    assert {path for mail in series.patches for path in mail.diff.split() if b"fork.c" in path} == {
+        b"a/kernel/fork.c",
+        b"b/kernel/fork.c",
+        b"kernel/fork.c",
+    }
+
+
+@pytest.mark.parametrize(
+    ("commits", "said"), [("v1..absent", "has no commits"), ("v1..v1", "holds no commit")]
+)
+def test_a_range_without_commits_is_refused(repository: Path, commits: str, said: str) -> None:
+    with pytest.raises(SeriesError, match=said):
+        find_series([commits], repository)
+
+
+B4 = """#!/bin/sh
+test "$*" = "--quiet am --outdir - 1@example.org" || {{ echo "no such message" >&2; exit 1; }}
+cat {mailbox}
+"""
+
+
+def with_b4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mails: Sequence[Sent]) -> None:
+    """Put a b4 on the path whose mailing list holds one series."""
+    box = mailbox(tmp_path / "list.mbox", *mails)
+    program = tmp_path / "bin/b4"
+    program.parent.mkdir()
+    program.write_text(B4.format(mailbox=box))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+
+def test_a_message_id_is_fetched_by_b4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_b4(tmp_path, monkeypatch, [Sent("[PATCH 2/2] b"), Sent("[PATCH 1/2] a")])
+
+    assert subjects(find_series(["<1@example.org>"], Path())) == ["a", "b"]
+    with pytest.raises(SeriesError, match="no such message"):
+        find_series(["2@example.org"], Path())
+
+
+def test_without_b4_a_message_id_is_refused_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("harness.kernel.patches.origin.is_present", lambda _: False)
+
+    with pytest.raises(HostError, match="apt-get install b4; or give the mailbox"):
+        find_series(["1@example.org"], Path())
+
+
+def test_what_is_nothing_is_refused_with_all_forms() -> None:
+    with pytest.raises(SeriesError, match=r"nothing lies there. Expected a mailbox, .*base\.\.tip"):
+        find_series(["absent"], Path())

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs as the history knows them, made up."""
+
+from dataclasses import replace
+
+from harness.results import CaseOutcome, Provenance, Run
+
+TEST = "harness/suite/test_a.py::test_b[edu-1]"
+OTHER = "harness/suite/test_a.py::test_c"
+
+WHERE = Provenance(
+    kernel_key="key1",
+    release="6.12.117",
+    build_id="c0ffee",
+    source="debian linux-source-6.12 6.12.117-1",
+    series=(),
+    config="config1",
+    compiler="gcc 12",
+    flavour="",
+    qemu="QEMU emulator version 7.2.22 (Debian)",
+    harness="v1-3-gabc",
+    host="host",
+)
+
+
+def day(number: int) -> str:
+    """A run's *begin* on that day of a November."""
+    return f"2026-11-{number:02}T00:00:00.000+00:00"
+
+
+def run_on(number: int, result: str = "PASS", **changed: object) -> Run:
+    """A run on a day, in which TEST ended with *result* and OTHER passed; *changed* provenance."""
+    tests = (
+        CaseOutcome(TEST, result, message="one\nline", promises=("B1",), seconds=float(number)),
+        CaseOutcome(OTHER, "PASS", seconds=0.5),
+    )
+    where = replace(WHERE, **changed)  # type: ignore[arg-type] - fields by name
+    return Run(where, day(number), 100.0, ("--tier=default",), tests, id=f"{number:032x}")

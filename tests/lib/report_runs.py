@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two runs with a test of every kind, and evidence of one that failed, for tests of reports."""
+
+import json
+from pathlib import Path
+
+from harness.results import CaseOutcome, Provenance, Run
+
+LOGS = Path(__file__).parents[1] / "logs"
+
+FILE = "harness/suite/test_a.py"
+
+MACHINE = {
+    "pools": [{"name": "restricted-dma@4f000000", "base": 0x4F000000, "size": 0x1000000}],
+    "dynamic": [],
+    "overlays": ["rogue-scratch"],
+    "ram_size": 0x10000000,
+    "windows": [],
+}
+
+REFUSED = """\
+smmuv3-iommu-memory-region-0-5 translation failed for iova=0x40780000 (SMMU_EVT_F_TRANSLATION)
+1@1795631178.022890:smmuv3_record_event SMMU_EVT_F_TRANSLATION sid=0x100
+Invalid read at addr 0x40780000, size 4, region '(null)', reason: rejected
+"""
+
+
+def provenance(*series: str) -> Provenance:
+    """Where a run comes from that has the patches of *series*."""
+    return Provenance(
+        kernel_key="c0ffee" + str(len(series)),
+        release="6.12.117",
+        build_id="7f9daded1cebe1eb3ed2e86dd073449d9b56f787",
+        source="debian linux-source-6.12 6.12.117-1~deb12u1",
+        series=series,
+        config="9c1f2ab34d56",
+        compiler="aarch64-linux-gnu-gcc 12.2.0",
+        flavour="",
+        qemu="QEMU emulator version 7.2.22",
+        harness="v1-3-gabc",
+        host="host",
+    )
+
+
+def case(name: str, result: str, *promises: str, evidence: str = "") -> CaseOutcome:
+    """A test's outcome; the promises of a bad one are broken."""
+    bad = result in ("FAIL", "CRASH", "HANG", "KNOWN")
+    said = f"<b>{result}</b> & more" if result in ("FAIL", "CRASH", "HANG", "ERROR") else ""
+    broken = promises if bad else ()
+    return CaseOutcome(f"{FILE}::{name}", result, broken, said, promises, 1.5, evidence)
+
+
+def base_run() -> Run:
+    """Without a series: one test is broken, one is known."""
+    return Run(
+        provenance(),
+        "2026-11-25T17:00:00.000+00:00",
+        12.5,
+        ("--tier=default",),
+        (
+            case("test_good", "PASS", "B1"),
+            case("test_spoilt[a/b-1]", "PASS", "B12"),
+            case("test_mended", "FAIL", "B2"),
+            case("test_bad", "FAIL", "B7"),
+            case("test_known", "KNOWN", "E6"),
+            case("test_not_here", "SKIP", "A1"),
+            case("test_crash", "PASS", "B12"),
+        ),
+    )
+
+
+def patched_run(evidence: str = "") -> Run:
+    """With a series that breaks two tests and mends one; *evidence* is that of the crash."""
+    return Run(
+        provenance("0001-one.patch", "0002-two.patch"),
+        "2026-11-25T17:05:00.000+00:00",
+        13.5,
+        ("--tier=default",),
+        (
+            case("test_good", "PASS", "B1"),
+            case("test_spoilt[a/b-1]", "FAIL", "B12"),
+            case("test_mended", "PASS", "B2"),
+            case("test_bad", "FAIL", "B7"),
+            case("test_known", "KNOWN", "E6"),
+            case("test_not_here", "SKIP", "A1"),
+            case("test_crash", "CRASH", "B12", evidence=evidence),
+            case("test_lost", "ERROR", "B3"),
+        ),
+    )
+
+
+def write_evidence(directory: Path, log: str = "oops") -> str:
+    """A directory as machine/qemu/artefacts.py leaves it, with a kernel log of tests/logs/."""
+    directory.mkdir()
+    lines = (LOGS / f"{log}.log").read_text().splitlines()
+    stamped = "".join(f"[{number:10.6f}] {line}\n" for number, line in enumerate(lines))
+    files = {
+        "console.log": stamped,
+        "boot.log": (LOGS / "clean-boot.log").read_text(),
+        "qmp.log": '[  0.1] send {"execute": "cont", "arguments": "</pre><script>"}\n',
+        "agent.log": "  0.401449 > HELLO\n",
+        "fence.log": REFUSED,
+        "rogue.log": "rogue0 read 0x40780000 4\nrogue0 write 0x4f001000 64\n"
+        "rogue1 read 0x40800000 16 refused\n",
+        "ending.txt": "oops: Unable to handle kernel NULL pointer dereference\n",
+        "command": "qemu-system-aarch64 -m 256M",
+        "machine.json": json.dumps(MACHINE),
+    }
+    for name, text in files.items():
+        (directory / name).write_text(text)
+    return str(directory)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs of the suite on the kernels of a series, without kernels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from harness.base.errors import BuildError
+from harness.results import CaseOutcome, Provenance, Run, SuiteRequest
+
+T, U = (
+    "harness/suite/properties/test_exhaustion.py::test_full[probe-a]",
+    "harness/suite/test_x.py::test_u",
+)
+
+PROVENANCE = Provenance(
+    kernel_key="0123456789abcdef01234567",
+    release="6.12.117",
+    build_id="ab",
+    source="debian linux-source-6.12 6.12.117-1",
+    series=(),
+    config="c",
+    compiler="gcc 12",
+    flavour="",
+    qemu="QEMU emulator version 7.2.0",
+    harness="v1",
+    host="here",
+)
+
+
+def position(request: SuiteRequest) -> int:
+    """How many patches the request's kernel has."""
+    return sum(len(list(directory.glob("*.patch"))) for directory in request.spec.series)
+
+
+def outcome(test: str, result: str) -> CaseOutcome:
+    """A test of B12 that ended so; bad ones have evidence."""
+    if result in ("FAIL", "CRASH", "HANG"):
+        return CaseOutcome(test, result, ("B12",), "assert 65 == 64", ("B12",), 1.0, f"/e/{result}")
+    return CaseOutcome(test, result, (), "", ("B12",), 1.0)
+
+
+Results = Mapping[str, Sequence[Sequence[str]]]
+"""Of each test its results at each position, one for each time that it is run there."""
+
+
+@dataclass
+class FakeSuite:
+    """A kernel at each position of a series; those at *unbuildable* do not compile."""
+
+    results: Results
+    unbuildable: frozenset[int] = frozenset()
+    same_build: bool = False
+    asked: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
+
+    def __call__(self, request: SuiteRequest) -> Run:
+        """Takes the place of run_suite()."""
+        at = position(request)
+        if at in self.unbuildable:
+            raise BuildError("swiotlb.c does not compile")
+        tests = request.tests or tuple(self.results)
+        outcomes = tuple(outcome(test, self._next(test, at)) for test in tests)
+        self.asked.append((at, request.tests))
+        where = replace(PROVENANCE, build_id="ab" if self.same_build else f"ab{at}")
+        return Run(where, "2026-01-05T10:00:00.000+00:00", 1.0, request.words, outcomes)
+
+    def _next(self, test: str, at: int) -> str:
+        """The result of this time; the last goes on for ever."""
+        times = sum(place == at and (not tests or test in tests) for place, tests in self.asked)
+        results = self.results[test][at]
+        return results[min(times, len(results) - 1)]

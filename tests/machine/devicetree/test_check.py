@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Devicetrees whose pools can not exist are refused, each for its own reason."""
+
+from pathlib import Path
+
+import pytest
+from devicetree_blobs import GOOD_POOL, GOOD_REG, POOL, machine, overlay
+
+from harness.base.errors import DevicetreeError
+from harness.machine.devicetree import Payload, Placement, compose
+
+MIB = 1 << 20
+
+PLACEMENTS = {
+    "is not inside RAM, which is RAM \\[0x40000000, 0x50000000\\)": Placement(base=0x50000000),
+    "is not inside RAM": Placement(size=17 * MIB),
+    "is empty": Placement(size=0),
+    "base or size of .* is not a multiple of 4096": Placement(base=0x4E000800),
+    "is not a multiple of 4096": Placement(size=MIB + 2048),
+    "covers the kernel \\[0x40200000, ": Placement(base=0x40400000, size=MIB),
+    "covers the initial RAM disk and the devicetree \\[0x48000000, ": Placement(
+        base=0x49000000, size=MIB
+    ),
+    "restricted-dma@40000000 .* and /memreserve/ .* overlap": Placement(base=0x40000000, size=MIB),
+}
+
+NODES = {
+    "is 'no-map'": POOL % f"no-map; {GOOD_REG}",
+    "is 'reusable'": POOL % f"reusable; {GOOD_REG}",
+    "is 'linux,dma-default'": POOL % f"linux,dma-default; {GOOD_REG}",
+    "has neither 'reg' nor 'size'": POOL % "",
+    "has 8 bytes, not a multiple of 16": POOL % "reg = <0x4f000000 0x1000000>;",
+    "has several entries": POOL % "reg = <0 0x4f000000 0 0x1000 0 0x4f800000 0 0x1000>;",
+    "restricted-dma@4f000000 .* and other@4f800000 .* overlap": (
+        f"{GOOD_POOL} other@4f800000 {{ no-map; reg = <0x0 0x4f800000 0x0 0x1000>; }};"
+    ),
+}
+
+PARENTS = {
+    "has #address-cells 1 and #size-cells 2 where the root has 2 and 2": (
+        "#address-cells = <1>; #size-cells = <2>; ranges;"
+    ),
+    "has no 'ranges'": "#address-cells = <2>; #size-cells = <2>;",
+}
+
+
+@pytest.mark.parametrize("fault", PLACEMENTS)
+def test_a_pool_at_an_impossible_place_is_refused(fault: str) -> None:
+    with pytest.raises(DevicetreeError, match=fault):
+        compose(machine(), ["pool-pci-host"], pools={"pool": PLACEMENTS[fault]})
+
+
+@pytest.mark.parametrize("fault", NODES)
+def test_a_pool_that_the_kernel_refuses_is_refused(fault: str, tmp_path: Path) -> None:
+    with pytest.raises(DevicetreeError, match=fault):
+        compose(machine(), [overlay(tmp_path, NODES[fault])])
+
+
+@pytest.mark.parametrize("fault", PARENTS)
+def test_a_parent_that_the_kernel_does_not_scan_is_refused(fault: str, tmp_path: Path) -> None:
+    with pytest.raises(DevicetreeError, match=fault):
+        compose(machine(), [overlay(tmp_path, GOOD_POOL, cells=PARENTS[fault])])
+
+
+@pytest.mark.parametrize("fault", NODES)
+def test_a_test_that_asks_for_the_invalid_gets_it(fault: str, tmp_path: Path) -> None:
+    devicetree = compose(machine(), [overlay(tmp_path, NODES[fault])], allow_invalid=True)
+
+    assert "restricted-dma-pool" in devicetree.source()
+
+
+def test_a_reference_to_nothing_is_refused(tmp_path: Path) -> None:
+    dangling = overlay(tmp_path, GOOD_POOL, "device { memory-region = <0x1234>; };")
+
+    with pytest.raises(DevicetreeError, match="of /device refers to 0x1234, which no node is"):
+        compose(machine(), [dangling])
+
+
+def test_two_pools_that_overlap_are_refused() -> None:
+    placement = {"pci_pool": Placement(size=9 * MIB)}
+
+    with pytest.raises(DevicetreeError, match=r"@4f000000 .* and restricted-dma@4f8.* overlap"):
+        compose(machine(), ["pool-two"], pools=placement)
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    both = overlay(tmp_path, POOL % "no-map; reusable; reg = <0 0x4f000000 0 0x1000000>;")
+
+    with pytest.raises(DevicetreeError, match=r"'no-map'.*'reusable'"):
+        compose(machine(), [both])
+
+
+def test_a_pool_may_span_two_banks_of_ram() -> None:
+    placement = {"pool": Placement(base=0x4BF00000, size=2 * MIB)}
+
+    devicetree = compose(machine(), ["pool-platform"], pools=placement)
+
+    assert devicetree.pools[0].base == 0x4BF00000
+
+
+def test_a_small_payload_leaves_more_room_for_pools() -> None:
+    placement = {"pool": Placement(base=0x40400000, size=MIB)}
+
+    devicetree = compose(
+        machine(), ["pool-platform"], pools=placement, payload=Payload(kernel=2 * MIB)
+    )
+
+    assert devicetree.pools[0].base == 0x40400000

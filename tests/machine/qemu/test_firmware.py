@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A machine whose firmware starts the kernel has all of it loaded where the firmware looks."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from devicetree_blobs import MACHINE, compiled
+
+from harness.kernel import Initramfs
+from harness.kernel.spec import Record, load_kernel
+from harness.machine.description import load_machine, save_machine
+from harness.machine.devicetree import Devicetree
+from harness.machine.devicetree.tree import Tree
+from harness.machine.fence import Window, fence_named
+from harness.machine.machine import BLOB, Machine
+from harness.machine.qemu.qemu import Qemu
+
+RUN = Path("/run/x")
+POOL = Window(0x4F00_0000, 16 << 20)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    kernel = tmp_path / "kernel"
+    kernel.mkdir()
+    Record("6.12.0", "c0ffee", "a tree", (), "gcc 12").save(kernel)
+    archive = tmp_path / "initramfs.cpio"
+    archive.write_bytes(bytes(1000))
+    qemu = Qemu(tmp_path / "qemu", (7, 2), "QEMU emulator version 7.2.0")
+    qemu.path.touch()
+    monkeypatch.setattr("harness.machine.description.find_qemu", lambda _: qemu)
+    return Machine(
+        qemu,
+        load_kernel(kernel),
+        Initramfs(archive, "key"),
+        Devicetree(compiled(MACHINE), (), (), ()),
+        append="quiet",
+        fence=fence_named("firmware", (POOL,), 2),
+    )
+
+
+def test_firmware_finds_kernel_initrd_and_devicetree_in_ram(machine: Machine) -> None:
+    command = machine.command(RUN)
+
+    assert not {"-kernel", "-initrd", "-append", "-dtb"} & set(command)
+    for file, address in (
+        (machine.kernel.image, "0x40200000"),
+        (machine.initramfs.path, "0x48000000"),
+        (RUN / BLOB, "0x4a000000"),
+    ):
+        assert f"loader,file={file},addr={address},force-raw=on" in command
+    assert f"if=pflash,unit=0,format=raw,readonly=on,file={RUN}/flash-0" in command
+
+
+def test_without_firmware_qemu_loads_them(machine: Machine) -> None:
+    plain = replace(machine, fence=None)
+
+    assert {"-kernel", "-initrd", "-append", "-dtb"} <= set(plain.command(RUN))
+    assert "loader" not in " ".join(plain.command(RUN))
+    assert plain.blob == plain.devicetree.blob
+
+
+def test_the_devicetree_has_the_command_line_and_the_initrd(machine: Machine) -> None:
+    chosen = Tree(machine.blob).find("/chosen")
+
+    assert chosen is not None
+    (words,) = chosen.strings("bootargs")
+    assert words.endswith(" quiet")
+    assert chosen.cells("linux,initrd-start", width=2) == (0x4800_0000,)
+    assert chosen.cells("linux,initrd-end", width=2) == (0x4800_0000 + 1000,)
+
+
+def test_a_machine_with_firmware_comes_back_as_it_was(machine: Machine, tmp_path: Path) -> None:
+    evidence = tmp_path / "evidence"
+    evidence.mkdir()
+    save_machine(machine, evidence)
+
+    assert load_machine(evidence) == machine
+    assert load_machine(evidence).blob == machine.blob

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A machine that was written into a directory comes back, or it is said what is missing."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.base.errors import InputError
+from harness.kernel import Initramfs, Kernel
+from harness.kernel.spec import Record, load_kernel
+from harness.machine.description import DESCRIPTION, load_machine, save_machine
+from harness.machine.devicetree import Devicetree, DynamicPool, Pool
+from harness.machine.fence import Window, fence_named
+from harness.machine.machine import MIB, Machine
+from harness.machine.qemu.qemu import Qemu
+from harness.machine.qemu.virtio import VirtioDevice
+
+POOL = Pool("restricted-dma@4f000000", 0x4F00_0000, 16 * MIB, "pool", ("/probe-a", "/probe-b"))
+DYNAMIC = DynamicPool("restricted-dma", 4 * MIB, 2 * MIB, "late", ("/pcie@10000000",))
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> Kernel:
+    directory = tmp_path / "kernel"
+    directory.mkdir()
+    Record("6.12.0", "c0ffee", "a tree", ("a.patch",), "gcc 12").save(directory)
+    return load_kernel(directory)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    qemu = Qemu(tmp_path / "qemu", (7, 2), "QEMU emulator version 7.2.0")
+    monkeypatch.setattr("harness.machine.description.find_qemu", lambda _: qemu)
+    archive = tmp_path / "initramfs.cpio"
+    archive.touch()
+    devicetree = Devicetree(b"blob", (POOL,), (DYNAMIC,), ("probes", "pool-shared"))
+    initramfs = Initramfs(archive, "key")
+    return Machine(
+        qemu,
+        kernel,
+        initramfs,
+        devicetree,
+        512 * MIB,
+        2,
+        ports=3,
+        append="quiet",
+        virtio=(VirtioDevice("rng", 3, access_platform=False),),
+        iommu=True,
+        fence=fence_named("smmu", [Window(0x4F00_0000, 0x100_0000)], 3),
+        share_all=True,
+    )
+
+
+@pytest.fixture
+def evidence(tmp_path: Path, machine: Machine) -> Path:
+    directory = tmp_path / "evidence"
+    directory.mkdir()
+    save_machine(machine, directory)
+    return directory
+
+
+def test_a_machine_comes_back_as_it_was(machine: Machine, evidence: Path) -> None:
+    assert load_machine(evidence) == machine
+
+
+def test_a_directory_without_a_machine_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no evidence of a failure.*machine\.json"):
+        load_machine(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"kernel": "/k"}'])
+def test_a_damaged_description_is_refused(evidence: Path, content: str) -> None:
+    (evidence / DESCRIPTION).write_text(content)
+
+    with pytest.raises(InputError, match="no evidence of a failure"):
+        load_machine(evidence)
+
+
+@pytest.mark.parametrize("part", ["kernel", "initramfs.cpio"])
+def test_a_part_that_was_pruned_is_named(tmp_path: Path, evidence: Path, part: str) -> None:
+    (tmp_path / part).rename(tmp_path / "gone")
+
+    with pytest.raises(InputError, match=f"{part} is no longer in the cache"):
+        load_machine(evidence)

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernel's pools as read from its structures, in the layouts of 6.1 and of 6.12."""
+
+from pathlib import Path
+
+import pytest
+from memory_stub import StubTypes, stub_program
+
+from harness.base.errors import AddressError, InputError
+from harness.observe.memory import (
+    Slot,
+    default_pool,
+    device_pool,
+    reserved_regions,
+    restricted_pools,
+    slots,
+    slots_in_use,
+)
+
+LAYOUTS = {
+    "6.1": """
+        struct slot { unsigned long orig_addr, alloc_size; unsigned int list; };
+        struct io_tlb_mem {
+            unsigned long start, end, nslabs;
+            _Bool force_bounce, for_alloc;
+            unsigned int nareas;
+            struct area *areas;
+            struct slot *slots;
+        };
+        #define POOL(...) { __VA_ARGS__, .force_bounce = 1, .for_alloc = 1 }
+        #define PADDED(...) { __VA_ARGS__ }
+    """,
+    "6.12": """
+        struct slot { unsigned long orig_addr, alloc_size; unsigned short list, pad_slots; };
+        struct io_tlb_pool {
+            unsigned long start, end, nslabs;
+            unsigned int nareas;
+            struct area *areas;
+            struct slot *slots;
+        };
+        struct io_tlb_mem {
+            struct io_tlb_pool defpool;
+            unsigned long nslabs;
+            _Bool force_bounce, for_alloc;
+            struct { long counter; } total_used, used_hiwater;
+        };
+        #define POOL(...) { .defpool = { __VA_ARGS__ }, .nslabs = 4, .force_bounce = 1, \\
+                            .for_alloc = 1, .total_used = { 3 }, .used_hiwater = { 4 } }
+        #define PADDED(...) { __VA_ARGS__, .pad_slots = 1 }
+    """,
+}
+
+LAYOUTS["7.3"] = LAYOUTS["6.12"] + "static _Bool track_hiwater_enabled;\n"
+
+SWIOTLB = """
+    const int rmem_swiotlb_ops;
+    static struct area areas[2] = { { 2 }, { 1 } };
+    static struct slot slots[4] = {
+        { .orig_addr = 0x40001000, .alloc_size = 3000, .list = 0 },
+        PADDED(.orig_addr = 0x40001800, .alloc_size = 952, .list = 0),
+        { .orig_addr = -1UL, .alloc_size = 2048, .list = 0 },
+        { .orig_addr = -1UL, .alloc_size = 0, .list = 1 },
+    };
+    struct io_tlb_mem pool = POOL(.start = 0x4f000000, .end = 0x4f002000, .nslabs = 4,
+                                  .nareas = 2, .areas = areas, .slots = slots);
+    struct io_tlb_mem broken = POOL(.nareas = 1, .areas = (void *)0x10);
+    struct io_tlb_mem io_tlb_default_mem;
+    struct device { struct io_tlb_mem *dma_io_tlb_mem; };
+    struct device restricted = { &pool }, plain = { &io_tlb_default_mem }, none;
+"""
+
+RESERVED = """
+    extern const int rmem_swiotlb_ops;
+    extern int pool;
+    static const int other_ops;
+    static struct { const char *name; const void *ops; unsigned long base, size; void *priv; }
+    reserved_mem[] = {
+        { "attached", &rmem_swiotlb_ops, 0x4f000000, 0x2000, &pool },
+        { "waiting", &rmem_swiotlb_ops, 0x4e000000, 0x1000, 0 },
+        { "cma", &other_ops, 0x4d000000, 0x1000, &pool },
+        { "beyond the count", 0, 0, 0, 0 },
+    };
+    static int reserved_mem_count = 3;
+"""
+
+DECOY = "static int reserved_mem_count = 0;\n"
+"""6.12 has a second variable of this name, and drgn finds either first."""
+
+
+def compile_kernel(place: Path, layout: str, reserved: str = RESERVED) -> StubTypes:
+    area = "struct area { unsigned long used; };"
+    sources = {
+        "mm/memblock.c": DECOY,
+        "kernel/dma/swiotlb.c": area + LAYOUTS[layout] + SWIOTLB,
+        "drivers/of/of_reserved_mem.c": reserved,
+    }
+    return StubTypes(stub_program(place, sources))
+
+
+@pytest.fixture(scope="module", params=LAYOUTS)
+def types(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> StubTypes:
+    return compile_kernel(tmp_path_factory.mktemp("kernel"), request.param)
+
+
+def test_every_recorded_node_is_listed_with_who_took_it(types: StubTypes) -> None:
+    regions = reserved_regions(types)
+
+    assert [(region.name, region.restricted) for region in regions] == [
+        ("attached", True),
+        ("waiting", True),
+        ("cma", False),
+    ]
+
+
+def test_a_pool_without_a_device_is_a_region_but_not_a_pool_yet(types: StubTypes) -> None:
+    assert [pool.name for pool in restricted_pools(types)] == ["attached"]
+
+
+def test_a_pool_s_place_and_flags_are_read(types: StubTypes) -> None:
+    pool = restricted_pools(types)[0]
+
+    assert (pool.base, pool.size) == (0x4F000000, 0x2000)
+    assert (pool.force_bounce, pool.for_alloc) == (True, True)
+
+
+def test_slots_in_use_are_summed_over_the_areas(types: StubTypes) -> None:
+    pool = restricted_pools(types)[0]
+
+    assert (pool.nslabs, pool.total_nslabs, pool.nareas, pool.used) == (4, 4, 2, 3)
+
+
+def test_the_second_account_of_slots_is_read_where_the_kernel_keeps_it(
+    types: StubTypes, request: pytest.FixtureRequest
+) -> None:
+    pool = restricted_pools(types)[0]
+
+    counting = request.node.callspec.params["types"] == "6.12"
+    assert (pool.counted, pool.hiwater) == ((3, 4) if counting else (None, None))
+
+
+def test_the_slots_in_use_are_those_of_all_that_are(types: StubTypes) -> None:
+    pool = restricted_pools(types)[0]
+
+    assert slots_in_use(types, pool) == tuple(one for one in slots(types, pool) if one.in_use)
+
+
+def test_a_kernel_without_the_feature_has_no_pools(tmp_path: Path) -> None:
+    plain = RESERVED.replace("extern const int rmem_swiotlb_ops;", "static const int one_ops;")
+    source = plain.replace("extern int pool;", "static int pool;").replace("rmem_swiotlb", "one")
+    types = StubTypes(stub_program(tmp_path, {"drivers/of/of_reserved_mem.c": source}))
+
+    assert [region.restricted for region in reserved_regions(types)] == [False] * 3
+    assert restricted_pools(types) == ()
+
+
+def test_a_mapped_slot_says_what_bounces_through_it(types: StubTypes) -> None:
+    first = slots(types, restricted_pools(types)[0])[0]
+
+    assert first == Slot(0, 0x4F000000, 0x40001000, 3000, list=0, pad=0)
+
+
+def test_padding_is_read_where_the_kernel_has_it(types: StubTypes) -> None:
+    second = slots(types, restricted_pools(types)[0])[1]
+
+    padded = types.program.type("struct slot").has_member("pad_slots")
+    assert second.pad == int(padded)
+
+
+def test_a_coherent_slot_is_in_use_and_has_no_origin(types: StubTypes) -> None:
+    third = slots(types, restricted_pools(types)[0])[2]
+
+    assert (third.in_use, third.orig_addr) == (True, None)
+
+
+def test_a_free_slot_is_not_in_use(types: StubTypes) -> None:
+    fourth = slots(types, restricted_pools(types)[0])[3]
+
+    assert (fourth.in_use, fourth.phys) == (False, 0x4F001800)
+
+
+def test_the_pool_of_a_restricted_device_is_named(types: StubTypes) -> None:
+    pool = device_pool(types, "restricted")
+
+    assert pool == restricted_pools(types)[0]
+
+
+def test_a_plain_device_has_the_default_pool(types: StubTypes) -> None:
+    pool = device_pool(types, "plain")
+
+    assert pool is not None
+    assert pool.name == "default"
+
+
+def test_a_device_may_have_no_pool(types: StubTypes) -> None:
+    assert device_pool(types, "none") is None
+
+
+def test_a_default_pool_that_was_never_set_up_is_none(types: StubTypes) -> None:
+    assert default_pool(types) is None
+
+
+def test_a_damaged_pointer_is_reported(tmp_path: Path) -> None:
+    broken = RESERVED.replace("pool", "broken")
+    types = compile_kernel(tmp_path, "6.12", broken)
+
+    with pytest.raises(AddressError, match="the restricted pools could not be read"):
+        restricted_pools(types)
+
+
+def test_a_kernel_without_reserved_memory_support_is_reported(tmp_path: Path) -> None:
+    types = StubTypes(stub_program(tmp_path, {"init/main.c": "int x;\n"}))
+
+    with pytest.raises(InputError, match="the kernel under test lacks the option"):
+        reserved_regions(types)

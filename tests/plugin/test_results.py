@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A test's end says whose fault it was: the kernel's, the guest's, or the harness's."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+SUITE = """
+from dataclasses import dataclass
+import pytest
+from harness.base.errors import BrokenPromise, GuestCrash, GuestHang, HarnessError
+from harness.plugin.markers import kernel_of_item
+
+@dataclass
+class Kernel:
+    release: str = "6.1.192"
+
+@pytest.fixture
+def kernel(request): request.node.stash[kernel_of_item] = Kernel()
+
+def test_good(): pass
+@pytest.mark.property("B1")
+def test_promise_broken(): assert 1 == 2
+@pytest.mark.property("B2", "B7")
+def test_one_of_two_promises_broken(): raise BrokenPromise("slots overlap", "B7")
+@pytest.mark.property("D3")
+@pytest.mark.finding("page-order", kernels=">=6.1,<6.9")
+def test_known_to_be_broken(kernel): assert 1 == 2
+@pytest.mark.property("D4")
+@pytest.mark.finding("page-order", kernels=">=6.1,<6.9")
+def test_known_to_be_broken_and_is_not(kernel): pass
+@pytest.mark.property("D5")
+@pytest.mark.finding("page-order", kernels=">=6.2,<6.9")
+def test_broken_on_other_kernels(kernel): pass
+@pytest.mark.escape("G1")
+def test_escape_that_is_closed(): assert 1 == 2
+@pytest.mark.nightly("takes long")
+def test_of_the_night(): assert 1 == 2
+@pytest.mark.on_request("takes very long")
+def test_on_request(): assert 1 == 2
+def test_guest_died(): raise GuestCrash("panic: test")
+def test_guest_hangs(): raise GuestHang("waited 1 s")
+def test_harness_broke(): raise HarnessError("no disk")
+def test_skipped(): pytest.skip("reason")
+
+@pytest.fixture
+def machine(): raise GuestCrash("panic during the boot")
+def test_machine_does_not_boot(machine): pass
+"""
+
+EXPECTED = {
+    "test_good": "PASS",
+    "test_promise_broken": "FAIL",
+    "test_one_of_two_promises_broken": "FAIL",
+    "test_known_to_be_broken": "KNOWN",
+    "test_known_to_be_broken_and_is_not": "ERROR",
+    "test_broken_on_other_kernels": "PASS",
+    "test_escape_that_is_closed": "KNOWN",
+    "test_guest_died": "CRASH",
+    "test_guest_hangs": "HANG",
+    "test_harness_broke": "ERROR",
+    "test_skipped": "SKIP",
+    "test_machine_does_not_boot": "CRASH",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run of the sample printed, and its JUnit test cases by name."""
+
+    printed: str
+    cases: dict[str, ElementTree.Element]
+
+
+@pytest.fixture(scope="module", params=[(), ("-n", "2")], ids=["alone", "xdist"])
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    # the sample lies outside this project's suite, so no kernel is built for it
+    root: Path = tmp_path_factory.mktemp("sample")
+    suite = root / "harness/suite"
+    suite.mkdir(parents=True)
+    (suite / "test_sample.py").write_text(SUITE)
+    command = [sys.executable, "-m", "pytest", "-v", "--junitxml=out.xml", *request.param]
+    done = subprocess.run(
+        [*command, "harness"], cwd=root, capture_output=True, text=True, check=False
+    )
+    cases = ElementTree.parse(root / "out.xml").iter("testcase")
+    return Run(done.stdout, {case.attrib["name"]: case for case in cases})
+
+
+def test_the_summary_tells_every_result_apart(run: Run) -> None:
+    assert "results: PASS 2  FAIL 2  CRASH 2  HANG 1  ERROR 2  KNOWN 2  SKIP 1\n" in run.printed
+
+
+def test_the_summary_names_the_broken_promises(run: Run) -> None:
+    assert "broken promises: B1 B7\n" in run.printed
+
+
+def test_junit_tells_every_result_apart(run: Run) -> None:
+    results = {
+        name: item.attrib["value"]
+        for name, case in run.cases.items()
+        for item in case.iter("property")
+        if item.attrib["name"] == "result"
+    }
+
+    assert results == EXPECTED
+
+
+def test_junit_calls_a_harness_error_an_error_and_a_broken_promise_a_failure(run: Run) -> None:
+    assert run.cases["test_harness_broke"].find("error") is not None
+    assert run.cases["test_harness_broke"].find("failure") is None
+    assert run.cases["test_promise_broken"].find("failure") is not None
+
+
+@pytest.mark.parametrize("word", ["CRASH", "HANG", "ERROR"])
+def test_the_progress_lines_have_words_of_their_own(run: Run, word: str) -> None:
+    lines = [line for line in run.printed.splitlines() if "::" in line]
+
+    assert any(word in line for line in lines)

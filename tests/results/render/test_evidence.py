@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is kept of a guest is read back whole, or says what is left out."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from report_runs import FILE, base_run, case, write_evidence
+
+from harness.base.kreport import crashes_in
+from harness.results import CaseOutcome
+from harness.results.render import Change, Inputs, change_of, page
+from harness.results.render.evidence import Log, read_evidence
+from harness.results.render.files import read_log
+from harness.results.render.layout import Access, Part
+from harness.results.render.picture import picture, pieces
+
+RAM = Part("ram", "RAM", 0x40000000, 0x10000000)
+POOL = Part("pool", "pool", 0x4F000000, 0x1000000)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return Path(write_evidence(tmp_path / "evidence"))
+
+
+def test_a_guests_crash_is_named_and_what_its_rogue_tried(directory: Path) -> None:
+    evidence = read_evidence(directory)
+
+    assert evidence is not None
+    assert [crash.title for crash in evidence.crashes] == [
+        "oops: NULL pointer dereference in strlen"
+    ]
+    assert evidence.accesses == (
+        Access("rogue0", "read", 0x40780000, 4, refused=True),
+        Access("rogue0", "write", 0x4F001000, 64, refused=False),
+        Access("rogue1", "read", 0x40800000, 16, refused=True),
+    )
+    assert [(part.kind, part.base) for part in evidence.parts] == [
+        ("ram", 0x40000000),
+        ("pool", 0x4F000000),
+        ("scratch", 0x47FF0000),
+    ]
+
+
+def test_a_line_of_a_program_is_no_report_of_the_kernel(directory: Path) -> None:
+    (directory / "console.log").write_text(
+        "[  1.000000] Kernel panic - not syncing: I am a shell\n"
+    )
+
+    evidence = read_evidence(directory)
+
+    assert evidence is not None
+    assert evidence.crashes == ()
+
+
+def test_a_directory_that_was_thrown_away_is_no_evidence(tmp_path: Path) -> None:
+    assert read_evidence(tmp_path / "gone") is None
+
+
+def test_a_directory_with_nothing_in_it_is_an_empty_page(tmp_path: Path) -> None:
+    evidence = read_evidence(tmp_path)
+
+    assert evidence is not None
+    assert (evidence.logs, evidence.parts, evidence.accesses) == ((), (), ())
+
+
+def test_of_a_long_log_the_reports_the_end_and_the_begin_are_kept() -> None:
+    report = (Path(__file__).parents[2] / "logs/panic.log").read_text().splitlines()
+    noise = [f"[    0.{number:06}] noise" for number in range(10000)]
+
+    lines = (*noise[:5000], *report, *noise[5000:])
+    log = Log("console.log", lines, tuple(crashes_in(lines)))
+
+    spans = log.kept(20000)
+
+    kept = [index for span in spans for index in span]
+    assert sum(len(lines[index]) + 1 for index in kept) <= 20000
+    assert set(log.crashes[0].lines) <= set(kept)
+    assert (kept[0], kept[-1]) == (0, len(lines) - 1)
+    assert [span.start for span in spans] == sorted(span.start for span in spans)
+
+
+def test_a_short_log_is_kept_whole() -> None:
+    assert Log("a", ("one", "two", "three")).kept() == (range(3),)
+
+
+def test_the_page_says_how_much_is_left_out(directory: Path) -> None:
+    text = "".join(f"[{number:10.6f}] {'x' * 100}\n" for number in range(2000))
+    (directory / "console.log").write_text(text)
+    evidence = read_evidence(directory)
+    assert evidence is not None
+    outcome = case("test_x", "FAIL", evidence=str(directory))
+
+    shown = page(replace(base_run(), tests=(outcome,)), Inputs({str(directory): evidence}))
+
+    assert "lines are left out here: a report holds 48 KiB of a log" in shown
+
+
+def test_of_a_huge_file_begin_and_end_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "fence.log"
+    path.write_text("a" * 600 + "b" * 1000 + "c" * 600)
+
+    text = read_log(path, 1000)
+
+    assert text == (
+        "a" * 500 + "\n[1200 bytes were not read here: fence.log is too large]\n" + "c" * 500
+    )
+
+
+def test_where_parts_overlap_the_picture_has_the_smaller() -> None:
+    assert [(one.base, one.part) for one in pieces([RAM, POOL], [])] == [
+        (0x40000000, RAM),
+        (0x4F000000, POOL),
+    ]
+
+
+def test_an_access_stands_in_the_piece_that_it_hits() -> None:
+    hit = Access("rogue0", "read", 0x4F000010, 4, refused=False)
+    beyond = Access("rogue0", "read", 0x60000000, 4, refused=True)
+
+    found = {one.base: one.accesses for one in pieces([RAM, POOL], [hit, beyond])}
+
+    assert found == {0x40000000: (), 0x4F000000: (hit,), 0x60000000: (beyond,)}
+
+
+def test_the_picture_says_what_was_refused_and_how_often() -> None:
+    refused = [Access("rogue0", "read", 0x40001000 + 4 * n, 4, refused=True) for n in range(3)]
+
+    drawn = picture([RAM], [*refused, Access("rogue0", "write", 0x40000000, 4, refused=False)])
+
+    assert "rogue0 reads 0x40001000, 3 x" in drawn
+    assert 'class="refused"' in drawn
+    assert 'class="hit"' in drawn
+
+
+@pytest.mark.parametrize(("address", "look"), [(0x40000000, "hit"), (0x4F000000, "allowed")])
+def test_what_a_rogue_may_reach_looks_different(address: int, look: str) -> None:
+    drawn = picture([RAM, POOL], [Access("rogue0", "write", address, 4, refused=False)])
+
+    assert f'<path class="{look}"' in drawn
+
+
+def test_of_nothing_there_is_no_picture() -> None:
+    assert picture([], []) == ""
+
+
+def _of(result: str, message: str = "") -> CaseOutcome:
+    return CaseOutcome(f"{FILE}::test", result, message=message)
+
+
+@pytest.mark.parametrize(
+    ("base", "patched", "change"),
+    [
+        (["PASS"], ["PASS"], Change.STILL_PASSING),
+        (["PASS"], ["HANG"], Change.BROKEN),
+        (["CRASH"], ["PASS"], Change.FIXED),
+        (["FAIL"], ["CRASH"], Change.STILL_FAILING),
+        (["KNOWN"], ["KNOWN"], Change.STILL_FAILING),
+        (["PASS"], ["PASS", "FAIL"], Change.FLAKY),
+        (["PASS", "FAIL"], ["FAIL", "FAIL"], Change.FLAKY),
+        (["PASS"], ["ERROR"], Change.NOT_JUDGED),
+        (["SKIP"], ["SKIP"], Change.NOT_JUDGED),
+        (["PASS"], [], Change.NOT_JUDGED),
+    ],
+)
+def test_what_became_of_a_test(base: list[str], patched: list[str], change: Change) -> None:
+    assert change_of(map(_of, base), map(_of, patched)) is change
+
+
+def test_a_known_finding_that_a_series_mends_is_fixed() -> None:
+    mended = _of("ERROR", "the promise is kept: odd-size in docs/findings.md is out of date")
+
+    assert change_of([_of("KNOWN")], [mended]) is Change.FIXED
+
+
+def test_a_line_that_is_too_long_is_cut_and_says_so(directory: Path) -> None:
+    (directory / "console.log").write_text("y" * 5000)
+    evidence = read_evidence(directory)
+    assert evidence is not None
+    outcome = case("test_x", "FAIL", evidence=str(directory))
+
+    shown = page(replace(base_run(), tests=(outcome,)), Inputs({str(directory): evidence}))
+
+    assert f"{'y' * 1000} [cut]" in shown
+    assert "y" * 1001 not in shown

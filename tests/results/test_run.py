@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run comes back from its file as it was."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.results import CaseOutcome, Provenance, Run, load_run, read_outcomes, save_run
+
+WHERE = Provenance(
+    *("key", "6.12.117", "c0ffee", "debian:6.12", ("one.patch", "two.patch"), "config", "gcc 12"),
+    *("", "QEMU emulator version 7.2.22", "v1-3-gabc", "host"),
+)
+PASSED = CaseOutcome("harness/suite/test_a.py::test_b", "PASS", promises=("B1",), seconds=0.25)
+FAILED = CaseOutcome("harness/suite/test_a.py::test_c", "FAIL", ("B7",), "assert", ("B7",), 1.5)
+RUN = Run(WHERE, "2026-11-25T00:00:00.000+00:00", 12.5, ("--tier=default",), (PASSED, FAILED))
+
+JUNIT = """\
+<testsuites><testsuite name="pytest">
+<testcase classname="harness.suite.test_a" name="test_c" time="1.5"><properties>
+<property name="property" value="B7"/><property name="result" value="FAIL"/>
+<property name="broken" value="B7"/><property name="evidence" value="/kept/here"/>
+</properties><failure message="assert False&#10;more">...</failure></testcase>
+</testsuite></testsuites>
+"""
+
+
+def test_a_run_survives_its_file(tmp_path: Path) -> None:
+    save_run(RUN, tmp_path / "run.json")
+
+    assert load_run(tmp_path / "run.json") == RUN
+
+
+def test_every_run_has_an_id_of_its_own() -> None:
+    one, two = (Run(WHERE, RUN.begin, 1.0, (), ()) for _ in range(2))
+
+    assert one.id != two.id
+
+
+@pytest.mark.parametrize(("test", "outcome"), [(FAILED.test, FAILED), ("no::such", None)])
+def test_a_test_is_found_by_its_node_id(test: str, outcome: CaseOutcome | None) -> None:
+    assert RUN.outcome(test) == outcome
+
+
+def test_time_promises_and_evidence_are_read_from_junit(tmp_path: Path) -> None:
+    report = tmp_path / "junit.xml"
+    report.write_text(JUNIT)
+
+    (outcome,) = read_outcomes(report)
+
+    assert (outcome.seconds, outcome.promises, outcome.evidence) == (1.5, ("B7",), "/kept/here")
+    assert outcome.message == "assert False"

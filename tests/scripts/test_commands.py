@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""scripts/run, scripts/test and .ci/run: arguments, order and exit codes."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness.base.paths import CHECKOUT
+
+CHECKS = ["ruff check", "ruff format --check", "mypy", "lint-imports"]
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A checkout whose set-up and tools only note that they were called."""
+
+    root: Path
+
+    @property
+    def log(self) -> list[str]:
+        """What was called, in order, with the checkout's path left out."""
+        path = self.root / "log"
+        lines = path.read_text().splitlines() if path.exists() else []
+        calls = [line.replace(f"{self.root}/", "").split("|")[:-1] for line in lines]
+        return [shlex.join(words) for words in calls]
+
+    def stand_in(self, name: str, code: int = 0) -> None:
+        """Put a program at *name*, below the root, that notes its call and ends with *code*."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        note = f"printf '%s|' {path.name} \"$@\"; echo"
+        path.write_text(f"#!/bin/sh\n{{ {note}; }} >>{self.root}/log\nexit {code}\n")
+        path.chmod(0o755)
+
+    def take(self, name: str) -> None:
+        """Put the real script *name* there."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(CHECKOUT / name, path)
+
+    def run(self, name: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a script from a foreign directory."""
+        return subprocess.run(
+            [self.root / name, *arguments], check=False, cwd="/", capture_output=True, text=True
+        )
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    """The real scripts/run and scripts/test on stand-ins that all succeed."""
+    made = Checkout(tmp_path)
+    for name in ("scripts/run", "scripts/test"):
+        made.take(name)
+    made.stand_in("scripts/setup")
+    for tool in ("pytest", "ruff", "mypy", "lint-imports"):
+        made.stand_in(f".venv/bin/{tool}")
+    return made
+
+
+@pytest.fixture
+def ci(tmp_path: Path) -> Checkout:
+    """The real .ci/run on commands that succeed."""
+    made = Checkout(tmp_path)
+    made.take(".ci/run")
+    for name in ("run", "test"):
+        made.stand_in(f"scripts/{name}")
+    made.stand_in(".venv/bin/harness")
+    return made
+
+
+def test_run_sets_up_and_hands_its_arguments_to_pytest(checkout: Checkout) -> None:
+    checkout.run("scripts/run", "-n", "2", "-k", "B1 or B2", "--kernel=debian:6.1")
+
+    workers = len(os.sched_getaffinity(0)) * 3 // 2
+    assert checkout.log == [
+        "setup",
+        f"pytest -n {workers} harness/ -n 2 -k 'B1 or B2' --kernel=debian:6.1",
+    ]
+
+
+def test_test_sets_up_and_checks_everything(checkout: Checkout) -> None:
+    checkout.run("scripts/test", "-x")
+
+    assert checkout.log == ["setup tests", *CHECKS, "pytest tests/ -x"]
+
+
+@pytest.mark.parametrize("script", ["scripts/run", "scripts/test"])
+@pytest.mark.parametrize(("failing", "code"), [("scripts/setup", 2), (".venv/bin/pytest", 1)])
+def test_a_script_ends_with_the_code_of_what_failed(
+    script: str, failing: str, code: int, checkout: Checkout
+) -> None:
+    checkout.stand_in(failing, code)
+
+    assert checkout.run(script).returncode == code
+
+
+@pytest.mark.parametrize("tool", ["ruff", "mypy", "lint-imports"])
+def test_a_failing_check_fails_test(tool: str, checkout: Checkout) -> None:
+    checkout.stand_in(f".venv/bin/{tool}", 1)
+
+    assert checkout.run("scripts/test").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("test", "run", "matrix", "code"),
+    [(0, 0, 0, 0), (1, 2, 0, 1), (0, 2, 1, 2), (3, 0, 0, 3), (0, 0, 1, 1)],
+)
+def test_ci_runs_all_and_ends_with_the_first_failure(
+    test: int, run: int, matrix: int, code: int, ci: Checkout
+) -> None:
+    ci.stand_in("scripts/test", test)
+    ci.stand_in("scripts/run", run)
+    ci.stand_in(".venv/bin/harness", matrix)
+
+    done = ci.run(".ci/run")
+
+    assert (done.returncode, ci.log) == (code, ["test", "run", "harness matrix"])
+
+
+def test_ci_says_how_long_each_took(ci: Checkout) -> None:
+    done = ci.run(".ci/run")
+
+    told = re.findall(r"/(\w+(?: \w+)?) ended with 0 after \d+ s$", done.stderr, re.MULTILINE)
+    assert told == ["test", "run", "harness matrix"]
