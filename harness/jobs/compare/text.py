@@ -233,6 +233,7 @@ def _paragraph(text: str) -> str:
 
 
 def wrapped(text: str, indent: str = "", later: str | None = None) -> list[str]:
+    """Break *text* into lines of WIDTH columns; names and commands stay whole."""
     return textwrap.wrap(
         text,
         WIDTH,

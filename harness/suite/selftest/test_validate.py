@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 
 from harness.base.paths import CHECKOUT
+from harness.jobs.bisect import bisect, series_line
 from harness.jobs.compare import (
     Answer,
     Series,
-    bisect,
     find_series,
     judge,
-    series_line,
     store_prefix,
 )
 from harness.kernel import KernelSpec
