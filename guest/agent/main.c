@@ -54,7 +54,7 @@ static void inflate_and_serve(const struct frame *deflated)
 	serve(&request);
 }
 
-/* A whole run of garbage is complained about once, so that complaints can not jam the line. */
+/* A whole run of garbage is complained about once, so that complaints cannot jam the line. */
 static void take_byte(uint8_t byte)
 {
 	static struct receiver receiver;

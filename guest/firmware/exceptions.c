@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What comes from below: SMCs, and accesses to what stage 2 does not map. Those are recorded; a load
- * then reads zero and a store does nothing, as on a bus where nothing answers, and what can not be
+ * then reads zero and a store does nothing, as on a bus where nothing answers, and what cannot be
  * had so is an external abort for the kernel.
  */
 #include "firmware.h"

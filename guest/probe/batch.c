@@ -89,7 +89,7 @@ void call_rewind(struct call *call, size_t length)
 	reply_head(call)->length = cpu_to_le16(length);
 }
 
-/* Room for @length more bytes of answer, NULL when one reply can not hold them. */
+/* Room for @length more bytes of answer, NULL when one reply cannot hold them. */
 void *call_answer(struct call *call, size_t length)
 {
 	struct probe_reply_head *head = reply_head(call);

@@ -5,7 +5,7 @@
 
 #include "probe.h"
 
-/* A buffer that can not be had is an answer, not a reason to kill the agent. */
+/* A buffer that cannot be had is an answer, not a reason to kill the agent. */
 #define BUFFER_GFP	(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN | __GFP_NORETRY)
 
 static u32 guard_size(u8 kind)

@@ -17,7 +17,7 @@ static void forget_provider(void *pdev)
 		provider = NULL;
 }
 
-/* The device stays a probe target where the CPU can not reach its BAR, only without memory. */
+/* The device stays a probe target where the CPU cannot reach its BAR, only without memory. */
 int peer_provide(struct pci_dev *pdev)
 {
 	int error = pci_p2pdma_add_resource(pdev, PEER_BAR, 0, 0);

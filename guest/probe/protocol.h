@@ -52,7 +52,7 @@ enum probe_refusal {
 	PROBE_BAD_VALUE,	/* a direction, kind or other code is unknown */
 	PROBE_NO_MEMORY,	/* the probe itself could not get memory */
 	PROBE_BUSY,		/* the buffer is still mapped */
-	PROBE_UNREACHABLE,	/* the CPU can not reach that memory */
+	PROBE_UNREACHABLE,	/* the CPU cannot reach that memory */
 	PROBE_REPLY_FULL,	/* no room for replies: the rest was not run */
 };
 
@@ -129,7 +129,7 @@ struct probe_device_set {
 enum probe_buffer_kind {
 	PROBE_BUFFER_KMALLOC = 1,
 	PROBE_BUFFER_PAGES,	/* physically contiguous, page aligned */
-	PROBE_BUFFER_PEER,	/* another PCI device's, by P2PDMA: the CPU can not reach it */
+	PROBE_BUFFER_PEER,	/* another PCI device's, by P2PDMA: the CPU cannot reach it */
 };
 
 struct probe_buffer_alloc {

@@ -83,7 +83,7 @@ class Cache:
         """Return entry *key*, calling *build* with an empty directory to fill if it is absent.
 
         Whatever *build* raises passes through and leaves no entry behind, but for a disk that is
-        full or can not be written: that is a HostError. Kinds that machines share are looked for
+        full or cannot be written: that is a HostError. Kinds that machines share are looked for
         in their store before they are built, and put there afterwards.
         """
         with _writing(self.root), self.lock(key):

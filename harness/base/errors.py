@@ -7,7 +7,7 @@
     ├── HostError           this machine lacks something: a tool, a package, disk space
     │   └── ToolError       an external program failed for a reason that is not the input's
     ├── InputError          what the user gave is wrong: an option, a path, a description
-    │   ├── SourceError     a kernel source can not be had
+    │   ├── SourceError     a kernel source cannot be had
     │   ├── SeriesError     a patch does not apply
     │   ├── ConfigError     a kernel option is wanted and did not stick
     │   ├── BuildError      the kernel or a guest program does not compile
@@ -21,8 +21,8 @@
     ├── GuestCrash          it panicked, oopsed, was reset
     └── GuestHang           it was alive and did not answer in time
 
-    AssertionError          the kernel under test did not do what it promises: result FAIL
-    └── BrokenPromise       the same, and the ids of the properties it broke
+    AssertionError          the kernel under test violated a property: result FAIL
+    └── PropertyViolated    the same with its violations (harness/base/violation.py)
 
 Every message is one paragraph for a person: what was expected, what was seen, what to do next.
 """
@@ -45,7 +45,7 @@ class InputError(HarnessError):
 
 
 class SourceError(InputError):
-    """A kernel source can not be found, fetched or unpacked."""
+    """A kernel source cannot be found, fetched or unpacked."""
 
 
 class SeriesError(InputError):
@@ -61,7 +61,7 @@ class BuildError(InputError):
 
 
 class DevicetreeError(InputError):
-    """A devicetree does not compile, or its pools can not exist on the machine."""
+    """A devicetree does not compile, or its pools cannot exist on the machine."""
 
 
 class QemuError(HarnessError):
@@ -94,14 +94,6 @@ class GuestCrash(GuestError):
 
 class GuestHang(GuestError):
     """The guest was running and did not answer before the deadline."""
-
-
-class BrokenPromise(AssertionError):
-    """The kernel broke the promises named *ids*, such as ``B7``; *finding* says how."""
-
-    def __init__(self, finding: str, *ids: str) -> None:
-        super().__init__(f"{' '.join(ids)}: {finding}")
-        self.ids = ids
 
 
 def explain(error: BaseException) -> str:

@@ -32,6 +32,6 @@ def cache_directory() -> Path:
 
 def _unusable(path: Path, why: str) -> str:
     return (
-        f"{path} can not hold the caches: {why}. Name a directory that can be written with "
+        f"{path} cannot hold the caches: {why}. Name a directory that can be written with "
         "HARNESS_CACHE=PATH"
     )

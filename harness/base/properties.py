@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What restricted DMA promises, by id, and what it does not; read in Linux 6.12.117.
+"""What restricted DMA properties, by id, and what it does not; read in Linux 6.12.117.
 
-Where a promise stands in the kernel's source is said by the tests that prove it.
+Where a property stands in the kernel's source is said by the tests that prove it.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-PROMISES: Mapping[str, str] = MappingProxyType(
+PROPERTIES: Mapping[str, str] = MappingProxyType(
     {
         "A1": "every valid node is announced as a pool, with base and size",
         "A2": "a device is assigned its pool when a driver binds to it",
@@ -18,7 +18,7 @@ PROMISES: Mapping[str, str] = MappingProxyType(
         "A7": "of several memory-regions the first available restricted one is taken",
         "A8": "a disabled pool is skipped, and its memory is not reserved",
         "A9": "a device behind an IOMMU ignores its pool",
-        "A12": "a pool that can not be set up is warned of; the device runs unrestricted",
+        "A12": "a pool that cannot be set up is warned of; the device runs unrestricted",
         "A13": "a kernel without the feature is silent, and the memory stays reserved",
         "A14": "a device whose DMA another device does (virtio) uses that device's pool",
         "A15": "a device that is unbound and bound again has the same pool, and leaves nothing",
@@ -27,7 +27,7 @@ PROMISES: Mapping[str, str] = MappingProxyType(
         "B3": "at map the pool's bytes are the CPU buffer's, in every direction",
         "B4": "what the device did not write keeps its content after unmap: nothing stale leaks",
         "B5": "unmap copies back FROM_DEVICE and BIDIRECTIONAL, never TO_DEVICE",
-        "B6": "map writes nothing beyond the mapping into its last slot (measured, not promised)",
+        "B6": "map writes nothing beyond the mapping into its last slot (measured, not guaranteed)",
         "B7": "live mappings and coherent buffers never share a slot, with many CPUs too",
         "B8": "mappings of a page and more are page aligned, all are slot aligned",
         "B9": "the bits of min_align_mask are those of the buffer's address",
@@ -74,7 +74,7 @@ PROMISES: Mapping[str, str] = MappingProxyType(
         "E11": "the kernel places a pool that has size and alignment only",
         "E12": "of several reg entries the first is taken",
         "E13": "more nodes than the kernel has room for are an error message, no crash",
-        "E14": "a pool of more than 341 MiB can not be set up",
+        "E14": "a pool of more than 341 MiB cannot be set up",
         "E15": "swiotlb= on the command line changes nothing for a restricted device",
         "E16": "with SWIOTLB_DYNAMIC a restricted pool never grows",
         "E17": "debugfs counts slots, used slots and their peak",
@@ -93,9 +93,9 @@ UNTESTED: Mapping[str, str] = MappingProxyType(
         "G10": "it needs UEFI firmware, and there is no devicetree then to describe a pool",
     }
 )
-"""Promises and non-promises that can not be tested on this kind of machine, and why."""
+"""Properties and escapes that cannot be tested on this kind of machine, and why."""
 
-NON_PROMISES: Mapping[str, str] = MappingProxyType(
+NOT_GUARANTEED: Mapping[str, str] = MappingProxyType(
     {
         "G1": "virtio without ACCESS_PLATFORM does not use the DMA API",
         "G2": "virtio-balloon never has ACCESS_PLATFORM",

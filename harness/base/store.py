@@ -99,7 +99,7 @@ def _file_system(url: str) -> tuple[Any, str]:
         files, root = import_module("fsspec").url_to_fs(url, use_listings_cache=False)
     except (ImportError, ValueError) as fault:
         raise HostError(
-            f"the store {url} can not be reached: {fault}. For a directory and for others install "
+            f"the store {url} cannot be reached: {fault}. For a directory and for others install "
             "the extra 'cluster' of this package, for s3:// also 's3'"
         ) from fault
     return files, str(root)

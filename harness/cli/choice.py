@@ -25,7 +25,7 @@ def add_choice_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="ID",
         dest="properties",
-        help="only tests of this promise; may be given several times",
+        help="only tests of this property; may be given several times",
     )
     parser.add_argument("-k", default="", metavar="WORDS", help="only tests whose names match")
     parser.add_argument("--tier", choices=TIERS, default=TIERS[0], help="which set of tests")
@@ -54,7 +54,7 @@ def request_of(arguments: argparse.Namespace, source: str) -> SuiteRequest:
 
 
 def runner_of(arguments: argparse.Namespace) -> Callable[[SuiteRequest], Run]:
-    """What runs the suite, and puts each run into the history; that it can not is said."""
+    """What runs the suite, and puts each run into the history; that it cannot is said."""
 
     def run(request: SuiteRequest) -> Run:
         finished = run_suite(request, arguments.log)

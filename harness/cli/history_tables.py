@@ -95,9 +95,9 @@ def run_tables(run: Run) -> tuple[Table, ...]:
     _row(facts, "words", " ".join(run.words))
     _row(facts, "began", f"{_moment(run.begin)} UTC")
     _row(facts, "took", f"{run.seconds:.0f} s" + ("" if run.complete else ", stopped early"))
-    tests = _table("test", "result", "broken", "s", "message", "evidence")
+    tests = _table("test", "result", "broken", "s", "message", "artifacts")
     for one in run.tests:
-        cells = (" ".join(one.broken), f"{one.seconds:.2f}", one.message, one.evidence)
+        cells = (" ".join(one.broken), f"{one.seconds:.2f}", one.message, one.artifacts)
         _row(tests, one.test, one.result, *cells)
     return facts, tests
 

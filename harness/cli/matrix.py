@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _print_wrong(results: Sequence[CellResult]) -> None:
     for result in results:
         if not result.as_expected:
-            print(f"{result.cell}: {result.evidence}")
+            print(f"{result.cell}: {result.artifacts}")
 
 
 def _conclude(results: Sequence[CellResult], begin: float) -> int:

@@ -14,8 +14,8 @@ from harness.base.store import VARIABLE as STORE
 from harness.cli.tables import print_table
 from harness.jobs.nightly import (
     Alone,
-    Crew,
     Entry,
+    Executor,
     Lost,
     Night,
     NightPlan,
@@ -82,8 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.list:
             return _list(entries, found.lost, night)
         night.begin()
-        with _crew(arguments.cluster, plan, runner, night) as crew:
-            entries = run_night(entries, night, history, crew, budget)
+        with _executor(arguments.cluster, plan, runner, night) as executor:
+            entries = run_night(entries, night, history, executor, budget)
         night.finish()
     return _conclude(entries, found.lost, arguments.json)
 
@@ -105,14 +105,14 @@ def _sharing(store: str | None) -> Iterator[None]:
             os.environ[STORE] = before
 
 
-def _crew(
+def _executor(
     address: str | None, plan: NightPlan, runner: Runner, night: Night
-) -> AbstractContextManager[Crew]:
+) -> AbstractContextManager[Executor]:
     """Nothing of Dask is imported unless a cluster is asked for."""
     if address is None:
         return nullcontext(Alone(runner, night.log))
     cluster = import_module("harness.jobs.nightly.cluster")
-    joined: AbstractContextManager[Crew] = cluster.join(address, plan.runner)
+    joined: AbstractContextManager[Executor] = cluster.join(address, plan.runner)
     return joined
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness properties``: every promise of restricted DMA, who proves it, and how that ended."""
+"""``harness properties``: every property of restricted DMA, who proves it, and how that ended."""
 
 import argparse
 import contextlib
@@ -12,7 +12,7 @@ from rich.table import Column, Table
 
 from harness.base.errors import HostError
 from harness.base.paths import CHECKOUT
-from harness.base.properties import NON_PROMISES, PROMISES, UNTESTED
+from harness.base.properties import NOT_GUARANTEED, PROPERTIES, UNTESTED
 from harness.cli.tables import print_table
 from harness.results.last import LastResult, read_results
 
@@ -28,7 +28,7 @@ MARKERS = ("property", "escape")
 
 @dataclass(frozen=True)
 class Proof:
-    """A test function that names a promise: its name, its node ids, whether it is a control."""
+    """A test function that names a property: its name, its node ids, whether it is a control."""
 
     name: str
     tests: tuple[str, ...]
@@ -38,7 +38,7 @@ class Proof:
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the sub-command."""
     parser = subparsers.add_parser(
-        "properties", help="list the promises of restricted DMA, their tests and last results"
+        "properties", help="list the properties of restricted DMA, their tests and last results"
     )
     parser.set_defaults(run=run)
 
@@ -46,8 +46,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(_: argparse.Namespace) -> int:
     """Print the table; 1 if one of its rows has neither a test nor a reason why not."""
     proofs, results = _proofs(_collect()), read_results()
-    table = Table("id", Column("promise", ratio=3), Column("tests", ratio=4), "last result")
-    rows = {**PROMISES, **NON_PROMISES}
+    table = Table("id", Column("property", ratio=3), Column("tests", ratio=4), "last result")
+    rows = {**PROPERTIES, **NOT_GUARANTEED}
     for number, text in rows.items():
         found = proofs.get(number, ())
         table.add_row(number, text, _tests(number, found), _last(found, results))
@@ -80,7 +80,7 @@ def _collect() -> Sequence[pytest.Item]:
 
 
 def _proofs(items: Iterable[pytest.Item]) -> Mapping[str, Sequence[Proof]]:
-    """The test functions by the promises that they name, controls last."""
+    """The test functions by the properties that they name, controls last."""
     tests: dict[tuple[str, bool, str], list[str]] = {}
     for item in items:
         for mark in item.iter_markers():

@@ -12,11 +12,11 @@ from harness.cli.tables import print_table
 from harness.results import Run, load_run
 from harness.results.history import History, durations, find_run, open_history
 from harness.results.render import (
+    Artifacts,
     Comparison,
-    Evidence,
     Inputs,
+    artifacts_of,
     compare,
-    evidence_of,
     is_good,
     junit,
     kcidb,
@@ -68,20 +68,20 @@ def run(arguments: argparse.Namespace) -> int:
     history = open_history(arguments.database)
     runs = [_find(word, history) for word in (arguments.base, arguments.series) if word]
     subject = compare(*runs) if len(runs) > 1 else runs[0]
-    evidence = evidence_of(runs)
-    _print(subject, evidence)
+    artifacts = artifacts_of(runs)
+    _print(subject, artifacts)
     if arguments.html:
-        _write(arguments.html, page(subject, _inputs(arguments, evidence, history)))
+        _write(arguments.html, page(subject, _inputs(arguments, artifacts, history)))
     if arguments.junit:
-        titles = {name: [c.title for c in one.crashes] for name, one in evidence.items()}
+        titles = {name: [c.title for c in one.crashes] for name, one in artifacts.items()}
         names = ("base", "series") if len(runs) > 1 else ("suite",)
         _write(arguments.junit, junit(dict(zip(names, runs, strict=True)), titles))
     if arguments.kcidb:
-        content = kcidb(runs, arguments.origin, evidence)
+        content = kcidb(runs, arguments.origin, artifacts)
         _write(arguments.kcidb, json.dumps(content, indent=1) + "\n")
     if arguments.mail:
         tester = arguments.tested_by if arguments.tested_by is not None else _git_identity()
-        _write(arguments.mail, mail(subject, evidence, tester))
+        _write(arguments.mail, mail(subject, artifacts, tester))
     return GOOD if is_good(subject) else NOT_GOOD
 
 
@@ -100,8 +100,8 @@ def _find(word: str, history: History) -> Run:
         ) from fault
 
 
-def _print(subject: Run | Comparison, evidence: Mapping[str, Evidence]) -> None:
-    table = terminal_table(subject, evidence)
+def _print(subject: Run | Comparison, artifacts: Mapping[str, Artifacts]) -> None:
+    table = terminal_table(subject, artifacts)
     if table is not None:
         print_table(table)
     for line in terminal_lines(subject):
@@ -109,10 +109,10 @@ def _print(subject: Run | Comparison, evidence: Mapping[str, Evidence]) -> None:
 
 
 def _inputs(
-    arguments: argparse.Namespace, evidence: Mapping[str, Evidence], history: History
+    arguments: argparse.Namespace, artifacts: Mapping[str, Artifacts], history: History
 ) -> Inputs:
     coverage = arguments.coverage.read_text().splitlines() if arguments.coverage else ()
-    return Inputs(evidence, {one.test: one.seconds for one in durations(history)}, coverage)
+    return Inputs(artifacts, {one.test: one.seconds for one in durations(history)}, coverage)
 
 
 def _write(path: Path, text: str) -> None:

@@ -49,13 +49,13 @@ def load_machine(directory: Path) -> Machine:
         parts = Path(content["kernel"]), Path(content["initramfs"]["path"])
     except (OSError, ValueError, KeyError) as fault:
         raise InputError(
-            f"{directory} is no evidence of a failure, which would hold {DESCRIPTION} and {BLOB}: "
+            f"{directory} is no artifacts of a failure, which would hold {DESCRIPTION} and {BLOB}: "
             f"{fault!r}"
         ) from fault
     for part in parts:
         if not part.exists():
             raise InputError(
-                f"the machine of {directory} can not be started again: {part} is no longer in the "
+                f"the machine of {directory} cannot be started again: {part} is no longer in the "
                 "cache. Its logs and its memory are still there; for a machine run the test again"
             )
     return _read_machine(content, blob)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pytest plugin: options, the build before the first test, fixtures, results, evidence."""
+"""The pytest plugin: options, the build before the first test, fixtures, results, artifacts."""
 
 # each before those that import it: pytest must see it first to rewrite its assertions
 pytest_plugins = (

@@ -9,13 +9,13 @@ from collections.abc import Generator
 
 import pytest
 
-from harness.base.errors import BrokenPromise
+from harness.base.violation import violated
 from harness.machine.qemu.guest import Guest
 from harness.plugin.guests import Guests, guests_key
 
 MARKERS = (
     "tries(reason): a device tries what the fence refuses; it must have refused something",
-    "topples(reason): the test takes the fence down itself, and must have",
+    "disables(reason): the test takes the fence down itself, and must have",
 )
 
 
@@ -40,10 +40,10 @@ def _can_tell(guest: Guest) -> bool:
 
 
 def _judge_damage(item: pytest.Item, damage: list[str]) -> None:
-    if item.get_closest_marker("topples"):
+    if item.get_closest_marker("disables"):
         assert damage, "the fence stands, though the test says that it takes it down"
     elif damage:
-        raise BrokenPromise(f"the fence does not stand any more: {'; '.join(damage)}", "FENCE")
+        raise violated(f"the fence does not stand any more: {'; '.join(damage)}", "FENCE")
 
 
 def _judge_refusals(item: pytest.Item, refusals: list[str]) -> None:
@@ -51,4 +51,4 @@ def _judge_refusals(item: pytest.Item, refusals: list[str]) -> None:
         assert refusals, "the fence refused nothing, though the test says that a device tried"
     elif refusals:
         text = f"{len(refusals)} accesses were refused, the first: {refusals[0]}"
-        raise BrokenPromise(f"a device left the pool: {text}", "B1")
+        raise violated(f"a device left the pool: {text}", "B1")

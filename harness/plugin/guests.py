@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 import pytest
 
 from harness.base.errors import GuestError, HarnessError, QemuError
-from harness.devices.oracles import NOTHING, Before, Finding
+from harness.base.result import Result
+from harness.base.violation import Violation
+from harness.devices.oracles import NOTHING, Before
 from harness.devices.oracles.examiner import Examiner
 from harness.machine.machine import Machine
-from harness.machine.qemu.artefacts import keep, reopen_command
+from harness.machine.qemu.artifacts import keep, reopen_command
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.snapshot import Snapshot, boot, park, restore
 from harness.plugin.options import settings
-from harness.plugin.results import Result, reported
+from harness.plugin.results import reported
 
 
 @dataclass
@@ -46,7 +48,7 @@ class Guests:
         return self._add(Guest(machine))
 
     def discard(self, guest: Guest) -> None:
-        """Throw one of them away, with its evidence."""
+        """Throw one of them away, with its artifacts."""
         self.live.remove(guest)
         self._before.pop(guest, None)
         guest.close()
@@ -55,7 +57,7 @@ class Guests:
         """What one of them was like before it ran."""
         return self._before.get(guest, NOTHING)
 
-    def examine(self, guest: Guest) -> list[Finding]:
+    def examine(self, guest: Guest) -> list[Violation]:
         """What the oracles have to say about one of them; raises as :meth:`Examiner.examine`."""
         return self.examiner.examine(guest, self.before(guest))
 
@@ -110,14 +112,14 @@ guests_key = pytest.StashKey[Guests]()
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep the evidence of the test's guests, and say in its last lines where it is."""
+    """Keep the artifacts of the test's guests, and say in its last lines where it is."""
     report = yield
     guests = item.stash.get(guests_key, None)
     if guests is not None and guests.live and _shall_keep(item.config, report, call.when):
         for guest in guests.live:
             if not guest.closed:
-                report.sections += _evidence(item, guest)
-                _note_evidence(item, report)
+                report.sections += _artifacts(item, guest)
+                _note_artifacts(item, report)
     return report
 
 
@@ -127,20 +129,22 @@ def _shall_keep(config: pytest.Config, report: pytest.TestReport, phase: str) ->
     return (keep == "failed" and bad) or (keep == "all" and phase == "call")
 
 
-def _note_evidence(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Have JUnit say where the evidence is."""
-    directories = [("evidence", text) for name, text in report.sections[-1:] if name == "evidence"]
+def _note_artifacts(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Have JUnit say where the artifacts are."""
+    directories = [
+        ("artifacts", text) for name, text in report.sections[-1:] if name == "artifacts"
+    ]
     report.user_properties += directories
     item.user_properties += directories  # JUnit takes the last report's
 
 
-def _evidence(item: pytest.Item, guest: Guest) -> list[tuple[str, str]]:
-    """Keep the guest's evidence; the sections of the report that lead a person to it."""
+def _artifacts(item: pytest.Item, guest: Guest) -> list[tuple[str, str]]:
+    """Keep the guest's artifacts; the sections of the report that lead a person to it."""
     try:
         directory = keep(guest, re.sub(r"\W+", "-", item.name).strip("-"))
     except HarnessError as fault:
-        return [("evidence", str(fault))]
+        return [("artifacts", str(fault))]
     return [
         ("stand in this machine with", reopen_command(directory)),
-        ("evidence", str(directory)),
+        ("artifacts", str(directory)),
     ]

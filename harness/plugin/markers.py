@@ -12,15 +12,15 @@ from harness.kernel.source.version import parse_version
 from harness.plugin.options import TIERS
 
 MARKERS = (
-    "property(*ids, control=False): the promises of restricted DMA that a VM test proves; a "
+    "property(*ids, control=False): the properties of restricted DMA that a VM test proves; a "
     "control shows that without protection the same attack succeeds",
     "nightly(reason): runs with --tier=nightly and --tier=all only",
     "on_request(reason): runs with --tier=all only",
     "since(version, commit): the kernel has what is tested since this version",
     "needs_config(option, reason): the kernel is built with this, for example SWIOTLB_DYNAMIC=y",
-    "finding(name, kernels): on these kernels, for example '>=6.1,<6.9', the promise is known "
+    "finding(name, kernels): on these kernels, for example '>=6.1,<6.9', the property is known "
     "to be broken, as docs/findings.md says under that name",
-    "escape(id): shows a way around a pool that nobody promised to close; never a failure",
+    "escape(id): shows a way around a pool that nobody guaranteed to close; never a failure",
 )
 
 TIER_OF = {"nightly": "nightly", "on_request": "all"}

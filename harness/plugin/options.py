@@ -69,7 +69,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="ID",
-        help="only tests that name this promise, for example B1; may be repeated",
+        help="only tests that name this property, for example B1; may be repeated",
     )
     group.addoption("--qemu", default=DEFAULT_QEMU, metavar="PROGRAM", help="the QEMU to run")
     group.addoption(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """After each VM test, unasked: the kernel's reports and the memory oracles, on every live guest.
 
-A guest that a test leaves without a kernel report and with every promise kept is what the body of
+A guest that a test leaves without a kernel report and with every property kept is what the body of
 the test may take for granted; a test that breaks one on purpose says so with a marker.
 """
 
@@ -13,13 +13,13 @@ import pytest
 
 from harness.base.errors import GuestError, HarnessError
 from harness.base.kreport.outcome import Report
-from harness.devices.oracles import Finding, broken_promise
+from harness.base.violation import PropertyViolated, Violation
 from harness.plugin.guests import Guests, guests_key
 
 MARKERS = (
     "expects_report(pattern): the kernel may print a report that the pattern matches",
-    "breaks(id, reason): the test breaks this promise itself, and the oracles must find that",
-    "unexamined(reason): the test leaves a guest that can not be looked at",
+    "breaks(id, reason): the test breaks this property itself, and the oracles must find that",
+    "unexamined(reason): the test leaves a guest that cannot be looked at",
 )
 
 
@@ -37,11 +37,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         yield
     except AssertionError as error:
         with contextlib.suppress(GuestError, HarnessError):
-            for finding in _findings(item, guests):
-                error.add_note(f"the oracles say as well: {finding}")
+            for violation in _violations(item, guests):
+                error.add_note(f"the oracles say as well: {violation}")
         raise
     _judge_reports(item, guests)
-    _judge_findings(item, _findings(item, guests))
+    _judge_violations(item, _violations(item, guests))
 
 
 def _judge_reports(item: pytest.Item, guests: Guests) -> None:
@@ -51,23 +51,25 @@ def _judge_reports(item: pytest.Item, guests: Guests) -> None:
         assert not unexpected, f"the kernel reported {unexpected[0]}"
 
 
-def _judge_findings(item: pytest.Item, findings: list[Finding]) -> None:
+def _judge_violations(item: pytest.Item, violations: list[Violation]) -> None:
     wanted = {mark.args[0]: mark.args[1] for mark in item.iter_markers("breaks")}
-    unexpected = [finding for finding in findings if wanted.keys().isdisjoint(finding.ids)]
+    unexpected = [
+        violation for violation in violations if wanted.keys().isdisjoint(violation.properties)
+    ]
     if unexpected:
-        raise broken_promise(unexpected)
-    found = {name for finding in findings for name in finding.ids}
+        raise PropertyViolated(*unexpected)
+    found = {name for violation in violations for name in violation.properties}
     for name, reason in wanted.items():
         assert name in found, f"no oracle found {name} broken, though the test says: {reason}"
 
 
-def _findings(item: pytest.Item, guests: Guests) -> list[Finding]:
+def _violations(item: pytest.Item, guests: Guests) -> list[Violation]:
     if item.get_closest_marker("unexamined"):
         return []
-    return list(_findings_of(guests))
+    return list(_violations_of(guests))
 
 
-def _findings_of(guests: Guests) -> Iterator[Finding]:
+def _violations_of(guests: Guests) -> Iterator[Violation]:
     for guest in guests.live:
         if guest.ending is None and not guest.closed:
             yield from guests.examine(guest)

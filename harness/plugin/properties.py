@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-from harness.base.errors import BrokenPromise
+from harness.base.violation import PropertyViolated
 from harness.plugin.results import BAD, reported
 
 PROPERTY, BROKEN = "property", "broken"
@@ -22,7 +22,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what names none of the promises that are asked for, if any are."""
+    """Leave out what names none of the properties that are asked for, if any are."""
     wanted = set(config.getoption("--property"))
     chosen = [item for item in items if not wanted or wanted & _named(item)]
     if len(chosen) < len(items):
@@ -34,11 +34,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note which promises a failing test found broken: those its error names, else all of its."""
+    """Note which properties a failing test found broken: those its error names, else all of its."""
     report = yield
     if reported(report) in BAD:
         error = call.excinfo.value if call.excinfo else None
-        ids = error.ids if isinstance(error, BrokenPromise) else sorted(_named(item))
+        ids = error.ids if isinstance(error, PropertyViolated) else sorted(_named(item))
         found = [(BROKEN, one) for one in ids]
         report.user_properties += found
         item.user_properties += found  # JUnit takes the last report's
@@ -47,7 +47,7 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name the promises that the kernel under test broke."""
+    """Name the properties that the kernel under test broke."""
     broken = {
         str(value)
         for report in terminalreporter.getreports("failed")
@@ -56,7 +56,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if name == BROKEN
     }
     if broken:
-        terminalreporter.write_line(f"broken promises: {' '.join(sorted(broken))}")
+        terminalreporter.write_line(f"violated properties: {' '.join(sorted(broken))}")
 
 
 def _named(item: pytest.Item) -> set[str]:

@@ -3,30 +3,18 @@
 
 from collections import Counter
 from collections.abc import Generator
-from enum import Enum
 
 import pytest
 
 from harness.base.errors import GuestCrash, GuestHang, HarnessError
+from harness.base.result import Result
 from harness.plugin.markers import known_finding
 
 PROPERTY = "result"
 """The name under which each test's result stands in its JUnit properties."""
 
 
-class Result(Enum):
-    """How a test ended; the letter is its mark in the progress line."""
-
-    PASS = "."
-    FAIL = "F"  # the kernel broke a promise
-    CRASH = "C"  # the guest died
-    HANG = "H"  # the guest stopped answering
-    ERROR = "E"  # the harness or the host failed
-    KNOWN = "k"  # as docs/findings.md says of this kernel, or no promise at all
-    SKIP = "s"
-
-
-BAD = (Result.FAIL, Result.CRASH, Result.HANG)
+BAD = tuple(one for one in Result if one.against_kernel)
 """What speaks against the kernel."""
 
 
@@ -99,7 +87,7 @@ def reported(report: pytest.TestReport | pytest.CollectReport) -> Result | None:
 
 
 def _judge(item: pytest.Item, report: pytest.TestReport, result: Result) -> Result:
-    """What *result* comes to for a test of a known finding or of something never promised."""
+    """What *result* comes to for a test of a known finding or of something never guaranteed."""
     escape = item.get_closest_marker("escape")
     if escape and result is Result.FAIL:
         return _forgive(report, f"{escape.args[0]} was not seen: the kernel does more than it says")
@@ -108,7 +96,7 @@ def _judge(item: pytest.Item, report: pytest.TestReport, result: Result) -> Resu
         return _forgive(report, f"docs/findings.md: {finding}")
     if finding and result is Result.PASS and report.when == "call":
         report.outcome = "failed"
-        report.longrepr = f"the promise is kept: {finding} in docs/findings.md is out of date"
+        report.longrepr = f"the property is kept: {finding} in docs/findings.md is out of date"
         return Result.ERROR
     return result
 

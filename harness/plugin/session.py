@@ -24,7 +24,7 @@ SUITE = Path(__file__).resolve().parent.parent / "suite"
 PR_SET_PDEATHSIG = 1
 """prctl(2)."""
 
-ARTEFACTS_KEY = "harness_artefacts"
+ARTIFACTS_KEY = "harness_artifacts"
 
 kernel_key = pytest.StashKey[Kernel]()
 initramfs_key = pytest.StashKey[Initramfs]()
@@ -32,7 +32,7 @@ initramfs_key = pytest.StashKey[Initramfs]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """In a worker of pytest-xdist: load what the controller built."""
-    handed = _worker_input(config).get(ARTEFACTS_KEY)
+    handed = _worker_input(config).get(ARTIFACTS_KEY)
     if handed is not None:
         _die_with_controller()
         config.stash[kernel_key] = load_kernel(Path(handed["kernel"]))
@@ -56,7 +56,7 @@ def pytest_configure_node(node: Any) -> None:
     """Tell a worker of pytest-xdist where the kernel and the guest programs are."""
     stash = node.config.stash
     if kernel_key in stash:
-        node.workerinput[ARTEFACTS_KEY] = {
+        node.workerinput[ARTIFACTS_KEY] = {
             "kernel": str(stash[kernel_key].directory),
             "initramfs": str(stash[initramfs_key].path),
             "key": stash[initramfs_key].key,

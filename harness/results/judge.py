@@ -9,7 +9,7 @@ from harness.results import CaseOutcome, Run
 
 KNOWN, PASS, SKIP = "KNOWN", "PASS", "SKIP"
 
-KEPT = "the promise is kept"
+KEPT = "the property is kept"
 """How the message begins of a test of a known finding that passes (harness/plugin/results.py)."""
 
 
@@ -65,7 +65,7 @@ class Comparison:
 def change_of(base: Iterable[CaseOutcome], patched: Iterable[CaseOutcome]) -> Change:
     """What became of a test, from all its outcomes on both kernels.
 
-    A test that ends as KNOWN breaks a promise too: one that passes then was fixed.
+    A test that ends as KNOWN breaks a property too: one that passes then was fixed.
     """
     before, after = _standing(base), _standing(patched)
     if None in (*before, *after) or not before or not after:
@@ -79,7 +79,7 @@ def change_of(base: Iterable[CaseOutcome], patched: Iterable[CaseOutcome]) -> Ch
 
 
 def _standing(outcomes: Iterable[CaseOutcome]) -> set[bool | None]:
-    """Whether the promise held, in all the ways seen; None: that could not be said."""
+    """Whether the property held, in all the ways seen; None: that could not be said."""
     return {_held(one) for one in outcomes}
 
 

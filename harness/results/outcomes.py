@@ -21,18 +21,18 @@ MESSAGE_SIZE = 300
 class CaseOutcome:
     """A test by its node id, and its result's name.
 
-    *broken* are the promises that it found broken, *promises* all that it is about, *message* the
-    first line of its reason, *seconds* what it took, *evidence* the folder with what is kept of its
-    guests (empty if nothing is).
+    *broken* are the properties that it found violated, *properties* all that it is about,
+    *message* the first line of its reason, *seconds* what it took, *artifacts* the folder with
+    what is kept of its guests (empty if nothing is).
     """
 
     test: str
     result: str
     broken: tuple[str, ...] = ()
     message: str = ""
-    promises: tuple[str, ...] = ()
+    properties: tuple[str, ...] = ()
     seconds: float = 0.0
-    evidence: str = ""
+    artifacts: str = ""
 
     @property
     def is_bad(self) -> bool:
@@ -42,7 +42,7 @@ class CaseOutcome:
 
 def outcome_from(content: dict[str, Any]) -> CaseOutcome:
     """The outcome that ``dataclasses.asdict`` made *content* of, with JSON between."""
-    lists = {name: tuple(content.get(name, ())) for name in ("broken", "promises")}
+    lists = {name: tuple(content.get(name, ())) for name in ("broken", "properties")}
     return CaseOutcome(**{**content, **lists})
 
 
@@ -62,9 +62,9 @@ def _outcomes(root: ET.Element) -> Iterator[CaseOutcome]:
                 result=properties["result"][-1],
                 broken=tuple(sorted(set(properties.get("broken", ())))),
                 message=_message(case),
-                promises=tuple(sorted(set(properties.get("property", ())))),
+                properties=tuple(sorted(set(properties.get("property", ())))),
                 seconds=float(case.get("time", 0)),
-                evidence=properties.get("evidence", [""])[-1],
+                artifacts=properties.get("artifacts", [""])[-1],
             )
 
 

@@ -109,7 +109,7 @@ class RogueControl:
         if address < RAM_BASE or address + size > end:
             print(
                 f"note: not all of that is RAM, which is {RAM_BASE:#x} to {end - 1:#x}; QEMU drops "
-                "what it can not write, and what it can not read shows the device's old buffer"
+                "what it cannot write, and what it cannot read shows the device's old buffer"
             )
 
 

@@ -21,7 +21,7 @@ LEAVE = b"\x1d"
 CONSOLE = "/dev/ttyAMA0"
 
 SIZE_TIMEOUT = 2.0
-"""Seconds that the guest has to take the terminal's size; a machine that stands still can not."""
+"""Seconds that the guest has to take the terminal's size; a machine that stands still cannot."""
 
 
 def attach(guest: Guest) -> None:

@@ -36,7 +36,7 @@ WRONG = [
 
 WRONG_SHELL = [
     *WRONG,
-    Wrong("--reopen=/", "is no evidence of a failure"),
+    Wrong("--reopen=/", "is no artifacts of a failure"),
 ]
 
 
@@ -89,7 +89,7 @@ def test_a_missing_qemu_comes_with_the_command_that_installs_it(
 
 
 @pytest.mark.parametrize("count", ["0", "9", "many"])
-def test_a_number_of_cpus_that_can_not_be_is_refused(
+def test_a_number_of_cpus_that_cannot_be_is_refused(
     count: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("harness.cli.shell.machine_of", lambda _: pytest.fail("it was built"))
@@ -109,28 +109,28 @@ def test_a_shape_that_does_not_exist_is_refused_with_those_that_do(
     assert "pool-pci-host" in said
 
 
-def test_a_guest_that_does_not_come_up_is_an_error_with_its_evidence(
+def test_a_guest_that_does_not_come_up_is_an_error_with_its_artifacts(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def panic(_: object) -> int:
         crash = GuestCrash("panic: test")
-        crash.add_note("logs and memory: /evidence")
+        crash.add_note("logs and memory: /artifacts")
         raise crash
 
     monkeypatch.setattr("harness.cli.shell.machine_of", panic)
 
-    assert shell_error(capsys) == "harness: panic: test\nlogs and memory: /evidence\n"
+    assert shell_error(capsys) == "harness: panic: test\nlogs and memory: /artifacts\n"
 
 
 @pytest.mark.parametrize("place", ["/proc/nowhere", "/dev/null", "/dev/null/below"])
-def test_a_cache_directory_that_can_not_be_is_named(
+def test_a_cache_directory_that_cannot_be_is_named(
     place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HARNESS_CACHE", place)
 
     assert main(["kernel", "list"]) == 2
     said = capsys.readouterr().err
-    assert said.startswith(f"harness: {place} can not hold the caches:")
+    assert said.startswith(f"harness: {place} cannot hold the caches:")
     assert said.endswith("HARNESS_CACHE=PATH\n")
 
 

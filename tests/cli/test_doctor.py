@@ -132,7 +132,7 @@ def test_a_child_process_can_be_read_here() -> None:
     assert host.live_memory() == Finding("memory of a child process", "readable")
 
 
-def test_a_child_process_that_can_not_be_read_is_answered_with_the_switch(
+def test_a_child_process_that_cannot_be_read_is_answered_with_the_switch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(*_: object) -> None:

@@ -31,7 +31,7 @@ def day(number: int) -> str:
 def run_on(number: int, result: str = "PASS", **changed: object) -> Run:
     """A run on a day, in which TEST ended with *result* and OTHER passed; *changed* provenance."""
     tests = (
-        CaseOutcome(TEST, result, message="one\nline", promises=("B1",), seconds=float(number)),
+        CaseOutcome(TEST, result, message="one\nline", properties=("B1",), seconds=float(number)),
         CaseOutcome(OTHER, "PASS", seconds=0.5),
     )
     where = replace(WHERE, **changed)  # type: ignore[arg-type] - fields by name

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 
-from harness.devices.oracles import Finding
+from harness.base.violation import Violation
 from harness.devices.probe import Held, Space
 from harness.observe.memory import LiveMemory, PoolState, Segment, Slot
 
@@ -74,9 +74,9 @@ def memory(*blocks: tuple[int, int]) -> LiveMemory:
             os.close(segment.fd)
 
 
-def ids(findings: Iterable[Finding]) -> list[tuple[str, ...]]:
-    """The broken promises of each finding."""
-    return [finding.ids for finding in findings]
+def ids(violations: Iterable[Violation]) -> list[tuple[str, ...]]:
+    """The violated properties of each violation."""
+    return [violation.properties for violation in violations]
 
 
 def _segment(base: int, size: int) -> Segment:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two runs with a test of every kind, and evidence of one that failed, for tests of reports."""
+"""Two runs with a test of every kind, and artifacts of one that failed, for tests of reports."""
 
 import json
 from pathlib import Path
@@ -42,12 +42,12 @@ def provenance(*series: str) -> Provenance:
     )
 
 
-def case(name: str, result: str, *promises: str, evidence: str = "") -> CaseOutcome:
-    """A test's outcome; the promises of a bad one are broken."""
+def case(name: str, result: str, *properties: str, artifacts: str = "") -> CaseOutcome:
+    """A test's outcome; the properties of a bad one are broken."""
     bad = result in ("FAIL", "CRASH", "HANG", "KNOWN")
     said = f"<b>{result}</b> & more" if result in ("FAIL", "CRASH", "HANG", "ERROR") else ""
-    broken = promises if bad else ()
-    return CaseOutcome(f"{FILE}::{name}", result, broken, said, promises, 1.5, evidence)
+    broken = properties if bad else ()
+    return CaseOutcome(f"{FILE}::{name}", result, broken, said, properties, 1.5, artifacts)
 
 
 def base_run() -> Run:
@@ -69,8 +69,8 @@ def base_run() -> Run:
     )
 
 
-def patched_run(evidence: str = "") -> Run:
-    """With a series that breaks two tests and mends one; *evidence* is that of the crash."""
+def patched_run(artifacts: str = "") -> Run:
+    """With a series that breaks two tests and mends one; *artifacts* is that of the crash."""
     return Run(
         provenance("0001-one.patch", "0002-two.patch"),
         "2026-11-25T17:05:00.000+00:00",
@@ -83,14 +83,14 @@ def patched_run(evidence: str = "") -> Run:
             case("test_bad", "FAIL", "B7"),
             case("test_known", "KNOWN", "E6"),
             case("test_not_here", "SKIP", "A1"),
-            case("test_crash", "CRASH", "B12", evidence=evidence),
+            case("test_crash", "CRASH", "B12", artifacts=artifacts),
             case("test_lost", "ERROR", "B3"),
         ),
     )
 
 
-def write_evidence(directory: Path, log: str = "oops") -> str:
-    """A directory as machine/qemu/artefacts.py leaves it, with a kernel log of tests/logs/."""
+def write_artifacts(directory: Path, log: str = "oops") -> str:
+    """A directory as machine/qemu/artifacts.py leaves it, with a kernel log of tests/logs/."""
     directory.mkdir()
     lines = (LOGS / f"{log}.log").read_text().splitlines()
     stamped = "".join(f"[{number:10.6f}] {line}\n" for number, line in enumerate(lines))

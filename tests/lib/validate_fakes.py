@@ -33,7 +33,7 @@ def position(request: SuiteRequest) -> int:
 
 
 def outcome(test: str, result: str) -> CaseOutcome:
-    """A test of B12 that ended so; bad ones have evidence."""
+    """A test of B12 that ended so; bad ones have artifacts."""
     if result in ("FAIL", "CRASH", "HANG"):
         return CaseOutcome(test, result, ("B12",), "assert 65 == 64", ("B12",), 1.0, f"/e/{result}")
     return CaseOutcome(test, result, (), "", ("B12",), 1.0)
@@ -64,7 +64,7 @@ class FakeSuite:
         return Run(where, "2026-01-05T10:00:00.000+00:00", 1.0, request.words, outcomes)
 
     def _next(self, test: str, at: int) -> str:
-        """The result of this time; the last goes on for ever."""
+        """The result of this time; the last goes on forever."""
         times = sum(place == at and (not tests or test in tests) for place, tests in self.asked)
         results = self.results[test][at]
         return results[min(times, len(results) - 1)]

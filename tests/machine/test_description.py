@@ -52,33 +52,33 @@ def machine(tmp_path: Path, kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def evidence(tmp_path: Path, machine: Machine) -> Path:
-    directory = tmp_path / "evidence"
+def artifacts(tmp_path: Path, machine: Machine) -> Path:
+    directory = tmp_path / "artifacts"
     directory.mkdir()
     save_machine(machine, directory)
     return directory
 
 
-def test_a_machine_comes_back_as_it_was(machine: Machine, evidence: Path) -> None:
-    assert load_machine(evidence) == machine
+def test_a_machine_comes_back_as_it_was(machine: Machine, artifacts: Path) -> None:
+    assert load_machine(artifacts) == machine
 
 
 def test_a_directory_without_a_machine_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no evidence of a failure.*machine\.json"):
+    with pytest.raises(InputError, match=r"no artifacts of a failure.*machine\.json"):
         load_machine(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"kernel": "/k"}'])
-def test_a_damaged_description_is_refused(evidence: Path, content: str) -> None:
-    (evidence / DESCRIPTION).write_text(content)
+def test_a_damaged_description_is_refused(artifacts: Path, content: str) -> None:
+    (artifacts / DESCRIPTION).write_text(content)
 
-    with pytest.raises(InputError, match="no evidence of a failure"):
-        load_machine(evidence)
+    with pytest.raises(InputError, match="no artifacts of a failure"):
+        load_machine(artifacts)
 
 
 @pytest.mark.parametrize("part", ["kernel", "initramfs.cpio"])
-def test_a_part_that_was_pruned_is_named(tmp_path: Path, evidence: Path, part: str) -> None:
+def test_a_part_that_was_pruned_is_named(tmp_path: Path, artifacts: Path, part: str) -> None:
     (tmp_path / part).rename(tmp_path / "gone")
 
     with pytest.raises(InputError, match=f"{part} is no longer in the cache"):
-        load_machine(evidence)
+        load_machine(artifacts)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The guests of a test: a machine that can not be parked is tried once."""
+"""The guests of a test: a machine that cannot be parked is tried once."""
 
 from dataclasses import dataclass
 

@@ -12,20 +12,20 @@ SUITE = """
 from dataclasses import dataclass
 from types import SimpleNamespace
 import pytest
-from harness.devices.oracles import Finding
+from harness.base.violation import Violation
 from harness.plugin.guests import guests_key
 from harness.base.kreport.outcome import kernel_report
 
-LEAK, STALE = Finding(("B13",), "slot 7 is held by nobody"), Finding(("B4", "D1"), "old bytes")
+LEAK, STALE = Violation(("B13",), "slot 7 is held by nobody"), Violation(("B4", "D1"), "old bytes")
 WARNING = "[    1.000000] WARNING: CPU: 0 PID: 1 at mm/slub.c:1 f+0x0/0x0"
 
 @dataclass
 class Guests:
     live: list
-    findings: list
+    violations: list
 
     def examine(self, guest):
-        return self.findings
+        return self.violations
 
 @pytest.fixture(autouse=True)
 def guests(request):
@@ -41,7 +41,7 @@ def guests(request):
     )
     for name, value in asked("guest"):
         setattr(guest, name, value)
-    request.node.stash[guests_key] = Guests([guest], [finding for (finding,) in asked("finds")])
+    request.node.stash[guests_key] = Guests([guest], [violation for (violation,) in asked("finds")])
 
 mark = pytest.mark
 
@@ -61,7 +61,7 @@ def test_leak_on_purpose(): pass
 
 @mark.finds(STALE)
 @mark.breaks("D1", "memory is not zeroed")
-def test_one_of_two_promises_on_purpose(): pass
+def test_one_of_two_properties_on_purpose(): pass
 
 @mark.finds(LEAK)
 @mark.finds(STALE)
@@ -103,11 +103,11 @@ def test_the_fence_fell(): pass
 
 @mark.fence()
 @mark.fell("CR0 is off")
-@mark.topples("it switches it off")
+@mark.disables("it switches it off")
 def test_the_fence_fell_on_purpose(): pass
 
 @mark.fence()
-@mark.topples("it switches it off")
+@mark.disables("it switches it off")
 def test_the_fence_did_not_fall(): pass
 
 @mark.fence()
@@ -129,12 +129,14 @@ def test_without_a_fence(): pass
 
 PASSED = ("", set[str]())
 
+LEAKED = "B13 violated: slot 7 is held by nobody"
+
 EXPECTED = {
     "test_clean": PASSED,
     "test_leak": ("slot 7 is held by nobody", {"B13"}),
     "test_leak_and_old_bytes": ("old bytes", {"B13", "B4", "D1"}),
     "test_leak_on_purpose": PASSED,
-    "test_one_of_two_promises_on_purpose": PASSED,
+    "test_one_of_two_properties_on_purpose": PASSED,
     "test_leak_on_purpose_and_old_bytes": ("old bytes", {"B4", "D1"}),
     "test_nothing_after_all": ("B13 broken, though the test says: a slot is taken away", set()),
     "test_too_far_gone": PASSED,
@@ -142,7 +144,10 @@ EXPECTED = {
     "test_ended": PASSED,
     "test_warning": ("the kernel reported warn: WARNING: CPU: 0 PID: 1 at mm/slub.c:1", set()),
     "test_expected_warning": PASSED,
-    "test_failure_and_leak": ("the oracles say as well: B13: slot 7 is held by nobody", {"B2"}),
+    "test_failure_and_leak": (
+        "the oracles say as well: B13 violated: slot 7 is held by nobody",
+        {"B2"},
+    ),
     "test_behind_a_fence": PASSED,
     "test_the_fence_fell": ("the fence does not stand any more: CR0 is off", {"FENCE"}),
     "test_the_fence_fell_on_purpose": PASSED,
@@ -152,7 +157,7 @@ EXPECTED = {
     "test_nothing_was_refused": ("the fence refused nothing, though the test says", set()),
     "test_without_a_fence": PASSED,
 }
-"""For each test of the sample what its failure says, and which promises it calls broken."""
+"""For each test of the sample what its failure says, and which properties it calls broken."""
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ import pytest
 SUITE = """
 from dataclasses import dataclass
 import pytest
-from harness.base.errors import BrokenPromise, GuestCrash, GuestHang, HarnessError
+from harness.base.errors import GuestCrash, GuestHang, HarnessError
+from harness.base.violation import PropertyViolated, violated
 from harness.plugin.markers import kernel_of_item
 
 @dataclass
@@ -24,9 +25,9 @@ def kernel(request): request.node.stash[kernel_of_item] = Kernel()
 
 def test_good(): pass
 @pytest.mark.property("B1")
-def test_promise_broken(): assert 1 == 2
+def test_property_broken(): assert 1 == 2
 @pytest.mark.property("B2", "B7")
-def test_one_of_two_promises_broken(): raise BrokenPromise("slots overlap", "B7")
+def test_one_of_two_properties_broken(): raise violated("slots overlap", "B7")
 @pytest.mark.property("D3")
 @pytest.mark.finding("page-order", kernels=">=6.1,<6.9")
 def test_known_to_be_broken(kernel): assert 1 == 2
@@ -54,8 +55,8 @@ def test_machine_does_not_boot(machine): pass
 
 EXPECTED = {
     "test_good": "PASS",
-    "test_promise_broken": "FAIL",
-    "test_one_of_two_promises_broken": "FAIL",
+    "test_property_broken": "FAIL",
+    "test_one_of_two_properties_broken": "FAIL",
     "test_known_to_be_broken": "KNOWN",
     "test_known_to_be_broken_and_is_not": "ERROR",
     "test_broken_on_other_kernels": "PASS",
@@ -95,8 +96,8 @@ def test_the_summary_tells_every_result_apart(run: Run) -> None:
     assert "results: PASS 2  FAIL 2  CRASH 2  HANG 1  ERROR 2  KNOWN 2  SKIP 1\n" in run.printed
 
 
-def test_the_summary_names_the_broken_promises(run: Run) -> None:
-    assert "broken promises: B1 B7\n" in run.printed
+def test_the_summary_names_the_broken_properties(run: Run) -> None:
+    assert "violated properties: B1 B7\n" in run.printed
 
 
 def test_junit_tells_every_result_apart(run: Run) -> None:
@@ -110,10 +111,10 @@ def test_junit_tells_every_result_apart(run: Run) -> None:
     assert results == EXPECTED
 
 
-def test_junit_calls_a_harness_error_an_error_and_a_broken_promise_a_failure(run: Run) -> None:
+def test_junit_calls_a_harness_error_an_error_and_a_broken_property_a_failure(run: Run) -> None:
     assert run.cases["test_harness_broke"].find("error") is not None
     assert run.cases["test_harness_broke"].find("failure") is None
-    assert run.cases["test_promise_broken"].find("failure") is not None
+    assert run.cases["test_property_broken"].find("failure") is not None
 
 
 @pytest.mark.parametrize("word", ["CRASH", "HANG", "ERROR"])

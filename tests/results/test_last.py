@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The last result of every VM test is kept, and sums up to a promise's state."""
+"""The last result of every VM test is kept, and sums up to a property's state."""
 
 from pathlib import Path
 
 import pytest
 
-from harness.base.properties import NON_PROMISES, PROMISES
+from harness.base.properties import NOT_GUARANTEED, PROPERTIES
 from harness.cli import main
 from harness.results.last import LastResult, add_results, read_results
 
@@ -31,15 +31,15 @@ def test_a_run_replaces_the_results_of_its_own_tests_only() -> None:
     assert read_results() == {"a": PASSED, "b": FAILED}
 
 
-def test_every_promise_has_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_property_has_a_row(capsys: pytest.CaptureFixture[str]) -> None:
     main(["properties"])
 
     printed = capsys.readouterr().out
     rows = {line.split("│")[1].strip() for line in printed.splitlines() if line.startswith("│")}
-    assert rows - {""} == {*PROMISES, *NON_PROMISES}
+    assert rows - {""} == {*PROPERTIES, *NOT_GUARANTEED}
 
 
-def test_the_worst_of_its_tests_is_the_state_of_a_promise(
+def test_the_worst_of_its_tests_is_the_state_of_a_property(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     add_results({f"{B1}[probe-a]": PASSED, f"{B1}[probe-b]": FAILED, f"{B1}[pci]": PASSED})

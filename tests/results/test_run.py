@@ -11,7 +11,7 @@ WHERE = Provenance(
     *("key", "6.12.117", "c0ffee", "debian:6.12", ("one.patch", "two.patch"), "config", "gcc 12"),
     *("", "QEMU emulator version 7.2.22", "v1-3-gabc", "host"),
 )
-PASSED = CaseOutcome("harness/suite/test_a.py::test_b", "PASS", promises=("B1",), seconds=0.25)
+PASSED = CaseOutcome("harness/suite/test_a.py::test_b", "PASS", properties=("B1",), seconds=0.25)
 FAILED = CaseOutcome("harness/suite/test_a.py::test_c", "FAIL", ("B7",), "assert", ("B7",), 1.5)
 RUN = Run(WHERE, "2026-11-25T00:00:00.000+00:00", 12.5, ("--tier=default",), (PASSED, FAILED))
 
@@ -19,7 +19,7 @@ JUNIT = """\
 <testsuites><testsuite name="pytest">
 <testcase classname="harness.suite.test_a" name="test_c" time="1.5"><properties>
 <property name="property" value="B7"/><property name="result" value="FAIL"/>
-<property name="broken" value="B7"/><property name="evidence" value="/kept/here"/>
+<property name="broken" value="B7"/><property name="artifacts" value="/kept/here"/>
 </properties><failure message="assert False&#10;more">...</failure></testcase>
 </testsuite></testsuites>
 """
@@ -42,11 +42,11 @@ def test_a_test_is_found_by_its_node_id(test: str, outcome: CaseOutcome | None) 
     assert RUN.outcome(test) == outcome
 
 
-def test_time_promises_and_evidence_are_read_from_junit(tmp_path: Path) -> None:
+def test_time_properties_and_artifacts_are_read_from_junit(tmp_path: Path) -> None:
     report = tmp_path / "junit.xml"
     report.write_text(JUNIT)
 
     (outcome,) = read_outcomes(report)
 
-    assert (outcome.seconds, outcome.promises, outcome.evidence) == (1.5, ("B7",), "/kept/here")
+    assert (outcome.seconds, outcome.properties, outcome.artifacts) == (1.5, ("B7",), "/kept/here")
     assert outcome.message == "assert False"

@@ -149,7 +149,7 @@ def test_a_user_with_sudo_gets_the_packages_installed_by_it(sandbox: Sandbox) ->
     assert wanted in sandbox.log
 
 
-def test_packages_that_can_not_be_installed_end_the_set_up(sandbox: Sandbox) -> None:
+def test_packages_that_cannot_be_installed_end_the_set_up(sandbox: Sandbox) -> None:
     sandbox.stand_in("id", "echo 0")
     sandbox.stand_in("apt-get", "exit 100")
 

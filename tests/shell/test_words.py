@@ -27,7 +27,7 @@ def test_what_is_no_number_in_the_range_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("address", "size"), [("0x10000000000000000", "1"), ("-1", "1"), ("0", "0"), ("0", "17")]
 )
-def test_a_range_that_can_not_be_is_refused(address: str, size: str) -> None:
+def test_a_range_that_cannot_be_is_refused(address: str, size: str) -> None:
     with pytest.raises(InputError, match="expected 0x"):
         parse_range(address, size, largest=16)
 

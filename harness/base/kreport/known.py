@@ -29,7 +29,7 @@ def read_known(text: str) -> tuple[Known, ...]:
         entries = tomllib.loads(text).get("known", [])
         return tuple(_known(entry) for entry in entries)
     except (tomllib.TOMLDecodeError, re.error) as fault:
-        raise InputError(f"the list of known crashes can not be read: {fault}") from fault
+        raise InputError(f"the list of known crashes cannot be read: {fault}") from fault
 
 
 def _known(entry: dict[str, object]) -> Known:

@@ -57,7 +57,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Ending:
-    """Why a guest is no more; *detail* is the evidence, in one line."""
+    """Why a guest is no more; *detail* is the artifacts, in one line."""
 
     outcome: Outcome
     detail: str

@@ -46,7 +46,7 @@ class Result:
     """The *outcome* of one attack and what was seen of it, in a line."""
 
     outcome: Outcome
-    evidence: str
+    artifacts: str
 
 
 Expected = Mapping[Protection, Outcome]

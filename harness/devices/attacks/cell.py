@@ -36,7 +36,7 @@ class CellResult:
 
     cell: Cell
     outcome: Outcome | None
-    evidence: str
+    artifacts: str
     refused: int
     seconds: float
 

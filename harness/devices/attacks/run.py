@@ -40,14 +40,14 @@ def run_cells(ground: Ground, wanted: Iterable[Cell]) -> Iterator[CellResult]:
 
 
 def run_cell(ground: Ground, cell: Cell) -> CellResult:
-    """Carry one attack out; what goes wrong on the way is no outcome, but evidence."""
+    """Carry one attack out; what goes wrong on the way is no outcome, but artifacts."""
     begin = time.monotonic()
     try:
         with restore(park(machine_for(ground, cell))) as guest:
             result, refused = _attack(guest, cell)
     except (GuestError, HarnessError, AssertionError) as fault:
         return CellResult(cell, None, explain(fault), 0, time.monotonic() - begin)
-    return CellResult(cell, result.outcome, result.evidence, refused, time.monotonic() - begin)
+    return CellResult(cell, result.outcome, result.artifacts, refused, time.monotonic() - begin)
 
 
 def _attack(guest: Guest, cell: Cell) -> tuple[Result, int]:

@@ -63,7 +63,7 @@ def matrix_json(results: Sequence[CellResult], kernel: str) -> dict[str, Any]:
                 "protection": result.cell.protection.value,
                 "outcome": _word(result),
                 "expected": result.cell.expected.value,
-                "evidence": result.evidence,
+                "artifacts": result.artifacts,
                 "refused": result.refused,
                 "seconds": round(result.seconds, 2),
             }
@@ -87,7 +87,7 @@ small {{ color: #555; }}
 
 
 def matrix_page(results: Sequence[CellResult], kernel: str) -> str:
-    """The table with its evidence, as one page of HTML."""
+    """The table with its artifacts, as one page of HTML."""
     title = html_escape(f"Attacks on kernel {kernel}")
     return "".join((_HEAD.format(title=title), *_body(results), "</table></body></html>\n"))
 
@@ -109,5 +109,5 @@ def _html_cell(attack: str, result: CellResult | None) -> str:
     look = word if result.as_expected else "wrong"
     wanted = "" if result.as_expected else f", expected {result.cell.expected.value}"
     refused = f" {result.refused} accesses were refused." if result.refused else ""
-    evidence = html_escape(f"{result.evidence}.{refused}")
-    return f'<td class="{look}">{word}{wanted}<br><small>{evidence}</small></td>'
+    artifacts = html_escape(f"{result.artifacts}.{refused}")
+    return f'<td class="{look}">{word}{wanted}<br><small>{artifacts}</small></td>'

@@ -6,7 +6,7 @@ from harness.devices.attacks.attack import Outcome, Result
 from harness.devices.attacks.scene import Scene
 
 SHOWN = 16
-"""Bytes that evidence shows."""
+"""Bytes that artifacts shows."""
 
 
 def theft(scene: Scene, address: int, secret: bytes, what: str) -> Result:

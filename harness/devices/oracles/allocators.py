@@ -3,29 +3,29 @@
 
 from collections.abc import Iterator
 
-from harness.devices.oracles.finding import Finding
+from harness.base.violation import Violation
 from harness.observe.memory import KernelTypes, PoolState, page_regions, pages_not_reserved
 from harness.observe.memory.kernel import PAGE_SIZE
 
 
-def given_away(types: KernelTypes, pool: PoolState) -> Iterator[Finding]:
+def given_away(types: KernelTypes, pool: PoolState) -> Iterator[Violation]:
     """Pages of *pool* that the page allocator has."""
     first, last = pool.base // PAGE_SIZE, (pool.span.end - 1) // PAGE_SIZE
     pages = pages_not_reserved(types, first * PAGE_SIZE, last - first + 1)
     if pages:
         use = page_regions(types, pages[0], 1)[0].value
         text = f"{len(pages)} pages of {pool.name} are the page allocator's"
-        yield Finding(("E5",), f"{text}, the first, {pages[0]:#x}, as {use}")
+        yield Violation(("E5",), f"{text}, the first, {pages[0]:#x}, as {use}")
 
 
-def grown(pool: PoolState) -> Iterator[Finding]:
+def grown(pool: PoolState) -> Iterator[Violation]:
     """A restricted pool with more memory than its own."""
     if pool.total_nslabs != pool.nslabs:
         text = f"{pool.name} has {pool.nslabs} slots, but the kernel counts {pool.total_nslabs}"
-        yield Finding(("E16",), text)
+        yield Violation(("E16",), text)
 
 
-def worked_instead(before: PoolState, after: PoolState) -> Iterator[Finding]:
+def worked_instead(before: PoolState, after: PoolState) -> Iterator[Violation]:
     """The default pool, if it was in use or grew in the meantime."""
     for what, one, two in (
         ("slots", before.total_nslabs, after.total_nslabs),
@@ -33,4 +33,4 @@ def worked_instead(before: PoolState, after: PoolState) -> Iterator[Finding]:
         ("slots in use at most", before.hiwater, after.hiwater),
     ):
         if one != two:
-            yield Finding(("E3",), f"the default pool's {what} went from {one} to {two}")
+            yield Violation(("E3",), f"the default pool's {what} went from {one} to {two}")

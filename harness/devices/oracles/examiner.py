@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The oracles on many guests: canaries before each runs, findings after it."""
+"""The oracles on many guests: canaries before each runs, violations after it."""
 
 import errno
 
 from harness.base.errors import AgentError
-from harness.devices.oracles.finding import Finding
+from harness.base.violation import Violation
 from harness.devices.oracles.inspection import Before, Ground, inspect, prepare, survey
 from harness.devices.probe import Held, Probe
 from harness.machine.qemu.guest import Guest
@@ -27,14 +27,14 @@ class Examiner:
     def prepare(self, guest: Guest, state: str) -> Before:
         """Plant canaries in *guest*, which stands still; guests of the same *state* are alike.
 
-        Raises AddressError or InputError when the kernel's pools can not be read.
+        Raises AddressError or InputError when the kernel's pools cannot be read.
         """
         with live_memory(guest) as memory:
             if state not in self._grounds:
                 self._grounds[state] = survey(self._types.on(guest.machine.kernel, memory))
             return prepare(memory, self._grounds[state])
 
-    def examine(self, guest: Guest, before: Before) -> list[Finding]:
+    def examine(self, guest: Guest, before: Before) -> list[Violation]:
         """What is wrong with a living guest, and still is at a second look.
 
         One look may fall into the middle of what a device's driver is just doing. Raises as
@@ -42,7 +42,7 @@ class Examiner:
         """
         return self._look(guest, before) and self._look(guest, before)
 
-    def _look(self, guest: Guest, before: Before) -> list[Finding]:
+    def _look(self, guest: Guest, before: Before) -> list[Violation]:
         status = guest.monitor.execute("query-status")["status"]
         if status == "paused":
             guest.resume()
@@ -51,9 +51,9 @@ class Examiner:
         held = _held(guest)
         guest.pause()
         with live_memory(guest) as memory:
-            findings = inspect(self._types.on(guest.machine.kernel, memory), held, before)
+            violations = inspect(self._types.on(guest.machine.kernel, memory), held, before)
         guest.resume()
-        return findings
+        return violations
 
 
 def _held(guest: Guest) -> tuple[Held, ...]:

@@ -4,9 +4,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.base.violation import Violation
 from harness.devices.oracles.allocators import given_away, grown, worked_instead
 from harness.devices.oracles.canary import Planted, plant
-from harness.devices.oracles.finding import Finding
 from harness.devices.oracles.guards import damaged_guards, neighbours_in_pools
 from harness.devices.oracles.leftovers import in_new_memory, outside_pools
 from harness.devices.oracles.slots import leaks, unclaimed, wrong_counts, wrong_holders
@@ -61,7 +61,7 @@ def prepare(memory: LiveMemory, ground: Ground) -> Before:
     return Before(tuple(planted), ground.default)
 
 
-def inspect(types: KernelTypes, held: Sequence[Held], before: Before) -> list[Finding]:
+def inspect(types: KernelTypes, held: Sequence[Held], before: Before) -> list[Violation]:
     """Everything wrong with a guest that stands still, or with its dump, after a test.
 
     *held* is what the probe says that it holds. Raises as :func:`restricted_pools`.
@@ -70,13 +70,13 @@ def inspect(types: KernelTypes, held: Sequence[Held], before: Before) -> list[Fi
     pools = restricted_pools(types, reserved)
     return [
         *damaged_guards(types.memory, held),
-        *(finding for pool in pools for finding in _restricted(types, pool, held)),
+        *(violation for pool in pools for violation in _restricted(types, pool, held)),
         *_default(types, held, before),
         *_contents(types, reserved, held, before),
     ]
 
 
-def _restricted(types: KernelTypes, pool: PoolState, held: Sequence[Held]) -> Iterator[Finding]:
+def _restricted(types: KernelTypes, pool: PoolState, held: Sequence[Held]) -> Iterator[Violation]:
     in_use = slots_in_use(types, pool)
     yield from wrong_counts(pool, in_use)
     yield from wrong_holders(pool, in_use, held)
@@ -86,14 +86,14 @@ def _restricted(types: KernelTypes, pool: PoolState, held: Sequence[Held]) -> It
 
 def _leaks(
     types: KernelTypes, pool: PoolState, in_use: Sequence[Slot], held: Iterable[Held]
-) -> Iterator[Finding]:
+) -> Iterator[Violation]:
     """Slots that nobody holds, unless drivers work there that the probe knows nothing of."""
     alone = unclaimed(pool, in_use, held)
     if alone and drivers_in(types, pool.address) <= PROBE:
         yield from leaks(pool, alone)
 
 
-def _default(types: KernelTypes, held: Sequence[Held], before: Before) -> Iterator[Finding]:
+def _default(types: KernelTypes, held: Sequence[Held], before: Before) -> Iterator[Violation]:
     """The default pool may be used by devices that have no other, and by nobody else."""
     pool = default_pool(types)
     if pool is None or before.default is None or pool == before.default:
@@ -109,7 +109,7 @@ def _default(types: KernelTypes, held: Sequence[Held], before: Before) -> Iterat
 
 def _contents(
     types: KernelTypes, reserved: Sequence[ReservedRegion], held: Sequence[Held], before: Before
-) -> Iterator[Finding]:
+) -> Iterator[Violation]:
     """Whose memory the pools are, and what it holds; contents that nobody used need no look."""
     pools = _in_ram(types, restricted_pools(types, reserved))
     for pool in pools:

@@ -3,8 +3,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from harness.base.violation import Violation
 from harness.devices.oracles.canary import Planted, Stale, stale
-from harness.devices.oracles.finding import Finding
 from harness.devices.probe import Held, Space
 from harness.observe.memory import Atlas, KernelTypes, Memory, ReservedRegion, Span
 from harness.observe.memory.spans import without
@@ -15,25 +15,25 @@ IDS = {Space.MAPPING: ("B3",), Space.ALLOCATION: ("D1",)}
 
 def outside_pools(
     types: KernelTypes, planted: Sequence[Planted], reserved: Sequence[ReservedRegion]
-) -> Iterator[Finding]:
+) -> Iterator[Violation]:
     """Canaries of pools in memory that is no pool's; reserved memory is no concern of Linux's."""
     elsewhere = without(types.memory.spans, reserved)
     for found in stale(types.memory, planted, elsewhere):
         where = Atlas(types).classify(found.phys)
-        yield Finding(("B4",), f"a stale byte of {_origin(found)} lies outside, at {where}")
+        yield Violation(("B4",), f"a stale byte of {_origin(found)} lies outside, at {where}")
         return
 
 
 def in_new_memory(
     memory: Memory, planted: Sequence[Planted], held: Iterable[Held]
-) -> Iterator[Finding]:
+) -> Iterator[Violation]:
     """Canaries within what is mapped or allocated now."""
     for one in held:
         if one.space in IDS and any(one.phys in place.pool.span for place in planted):
             for found in stale(memory, planted, [Span(one.phys, one.size)]):
                 what = f"the {one.space.name.lower()} at {one.phys:#x}"
                 text = f"{what} shows a stale byte of {_origin(found)}, at {found.phys:#x}"
-                yield Finding(IDS[one.space], text)
+                yield Violation(IDS[one.space], text)
                 break
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from harness.devices.oracles.finding import Finding
+from harness.base.violation import Violation
 from harness.devices.probe import Held, Space
 from harness.observe.memory import PoolState, Slot
 from harness.observe.memory.kernel import PAGE_SIZE
@@ -36,26 +36,26 @@ def claims(pool: PoolState, held: Iterable[Held]) -> tuple[Claim, ...]:
     return tuple(sorted(found, key=lambda claim: claim.first))
 
 
-def wrong_counts(pool: PoolState, in_use: Sequence[Slot]) -> Iterator[Finding]:
+def wrong_counts(pool: PoolState, in_use: Sequence[Slot]) -> Iterator[Violation]:
     """The kernel's own counts of slots in use, against the slots."""
     seen = f"{len(in_use)} slots of {pool.name} are in use"
     if pool.used != len(in_use):
-        yield Finding(("B13",), f"{seen}, but its areas count {pool.used}")
+        yield Violation(("B13",), f"{seen}, but its areas count {pool.used}")
     if pool.counted is not None and pool.counted != len(in_use):
-        yield Finding(("B13", "E17"), f"{seen}, but io_tlb_used is {pool.counted}")
+        yield Violation(("B13", "E17"), f"{seen}, but io_tlb_used is {pool.counted}")
 
 
-def wrong_holders(pool: PoolState, in_use: Sequence[Slot], held: Iterable[Held]) -> list[Finding]:
+def wrong_holders(pool: PoolState, in_use: Sequence[Slot], held: Iterable[Held]) -> list[Violation]:
     """What is mapped or allocated in *pool* without slots of its own."""
     own = [claim for claim in claims(pool, held) if not claim.held.leaked]
     taken = {slot.index for slot in in_use}
     free = [
-        Finding(("B7",), f"{claim} lies in slots of {pool.name} that count as free")
+        Violation(("B7",), f"{claim} lies in slots of {pool.name} that count as free")
         for claim in own
         if not taken.issuperset(range(claim.first, claim.last + 1))
     ]
     shared = [
-        Finding(("B7",), f"{one} and {two} share slot {two.first} of {pool.name}")
+        Violation(("B7",), f"{one} and {two} share slot {two.first} of {pool.name}")
         for one, two in pairwise(own)
         if two.first <= one.last
     ]
@@ -69,14 +69,14 @@ def unclaimed(pool: PoolState, in_use: Sequence[Slot], held: Iterable[Held]) -> 
     return tuple(slot for slot in in_use if slot.index not in accounted)
 
 
-def leaks(pool: PoolState, unclaimed: Sequence[Slot]) -> Iterator[Finding]:
+def leaks(pool: PoolState, unclaimed: Sequence[Slot]) -> Iterator[Violation]:
     """Slots that nobody holds: of a mapping if something bounces there, else of an allocation."""
     bounced = [slot for slot in unclaimed if slot.orig_addr is not None]
     coherent = [slot for slot in unclaimed if slot.orig_addr is None]
     for name, slots in (("B13", bounced), ("D6", coherent)):
         if slots:
             text = f"{len(slots)} slots of {pool.name} are in use and held by nobody"
-            yield Finding((name,), f"{text}: {_list(slots)}")
+            yield Violation((name,), f"{text}: {_list(slots)}")
 
 
 def _claim(pool: PoolState, held: Held) -> Claim:

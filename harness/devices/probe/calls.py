@@ -218,7 +218,7 @@ def free(allocation: int) -> Call[None]:
 
 
 def forget(space: Space, handle: int) -> Call[None]:
-    """Leak a mapping or an allocation: it has no handle any more, and is held for ever."""
+    """Leak a mapping or an allocation: it has no handle any more, and is held forever."""
     return Call(Op.FORGET, wire.OBJECT.pack(space, handle), answers.nothing)
 
 

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The reference model of a restricted pool: what it and the CPU's buffers hold after every call.
 
-Tell the model of each call and of the kernel's answer, in order: it raises BrokenPromise at an
-answer that no kernel may give. Show it memory now and then: it raises BrokenPromise for a byte
+Tell the model of each call and of the kernel's answer, in order: it raises PropertyViolated at an
+answer that no kernel may give. Show it memory now and then: it raises PropertyViolated for a byte
 that is not what the calls have made of it. Read in Linux 6.12: kernel/dma/swiotlb.c and direct.c.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.base.errors import BrokenPromise
+from harness.base.violation import PropertyViolated, violated
 from harness.devices.probe.answers import Segment
 from harness.devices.probe.model_slots import SLOT, Rules, Slots, allocated, streaming
 from harness.devices.probe.values import AllocCall, Attr, Direction
@@ -98,7 +98,7 @@ class PoolModel:
     ) -> tuple[Bounce, ...]:
         """A scatterlist was mapped: every entry by itself, in its order (B2)."""
         if [segment.length for segment in segments] != [part.size for part in parts]:
-            raise BrokenPromise(f"{parts} were mapped as {segments}", "B2")
+            raise violated(f"{parts} were mapped as {segments}", "B2")
         pairs = zip(parts, segments, strict=True)
         return tuple(self.map(part, direction, rules, one.dma_addr) for part, one in pairs)
 
@@ -168,7 +168,7 @@ class PoolModel:
         if content == buffer.content:
             return
         at = next(at for at, byte in enumerate(content) if byte != buffer.content[at])
-        raise BrokenPromise(
+        raise violated(
             f"the CPU's buffer holds {content[at]:02x} at offset {at} and must hold "
             f"{buffer.content[at]:02x}",
             *sorted(self._suspects),
@@ -177,7 +177,7 @@ class PoolModel:
     def check_used(self, used: int) -> None:
         """See that *used* is the number of slots that are in use."""
         if used != self.slots.used:
-            raise BrokenPromise(
+            raise violated(
                 f"the kernel counts {used} slots in use, and {self.slots.used} are",
                 "B13" if used > self.slots.used else "E17",
             )
@@ -188,9 +188,9 @@ class PoolModel:
         self._suspects.clear()
 
     def _sync(
-        self, bounce: Bounce, target: SyncTarget, offset: int, length: int, promise: str
+        self, bounce: Bounce, target: SyncTarget, offset: int, length: int, broken: str
     ) -> None:
-        self._suspect(bounce, promise)
+        self._suspect(bounce, broken)
         if bounce.direction not in COPIED_TO[target]:
             return
         if target is SyncTarget.DEVICE:
@@ -203,9 +203,9 @@ class PoolModel:
         at, first = bounce.at + offset, bounce.part.offset + offset
         self.content[at : at + length] = bounce.part.buffer.content[first : first + length]
 
-    def _suspect(self, held: Held, promise: str) -> None:
+    def _suspect(self, held: Held, broken: str) -> None:
         self._touched.append(held)
-        self._suspects.add(promise)
+        self._suspects.add(broken)
 
     def _let_go(self, held: Held) -> None:
         self.held.remove(held)
@@ -221,13 +221,13 @@ class PoolModel:
                 continue
             raise self._wrong(at, byte, owner)
 
-    def _wrong(self, at: int, byte: int, owner: Held | None) -> BrokenPromise:
+    def _wrong(self, at: int, byte: int, owner: Held | None) -> PropertyViolated:
         whose = f"byte {at - owner.at} of {owner.what}" if owner else "nobody's"
         told = f"the device sees {byte:02x} at {self.base + at:#x}, {whose}"
         if owner is None:
-            return BrokenPromise(f"{told}, which held {self.content[at]:02x}", "B6")
+            return violated(f"{told}, which held {self.content[at]:02x}", "B6")
         ids = sorted(self._suspects) if owner in self._touched else ["B7"]
-        return BrokenPromise(f"{told}, and must see {self.content[at]:02x}", *ids)
+        return violated(f"{told}, and must see {self.content[at]:02x}", *ids)
 
 
 def _inside_id(call: AllocCall) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from harness.base.errors import BrokenPromise
+from harness.base.violation import violated
 
 SLOT, SET, PAGE = 2048, 128, 4096
 """Bytes of a slot (``IO_TLB_SIZE``), slots of a set (``IO_TLB_SEGSIZE``), bytes of a page."""
@@ -28,7 +28,7 @@ class Demand:
     """What one mapping or allocation needs: *length* bytes, *offset* bytes into its first slot.
 
     The address of the first slot must be *phase* in the bits of *align_mask*, and no slot may lie
-    on the other side of a multiple of *boundary* + 1. The ids are those of the promises that an
+    on the other side of a multiple of *boundary* + 1. The ids are those of the properties that an
     address elsewhere breaks: outside the pool, aligned wrongly.
     """
 
@@ -111,21 +111,21 @@ class Slots:
         return (slot for slot, taken in enumerate(self._taken) if not taken)
 
     def take(self, demand: Demand, addr: int) -> range:
-        """Take the slots for what was given *addr*; raises BrokenPromise where it may not be."""
+        """Take the slots for what was given *addr*; raises PropertyViolated where it may not be."""
         start = addr - demand.offset
         first = (start - self.base) // SLOT
         slots = range(first, first + demand.nslots)
         if addr < self.base or slots.stop > self.count:
-            raise BrokenPromise(f"{demand.what} lies at {addr:#x}, outside", demand.inside_id)
+            raise violated(f"{demand.what} lies at {addr:#x}, outside", demand.inside_id)
         if not demand.aligned(start):
             wanted = f"{demand.phase + demand.offset:#x} in the bits {demand.align_mask:#x}"
             told = f"{demand.what} lies at {addr:#x} and must be {wanted}"
-            raise BrokenPromise(told, demand.aligned_id)
+            raise violated(told, demand.aligned_id)
         if not demand.within_boundary(start):
             told = f"{demand.what} lies at {addr:#x}, across a boundary of {demand.boundary:#x}"
-            raise BrokenPromise(told, "B10")
+            raise violated(told, "B10")
         if not self.free(first, demand.nslots):
-            raise BrokenPromise(f"{demand.what} lies at {addr:#x}, in slots that are taken", "B7")
+            raise violated(f"{demand.what} lies at {addr:#x}, in slots that are taken", "B7")
         self._taken[first : slots.stop] = b"\1" * demand.nslots
         return slots
 
@@ -136,12 +136,12 @@ class Slots:
     def refuse(self, demands: Sequence[Demand]) -> None:
         """Accept that there was no room for *demands*, made one after the other until one failed.
 
-        Raises BrokenPromise when there surely was.
+        Raises PropertyViolated when there surely was.
         """
         if not all(self._surely_fits(demand, before) for before, demand in enumerate(demands)):
             return
         where = self.base + next(self._places(demands[-1])) * SLOT
-        raise BrokenPromise(
+        raise violated(
             f"{demands[-1].what} was refused, and fits at {where:#x}: {self.count - self.used} of "
             f"{self.count} slots are free",
             *self._refused_ids(demands[0]),

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a rogue tried, a line each in a file beside the guest's logs: evidence, if a test fails."""
+"""What a rogue tried, a line each in a file beside the guest's logs: artifacts, if a test fails."""
 
 from typing import Literal
 
-from harness.machine.qemu.artefacts import ROGUE_LOG
+from harness.machine.qemu.artifacts import ROGUE_LOG
 from harness.machine.qemu.guest import Guest
 
 

@@ -62,7 +62,7 @@ def measure_suite(workers: int) -> Measure:
     minutes = (time.monotonic() - begin) / 60
     passed = re.search(r"(\d+) passed", done.stdout)
     if done.returncode != 0 or passed is None:
-        raise HarnessError(f"the suite did not pass, so it can not be timed: {done.stdout[-500:]}")
+        raise HarnessError(f"the suite did not pass, so it cannot be timed: {done.stdout[-500:]}")
     return Measure(f"suite, -n {workers}", "tests/min", (int(passed[1]) / minutes,))
 
 

@@ -133,7 +133,7 @@ class Memory:
 
 
 def is_bad(outcome: CaseOutcome) -> bool:
-    """Whether a promise was broken, known or not."""
+    """Whether a property was broken, known or not."""
     return outcome.is_bad or outcome.result == "KNOWN"
 
 

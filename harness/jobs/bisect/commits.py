@@ -93,7 +93,7 @@ def find_commits(spec: KernelSpec, repository: str, good: str, bad: str) -> Comm
     """Find the revisions in *repository*, a path or a URL.
 
     Raises InputError unless the good one leads to the bad one, SourceError for a revision that is
-    not there, or a repository that can not be had.
+    not there, or a repository that cannot be had.
     """
     local = Path(repository).expanduser()
     place = local.resolve() if local.is_dir() else _fetched(repository)
@@ -119,7 +119,7 @@ def _fetched(url: str) -> Path:
             git("-C", place, "fetch", "--quiet", "--tags", url, "+refs/heads/*:refs/heads/*")
     except ToolError as fault:
         raise SourceError(
-            f"{url} is no directory, and its history can not be fetched: {fault}. Expected the "
+            f"{url} is no directory, and its history cannot be fetched: {fault}. Expected the "
             "path or the URL of a git repository."
         ) from fault
     return place

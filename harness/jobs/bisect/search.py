@@ -14,7 +14,7 @@ class Word(Enum):
 
     GOOD = "good"
     BAD = "bad"
-    SKIP = "skip"  # it can not be built, or the test did not come to a result
+    SKIP = "skip"  # it cannot be built, or the test did not come to a result
 
 
 Known = Mapping[str, Word]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a patch series does to the kernel's promises, and which change broke one.
+"""What a patch series does to the kernel's properties, and which change broke one.
 
 ===================  =============================================================================
 ``find_series``      reads a series from files, a range of commits or a mailing list

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.jobs.compare.text import verdict_text
 from harness.jobs.compare.verdict import Answer, Step, Verdict
 from harness.results import Run, save_run
-from harness.results.render import Change, Comparison, Inputs, evidence_of, mail, page
+from harness.results.render import Change, Comparison, Inputs, artifacts_of, mail, page
 
 CHANGED = (Change.BROKEN, Change.FIXED, Change.FLAKY)
 
@@ -21,7 +21,7 @@ def mail_text(verdict: Verdict, tester: str = "") -> str:
     tag = tester if verdict.answer is Answer.NOTHING_BROKEN else ""
     whole = comparison(verdict)
     if whole and not verdict.patches:
-        return mail(whole, evidence_of((whole.base, whole.patched)), tag)
+        return mail(whole, artifacts_of((whole.base, whole.patched)), tag)
     text = verdict_text(verdict)
     return f"{text}\nTested-by: {tag}\n" if tag else text
 
@@ -58,7 +58,7 @@ def comparison(verdict: Verdict) -> Comparison | None:
 
 
 def _page(one: Comparison, durations: Durations) -> str:
-    return page(one, Inputs(evidence_of((one.base, one.patched)), durations))
+    return page(one, Inputs(artifacts_of((one.base, one.patched)), durations))
 
 
 def _runs(step: Step) -> Iterator[tuple[int, Run]]:

@@ -39,7 +39,7 @@ def run_all(
 ) -> Mapping[int, Run | Failure]:
     """Run the tests on every kernel, and those that differ between two neighbours again.
 
-    A position whose kernel can not be built has a Failure, but for the base: what is wrong with
+    A position whose kernel cannot be built has a Failure, but for the base: what is wrong with
     that is raised, and so is what is wrong with the harness or this machine.
     """
     base, *rest = kernels.positions
@@ -93,7 +93,7 @@ def _run_or_say(kernels: Kernels, position: int, runner: Runner) -> Run | Failur
     except BuildError as fault:
         failure = Failure(f"it does not compile: {fault}", build=True)
     except ConfigError as fault:
-        failure = Failure(f"it can not be configured: {fault}")
+        failure = Failure(f"it cannot be configured: {fault}")
     say(f"{kernels.labels[position]}: {failure.reason}")
     return failure
 

@@ -89,13 +89,13 @@ def _patch(verdict: Verdict, step: Step) -> str:
 def _findings(verdict: Verdict, step: Step) -> Iterator[str]:
     name = _name(verdict.series, step)
     if isinstance(step.outcome, Failure):
-        yield _paragraph(f"{_capital(name)} can not be judged: {step.outcome.reason}")
+        yield _paragraph(f"{_capital(name)} cannot be judged: {step.outcome.reason}")
         return
     broken, fixed = step.having(Change.BROKEN), step.having(Change.FIXED)
     if broken:
-        yield _broken(verdict, step, f"{_capital(name)} breaks{promises_at_stake(broken)}")
+        yield _broken(verdict, step, f"{_capital(name)} breaks{properties_at_stake(broken)}")
     if fixed:
-        yield _listed(f"{_capital(name)} repairs{promises_at_stake(fixed)}:", fixed)
+        yield _listed(f"{_capital(name)} repairs{properties_at_stake(fixed)}:", fixed)
     flaky = step.having(Change.FLAKY)
     if flaky:
         title = f"{_capital(name)}: flaky, now one result and now another:"
@@ -113,8 +113,8 @@ def _name(series: Series, step: Step) -> str:
     return label if between == 1 else f"{label}, with the {between - 1} before it,"
 
 
-def promises_at_stake(tests: Sequence[Difference]) -> str:
-    """The promises at stake: as few as explain all *tests*, then the others that these name."""
+def properties_at_stake(tests: Sequence[Difference]) -> str:
+    """The properties at stake: as few as explain all *tests*, then the others that these name."""
     named = [names for test in tests if (names := _named(test))]
     least, left = list[str](), named
     while left:
@@ -127,14 +127,14 @@ def promises_at_stake(tests: Sequence[Difference]) -> str:
 
 
 def _named(test: Difference) -> frozenset[str]:
-    """The promises that a test found broken, else those that it is about."""
+    """The properties that a test found broken, else those that it is about."""
     bad = [one for one in (*test.base, *test.patched) if one.is_bad]
-    return frozenset(name for one in bad for name in one.broken or one.promises)
+    return frozenset(name for one in bad for name in one.broken or one.properties)
 
 
-def _order(promise: str) -> tuple[str, int]:
+def _order(name: str) -> tuple[str, int]:
     """B3 comes before B12."""
-    return promise[:1], int(promise[1:] or 0)
+    return name[:1], int(name[1:] or 0)
 
 
 def _broken(verdict: Verdict, step: Step, title: str) -> str:
@@ -169,12 +169,12 @@ def _listed(
 
 def last_words(outcomes: Sequence[CaseOutcome]) -> list[str]:
     """What the last bad outcome said, and how to stand in its machine."""
-    bad = [one for one in outcomes if one.message or one.evidence]
+    bad = [one for one in outcomes if one.message or one.artifacts]
     if not bad:
         return []
     lines = wrapped(bad[-1].message, "    ") if bad[-1].message else []
-    if bad[-1].evidence:
-        lines.append(f"    harness shell --reopen {shlex.quote(bad[-1].evidence)}")
+    if bad[-1].artifacts:
+        lines.append(f"    harness shell --reopen {shlex.quote(bad[-1].artifacts)}")
     return lines
 
 

@@ -24,7 +24,7 @@ class Missed:
 
 @dataclass(frozen=True)
 class Tally:
-    """Counts of lines and branches; of *lines*, *excused* can not be reached."""
+    """Counts of lines and branches; of *lines*, *excused* cannot be reached."""
 
     lines: int = 0
     run: int = 0

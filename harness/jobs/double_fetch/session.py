@@ -15,7 +15,7 @@ def watch_driver(snapshot: Snapshot, driver: Driver) -> DriverReport:
     """Make the driver's requests in a guest of its own.
 
     That QEMU does not have, or does not plug, the device is said in the report. Raises as
-    :class:`Watched` and :func:`plug`, and InputError when the guest can not do what is asked for.
+    :class:`Watched` and :func:`plug`, and InputError when the guest cannot do what is asked for.
     """
     report = DriverReport(driver.name)
     with Watched(snapshot) as watched:

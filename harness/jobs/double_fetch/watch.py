@@ -119,7 +119,7 @@ class Watched:
         )
         if ran.status:
             raise InputError(
-                f"the guest can not read {address:#x} through /dev/mem, which shows how QEMU "
+                f"the guest cannot read {address:#x} through /dev/mem, which shows how QEMU "
                 f"reports addresses: {ran.text.strip()}. Is CONFIG_DEVMEM set?"
             )
 

@@ -178,8 +178,8 @@ def write_down(ground: Ground, case: Case, seen: Seen, outcome: Outcome, directo
 
     again = any(shows(case) for _ in range(CONFIRMATIONS))
     least = minimise(case, shows) if again else case
-    evidence = last[least] if again else outcome
-    path = save_finding(directory, least, seen, evidence, ground.kernel.release)
+    artifacts = last[least] if again else outcome
+    path = save_finding(directory, least, seen, artifacts, ground.kernel.release)
     return Found(name, seen, path, again, known_as(least, seen) is not None)
 
 

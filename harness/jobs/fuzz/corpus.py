@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Directories of cases: those worth mutating, and those that found something, with evidence."""
+"""Directories of cases: those worth mutating, and those that found something, with artifacts."""
 
 import json
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Corpus:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
         except OSError as fault:
-            raise HostError(f"{self.directory} can not hold a corpus: {fault}") from fault
+            raise HostError(f"{self.directory} cannot hold a corpus: {fault}") from fault
         self._cases = [load_case(path) for path in sorted(self.directory.glob("*.json"))]
 
     @property
@@ -44,13 +44,13 @@ def save_finding(directory: Path, case: Case, seen: Seen, outcome: Outcome, kern
     """Write a case with what it shows on release *kernel* to a file that can be replayed."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{seen.sort}-{_name(case)}.json"
-    evidence = {
+    artifacts = {
         "seen": str(seen),
         "kernel": kernel,
         "ended": list(outcome.steps),
         "console": list(outcome.console),
     }
-    path.write_text(json.dumps({**case.to_json(), **evidence}, indent=1) + "\n")
+    path.write_text(json.dumps({**case.to_json(), **artifacts}, indent=1) + "\n")
     return path
 
 
@@ -59,7 +59,7 @@ def load_case(path: Path) -> Case:
     try:
         data = json.loads(path.read_text())
     except (OSError, ValueError) as fault:
-        raise InputError(f"{path} can not be read as a case: {fault}") from fault
+        raise InputError(f"{path} cannot be read as a case: {fault}") from fault
     return Case.from_json(data)
 
 

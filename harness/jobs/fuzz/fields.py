@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from harness.devices.rogue.vhost import Answer, Request, Write, lies
-from harness.devices.rogue.vhost.lies import ConfigLie, Lie
+from harness.devices.rogue.vhost import Answer, Request, Write, mutations
+from harness.devices.rogue.vhost.mutations import ConfigLie, Lie
 from harness.devices.rogue.vhost.ring import FLAGS_OFFSET, INDEX_OFFSET, RING_HEAD
 from harness.jobs.fuzz.case import Kind, Lying, Setting
 
@@ -55,7 +55,7 @@ def _writes(place: Callable[[Request], int], size: int) -> Callable[[int], Lie]:
 
 
 def _late(value: int) -> Lie:
-    return lies.late_data(value & BYTE, 0.0)
+    return mutations.late_data(value & BYTE, 0.0)
 
 
 def _status(value: int) -> Lie:
@@ -77,26 +77,28 @@ def _short(value: int) -> Lie:
 
 
 FIELDS: Mapping[str, Field] = {
-    "length": Field(lambda v: lies.wrong_length(v & WORD), (*WORDS, LARGE[0]), WORD),
-    "identity": Field(lambda v: lies.wrong_id(v & WORD), (*range(9), 127, 128, LARGE[0]), WORD),
-    "advance": Field(lambda v: lies.index_jump(v & HALF), HALVES, HALF),
-    "times": Field(lambda v: lies.duplicate(v & BYTE), (0, 0, 2, 2, 3, 129), 255),
-    "delay": Field(
-        lambda v: lies.delayed(min(v, MOST_DELAY) / 1000), (1, 20, 100, 150), MOST_DELAY
+    "length": Field(lambda v: mutations.wrong_length(v & WORD), (*WORDS, LARGE[0]), WORD),
+    "identity": Field(
+        lambda v: mutations.wrong_id(v & WORD), (*range(9), 127, 128, LARGE[0]), WORD
     ),
-    "hang-up": Field(lambda _: lies.hang_up, (1,), 1),
-    "data": Field(lambda v: lies.other_data(v & BYTE), BYTES, BYTE),
+    "advance": Field(lambda v: mutations.index_jump(v & HALF), HALVES, HALF),
+    "times": Field(lambda v: mutations.duplicate(v & BYTE), (0, 0, 2, 2, 3, 129), 255),
+    "delay": Field(
+        lambda v: mutations.delayed(min(v, MOST_DELAY) / 1000), (1, 20, 100, 150), MOST_DELAY
+    ),
+    "hang-up": Field(lambda _: mutations.hang_up, (1,), 1),
+    "data": Field(lambda v: mutations.other_data(v & BYTE), BYTES, BYTE),
     "status": Field(_status, (*range(4), 0x7F, 0x80, 0xFF), BYTE),
     "short": Field(_short, (0, 1), 3),
     "late": Field(_late, BYTES, BYTE),
-    "address": Field(lambda v: lies.rewritten(address=v & LONG), PLACES, LONG),
-    "size": Field(lambda v: lies.rewritten(size=v & WORD), (*WORDS, LARGE[0]), WORD),
-    "flags": Field(lambda v: lies.rewritten(flags=v & HALF), range(8), HALF),
-    "next": Field(lambda v: lies.rewritten(then=v & HALF), HALVES, HALF),
+    "address": Field(lambda v: mutations.rewritten(address=v & LONG), PLACES, LONG),
+    "size": Field(lambda v: mutations.rewritten(size=v & WORD), (*WORDS, LARGE[0]), WORD),
+    "flags": Field(lambda v: mutations.rewritten(flags=v & HALF), range(8), HALF),
+    "next": Field(lambda v: mutations.rewritten(then=v & HALF), HALVES, HALF),
     "link-flags": Field(_writes(lambda r: r.links[-1] + FLAGS_OFFSET, 2), range(8), HALF),
     "link-size": Field(_writes(lambda r: r.links[0] + 8, 4), WORDS, WORD),
-    "table": Field(lambda v: lies.scribble(v & BYTE), BYTES, BYTE),
-    "available": Field(lambda v: lies.scribble(v & BYTE, available=True), BYTES, BYTE),
+    "table": Field(lambda v: mutations.scribble(v & BYTE), BYTES, BYTE),
+    "available": Field(lambda v: mutations.scribble(v & BYTE, available=True), BYTES, BYTE),
     "used-flags": Field(_writes(lambda r: r.layout.used, 2), HALVES, HALF),
     "used-first": Field(_writes(lambda r: r.layout.used + RING_HEAD, 8), (0, *LARGE), LONG),
     "used-index": Field(_writes(lambda r: r.layout.used + INDEX_OFFSET, 2), HALVES, HALF),
@@ -106,7 +108,7 @@ FIELDS: Mapping[str, Field] = {
 which for a disk is that of the indirect table."""
 
 COSTLY = frozenset({"link-flags", "table", "flags", "hang-up"})
-"""Tried less often. The first three can send Linux's ring round for ever (docs/findings.md,
+"""Tried less often. The first three can send Linux's ring round forever (docs/findings.md,
 chain-ends-where-ring-says), and each such guest costs a wait; a disk that is gone is its end."""
 
 

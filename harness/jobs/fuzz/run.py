@@ -9,7 +9,7 @@ from harness.base.errors import GuestError, GuestHang, HarnessError, InputError,
 from harness.devices.oracles import NOTHING, Before
 from harness.devices.oracles.examiner import Examiner
 from harness.devices.probe import Direction, Probe
-from harness.devices.rogue.vhost import Disk, Entropy, VhostRogue, lies
+from harness.devices.rogue.vhost import Disk, Entropy, VhostRogue, mutations
 from harness.jobs.fuzz.case import Case, Kind, Step
 from harness.jobs.fuzz.fields import CONFIG, FIELDS, config_lie, lie_for
 from harness.jobs.fuzz.known import is_harmless
@@ -81,7 +81,7 @@ def machine_for(ground: Ground, shape: str) -> Machine:
 
 
 def check(case: Case) -> None:
-    """Raise InputError for a case that can not be run."""
+    """Raise InputError for a case that cannot be run."""
     places = [step.do for step in case.steps]
     if places[:1] != [PLUG] or PLUG in places[1:]:
         raise InputError(f"a case begins with the step '{PLUG}', and has just that one of it")
@@ -95,9 +95,9 @@ def check(case: Case) -> None:
 
 
 def run_case(ground: Ground, case: Case) -> Outcome:
-    """Run *case*; what the harness itself can not do stands in the outcome's *fault*.
+    """Run *case*; what the harness itself cannot do stands in the outcome's *fault*.
 
-    Raises InputError for a case that can not be run, and as :func:`park` when the machine does not
+    Raises InputError for a case that cannot be run, and as :func:`park` when the machine does not
     even boot.
     """
     check(case)
@@ -248,7 +248,7 @@ class _Running:
         return False
 
     def _do(self, number: int, command: str) -> str:
-        """Have the guest do something, and wait for it, but not for ever."""
+        """Have the guest do something, and wait for it, but not forever."""
         pipe = f"/tmp/step{number}"
         inner = f"( {command} ) > /dev/null 2>&1 < /dev/null; echo $? >&3"
         begin = f"mkfifo {pipe}; exec 3<> {pipe}; ({inner}) > /dev/null 2>&1 < /dev/null &"
@@ -272,5 +272,5 @@ def _by_device(rogue: VhostRogue, step: Step) -> str:
         rogue.hang_up()
         rogue.reconnect()
     elif step.do == CAPACITY and rogue.connected:
-        rogue.change_config(lies.capacity(step.value))
+        rogue.change_config(mutations.capacity(step.value))
     return "done"

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from harness.base.errors import InputError
 from harness.base.paths import CHECKOUT
-from harness.base.properties import PROMISES
+from harness.base.properties import PROPERTIES
 from harness.kernel import KernelSpec
 
 MUTANTS = CHECKOUT / "tests/mutants"
@@ -47,7 +47,7 @@ CLASSES = frozenset(
         "fallback",  # the pool is full, and other memory is taken
         "slot-leak",  # what is freed does not come back
         "accounting",  # the kernel says something else than it does
-        "hang",  # a lock is held, or a loop runs, for ever
+        "hang",  # a lock is held, or a loop runs, forever
         "crash",  # an odd devicetree ends the kernel
         "race",  # two CPUs at once
         HARMLESS,
@@ -62,7 +62,7 @@ _NAME = re.compile(r"(\d\d)-(.+)")
 
 @dataclass(frozen=True)
 class Mutant:
-    """One mutant; *breaks* holds the ids of the promises, none for a harmless one."""
+    """One mutant; *breaks* holds the ids of the properties, none for a harmless one."""
 
     path: Path
     subject: str
@@ -79,7 +79,7 @@ class Mutant:
 
     @property
     def harmless(self) -> bool:
-        """Whether the kernel keeps all its promises with this patch."""
+        """Whether the kernel keeps all its properties with this patch."""
         return self.kind == HARMLESS
 
     @property
@@ -132,8 +132,8 @@ def _faults(path: Path, header: Message) -> Iterator[str]:
     if (kind == HARMLESS) != (_field(header, "Harmless") == "yes"):
         yield "'Harmless: yes' and the class 'harmless' go together"
     if (kind == HARMLESS) == bool(breaks):
-        yield "it must break a promise unless it is harmless"
-    yield from (f"there is no promise '{one}'" for one in breaks if one not in PROMISES)
+        yield "it must break a property unless it is harmless"
+    yield from (f"there is no property '{one}'" for one in breaks if one not in PROPERTIES)
     yield from (f"no {name}" for name in ("Subject", "Seen-by") if not _field(header, name))
     if _TIER.fullmatch(_field(header, "Tier")) is None:
         yield "Tier must be 'default' or 'nightly (the reason)'"

@@ -15,7 +15,7 @@ from harness.results.request import run_pytest
 CPUS = os.cpu_count() or 1
 FEW, ALL = CPUS, CPUS * 3 // 2
 """Workers: tests wait for their guests, as scripts/run says; but a worker takes seconds to start,
-and that is too long for the tests of a few promises."""
+and that is too long for the tests of a few properties."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class SuiteRun:
 
     def _questions(self) -> Iterator[tuple[str, ...]]:
         """Which tests to ask, as words for pytest: ever more of them."""
-        promises = [f"--property={one}" for one in self.mutant.breaks]
-        if promises and self.mutant.flavour:
-            yield (f"-n{FEW}", *promises, "-k", self.mutant.flavour)
-        if promises:
-            yield (f"-n{FEW}", *promises)
+        properties = [f"--property={one}" for one in self.mutant.breaks]
+        if properties and self.mutant.flavour:
+            yield (f"-n{FEW}", *properties, "-k", self.mutant.flavour)
+        if properties:
+            yield (f"-n{FEW}", *properties)
         yield (f"-n{ALL}",)
 
     def _ask(self, *chosen: str) -> list[CaseOutcome]:
@@ -74,7 +74,7 @@ class SuiteRun:
         return self.directory / "pytest.log"
 
     def _run(self, *words: str) -> tuple[CaseOutcome, ...]:
-        """How the tests end that *words* choose; no evidence is kept of them."""
+        """How the tests end that *words* choose; no artifacts are kept of them."""
         mutant = self.mutant
         outcomes, _ = run_pytest(
             [

@@ -16,8 +16,8 @@ FILE = "verdict.json"
 class Judgement(Enum):
     """What the suite's run on a mutant says about the suite."""
 
-    KILLED = "killed"  # a test failed that names a promise which the mutant breaks
-    WRONG_REASON = "wrong reason"  # tests failed, and none names such a promise
+    KILLED = "killed"  # a test failed that names a property which the mutant breaks
+    WRONG_REASON = "wrong reason"  # tests failed, and none names such a property
     SURVIVED = "SURVIVED"  # no test failed on a kernel with a bug
     PASSED = "passed"  # no test failed on a harmless one
     ACCUSED = "ACCUSED"  # a test failed on a harmless one

@@ -6,13 +6,13 @@
 ``expand``        a NightPlan into jobs, each named by all that decides how it ends
 ``open_night``    the night that is at hand, which outlives being killed
 ``sort_out``      which jobs are settled already
-``run_night``     run the others, by a Crew, in order and in time
-``Alone``         the Crew that is this machine; ``cluster`` has the other one
+``run_night``     run the others, by a Executor, in order and in time
+``Alone``         the Executor that is this machine; ``cluster`` has the other one
 ``Runner``        how a job's work is done
 ================  ================================================================================
 """
 
-from harness.jobs.nightly.crew import Alone, Crew
+from harness.jobs.nightly.executor import Alone, Executor
 from harness.jobs.nightly.expand import Expansion, Lost, expand
 from harness.jobs.nightly.job import Job
 from harness.jobs.nightly.plan import NightPlan, read_plan
@@ -23,9 +23,9 @@ from harness.jobs.nightly.verdict import Ended, Entry, Fate, Verdict
 
 __all__ = [
     "Alone",
-    "Crew",
     "Ended",
     "Entry",
+    "Executor",
     "Expansion",
     "Fate",
     "Job",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Crew that is a Dask cluster. Nothing else imports this, so that nothing else needs Dask.
+"""The Executor that is a Dask cluster. Nothing else imports this, so that nothing else needs Dask.
 
 A worker offers the guests that it can run at a time as the resource ``vm``; ``scripts/worker``
 starts one. A kernel is built once, as a task of its own, by some worker, and the others take it
@@ -21,9 +21,9 @@ from harness.base.paths import cache_directory
 from harness.base.progress import say
 from harness.base.store import VARIABLE as STORE
 from harness.jobs.nightly import work
-from harness.jobs.nightly.crew import NextJob
+from harness.jobs.nightly.executor import NextJob
 from harness.jobs.nightly.job import Job
-from harness.jobs.nightly.parcel import Parcel, pack, unpack
+from harness.jobs.nightly.payload import Payload, pack, unpack
 from harness.jobs.nightly.runner import Runner
 from harness.jobs.nightly.verdict import Ended
 
@@ -48,7 +48,7 @@ class Cluster:
     kernels: dict[str, Future[str]] = field(default_factory=dict)
 
     def work(self, take: NextJob) -> Iterator[Ended]:
-        """See :class:`.crew.Crew`; HostError if the workers or the scheduler go."""
+        """See :class:`.executor.Executor`; HostError if the workers or the scheduler go."""
         running: dict[Future[Ended], Job] = {}
         while True:
             yield from self._hand_out(take, running)
@@ -59,7 +59,7 @@ class Cluster:
                 future.release()
 
     def _hand_out(self, take: NextJob, running: dict[Future[Ended], Job]) -> Iterator[Ended]:
-        """Submit jobs until the workers have enough; yield those that can not be submitted."""
+        """Submit jobs until the workers have enough; yield those that cannot be submitted."""
         slots = self._slots()
         while sum(job.slots for job in running.values()) < AHEAD * sum(slots) and (job := take()):
             try:
@@ -73,18 +73,18 @@ class Cluster:
                 f"it needs {job.slots} slots, and no worker has more than {most}. Start one with "
                 f"--resources {SLOTS}={job.slots}, or give its tests fewer slots in the plan"
             )
-        parcel = pack(job, self.runner, self.store)
+        payload = pack(job, self.runner, self.store)
         if job.kernel_key not in self.kernels:
             self.kernels[job.kernel_key] = self.client.submit(
                 build,
-                parcel,
+                payload,
                 key=f"kernel-{job.kernel_key}",
                 resources={SLOTS: 1},
                 priority=job.priority,
             )
         return self.client.submit(
             test,
-            parcel,
+            payload,
             self.kernels[job.kernel_key],
             key=f"job-{job.key}",
             resources={SLOTS: job.slots},
@@ -139,34 +139,34 @@ def join(address: str, runner: str) -> Iterator[Cluster]:
         yield Cluster(address, client, runner, store)
 
 
-def build(parcel: Parcel) -> str:
+def build(payload: Payload) -> str:
     """On a worker: build the kernel and share it; return what went wrong, or ""."""
     try:
-        with _unpacked(parcel) as (job, runner):
+        with _unpacked(payload) as (job, runner):
             return work.build(job, runner)
     except HarnessError as fault:
         return explain(fault)
 
 
-def test(parcel: Parcel, fault: str) -> Ended:
+def test(payload: Payload, fault: str) -> Ended:
     """On a worker: run the tests, unless building the kernel had a *fault*."""
     if fault:
-        return Ended(parcel.job, None, fault)
+        return Ended(payload.job, None, fault)
     logs = cache_directory() / "nightly" / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     try:
-        with _unpacked(parcel) as (job, runner):
+        with _unpacked(payload) as (job, runner):
             return work.test(job, runner, logs / f"{job.key}.log")
     except HarnessError as refused:
-        return Ended(parcel.job, None, explain(refused))
+        return Ended(payload.job, None, explain(refused))
 
 
 @contextmanager
-def _unpacked(parcel: Parcel) -> Iterator[tuple[Job, Runner]]:
-    if parcel.store:
-        os.environ[STORE] = parcel.store
+def _unpacked(payload: Payload) -> Iterator[tuple[Job, Runner]]:
+    if payload.store:
+        os.environ[STORE] = payload.store
     with tempfile.TemporaryDirectory() as folder:
-        yield unpack(parcel, Path(folder))
+        yield unpack(payload, Path(folder))
 
 
 def _result(job: Job, future: Future[Ended]) -> Ended:

@@ -19,7 +19,7 @@ FORMAT = "1"
 
 @dataclass(frozen=True)
 class Lost:
-    """A combination that is no job, as its kernel or QEMU can not be had, and why not."""
+    """A combination that is no job, as its kernel or QEMU cannot be had, and why not."""
 
     name: str
     why: str
@@ -34,7 +34,7 @@ class Expansion:
 
 
 @dataclass
-class _Sight:
+class _Resolver:
     """What has been found already; each kernel is looked for, and each file read, once."""
 
     plan: NightPlan
@@ -68,13 +68,13 @@ class _Sight:
 def expand(plan: NightPlan, runner: Runner) -> Expansion:
     """Every job of *plan*; of two with one key, that of the higher priority, in the first's place.
 
-    A source that can not be had costs its own jobs only.
+    A source that cannot be had costs its own jobs only.
     """
-    sight, jobs, lost = _Sight(plan, runner), dict[str, Job](), dict[str, Lost]()
+    resolver, jobs, lost = _Resolver(plan, runner), dict[str, Job](), dict[str, Lost]()
     for cross in plan.crosses:
         for names in _combinations(cross):
             try:
-                job = _job(sight, cross, *names)
+                job = _job(resolver, cross, *names)
             except HarnessError as fault:
                 name = "/".join(names)
                 lost[name] = Lost(name, explain(fault))
@@ -89,13 +89,13 @@ def _combinations(cross: Cross) -> Iterator[tuple[str, str, str, str, str]]:
 
 
 def _job(
-    sight: _Sight, cross: Cross, kernel: str, series: str, flavour: str, qemu: str, group: str
+    resolver: _Resolver, cross: Cross, kernel: str, series: str, flavour: str, qemu: str, group: str
 ) -> Job:
-    tests, program = sight.plan.groups[group], sight.plan.qemus[qemu]
-    spec = sight.spec(kernel, series, flavour)
-    found = sight.look(spec)
+    tests, program = resolver.plan.groups[group], resolver.plan.qemus[qemu]
+    spec = resolver.spec(kernel, series, flavour)
+    found = resolver.look(spec)
     request = SuiteRequest(spec, program, tests.tier, tests.tests, tests.words)
-    basis, binary = sight.basis(group, request), sight.runner.qemu(program).key
+    basis, binary = resolver.basis(group, request), resolver.runner.qemu(program).key
     return Job(
         *(kernel, series, flavour, qemu, group, found.title, request, found.key),
         key=digest(FORMAT, found.key, basis, binary),

@@ -82,13 +82,13 @@ def read_plan(path: Path) -> NightPlan:
     try:
         content = tomllib.loads(path.read_text())
     except OSError as fault:
-        raise InputError(f"the plan {path} can not be read: {fault.strerror}.") from fault
+        raise InputError(f"the plan {path} cannot be read: {fault.strerror}.") from fault
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise InputError(f"the plan {path} is no TOML: {fault}.") from fault
     top = Table(str(path), content, path.resolve().parent)
     kernels = {name: _kernel(table) for name, table in top.tables("kernels")}
     if PLAIN in top.at("series").names:
-        raise InputError(f"{path}: series: '{PLAIN}' stands for no series, and can not be another.")
+        raise InputError(f"{path}: series: '{PLAIN}' stands for no series, and cannot be another.")
     series = {PLAIN: (), **{name: top.at("series").paths(name) for name in top.at("series").names}}
     qemus = {name: top.at("qemus").text(name) for name in top.at("qemus").names}
     groups = {name: _group(table) for name, table in top.tables("groups")}

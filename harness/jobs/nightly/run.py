@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.base.progress import Step, say, step
-from harness.jobs.nightly.crew import Crew
+from harness.jobs.nightly.executor import Executor
 from harness.jobs.nightly.job import Job
 from harness.jobs.nightly.schedule import in_order, next_job
 from harness.jobs.nightly.state import Night
@@ -43,7 +43,11 @@ def sort_out(jobs: Sequence[Job], night: Night, history: History) -> tuple[Entry
 
 
 def run_night(
-    entries: Sequence[Entry], night: Night, history: History, crew: Crew, budget: float | None
+    entries: Sequence[Entry],
+    night: Night,
+    history: History,
+    executor: Executor,
+    budget: float | None,
 ) -> tuple[Entry, ...]:
     """Run what *entries* leave open, and return them all with what came of each.
 
@@ -56,7 +60,7 @@ def run_night(
     agenda = _Agenda(list(todo), deadline, night.durations())
     came: dict[str, Entry] = {}
     with step(f"{len(todo)} jobs") as progress:
-        for ended in crew.work(agenda.take):
+        for ended in executor.work(agenda.take):
             came[ended.job.key] = _book(ended, night, history)
             _tell(came[ended.job.key], progress, len(came), len(todo))
     left = {job.key: Entry(job, Fate.NO_TIME) for job in agenda.pending}

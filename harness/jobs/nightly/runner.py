@@ -105,7 +105,7 @@ def find_runner(name: str) -> Runner:
     try:
         return cast(Runner, getattr(import_module(module), attribute))
     except (ImportError, AttributeError, ValueError) as fault:
-        raise InputError(f"the runner '{name}' can not be had: {fault}.") from fault
+        raise InputError(f"the runner '{name}' cannot be had: {fault}.") from fault
 
 
 def _is_among(name: str, chosen: set[str]) -> bool:

@@ -70,7 +70,7 @@ def _lines(path: Path) -> Iterator[tuple[str, str, str]]:
     try:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as fault:
-        raise ConfigError(f"the configuration fragment {path} can not be read: {fault}.") from fault
+        raise ConfigError(f"the configuration fragment {path} cannot be read: {fault}.") from fault
     above = ""
     for number, line in enumerate(lines, 1):
         yield f"{path}:{number}", above, line.strip()

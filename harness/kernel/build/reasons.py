@@ -45,7 +45,7 @@ def explain_missing(entries: Iterable[Entry], symbol: str, config: Mapping[str, 
     if all(unmet):
         return "Kconfig asks for " + ", or for ".join(unmet)
     if not any(entry.prompt for entry in entries):
-        return "it can not be set by hand; other options select it"
+        return "it cannot be set by hand; other options select it"
     value = config.get(symbol)
     if value is None:
         return "Kconfig did not take the value; it may be of another type, or lose a choice"

@@ -84,11 +84,11 @@ def patch_files(path: Path) -> Sequence[Path]:
 
 
 def read_file(file: Path) -> bytes:
-    """The content of a patch or mailbox; SeriesError if it can not be read."""
+    """The content of a patch or mailbox; SeriesError if it cannot be read."""
     try:
         return file.read_bytes()
     except OSError as fault:
-        raise SeriesError(f"the patch {file} can not be read: {fault.strerror}.") from fault
+        raise SeriesError(f"the patch {file} cannot be read: {fault.strerror}.") from fault
 
 
 def has_diff(text: bytes) -> bool:

@@ -163,7 +163,7 @@ class Package:
     def fetch(self) -> Path:
         """Return the downloaded ``.deb``, from the cache if it is there.
 
-        Raises SourceError if it can not be downloaded.
+        Raises SourceError if it cannot be downloaded.
         """
         key = digest(self.name, self.version, self.sha256)
         entry = Cache("packages").get(key, self._download)

@@ -67,7 +67,7 @@ def read_member(archive: Path, name: str) -> str:
 def _check(returncode: int, archive: Path, reason: str) -> None:
     if returncode != 0:
         raise SourceError(
-            f"{archive} can not be unpacked as a tar archive: {reason} "
+            f"{archive} cannot be unpacked as a tar archive: {reason} "
             "Expected .tar, .tar.xz, .tar.gz, .tar.bz2 or .tar.zst."
         )
 

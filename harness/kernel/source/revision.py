@@ -24,7 +24,7 @@ def local_commit(repository: Path, revision: str) -> str:
 def remote_commit(repository: Path, url: str, revision: str) -> str:
     """Fetch *revision* from *url* into the bare *repository*, and return its commit id.
 
-    A full commit id that is here already is not fetched. SourceError if it can not be had.
+    A full commit id that is here already is not fetched. SourceError if it cannot be had.
     """
     git("init", "--quiet", "--bare", repository)
     kept = f"refs/harness/{digest(revision)}"
@@ -36,7 +36,7 @@ def remote_commit(repository: Path, url: str, revision: str) -> str:
     except ToolError as fault:
         if not _has(repository, kept):
             raise SourceError(
-                f"'{revision}' can not be fetched from {url} (a branch, a tag or a full commit id "
+                f"'{revision}' cannot be fetched from {url} (a branch, a tag or a full commit id "
                 f"is needed): {fault}"
             ) from fault
         say(f"git: {url} does not answer; going on with the '{revision}' of an earlier run")

@@ -61,7 +61,7 @@ def compose(
     """Apply *overlays* (names in dts/ or paths) to the blob *base* and move *pools* by label.
 
     Raises DevicetreeError for an overlay that does not compile or fit, and, unless
-    *allow_invalid*, for pools that can not exist: outside RAM, overlapping each other or the
+    *allow_invalid*, for pools that cannot exist: outside RAM, overlapping each other or the
     *payload* that QEMU loads, forbidden properties, not page aligned, dangling references.
     """
     sources = [overlay_path(overlay) for overlay in overlays]
@@ -72,7 +72,7 @@ def compose(
     if faults and not allow_invalid:
         names = " + ".join(source.name for source in sources)
         raise DevicetreeError(
-            f"the devicetree of {names} can not work: {'; '.join(faults)}. Correct the overlay "
+            f"the devicetree of {names} cannot work: {'; '.join(faults)}. Correct the overlay "
             "or the placement; a test about just that composes it with allow_invalid=True."
         )
     found = read_pools(tree, labels)

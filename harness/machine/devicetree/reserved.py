@@ -117,7 +117,7 @@ def _resize(node: Node, shape: Shape, placement: Placement) -> None:
     """Resize a pool that the kernel places."""
     if placement.base is not None:
         raise DevicetreeError(
-            f"{node.path} can not be given a base: it has no 'reg', so the kernel places it. "
+            f"{node.path} cannot be given a base: it has no 'reg', so the kernel places it. "
             "Give it a size only, or use an overlay with a fixed pool."
         )
     if placement.size is not None:

@@ -82,7 +82,7 @@ class Node:
             return
         if self._node.parent.exist_subnode(name):
             raise DevicetreeError(
-                f"{self.path} can not be renamed to {name}: a node of that name is beside it. "
+                f"{self.path} cannot be renamed to {name}: a node of that name is beside it. "
                 "Choose another base for one of the two."
             )
         self._node.set_name(name)

@@ -8,7 +8,7 @@ from harness.base.cache import digest
 
 SCRATCH = (0x47FF_0000, 0x1_0000)
 """Base and size of the harness's own RAM (dts/rogue-scratch.dtso), which every rogue may reach:
-``edu`` and ``nvme`` can not do without. The kernel never maps it."""
+``edu`` and ``nvme`` cannot do without. The kernel never maps it."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ BANK, BANK_BASE, BANK_SIZE = 1, 0x0400_0000, 64 << 20
 """Flash bank 1: bank 0 would be run instead of the kernel."""
 
 EVENTS = Window(0x47FE_0000, 0x1_0000)
-"""The event queue's memory (dts/fence-events.dtso): the SMMU writes it, so it can not be flash."""
+"""The event queue's memory (dts/fence-events.dtso): the SMMU writes it, so it cannot be flash."""
 
 EVENT_SIZE = 32
 EVENT_BITS = (EVENTS.size // EVENT_SIZE).bit_length() - 1

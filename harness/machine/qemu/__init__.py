@@ -15,7 +15,7 @@
 ``watch``        the one condition that every wait waits on
 ``process``      QEMU, which dies with the harness
 ``rundir``       the private directory of a run, and the sweep of what was left
-``artefacts``    what is kept of a failure
+``artifacts``    what is kept of a failure
 ``description``  a machine as a file, to start it again
 ``layout``       how RAM is cut into blocks
 ``qemu``         the QEMU binary

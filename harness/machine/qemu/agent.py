@@ -81,7 +81,7 @@ class Agent:
     """Speaks to the agent over *connection*, a connected stream socket.
 
     Every call waits until its own deadline, in seconds. It raises GuestHang when that is over,
-    AgentError when the guest can not do it, ProtocolError when the agent makes no sense, and what
+    AgentError when the guest cannot do it, ProtocolError when the agent makes no sense, and what
     :meth:`abort` was given. Traffic goes to *log*. For one thread, but for :meth:`abort`.
     """
 

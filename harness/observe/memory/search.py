@@ -72,7 +72,7 @@ def _filled(buffer: bytearray, size: int) -> Iterator[tuple[int, int]]:
 
     Most of a guest's RAM is zeros, and comparing them is many times faster than searching them.
     A pattern with a byte that is not zero begins and ends less than its length beside such a run;
-    as it is no longer than a page, it can not be beside two of them.
+    as it is no longer than a page, it cannot be beside two of them.
     """
     begin: int | None = None
     for at, empty in _emptiness(buffer, size):

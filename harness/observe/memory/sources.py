@@ -54,11 +54,11 @@ class ProcessRam:
         self._pid, self._base = pid, base
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
-        """Fill *buffer* from *offset* on; raises QemuError when the process can not be read."""
+        """Fill *buffer* from *offset* on; raises QemuError when the process cannot be read."""
         self._move(_libc.process_vm_readv, offset, buffer)
 
     def write(self, offset: int, data: bytes) -> None:
-        """Store *data* at *offset*; raises QemuError when the process can not be written."""
+        """Store *data* at *offset*; raises QemuError when the process cannot be written."""
         self._move(_libc.process_vm_writev, offset, memoryview(bytearray(data)))
 
     def _move(self, call: "ctypes._NamedFuncPointer", offset: int, buffer: memoryview) -> None:

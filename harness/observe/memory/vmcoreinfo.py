@@ -35,7 +35,7 @@ def read_vmcoreinfo(memory: Memory, symbols: Symbols, image: KernelImage) -> byt
             return text
     raise AddressError(
         f"the guest's kernel has no vmcoreinfo yet (its vmcoreinfo_data is {pointer:#x}): it "
-        "ended or was stopped early in its boot, so its structures can not be read"
+        "ended or was stopped early in its boot, so its structures cannot be read"
     )
 
 

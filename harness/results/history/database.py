@@ -65,7 +65,7 @@ def _check(url: URL) -> None:
     """Raise InputError for what would come to nothing, or to something untested."""
     kind = url.get_backend_name()
     if kind not in ("sqlite", "postgresql"):
-        raise InputError(f"the history can not be kept in '{url!r}'. Expected {FORMS}")
+        raise InputError(f"the history cannot be kept in '{url!r}'. Expected {FORMS}")
     if kind == "sqlite":
         if url.database in (None, "", ":memory:"):
             raise InputError(f"'{url!r}' names no file, and would be forgotten. Expected {FORMS}")
@@ -111,6 +111,6 @@ def in_words(url: URL) -> Iterator[None]:
     except (DBAPIError, sqlite3.Error, OSError) as fault:
         said = " ".join(str(getattr(fault, "orig", fault)).split())
         raise HostError(
-            f"the history in '{url!r}' can not be used: {said}. If the file is damaged, move it "
+            f"the history in '{url!r}' cannot be used: {said}. If the file is damaged, move it "
             "away; if it is a server, see that it runs and lets you in; --database names another"
         ) from fault

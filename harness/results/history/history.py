@@ -31,14 +31,14 @@ class History:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection to ask; HostError if the database can not be reached any more."""
+        """A connection to ask; HostError if the database cannot be reached any more."""
         with in_words(self.engine.url), self.engine.begin() as connection:
             yield connection
 
     def add(self, run: Run, job: str = "") -> bool:
         """Keep *run*, whole or not at all; False if it, or a run of *job*, is there already.
 
-        InputError if its *begin* is no moment, HostError if the database can not be written.
+        InputError if its *begin* is no moment, HostError if the database cannot be written.
         """
         rows = _row(run, job), [_outcome_row(run, number) for number in range(len(run.tests))]
         with in_words(self.engine.url):
@@ -79,7 +79,7 @@ def open_history(url: str | None = None) -> History:
     """The history at a SQLAlchemy *url*, by default in the cache directory, made if need be.
 
     Raises InputError for an impossible URL or a schema from the future, HostError for a database
-    that can not be reached.
+    that cannot be reached.
     """
     engine = connect(url or default_url())
     with in_words(engine.url):
@@ -116,7 +116,7 @@ def _outcome_row(run: Run, position: int) -> dict[str, Any]:
 
 
 def _run(row: Row[Any], tests: Sequence[RowMapping]) -> Run:
-    names = ("test", "result", "broken", "message", "promises", "seconds", "evidence")
+    names = ("test", "result", "broken", "message", "properties", "seconds", "artifacts")
     content = {name: row._mapping[name] for name in ("id", "seconds", "complete", "words")}
     content["begin"] = begin_text(row.begin)
     content["provenance"] = {name: row._mapping[name] for name in PROVENANCE}

@@ -48,7 +48,7 @@ class Appearance:
     broken: tuple[str, ...]
     message: str
     seconds: float
-    evidence: str
+    artifacts: str
 
 
 def list_runs(history: History, last: int | None = None) -> list[RunSummary]:
@@ -120,7 +120,7 @@ def appearances(history: History, test: str) -> list[Appearance]:
         return [_appearance(row) for row in connection.execute(query)]
 
 
-_OF_TEST = ("result", "broken", "message", "seconds", "evidence")
+_OF_TEST = ("result", "broken", "message", "seconds", "artifacts")
 
 
 def _appearance(row: Row[Any]) -> Appearance:
@@ -130,7 +130,7 @@ def _appearance(row: Row[Any]) -> Appearance:
         tuple(row.test_broken),
         row.test_message,
         row.test_seconds,
-        row.test_evidence,
+        row.test_artifacts,
     )
 
 

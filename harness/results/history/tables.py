@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The newest migration."""
 
 METADATA = MetaData()
@@ -95,9 +95,9 @@ OUTCOMES = Table(
     Column("result", Words, nullable=False),
     Column("broken", JSON, nullable=False),
     Column("message", Words, nullable=False),
-    Column("promises", JSON, nullable=False),
+    Column("properties", JSON, nullable=False),
     Column("seconds", Double, nullable=False),
-    Column("evidence", Words, nullable=False),
+    Column("artifacts", Words, nullable=False),
     Index("outcomes_by_test", "test"),
 )
 """A test of a run a row, at its *position* in the run. The columns are CaseOutcome's."""

@@ -3,7 +3,7 @@
 
 =======================  =========================================================================
 ``Comparison``           two runs and what became of each test (``compare`` makes one of two runs)
-``evidence_of``          what is kept of the tests that failed, for all of the following
+``artifacts_of``          what is kept of the tests that failed, for all of the following
 ``terminal_table``       and ``terminal_lines``: the summary
 ``page``                 one page of HTML that needs nothing else
 ``mail``                 a block of text for a mailing list
@@ -13,7 +13,7 @@
 """
 
 from harness.results.judge import Change, Comparison, Difference, change_of, compare
-from harness.results.render.evidence import Evidence, evidence_of
+from harness.results.render.artifacts import Artifacts, artifacts_of
 from harness.results.render.html import Inputs, page
 from harness.results.render.junit import junit
 from harness.results.render.kcidb import kcidb
@@ -22,14 +22,14 @@ from harness.results.render.summary import headline, is_good
 from harness.results.render.terminal import terminal_lines, terminal_table
 
 __all__ = [
+    "Artifacts",
     "Change",
     "Comparison",
     "Difference",
-    "Evidence",
     "Inputs",
+    "artifacts_of",
     "change_of",
     "compare",
-    "evidence_of",
     "headline",
     "is_good",
     "junit",

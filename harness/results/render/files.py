@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of evidence as text, however large they are and whatever a guest wrote into them."""
+"""Files of artifacts as text, however large they are and whatever a guest wrote into them."""
 
 from pathlib import Path
 

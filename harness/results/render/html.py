@@ -10,30 +10,30 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.base.kreport import Known, known_crash
-from harness.base.properties import NON_PROMISES, PROMISES
+from harness.base.properties import NOT_GUARANTEED, PROPERTIES
 from harness.results import CaseOutcome, Run
 from harness.results.judge import Change, Comparison
-from harness.results.render.evidence import LINE_LIMIT, LOG_LIMIT, Evidence, Log
+from harness.results.render.artifacts import LINE_LIMIT, LOG_LIMIT, Artifacts, Log
 from harness.results.render.junit import provenance_items
 from harness.results.render.picture import picture
 from harness.results.render.spark import spark
-from harness.results.render.summary import counts, headline, is_good, promise_order, worst
+from harness.results.render.summary import counts, headline, is_good, property_order, worst
 
 TEMPLATE = "page.html.j2"
 
 PAGE_LIMIT = 24 * 1024 * 1024
-"""Bytes of evidence in one page; tests whose evidence comes later name its directory only."""
+"""Bytes of artifacts in one page; tests whose artifacts comes later name its directory only."""
 
 
 BESIDES = {"FENCE": "what a fence is for: no device reaches more than its windows"}
-"""What tests are about that Linux does not promise."""
+"""What tests are about that Linux does not property."""
 
 
 @dataclass(frozen=True)
 class Row:
     """A test as the page shows it.
 
-    *state* is a change or a result, *evidence* has what it is of before each: which kernel.
+    *state* is a change or a result, *artifacts* has what it is of before each: which kernel.
     """
 
     number: int
@@ -41,7 +41,7 @@ class Row:
     state: str
     base: tuple[CaseOutcome, ...]
     patched: tuple[CaseOutcome, ...]
-    evidence: tuple[tuple[str, Evidence], ...] = ()
+    artifacts: tuple[tuple[str, Artifacts], ...] = ()
     crashes: tuple[str, ...] = ()
     left_out: bool = False
     seconds: tuple[float, ...] = ()
@@ -57,10 +57,10 @@ class Row:
         return (self.patched or self.base)[-1]
 
     @property
-    def promises(self) -> tuple[str, ...]:
-        """All promises that it is about."""
-        every = {n for one in (*self.base, *self.patched) for n in (*one.promises, *one.broken)}
-        return tuple(sorted(every, key=promise_order))
+    def properties(self) -> tuple[str, ...]:
+        """All properties that it is about."""
+        every = {n for one in (*self.base, *self.patched) for n in (*one.properties, *one.broken)}
+        return tuple(sorted(every, key=property_order))
 
     @property
     def look(self) -> str:
@@ -70,7 +70,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Title:
-    """A crash title, the tests in whose evidence it stands, and what is known of it."""
+    """A crash title, the tests in whose artifacts it stands, and what is known of it."""
 
     title: str
     tests: tuple[Row, ...]
@@ -78,8 +78,8 @@ class Title:
 
 
 @dataclass(frozen=True)
-class Promise:
-    """A promise, and the worst results of its tests."""
+class Property:
+    """A property, and the worst results of its tests."""
 
     number: str
     text: str
@@ -92,11 +92,11 @@ class Promise:
 class Inputs:
     """What a page may be given beyond the runs.
 
-    *evidence* is by its directory, *durations* are seconds of the last runs by test, the newest
+    *artifacts* is by its directory, *durations* are seconds of the last runs by test, the newest
     last; *coverage* is what a run of `harness coverage` said, line by line.
     """
 
-    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    artifacts: Mapping[str, Artifacts] = field(default_factory=dict)
     durations: Mapping[str, Sequence[float]] = field(default_factory=dict)
     coverage: Sequence[str] = ()
 
@@ -122,7 +122,7 @@ def page(subject: Run | Comparison, inputs: Inputs | None = None) -> str:
         counts=_state_counts(rows) if compared else counts(runs[-1].tests),
         rows=rows,
         titles=_titles(rows),
-        promises=list(_promises(rows)),
+        properties=list(_properties(rows)),
         provenance=_provenance(runs),
         coverage=[*given.coverage, *(subject.coverage if isinstance(subject, Comparison) else ())],
         picture=lambda one: Markup(picture(one.parts, one.accesses)),
@@ -150,27 +150,27 @@ def _ends(subject: Run | Comparison) -> list[_Ends]:
 
 def _rows(subject: Run | Comparison, given: Inputs) -> Iterator[Row]:
     for number, (test, state, base, patched) in enumerate(_ends(subject)):
-        evidence = tuple(_evidence(base, patched, given.evidence))
-        titles = dict.fromkeys(crash.title for _, one in evidence for crash in one.crashes)
+        artifacts = tuple(_artifacts(base, patched, given.artifacts))
+        titles = dict.fromkeys(crash.title for _, one in artifacts for crash in one.crashes)
         seconds = tuple(given.durations.get(test, ()))
-        yield Row(number, test, state, base, patched, evidence, tuple(titles), seconds=seconds)
+        yield Row(number, test, state, base, patched, artifacts, tuple(titles), seconds=seconds)
 
 
-def _evidence(
-    base: Sequence[CaseOutcome], patched: Sequence[CaseOutcome], kept: Mapping[str, Evidence]
-) -> Iterator[tuple[str, Evidence]]:
+def _artifacts(
+    base: Sequence[CaseOutcome], patched: Sequence[CaseOutcome], kept: Mapping[str, Artifacts]
+) -> Iterator[tuple[str, Artifacts]]:
     for side, outcomes in (("base", base), ("series", patched)):
         for one in outcomes:
-            if one.evidence in kept:
-                yield f"{side}: {one.result}" if base else one.result, kept[one.evidence]
+            if one.artifacts in kept:
+                yield f"{side}: {one.result}" if base else one.result, kept[one.artifacts]
 
 
 def _within_limit(rows: Iterator[Row]) -> Iterator[Row]:
-    """The rows; those whose evidence is beyond PAGE_LIMIT say so instead of showing it."""
+    """The rows; those whose artifacts are beyond PAGE_LIMIT say so instead of showing it."""
     left = PAGE_LIMIT
     for row in rows:
         size = sum(
-            min(sum(map(len, log.lines)), LOG_LIMIT) for _, one in row.evidence for log in one.logs
+            min(sum(map(len, log.lines)), LOG_LIMIT) for _, one in row.artifacts for log in one.logs
         )
         left -= size
         if left >= 0 or not size:
@@ -191,17 +191,17 @@ def _titles(rows: Sequence[Row]) -> list[Title]:
     return [Title(title, tuple(some), known_crash(title)) for title, some in by_title.items()]
 
 
-def _promises(rows: Sequence[Row]) -> Iterator[Promise]:
-    """All promises that a test of the page is about, in natural order."""
-    texts = {**PROMISES, **NON_PROMISES, **BESIDES}
+def _properties(rows: Sequence[Row]) -> Iterator[Property]:
+    """All properties that a test of the page is about, in natural order."""
+    texts = {**PROPERTIES, **NOT_GUARANTEED, **BESIDES}
     about: dict[str, list[Row]] = {}
     for row in rows:
-        for number in row.promises:
+        for number in row.properties:
             about.setdefault(number, []).append(row)
-    for number in sorted(about, key=promise_order):
+    for number in sorted(about, key=property_order):
         base = worst(one.result for row in about[number] for one in row.base)
         patched = worst(one.result for row in about[number] for one in row.patched)
-        yield Promise(number, texts.get(number, ""), len(about[number]), base, patched)
+        yield Property(number, texts.get(number, ""), len(about[number]), base, patched)
 
 
 def _provenance(runs: Sequence[Run]) -> list[tuple[str, tuple[str, ...]]]:

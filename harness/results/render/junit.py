@@ -9,11 +9,11 @@ from harness.results.outcomes import BAD, ERROR
 from harness.results.render.summary import counts
 
 NOT_XML = {code: None for code in range(0x20) if chr(code) not in "\t\n\r"}
-"""Characters that XML 1.0 can not hold (section 2.2), and that a guest may have printed."""
+"""Characters that XML 1.0 cannot hold (section 2.2), and that a guest may have printed."""
 
 
 def junit(runs: Mapping[str, Run], crashes: Mapping[str, Sequence[str]] | None = None) -> str:
-    """The *runs*, each by the name of its suite; *crashes* are the titles by evidence directory."""
+    """The *runs*, each by the name of its suite; *crashes* are titles by artifacts directory."""
     root = ET.Element("testsuites", name="restricted-dma")
     for name, run in runs.items():
         root.append(_suite(name, run, crashes or {}))
@@ -54,7 +54,7 @@ def _suite(name: str, run: Run, crashes: Mapping[str, Sequence[str]]) -> ET.Elem
     items = [*provenance_items(run.provenance), ("complete", str(run.complete).lower())]
     _add_properties(suite, items)
     for one in run.tests:
-        suite.append(_case(one, crashes.get(one.evidence, ())))
+        suite.append(_case(one, crashes.get(one.artifacts, ())))
     return suite
 
 
@@ -70,10 +70,10 @@ def _case(outcome: CaseOutcome, crashes: Sequence[str]) -> ET.Element:
         case,
         [
             ("result", outcome.result),
-            *(("property", number) for number in outcome.promises),
+            *(("property", number) for number in outcome.properties),
             *(("broken", number) for number in outcome.broken),
             *(("crash", title) for title in crashes),
-            *([("evidence", outcome.evidence)] if outcome.evidence else []),
+            *([("artifacts", outcome.artifacts)] if outcome.artifacts else []),
         ],
     )
     said = outcome.message.translate(NOT_XML)

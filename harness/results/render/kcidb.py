@@ -22,7 +22,7 @@ from typing import Any
 
 from harness.base.errors import InputError
 from harness.results import CaseOutcome, Run
-from harness.results.render.evidence import Evidence
+from harness.results.render.artifacts import Artifacts
 
 VERSION = {"major": 5, "minor": 3}
 
@@ -44,16 +44,16 @@ EXCERPT = 16384
 
 
 def kcidb(
-    runs: Sequence[Run], origin: str, evidence: Mapping[str, Evidence] | None = None
+    runs: Sequence[Run], origin: str, artifacts: Mapping[str, Artifacts] | None = None
 ) -> dict[str, Any]:
     """The *runs* as checkouts, builds and tests of CI system *origin* (``[a-z0-9_]+``).
 
-    *evidence* is by its directory. Raises InputError when *origin* is no such word.
+    *artifacts* is by its directory. Raises InputError when *origin* is no such word.
     """
     if not ORIGIN.fullmatch(origin):
         raise InputError(f"an origin is made of a-z, 0-9 and _, as kcidb wants it; not '{origin}'")
     every = dict.fromkeys(one.test for run in runs for one in run.tests)
-    tests = [test for run in runs for test in _tests(run, origin, every, evidence or {})]
+    tests = [test for run in runs for test in _tests(run, origin, every, artifacts or {})]
     known = {one.test: one for run in runs for one in run.tests if one.result == "KNOWN"}
     content: dict[str, Any] = {
         "version": VERSION,
@@ -111,10 +111,10 @@ def _build(run: Run, origin: str) -> dict[str, Any]:
 
 
 def _tests(
-    run: Run, origin: str, every: Mapping[str, Any], evidence: Mapping[str, Evidence]
+    run: Run, origin: str, every: Mapping[str, Any], artifacts: Mapping[str, Artifacts]
 ) -> Iterator[dict[str, Any]]:
     for number, outcome in enumerate(run.tests):
-        yield _test(run, origin, number, outcome, evidence.get(outcome.evidence))
+        yield _test(run, origin, number, outcome, artifacts.get(outcome.artifacts))
     if not run.complete:
         done = {one.test for one in run.tests}
         for number, test in enumerate((one for one in every if one not in done), len(run.tests)):
@@ -138,7 +138,7 @@ def _head(run: Run, origin: str, number: int, test: str) -> dict[str, Any]:
 
 
 def _test(
-    run: Run, origin: str, number: int, outcome: CaseOutcome, evidence: Evidence | None
+    run: Run, origin: str, number: int, outcome: CaseOutcome, artifacts: Artifacts | None
 ) -> dict[str, Any]:
     test = {
         **_head(run, origin, number, outcome.test),
@@ -146,13 +146,13 @@ def _test(
         "duration": round(outcome.seconds, 3),
         "misc": {
             "result": outcome.result,
-            "promises": list(outcome.promises),
+            "properties": list(outcome.properties),
             "broken": list(outcome.broken),
             "message": outcome.message,
-            "crashes": [crash.title for crash in evidence.crashes] if evidence else [],
+            "crashes": [crash.title for crash in artifacts.crashes] if artifacts else [],
         },
     }
-    if evidence and (excerpt := evidence.excerpt(EXCERPT)):
+    if artifacts and (excerpt := artifacts.excerpt(EXCERPT)):
         test["log_excerpt"] = excerpt.replace("\0", "")
     return test
 

@@ -13,7 +13,7 @@ from typing import Any
 from harness.machine.fence import SCRATCH, smmu_refusals
 from harness.machine.layout import RAM_BASE
 from harness.machine.machine import FENCE_LOG
-from harness.machine.qemu.artefacts import ROGUE_LOG
+from harness.machine.qemu.artifacts import ROGUE_LOG
 from harness.results.render.files import read_log
 
 MIB = 1 << 20

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness.results import CaseOutcome, Run
 from harness.results.judge import KNOWN, Change, Comparison
 from harness.results.outcomes import ERROR
-from harness.results.render.evidence import Evidence
-from harness.results.render.summary import broken_promises, counts, headline, is_good
+from harness.results.render.artifacts import Artifacts
+from harness.results.render.summary import counts, headline, is_good, violated_properties
 
 WIDTH = 72
 
@@ -28,7 +28,7 @@ _TITLES = {
 
 
 def mail(
-    subject: Run | Comparison, evidence: Mapping[str, Evidence] | None = None, tester: str = ""
+    subject: Run | Comparison, artifacts: Mapping[str, Artifacts] | None = None, tester: str = ""
 ) -> str:
     """The block; *tester* (``Name <address>``) is who has a Tested-by tag where all is good."""
     run = subject.patched if isinstance(subject, Comparison) else subject
@@ -36,7 +36,7 @@ def mail(
         *_wrapped(f"Restricted DMA test results: {headline(subject)}."),
         "",
         *_provenance(run, subject.base if isinstance(subject, Comparison) else None),
-        *_body(subject, evidence or {}),
+        *_body(subject, artifacts or {}),
     ]
     if is_good(subject) and tester:
         lines += ["", f"Tested-by: {tester}"]
@@ -58,10 +58,10 @@ def _provenance(run: Run, base: Run | None) -> Iterator[str]:
     yield from _field("Results", ", ".join(f"{n} {name}" for name, n in counts(run.tests).items()))
 
 
-def _body(subject: Run | Comparison, evidence: Mapping[str, Evidence]) -> Iterator[str]:
+def _body(subject: Run | Comparison, artifacts: Mapping[str, Artifacts]) -> Iterator[str]:
     if isinstance(subject, Run):
         bad = [one for one in subject.tests if one.is_bad or one.result == ERROR]
-        yield from _tests("Failed", bad, evidence)
+        yield from _tests("Failed", bad, artifacts)
         return
     for change in _SHOWN:
         found = [d.patched[-1] for d in subject.having(change) if d.patched]
@@ -69,7 +69,7 @@ def _body(subject: Run | Comparison, evidence: Mapping[str, Evidence]) -> Iterat
             known = [one for one in found if one.result == KNOWN]
             found = [one for one in found if one.result != KNOWN]
             yield from ["", f"Known to fail on such kernels: {len(known)}"] if known else []
-        yield from _tests(_TITLES[change], found, evidence)
+        yield from _tests(_TITLES[change], found, artifacts)
     if subject.coverage:
         yield ""
         yield "Lines of this series that ran:"
@@ -78,25 +78,27 @@ def _body(subject: Run | Comparison, evidence: Mapping[str, Evidence]) -> Iterat
 
 
 def _tests(
-    title: str, tests: Sequence[CaseOutcome], evidence: Mapping[str, Evidence]
+    title: str, tests: Sequence[CaseOutcome], artifacts: Mapping[str, Artifacts]
 ) -> Iterator[str]:
     if not tests:
         return
     yield ""
     yield f"{title}:"
     for outcome in tests[:MOST]:
-        yield from _test(outcome, evidence.get(outcome.evidence))
+        yield from _test(outcome, artifacts.get(outcome.artifacts))
     if len(tests) > MOST:
         yield f"  and {len(tests) - MOST} more"
 
 
-def _test(outcome: CaseOutcome, evidence: Evidence | None) -> Iterator[str]:
+def _test(outcome: CaseOutcome, artifacts: Artifacts | None) -> Iterator[str]:
     name = outcome.test.rpartition("::")[2]
     if len(name) > WIDTH - len("  CRASH "):
         name = name.replace("[", " [", 1)
-    promises = " ".join(broken_promises([outcome]) or outcome.promises)
-    yield from _wrapped(f"{outcome.result} {name}" + (f" ({promises})" if promises else ""), "  ")
-    for crash in dict.fromkeys(crash.title for crash in evidence.crashes) if evidence else ():
+    properties = " ".join(violated_properties([outcome]) or outcome.properties)
+    yield from _wrapped(
+        f"{outcome.result} {name}" + (f" ({properties})" if properties else ""), "  "
+    )
+    for crash in dict.fromkeys(crash.title for crash in artifacts.crashes) if artifacts else ():
         yield from _wrapped(crash, "    ")
     if outcome.message and outcome.result != "PASS":
         yield from _wrapped(outcome.message, "    ")

@@ -24,14 +24,14 @@ def worst(results: Iterable[str]) -> str:
     return min(results, key=lambda name: RESULTS.index(name) if name in RESULTS else 0, default="")
 
 
-def broken_promises(tests: Iterable[CaseOutcome]) -> tuple[str, ...]:
-    """The promises that *tests* found broken and that no list excuses, in natural order."""
-    found = {number for one in tests if one.is_bad for number in one.broken or one.promises}
-    return tuple(sorted(found, key=promise_order))
+def violated_properties(tests: Iterable[CaseOutcome]) -> tuple[str, ...]:
+    """The properties that *tests* found broken and that no list excuses, in natural order."""
+    found = {number for one in tests if one.is_bad for number in one.broken or one.properties}
+    return tuple(sorted(found, key=property_order))
 
 
-def promise_order(number: str) -> tuple[str, int]:
-    """By what promises are sorted: B2 before B12."""
+def property_order(number: str) -> tuple[str, int]:
+    """By what properties are sorted: B2 before B12."""
     return number[:1], int(number[1:]) if number[1:].isdigit() else 0
 
 
@@ -64,7 +64,7 @@ def _of_run(run: Run) -> str:
     bad = [
         f"{number[name]} {name}" for name in ("FAIL", "CRASH", "HANG", "ERROR") if name in number
     ]
-    promises = broken_promises(run.tests)
+    properties = violated_properties(run.tests)
     end = "" if run.complete else "; the run did not come to its end"
     if not run.tests:
         return f"no test ran{end}"
@@ -72,7 +72,7 @@ def _of_run(run: Run) -> str:
         known = number.get("KNOWN", 0)
         besides = f", {known} as known of this kernel" if known else ""
         return f"{_tests(number.get('PASS', 0))} passed{besides}; nothing is broken{end}"
-    named = f"; broken promises: {' '.join(promises)}" if promises else ""
+    named = f"; violated properties: {' '.join(properties)}" if properties else ""
     return f"{', '.join(bad)} of {_tests(len(run.tests))}{named}{end}"
 
 
@@ -84,8 +84,10 @@ def _of_comparison(comparison: Comparison) -> str:
     number = Counter(one.change for one in comparison.differences if not one.skipped)
     order = (Change.BROKEN, Change.FIXED, Change.FLAKY, Change.STILL_FAILING, Change.NOT_JUDGED)
     parts = [f"{number[change]} {change.value}" for change in order if number[change]]
-    if promises := broken_promises(o for d in comparison.having(Change.BROKEN) for o in d.patched):
-        parts[0] += f" ({' '.join(promises)})"
+    if properties := violated_properties(
+        o for d in comparison.having(Change.BROKEN) for o in d.patched
+    ):
+        parts[0] += f" ({' '.join(properties)})"
     end = "" if comparison.patched.complete else "; the run with the series did not come to its end"
     if not number[Change.BROKEN]:
         parts = ["the series breaks nothing", *parts]

@@ -8,7 +8,7 @@ from rich.table import Column, Table
 
 from harness.results import CaseOutcome, Run
 from harness.results.judge import Change, Comparison
-from harness.results.render.evidence import Evidence
+from harness.results.render.artifacts import Artifacts
 from harness.results.render.summary import counts, headline
 
 QUIET = frozenset({"PASS", "SKIP", "KNOWN"})
@@ -27,19 +27,19 @@ COLOURS = {
 }
 
 
-def terminal_table(subject: Run | Comparison, evidence: Mapping[str, Evidence]) -> Table | None:
+def terminal_table(subject: Run | Comparison, artifacts: Mapping[str, Artifacts]) -> Table | None:
     """The tests that did not simply pass; None if there are none."""
     if isinstance(subject, Run):
         table = Table("result", Column("test", ratio=2), Column("why", ratio=3))
         for one in subject.tests:
             if one.result not in QUIET:
-                table.add_row(_word(one.result), escape(_name(one.test)), _why(one, evidence))
+                table.add_row(_word(one.result), escape(_name(one.test)), _why(one, artifacts))
     else:
         table = Table("", "base", "series", Column("test", ratio=2), Column("why", ratio=3))
         for d in subject.differences:
             if d.change is not Change.STILL_PASSING and not _is_quiet(d.base, d.patched):
                 ends = (" ".join(o.result for o in side) or "-" for side in (d.base, d.patched))
-                why = _why(d.patched[-1], evidence) if d.patched else ""
+                why = _why(d.patched[-1], artifacts) if d.patched else ""
                 table.add_row(_word(d.change.value), *ends, escape(_name(d.test)), why)
     return table if table.row_count else None
 
@@ -72,7 +72,7 @@ def _name(test: str) -> str:
     return test.removeprefix("harness/suite/")
 
 
-def _why(outcome: CaseOutcome, evidence: Mapping[str, Evidence]) -> str:
-    kept = evidence.get(outcome.evidence)
+def _why(outcome: CaseOutcome, artifacts: Mapping[str, Artifacts]) -> str:
+    kept = artifacts.get(outcome.artifacts)
     titles = list(dict.fromkeys(crash.title for crash in kept.crashes)) if kept else []
     return escape("\n".join([*titles, outcome.message]).strip())

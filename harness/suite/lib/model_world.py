@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests for run after run of the model: one is used until something in it stays wrong."""
 
-from harness.base.errors import BrokenPromise, GuestError
+from harness.base.errors import GuestError
+from harness.base.violation import PropertyViolated
 from harness.devices.probe import Probe
 from harness.devices.rogue import EduRogue
 from harness.machine.devicetree import Pool
@@ -54,7 +55,7 @@ class World:
         try:
             Probe(self._guest.agent).reset()
             return self._ready(self._guest)
-        except (BrokenPromise, GuestError):
+        except (PropertyViolated, GuestError):
             return None
 
     def _restored(self) -> Driver:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The promises of a pool in brief, for any device of any machine: a bit of each, in one guest."""
+"""The properties of a pool in brief, for any device of any machine: a bit of each, in one guest."""
 
 from collections.abc import Iterator
 

@@ -93,7 +93,7 @@ def test_a_pool_beside_a_disabled_one_is_reserved_and_assigned(
 
 @pytest.mark.property("A12")
 @pytest.mark.parametrize("shape", ["odd/no-room"])
-def test_a_pool_that_can_not_be_set_up_is_warned_of(
+def test_a_pool_that_cannot_be_set_up_is_warned_of(
     guest: Guest, device: Device, probe: Probe, types: KernelTypes
 ) -> None:
     """A device whose pool could not be set up is named in a warning and runs unrestricted."""

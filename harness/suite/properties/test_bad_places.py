@@ -27,8 +27,8 @@ NO_CHECK = pytest.mark.finding("unchecked-place", kernels=">=5.15")
         pytest.param("odd/over-kernel", "", id="over the kernel"),
     ],
 )
-def test_a_pool_that_the_kernel_can_not_write_to_is_refused(guest: Guest, probe: Probe) -> None:
-    """Where memory is not there, not mapped or read-only a pool can not be, and is warned of."""
+def test_a_pool_that_the_kernel_cannot_write_to_is_refused(guest: Guest, probe: Probe) -> None:
+    """Where memory is not there, not mapped or read-only a pool cannot be, and is warned of."""
     assert f"probe-a: {FAILED}" in log(guest)
     check_unrestricted(probe.device("probe-a"), probe)
 

@@ -59,7 +59,7 @@ MOMENT = 3.0
 """Seconds for a driver to notice that its pool is full."""
 
 TIMEOUT = 30.0
-"""Seconds after which something waits for ever."""
+"""Seconds after which something waits forever."""
 
 Test = TypeVar("Test", bound=Callable[..., None])
 Note = Callable[[str, object], None]
@@ -69,7 +69,7 @@ def each(
     known: Mapping[str, pytest.MarkDecorator] = MappingProxyType({}),
     drivers: Iterable[Driver] = DRIVERS,
 ) -> pytest.MarkDecorator:
-    """Once for each driver; of some it is *known* that they break the promise."""
+    """Once for each driver; of some it is *known* that they break the property."""
     one = [pytest.param(d, id=d.model, marks=known.get(d.model, ())) for d in drivers]
     return pytest.mark.parametrize("real", one)
 
@@ -136,7 +136,7 @@ def test_a_driver_stays_within_a_full_pool(
     note("while full", "waits" if while_full is None else f"status {while_full}")
     unmap(probe.device("probe-a"), taken)
     if while_full is None:
-        assert ending(guest, TIMEOUT) is not None, "it waits for ever"
+        assert ending(guest, TIMEOUT) is not None, "it waits forever"
     work.do()
 
     assert refused(guest) == []
@@ -161,11 +161,11 @@ def test_a_driver_makes_do_with_a_small_pool(guest: Guest, real: Driver, note: N
 @in_pool_of(TIGHT)
 @each(SMALLER_POOL, [driver for driver in DRIVERS if driver.work is Disk])
 def test_a_large_request_ends_in_a_pool_that_is_smaller(guest: Guest, real: Driver) -> None:
-    """A disk makes requests that its pool can hold, or says that it can not."""
+    """A disk makes requests that its pool can hold, or says that it cannot."""
     wait_usable(guest, plug(guest, real))
 
     start(guest, "dd if=/dev/$(ls /sys/block) of=/dev/null bs=2M count=4 iflag=direct")
-    assert ending(guest, TIMEOUT) is not None, "it is tried for ever"
+    assert ending(guest, TIMEOUT) is not None, "it is tried forever"
 
     assert refused(guest) == []
 
@@ -186,7 +186,7 @@ def test_a_driver_that_is_bound_to_a_full_pool_stays_within_it(
     note("while full", "waits" if while_full is None else f"status {while_full}")
     unmap(probe.device("probe-a"), taken)
     if while_full is None:
-        assert ending(guest, TIMEOUT) is not None, "it waits for ever"
+        assert ending(guest, TIMEOUT) is not None, "it waits forever"
     if is_bound(guest, real):
         unbind(guest, real)
     bind(guest, real)

@@ -61,7 +61,7 @@ def test_without_the_fence_the_same_rogue_has_the_secret(
 
 
 @pytest.mark.property("FENCE", control=True)
-@pytest.mark.topples("it switches the SMMU off")
+@pytest.mark.disables("it switches the SMMU off")
 @pytest.mark.parametrize("fence_name", ["smmu"])
 def test_a_fence_that_is_taken_down_stops_nobody(
     guest: Guest, memory: LiveMemory, pool: Pool

@@ -131,7 +131,7 @@ def test_a_rogue_reads_the_pool_and_not_a_secret(
 @pytest.mark.property("FENCE", control=True)
 @WITHOUT_FIRMWARE
 @pytest.mark.tries("the rogue reads a secret before that, too")
-@pytest.mark.topples("root switches the SMMU off")
+@pytest.mark.disables("root switches the SMMU off")
 @pytest.mark.tries("the rogue tries before that, too")
 def test_without_firmware_root_switches_the_fence_off(
     guest: Guest, rogue: EduRogue, memory: LiveMemory

@@ -69,7 +69,7 @@ def test_the_firmware_grants_a_kernel_nothing_that_leads_around_it(intruder: Gue
 
 
 @pytest.mark.property("FENCE")
-def test_what_can_not_be_skipped_is_an_abort_for_the_kernel(intruder: Guest) -> None:
+def test_what_cannot_be_skipped_is_an_abort_for_the_kernel(intruder: Guest) -> None:
     """A load of two registers, and a branch, into what is hidden end in the kernel's own vector."""
     count, _, *aborts = words(intruder, ABORTS, 6)
 
@@ -82,7 +82,7 @@ def test_what_can_not_be_skipped_is_an_abort_for_the_kernel(intruder: Guest) -> 
 
 
 @pytest.mark.property("FENCE")
-def test_the_firmware_records_what_it_can_not_skip(intruder: Guest) -> None:
+def test_the_firmware_records_what_it_cannot_skip(intruder: Guest) -> None:
     """Accesses that ended in an abort are recorded like all others."""
     refusals = intruder.cpu_refusals()
 

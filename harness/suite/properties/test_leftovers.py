@@ -30,7 +30,7 @@ def test_map_writes_into_no_slots_but_its_own(
     """Map writes the mapping, and nothing outside its slots; the report says if it clears padding.
 
     What an earlier mapping left beside the mapping in its slots the device can see; nobody
-    promised otherwise (kernel/dma/swiotlb.c, comment above swiotlb_tbl_map_single, 6.12).
+    guaranteed otherwise (kernel/dma/swiotlb.c, comment above swiotlb_tbl_map_single, 6.12).
     """
     buffer = probe.buffer(4 * PAGE)
     buffer.fill(CPU)

@@ -18,7 +18,7 @@ DAILY = ("patch-credentials by nvme under pool", "patch-credentials by nvme unde
 def test_an_attack_comes_to_what_is_expected(
     qemu: Qemu, kernel: Kernel, initramfs: Initramfs, cell: Cell
 ) -> None:
-    """An attack is stopped, contained in the pool, or succeeds, as its protection promises."""
+    """An attack is stopped, contained in the pool, or succeeds, as its protection properties."""
     result = run_cell(Ground(qemu, kernel, initramfs), cell)
 
-    assert result.as_expected, result.evidence
+    assert result.as_expected, result.artifacts

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from harness.base.errors import BrokenPromise
+from harness.base.violation import PropertyViolated
 from harness.devices.probe import Allocation, AllocCall, Attr, Device, Direction, MapCall, Mapping
 from harness.kernel import Kernel
 from harness.machine.devicetree import Placement, Pool
@@ -67,7 +67,7 @@ def scope(kernel: Kernel) -> Scope:
 
 @pytest.mark.property(*CHECKED, *SYNCED, *ALLOCATED)
 @pytest.mark.parametrize("placements", [SMALL], ids=["512K"])
-def test_any_calls_keep_every_promise(world: World, start: str, scope: Scope) -> None:
+def test_any_calls_keep_every_property(world: World, start: str, scope: Scope) -> None:
     """Whatever drivers call and devices write, memory holds what it must and slots come back."""
     run_calls(world, start, scope, examples=25, steps=40)
 
@@ -78,7 +78,7 @@ def test_any_calls_keep_every_promise(world: World, start: str, scope: Scope) ->
 @pytest.mark.parametrize(
     "placements", [SMALL, placed(256), placed(4096)], ids=["512K", "256K", "4M"]
 )
-def test_many_more_calls_keep_every_promise(
+def test_many_more_calls_keep_every_property(
     world: World, start: str, scope: Scope, number: int
 ) -> None:
     """Whatever drivers call and devices write, memory holds what it must and slots come back."""
@@ -94,7 +94,7 @@ def test_without_a_pool_the_model_refuses_the_first_mapping(
     pool = Pool("no-pool", 0x4F00_0000, 768 * KIB, "", ())
     driver = Driver(guest, memory, {"probe_a": ("probe-a", pool)})
 
-    with pytest.raises(BrokenPromise, match="B1: a mapping of 100 bytes"):
+    with pytest.raises(PropertyViolated, match="B1 violated: a mapping of 100 bytes"):
         driver.map(driver.targets[0], MapCall.SINGLE, (0, 100), Direction.TO_DEVICE)
 
 

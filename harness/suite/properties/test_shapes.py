@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every shape that users have keeps the promises in brief; properties E11 and E15."""
+"""Every shape that users have keeps the properties in brief; properties E11 and E15."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from harness.suite.lib.smoke import (
     plug_everywhere,
 )
 
-BY_NIGHT = pytest.mark.nightly("no promise depends on both at once; those apart run by day")
+BY_NIGHT = pytest.mark.nightly("no property depends on both at once; those apart run by day")
 KNOWN_WELL = pytest.mark.nightly("other files work with these shapes by day")
 
 SHAPES = (
@@ -51,7 +51,7 @@ def check_all(guest: Guest, probe: Probe, memory: LiveMemory) -> None:
 @pytest.mark.property("A1", "B1", "B3", "B5", "B12", "B13", "C1", "C2", "D1", "D6")
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("cpus", [1, pytest.param(4, marks=BY_NIGHT)])
-def test_a_shape_keeps_the_promises(guest: Guest, probe: Probe, memory: LiveMemory) -> None:
+def test_a_shape_keeps_the_properties(guest: Guest, probe: Probe, memory: LiveMemory) -> None:
     """Every device of the machine has the pool that its devicetree says, whole and sound."""
     check_all(guest, probe, memory)
 

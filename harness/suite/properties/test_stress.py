@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.base.errors import BrokenPromise
+from harness.base.violation import violated
 from harness.devices.probe import (
     AllocCall,
     Attr,
@@ -143,12 +143,12 @@ def at_once(probe: Probe, some: Sequence[Sequence[Call[Any]]], runs: int) -> lis
     try:
         done = probe.stress(work, TIMEOUT)
     except RequestRefused as refused:
-        raise BrokenPromise(f"something is missing that was to be made: {refused}", "B13") from None
+        raise violated(f"something is missing that was to be made: {refused}", "B13") from None
     for cpu, worked in enumerate(done):
         for outcome in worked.outcomes:
             if isinstance(outcome, DmaError):
-                promise = "B7" if isinstance(outcome, ContentError) else "B13"
-                raise BrokenPromise(f"CPU {cpu}, run {worked.runs}: {outcome}", promise)
+                broken = "B7" if isinstance(outcome, ContentError) else "B13"
+                raise violated(f"CPU {cpu}, run {worked.runs}: {outcome}", broken)
     return [list(worked.outcomes) for worked in done]
 
 

@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from harness.devices.rogue.vhost import Answer, Disk, Entropy, Request, VhostRogue, lies
+from harness.devices.rogue.vhost import Answer, Disk, Entropy, Request, VhostRogue, mutations
 from harness.machine.devicetree import Pool
 from harness.machine.fence import Window
 from harness.machine.machine import Machine
@@ -128,7 +128,7 @@ def test_a_device_that_comes_back_answers_what_it_left(
 ) -> None:
     """A request that the device went away from is served, in the pool, once it is back."""
     rogue = VhostRogue(guest, Entropy() if kind == "rng" else Disk(b"\x5a" * PAGE))
-    rogue.on_request = lies.hang_up
+    rogue.on_request = mutations.hang_up
     begin_reading(guest, path)
     rogue.wait_for("the device to be gone", lambda: not rogue.connected)
 

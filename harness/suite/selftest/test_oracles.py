@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The harness itself: the oracles that look at every guest after its test find what is wrong.
 
-Each test here breaks promises with the harness's own hands, and its ``breaks`` markers say which;
+Each test here breaks properties with the harness's own hands, and its ``breaks`` markers say which;
 it passes if the oracles find just these.
 """
 
@@ -15,7 +15,7 @@ from drgn.helpers.linux.mm import follow_phys, pfn_to_page
 from harness.devices.oracles import NOTHING, inspect
 from harness.devices.probe import BufferKind, Device, Direction, Mapping, Probe, Seed
 from harness.machine.devicetree import Pool
-from harness.machine.qemu.artefacts import DUMP, save
+from harness.machine.qemu.artifacts import DUMP, save
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.virtio import VirtioDevice
 from harness.observe.memory import ElfDump, KernelTypes, LiveMemory, PoolState, default_pool

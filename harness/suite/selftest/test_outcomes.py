@@ -60,8 +60,8 @@ def mapping(device: Device, probe: Probe) -> Mapping:
 
 
 @pytest.fixture
-def evidence(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the evidence of failed boots goes from now on; the machine's parts exist already."""
+def artifacts(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the artifacts of failed boots goes from now on; the machine's parts exist already."""
     assert machine.initramfs.path.exists()
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
     return tmp_path / "failures"
@@ -73,11 +73,11 @@ def report_kinds(guest: Guest) -> list[Outcome]:
     return [report.kind for report in guest.console.reports]
 
 
-def kept_console(error: GuestError, evidence: Path) -> str:
+def kept_console(error: GuestError, artifacts: Path) -> str:
     """The console's log in the directory that the error's note names."""
     (note,) = error.__notes__
     directory = Path(note.rpartition(" ")[2])
-    assert directory.parent == evidence
+    assert directory.parent == artifacts
     return (directory / CONSOLE_LOG).read_text()
 
 
@@ -142,7 +142,7 @@ def test_a_cpu_that_spins_in_the_kernel_is_a_hang(
 
 
 @pytest.mark.expects_report("blocked for more than")
-def test_a_task_that_waits_for_ever_is_a_hang(
+def test_a_task_that_waits_forever_is_a_hang(
     guest: Guest, overwrite: Callable[[str, bytes], None]
 ) -> None:
     """A task that never gets its semaphore is a hang as soon as the kernel says so."""
@@ -213,18 +213,18 @@ def test_garbage_on_the_agents_line_costs_nothing_but_itself(guest: Guest) -> No
 
 
 @pytest.mark.parametrize("append", ["rdinit=/nowhere"])
-def test_a_kernel_that_does_not_come_up_is_a_crash_with_evidence(
-    machine: Machine, evidence: Path
+def test_a_kernel_that_does_not_come_up_is_a_crash_with_artifacts(
+    machine: Machine, artifacts: Path
 ) -> None:
     """A panic in the boot ends the wait for the agent; the error names the console's log."""
     with pytest.raises(GuestCrash, match="panic: Kernel panic") as caught:
         boot(machine, FOREVER)
 
-    assert "Kernel panic" in kept_console(caught.value, evidence)
+    assert "Kernel panic" in kept_console(caught.value, artifacts)
 
 
-def test_a_boot_without_a_word_is_a_hang_with_evidence(
-    machine: Machine, evidence: Path, tmp_path: Path
+def test_a_boot_without_a_word_is_a_hang_with_artifacts(
+    machine: Machine, artifacts: Path, tmp_path: Path
 ) -> None:
     """A guest that never says anything is a hang, and the error says that there was nothing."""
     mute = replace(machine.kernel, directory=tmp_path)
@@ -233,4 +233,4 @@ def test_a_boot_without_a_word_is_a_hang_with_evidence(
     with pytest.raises(GuestHang, match="nothing on the console") as caught:
         boot(replace(machine, kernel=mute), SILENCE)
 
-    assert kept_console(caught.value, evidence) == ""
+    assert kept_console(caught.value, artifacts) == ""

@@ -11,7 +11,7 @@ import pytest
 
 from harness.machine.description import save_machine
 from harness.machine.machine import Machine
-from harness.machine.qemu.artefacts import reopen_command
+from harness.machine.qemu.artifacts import reopen_command
 from harness.machine.qemu.snapshot import park
 
 # what Python says since 3.12 about the fork that pexpect needs; the child only executes
@@ -103,7 +103,7 @@ def test_rogues_of_several_kinds_are_plugged_in_and_out(shell: Any) -> None:
 
 
 def test_a_panic_in_the_console_is_told_at_once(shell: Any, tmp_path: Path) -> None:
-    """The person sees the report, learns that it is over, and may still keep the evidence."""
+    """The person sees the report, learns that it is over, and may still keep the artifacts."""
     shell.sendline("console")
     shell.expect_exact(IN_GUEST)
     shell.sendline("echo c > /proc/sysrq-trigger")

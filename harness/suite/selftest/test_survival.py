@@ -182,7 +182,7 @@ def test_another_guests_state_is_refused(
         restore(replace(snapshot, state=other.state))
 
 
-def test_a_state_that_qemu_can_not_read_is_told_in_its_own_words(
+def test_a_state_that_qemu_cannot_read_is_told_in_its_own_words(
     parked: Snapshot, tmp_path: Path
 ) -> None:
     """When QEMU ends while it reads a state, the error says what it complained about."""

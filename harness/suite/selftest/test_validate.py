@@ -45,7 +45,7 @@ def request_() -> SuiteRequest:
     )
 
 
-def test_a_patch_that_breaks_a_promise_and_the_one_that_repairs_it_are_named(
+def test_a_patch_that_breaks_a_property_and_the_one_that_repairs_it_are_named(
     series: Series, request_: SuiteRequest, tmp_path: Path
 ) -> None:
     """Of five patches the third makes a full pool fall back, the fifth makes it refuse again."""
@@ -68,7 +68,7 @@ def test_a_patch_that_breaks_a_promise_and_the_one_that_repairs_it_are_named(
     assert verdict.answer is Answer.BROKEN
 
 
-def test_a_bisection_finds_the_patch_that_breaks_a_promise(
+def test_a_bisection_finds_the_patch_that_breaks_a_property(
     series: Series, request_: SuiteRequest, tmp_path: Path
 ) -> None:
     """Between the base and the fourth patch the first on which a full pool falls back is found."""

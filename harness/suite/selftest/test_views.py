@@ -20,7 +20,7 @@ from harness.devices.probe import (
 )
 from harness.devices.rogue import EduRogue
 from harness.machine.devicetree import Pool
-from harness.machine.qemu.artefacts import DUMP, save
+from harness.machine.qemu.artifacts import DUMP, save
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import (
     Atlas,

@@ -22,7 +22,7 @@ RIGHT = CellResult(
     Cell("read-secret", "edu", Protection.BOTH), Outcome.STOPPED, "reads as <00>", 8, 0.5
 )
 WRONG = replace(RIGHT, outcome=Outcome.SUCCEEDED)
-UNKNOWN = replace(RIGHT, outcome=None, evidence="QEMU died")
+UNKNOWN = replace(RIGHT, outcome=None, artifacts="QEMU died")
 
 
 def shown(*results: CellResult) -> str:
@@ -31,7 +31,7 @@ def shown(*results: CellResult) -> str:
     return console.export_text()
 
 
-def test_every_attack_has_a_cell_for_every_rogue_and_protection_it_is_for() -> None:
+def test_every_attack_has_a_cell_forevery_rogue_and_protection_it_is_for() -> None:
     wanted = {
         (name, rogue, protection)
         for name, attack in attacks().items()
@@ -44,7 +44,7 @@ def test_every_attack_has_a_cell_for_every_rogue_and_protection_it_is_for() -> N
 
 
 @pytest.mark.parametrize("name", attacks())
-def test_an_attack_that_is_not_for_every_case_says_why(name: str) -> None:
+def test_an_attack_that_is_not_forevery_case_says_why(name: str) -> None:
     attack = attacks()[name]
     everything = set(attack.rogues) >= {"edu", "nvme", "rng"} and len(attack.expected) == len(
         Protection
@@ -78,7 +78,7 @@ def test_programs_are_told_whether_all_is_as_expected(result: CellResult, good: 
     report = json.loads(json.dumps(matrix_json([result], "6.12.1")))
 
     assert report["as_expected"] is good
-    assert report["cells"][0]["evidence"] == result.evidence
+    assert report["cells"][0]["artifacts"] == result.artifacts
 
 
 def test_the_page_escapes_what_it_shows_and_marks_wrong_cells() -> None:

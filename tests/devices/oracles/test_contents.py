@@ -85,10 +85,10 @@ def test_nothing_is_known_of_a_pool_that_was_not_planted(ram: LiveMemory) -> Non
 def test_old_bytes_in_new_memory_are_found(
     ram: LiveMemory, planted: Planted, held: Held, broken: tuple[str, ...]
 ) -> None:
-    (finding,) = in_new_memory(ram, [planted], [held])
+    (violation,) = in_new_memory(ram, [planted], [held])
 
-    assert finding.ids == broken
-    assert f"pool@4f000000, slot {(held.phys - BASE) // SLOT}" in finding.text
+    assert violation.properties == broken
+    assert f"pool@4f000000, slot {(held.phys - BASE) // SLOT}" in violation.summary
 
 
 def test_a_mapping_that_was_copied_to_its_last_byte_shows_nothing(
@@ -110,10 +110,10 @@ def test_a_damaged_guard_tells_where(ram: LiveMemory) -> None:
     ram.write(RAM, WORD * 16)
     ram.write(RAM + 9, b"\x99")
 
-    (finding,) = damaged_guards(ram, [guard(RAM)])
+    (violation,) = damaged_guards(ram, [guard(RAM)])
 
-    assert finding.ids == ("B5", "C3")
-    assert "at 0x40000009, 9 bytes into a guard of 64, is 99 c1" in finding.text
+    assert violation.properties == ("B5", "C3")
+    assert "at 0x40000009, 9 bytes into a guard of 64, is 99 c1" in violation.summary
 
 
 @pytest.mark.parametrize("offset", [0, 4 * SLOT + 17, POOL.size - 4])
@@ -127,6 +127,6 @@ def test_a_guard_in_a_planted_pool_is_found(ram: LiveMemory, planted: Planted) -
     assert not list(neighbours_in_pools(ram, [POOL], [planted]))
     ram.write(BASE + 33 * SLOT + 1000, WORD)
 
-    (finding,) = neighbours_in_pools(ram, [POOL], [planted])
+    (violation,) = neighbours_in_pools(ram, [POOL], [planted])
 
-    assert f"{BASE + 33 * SLOT + 1000:#x}" in finding.text
+    assert f"{BASE + 33 * SLOT + 1000:#x}" in violation.summary

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from oracle_scene import POOL, ids, using
 
-from harness.devices.oracles import Finding, broken_promise
+from harness.base.violation import PropertyViolated, Violation
 from harness.devices.oracles.allocators import grown, worked_instead
 from harness.observe.memory import PoolState
 
@@ -32,8 +32,8 @@ def test_a_default_pool_that_did_nothing_is_not() -> None:
     assert not list(worked_instead(using(3), using(3)))
 
 
-def test_a_failure_names_each_broken_promise_once() -> None:
-    failure = broken_promise([Finding(("B13",), "one"), Finding(("B13", "E17"), "two")])
+def test_a_failure_names_each_broken_property_once() -> None:
+    failure = PropertyViolated(*[Violation(("B13",), "one"), Violation(("B13", "E17"), "two")])
 
     assert failure.ids == ("B13", "E17")
-    assert "one\ntwo" in str(failure)
+    assert str(failure) == "B13 violated: one\nB13 E17 violated: two"

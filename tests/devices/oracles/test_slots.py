@@ -45,17 +45,17 @@ def test_padding_ends_where_another_allocation_begins() -> None:
 
 
 def test_a_mapping_that_nobody_holds_is_a_leak_of_mappings() -> None:
-    (finding,) = leaks(POOL, run(3, 5000))
+    (violation,) = leaks(POOL, run(3, 5000))
 
-    assert finding.ids == ("B13",)
-    assert "3 slots of pool@4f000000" in finding.text
+    assert violation.properties == ("B13",)
+    assert "3 slots of pool@4f000000" in violation.summary
 
 
 def test_memory_that_nobody_holds_is_a_leak_of_allocations() -> None:
     assert ids(leaks(POOL, run(8, PAGE, None))) == [("D6",)]
 
 
-def test_what_a_driver_leaked_is_held_for_ever() -> None:
+def test_what_a_driver_leaked_is_held_forever() -> None:
     leaked = replace(mapping(3, 5000), context=LEAKED)
 
     assert alone(run(3, 5000), leaked) == []
@@ -68,10 +68,10 @@ def test_what_a_driver_leaked_may_have_been_unmapped_behind_the_probes_back() ->
 
 
 def test_a_mapping_in_free_slots_may_be_given_away() -> None:
-    (finding,) = wrong_holders(POOL, run(3, 2 * SLOT), [mapping(3, 5000)])
+    (violation,) = wrong_holders(POOL, run(3, 2 * SLOT), [mapping(3, 5000)])
 
-    assert finding.ids == ("B7",)
-    assert "the probe's mapping at 0x4f001800" in finding.text
+    assert violation.properties == ("B7",)
+    assert "the probe's mapping at 0x4f001800" in violation.summary
 
 
 def test_two_mappings_in_one_slot_are_an_overlap() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.base.errors import BrokenPromise
+from harness.base.violation import PropertyViolated
 from harness.devices.probe import AllocCall, Attr, Direction, Segment, SyncTarget
 from harness.devices.probe.model import Bounce, CpuBuffer, Part, PoolModel
 from harness.devices.probe.model_slots import PAGE, SET, SLOT, Rules, allocated, streaming
@@ -57,7 +57,7 @@ def with_change(content: bytes | bytearray, at: int, byte: int) -> bytes:
 def test_a_mapping_where_it_may_not_be_is_refused(
     pool: PoolModel, broken: str, size: int, phys: int, rules: Rules, addr: int
 ) -> None:
-    with pytest.raises(BrokenPromise) as caught:
+    with pytest.raises(PropertyViolated) as caught:
         pool.slots.take(streaming(phys, size, rules), addr)
 
     assert caught.value.ids == (broken,)
@@ -95,7 +95,7 @@ def test_a_mapping_takes_the_slots_that_it_touches(
 def test_an_allocation_where_it_may_not_be_is_refused(
     pool: PoolModel, broken: str, call: AllocCall, size: int, addr: int
 ) -> None:
-    with pytest.raises(BrokenPromise) as caught:
+    with pytest.raises(PropertyViolated) as caught:
         pool.allocate(call, size, PLAIN, addr)
 
     assert caught.value.ids == (broken,)
@@ -104,7 +104,7 @@ def test_an_allocation_where_it_may_not_be_is_refused(
 def test_what_overlaps_is_refused(pool: PoolModel, cpu: CpuBuffer) -> None:
     bounce(pool, cpu)
 
-    with pytest.raises(BrokenPromise, match=r"^B7: .* in slots that are taken"):
+    with pytest.raises(PropertyViolated, match=r"^B7 violated: .* in slots that are taken"):
         pool.allocate(AllocCall.COHERENT, 1, PLAIN, BASE)
 
 
@@ -129,7 +129,9 @@ def test_a_refusal_where_there_is_room_is_none(
 ) -> None:
     fill(pool, free)
 
-    with pytest.raises(BrokenPromise, match=f"^B13: .* fits at {BASE + min(free) * SLOT:#x}"):
+    with pytest.raises(
+        PropertyViolated, match=f"^B13 violated: .* fits at {BASE + min(free) * SLOT:#x}"
+    ):
         pool.refuse_map([Part(cpu, 0, size)], rules)
 
 
@@ -159,7 +161,7 @@ def test_a_refused_scatterlist_had_room_only_if_it_had_some_wherever_its_first_e
 
     pool.refuse_map([one, two, two], PLAIN)
 
-    with pytest.raises(BrokenPromise, match=r"^B11: "):
+    with pytest.raises(PropertyViolated, match=r"^B11 violated: "):
         pool.refuse_map([one, two], PLAIN)
 
 
@@ -167,7 +169,7 @@ def test_a_pool_with_a_part_of_a_set_says_so(cpu: CpuBuffer) -> None:
     pool = PoolModel(BASE, bytes(3 * SLOT))
     pool.map(Part(cpu, 0, 1), Direction.TO_DEVICE, PLAIN, BASE)
 
-    with pytest.raises(BrokenPromise, match=r"^B13 E6: "):
+    with pytest.raises(PropertyViolated, match=r"^B13 E6 violated: "):
         pool.refuse_map([Part(cpu, 0, 1)], PLAIN)
 
 
@@ -175,7 +177,7 @@ def test_the_one_place_that_the_search_may_miss_is_no_room(pool: PoolModel, cpu:
     """docs/findings.md, search-misses-slots."""
     second_half_of_a_page = Part(cpu, SLOT, 1)
     fill(pool, {9, 10, 12, 13})
-    with pytest.raises(BrokenPromise, match=r"^B13: .* fits at 0x4f004800"):
+    with pytest.raises(PropertyViolated, match=r"^B13 violated: .* fits at 0x4f004800"):
         pool.refuse_map([second_half_of_a_page], NVME)
 
     pool.slots.take(streaming(PHYS, 1, PLAIN), BASE + 13 * SLOT)
@@ -200,7 +202,7 @@ def test_a_wrong_byte_in_the_pool_is_found(
     step(pool, cpu)
     pool.check(bytes(pool.content))
 
-    with pytest.raises(BrokenPromise, match=f"sees 77 at {BASE + at:#x}") as caught:
+    with pytest.raises(PropertyViolated, match=f"sees 77 at {BASE + at:#x}") as caught:
         pool.check(with_change(pool.content, at, 0x77))
 
     assert caught.value.ids == (broken,)
@@ -218,7 +220,7 @@ def test_bytes_of_nobody_may_be_scrubbed(pool: PoolModel, cpu: CpuBuffer) -> Non
     bounce(pool, cpu)
 
     pool.check(pool.content[:100] + bytes(SLOT - 100) + pool.content[SLOT:])
-    with pytest.raises(BrokenPromise, match="B3"):
+    with pytest.raises(PropertyViolated, match="B3"):
         pool.check(bytes(SLOT) + pool.content[SLOT:])
 
 
@@ -242,7 +244,7 @@ def test_the_cpu_is_given_just_what_a_call_copies(
 
     pool.check_buffer(cpu, bytes(0xAA if at in copied else 0xCC for at in range(SET * SLOT)))
     for at in (9, 10, 109, 110):
-        with pytest.raises(BrokenPromise, match=f"{broken}: .* at offset {at}"):
+        with pytest.raises(PropertyViolated, match=f"{broken} violated: .* at offset {at}"):
             pool.check_buffer(cpu, with_change(cpu.content, at, 0x77))
 
 
@@ -274,7 +276,7 @@ def test_a_partial_sync_with_an_offset_of_its_own_is_named_so(
     pool.settle()
     pool.sync(mapping, SyncTarget.CPU, 1, 2)
 
-    with pytest.raises(BrokenPromise, match=r"^C4: "):
+    with pytest.raises(PropertyViolated, match=r"^C4 violated: "):
         pool.check_buffer(cpu, with_change(cpu.content, 11, 0x77))
 
 
@@ -282,7 +284,7 @@ def test_each_entry_of_a_scatterlist_keeps_its_length(pool: PoolModel, cpu: CpuB
     parts = [Part(cpu, 0, 10), Part(cpu, 10, 10)]
     merged = [Segment(BASE, BASE, 20)]
 
-    with pytest.raises(BrokenPromise, match=r"^B2: "):
+    with pytest.raises(PropertyViolated, match=r"^B2 violated: "):
         pool.map_sg(parts, Direction.TO_DEVICE, PLAIN, merged)
 
 
@@ -300,7 +302,7 @@ def test_slots_come_back_and_are_counted(pool: PoolModel, cpu: CpuBuffer) -> Non
 def test_a_wrong_count_is_found(pool: PoolModel, cpu: CpuBuffer, counted: int, broken: str) -> None:
     bounce(pool, cpu)
 
-    with pytest.raises(BrokenPromise, match=f"^{broken}: the kernel counts {counted} "):
+    with pytest.raises(PropertyViolated, match=f"^{broken} violated: the kernel counts {counted} "):
         pool.check_used(counted)
 
 

@@ -102,7 +102,7 @@ def test_the_report_has_the_patch_the_test_a_command_and_the_log(series: Series)
     assert 'good patch 2/5 "swiotlb: drop' in flat
 
 
-def test_a_kernel_that_can_not_be_built_is_skipped(series: Series) -> None:
+def test_a_kernel_that_cannot_be_built_is_skipped(series: Series) -> None:
     suite = FakeSuite({T: [PASS, PASS, PASS, FAIL, FAIL, PASS]}, unbuildable=frozenset({2}))
 
     bisection = bisect(positions(series), REQUEST, suite)
@@ -274,7 +274,7 @@ def test_the_log_of_a_search_by_git_can_be_replayed(repository: Path, tmp_path: 
     assert f"{git(repository, 'rev-parse', 'c4')} is the first bad commit" in said
 
 
-def test_commits_that_can_not_be_built_are_skipped(repository: Path) -> None:
+def test_commits_that_cannot_be_built_are_skipped(repository: Path) -> None:
     space = find_commits(KernelSpec(), str(repository), "c0", "c9")
 
     bisection = bisect(space, REQUEST, Commits(repository, 5, frozenset({3, 4})))

@@ -21,7 +21,7 @@ from harness.jobs.compare import (
     save_runs,
     verdict_text,
 )
-from harness.jobs.compare.text import promises_at_stake
+from harness.jobs.compare.text import properties_at_stake
 from harness.jobs.compare.verdict import Failure
 from harness.kernel import KernelSpec
 from harness.kernel.patches.apply import Attempt, Fit
@@ -210,16 +210,17 @@ def test_of_tests_that_different_patches_repair_each_says_which(series: Series) 
     assert text.count("    nothing repairs it") == 1
 
 
-def test_the_fewest_promises_that_explain_all_tests_come_first() -> None:
-    def broken(*promises: str) -> Difference:
-        bad = CaseOutcome(T, "FAIL", promises)
+def test_the_fewest_properties_that_explain_all_tests_come_first() -> None:
+    def broken(*properties: str) -> Difference:
+        bad = CaseOutcome(T, "FAIL", properties)
         return Difference(T, Change.BROKEN, (CaseOutcome(T, "PASS"),), (bad,))
 
     assert (
-        promises_at_stake([broken("B12"), broken("A1", "B3", "B12")]) == " B12 (perhaps also A1 B3)"
+        properties_at_stake([broken("B12"), broken("A1", "B3", "B12")])
+        == " B12 (perhaps also A1 B3)"
     )
-    assert promises_at_stake([broken("B12"), broken("B3")]) == " B3 B12"
-    assert promises_at_stake([broken()]) == ""
+    assert properties_at_stake([broken("B12"), broken("B3")]) == " B3 B12"
+    assert properties_at_stake([broken()]) == ""
 
 
 def test_lines_fit_a_mail(series: Series) -> None:

@@ -72,7 +72,7 @@ def test_what_is_no_case_is_refused(tmp_path: Path, old: str, new: str) -> None:
     [(), (Step("read"),), (Step("plug"), Step("plug")), (Step("plug"), Step("dance"))],
     ids=str,
 )
-def test_a_case_that_can_not_be_run_is_refused(steps: tuple[Step, ...]) -> None:
+def test_a_case_that_cannot_be_run_is_refused(steps: tuple[Step, ...]) -> None:
     with pytest.raises(InputError):
         check(replace(CASE, steps=steps))
 

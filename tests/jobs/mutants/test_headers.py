@@ -87,8 +87,8 @@ def test_a_header_is_read(tmp_path: Path) -> None:
     [
         ("Class: escape", "Class: flight", "'flight' is no class"),
         ("Class: escape", "Class: hang", "must be called NN-hang-NAME.patch"),
-        ("Breaks: B1", "Breaks: B99", "there is no promise 'B99'"),
-        ("Breaks: B1\n", "", "must break a promise"),
+        ("Breaks: B1", "Breaks: B99", "there is no property 'B99'"),
+        ("Breaks: B1\n", "", "must break a property"),
         ("Breaks: B1", "Harmless: yes", "go together"),
         ("Seen-by: any mapping\n", "", "no Seen-by"),
         ("Tier: default", "Tier: nightly", "the reason"),

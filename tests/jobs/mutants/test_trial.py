@@ -22,7 +22,7 @@ BUG = Mutant(Path("07-overlap-x.patch"), "x", "overlap", ("B7", "E1"), "y", "def
 HARMLESS = Mutant(Path("90-harmless-x.patch"), "x", "harmless", (), "y", "nightly", "numa")
 
 PASS, RIGHT, WRONG, ERROR = ("PASS",), ("FAIL", "B7"), ("FAIL", "B1"), ("ERROR",)
-"""A test's result and the promises that it found broken."""
+"""A test's result and the properties that it found broken."""
 
 KEY = "0123456789abcdef01234567"
 

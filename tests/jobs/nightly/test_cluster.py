@@ -74,7 +74,7 @@ def test_a_killed_night_goes_on_with_what_is_left(
     assert desk.history() == desk.alone(monkeypatch)
 
 
-def test_what_the_cluster_can_not_do_is_said(desk: Desk, cluster: LocalCluster) -> None:
+def test_what_the_cluster_cannot_do_is_said(desk: Desk, cluster: LocalCluster) -> None:
     text = desk.plan.read_text().replace("slots = 1", "slots = 2", 1)
     desk.kernel("two", "broken by intent")
     desk.plan.write_text(text)

@@ -48,7 +48,7 @@ def test_two_names_for_one_thing_are_one_job_with_the_higher_priority(desk: Desk
     assert [(job.kernel, job.priority) for job in jobs(desk).jobs] == [("one", 7), ("one", 7)]
 
 
-def test_a_kernel_that_can_not_be_had_costs_its_own_jobs_only(desk: Desk) -> None:
+def test_a_kernel_that_cannot_be_had_costs_its_own_jobs_only(desk: Desk) -> None:
     desk.write()
     desk.plan.write_text(desk.plan.read_text() + '[qemus]\nno = "missing"\nyes = "there"\n')
 

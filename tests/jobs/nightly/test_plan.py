@@ -73,7 +73,7 @@ def test_a_fault_is_named_by_its_place(tmp_path: Path, text: str, said: str) -> 
 
 
 def test_a_plan_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="can not be read: No such file"):
+    with pytest.raises(InputError, match="cannot be read: No such file"):
         read_plan(tmp_path / "plan.toml")
 
 

@@ -115,7 +115,7 @@ def test_an_archive_whose_files_are_not_those_of_its_manifest_is_not_taken(
     assert "Image has changed" in capfd.readouterr().err
 
 
-def test_a_store_that_can_not_be_written_stops_nobody(
+def test_a_store_that_cannot_be_written_stops_nobody(
     tmp_path: Path, machine: Callable[[str], None], capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "store").write_text("a file is no directory")
@@ -126,7 +126,7 @@ def test_a_store_that_can_not_be_written_stops_nobody(
 
 
 def test_a_store_that_nobody_knows_how_to_reach_is_refused() -> None:
-    with pytest.raises(HostError, match="the store carrier-pigeon://loft can not be reached"):
+    with pytest.raises(HostError, match="the store carrier-pigeon://loft cannot be reached"):
         Store("carrier-pigeon://loft").has("kernels", KEY)
 
 

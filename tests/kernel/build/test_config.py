@@ -18,7 +18,7 @@ from harness.kernel.build.reasons import explain_missing, read_entries
 
 V612 = Version("6.12.117")
 
-NEED = re.compile(r"# (every test|(propert(y|ies)|non-promises?) [A-G]\d+\b.*|[a-z][a-z ]+): \S.*")
+NEED = re.compile(r"# (every test|(propert(y|ies)|escapes?) [A-G]\d+\b.*|[a-z][a-z ]+): \S.*")
 """Above each option: what needs it, a colon, and how."""
 
 
@@ -79,7 +79,7 @@ def test_range_that_is_none_is_refused_with_its_place(tmp_path: Path) -> None:
 
 
 def test_absent_fragment_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"absent\.config can not be read"):
+    with pytest.raises(ConfigError, match=r"absent\.config cannot be read"):
         read_fragments([tmp_path / "absent.config"], V612)
 
 
@@ -136,7 +136,7 @@ def test_met_dependencies_are_not_blamed(tmp_path: Path) -> None:
 
 
 def test_option_without_a_prompt_is_explained(tmp_path: Path) -> None:
-    assert "can not be set by hand" in explain(tmp_path, "SELECTED", {})
+    assert "cannot be set by hand" in explain(tmp_path, "SELECTED", {})
 
 
 def test_other_value_is_shown(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_absent_file_is_refused(tmp_path: Path) -> None:
 
 def test_quilt_series_that_names_an_absent_patch_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "series", b"absent.patch\n")
-    with pytest.raises(SeriesError, match=r"absent\.patch can not be read"):
+    with pytest.raises(SeriesError, match=r"absent\.patch cannot be read"):
         read_series([tmp_path])
 
 

@@ -130,7 +130,7 @@ def test_title_names_the_commit(repository: Path) -> None:
     [
         ("/nowhere/at/all", "nothing lies there.*debian:6.12.*tarball"),
         ("git:/nowhere", "names no revision"),
-        ("git:file:///nowhere@main", "can not be fetched from file:///nowhere"),
+        ("git:file:///nowhere@main", "cannot be fetched from file:///nowhere"),
     ],
 )
 def test_source_that_is_not_there_is_explained(text: str, complaint: str) -> None:
@@ -158,14 +158,14 @@ def test_revision_that_is_no_kernel_is_explained(repository: Path, tmp_path: Pat
 
 def test_file_that_is_no_archive_is_explained(tmp_path: Path) -> None:
     (tmp_path / "linux.tar.xz").write_text("hello")
-    with pytest.raises(SourceError, match="can not be unpacked as a tar archive"):
+    with pytest.raises(SourceError, match="cannot be unpacked as a tar archive"):
         populate(str(tmp_path / "linux.tar.xz"), tmp_path)
 
 
 def test_cut_archive_is_explained(directory: Path, tmp_path: Path) -> None:
     archive = tarball(directory, ".xz", "--xz")
     archive.write_bytes(archive.read_bytes()[:-100])
-    with pytest.raises(SourceError, match="can not be unpacked"):
+    with pytest.raises(SourceError, match="cannot be unpacked"):
         populate(str(archive), tmp_path)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Devicetrees whose pools can not exist are refused, each for its own reason."""
+"""Devicetrees whose pools cannot exist are refused, each for its own reason."""
 
 from pathlib import Path
 

@@ -48,7 +48,7 @@ def test_the_flash_is_not_shown() -> None:
     ],
     ids=["RAM elsewhere", "RAM too small", "no chosen"],
 )
-def test_a_devicetree_that_can_not_be_completed_is_refused(
+def test_a_devicetree_that_cannot_be_completed_is_refused(
     old: str, new: str, complaint: str
 ) -> None:
     blob = compiled(MACHINE.replace(old, new))

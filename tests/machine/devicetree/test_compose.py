@@ -119,7 +119,7 @@ def test_a_moved_pool_above_4_gib_keeps_all_its_bits() -> None:
     assert (pool.base, pool.size) == (0x1_4000_0000, 0x1_0000_1000)
 
 
-def test_two_pools_can_not_be_moved_to_one_base() -> None:
+def test_two_pools_cannot_be_moved_to_one_base() -> None:
     place = Placement(base=0x4F000000)
 
     with pytest.raises(DevicetreeError, match="a node of that name is beside it"):
@@ -162,7 +162,7 @@ def test_a_dynamic_pool_can_be_resized(tmp_path: Path) -> None:
     assert devicetree.dynamic[0].size == 64 * MIB
 
 
-def test_a_dynamic_pool_can_not_be_given_a_base(tmp_path: Path) -> None:
+def test_a_dynamic_pool_cannot_be_given_a_base(tmp_path: Path) -> None:
     with pytest.raises(DevicetreeError, match="the kernel places it"):
         _dynamic(tmp_path, Placement(base=0x4F000000))
 

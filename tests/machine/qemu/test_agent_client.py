@@ -86,7 +86,7 @@ def test_an_answer_to_an_earlier_request_is_not_taken() -> None:
         assert agent.read_file("/proc/version", 5) == b"fresh"
 
 
-def test_what_the_guest_can_not_do_is_an_error_with_its_number() -> None:
+def test_what_the_guest_cannot_do_is_an_error_with_its_number() -> None:
     refusal = struct.pack("<I", 2) + b"/nope: No such file or directory"
 
     with (

@@ -48,7 +48,7 @@ def test_a_repetitive_payload_is_sent_deflated() -> None:
     assert received(line) == [frame]
 
 
-def test_a_payload_that_can_not_be_deflated_is_sent_as_it_is() -> None:
+def test_a_payload_that_cannot_be_deflated_is_sent_as_it_is() -> None:
     noise = random.Random(1).randbytes(1000).replace(FLAG, b"").replace(b"\x7d", b"")
 
     assert noise in Frame(FrameType.PROBE, 1, noise).encode()

@@ -72,9 +72,9 @@ def test_the_devicetree_has_the_command_line_and_the_initrd(machine: Machine) ->
 
 
 def test_a_machine_with_firmware_comes_back_as_it_was(machine: Machine, tmp_path: Path) -> None:
-    evidence = tmp_path / "evidence"
-    evidence.mkdir()
-    save_machine(machine, evidence)
+    artifacts = tmp_path / "artifacts"
+    artifacts.mkdir()
+    save_machine(machine, artifacts)
 
-    assert load_machine(evidence) == machine
-    assert load_machine(evidence).blob == machine.blob
+    assert load_machine(artifacts) == machine
+    assert load_machine(artifacts).blob == machine.blob

@@ -90,6 +90,6 @@ def test_a_sparse_ram_gives_what_a_plain_search_gives() -> None:
 @pytest.mark.parametrize(
     "pattern", [b"", bytes(8), b"x" * (PAGE + 1)], ids=["none", "zero", "long"]
 )
-def test_a_pattern_that_can_not_be_meant_is_refused(pattern: bytes) -> None:
+def test_a_pattern_that_cannot_be_meant_is_refused(pattern: bytes) -> None:
     with pytest.raises(InputError, match="a pattern to search RAM for"):
         list(find(holding(b"x", 0), pattern))

@@ -3,6 +3,7 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -12,7 +13,7 @@ from history_scene import run_on
 from sqlalchemy import Connection, MetaData, insert, text
 
 from harness.base.errors import InputError
-from harness.results import Run
+from harness.results import CaseOutcome, Run
 from harness.results.history import History, open_history
 from harness.results.history.database import connect
 from harness.results.history.migrate import MIGRATIONS, upgrade
@@ -64,5 +65,11 @@ def _put_in_first(connection: Connection, run: Run) -> None:
     row = {"begin": datetime.fromisoformat(run.begin), "words": list(run.words)}
     rest = {"id": run.id, "seconds": run.seconds, "complete": run.complete}
     connection.execute(insert(tables.tables["runs"]), {**row, **rest, **where})
-    tests = [{"run": run.id, "position": n, **asdict(one)} for n, one in enumerate(run.tests)]
+    tests = [{"run": run.id, "position": n, **_in_first(one)} for n, one in enumerate(run.tests)]
     connection.execute(insert(tables.tables["outcomes"]), tests)
+
+
+def _in_first(outcome: CaseOutcome) -> dict[str, Any]:
+    """The columns of a test, by the names that they had in the first schema."""
+    earlier = {"properties": "promises", "artifacts": "evidence"}
+    return {earlier.get(name, name): value for name, value in asdict(outcome).items()}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from browser import Page, find_browser, open_browser
-from report_runs import base_run, patched_run, write_evidence
+from report_runs import base_run, patched_run, write_artifacts
 
-from harness.results.render import Inputs, compare, evidence_of, page
+from harness.results.render import Inputs, artifacts_of, compare, page
 
 PHONE = 360
 
@@ -26,9 +26,9 @@ def browser() -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    runs = base_run(), patched_run(write_evidence(folder / "evidence"))
+    runs = base_run(), patched_run(write_artifacts(folder / "artifacts"))
     durations = {runs[0].tests[0].test: [1.0, 2.0, 1.5]}
-    given = Inputs(evidence_of(runs), durations, ["swiotlb.c: 3 of 4 added lines ran"])
+    given = Inputs(artifacts_of(runs), durations, ["swiotlb.c: 3 of 4 added lines ran"])
     path = folder / "report.html"
     path.write_text(page(compare(*runs), given))
     return path
@@ -56,8 +56,8 @@ def test_it_says_nothing_to_the_console_and_fetches_nothing(browser: Page, repor
     ("name", "value", "states"),
     [
         ("state", "fixed", ["fixed"]),
-        ("promise", "B12", ["broken", "broken"]),
-        ("promise", "B1", ["still passing"]),
+        ("property", "B12", ["broken", "broken"]),
+        ("property", "B1", ["still passing"]),
         ("text", "NULL pointer", ["broken"]),
         ("text", "SPOILT", ["broken"]),
         ("text", "no such test", []),
@@ -74,10 +74,10 @@ def test_a_filter_leaves_what_fits(
 
 def test_filters_work_together_and_can_be_taken_back(browser: Page, report: Path) -> None:
     browser.open(report)
-    set_filter(browser, "promise", "B12")
+    set_filter(browser, "property", "B12")
 
     assert set_filter(browser, "state", "fixed") == []
-    assert set_filter(browser, "promise", "") == ["fixed"]
+    assert set_filter(browser, "property", "") == ["fixed"]
     assert len(set_filter(browser, "state", "")) == 8
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import kcidb_io
 import pytest
-from report_runs import base_run, case, patched_run, provenance, write_evidence
+from report_runs import base_run, case, patched_run, provenance, write_artifacts
 
 from harness.base.errors import InputError
 from harness.cli import main
 from harness.results import CaseOutcome, Run, read_outcomes, save_run
 from harness.results.history import open_history
-from harness.results.render import compare, evidence_of, junit, kcidb, mail
+from harness.results.render import artifacts_of, compare, junit, kcidb, mail
 from harness.results.render.kcidb import test_path as path_of
 
 STATUS = {
@@ -34,13 +34,13 @@ def of_tests(*tests: CaseOutcome) -> Run:
 
 @pytest.fixture
 def kept(tmp_path: Path) -> str:
-    return write_evidence(tmp_path / "evidence")
+    return write_artifacts(tmp_path / "artifacts")
 
 
 def test_kcidb_takes_what_is_written(kept: str) -> None:
     runs = [base_run(), patched_run(kept)]
 
-    content = json.loads(json.dumps(kcidb(runs, "here", evidence_of(runs))))
+    content = json.loads(json.dumps(kcidb(runs, "here", artifacts_of(runs))))
 
     kcidb_io.schema.LATEST.validate(content)
     assert content["version"] == {
@@ -82,7 +82,7 @@ def test_a_known_failure_is_an_incident_of_its_issue() -> None:
 def test_what_the_kernel_reported_is_the_excerpt_of_the_log(kept: str) -> None:
     run = patched_run(kept)
 
-    tests = kcidb([run], "here", evidence_of([run]))["tests"]
+    tests = kcidb([run], "here", artifacts_of([run]))["tests"]
 
     (excerpt,) = [test["log_excerpt"] for test in tests if "log_excerpt" in test]
     assert excerpt.startswith("[    1.194649] Unable to handle kernel NULL pointer")
@@ -139,7 +139,7 @@ def test_junit_says_where_a_run_comes_from() -> None:
     assert counted == ["8", "3", "1", "2"]
 
 
-def test_junit_holds_what_xml_can_not() -> None:
+def test_junit_holds_what_xml_cannot() -> None:
     outcome = replace(case("test_a", "FAIL"), message="a\x1b[0m\x00b")
 
     assert ET.fromstring(junit({"suite": of_tests(outcome)})) is not None
@@ -152,7 +152,7 @@ def test_no_line_of_a_mail_is_longer_than_72_columns(kept: str) -> None:
     run = replace(run, tests=(*run.tests, long, talkative))
     run = replace(run, provenance=provenance("a " * 100))
 
-    text = mail(run, evidence_of([run]))
+    text = mail(run, artifacts_of([run]))
 
     assert max(map(len, text.splitlines())) <= 72
     assert text.isascii()
@@ -161,7 +161,7 @@ def test_no_line_of_a_mail_is_longer_than_72_columns(kept: str) -> None:
 def test_a_mail_names_what_broke_by_its_crash_and_what_is_not_the_series_fault(kept: str) -> None:
     run = patched_run(kept)
 
-    text = mail(compare(base_run(), run), evidence_of([run]), "A <a@b>")
+    text = mail(compare(base_run(), run), artifacts_of([run]), "A <a@b>")
 
     broken, _, rest = text.partition("Fixed by this series:")
     assert "CRASH test_crash (B12)\n    oops: NULL pointer dereference in strlen" in broken

@@ -4,7 +4,7 @@
 from harness.devices.attacks.attack import Attack, Outcome, Protection, Result
 from harness.devices.attacks.scene import VICTIM, Scene
 from harness.devices.probe import Direction, MappingError
-from harness.devices.rogue.vhost import VhostRogue, lies
+from harness.devices.rogue.vhost import VhostRogue, mutations
 
 READERS = 40
 READ = f"""
@@ -23,7 +23,7 @@ def run(scene: Scene) -> Result:
     """Complete none of many reads of a disk, then let another device's driver map a buffer."""
     rogue = scene.rogue
     assert isinstance(rogue, VhostRogue), "see rogues below"
-    rogue.on_request = lies.hold
+    rogue.on_request = mutations.hold
     scene.sh(READ)
 
     def held() -> int:

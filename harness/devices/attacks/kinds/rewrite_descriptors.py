@@ -3,7 +3,7 @@
 
 from harness.devices.attacks.attack import Attack, Outcome, Protection, Result
 from harness.devices.attacks.scene import PAGE, Scene
-from harness.devices.rogue.vhost import VhostRogue, lies
+from harness.devices.rogue.vhost import VhostRogue, mutations
 
 READ = "dd if={} bs=512 count=1 {} 2> /dev/null | md5sum"
 SOURCES = {"rng": ("/dev/hwrng", ""), "blk": ("/dev/vda", "iflag=direct")}
@@ -19,7 +19,7 @@ def run(scene: Scene) -> Result:
     command = READ.format(*SOURCES[rogue.device.kind])
     secret, place = scene.secret_file()
     honest = scene.sh(command)
-    rogue.on_request = lies.rewritten(address=place, size=0xFFFF_FFFF, flags=0, then=0xFFFF)
+    rogue.on_request = mutations.rewritten(address=place, size=0xFFFF_FFFF, flags=0, then=0xFFFF)
     before = len(rogue.requests)
     seen = scene.sh(command)
     if len(rogue.requests) == before:

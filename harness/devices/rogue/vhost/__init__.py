@@ -6,13 +6,13 @@
 ``Entropy``         what it is: a source of entropy,
 ``Disk``            ... a disk,
 ``Network``         ... or a network card
-``lies``            everything it may get wrong on purpose
+``mutations``       everything it may get wrong on purpose
 ``Request``         what a driver asked for, with its buffers
 ``Answer``          how that is answered
 ==================  =========================================================================
 """
 
-from harness.devices.rogue.vhost import lies
+from harness.devices.rogue.vhost import mutations
 from harness.devices.rogue.vhost.answer import Answer, Write
 from harness.devices.rogue.vhost.devices import Disk, Entropy, Network
 from harness.devices.rogue.vhost.ring import Buffer, Request
@@ -27,5 +27,5 @@ __all__ = [
     "Request",
     "VhostRogue",
     "Write",
-    "lies",
+    "mutations",
 ]

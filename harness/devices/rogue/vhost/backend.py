@@ -10,7 +10,7 @@ from harness.base.errors import QemuError
 from harness.devices.rogue.vhost.answer import Answer, Write
 from harness.devices.rogue.vhost.conversation import Conversation, Listener
 from harness.devices.rogue.vhost.devices import Completion, Device
-from harness.devices.rogue.vhost.lies import ConfigLie, Lie
+from harness.devices.rogue.vhost.mutations import ConfigLie, Lie
 from harness.devices.rogue.vhost.ring import Request, Ring
 from harness.devices.rogue.vhost.table import MemoryTable
 from harness.machine.qemu.loop import event_loop
@@ -20,7 +20,7 @@ class Backend:
     """Serves *device* to QEMU; all methods are for the event loop's thread.
 
     *news* is called whenever a request or a hang-up has come. An exception of anything here ends
-    the conversation, for QEMU would wait for ever for an answer, and stands in *faults*.
+    the conversation, for QEMU would wait forever for an answer, and stands in *faults*.
     """
 
     def __init__(self, device: Device, name: str, news: Callable[[], None]) -> None:

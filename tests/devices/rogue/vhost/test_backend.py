@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from vhost_frontend import BASE, BUFFERS, DESCRIPTORS, RING, USED, USER, Frontend, frontend
 
-from harness.devices.rogue.vhost import Answer, Buffer, Request, lies
+from harness.devices.rogue.vhost import Answer, Buffer, Request, mutations
 from harness.devices.rogue.vhost.devices import Disk, Entropy, Network
 from harness.devices.rogue.vhost.protocol import CONFIG, RING_STATE, U64, Code, Feature
 from harness.devices.rogue.vhost.ring import DESCRIPTOR, Descriptor
@@ -58,8 +58,8 @@ def test_the_ring_wraps(end: Frontend) -> None:
     assert end.used(0) == (2, 64)
 
 
-def test_an_index_that_can_not_be_is_no_request(end: Frontend) -> None:
-    end.backend.on_request = lies.scribble(0xFF, available=True)
+def test_an_index_that_cannot_be_is_no_request(end: Frontend) -> None:
+    end.backend.on_request = mutations.scribble(0xFF, available=True)
     ask_for_entropy(end)
     end.wait_call()
     os.eventfd_write(end.kick, 1)
@@ -121,15 +121,15 @@ def test_a_stopped_ring_says_where_it_stopped(end: Frontend) -> None:
 @pytest.mark.parametrize(
     ("lie", "index", "element"),
     [
-        (lies.wrong_length(7), 1, (0, 7)),
-        (lies.wrong_id(9), 1, (9, 64)),
-        (lies.index_jump(3), 3, (0, 64)),
-        (lies.duplicate(3), 3, (0, 64)),
+        (mutations.wrong_length(7), 1, (0, 7)),
+        (mutations.wrong_id(9), 1, (9, 64)),
+        (mutations.index_jump(3), 3, (0, 64)),
+        (mutations.duplicate(3), 3, (0, 64)),
     ],
     ids=["length", "id", "index", "duplicate"],
 )
 def test_a_lie_about_the_used_ring(
-    end: Frontend, lie: lies.Lie, index: int, element: tuple[int, int]
+    end: Frontend, lie: mutations.Lie, index: int, element: tuple[int, int]
 ) -> None:
     end.backend.on_request = lie
     ask_for_entropy(end)
@@ -140,8 +140,8 @@ def test_a_lie_about_the_used_ring(
 
 def test_a_lie_by_other_data_or_none(end: Frontend) -> None:
     end.put(BUFFERS, b"\xcc" * 64)
-    end.backend.on_request = lies.both(
-        lies.only(lies.no_data, {0}), lies.only(lies.other_data(0xEE), {1})
+    end.backend.on_request = mutations.both(
+        mutations.only(mutations.no_data, {0}), mutations.only(mutations.other_data(0xEE), {1})
     )
 
     ask_for_entropy(end)
@@ -153,7 +153,7 @@ def test_a_lie_by_other_data_or_none(end: Frontend) -> None:
 
 
 def test_a_lie_in_the_descriptors(end: Frontend) -> None:
-    end.backend.on_request = lies.rewritten(address=1, size=2, flags=3, then=4)
+    end.backend.on_request = mutations.rewritten(address=1, size=2, flags=3, then=4)
     ask_for_entropy(end)
     end.wait_call()
 
@@ -161,7 +161,7 @@ def test_a_lie_in_the_descriptors(end: Frontend) -> None:
 
 
 def test_a_chain_that_runs_on_keeps_its_address(end: Frontend) -> None:
-    end.backend.on_request = lies.run_on
+    end.backend.on_request = mutations.run_on
     ask_for_entropy(end)
     end.wait_call()
 
@@ -170,7 +170,7 @@ def test_a_chain_that_runs_on_keeps_its_address(end: Frontend) -> None:
 
 
 def test_late_data_come_after_the_completion(end: Frontend) -> None:
-    end.backend.on_request = lies.late_data(0xEE, 0.05)
+    end.backend.on_request = mutations.late_data(0xEE, 0.05)
     ask_for_entropy(end)
     end.wait_call()
     assert end.get(BUFFERS, 64) == b"\x5a" * 64
@@ -179,12 +179,12 @@ def test_late_data_come_after_the_completion(end: Frontend) -> None:
 
 
 def test_a_held_request_is_completed_when_it_is_released(end: Frontend) -> None:
-    end.backend.on_request = lies.hold
+    end.backend.on_request = mutations.hold
     ask_for_entropy(end)
     end.wait(lambda: bool(end.backend.held))
     assert end.used_index == 0
 
-    call(lambda: end.backend.release(lies.wrong_length(1)))
+    call(lambda: end.backend.release(mutations.wrong_length(1)))
 
     end.wait_call()
     assert end.used(0) == (0, 1)
@@ -192,7 +192,7 @@ def test_a_held_request_is_completed_when_it_is_released(end: Frontend) -> None:
 
 
 def test_a_device_may_go_away_and_come_back(end: Frontend) -> None:
-    end.backend.on_request = lies.hang_up
+    end.backend.on_request = mutations.hang_up
     ask_for_entropy(end)
     assert end.hung_up()
     assert not end.backend.connected
@@ -276,7 +276,7 @@ def test_a_disk_says_its_capacity_or_another(tmp_path: Path) -> None:
         question = CONFIG.pack(0, 60, 0) + bytes(60)
 
         honest = end.ask(Code.GET_CONFIG, question)
-        end.backend.on_config = lies.capacity(1 << 40)
+        end.backend.on_config = mutations.capacity(1 << 40)
         lie = end.ask(Code.GET_CONFIG, question)
 
     assert int.from_bytes(honest[CONFIG.size :][:8], "little") == 8

@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report_runs import FILE, base_run, case, write_evidence
+from report_runs import FILE, base_run, case, write_artifacts
 
 from harness.base.kreport import crashes_in
 from harness.results import CaseOutcome
 from harness.results.render import Change, Inputs, change_of, page
-from harness.results.render.evidence import Log, read_evidence
+from harness.results.render.artifacts import Log, read_artifacts
 from harness.results.render.files import read_log
 from harness.results.render.layout import Access, Part
 from harness.results.render.picture import picture, pieces
@@ -21,22 +21,22 @@ POOL = Part("pool", "pool", 0x4F000000, 0x1000000)
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    return Path(write_evidence(tmp_path / "evidence"))
+    return Path(write_artifacts(tmp_path / "artifacts"))
 
 
 def test_a_guests_crash_is_named_and_what_its_rogue_tried(directory: Path) -> None:
-    evidence = read_evidence(directory)
+    artifacts = read_artifacts(directory)
 
-    assert evidence is not None
-    assert [crash.title for crash in evidence.crashes] == [
+    assert artifacts is not None
+    assert [crash.title for crash in artifacts.crashes] == [
         "oops: NULL pointer dereference in strlen"
     ]
-    assert evidence.accesses == (
+    assert artifacts.accesses == (
         Access("rogue0", "read", 0x40780000, 4, refused=True),
         Access("rogue0", "write", 0x4F001000, 64, refused=False),
         Access("rogue1", "read", 0x40800000, 16, refused=True),
     )
-    assert [(part.kind, part.base) for part in evidence.parts] == [
+    assert [(part.kind, part.base) for part in artifacts.parts] == [
         ("ram", 0x40000000),
         ("pool", 0x4F000000),
         ("scratch", 0x47FF0000),
@@ -48,21 +48,21 @@ def test_a_line_of_a_program_is_no_report_of_the_kernel(directory: Path) -> None
         "[  1.000000] Kernel panic - not syncing: I am a shell\n"
     )
 
-    evidence = read_evidence(directory)
+    artifacts = read_artifacts(directory)
 
-    assert evidence is not None
-    assert evidence.crashes == ()
+    assert artifacts is not None
+    assert artifacts.crashes == ()
 
 
-def test_a_directory_that_was_thrown_away_is_no_evidence(tmp_path: Path) -> None:
-    assert read_evidence(tmp_path / "gone") is None
+def test_a_directory_that_was_thrown_away_is_no_artifacts(tmp_path: Path) -> None:
+    assert read_artifacts(tmp_path / "gone") is None
 
 
 def test_a_directory_with_nothing_in_it_is_an_empty_page(tmp_path: Path) -> None:
-    evidence = read_evidence(tmp_path)
+    artifacts = read_artifacts(tmp_path)
 
-    assert evidence is not None
-    assert (evidence.logs, evidence.parts, evidence.accesses) == ((), (), ())
+    assert artifacts is not None
+    assert (artifacts.logs, artifacts.parts, artifacts.accesses) == ((), (), ())
 
 
 def test_of_a_long_log_the_reports_the_end_and_the_begin_are_kept() -> None:
@@ -88,11 +88,11 @@ def test_a_short_log_is_kept_whole() -> None:
 def test_the_page_says_how_much_is_left_out(directory: Path) -> None:
     text = "".join(f"[{number:10.6f}] {'x' * 100}\n" for number in range(2000))
     (directory / "console.log").write_text(text)
-    evidence = read_evidence(directory)
-    assert evidence is not None
-    outcome = case("test_x", "FAIL", evidence=str(directory))
+    artifacts = read_artifacts(directory)
+    assert artifacts is not None
+    outcome = case("test_x", "FAIL", artifacts=str(directory))
 
-    shown = page(replace(base_run(), tests=(outcome,)), Inputs({str(directory): evidence}))
+    shown = page(replace(base_run(), tests=(outcome,)), Inputs({str(directory): artifacts}))
 
     assert "lines are left out here: a report holds 48 KiB of a log" in shown
 
@@ -169,18 +169,18 @@ def test_what_became_of_a_test(base: list[str], patched: list[str], change: Chan
 
 
 def test_a_known_finding_that_a_series_mends_is_fixed() -> None:
-    mended = _of("ERROR", "the promise is kept: odd-size in docs/findings.md is out of date")
+    mended = _of("ERROR", "the property is kept: odd-size in docs/findings.md is out of date")
 
     assert change_of([_of("KNOWN")], [mended]) is Change.FIXED
 
 
 def test_a_line_that_is_too_long_is_cut_and_says_so(directory: Path) -> None:
     (directory / "console.log").write_text("y" * 5000)
-    evidence = read_evidence(directory)
-    assert evidence is not None
-    outcome = case("test_x", "FAIL", evidence=str(directory))
+    artifacts = read_artifacts(directory)
+    assert artifacts is not None
+    outcome = case("test_x", "FAIL", artifacts=str(directory))
 
-    shown = page(replace(base_run(), tests=(outcome,)), Inputs({str(directory): evidence}))
+    shown = page(replace(base_run(), tests=(outcome,)), Inputs({str(directory): artifacts}))
 
     assert f"{'y' * 1000} [cut]" in shown
     assert "y" * 1001 not in shown

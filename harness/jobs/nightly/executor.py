@@ -15,7 +15,7 @@ NextJob = Callable[[], Job | None]
 """Hands out a job that is to be started now; None when there is none left, or no time."""
 
 
-class Crew(Protocol):
+class Executor(Protocol):
     """Takes jobs as it has hands free, and gives each back when it has ended, in any order."""
 
     def work(self, take: NextJob) -> Iterator[Ended]:
@@ -34,7 +34,7 @@ class Alone:
     built: dict[str, str] = field(default_factory=dict)
 
     def work(self, take: NextJob) -> Iterator[Ended]:
-        """See :class:`Crew`."""
+        """See :class:`Executor`."""
         while job := take():
             if job.kernel_key not in self.built:
                 self.built[job.kernel_key] = build(job, self.runner)

@@ -11,7 +11,7 @@ from harness.kernel import default_fragments
 
 
 @dataclass(frozen=True)
-class Parcel:
+class Payload:
     """*patches* and *config* are names and contents; *qemu* is the banner that the job is for.
 
     *runner* is the plan's word for what does the work, *store* where kernels are shared.
@@ -25,11 +25,11 @@ class Parcel:
     config: tuple[tuple[str, bytes], ...]
 
 
-def pack(job: Job, name: str, store: str) -> Parcel:
+def pack(job: Job, name: str, store: str) -> Payload:
     """Read what *job* needs, on the machine that planned it; *name* is the runner's."""
     runner, spec = find_runner(name), job.request.spec
     extra = spec.fragments[len(default_fragments()) :]
-    return Parcel(
+    return Payload(
         job,
         name,
         store,
@@ -39,16 +39,16 @@ def pack(job: Job, name: str, store: str) -> Parcel:
     )
 
 
-def unpack(parcel: Parcel, folder: Path) -> tuple[Job, Runner]:
+def unpack(payload: Payload, folder: Path) -> tuple[Job, Runner]:
     """Lay the files into *folder*, and return the job as it is here.
 
     Raises HostError if this machine's harness or QEMU is not the one that the job was planned for.
     """
-    runner, job = find_runner(parcel.runner), parcel.job
+    runner, job = find_runner(payload.runner), payload.job
     _same("harness", runner.basis(job.request), job.basis)
-    _same(job.request.qemu, runner.qemu(job.request.qemu).banner, parcel.qemu)
-    series = _lay(parcel.patches, folder / "series")
-    config = _lay(parcel.config, folder / "config")
+    _same(job.request.qemu, runner.qemu(job.request.qemu).banner, payload.qemu)
+    series = _lay(payload.patches, folder / "series")
+    config = _lay(payload.config, folder / "config")
     spec = replace(job.request.spec, series=series, fragments=(*default_fragments(), *config))
     _same(f"kernel of {spec.source}", runner.look(spec).key, job.kernel_key)
     return replace(job, request=replace(job.request, spec=spec, workers=job.slots)), runner

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is kept of a test's guest (machine/qemu/artefacts.py), read back for people to look at."""
+"""What is kept of a test's guest (machine/qemu/artifacts.py), read back for people to look at."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.base.kreport import Crash, crashes_in
 from harness.machine.machine import FENCE_LOG
-from harness.machine.qemu.artefacts import BOOT_LOG, ENDING, reopen_command
+from harness.machine.qemu.artifacts import BOOT_LOG, ENDING, reopen_command
 from harness.machine.qemu.guest import AGENT_LOG, COMMAND, CONSOLE_LOG, MONITOR_LOG
 from harness.results import Run
 from harness.results.render.files import read_log
@@ -56,7 +56,7 @@ class Log:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Artifacts:
     """All that a report shows of one directory; what the directory has not is empty."""
 
     directory: str
@@ -82,7 +82,7 @@ class Evidence:
         return _fit("\n".join(console).encode()[-limit:])
 
 
-def read_evidence(directory: Path) -> Evidence | None:
+def read_artifacts(directory: Path) -> Artifacts | None:
     """What *directory* holds; None if there is none (the oldest are thrown away)."""
     if not directory.is_dir():
         return None
@@ -91,7 +91,7 @@ def read_evidence(directory: Path) -> Evidence | None:
     machine, command = _machine(directory), read_log(directory / COMMAND)
     said = [line for log in kernel_logs for line in log.lines]
     places = parts(machine, command, said)
-    return Evidence(
+    return Artifacts(
         directory=str(directory),
         ending=read_log(directory / ENDING).strip(),
         command=command.strip(),
@@ -102,11 +102,11 @@ def read_evidence(directory: Path) -> Evidence | None:
     )
 
 
-def evidence_of(runs: Iterable[Run]) -> Mapping[str, Evidence]:
-    """The evidence of all tests of *runs* that still exists, by its directory."""
-    names = dict.fromkeys(one.evidence for run in runs for one in run.tests if one.evidence)
-    found = ((name, read_evidence(Path(name))) for name in names)
-    return {name: evidence for name, evidence in found if evidence is not None}
+def artifacts_of(runs: Iterable[Run]) -> Mapping[str, Artifacts]:
+    """The artifacts of all tests of *runs* that still exists, by its directory."""
+    names = dict.fromkeys(one.artifacts for run in runs for one in run.tests if one.artifacts)
+    found = ((name, read_artifacts(Path(name))) for name in names)
+    return {name: artifacts for name, artifacts in found if artifacts is not None}
 
 
 def _kernel_log(directory: Path, name: str) -> Log:

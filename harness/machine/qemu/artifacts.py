@@ -23,11 +23,11 @@ BOOT_LOG, ROGUE_LOG = "boot.log", "rogue.log"
 _FILES = (COMMAND, CONSOLE_LOG, MONITOR_LOG, AGENT_LOG, FENCE_LOG, ROGUE_LOG, LOG)
 
 KEPT = 100
-"""Directories of evidence that stay, about 20 MB each; the oldest make room for new ones."""
+"""Directories of artifacts that stay, about 20 MB each; the oldest make room for new ones."""
 
 
 def failures_directory(name: str) -> Path:
-    """A new directory for the evidence of one failure, under the user's cache directory."""
+    """A new directory for the artifacts of one failure, under the user's cache directory."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     parent = cache_directory() / "failures"
     parent.mkdir(exist_ok=True)
@@ -64,20 +64,20 @@ def save(guest: Guest, directory: Path) -> None:
 
 
 def keep(guest: Guest, name: str) -> Path:
-    """Save the evidence of failure *name* in a new directory and return that.
+    """Save the artifacts of failure *name* in a new directory and return that.
 
-    Raises HarnessError when that can not be done, as for a full disk.
+    Raises HarnessError when that cannot be done, as for a full disk.
     """
     try:
         directory = failures_directory(name)
         save(guest, directory)
     except OSError as fault:
-        raise HostError(f"the evidence of {name} could not be kept: {fault}") from fault
+        raise HostError(f"the artifacts of {name} could not be kept: {fault}") from fault
     return directory
 
 
 def reopen_command(directory: Path) -> str:
-    """What a person types to stand in the machine again whose evidence is in *directory*."""
+    """What a person types to stand in the machine again whose artifacts are in *directory*."""
     found = shutil.which("harness")
     program = "harness" if found else str(Path(sys.executable).with_name("harness"))
     return shlex.join([program, "shell", "--reopen", str(directory)])
@@ -85,7 +85,7 @@ def reopen_command(directory: Path) -> str:
 
 @contextlib.contextmanager
 def kept_if_it_fails(guest: Guest, name: str) -> Iterator[None]:
-    """Close *guest* when the block fails, after its evidence is saved; the message says where."""
+    """Close *guest* when the block fails, after its artifacts are saved; the message says where."""
     try:
         yield
     except (GuestError, HarnessError) as error:

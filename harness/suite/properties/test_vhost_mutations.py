@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from harness.devices.rogue.vhost import Disk, VhostRogue, lies
+from harness.devices.rogue.vhost import Disk, VhostRogue, mutations
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
@@ -33,41 +33,41 @@ NOT_A_HEAD, OUT_OF_RANGE = r"id \d+ is not a head!", r"id \d+ out of range"
 """What the kernel says as it gives a queue up (drivers/virtio/virtio_ring.c, BAD_RING)."""
 
 SERVED = {
-    "rng-wrong-length": ("rng", lies.wrong_length(0xFFFF_FFFF)),
-    "rng-no-data": ("rng", lies.no_data),
-    "rng-late-data": ("rng", lies.late_data(FALSE, 0.0)),
-    "rng-duplicate": ("rng", lies.duplicate()),
-    "rng-available-ring": ("rng", lies.scribble(0xFF, available=True)),
-    "rng-delayed": ("rng", lies.delayed(0.01)),
-    "blk-length-zero": ("blk", lies.wrong_length(0)),
-    "blk-wrong-length": ("blk", lies.wrong_length(0xFFFF_FFFF)),
-    "blk-available-ring": ("blk", lies.scribble(0xFF, available=True)),
-    "blk-delayed": ("blk", lies.delayed(0.01)),
+    "rng-wrong-length": ("rng", mutations.wrong_length(0xFFFF_FFFF)),
+    "rng-no-data": ("rng", mutations.no_data),
+    "rng-late-data": ("rng", mutations.late_data(FALSE, 0.0)),
+    "rng-duplicate": ("rng", mutations.duplicate()),
+    "rng-available-ring": ("rng", mutations.scribble(0xFF, available=True)),
+    "rng-delayed": ("rng", mutations.delayed(0.01)),
+    "blk-length-zero": ("blk", mutations.wrong_length(0)),
+    "blk-wrong-length": ("blk", mutations.wrong_length(0xFFFF_FFFF)),
+    "blk-available-ring": ("blk", mutations.scribble(0xFF, available=True)),
+    "blk-delayed": ("blk", mutations.delayed(0.01)),
 }
 """Lies that a driver does not notice: it gets something, once."""
 
 REFUSED = {
-    "rng-other-id": ("rng", lies.wrong_id(1), NOT_A_HEAD),
-    "rng-no-id": ("rng", lies.wrong_id(0xFFFF_FFFF), OUT_OF_RANGE),
-    "blk-other-id": ("blk", lies.wrong_id(1), NOT_A_HEAD),
-    "blk-no-id": ("blk", lies.wrong_id(0xFFFF_FFFF), OUT_OF_RANGE),
-    "blk-index-jump": ("blk", lies.index_jump(2), NOT_A_HEAD),
-    "blk-index-back": ("blk", lies.index_jump(0xFFFF), NOT_A_HEAD),
-    "blk-duplicate": ("blk", lies.duplicate(), NOT_A_HEAD),
+    "rng-other-id": ("rng", mutations.wrong_id(1), NOT_A_HEAD),
+    "rng-no-id": ("rng", mutations.wrong_id(0xFFFF_FFFF), OUT_OF_RANGE),
+    "blk-other-id": ("blk", mutations.wrong_id(1), NOT_A_HEAD),
+    "blk-no-id": ("blk", mutations.wrong_id(0xFFFF_FFFF), OUT_OF_RANGE),
+    "blk-index-jump": ("blk", mutations.index_jump(2), NOT_A_HEAD),
+    "blk-index-back": ("blk", mutations.index_jump(0xFFFF), NOT_A_HEAD),
+    "blk-duplicate": ("blk", mutations.duplicate(), NOT_A_HEAD),
 }
 """Lies that make a driver give its queue up, and the line that says so."""
 
 SILENT = {
-    "rng-hold": ("rng", lies.hold),
-    "rng-hang-up": ("rng", lies.hang_up),
-    "rng-length-zero": ("rng", lies.wrong_length(0)),
-    "rng-index-stays": ("rng", lies.index_jump(0)),
-    "rng-index-jump": ("rng", lies.index_jump(2)),
-    "blk-hold": ("blk", lies.hold),
-    "blk-hang-up": ("blk", lies.hang_up),
-    "blk-index-stays": ("blk", lies.index_jump(0)),
+    "rng-hold": ("rng", mutations.hold),
+    "rng-hang-up": ("rng", mutations.hang_up),
+    "rng-length-zero": ("rng", mutations.wrong_length(0)),
+    "rng-index-stays": ("rng", mutations.index_jump(0)),
+    "rng-index-jump": ("rng", mutations.index_jump(2)),
+    "blk-hold": ("blk", mutations.hold),
+    "blk-hang-up": ("blk", mutations.hang_up),
+    "blk-index-stays": ("blk", mutations.index_jump(0)),
 }
-"""Lies after which a driver waits, for ever if it must."""
+"""Lies after which a driver waits, forever if it must."""
 
 
 def plug(guest: Guest, kind: str) -> tuple[VhostRogue, str]:
@@ -128,7 +128,7 @@ def test_a_guest_lives_on_while_a_driver_waits(guest: Guest, pool: Pool, name: s
 def test_what_was_held_is_served_when_it_is_released(guest: Guest) -> None:
     """A request that is answered late is answered rightly."""
     rogue, path = plug(guest, "blk")
-    rogue.on_request = lies.hold
+    rogue.on_request = mutations.hold
     begin_reading(guest, path)
     rogue.wait_for("a held request", lambda: bool(rogue.held))
 
@@ -138,14 +138,14 @@ def test_what_was_held_is_served_when_it_is_released(guest: Guest) -> None:
     assert guest.agent.read_file("/tmp/done") == HONEST
 
 
-def left_in_flight(guest: Guest, counters: PoolCounters, lie: lies.Lie) -> Fraction:
+def left_in_flight(guest: Guest, counters: PoolCounters, lie: mutations.Lie) -> Fraction:
     """Have two like requests in flight, complete the first with a *lie*; slots still in use.
 
     As a part of those that both had together.
     """
     rogue = VhostRogue(guest, Disk(2 * HONEST))
     idle, first = counters.used, len(rogue.requests)
-    rogue.on_request = lies.hold
+    rogue.on_request = mutations.hold
     for number in range(2):
         read = f"dd if={DISK} bs={PAGE} count=1 skip={number} iflag=direct"
         in_background(
@@ -154,7 +154,8 @@ def left_in_flight(guest: Guest, counters: PoolCounters, lie: lies.Lie) -> Fract
         rogue.wait_for("a held request", functools.partial(holds, rogue, number + 1))
     both = counters.used - idle
 
-    rogue.release(lies.both(lies.only(lie, {first}), lies.only(lies.hold, {first + 1})))
+    held = mutations.only(mutations.hold, {first + 1})
+    rogue.release(mutations.both(mutations.only(lie, {first}), held))
     do(guest, "until [ -e /tmp/done0 ]; do :; done")
 
     assert holds(rogue, 1)
@@ -172,13 +173,13 @@ def test_a_chain_that_runs_on_frees_no_slot_of_another_request(
     guest: Guest, counters: PoolCounters
 ) -> None:
     """What a device writes into the ring does not end the mappings of a request in flight."""
-    assert left_in_flight(guest, counters, lies.run_on) == Fraction(1, 2)
+    assert left_in_flight(guest, counters, mutations.run_on) == Fraction(1, 2)
 
 
 @pytest.mark.property("B7", control=True)
 def test_a_chain_that_ends_frees_its_own_slots(guest: Guest, counters: PoolCounters) -> None:
     """Of two like requests in flight each holds half of the slots until it is done."""
-    assert left_in_flight(guest, counters, lies.delayed(0.0)) == Fraction(1, 2)
+    assert left_in_flight(guest, counters, mutations.delayed(0.0)) == Fraction(1, 2)
 
 
 @pytest.mark.property("B7")
@@ -186,11 +187,11 @@ def test_a_chain_that_ends_frees_its_own_slots(guest: Guest, counters: PoolCount
 @pytest.mark.nightly("a guest that hangs is waited for")
 @pytest.mark.unexamined("it hangs")
 def test_a_chain_without_an_end_does_not_hang_the_guest(guest: Guest) -> None:
-    """A device that has every descriptor say "go on" keeps no CPU of the guest's for ever."""
+    """A device that has every descriptor say "go on" keeps no CPU of the guest's forever."""
     rogue, path = plug(guest, "rng")
     before = len(rogue.requests)
 
-    rogue.on_request = lies.scribble(0xFF)
+    rogue.on_request = mutations.scribble(0xFF)
     begin_reading(guest, path)
     rogue.wait_for("a request", lambda: len(rogue.requests) > before)
 
@@ -235,7 +236,7 @@ def test_a_disk_that_grew_beyond_its_content_is_an_io_error(guest: Guest) -> Non
     rogue, path = plug(guest, "blk")
     mark = guest.console.mark
 
-    rogue.change_config(lies.capacity(1024))
+    rogue.change_config(mutations.capacity(1024))
     guest.console.wait_for("detected capacity change from 8 to 1024", LIE_TIMEOUT, since=mark)
     ran = guest.agent.run(f"dd if={path} bs={PAGE} skip=1 count=1 of=/tmp/read")
 

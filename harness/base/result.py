@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a test ended, and about whom that speaks: the one definition for all rooms."""
+
+from collections.abc import Iterable
+from enum import Enum
+
+
+class Result(Enum):
+    """How a test ended; the value is its letter in the progress line. The worst comes first."""
+
+    FAIL = "F"  # the kernel violated a property
+    CRASH = "C"  # the guest died
+    HANG = "H"  # the guest made no progress
+    ERROR = "E"  # the harness or the host failed
+    NOT_JUDGED = "n"  # the kernel did not get that far; the reason is said once for the run
+    KNOWN = "k"  # a finding showed as docs/findings.md describes it for this kernel
+    PASS = "."
+    SKIP = "s"  # does not apply to this kernel, QEMU or host
+
+    @property
+    def against_kernel(self) -> bool:
+        """Whether it speaks against the kernel under test."""
+        return self in (Result.FAIL, Result.CRASH, Result.HANG)
+
+    @property
+    def against_harness(self) -> bool:
+        """Whether it speaks against the harness or the host, and says nothing about the kernel."""
+        return self is Result.ERROR
+
+    @property
+    def excused(self) -> bool:
+        """Whether nobody is at fault although the property was not shown to hold."""
+        return self in (Result.KNOWN, Result.SKIP)
+
+    @property
+    def held(self) -> bool | None:
+        """Whether the property held on this kernel; None if the test cannot say."""
+        if self is Result.PASS:
+            return True
+        return False if self.against_kernel or self is Result.KNOWN else None
+
+
+def worst(results: Iterable[Result]) -> Result | None:
+    """The result that stands for all of *results*; None if there are none."""
+    order = list(Result)
+    return min(results, key=order.index, default=None)

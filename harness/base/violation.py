@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A violation: what a test or an oracle saw once of a property that the kernel did not keep."""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+LABEL = 10
+"""Columns of the labels in a violation's text."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """What was seen of the violated *properties*, such as ``B5``, in the terms of a driver.
+
+    *summary* is one sentence that names the kernel function and what it did. *calls* are the
+    driver's last DMA API calls as C, with their results, and what a rogue did between them, in
+    brackets. *expected* and *observed* say it with addresses; *places* explains each address that
+    occurs (``0x4f007000 slot 14 of pool restricted-dma@4f000000 [0x4f000000, 0x50000000)``), and
+    *code* the kernel function and file at fault, where the test knows it. All but *properties* and
+    *summary* may be empty.
+    """
+
+    properties: tuple[str, ...]
+    summary: str
+    calls: tuple[str, ...] = ()
+    expected: str = ""
+    observed: str = ""
+    places: tuple[str, ...] = ()
+    code: str = ""
+
+    def __str__(self) -> str:
+        head = f"{' '.join(self.properties)} violated: {self.summary}"
+        return "\n".join([head, *self._details()])
+
+    def _details(self) -> list[str]:
+        labelled = (
+            *_labelled("driver", self.calls),
+            *_labelled("expected", self.expected.splitlines()),
+            *_labelled("observed", self.observed.splitlines()),
+            *self.places,
+            *_labelled("code", self.code.splitlines()),
+        )
+        return textwrap.indent("\n".join(labelled), "  ").splitlines()
+
+
+class PropertyViolated(AssertionError):
+    """The kernel under test did not keep a property; carries every :class:`Violation` seen."""
+
+    def __init__(self, *violations: Violation) -> None:
+        super().__init__("\n".join(map(str, violations)))
+        self.violations = violations
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all violated properties, each once."""
+        return tuple(dict.fromkeys(one for each in self.violations for one in each.properties))
+
+
+def violated(summary: str, *properties: str) -> PropertyViolated:
+    """The error for one violation of which there is no more to say than *summary*."""
+    return PropertyViolated(Violation(properties, summary))
+
+
+def _labelled(label: str, lines: Sequence[str]) -> list[str]:
+    """*lines* beside *label*, which stands before the first of them."""
+    return [f"{label if number == 0 else '':<{LABEL}} {one}" for number, one in enumerate(lines)]
