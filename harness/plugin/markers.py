@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The markers of VM tests: which tests run, and on which kernels a test says anything."""
 
+import functools
+import re
+from dataclasses import dataclass
+
 import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from harness.base.paths import CHECKOUT
 from harness.kernel import Kernel
 from harness.kernel.build.fragment import UNSET
 from harness.kernel.build.kconfig import read_config
@@ -18,15 +23,49 @@ MARKERS = (
     "on_request(reason): runs with --tier=all only",
     "since(version, commit): the kernel has what is tested since this version",
     "needs_config(option, reason): the kernel is built with this, for example SWIOTLB_DYNAMIC=y",
-    "finding(name, kernels): on these kernels, for example '>=6.1,<6.9', the property is known "
-    "to be broken, as docs/findings.md says under that name",
+    "finding(name, kernels, sometimes=why): on these kernels, for example '>=6.1,<6.9', the "
+    "property is known to be broken, as docs/findings.md says under that name; sometimes: why not "
+    "every run shows it",
     "escape(id): shows a way around a pool that nobody guaranteed to close; never a failure",
 )
 
 TIER_OF = {"nightly": "nightly", "on_request": "all"}
 """The first tier that a test with the marker belongs to."""
 
+FINDINGS = CHECKOUT / "docs/findings.md"
+
+PACKAGED = "debian "
+"""How the source of a kernel begins that is a distribution's, as it was shipped."""
+
 kernel_of_item = pytest.StashKey[Kernel]()
+
+
+@dataclass(frozen=True)
+class ExpectedFinding:
+    """A finding of docs/findings.md that a test is expected to show on its kernel.
+
+    *sometimes* says why not every run shows it; empty if every run does. *seen* is whether it was
+    seen on this very kernel, without any change.
+    """
+
+    name: str
+    sometimes: str
+    seen: bool
+
+    @property
+    def must_show(self) -> bool:
+        """Whether a test that passes means that docs/findings.md or the harness is wrong."""
+        return self.seen and not self.sometimes
+
+    @property
+    def notice(self) -> str:
+        """What to say about a test that passes."""
+        if self.sometimes:
+            return f"Finding {self.name} did not show in this run: {self.sometimes}."
+        return (
+            f"Unexpected pass: finding {self.name} did not reproduce on this kernel "
+            "(docs/findings.md)."
+        )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,15 +103,27 @@ def runs_on(item: pytest.Item, kernel: Kernel) -> None:
             pytest.skip(f"needs CONFIG_{option}: {reason}")
 
 
-def known_finding(item: pytest.Item) -> str | None:
-    """The name of the finding that says why a test fails on its kernel; None if none does."""
+def known_finding(item: pytest.Item) -> ExpectedFinding | None:
+    """The finding that says why a test fails on its kernel; None if none does."""
     kernel = item.stash.get(kernel_of_item, None)
     if kernel is None:
         return None
     for mark in item.iter_markers("finding"):
         if version_of(kernel) in SpecifierSet(mark.kwargs["kernels"]):
-            return str(mark.args[0])
+            name = str(mark.args[0])
+            shipped = kernel.source.startswith(PACKAGED) and not kernel.series
+            seen = shipped and str(version_of(kernel)) in seen_on(name)
+            return ExpectedFinding(name, mark.kwargs.get("sometimes", ""), seen)
     return None
+
+
+@functools.cache
+def seen_on(finding: str) -> frozenset[str]:
+    """The versions of kernels that docs/findings.md says the finding was seen on."""
+    _, _, entry = FINDINGS.read_text().partition(f"\n## {finding}\n")
+    entry, _, _ = entry.partition("\n## ")
+    said = re.findall(r"seen on ([^;|]*)", entry, re.IGNORECASE)
+    return frozenset(re.findall(r"\d+(?:\.\d+)+", " ".join(said)))
 
 
 def version_of(kernel: Kernel) -> Version:

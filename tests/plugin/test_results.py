@@ -3,6 +3,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -18,10 +19,16 @@ from harness.plugin.markers import kernel_of_item
 
 @dataclass
 class Kernel:
+    series: tuple = ()
     release: str = "6.1.192"
+    source: str = "debian linux-source-6.1"
 
 @pytest.fixture
 def kernel(request): request.node.stash[kernel_of_item] = Kernel()
+@pytest.fixture
+def patched(request): request.node.stash[kernel_of_item] = Kernel(("fix.patch",))
+@pytest.fixture
+def newer(request): request.node.stash[kernel_of_item] = Kernel(release="6.1.193")
 
 def test_good(): pass
 @pytest.mark.property("B1")
@@ -29,13 +36,19 @@ def test_property_broken(): assert 1 == 2
 @pytest.mark.property("B2", "B7")
 def test_one_of_two_properties_broken(): raise violated("slots overlap", "B7")
 @pytest.mark.property("D3")
-@pytest.mark.finding("page-order", kernels=">=6.1,<6.9")
+@pytest.mark.finding("6.1-page-order", kernels=">=6.1,<6.9")
 def test_known_to_be_broken(kernel): assert 1 == 2
 @pytest.mark.property("D4")
-@pytest.mark.finding("page-order", kernels=">=6.1,<6.9")
+@pytest.mark.finding("6.1-page-order", kernels=">=6.1,<6.9")
 def test_known_to_be_broken_and_is_not(kernel): pass
+@pytest.mark.finding("6.1-page-order", kernels=">=6.1,<6.9")
+def test_mended_by_a_series(patched): pass
+@pytest.mark.finding("6.1-page-order", kernels=">=6.1,<6.9")
+def test_not_seen_on_this_kernel(newer): pass
+@pytest.mark.finding("6.1-page-order", kernels=">=6.1,<6.9", sometimes="it is a race")
+def test_sometimes_broken(kernel): pass
 @pytest.mark.property("D5")
-@pytest.mark.finding("page-order", kernels=">=6.2,<6.9")
+@pytest.mark.finding("6.1-page-order", kernels=">=6.2,<6.9")
 def test_broken_on_other_kernels(kernel): pass
 @pytest.mark.escape("G1")
 def test_escape_that_is_closed(): assert 1 == 2
@@ -59,6 +72,9 @@ EXPECTED = {
     "test_one_of_two_properties_broken": "FAIL",
     "test_known_to_be_broken": "KNOWN",
     "test_known_to_be_broken_and_is_not": "ERROR",
+    "test_mended_by_a_series": "PASS",
+    "test_not_seen_on_this_kernel": "PASS",
+    "test_sometimes_broken": "PASS",
     "test_broken_on_other_kernels": "PASS",
     "test_escape_that_is_closed": "KNOWN",
     "test_guest_died": "CRASH",
@@ -93,7 +109,33 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_the_summary_tells_every_result_apart(run: Run) -> None:
-    assert "results: PASS 2  FAIL 2  CRASH 2  HANG 1  ERROR 2  KNOWN 2  SKIP 1\n" in run.printed
+    (line,) = [line for line in run.printed.splitlines() if line.startswith("results: ")]
+    words = line.split()[1:]
+    counts = {name: int(count) for name, count in zip(words[::2], words[1::2], strict=True)}
+
+    assert {name: count for name, count in counts.items() if count} == Counter(EXPECTED.values())
+
+
+def notices(run: Run, test: str) -> list[str]:
+    properties = run.cases[test].iter("property")
+    return [item.attrib["value"] for item in properties if item.attrib["name"] == "notice"]
+
+
+def test_an_unexpected_pass_is_a_notice(run: Run) -> None:
+    unexpected = (
+        "Unexpected pass: finding 6.1-page-order did not reproduce on this kernel "
+        "(docs/findings.md)."
+    )
+
+    assert notices(run, "test_mended_by_a_series") == [unexpected]
+    assert notices(run, "test_not_seen_on_this_kernel") == [unexpected]
+    assert notices(run, "test_known_to_be_broken_and_is_not") == [unexpected]
+
+
+def test_a_finding_that_depends_on_timing_says_why_it_did_not_show(run: Run) -> None:
+    assert notices(run, "test_sometimes_broken") == [
+        "Finding 6.1-page-order did not show in this run: it is a race."
+    ]
 
 
 def test_the_summary_names_the_broken_properties(run: Run) -> None:

@@ -74,7 +74,11 @@ def test_what_must_not_be_is_seen(
 
 
 @pytest.mark.property("B13")
-@pytest.mark.finding("virtio-rng-keeps-a-slot", kernels=">=6.1")
+@pytest.mark.finding(
+    "virtio-rng-keeps-a-slot",
+    kernels=">=6.1",
+    sometimes="the device may answer before it is unbound",
+)
 def test_a_driver_that_is_unbound_gives_its_slots_back(ground: Ground) -> None:
     """A driver whose device still has a request when it goes takes no slot with it."""
     assert run_case(ground, HELD).seen == ()
