@@ -122,7 +122,7 @@ def test_a_search_for_what_is_not_there_comes_to_an_end(
 
 
 @pytest.mark.property("B13")
-@pytest.mark.finding("search-steps-by-mask", kernels=">=6.1")
+@pytest.mark.finding("large-mask-skips-pages", kernels=">=6.1")
 @pytest.mark.parametrize("placements", [SMALL], ids=["1 MiB"])
 def test_coherent_memory_is_found_whatever_the_min_align_mask(device: Device, pool: Pool) -> None:
     """A mask for streaming mappings does not hide a free page from coherent allocations."""
