@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
 from harness.kernel import Initramfs, load_kernel
 from harness.machine.devicetree import Devicetree, DynamicPool, Pool
-from harness.machine.fence import Fence, Window, fence_named
+from harness.machine.fence import Fence, fence_named
 from harness.machine.machine import BLOB, Machine
 from harness.machine.qemu.qemu import find_qemu
 from harness.machine.qemu.virtio import VirtioDevice
@@ -87,7 +88,7 @@ def _read_machine(content: Any, blob: bytes) -> Machine:
 def _read_fence(content: Any) -> Fence | None:
     if content["fence"] is None:
         return None
-    windows = [Window(*window) for window in content["windows"]]
+    windows = [AddressRange(*window) for window in content["windows"]]
     return fence_named(content["fence"], windows, content["ports"])
 
 

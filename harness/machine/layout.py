@@ -3,7 +3,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+
+from harness.base.address_range import AddressRange
 
 RAM_BASE = 0x4000_0000
 """Where RAM begins on QEMU's ``virt`` (hw/arm/virt.c, base_memmap[VIRT_MEM])."""
@@ -11,41 +12,21 @@ RAM_BASE = 0x4000_0000
 PAGE = 4096
 
 
-@dataclass(frozen=True)
-class Block:
-    """A contiguous piece of RAM: guest-physical base and size in bytes.
+@dataclass(frozen=True, repr=False)
+class Block(AddressRange):
+    """A contiguous piece of guest RAM.
 
     A shared block is a file that the harness, and a vhost-user backend, may map; a private one
     lives in QEMU's process alone.
     """
 
-    base: int
-    size: int
     shared: bool
 
-    @property
-    def end(self) -> int:
-        """The first address behind it."""
-        return self.base + self.size
 
-
-class Region(Protocol):
-    """A pool, or a fence's window: base and size in bytes."""
-
-    @property
-    def base(self) -> int:
-        """The first address."""
-
-    @property
-    def size(self) -> int:
-        """How many bytes."""
-
-
-def cut(ram_size: int, pools: Sequence[Region]) -> tuple[Block, ...]:
+def cut(ram_size: int, pools: Sequence[AddressRange]) -> tuple[Block, ...]:
     """Cut *ram_size* bytes of RAM so that the pages of every pool are shared blocks.
 
-    Empty pools and those outside RAM are nobody's memory; overlapping ones share what they have
-    in common.
+    Skip empty pools and pools outside RAM; merge what overlapping pools have in common.
     """
     ram_end = RAM_BASE + ram_size
     blocks: list[Block] = []
@@ -63,5 +44,5 @@ def cut(ram_size: int, pools: Sequence[Region]) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def _page_span(pool: Region) -> tuple[int, int]:
-    return pool.base // PAGE * PAGE, -(-(pool.base + pool.size) // PAGE) * PAGE
+def _page_span(pool: AddressRange) -> tuple[int, int]:
+    return pool.base // PAGE * PAGE, -(-pool.end // PAGE) * PAGE

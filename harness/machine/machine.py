@@ -5,9 +5,10 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.base.address_range import AddressRange
 from harness.base.cache import digest
 from harness.kernel import Initramfs, Kernel
-from harness.machine.devicetree import Devicetree, Region, complete
+from harness.machine.devicetree import Devicetree, complete
 from harness.machine.fence import Fence, Firmware
 from harness.machine.layout import RAM_BASE, Block, cut
 from harness.machine.qemu.qemu import Qemu
@@ -104,9 +105,8 @@ class Machine:
         firmware = self.firmware
         if firmware is None:
             return self.devicetree.blob
-        initrd = Region("initrd", firmware.initrd, self.initramfs.path.stat().st_size)
-        hidden = Region("firmware", firmware.hidden.base, firmware.hidden.size)
-        return complete(self.devicetree.blob, self.kernel_arguments, initrd, hidden)
+        initrd = AddressRange(firmware.initrd, self.initramfs.path.stat().st_size)
+        return complete(self.devicetree.blob, self.kernel_arguments, initrd, firmware.hidden)
 
     @property
     def key(self) -> str:

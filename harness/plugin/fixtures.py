@@ -11,12 +11,13 @@ from dataclasses import replace
 
 import pytest
 
+from harness.base.address_range import AddressRange
 from harness.devices.oracles.examiner import Examiner
 from harness.devices.probe import Probe
 from harness.devices.rogue import EduRogue
 from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel
 from harness.machine.devicetree import Devicetree, Placement, Pool
-from harness.machine.fence import Fence, Window, fence_named
+from harness.machine.fence import Fence, fence_named
 from harness.machine.machine import KERNEL_SMMU, Machine
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.qemu import Qemu, find_qemu
@@ -110,9 +111,9 @@ def iommu() -> bool:
 
 
 @pytest.fixture
-def windows() -> tuple[Window, ...]:
+def windows() -> tuple[AddressRange, ...]:
     """The memory that a fence lets devices reach: the pool of most shapes, there or not."""
-    return (Window(0x4F00_0000, 0x100_0000),)
+    return (AddressRange(0x4F00_0000, 0x100_0000),)
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def fence_name() -> str:
 
 
 @pytest.fixture
-def fence(fence_name: str, windows: tuple[Window, ...], ports: int) -> Fence | None:
+def fence(fence_name: str, windows: tuple[AddressRange, ...], ports: int) -> Fence | None:
     """The fence that confines devices."""
     return fence_named(fence_name, windows, ports) if fence_name else None
 

@@ -5,17 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
 from harness.kernel import Initramfs, Kernel
 from harness.kernel.spec import Record, load_kernel
 from harness.machine.description import DESCRIPTION, load_machine, save_machine
 from harness.machine.devicetree import Devicetree, DynamicPool, Pool
-from harness.machine.fence import Window, fence_named
+from harness.machine.fence import fence_named
 from harness.machine.machine import MIB, Machine
 from harness.machine.qemu.qemu import Qemu
 from harness.machine.qemu.virtio import VirtioDevice
 
-POOL = Pool("restricted-dma@4f000000", 0x4F00_0000, 16 * MIB, "pool", ("/probe-a", "/probe-b"))
+POOL = Pool(0x4F00_0000, 16 * MIB, "restricted-dma@4f000000", "pool", ("/probe-a", "/probe-b"))
 DYNAMIC = DynamicPool("restricted-dma", 4 * MIB, 2 * MIB, "late", ("/pcie@10000000",))
 
 
@@ -46,7 +47,7 @@ def machine(tmp_path: Path, kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> 
         append="quiet",
         virtio=(VirtioDevice("rng", 3, access_platform=False),),
         iommu=True,
-        fence=fence_named("smmu", [Window(0x4F00_0000, 0x100_0000)], 3),
+        fence=fence_named("smmu", [AddressRange(0x4F00_0000, 0x100_0000)], 3),
         share_all=True,
     )
 

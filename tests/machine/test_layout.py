@@ -11,7 +11,7 @@ RAM_SIZE = 256 * MIB
 
 
 def pool(base: int, size: int) -> Pool:
-    return Pool("restricted-dma", base, size, label="pool", users=())
+    return Pool(base, size, "restricted-dma", label="pool", users=())
 
 
 def test_without_a_pool_ram_is_one_private_block() -> None:

@@ -4,12 +4,13 @@
 import functools
 from dataclasses import dataclass, replace
 
+from harness.base.address_range import AddressRange
 from harness.devices.attacks import Protection, attacks
 from harness.devices.attacks.cell import Cell
 from harness.devices.rogue import rogue_kinds
 from harness.devices.rogue.pci import HOST_BRIDGE
 from harness.kernel import Initramfs, Kernel
-from harness.machine.fence import Window, fence_named
+from harness.machine.fence import fence_named
 from harness.machine.machine import DEFAULT_RAM, KERNEL_SMMU, Machine
 from harness.machine.qemu.qemu import Qemu
 from harness.machine.shape import NO_POOL, shaped_devicetree
@@ -17,7 +18,7 @@ from harness.machine.shape import NO_POOL, shaped_devicetree
 RESERVED_WINDOW = "window-only"
 """The shape of a machine with a fence and no pool."""
 
-WINDOW = Window(0x4F00_0000, 0x100_0000)
+WINDOW = AddressRange(0x4F00_0000, 0x100_0000)
 """What that shape sets aside (dts/window-only.dtso)."""
 
 PORTS = 2
@@ -56,7 +57,7 @@ def _machine(ground: Ground, shape: str, protection: Protection, fence_name: str
     if not protection.fence:
         return machine
     pools = [pool for pool in machine.devicetree.pools if HOST_BRIDGE in pool.users]
-    windows = [Window(pool.base, pool.size) for pool in pools] or [WINDOW]
+    windows = [AddressRange(pool.base, pool.size) for pool in pools] or [WINDOW]
     fence = fence_named(fence_name, windows, PORTS)
     return replace(machine, devicetree=tree(more=fence.overlays), fence=fence)
 

@@ -4,16 +4,16 @@
 from collections.abc import Iterator
 
 from harness.base.violation import Violation
-from harness.observe.memory import KernelTypes, PoolState, page_regions, pages_not_reserved
+from harness.observe.memory import KernelTypes, PoolState, page_uses, pages_not_reserved
 from harness.observe.memory.kernel import PAGE_SIZE
 
 
 def given_away(types: KernelTypes, pool: PoolState) -> Iterator[Violation]:
     """Pages of *pool* that the page allocator has."""
-    first, last = pool.base // PAGE_SIZE, (pool.span.end - 1) // PAGE_SIZE
+    first, last = pool.base // PAGE_SIZE, (pool.end - 1) // PAGE_SIZE
     pages = pages_not_reserved(types, first * PAGE_SIZE, last - first + 1)
     if pages:
-        use = page_regions(types, pages[0], 1)[0].value
+        use = page_uses(types, pages[0], 1)[0].value
         text = f"{len(pages)} pages of {pool.name} are the page allocator's"
         yield Violation(("E5",), f"{text}, the first, {pages[0]:#x}, as {use}")
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from harness.base.address_range import AddressRange
 from harness.base.errors import AddressError
-from harness.observe.memory import LiveMemory, Memory, PoolState, Slot, Span, find
+from harness.observe.memory import LiveMemory, Memory, PoolState, Slot, find
 from harness.observe.memory.pools import SLOT_SIZE
 
 MAGIC = bytes.fromhex("b39a57ec")
@@ -63,16 +64,18 @@ def plant(memory: LiveMemory, number: int, pool: PoolState, in_use: Sequence[Slo
     return planted
 
 
-def changed(memory: Memory, pool: PoolState, planted: Sequence[Planted]) -> Iterator[Span]:
+def changed(memory: Memory, pool: PoolState, planted: Sequence[Planted]) -> Iterator[AddressRange]:
     """The blocks of *pool* that hold anything but the canary that was planted there."""
     content = next((_content(p.number, p.slots) for p in planted if p.pool.base == pool.base), b"")
     for start in range(0, pool.size, BLOCK):
         size = min(BLOCK, pool.size - start)
         if not content.startswith(memory.read(pool.base + start, size), start):
-            yield Span(pool.base + start, size)
+            yield AddressRange(pool.base + start, size)
 
 
-def stale(memory: Memory, planted: Sequence[Planted], within: Sequence[Span]) -> Iterator[Stale]:
+def stale(
+    memory: Memory, planted: Sequence[Planted], within: Sequence[AddressRange]
+) -> Iterator[Stale]:
     """Every whole unit of a canary of *planted* that lies *within* these spans of RAM."""
     for phys in find(memory, MAGIC, within):
         found = _origin(memory, planted, phys)

@@ -23,7 +23,7 @@ from harness.observe.memory import (
     restricted_pools,
     slots_in_use,
 )
-from harness.observe.memory.spans import without
+from harness.observe.memory.ranges import without
 
 
 @dataclass(frozen=True)
@@ -123,12 +123,8 @@ def _contents(
 
 def _in_ram(types: KernelTypes, pools: Iterable[PoolState]) -> list[PoolState]:
     """Those of *pools* that have memory: the kernel believes a devicetree that has none there."""
-    return [pool for pool in pools if not without([pool.span], types.memory.spans)]
+    return [pool for pool in pools if not without([pool], types.memory.ranges)]
 
 
 def _is_alone(pool: PoolState, pools: Iterable[PoolState]) -> bool:
-    return all(
-        pool.span.end <= other.base or other.span.end <= pool.base
-        for other in pools
-        if other is not pool
-    )
+    return not any(pool.overlaps(other) for other in pools if other is not pool)

@@ -3,11 +3,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from harness.base.address_range import AddressRange
 from harness.base.violation import Violation
 from harness.devices.oracles.canary import Planted, Stale, stale
 from harness.devices.probe import Held, Space
-from harness.observe.memory import Atlas, KernelTypes, Memory, ReservedRegion, Span
-from harness.observe.memory.spans import without
+from harness.observe.memory import Atlas, KernelTypes, Memory, ReservedRegion
+from harness.observe.memory.ranges import without
 
 IDS = {Space.MAPPING: ("B3",), Space.ALLOCATION: ("D1",)}
 """What is broken when a new mapping or allocation shows old bytes of the pool."""
@@ -17,7 +18,7 @@ def outside_pools(
     types: KernelTypes, planted: Sequence[Planted], reserved: Sequence[ReservedRegion]
 ) -> Iterator[Violation]:
     """Canaries of pools in memory that is no pool's; reserved memory is no concern of Linux's."""
-    elsewhere = without(types.memory.spans, reserved)
+    elsewhere = without(types.memory.ranges, reserved)
     for found in stale(types.memory, planted, elsewhere):
         where = Atlas(types).classify(found.phys)
         yield Violation(("B4",), f"a stale byte of {_origin(found)} lies outside, at {where}")
@@ -29,8 +30,8 @@ def in_new_memory(
 ) -> Iterator[Violation]:
     """Canaries within what is mapped or allocated now."""
     for one in held:
-        if one.space in IDS and any(one.phys in place.pool.span for place in planted):
-            for found in stale(memory, planted, [Span(one.phys, one.size)]):
+        if one.space in IDS and any(place.pool.contains(one.phys) for place in planted):
+            for found in stale(memory, planted, [AddressRange(one.phys, one.size)]):
                 what = f"the {one.space.name.lower()} at {one.phys:#x}"
                 text = f"{what} shows a stale byte of {_origin(found)}, at {found.phys:#x}"
                 yield Violation(IDS[one.space], text)

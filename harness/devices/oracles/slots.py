@@ -31,7 +31,7 @@ class Claim:
 
 def claims(pool: PoolState, held: Iterable[Held]) -> tuple[Claim, ...]:
     """What of *held* lies in *pool*, ascending; allocations are whole pages."""
-    inside = (one for one in held if pool.base <= one.phys < pool.base + pool.size)
+    inside = (one for one in held if pool.contains(one.phys))
     found = (_claim(pool, one) for one in inside if one.space is not Space.BUFFER)
     return tuple(sorted(found, key=lambda claim: claim.first))
 

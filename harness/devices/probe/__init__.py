@@ -22,10 +22,10 @@ from harness.devices.probe.batch import Batch, Pending
 from harness.devices.probe.buffer import Buffer
 from harness.devices.probe.calls import Call, SgEntry
 from harness.devices.probe.device import Device
+from harness.devices.probe.held_memory import HeldMemory
 from harness.devices.probe.mapping import Mapping, SgMapping, Slice
 from harness.devices.probe.pattern import Byte, Pattern, Seed
 from harness.devices.probe.probe import Probe
-from harness.devices.probe.region import Region
 from harness.devices.probe.session import Session, Work, Worked
 from harness.devices.probe.values import (
     AllocationError,
@@ -63,6 +63,7 @@ __all__ = [
     "DmaError",
     "Gfp",
     "Held",
+    "HeldMemory",
     "Live",
     "MapCall",
     "Mapped",
@@ -72,7 +73,6 @@ __all__ = [
     "Pending",
     "Probe",
     "Refusal",
-    "Region",
     "RequestRefused",
     "Seed",
     "Segment",

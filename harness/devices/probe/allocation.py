@@ -4,12 +4,12 @@
 from dataclasses import dataclass
 
 from harness.devices.probe import calls
-from harness.devices.probe.region import Region
+from harness.devices.probe.held_memory import HeldMemory
 from harness.devices.probe.values import AllocCall
 
 
 @dataclass(frozen=True)
-class Allocation(Region):
+class Allocation(HeldMemory):
     """Memory for CPU and device: *virt* is the CPU's address, *phys* of the memory behind it."""
 
     call: AllocCall

@@ -4,12 +4,12 @@
 from dataclasses import dataclass
 
 from harness.devices.probe import calls
-from harness.devices.probe.region import Region
+from harness.devices.probe.held_memory import HeldMemory
 from harness.devices.probe.values import BufferKind
 
 
 @dataclass(frozen=True)
-class Buffer(Region):
+class Buffer(HeldMemory):
     """A physically contiguous buffer; *virt* and *phys* are its kernel and physical address.
 
     Map a part of it, and the rest are the neighbours that nobody may touch. PAGES begin on a page,

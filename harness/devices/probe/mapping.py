@@ -8,7 +8,7 @@ from typing import Self
 from harness.devices.probe import calls
 from harness.devices.probe.answers import Segment
 from harness.devices.probe.buffer import Buffer
-from harness.devices.probe.region import Region
+from harness.devices.probe.held_memory import HeldMemory
 from harness.devices.probe.session import Session
 from harness.devices.probe.values import Attr, Direction
 from harness.devices.probe.wire import Space, SyncTarget
@@ -39,12 +39,12 @@ class AnyMapping:
     size: int
 
     @property
-    def device_side(self) -> Region:
+    def device_side(self) -> HeldMemory:
         """The memory behind its DMA address, as the device sees it (no IOMMU between).
 
         In a scatterlist offsets count through its segments, and a range lies within one.
         """
-        return Region(self.session, Space.MAPPING, self.handle, self.size)
+        return HeldMemory(self.session, Space.MAPPING, self.handle, self.size)
 
     def unmap(self, attrs: Attr = Attr.DEFAULT) -> None:
         """End it, as its driver would."""

@@ -11,9 +11,10 @@ import io
 import mmap
 from collections.abc import Iterator
 
+from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
 from harness.devices.rogue.journal import note
-from harness.devices.rogue.nvme_queue import MEMORY_SIZE, PAGE, Controller, Opcode, Span
+from harness.devices.rogue.nvme_queue import MEMORY_SIZE, PAGE, Controller, Opcode
 from harness.devices.rogue.pci import Command
 from harness.devices.rogue.scratch import scratch_for
 from harness.devices.rogue.slot import Slot
@@ -21,7 +22,7 @@ from harness.kernel.build.kconfig import read_config
 from harness.machine.fence import SCRATCH
 from harness.machine.qemu.guest import Guest
 
-PORTS = SCRATCH[1] // MEMORY_SIZE - 1
+PORTS = SCRATCH.size // MEMORY_SIZE - 1
 """How many can have their queues in the scratch memory; its first part is ``edu``'s."""
 
 DRIVER = "BLK_DEV_NVME"
@@ -92,7 +93,7 @@ class NvmeRogue:
         """Write *data* to guest-physical memory by DMA, and no byte beside it."""
         note(self._guest, self.name, "write", address, len(data))
         for part in parts(address, len(data)):
-            begin = part.address - address
+            begin = part.base - address
             self._data[: part.size] = data[begin : begin + part.size]
             self._controller.transfer(Opcode.READ, part)
 
@@ -123,7 +124,7 @@ def _check(guest: Guest, port: int) -> None:
         )
 
 
-def parts(address: int, size: int) -> Iterator[Span]:
+def parts(address: int, size: int) -> Iterator[AddressRange]:
     """Cut a range at the first and the last page boundary in it, and at LARGEST.
 
     A range that a fence lets through in part is mapped piece by piece, and QEMU 7.2 loses its
@@ -134,5 +135,5 @@ def parts(address: int, size: int) -> Iterator[Span]:
     while address < end:
         whole = (end - address) // PAGE * PAGE
         part = min(-address % PAGE or min(whole, LARGEST) or PAGE, end - address)
-        yield Span(address, part)
+        yield AddressRange(address, part)
         address += part

@@ -8,9 +8,9 @@ PCIe Transport Specification 1.0, 3.1.2; reads and writes: NVM Command Set Speci
 import struct
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 
+from harness.base.address_range import AddressRange
 from harness.base.errors import ProtocolError
 from harness.devices.rogue.scratch import Scratch
 from harness.machine.qemu.qtest import Qtest
@@ -77,14 +77,6 @@ TIMEOUT = 60.0
 (QEMU tries, and logs, every four bytes)."""
 
 
-@dataclass(frozen=True)
-class Span:
-    """Some bytes that an SGL names: no alignment is asked for (Base 2.0, 4.1.2)."""
-
-    address: int
-    size: int
-
-
 class SglType(IntEnum):
     """What an SGL descriptor is (Base 2.0, 4.1.2.1)."""
 
@@ -92,9 +84,9 @@ class SglType(IntEnum):
     LAST_SEGMENT = 0x3
 
 
-def descriptor(span: Span, kind: SglType = SglType.DATA_BLOCK) -> bytes:
-    """The SGL descriptor of *span*, 16 bytes: address, length, and the type in the last."""
-    return DATA_POINTER.pack(span.address, span.size | kind << 60)
+def descriptor(span: AddressRange, kind: SglType = SglType.DATA_BLOCK) -> bytes:
+    """The SGL descriptor of *span*, of any alignment, in 16 bytes: address, length, type."""
+    return DATA_POINTER.pack(span.base, span.size | kind << 60)
 
 
 class Controller:
@@ -114,7 +106,7 @@ class Controller:
         self._make_data_queues()
         self._start_queues(DATA)
 
-    def transfer(self, opcode: Opcode, span: Span) -> None:
+    def transfer(self, opcode: Opcode, span: AddressRange) -> None:
         """READ fills *span* with the namespace's first bytes, WRITE takes those from it.
 
         At most 32 MiB: the number of blocks has 16 bits. What is missing to a whole block goes
@@ -122,18 +114,18 @@ class Controller:
         """
         spans = [span]
         if span.size % BLOCK:
-            spans.append(Span(self._seen + PADDING, -span.size % BLOCK))
+            spans.append(AddressRange(self._seen + PADDING, -span.size % BLOCK))
         blocks = sum(part.size for part in spans) // BLOCK
         pointer = self._data_pointer(spans)
         command = SUBMISSION.pack(opcode, BY_SGL, 0, NAMESPACE, pointer, 0, 0, blocks - 1)
-        self._run(command, f"{opcode.name} of {span.size} bytes at {span.address:#x}")
+        self._run(command, f"{opcode.name} of {span}")
 
-    def _data_pointer(self, spans: Sequence[Span]) -> bytes:
+    def _data_pointer(self, spans: Sequence[AddressRange]) -> bytes:
         if len(spans) == 1:
             return descriptor(spans[0])
         segment = b"".join(descriptor(span) for span in spans)
         self._qtest.write(self._memory + SEGMENT, segment)
-        return descriptor(Span(self._seen + SEGMENT, len(segment)), SglType.LAST_SEGMENT)
+        return descriptor(AddressRange(self._seen + SEGMENT, len(segment)), SglType.LAST_SEGMENT)
 
     def _enable(self) -> None:
         self._write(Property.CONFIGURATION, 4, 0)

@@ -30,10 +30,9 @@ def scratch_for(guest: Guest, bdf: Bdf) -> Scratch:
     Behind an IOMMU that the kernel drives a device reaches nothing but what is mapped for it, so
     there it is a buffer of the probe's.
     """
-    base, size = SCRATCH
     if not guest.machine.iommu:
-        return Scratch(base, base)
+        return Scratch(SCRATCH.base, SCRATCH.base)
     probe = Probe(guest.agent, CONTEXT)
-    buffer = probe.buffer(size)
+    buffer = probe.buffer(SCRATCH.size)
     mapping = probe.device(str(bdf)).map_single(buffer, Direction.BIDIRECTIONAL)
     return Scratch(buffer.phys, mapping.dma_addr)

@@ -72,7 +72,7 @@ def _measure_guest(snapshot: Snapshot, repeat: int) -> Iterator[Measure]:
         rates = tuple(_probe_rate(probe) for _ in range(repeat))
         yield Measure("probe calls", "calls/s", rates, least=2000)
         with live_memory(guest) as memory:
-            size = sum(span.size for span in memory.spans)
+            size = sum(span.size for span in memory.ranges)
             plain, search = _in_turn(
                 lambda: _timed(lambda: _read_all(memory)),
                 lambda: _timed(lambda: list(find(memory, PATTERN))),
@@ -124,7 +124,7 @@ def _probe_rate(probe: Probe) -> float:
 
 def _read_all(memory: LiveMemory) -> None:
     buffer = memoryview(bytearray(CHUNK))
-    for span in memory.spans:
+    for span in memory.ranges:
         for offset in range(0, span.size, CHUNK):
             memory.read_into(span.base + offset, buffer[: min(CHUNK, span.size - offset)])
 

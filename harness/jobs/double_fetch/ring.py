@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from harness.base.address_range import AddressRange
 from harness.base.errors import HarnessError
 
 HEADER = 4096
@@ -31,13 +32,11 @@ _RECORD = struct.Struct("<QQQQQIHBB")
 _U64 = struct.Struct("<Q")
 
 
-@dataclass(frozen=True)
-class Window:
+@dataclass(frozen=True, repr=False)
+class WatchedRange(AddressRange):
     """Memory to watch: QEMU's plugins call *reported* what is at guest-physical *base*."""
 
     reported: int
-    base: int
-    size: int
 
 
 class Kind(IntEnum):
@@ -101,7 +100,7 @@ class Ring:
         """How many accesses have been recorded in all."""
         return self._get(_HEAD)
 
-    def watch(self, windows: Sequence[Window], functions: Sequence[Function]) -> None:
+    def watch(self, windows: Sequence[WatchedRange], functions: Sequence[Function]) -> None:
         """Say what to watch; nothing is recorded yet. Code that has run keeps its *functions*."""
         if len(windows) > MOST_WINDOWS or len(functions) > MOST_FUNCTIONS:
             raise HarnessError(

@@ -18,7 +18,7 @@ from typing import Self
 from harness.base.errors import InputError, ProtocolError
 from harness.jobs.double_fetch.build import build_plugin
 from harness.jobs.double_fetch.places import Places, watched_functions
-from harness.jobs.double_fetch.ring import Access, Function, Ring, Window
+from harness.jobs.double_fetch.ring import Access, Function, Ring, WatchedRange
 from harness.machine.devicetree import Pool
 from harness.machine.layout import RAM_BASE
 from harness.machine.qemu.guest import Guest
@@ -97,7 +97,7 @@ class Watched:
         self._functions = watched_functions(self._symbols, slide)
         self._ring.watch((), self._functions)
 
-    def _calibrated(self) -> tuple[Window, ...]:
+    def _calibrated(self) -> tuple[WatchedRange, ...]:
         pools = self.guest.pools()
         if not pools:
             raise InputError("the machine has no restricted pool to watch; choose another --shape")
@@ -124,18 +124,18 @@ class Watched:
             )
 
 
-def _as_reported_since_8(pools: tuple[Pool, ...]) -> tuple[Window, ...]:
-    return tuple(Window(pool.base, pool.base, pool.size) for pool in pools)
+def _as_reported_since_8(pools: tuple[Pool, ...]) -> tuple[WatchedRange, ...]:
+    return tuple(WatchedRange(pool.base, pool.size, reported=pool.base) for pool in pools)
 
 
-def _as_reported_by_7(guest: Guest, pools: tuple[Pool, ...]) -> tuple[Window, ...]:
+def _as_reported_by_7(guest: Guest, pools: tuple[Pool, ...]) -> tuple[WatchedRange, ...]:
     offsets = _block_offsets(guest)
     windows = []
     for pool in pools:
         for number, block in enumerate(guest.machine.blocks):
-            if block.base <= pool.base < block.end:
+            if block.contains(pool.base):
                 reported = offsets[f"ram{number}"] + pool.base - RAM_BASE
-                windows.append(Window(reported, pool.base, pool.size))
+                windows.append(WatchedRange(pool.base, pool.size, reported))
     return tuple(windows)
 
 

@@ -99,7 +99,7 @@ def _wrong_region(region: Region, ram: Sequence[Region]) -> Iterator[str]:
 def _overlaps(tree: Tree) -> Iterator[str]:
     shape = child_shape(tree.root)
     regions = [region for node in reserved_nodes(tree) for region in shape.regions(node)]
-    regions += [Region("/memreserve/", base, size) for base, size in tree.reservations]
+    regions += [Region(base, size, "/memreserve/") for base, size in tree.reservations]
     for one, other in combinations(sorted(regions, key=lambda region: region.base), 2):
         if one.overlaps(other):
             yield f"{one} and {other} overlap"
@@ -121,11 +121,11 @@ def _loaded(ram: Region, payload: Payload) -> tuple[Region, ...]:
     The initial RAM disk starts behind half of RAM, 128 MiB or the kernel, whichever suits, and
     the devicetree at the next 2 MiB behind it.
     """
-    kernel = Region("the kernel", ram.base + KERNEL_OFFSET, payload.kernel)
+    kernel = Region(ram.base + KERNEL_OFFSET, payload.kernel, "the kernel")
     start = max(ram.base + min(ram.size // 2, INITRD_OFFSET), kernel.end)
     dtb = -(-(start + payload.initrd) // DTB_ALIGNMENT) * DTB_ALIGNMENT
     behind = dtb + DTB_ALIGNMENT - start
-    return kernel, Region("the initial RAM disk and the devicetree", start, behind)
+    return kernel, Region(start, behind, "the initial RAM disk and the devicetree")
 
 
 def _dangling(tree: Tree) -> Iterator[str]:

@@ -4,8 +4,8 @@
 As QEMU, hw/arm/boot.c:arm_load_dtb (7.2). ``rng-seed`` stays as it is: all zeros.
 """
 
+from harness.base.address_range import AddressRange
 from harness.base.errors import DevicetreeError
-from harness.machine.devicetree.region import Region
 from harness.machine.devicetree.reserved import child_shape
 from harness.machine.devicetree.tree import Tree
 
@@ -15,7 +15,7 @@ FLASH = "flash@0"
 ADDRESS_SIZE = 8
 
 
-def complete(blob: bytes, bootargs: str, initrd: Region, hidden: Region) -> bytes:
+def complete(blob: bytes, bootargs: str, initrd: AddressRange, hidden: AddressRange) -> bytes:
     """*blob* with command line and initial RAM disk, without flash and the *hidden* start of RAM.
 
     Raises DevicetreeError when the tree has no RAM that begins with *hidden*.
@@ -32,7 +32,7 @@ def complete(blob: bytes, bootargs: str, initrd: Region, hidden: Region) -> byte
     return tree.blob()
 
 
-def _hide(tree: Tree, hidden: Region) -> None:
+def _hide(tree: Tree, hidden: AddressRange) -> None:
     shape = child_shape(tree.root)
     for node in tree.root.children():
         banks = shape.regions(node) if "memory" in node.strings("device_type") else ()

@@ -3,33 +3,20 @@
 
 from dataclasses import dataclass
 
+from harness.base.address_range import AddressRange
 
-@dataclass(frozen=True)
-class Region:
-    """A named range of guest physical memory; *base* and *size* in bytes."""
+
+@dataclass(frozen=True, repr=False)
+class Region(AddressRange):
+    """A named range of guest-physical memory."""
 
     name: str
-    base: int
-    size: int
-
-    @property
-    def end(self) -> int:
-        """The first address behind the region."""
-        return self.base + self.size
-
-    def contains(self, addr: int, size: int = 1) -> bool:
-        """Whether all of the *size* bytes from *addr* lie inside."""
-        return self.base <= addr and addr + size <= self.end
-
-    def overlaps(self, other: "Region") -> bool:
-        """Whether the two have a byte in common."""
-        return self.base < other.end and other.base < self.end
 
     def __str__(self) -> str:
-        return f"{self.name} [{self.base:#x}, {self.end:#x})"
+        return f"{self.name} {super().__str__()}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Pool(Region):
     """A restricted DMA pool at a fixed place.
 
@@ -56,7 +43,7 @@ class DynamicPool:
 
     def at(self, base: int) -> Pool:
         """The pool, once the kernel's log has said where it is."""
-        return Pool(self.name, base, self.size, self.label, self.users)
+        return Pool(base, self.size, self.name, self.label, self.users)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Shape:
         split = self.address * CELL
         tuples = [data[at : at + self.stride] for at in range(0, len(data), self.stride)]
         return tuple(
-            Region(node.name, int.from_bytes(entry[:split]), int.from_bytes(entry[split:]))
+            Region(int.from_bytes(entry[:split]), int.from_bytes(entry[split:]), node.name)
             for entry in tuples
             if len(entry) == self.stride
         )
@@ -59,9 +59,9 @@ def ram_regions(tree: Tree) -> tuple[Region, ...]:
     joined: list[Region] = []
     for bank in sorted((r for node in banks for r in shape.regions(node)), key=lambda r: r.base):
         if joined and joined[-1].end == bank.base:
-            joined[-1] = Region("RAM", joined[-1].base, joined[-1].size + bank.size)
+            joined[-1] = Region(joined[-1].base, joined[-1].size + bank.size, "RAM")
         else:
-            joined.append(Region("RAM", bank.base, bank.size))
+            joined.append(Region(bank.base, bank.size, "RAM"))
     return tuple(joined)
 
 
@@ -135,7 +135,7 @@ def read_pools(tree: Tree, labels: Mapping[str, Node]) -> tuple[Pool | DynamicPo
         regions = shape.regions(node)
         if regions:
             first = regions[0]
-            found.append(Pool(first.name, first.base, first.size, label, used_by))
+            found.append(Pool(first.base, first.size, first.name, label, used_by))
         elif node.raw("size") is not None:
             size, alignment = node.number("size", 0), node.number("alignment", 0)
             found.append(DynamicPool(node.name, size, alignment, label, used_by))

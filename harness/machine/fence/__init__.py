@@ -15,6 +15,7 @@ import pkgutil
 from collections.abc import Sequence
 from typing import cast
 
+from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
 from harness.machine.fence import kinds
 from harness.machine.fence.fence import (
@@ -24,7 +25,6 @@ from harness.machine.fence.fence import (
     Firmware,
     Refusal,
     Register,
-    Window,
 )
 from harness.machine.fence.firmware_log import CpuRefusal, CpuRefusals, cpu_refusals
 from harness.machine.fence.smmu_log import smmu_refusals
@@ -33,7 +33,7 @@ FENCES = tuple(sorted(module.name for module in pkgutil.iter_modules(kinds.__pat
 """The names of all fences."""
 
 
-def fence_named(name: str, windows: Sequence[Window], ports: int) -> Fence:
+def fence_named(name: str, windows: Sequence[AddressRange], ports: int) -> Fence:
     """The fence of that *name* around *windows*, on a machine with *ports* root ports.
 
     Raises InputError for a name that is not in FENCES.
@@ -47,6 +47,7 @@ def fence_named(name: str, windows: Sequence[Window], ports: int) -> Fence:
 __all__ = [
     "FENCES",
     "SCRATCH",
+    "AddressRange",
     "Constant",
     "CpuRefusal",
     "CpuRefusals",
@@ -54,7 +55,6 @@ __all__ = [
     "Firmware",
     "Refusal",
     "Register",
-    "Window",
     "cpu_refusals",
     "fence_named",
     "smmu_refusals",

@@ -4,24 +4,12 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from harness.base.address_range import AddressRange
 from harness.base.cache import digest
 
-SCRATCH = (0x47FF_0000, 0x1_0000)
-"""Base and size of the harness's own RAM (dts/rogue-scratch.dtso), which every rogue may reach:
-``edu`` and ``nvme`` cannot do without. The kernel never maps it."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """Guest-physical memory that devices may reach: base and size in bytes."""
-
-    base: int
-    size: int
-
-    @property
-    def end(self) -> int:
-        """The first address behind it."""
-        return self.base + self.size
+SCRATCH = AddressRange(0x47FF_0000, 0x1_0000)
+"""The harness's own RAM (dts/rogue-scratch.dtso), which every rogue may reach: ``edu`` and ``nvme``
+need it. The kernel never maps it."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +40,8 @@ class Firmware:
     kernel: int
     initrd: int
     devicetree: int
-    hidden: Window
-    log: Window
+    hidden: AddressRange
+    log: AddressRange
 
 
 @dataclass(frozen=True)
@@ -68,7 +56,7 @@ class Fence:
     """
 
     name: str
-    windows: tuple[Window, ...]
+    windows: tuple[AddressRange, ...]
     board: str = ""
     visible_board: str = ""
     overlays: tuple[str, ...] = ()

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
 
+from harness.base.address_range import AddressRange
 from harness.base.cache import Cache, digest
 from harness.base.errors import BuildError, ToolError
 from harness.base.paths import CHECKOUT
 from harness.base.progress import step
 from harness.base.tools import run_tool
-from harness.machine.fence.fence import Constant, Firmware, Register, Window
+from harness.machine.fence.fence import Constant, Firmware, Register
 from harness.machine.fence.smmu import SMMU
 from harness.machine.fence.smmu_tables import Tables
 from harness.machine.fence.stage2 import stage2_tables
@@ -26,19 +27,19 @@ CROSS = "aarch64-linux-gnu-"
 GUEST = CHECKOUT / "guest"
 BINARY = "program.bin"
 
-FLASH = Window(0, 128 << 20)
+FLASH = AddressRange(0, 128 << 20)
 """Both banks (QEMU, hw/arm/virt.c, base_memmap[VIRT_FLASH])."""
 
-SMMU_REGISTERS = Window(SMMU, 0x2_0000)
+SMMU_REGISTERS = AddressRange(SMMU, 0x2_0000)
 
-RAM = Window(0x4000_0000, 2 << 20)
+RAM = AddressRange(0x4000_0000, 2 << 20)
 """What the firmware keeps of RAM. Its first MiB holds a devicetree that QEMU puts there unasked."""
 
 CPUS, CPU_SIZE = 8, 0x1000
-CPU_MEMORY = Window(0x4010_0000, CPUS * CPU_SIZE)
+CPU_MEMORY = AddressRange(0x4010_0000, CPUS * CPU_SIZE)
 """Records and stacks, CPU_SIZE bytes a CPU (guest/firmware/constants.h)."""
 
-EVENTS = Window(0x4018_0000, 0x1_0000)
+EVENTS = AddressRange(0x4018_0000, 0x1_0000)
 """The SMMU's event queue."""
 
 FIRMWARE = Firmware(

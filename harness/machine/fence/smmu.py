@@ -7,17 +7,18 @@ Registers: Arm IHI 0070, 6.1; addresses of the ``virt`` board: QEMU, hw/arm/virt
 from collections.abc import Sequence
 from enum import IntEnum, IntFlag
 
-from harness.machine.fence.fence import SCRATCH, Register, Window
+from harness.base.address_range import AddressRange
+from harness.machine.fence.fence import SCRATCH, Register
 from harness.machine.fence.smmu_tables import STREAM_BITS, Place, Tables, smmu_tables
 
 SMMU = 0x0905_0000
-DOORBELL = Window(0x0809_0000, 0x1000)
+DOORBELL = AddressRange(0x0809_0000, 0x1000)
 """The page of GITS_TRANSLATER: an MSI is a DMA write, and an SMMU translates it like any other."""
 
 BANK, BANK_BASE, BANK_SIZE = 1, 0x0400_0000, 64 << 20
 """Flash bank 1: bank 0 would be run instead of the kernel."""
 
-EVENTS = Window(0x47FE_0000, 0x1_0000)
+EVENTS = AddressRange(0x47FE_0000, 0x1_0000)
 """The event queue's memory (dts/fence-events.dtso): the SMMU writes it, so it cannot be flash."""
 
 EVENT_SIZE = 32
@@ -52,10 +53,10 @@ RUNNING = Cr0.ENABLE | Cr0.EVENTS | Cr0.COMMANDS
 COMMAND_BITS = 5
 
 
-def window_tables(base: int, windows: Sequence[Window], ports: int) -> Tables:
+def window_tables(base: int, windows: Sequence[AddressRange], ports: int) -> Tables:
     """The tables at *base*: windows, scratch memory and doorbell; *ports* are slots 1, 2, ...."""
     bridges = [port + 1 << 3 for port in range(ports)]
-    return smmu_tables(base, (*windows, Window(*SCRATCH), DOORBELL), bridges)
+    return smmu_tables(base, (*windows, SCRATCH, DOORBELL), bridges)
 
 
 def program(tables: Tables, events: int, event_bits: int) -> list[Register]:

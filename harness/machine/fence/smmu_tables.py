@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
-from harness.machine.fence.fence import Window
+from harness.base.address_range import AddressRange
 
 PAGE, BLOCK, GIGABYTE = 1 << 12, 1 << 21, 1 << 30
 ENTRIES = 512
@@ -58,7 +58,7 @@ class Tables:
     commands: int
 
 
-def smmu_tables(base: int, windows: Iterable[Window], bypass: Iterable[int]) -> Tables:
+def smmu_tables(base: int, windows: Iterable[AddressRange], bypass: Iterable[int]) -> Tables:
     """Tables that let every device on bus 1 and above reach *windows*, in whole pages.
 
     *bypass* are the stream ids of bridges, whose own writes are hot-plug interrupts; all other
@@ -98,7 +98,7 @@ def _write_context(image: bytearray, base: int) -> None:
     DESCRIPTOR.pack_into(image, Place.CONTEXT, word, base + Place.ROOT)
 
 
-def _map(image: bytearray, base: int, window: Window) -> None:
+def _map(image: bytearray, base: int, window: AddressRange) -> None:
     address = window.base
     while address < window.end:
         if address % BLOCK == 0 and window.end - address >= BLOCK:

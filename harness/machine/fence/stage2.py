@@ -7,7 +7,7 @@ Format: Arm DDI 0487, D8 (VMSAv8-64, 4 KiB granule, 40-bit addresses from level 
 import struct
 from collections.abc import Iterable
 
-from harness.machine.fence.fence import Window
+from harness.base.address_range import AddressRange
 from harness.machine.fence.smmu_tables import (
     BLOCK,
     ENTRIES,
@@ -31,7 +31,7 @@ _CHILD = {GIGABYTE: (BLOCK, IS_BLOCK), BLOCK: (PAGE, IS_PAGE)}
 """The bytes that an entry stands for: those of one in the table below, and the kind of that."""
 
 
-def stage2_tables(base: int, hidden: Iterable[Window]) -> bytes:
+def stage2_tables(base: int, hidden: Iterable[AddressRange]) -> bytes:
     """The tables at *base*, a multiple of 8 KiB; windows of *hidden* are whole pages."""
     image = bytearray()
     for number in range(ROOT_ENTRIES):
@@ -41,7 +41,7 @@ def stage2_tables(base: int, hidden: Iterable[Window]) -> bytes:
     return bytes(image)
 
 
-def _hide(image: bytearray, base: int, window: Window) -> None:
+def _hide(image: bytearray, base: int, window: AddressRange) -> None:
     address = window.base
     while address < window.end:
         at, span = 8 * (address // GIGABYTE), GIGABYTE

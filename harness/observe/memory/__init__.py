@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guest memory: bytes by physical address, the kernel's structures in them, where a byte lies."""
 
+from harness.base.address_range import AddressRange
 from harness.observe.memory.atlas import Atlas, Hit, Search
 from harness.observe.memory.attachments import Attachment, attachments
 from harness.observe.memory.dump import ElfDump
@@ -8,7 +9,8 @@ from harness.observe.memory.guest import live_memory
 from harness.observe.memory.image import KernelImage, locate
 from harness.observe.memory.kernel import KernelTypes
 from harness.observe.memory.known import KnownTypes
-from harness.observe.memory.pages import page_regions, pages_not_reserved
+from harness.observe.memory.memory_use import MemoryUse
+from harness.observe.memory.pages import page_uses, pages_not_reserved
 from harness.observe.memory.pools import (
     DEFAULT_POOL,
     PoolState,
@@ -22,14 +24,13 @@ from harness.observe.memory.pools import (
     slots_in_use,
 )
 from harness.observe.memory.ram import LiveMemory, Memory, Segment
-from harness.observe.memory.region import Region
 from harness.observe.memory.search import find
-from harness.observe.memory.spans import Span
 from harness.observe.memory.symbols import Symbol, Symbols
 from harness.observe.memory.virtqueue import Virtqueue, buffers, virtqueue
 
 __all__ = [
     "DEFAULT_POOL",
+    "AddressRange",
     "Atlas",
     "Attachment",
     "ElfDump",
@@ -39,13 +40,12 @@ __all__ = [
     "KnownTypes",
     "LiveMemory",
     "Memory",
+    "MemoryUse",
     "PoolState",
-    "Region",
     "ReservedRegion",
     "Search",
     "Segment",
     "Slot",
-    "Span",
     "Symbol",
     "Symbols",
     "Virtqueue",
@@ -56,7 +56,7 @@ __all__ = [
     "find",
     "live_memory",
     "locate",
-    "page_regions",
+    "page_uses",
     "pages_not_reserved",
     "reserved_regions",
     "restricted_pools",

@@ -9,9 +9,11 @@ from itertools import islice
 from drgn.helpers.linux.mm import phys_to_virt
 from drgn.helpers.linux.slab import slab_object_info
 
+from harness.base.address_range import AddressRange
 from harness.observe.memory.kernel import PAGE_SIZE, KernelTypes, kernel_reading
+from harness.observe.memory.memory_use import MemoryUse
 from harness.observe.memory.page_tables import kernel_page_tables
-from harness.observe.memory.pages import page_regions
+from harness.observe.memory.pages import page_uses
 from harness.observe.memory.pools import (
     SLOT_SIZE,
     PoolState,
@@ -20,15 +22,13 @@ from harness.observe.memory.pools import (
     reserved_regions,
     restricted_pools,
 )
-from harness.observe.memory.region import Region
 from harness.observe.memory.search import find
-from harness.observe.memory.spans import Span
 
 IMAGE_PARTS = (
-    (Region.TEXT, "_text", "_etext"),
-    (Region.RODATA, "__start_rodata", "__init_begin"),
-    (Region.DATA, "_sdata", "_edata"),
-    (Region.BSS, "__bss_start", "__bss_stop"),
+    (MemoryUse.TEXT, "_text", "_etext"),
+    (MemoryUse.RODATA, "__start_rodata", "__init_begin"),
+    (MemoryUse.DATA, "_sdata", "_edata"),
+    (MemoryUse.BSS, "__bss_start", "__bss_stop"),
 )
 """The parts of the image by the symbols at their borders (arch/arm64/kernel/vmlinux.lds.S).
 What is between them or behind, init memory and the first page tables, goes to the page allocator
@@ -47,11 +47,11 @@ class Hit:
     """
 
     phys: int
-    region: Region
+    use: MemoryUse
     detail: str
 
     def __str__(self) -> str:
-        return f"{self.phys:#x}: {self.region.value}" + (f" ({self.detail})" if self.detail else "")
+        return f"{self.phys:#x}: {self.use.value}" + (f" ({self.detail})" if self.detail else "")
 
 
 @dataclass(frozen=True)
@@ -99,31 +99,31 @@ class Atlas:
 
     def _in_pool(self, phys: int) -> Hit | None:
         for region, pool in self._pools:
-            if pool.base <= phys < pool.base + pool.size:
+            if pool.contains(phys):
                 return Hit(phys, region, f"{pool.name}, slot {(phys - pool.base) // SLOT_SIZE}")
         return None
 
     def _in_page_table(self, phys: int) -> Hit | None:
         if phys - phys % PAGE_SIZE not in self._tables:
             return None
-        return Hit(phys, Region.PAGE_TABLE, "of the kernel")
+        return Hit(phys, MemoryUse.PAGE_TABLE, "of the kernel")
 
     def _in_image(self, phys: int) -> Hit | None:
         for region, part in self._image:
-            if phys in part:
+            if part.contains(phys):
                 return Hit(phys, region, self._symbol(phys))
         return None
 
     def _in_hole(self, phys: int) -> Hit | None:
-        managed = any(phys in span for span in self._managed)
-        return None if managed else Hit(phys, Region.HOLE, "")
+        managed = any(ram.contains(phys) for ram in self._managed)
+        return None if managed else Hit(phys, MemoryUse.HOLE, "")
 
     def _in_page(self, phys: int) -> Hit:
-        region = page_regions(self._types, phys, 1)[0]
-        if region is Region.SLAB:
+        region = page_uses(self._types, phys, 1)[0]
+        if region is MemoryUse.SLAB:
             return Hit(phys, region, self._slab(phys))
-        names = (node.name for node in self._reserved if phys in node)
-        return Hit(phys, region, next(names, "") if region is Region.RESERVED else "")
+        names = (node.name for node in self._reserved if node.contains(phys))
+        return Hit(phys, region, next(names, "") if region is MemoryUse.RESERVED else "")
 
     def _symbol(self, phys: int) -> str:
         address = self._types.image.to_link(phys)
@@ -142,33 +142,33 @@ class Atlas:
             return f"{name}, {'in use' if found.allocated else 'free'}"
 
     @cached_property
-    def _pools(self) -> tuple[tuple[Region, PoolState], ...]:
-        pools = [(Region.POOL, pool) for pool in restricted_pools(self._types)]
+    def _pools(self) -> tuple[tuple[MemoryUse, PoolState], ...]:
+        pools = [(MemoryUse.POOL, pool) for pool in restricted_pools(self._types)]
         default = default_pool(self._types)
-        return (*pools, *([(Region.DEFAULT_POOL, default)] if default else []))
+        return (*pools, *([(MemoryUse.DEFAULT_POOL, default)] if default else []))
 
     @cached_property
     def _tables(self) -> frozenset[int]:
         return kernel_page_tables(self._types)
 
     @cached_property
-    def _image(self) -> tuple[tuple[Region, Span], ...]:
+    def _image(self) -> tuple[tuple[MemoryUse, AddressRange], ...]:
         def phys(name: str) -> int:
             return self._types.image.to_phys(self._types.symbols.address(name))
 
         return tuple(
-            (region, Span(phys(begin), phys(end) - phys(begin)))
+            (region, AddressRange(phys(begin), phys(end) - phys(begin)))
             for region, begin, end in IMAGE_PARTS
         )
 
     @cached_property
-    def _managed(self) -> tuple[Span, ...]:
+    def _managed(self) -> tuple[AddressRange, ...]:
         """The ranges that the kernel took as its memory (mm/memblock.c, kept on arm64)."""
         with kernel_reading("the kernel's memory ranges"):
             memory = self._types.program["memblock"].memory
             ranges = [memory.regions[index] for index in range(memory.cnt.value_())]
             return tuple(
-                Span(item.base.value_(), item.size.value_())
+                AddressRange(item.base.value_(), item.size.value_())
                 for item in ranges
                 if not item.flags.value_() & MEMBLOCK_NOMAP
             )

@@ -8,10 +8,10 @@ from typing import BinaryIO
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
+from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
 from harness.observe.memory.ram import Memory
 from harness.observe.memory.sources import Mapped
-from harness.observe.memory.spans import Span
 
 
 class ElfDump(Memory):
@@ -33,7 +33,7 @@ class ElfDump(Memory):
         )
 
 
-def _loads(path: Path, file: BinaryIO) -> list[tuple[Span, int]]:
+def _loads(path: Path, file: BinaryIO) -> list[tuple[AddressRange, int]]:
     """Every PT_LOAD: where its bytes lie in the guest, and their offset in the file."""
     try:
         elf = ELFFile(file)
@@ -43,7 +43,7 @@ def _loads(path: Path, file: BinaryIO) -> list[tuple[Span, int]]:
         raise _bad(path, f"it is not an ELF file ({fault})") from fault
     if not core or not heads:
         raise _bad(path, "it is an ELF file, but not a core file with RAM in it")
-    return [(Span(head["p_paddr"], head["p_filesz"]), head["p_offset"]) for head in heads]
+    return [(AddressRange(head["p_paddr"], head["p_filesz"]), head["p_offset"]) for head in heads]
 
 
 def _bad(path: Path, reason: str) -> InputError:

@@ -65,7 +65,7 @@ def _candidates(memory: Memory) -> Iterator[int]:
     """Every address where an image may begin, QEMU's own choice first."""
     bases = [
         base
-        for span in memory.spans
+        for span in memory.ranges
         for base in range(-(-span.base // ALIGNMENT) * ALIGNMENT, span.end, ALIGNMENT)
     ]
     yield from bases[1:2]

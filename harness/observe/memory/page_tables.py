@@ -38,4 +38,4 @@ def kernel_page_tables(types: KernelTypes) -> frozenset[int]:
 def _children(types: KernelTypes, table: int) -> set[int]:
     rows = TABLE.unpack(types.memory.read(table, PAGE_SIZE))
     pointers = {row & ADDRESS for row in rows if row & NEXT_LEVEL == NEXT_LEVEL}
-    return {page for page in pointers if any(page in span for span in types.memory.spans)}
+    return {page for page in pointers if any(ram.contains(page) for ram in types.memory.ranges)}

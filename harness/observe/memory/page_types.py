@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import drgn
 
-from harness.observe.memory.region import Region
+from harness.observe.memory.memory_use import MemoryUse
 
 OLD_TYPE_BASE, OLD_BUDDY, OLD_TABLE = 0xF0000000, 0x80, 0x200
 """Up to 6.9 a type was a cleared bit under a set base (6.1 include/linux/page-flags.h)."""
@@ -72,15 +72,15 @@ def _enumerators(program: drgn.Program, name: str) -> dict[str, int]:
     return {member.name: member.value for member in members}
 
 
-def typed_region(page: Page, rules: Rules) -> Region | None:
+def typed_region(page: Page, rules: Rules) -> MemoryUse | None:
     """Return what a head page's flags and type say it is used for; None if they say nothing."""
     if page.flags & rules.reserved_flag:
-        return Region.RESERVED
+        return MemoryUse.RESERVED
     if rules.is_slab(page):
-        return Region.SLAB
+        return MemoryUse.SLAB
     if typed(page, rules.table):
-        return Region.PAGE_TABLE
-    return Region.FREE if typed(page, rules.buddy) else None
+        return MemoryUse.PAGE_TABLE
+    return MemoryUse.FREE if typed(page, rules.buddy) else None
 
 
 def typed(page: Page, kind: tuple[int, int]) -> bool:

@@ -12,8 +12,8 @@ from drgn.helpers.linux.mmzone import for_each_online_pgdat
 from drgn.helpers.linux.percpu import per_cpu_ptr
 
 from harness.observe.memory.kernel import PAGE_SIZE, KernelTypes, kernel_reading
+from harness.observe.memory.memory_use import MemoryUse
 from harness.observe.memory.page_types import Page, page_rules, typed, typed_region
-from harness.observe.memory.region import Region
 from harness.observe.memory.tables import read_table
 
 MAPPING_ANON, MAPPING_MOVABLE = 1, 2
@@ -23,7 +23,7 @@ LONGEST_LIST = 1 << 16
 """A list that grows while it is walked is left after this many entries."""
 
 
-def page_regions(types: KernelTypes, phys: int, count: int) -> tuple[Region, ...]:
+def page_uses(types: KernelTypes, phys: int, count: int) -> tuple[MemoryUse, ...]:
     """What the page allocator uses *count* pages from the one at *phys* on for.
 
     Raises AddressError when the kernel has no ``struct page`` for one of them, InputError when
@@ -31,13 +31,13 @@ def page_regions(types: KernelTypes, phys: int, count: int) -> tuple[Region, ...
     """
     with kernel_reading(f"the page structures from {phys:#x} on"):
         reader = _Reader(types.program, phys // PAGE_SIZE, count)
-        return tuple(reader.region(phys // PAGE_SIZE + index) for index in range(count))
+        return tuple(reader.use(phys // PAGE_SIZE + index) for index in range(count))
 
 
 def pages_not_reserved(types: KernelTypes, phys: int, count: int) -> tuple[int, ...]:
     """Which of *count* pages from the one at *phys* on are the page allocator's, by address.
 
-    Much faster than :func:`page_regions`, which says whose they are; raises as that does.
+    Much faster than :func:`page_uses`, which says whose they are; raises as that does.
     """
     with kernel_reading(f"the page structures from {phys:#x} on"):
         first = phys // PAGE_SIZE
@@ -55,22 +55,22 @@ class _Reader:
         self._pages = dict(enumerate(_read(program, first, count), first))
         self._cpu_lists: frozenset[int] | None = None
 
-    def region(self, pfn: int) -> Region:
+    def use(self, pfn: int) -> MemoryUse:
         page = self._page(pfn)
         if page.link & 1:
             head = compound_head(pfn_to_page(self._program, pfn))
             page = self._page(page_to_pfn(head).value_())
         return typed_region(page, self._rules) or self._by_use(pfn, page)
 
-    def _by_use(self, pfn: int, page: Page) -> Region:
+    def _by_use(self, pfn: int, page: Page) -> MemoryUse:
         """The region of an untyped page; one with no users may still be a part of something."""
         if page.mapping & MAPPING_ANON:
-            return Region.ANONYMOUS
+            return MemoryUse.ANONYMOUS
         if page.mapping and not page.mapping & MAPPING_MOVABLE:
-            return Region.PAGE_CACHE
+            return MemoryUse.PAGE_CACHE
         if page.refcount == 0 and (self._in_free_block(pfn) or pfn in self._on_cpu_lists()):
-            return Region.FREE
-        return Region.ALLOCATED
+            return MemoryUse.FREE
+        return MemoryUse.ALLOCATED
 
     def _in_free_block(self, pfn: int) -> bool:
         """Only the first page of a free block is marked, with the block's order in ``private``."""

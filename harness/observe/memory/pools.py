@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import drgn
 
+from harness.base.address_range import AddressRange
 from harness.observe.memory.kernel import KernelTypes, kernel_reading, short_string
-from harness.observe.memory.spans import Span
 from harness.observe.memory.tables import read_table
 
 SWIOTLB_C = "kernel/dma/swiotlb.c"
@@ -30,22 +30,19 @@ ORPHAN = "orphan"
 """The name here of a pool that a device has and no node: the kernel has lost track of it."""
 
 
-@dataclass(frozen=True)
-class PoolState:
+@dataclass(frozen=True, repr=False)
+class PoolState(AddressRange):
     """A pool as the kernel sees it at one moment.
 
-    *name* is its devicetree node's, :data:`DEFAULT_POOL` or :data:`ORPHAN`; *base* and *size* are
-    in bytes. *nslabs* counts its slots, *used* those in use summed over its *nareas* areas;
-    *total_nslabs* is what the kernel counts for all memory of the pool, more only if the pool has
-    grown. *counted* is the kernel's second account of the slots in use, which debugfs shows,
-    *hiwater* the most that it ever was; both None before 6.3 (8b0977ecc8b3), without
-    debugfs, and since 7.3 without ``swiotlb=track_hiwater``.
-    *address* is the kernel's own pointer to the pool.
+    *name* is its devicetree node's, :data:`DEFAULT_POOL` or :data:`ORPHAN`. *nslabs* counts its
+    slots, *used* those in use summed over its *nareas* areas; *total_nslabs* is what the kernel
+    counts for all memory of the pool, more only if the pool has grown. *counted* is the kernel's
+    second account of the slots in use, which debugfs shows, *hiwater* the most that it ever was;
+    both None before 6.3 (8b0977ecc8b3), without debugfs, and since 7.3 without
+    ``swiotlb=track_hiwater``. *address* is the kernel's own pointer to the pool.
     """
 
     name: str
-    base: int
-    size: int
     nslabs: int
     total_nslabs: int
     nareas: int
@@ -55,11 +52,6 @@ class PoolState:
     counted: int | None
     hiwater: int | None
     address: int
-
-    @property
-    def span(self) -> Span:
-        """Its memory."""
-        return Span(self.base, self.size)
 
 
 @dataclass(frozen=True)
@@ -85,8 +77,8 @@ class Slot:
         return self.list == 0
 
 
-@dataclass(frozen=True)
-class ReservedRegion(Span):
+@dataclass(frozen=True, repr=False)
+class ReservedRegion(AddressRange):
     """A reserved-memory node as the kernel recorded it.
 
     *restricted* says whether the kernel took it for a restricted pool; *pool* is the pointer to

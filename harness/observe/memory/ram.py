@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from harness.base.address_range import AddressRange
 from harness.base.errors import AddressError, InputError
+from harness.observe.memory.ranges import split
 from harness.observe.memory.sources import Mapped, ProcessRam, Source
-from harness.observe.memory.spans import Span, split
 
 
-@dataclass(frozen=True)
-class Segment(Span):
+@dataclass(frozen=True, repr=False)
+class Segment(AddressRange):
     """One block of a running guest's RAM; exactly one of *host* and *fd* is given.
 
     *host* is its virtual address in QEMU's process (HMP ``gpa2hva``), *fd* a file that QEMU has
@@ -31,13 +32,13 @@ class Segment(Span):
 
 
 class Memory:
-    """Guest RAM that can be read: *spans* say which addresses there are."""
+    """Guest RAM that can be read: *ranges* say which addresses there are."""
 
     live = False
     """Whether the contents may change between two reads."""
 
-    def __init__(self, spans: Sequence[Span], sources: Sequence[Source]) -> None:
-        self.spans = tuple(spans)
+    def __init__(self, ranges: Sequence[AddressRange], sources: Sequence[Source]) -> None:
+        self.ranges = tuple(ranges)
         self._sources = tuple(sources)
 
     def read(self, phys: int, size: int) -> bytes:
@@ -52,13 +53,13 @@ class Memory:
     def read_into(self, phys: int, buffer: memoryview) -> None:
         """Fill *buffer*, which must be writable bytes, from *phys* on; raises as :meth:`read`."""
         done = 0
-        for part in split(self.spans, phys, len(buffer)):
+        for part in split(self.ranges, phys, len(buffer)):
             self._source(part.index).read_into(part.offset, buffer[done : done + part.size])
             done += part.size
 
     def close(self) -> None:
         """Let go of the mappings; reading raises AddressError from now on."""
-        self.spans, self._sources = (), ()
+        self.ranges, self._sources = (), ()
 
     def __enter__(self) -> Self:
         return self
@@ -85,7 +86,7 @@ class LiveMemory(Memory):
     def write(self, phys: int, data: bytes) -> None:
         """Store *data* from guest-physical *phys* on; raises as :meth:`read`."""
         done = 0
-        for part in list(split(self.spans, phys, len(data))):
+        for part in list(split(self.ranges, phys, len(data))):
             self._source(part.index).write(part.offset, data[done : done + part.size])
             done += part.size
 
@@ -95,7 +96,7 @@ class LiveMemory(Memory):
         A view outlives :meth:`close`. Raises AddressError when the range is not within one
         segment that has a file.
         """
-        parts = list(split(self.spans, phys, size))
+        parts = list(split(self.ranges, phys, size))
         source = self._source(parts[0].index) if len(parts) == 1 else None
         if not isinstance(source, Mapped):
             raise AddressError(

@@ -3,9 +3,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
 from harness.observe.memory.ram import Memory
-from harness.observe.memory.spans import Span
 
 CHUNK = 1 << 20
 """Bytes read at once: large enough to make the call cheap, small enough to stay in the cache."""
@@ -19,11 +19,13 @@ and a step for each of its pages would take longer than the comparison."""
 ZEROS, ZERO_PAGE = bytes(BLOCK), bytes(PAGE)
 
 
-def find(memory: Memory, pattern: bytes, within: Sequence[Span] | None = None) -> Iterator[int]:
+def find(
+    memory: Memory, pattern: bytes, within: Sequence[AddressRange] | None = None
+) -> Iterator[int]:
     """Yield the guest-physical address of each place in RAM where *pattern* begins, ascending.
 
-    All of RAM is searched, or just what is *within* these spans of it. Overlapping places count. A
-    place may lie across the border of two spans that touch. The search runs while the iterator is
+    All of RAM is searched, or just what is *within* these ranges of it. Overlapping places count. A
+    place may lie across the border of two ranges that touch. The search runs while the iterator is
     drawn from. Raises InputError for a pattern that is empty, longer than a page, or nothing but
     zeros, which untouched RAM is full of.
     """
@@ -32,22 +34,22 @@ def find(memory: Memory, pattern: bytes, within: Sequence[Span] | None = None) -
             f"a pattern to search RAM for is 1 to {PAGE} bytes, one of them not zero; "
             f"this one has {len(pattern)} bytes: {pattern[:16].hex()}"
         )
-    for span in _joined(memory.spans if within is None else within):
+    for span in _joined(memory.ranges if within is None else within):
         yield from _find_in(memory, span, pattern)
 
 
-def _joined(spans: Sequence[Span]) -> list[Span]:
-    """The same bytes in as few spans as there are gaps."""
-    joined: list[Span] = []
-    for span in sorted(spans, key=lambda span: span.base):
+def _joined(ranges: Sequence[AddressRange]) -> list[AddressRange]:
+    """The same bytes in as few ranges as there are gaps."""
+    joined: list[AddressRange] = []
+    for span in sorted(ranges, key=lambda span: span.base):
         if joined and joined[-1].end == span.base:
-            joined[-1] = Span(joined[-1].base, joined[-1].size + span.size)
+            joined[-1] = AddressRange(joined[-1].base, joined[-1].size + span.size)
         else:
             joined.append(span)
     return joined
 
 
-def _find_in(memory: Memory, span: Span, pattern: bytes) -> Iterator[int]:
+def _find_in(memory: Memory, span: AddressRange, pattern: bytes) -> Iterator[int]:
     """Search *span* by chunks; each takes in the start of the next, for places across both."""
     overlap = len(pattern) - 1
     buffer = bytearray(CHUNK + overlap)

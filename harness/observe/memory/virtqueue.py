@@ -5,10 +5,10 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harness.base.address_range import AddressRange
 from harness.base.errors import QemuError
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory.ram import Memory
-from harness.observe.memory.spans import Span
 
 DESCRIPTOR = struct.Struct("<QIHH")
 """addr, len, flags, next (Virtual I/O Device Specification 1.2, 2.7.5)."""
@@ -32,12 +32,12 @@ class Virtqueue:
     used: int
 
     @property
-    def rings(self) -> tuple[Span, ...]:
+    def rings(self) -> tuple[AddressRange, ...]:
         """The memory of its three parts, in bytes."""
         return (
-            Span(self.descriptors, self.size * DESCRIPTOR.size),
-            Span(self.available, RING_HEAD + self.size * AVAIL_ENTRY),
-            Span(self.used, RING_HEAD + self.size * USED_ENTRY),
+            AddressRange(self.descriptors, self.size * DESCRIPTOR.size),
+            AddressRange(self.available, RING_HEAD + self.size * AVAIL_ENTRY),
+            AddressRange(self.used, RING_HEAD + self.size * USED_ENTRY),
         )
 
 
@@ -54,20 +54,20 @@ def virtqueue(guest: Guest, device: str, index: int = 0) -> Virtqueue:
     )
 
 
-def buffers(memory: Memory, queue: Virtqueue) -> tuple[Span, ...]:
+def buffers(memory: Memory, queue: Virtqueue) -> tuple[AddressRange, ...]:
     """What the descriptors point to, those of requests that are done included.
 
     A table of indirect descriptors is a buffer, and so is all that these point to.
     """
-    return tuple(_buffers(memory, Span(queue.descriptors, queue.size * DESCRIPTOR.size)))
+    return tuple(_buffers(memory, AddressRange(queue.descriptors, queue.size * DESCRIPTOR.size)))
 
 
-def _buffers(memory: Memory, table: Span) -> Iterator[Span]:
+def _buffers(memory: Memory, table: AddressRange) -> Iterator[AddressRange]:
     for addr, size, flags, _ in DESCRIPTOR.iter_unpack(memory.read(table.base, table.size)):
         if size:
-            yield Span(addr, size)
+            yield AddressRange(addr, size)
         if flags & INDIRECT:
-            yield from _buffers(memory, Span(addr, size))
+            yield from _buffers(memory, AddressRange(addr, size))
 
 
 def _path(guest: Guest, device: str) -> str:

@@ -14,7 +14,7 @@ from harness.machine.qemu.artifacts import BOOT_LOG, ENDING, reopen_command
 from harness.machine.qemu.guest import AGENT_LOG, COMMAND, CONSOLE_LOG, MONITOR_LOG
 from harness.results import Run
 from harness.results.render.files import read_log
-from harness.results.render.layout import Access, Part, accesses, parts
+from harness.results.render.layout import Access, MemoryPart, accesses, parts
 
 LOG_LIMIT = 48 * 1024
 """Bytes of one log that a report holds; what is left out is said where it is missing."""
@@ -64,7 +64,7 @@ class Artifacts:
     command: str
     reopen: str
     logs: tuple[Log, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[MemoryPart, ...]
     accesses: tuple[Access, ...]
 
     @property

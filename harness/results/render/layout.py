@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from harness.base.address_range import AddressRange
 from harness.machine.fence import SCRATCH, smmu_refusals
 from harness.machine.layout import RAM_BASE
 from harness.machine.machine import FENCE_LOG
@@ -35,19 +36,12 @@ _LOADED = {"initramfs.cpio": "initramfs", "machine.dtb": "devicetree"}
 """What files are called that QEMU puts into memory before the first instruction."""
 
 
-@dataclass(frozen=True)
-class Part:
+@dataclass(frozen=True, repr=False)
+class MemoryPart(AddressRange):
     """A part of physical memory: *kind* is ram, pool, kernel, scratch, window or loaded."""
 
     kind: str
     name: str
-    base: int
-    size: int
-
-    @property
-    def end(self) -> int:
-        """The first address behind it."""
-        return self.base + self.size
 
 
 @dataclass(frozen=True)
@@ -64,23 +58,23 @@ class Access:
     refused: bool
 
 
-def parts(machine: Mapping[str, Any], command: str, said: Iterable[str]) -> tuple[Part, ...]:
+def parts(machine: Mapping[str, Any], command: str, said: Iterable[str]) -> tuple[MemoryPart, ...]:
     """The parts of a guest's memory, from its description, its command and what its kernel *said*.
 
     A part of which nothing can be known any more is left out.
     """
-    found: list[Part] = []
+    found: list[MemoryPart] = []
     if size := machine.get("ram_size"):
-        found.append(Part("ram", "RAM", RAM_BASE, int(size)))
+        found.append(MemoryPart(RAM_BASE, int(size), "ram", "RAM"))
     pools = {int(pool["base"]): str(pool["name"]) for pool in machine.get("pools", ())}
     found += [
-        Part("pool", name, base, int(pool["size"]))
+        MemoryPart(base, int(pool["size"]), "pool", name)
         for pool in machine.get("pools", ())
         for base, name in [(int(pool["base"]), str(pool["name"]))]
     ]
     found += _placed_pools(said, pools, machine.get("dynamic", ()))
     if "rogue-scratch" in machine.get("overlays", ()):
-        found.append(Part("scratch", "the rogue's own", *SCRATCH))
+        found.append(MemoryPart(SCRATCH.base, SCRATCH.size, "scratch", "the rogue's own"))
     found += _kernel(machine)
     found += _loaded(command)
     found += _windows(machine, found)
@@ -89,30 +83,32 @@ def parts(machine: Mapping[str, Any], command: str, said: Iterable[str]) -> tupl
 
 def _placed_pools(
     said: Iterable[str], placed: Mapping[int, str], dynamic: Sequence[Mapping[str, Any]]
-) -> Iterator[Part]:
+) -> Iterator[MemoryPart]:
     """Pools whose place the kernel chose, and told."""
     for line in said if dynamic else ():
         message = _POOL_MESSAGE.search(line)
         if message and int(message[1], 16) not in placed:
-            yield Part("pool", "pool, placed by Linux", int(message[1], 16), int(message[2]) * MIB)
+            yield MemoryPart(
+                int(message[1], 16), int(message[2]) * MIB, "pool", "pool, placed by Linux"
+            )
 
 
-def _windows(machine: Mapping[str, Any], others: Sequence[Part]) -> Iterator[Part]:
+def _windows(machine: Mapping[str, Any], others: Sequence[MemoryPart]) -> Iterator[MemoryPart]:
     """What the fence lets through beyond the pools."""
     bases = {part.base for part in others}
     for base, size in machine.get("windows", ()):
         if base not in bases:
-            yield Part("window", "window of the fence", base, size)
+            yield MemoryPart(base, size, "window", "window of the fence")
 
 
-def _kernel(machine: Mapping[str, Any]) -> Iterator[Part]:
+def _kernel(machine: Mapping[str, Any]) -> Iterator[MemoryPart]:
     """The kernel, if it is still in the cache and says how much memory it takes."""
     with suppress(OSError, KeyError):
         size = _image_size(Path(str(machine["kernel"])) / IMAGE)
-        yield Part("kernel", "kernel", KERNEL_BASE, max(size, PAGE))
+        yield MemoryPart(KERNEL_BASE, max(size, PAGE), "kernel", "kernel")
 
 
-def _loaded(command: str) -> Iterator[Part]:
+def _loaded(command: str) -> Iterator[MemoryPart]:
     """What QEMU's generic loader put into memory; the file, if it is still there, says how much."""
     words = _words(command)
     for _, value in (pair for pair in pairwise(words) if pair[0] == "-device"):
@@ -121,9 +117,8 @@ def _loaded(command: str) -> Iterator[Part]:
         if value.startswith("loader,") and "addr" in fields and file.name != IMAGE:
             with suppress(OSError, ValueError):
                 size = max(file.stat().st_size, PAGE)
-                yield Part(
-                    "loaded", _LOADED.get(file.name, file.stem), int(fields["addr"], 0), size
-                )
+                name = _LOADED.get(file.name, file.stem)
+                yield MemoryPart(int(fields["addr"], 0), size, "loaded", name)
 
 
 def _image_size(image: Path) -> int:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-from harness.results.render.layout import Access, Part
+from harness.base.address_range import AddressRange
+from harness.results.render.layout import Access, MemoryPart
 
 WIDTH, BAR_LEFT, BAR_WIDTH = 384, 74, 72
 LINE, PADDING = 15, 7
@@ -26,16 +27,14 @@ _ALLOWED = frozenset({"pool", "scratch", "window"})
 """Where a fence lets devices go."""
 
 
-@dataclass(frozen=True)
-class Piece:
-    """Memory from *base* to *end* that belongs to *part*, and what was tried there.
+@dataclass(frozen=True, repr=False)
+class Piece(AddressRange):
+    """Memory that belongs to *part*, and what was tried there.
 
     *part* is None between and outside of what is known.
     """
 
-    base: int
-    end: int
-    part: Part | None
+    part: MemoryPart | None
     accesses: tuple[Access, ...]
 
     @property
@@ -44,24 +43,24 @@ class Piece:
         return 2 * PADDING + LINE * (1 + len(list(labels(self.accesses))))
 
 
-def pieces(parts: Sequence[Part], accesses: Sequence[Access]) -> list[Piece]:
+def pieces(parts: Sequence[MemoryPart], accesses: Sequence[Access]) -> list[Piece]:
     """Memory in ascending order; accesses outside of all parts get pieces of their own."""
     cuts = sorted({edge for part in parts for edge in (part.base, part.end)})
-    spans = [Piece(low, high, _part_at(parts, low), ()) for low, high in pairwise(cuts)]
+    spans = [Piece(low, high - low, _part_at(parts, low), ()) for low, high in pairwise(cuts)]
     found = [
-        Piece(one.base, one.end, one.part, inside)
+        Piece(one.base, one.size, one.part, inside)
         for one in spans
-        for inside in [tuple(a for a in accesses if one.base <= a.address < one.end)]
+        for inside in [tuple(a for a in accesses if one.contains(a.address))]
         if one.part or inside
     ]
     placed = {access for one in found for access in one.accesses}
     outside = [access for access in accesses if access not in placed]
-    alone = [Piece(a.address, a.address + a.size, None, (a,)) for a in dict.fromkeys(outside)]
+    alone = [Piece(a.address, a.size, None, (a,)) for a in dict.fromkeys(outside)]
     return sorted((*found, *alone), key=lambda one: one.base)
 
 
-def _part_at(parts: Sequence[Part], address: int) -> Part | None:
-    inside = [part for part in parts if part.base <= address < part.end]
+def _part_at(parts: Sequence[MemoryPart], address: int) -> MemoryPart | None:
+    inside = [part for part in parts if part.contains(address)]
     return max(inside, key=lambda part: _RANK.index(part.kind), default=None)
 
 
@@ -79,7 +78,7 @@ def labels(accesses: Sequence[Access]) -> Iterator[tuple[str, bool | None]]:
         yield f"{device} {access}s {first:#x}{times}", refused
 
 
-def picture(parts: Sequence[Part], accesses: Sequence[Access]) -> str:
+def picture(parts: Sequence[MemoryPart], accesses: Sequence[Access]) -> str:
     """The picture as SVG for a page with classes for its colours; empty if nothing is known."""
     column = pieces(parts, accesses)
     if not column:

@@ -7,7 +7,7 @@ from harness.devices.probe import Device, Direction, Probe
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
-from harness.observe.memory import KernelTypes, Region, device_pool, page_regions
+from harness.observe.memory import KernelTypes, MemoryUse, device_pool, page_uses
 from harness.suite.lib.attached import FAILED, assigned, log, pool_of
 from harness.suite.lib.binding import do
 from harness.suite.lib.smoke import check_unrestricted
@@ -73,7 +73,7 @@ def test_a_disabled_pool_is_neither_made_nor_reserved_nor_assigned(
 
     assert f"created restricted DMA pool at {base:#018x}" not in log(guest)
     with still(guest):
-        assert Region.RESERVED not in page_regions(types, base, size // PAGE)
+        assert MemoryUse.RESERVED not in page_uses(types, base, size // PAGE)
     assert assigned(guest, "probe-b") == ""
     assert pool_of(types, "probe-b") == ""
     assert FAILED not in log(guest)
@@ -87,7 +87,7 @@ def test_a_pool_beside_a_disabled_one_is_reserved_and_assigned(
     """The pools that are not switched off are reserved to the last page, and have their device."""
     pool = guest.machine.devicetree.pool("first_pool")
 
-    assert set(page_regions(types, pool.base, pool.size // PAGE)) == {Region.RESERVED}
+    assert set(page_uses(types, pool.base, pool.size // PAGE)) == {MemoryUse.RESERVED}
     assert pool_of(types, "probe-a") == pool.name
 
 
@@ -130,7 +130,7 @@ def test_a_kernel_without_the_feature_says_nothing(
 
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
         assert mapping.dma_addr == buffer.phys
-    assert set(page_regions(types, pool.base, pool.size // PAGE)) == {Region.RESERVED}
+    assert set(page_uses(types, pool.base, pool.size // PAGE)) == {MemoryUse.RESERVED}
     assert "restricted DMA pool" not in log(guest)
     assert assigned(guest, device.name) == ""
     assert FAILED not in log(guest)

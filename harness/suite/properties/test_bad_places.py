@@ -6,7 +6,7 @@ import pytest
 from harness.devices.probe import Direction, Probe
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
-from harness.observe.memory import KernelTypes, Region, page_regions
+from harness.observe.memory import KernelTypes, MemoryUse, page_uses
 from harness.suite.lib.attached import ASSIGNED, FAILED, assigned, log
 from harness.suite.lib.filling import PAGE
 from harness.suite.lib.smoke import check_unrestricted
@@ -38,7 +38,7 @@ def test_a_pool_that_the_kernel_cannot_write_to_is_refused(guest: Guest, probe: 
 @pytest.mark.parametrize("shape", ["odd/over-initrd"])
 def test_a_pool_over_the_initial_ram_disk_is_nobody_elses(pool: Pool, types: KernelTypes) -> None:
     """When the initial RAM disk is done with, the memory that it shares with a pool stays there."""
-    assert set(page_regions(types, pool.base, pool.size // PAGE)) == {Region.RESERVED}
+    assert set(page_uses(types, pool.base, pool.size // PAGE)) == {MemoryUse.RESERVED}
 
 
 @pytest.mark.property("A2")
@@ -57,7 +57,7 @@ def test_a_refused_node_gives_back_no_memory_but_its_own(guest: Guest, types: Ke
     (pool,) = (pool for pool in guest.pools() if pool.users)
 
     assert assigned(guest, "probe-a") == pool.name
-    assert set(page_regions(types, pool.base, pool.size // PAGE)) == {Region.RESERVED}
+    assert set(page_uses(types, pool.base, pool.size // PAGE)) == {MemoryUse.RESERVED}
 
 
 @pytest.mark.property("E5", "E9", control=True)
@@ -66,7 +66,7 @@ def test_a_pool_by_itself_keeps_all_its_pages(guest: Guest, types: KernelTypes) 
     """The pages of a pool that nothing else lies over are reserved to the last."""
     (pool,) = guest.pools()
 
-    assert set(page_regions(types, pool.base, pool.size // PAGE)) == {Region.RESERVED}
+    assert set(page_uses(types, pool.base, pool.size // PAGE)) == {MemoryUse.RESERVED}
 
 
 @pytest.mark.property("E11")

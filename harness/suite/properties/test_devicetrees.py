@@ -9,7 +9,7 @@ import pytest
 from harness.devices.probe import Direction, MappingError, Probe
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
-from harness.observe.memory import KernelTypes, LiveMemory, Region, page_regions
+from harness.observe.memory import KernelTypes, LiveMemory, MemoryUse, page_uses
 from harness.suite.lib.attached import FAILED, assigned, log, pool_of
 from harness.suite.lib.filling import PAGE
 from harness.suite.lib.smoke import check_restricted, check_unrestricted
@@ -39,7 +39,7 @@ def test_a_refused_pool_is_given_back_and_its_device_unrestricted(
     for pool in pools:
         assert f"node {pool.name} compatible matching fail" in log(guest)
         with still(guest):
-            assert Region.RESERVED not in page_regions(types, pool.base, pool.size // PAGE)
+            assert MemoryUse.RESERVED not in page_uses(types, pool.base, pool.size // PAGE)
     for device in probe.devices():
         assert f"{device.name}: {FAILED}" in log(guest)
         assert pool_of(types, device.name) == ""

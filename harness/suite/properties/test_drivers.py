@@ -12,9 +12,10 @@ from typing import TypeVar
 
 import pytest
 
+from harness.base.address_range import AddressRange
 from harness.devices.probe import Probe
 from harness.machine.devicetree import Placement
-from harness.machine.fence import Refusal, Window
+from harness.machine.fence import Refusal
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.suite.lib.driver_work import Disk
@@ -77,7 +78,9 @@ def each(
 def in_pool_of(size: int) -> Callable[[Test], Test]:
     """A machine whose pool, and the fence's window, have that size."""
     pool = pytest.mark.parametrize("placements", [{"pool": Placement(size=size)}], ids=[""])
-    window = pytest.mark.parametrize("windows", [(Window(BASE, size),)], ids=[f"{size >> 20}M"])
+    window = pytest.mark.parametrize(
+        "windows", [(AddressRange(BASE, size),)], ids=[f"{size >> 20}M"]
+    )
     return lambda test: pool(window(test))
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.base.address_range import AddressRange
 from harness.devices.rogue import EduRogue
 from harness.machine.devicetree import Pool
-from harness.machine.fence import Window
 from harness.machine.fence.firmware import CPU_MEMORY, EVENTS, RAM, Bank
 from harness.machine.fence.smmu import SMMU, Smmu
 from harness.machine.qemu.guest import Guest
@@ -201,11 +201,13 @@ def test_the_fence_stands_after_park_and_restore(
 
 @pytest.mark.property("FENCE")
 @WITH_FIRMWARE
-@pytest.mark.parametrize("windows", [(Window(0x4F00_0000, PAGE), Window(0x4F80_0000, 2 << 20))])
+@pytest.mark.parametrize(
+    "windows", [(AddressRange(0x4F00_0000, PAGE), AddressRange(0x4F80_0000, 2 << 20))]
+)
 @pytest.mark.tries("the rogue tries what lies outside")
 @pytest.mark.nightly("by day the fence is seen to hold at all")
 def test_windows_may_be_several_and_of_any_size(
-    guest: Guest, rogue: EduRogue, windows: tuple[Window, ...]
+    guest: Guest, rogue: EduRogue, windows: tuple[AddressRange, ...]
 ) -> None:
     """A device reaches the first and the last byte of every window, and not the ones beside."""
     for window in windows:

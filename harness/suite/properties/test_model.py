@@ -91,7 +91,7 @@ def test_without_a_pool_the_model_refuses_the_first_mapping(
     guest: Guest, memory: LiveMemory
 ) -> None:
     """A kernel that hands out the buffer's own address is found at once."""
-    pool = Pool("no-pool", 0x4F00_0000, 768 * KIB, "", ())
+    pool = Pool(0x4F00_0000, 768 * KIB, "no-pool", "", ())
     driver = Driver(guest, memory, {"probe_a": ("probe-a", pool)})
 
     with pytest.raises(PropertyViolated, match="B1 violated: a mapping of 100 bytes"):

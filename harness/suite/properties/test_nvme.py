@@ -6,10 +6,10 @@ import time
 
 import pytest
 
+from harness.base.address_range import AddressRange
 from harness.devices.probe import Direction, Probe, Seed
 from harness.devices.rogue import EduRogue, NvmeRogue
 from harness.machine.devicetree import Pool
-from harness.machine.fence import Window
 from harness.machine.layout import RAM_BASE
 from harness.machine.machine import MIB
 from harness.machine.qemu.guest import Guest
@@ -24,7 +24,7 @@ BULK = 64 * MIB
 PATIENCE = 30.0
 """Seconds for BULK, on any machine; ``edu`` would take an hour. Measured: 0.3."""
 
-WINDOW = Window(0x4F80_0000, 2 * PAGE)
+WINDOW = AddressRange(0x4F80_0000, 2 * PAGE)
 """A part of the pool."""
 
 RANGES = (

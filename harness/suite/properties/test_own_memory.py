@@ -15,8 +15,7 @@ from harness.devices.probe import (
 )
 from harness.machine.devicetree import Devicetree, Region
 from harness.machine.qemu.guest import Guest
-from harness.observe.memory import KernelTypes, LiveMemory, page_regions
-from harness.observe.memory import Region as Use
+from harness.observe.memory import KernelTypes, LiveMemory, MemoryUse, page_uses
 from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import COHERENT, PLATFORM
 from harness.suite.lib.filling import PAGE, SLOT, SLOT_SET, allocate
@@ -24,8 +23,8 @@ from harness.suite.lib.standstill import still
 
 MIB = 1 << 20
 OWN = {
-    PLATFORM: Region("coherent", 0x4EE0_0000, MIB),
-    COHERENT: Region("coherent", 0x4EF0_0000, MIB),
+    PLATFORM: Region(0x4EE0_0000, MIB, "coherent"),
+    COHERENT: Region(0x4EF0_0000, MIB, "coherent"),
 }
 """Where dts/pool-own.dtso puts the regions, the second entries of the devices' memory-region."""
 
@@ -139,8 +138,8 @@ def test_memory_that_is_freed_after_the_region_goes_back_to_the_pool(
     allocation.free()
 
     with still(guest):
-        uses = page_regions(types, restricted.base, SLOT_SET // PAGE)
-    assert (set(uses), counters.used) == ({Use.RESERVED}, 0)
+        uses = page_uses(types, restricted.base, SLOT_SET // PAGE)
+    assert (set(uses), counters.used) == ({MemoryUse.RESERVED}, 0)
 
 
 @pytest.mark.property("D6", control=True)

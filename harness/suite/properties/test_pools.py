@@ -13,10 +13,10 @@ from harness.machine.shape import NO_POOL
 from harness.observe.memory import (
     KernelTypes,
     LiveMemory,
-    Region,
+    MemoryUse,
     find,
     live_memory,
-    page_regions,
+    page_uses,
     slots,
 )
 from harness.observe.memory import restricted_pools as kernel_pools
@@ -145,9 +145,9 @@ def test_a_second_device_does_not_wipe_the_pool(
 @pytest.mark.property("E5")
 def test_no_page_of_a_pool_belongs_to_the_page_allocator(types: KernelTypes, pool: Pool) -> None:
     """Every page of the pool is reserved: never free, never anybody's."""
-    regions = page_regions(types, pool.base, pool.size // PAGE)
+    regions = page_uses(types, pool.base, pool.size // PAGE)
 
-    assert set(regions) == {Region.RESERVED}
+    assert set(regions) == {MemoryUse.RESERVED}
 
 
 @pytest.mark.property("E5")

@@ -9,7 +9,7 @@ from harness.devices.probe import Direction, Probe, Seed
 from harness.devices.rogue import EduRogue
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
-from harness.observe.memory import Atlas, KernelTypes, LiveMemory, Region, find
+from harness.observe.memory import Atlas, KernelTypes, LiveMemory, MemoryUse, find
 from harness.suite.lib.standstill import still
 
 PAGE = 4096
@@ -138,7 +138,9 @@ def test_a_search_of_all_memory_says_where_a_payload_is(
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping, still(guest):
         hits = Atlas(types).search(payload[:32]).hits
 
-    places = {hit.phys: hit.region for hit in hits}
-    assert places[mapping.dma_addr] is Region.POOL
+    places = {hit.phys: hit.use for hit in hits}
+    assert places[mapping.dma_addr] is MemoryUse.POOL
     assert buffer.phys in places
-    assert [phys for phys, region in places.items() if region is Region.POOL] == [mapping.dma_addr]
+    assert [phys for phys, region in places.items() if region is MemoryUse.POOL] == [
+        mapping.dma_addr
+    ]

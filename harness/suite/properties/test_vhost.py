@@ -6,9 +6,9 @@ import secrets
 
 import pytest
 
+from harness.base.address_range import AddressRange
 from harness.devices.rogue.vhost import Answer, Disk, Entropy, Request, VhostRogue, mutations
 from harness.machine.devicetree import Pool
-from harness.machine.fence import Window
 from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
@@ -77,7 +77,7 @@ def test_a_vhost_user_device_is_handed_the_pool_and_nothing_else(
     stolen = rogue.read(place, 8)
     rogue.write(place, b"PWNED\0\0\0")
 
-    assert rogue.reach == (Window(pool.base, pool.size),)
+    assert rogue.reach == (AddressRange(pool.base, pool.size),)
     assert stolen == bytes(8)
     assert memory.read(place, 8) == before
     assert [(r.device, r.address, r.access) for r in rogue.refusals()] == [

@@ -3,11 +3,12 @@
 
 import pytest
 
+from harness.base.address_range import AddressRange
 from harness.machine.devicetree import Pool
 from harness.machine.machine import BLOB
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.virtio import VirtioDevice
-from harness.observe.memory import LiveMemory, Span, buffers, virtqueue
+from harness.observe.memory import LiveMemory, buffers, virtqueue
 from harness.plugin.counters import PoolCounters
 
 ENTROPY, DISK, OWN, FREE = (
@@ -35,7 +36,7 @@ def disk_content(guest: Guest) -> bytes:
     return content.ljust(-(-len(content) // 512) * 512, b"\0")
 
 
-def touched(guest: Guest, memory: LiveMemory, device: str) -> tuple[Span, ...]:
+def touched(guest: Guest, memory: LiveMemory, device: str) -> tuple[AddressRange, ...]:
     """All memory that the driver has told virtio *device* to use."""
     queue = virtqueue(guest, device)
     return (*queue.rings, *buffers(memory, queue))

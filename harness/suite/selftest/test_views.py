@@ -27,8 +27,8 @@ from harness.observe.memory import (
     ElfDump,
     KernelTypes,
     LiveMemory,
+    MemoryUse,
     PoolState,
-    Region,
     Slot,
     device_pool,
     find,
@@ -164,18 +164,18 @@ def test_known_places_are_classified(
     block = probe.buffer(FREE_BLOCK)
     block.free()
     known = {
-        symbol("swiotlb_tbl_map_single"): Region.TEXT,
-        symbol("linux_banner"): Region.RODATA,
-        symbol("init_uts_ns"): Region.DATA,
-        symbol("chrdevs"): Region.BSS,
-        symbol("swapper_pg_dir"): Region.PAGE_TABLE,
-        block.phys + FREE_BLOCK // 2: Region.FREE,
-        probe.buffer(512, BufferKind.KMALLOC).phys: Region.SLAB,
-        in_use.buffer.phys: Region.ALLOCATED,
-        in_use.mapping.phys: Region.POOL,
-        in_use.allocation.dma_addr: Region.POOL,
+        symbol("swiotlb_tbl_map_single"): MemoryUse.TEXT,
+        symbol("linux_banner"): MemoryUse.RODATA,
+        symbol("init_uts_ns"): MemoryUse.DATA,
+        symbol("chrdevs"): MemoryUse.BSS,
+        symbol("swapper_pg_dir"): MemoryUse.PAGE_TABLE,
+        block.phys + FREE_BLOCK // 2: MemoryUse.FREE,
+        probe.buffer(512, BufferKind.KMALLOC).phys: MemoryUse.SLAB,
+        in_use.buffer.phys: MemoryUse.ALLOCATED,
+        in_use.mapping.phys: MemoryUse.POOL,
+        in_use.allocation.dma_addr: MemoryUse.POOL,
     }
     atlas = Atlas(types)
 
     with still(guest):
-        assert {place: atlas.classify(place).region for place in known} == known
+        assert {place: atlas.classify(place).use for place in known} == known

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 import pytest
 from oracle_scene import BASE, PAGE, POOL, RAM, SLOT, allocation, ids, mapping, memory, run
 
+from harness.base.address_range import AddressRange
 from harness.devices.oracles.canary import MAGIC, UNIT, Planted, changed, plant, stale
 from harness.devices.oracles.guards import WORD, damaged_guards, neighbours_in_pools
 from harness.devices.oracles.leftovers import in_new_memory
 from harness.devices.probe import Held, Space
-from harness.observe.memory import LiveMemory, Span
+from harness.observe.memory import LiveMemory
 
-ALL_RAM = [Span(RAM, 64 * PAGE)]
+ALL_RAM = [AddressRange(RAM, 64 * PAGE)]
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_what_was_written_has_changed(ram: LiveMemory) -> None:
     planted = plant(ram, 0, POOL, [])
     ram.write(BASE + 70_000, b"!")
 
-    assert list(changed(ram, POOL, [planted])) == [Span(BASE + (64 << 10), 64 << 10)]
+    assert list(changed(ram, POOL, [planted])) == [AddressRange(BASE + (64 << 10), 64 << 10)]
 
 
 def test_nothing_is_known_of_a_pool_that_was_not_planted(ram: LiveMemory) -> None:

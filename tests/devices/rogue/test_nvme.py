@@ -23,12 +23,12 @@ def guest_with(config: Path) -> Any:
 def test_a_range_is_cut_so_that_only_whole_pages_share_a_command(address: int, size: int) -> None:
     found = list(parts(address, size))
 
-    assert [part.address for part in found[1:]] == [p.address + p.size for p in found[:-1]]
+    assert [part.base for part in found[1:]] == [p.end for p in found[:-1]]
     assert sum(part.size for part in found) == size
     for part in found:
-        end = part.address + part.size - 1
-        within_a_page = part.address // PAGE == end // PAGE
-        assert within_a_page or (part.address % PAGE == 0 and part.size % PAGE == 0)
+        end = part.base + part.size - 1
+        within_a_page = part.base // PAGE == end // PAGE
+        assert within_a_page or (part.base % PAGE == 0 and part.size % PAGE == 0)
         assert 0 < part.size <= LARGEST
 
 

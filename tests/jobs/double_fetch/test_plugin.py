@@ -8,7 +8,15 @@ import pytest
 
 from harness.base.errors import HarnessError, HostError
 from harness.jobs.double_fetch.build import build_plugin
-from harness.jobs.double_fetch.ring import CAPACITY, HEADER, Access, Function, Kind, Ring, Window
+from harness.jobs.double_fetch.ring import (
+    CAPACITY,
+    HEADER,
+    Access,
+    Function,
+    Kind,
+    Ring,
+    WatchedRange,
+)
 from harness.machine.qemu.qemu import Qemu, find_qemu
 
 RECORD = struct.Struct("<QQQQQIHBB")
@@ -72,4 +80,4 @@ def test_more_than_the_plugin_can_watch_is_an_error(ring: Ring) -> None:
     one = Function("memcpy", 0x1000, 0x100, Kind.COPYING)
 
     with pytest.raises(HarnessError, match=r"9 pools and 1 functions"):
-        ring.watch([Window(0, 0, 1)] * 9, [one])
+        ring.watch([WatchedRange(0, 1, 0)] * 9, [one])

@@ -10,8 +10,8 @@ from harness.machine.devicetree.reserved import ram_regions
 from harness.machine.devicetree.tree import Tree
 
 MIB = 1 << 20
-INITRD = Region("initrd", 0x4800_0000, 0x12_3456)
-HIDDEN = Region("firmware", 0x4000_0000, 2 * MIB)
+INITRD = Region(0x4800_0000, 0x12_3456, "initrd")
+HIDDEN = Region(0x4000_0000, 2 * MIB, "firmware")
 
 
 def completed(blob: bytes) -> Tree:

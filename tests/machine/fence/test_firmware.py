@@ -6,13 +6,14 @@ import struct
 import pytest
 from page_walk import joined, leaves
 
-from harness.machine.fence import CpuRefusal, Window, cpu_refusals, fence_named
+from harness.base.address_range import AddressRange
+from harness.machine.fence import CpuRefusal, cpu_refusals, fence_named
 from harness.machine.fence.firmware import CPU_SIZE, CPUS, GUEST, HIDDEN, Bank
 from harness.machine.fence.stage2 import stage2_tables
 
 BASE = 0x2_0000
 END = 1 << 40
-POOL = Window(0x4F00_0000, 16 << 20)
+POOL = AddressRange(0x4F00_0000, 16 << 20)
 
 
 @pytest.mark.parametrize(
@@ -20,14 +21,16 @@ POOL = Window(0x4F00_0000, 16 << 20)
     [
         HIDDEN,
         (),
-        (Window(0x4000_0000, 0x1000),),
-        (Window(0x3FFF_F000, 0x2000),),
-        (Window(0x4000_0000, 3 << 30),),
-        (Window(0x4000_0000, 0x1000), Window(0x4000_3000, 0x20_0000)),
+        (AddressRange(0x4000_0000, 0x1000),),
+        (AddressRange(0x3FFF_F000, 0x2000),),
+        (AddressRange(0x4000_0000, 3 << 30),),
+        (AddressRange(0x4000_0000, 0x1000), AddressRange(0x4000_3000, 0x20_0000)),
     ],
     ids=["the firmware's", "nothing", "a page", "across a GiB", "whole GiBs", "two in a table"],
 )
-def test_stage_2_maps_everything_to_itself_but_what_it_hides(hidden: tuple[Window, ...]) -> None:
+def test_stage_2_maps_everything_to_itself_but_what_it_hides(
+    hidden: tuple[AddressRange, ...],
+) -> None:
     mapped = list(leaves(stage2_tables(BASE, hidden), BASE, BASE, entries=1024))
 
     assert all(leaf.target == leaf.address for leaf in mapped)

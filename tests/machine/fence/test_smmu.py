@@ -6,20 +6,24 @@ import struct
 import pytest
 from page_walk import joined, leaves
 
-from harness.machine.fence import SCRATCH, Window
+from harness.base.address_range import AddressRange
+from harness.machine.fence import SCRATCH
 from harness.machine.fence.smmu import DOORBELL, SMMU, Smmu, enforced, program, window_tables
 from harness.machine.fence.smmu_tables import Tables
 
 BASE = 0x0400_0000
 PORTS = 2
-POOL = Window(0x4F00_0000, 16 << 20)
+POOL = AddressRange(0x4F00_0000, 16 << 20)
 WINDOWS = {
     "a pool": (POOL,),
-    "one page": (Window(0x4F00_1000, 0x1000),),
-    "not 2 MiB aligned": (Window(0x4F1F_F000, 0x20_2000),),
-    "neighbours in one table": (Window(0x4F00_0000, 0x1000), Window(0x4F00_2000, 0x1000)),
-    "across a gigabyte": (Window(0x7FFF_F000, 0x2000),),
-    "high": (Window(0x40_0000_0000, 0x40_0000),),
+    "one page": (AddressRange(0x4F00_1000, 0x1000),),
+    "not 2 MiB aligned": (AddressRange(0x4F1F_F000, 0x20_2000),),
+    "neighbours in one table": (
+        AddressRange(0x4F00_0000, 0x1000),
+        AddressRange(0x4F00_2000, 0x1000),
+    ),
+    "across a gigabyte": (AddressRange(0x7FFF_F000, 0x2000),),
+    "high": (AddressRange(0x40_0000_0000, 0x40_0000),),
 }
 
 ENTRY, STREAMS = 64, 0x800
@@ -51,13 +55,13 @@ def context(tables: Tables) -> tuple[int, int]:
 
 @pytest.mark.parametrize("windows", WINDOWS.values(), ids=WINDOWS)
 def test_every_page_of_a_window_maps_to_itself_and_no_other_page_maps(
-    windows: tuple[Window, ...],
+    windows: tuple[AddressRange, ...],
 ) -> None:
     tables = window_tables(BASE, windows, PORTS)
     mapped = list(leaves(tables.image, BASE, context(tables)[1]))
 
     assert all(leaf.target == leaf.address for leaf in mapped)
-    wanted = sorted((w.base, w.end) for w in (*windows, Window(*SCRATCH), DOORBELL))
+    wanted = sorted((w.base, w.end) for w in (*windows, SCRATCH, DOORBELL))
     assert joined(iter(mapped)) == wanted
 
 

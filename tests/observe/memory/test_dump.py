@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.base.address_range import AddressRange
 from harness.base.errors import AddressError, InputError
-from harness.observe.memory import ElfDump, Span
+from harness.observe.memory import ElfDump
 
 ET_REL, ET_CORE, PT_LOAD = 1, 4, 1
 HEAD, PROGRAM_HEAD = 64, 56
@@ -30,7 +31,7 @@ def write_dump(path: Path, blocks: dict[int, bytes], kind: int = ET_CORE) -> Pat
 def test_every_load_segment_is_ram_at_its_physical_address(tmp_path: Path) -> None:
     dump = ElfDump(write_dump(tmp_path / "ram.elf", {0x4000: b"kernel", 0x8000: b"pool"}))
 
-    assert dump.spans == (Span(0x4000, 6), Span(0x8000, 4))
+    assert dump.ranges == (AddressRange(0x4000, 6), AddressRange(0x8000, 4))
 
 
 def test_bytes_of_each_segment_are_read(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from memory_stub import stub_program
 
-from harness.observe.memory import Region
+from harness.observe.memory import MemoryUse
 from harness.observe.memory.page_types import Page, Rules, page_rules, typed_region
 
 FLAGS = "enum pageflags {{ PG_locked, PG_reserved = 5{slab} }} flags;\n"
@@ -42,30 +42,32 @@ def page(page_type: int = UNTYPED, flags: int = 0) -> Page:
 @pytest.mark.parametrize(
     ("what", "region"),
     [
-        (page(0xF2FFFFFF), Region.PAGE_TABLE),
-        (page(0xF0FFFFFF), Region.FREE),
-        (page(0xF5FFFFFF), Region.SLAB),
-        (page(flags=RESERVED_BIT), Region.RESERVED),
+        (page(0xF2FFFFFF), MemoryUse.PAGE_TABLE),
+        (page(0xF0FFFFFF), MemoryUse.FREE),
+        (page(0xF5FFFFFF), MemoryUse.SLAB),
+        (page(flags=RESERVED_BIT), MemoryUse.RESERVED),
         (page(), None),
         (page(0), None),
     ],
 )
-def test_a_type_is_the_top_byte_since_6_12(new: Rules, what: Page, region: Region | None) -> None:
+def test_a_type_is_the_top_byte_since_6_12(
+    new: Rules, what: Page, region: MemoryUse | None
+) -> None:
     assert typed_region(what, new) is region
 
 
 @pytest.mark.parametrize(
     ("what", "region"),
     [
-        (page(UNTYPED & ~0x200), Region.PAGE_TABLE),
-        (page(UNTYPED & ~0x80), Region.FREE),
-        (page(flags=SLAB_BIT), Region.SLAB),
-        (page(flags=RESERVED_BIT), Region.RESERVED),
+        (page(UNTYPED & ~0x200), MemoryUse.PAGE_TABLE),
+        (page(UNTYPED & ~0x80), MemoryUse.FREE),
+        (page(flags=SLAB_BIT), MemoryUse.SLAB),
+        (page(flags=RESERVED_BIT), MemoryUse.RESERVED),
         (page(), None),
         (page(0), None),
     ],
 )
-def test_a_type_is_a_cleared_bit_in_6_1(old: Rules, what: Page, region: Region | None) -> None:
+def test_a_type_is_a_cleared_bit_in_6_1(old: Rules, what: Page, region: MemoryUse | None) -> None:
     assert typed_region(what, old) is region
 
 

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
-from harness.observe.memory import Memory, Span, find
+from harness.observe.memory import Memory, find
 from harness.observe.memory.search import CHUNK, PAGE
 from harness.observe.memory.sources import Mapped
 
@@ -16,8 +17,8 @@ BASE = 0x4000_0000
 
 def ram(*blocks: tuple[int, bytes]) -> Memory:
     """RAM with the given bytes at the given physical addresses."""
-    spans = [Span(base, len(data)) for base, data in blocks]
-    return Memory(spans, [Mapped(memoryview(data)) for _, data in blocks])
+    ranges = [AddressRange(base, len(data)) for base, data in blocks]
+    return Memory(ranges, [Mapped(memoryview(data)) for _, data in blocks])
 
 
 def holding(pattern: bytes, *offsets: int, size: int = 3 * CHUNK) -> Memory:
@@ -72,9 +73,9 @@ def test_blocks_on_both_sides_of_a_gap_are_searched() -> None:
 
 def test_only_what_is_asked_for_is_searched() -> None:
     memory = holding(b"CANARY", PAGE, 2 * PAGE - 3, 3 * PAGE)
-    spans = [Span(BASE + 2 * PAGE, PAGE), Span(BASE + PAGE, PAGE)]
+    ranges = [AddressRange(BASE + 2 * PAGE, PAGE), AddressRange(BASE + PAGE, PAGE)]
 
-    assert list(find(memory, b"CANARY", spans)) == [BASE + PAGE, BASE + 2 * PAGE - 3]
+    assert list(find(memory, b"CANARY", ranges)) == [BASE + PAGE, BASE + 2 * PAGE - 3]
 
 
 def test_a_sparse_ram_gives_what_a_plain_search_gives() -> None:

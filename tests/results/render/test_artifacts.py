@@ -12,11 +12,11 @@ from harness.results import CaseOutcome
 from harness.results.render import Change, Inputs, change_of, page
 from harness.results.render.artifacts import Log, read_artifacts
 from harness.results.render.files import read_log
-from harness.results.render.layout import Access, Part
+from harness.results.render.layout import Access, MemoryPart
 from harness.results.render.picture import picture, pieces
 
-RAM = Part("ram", "RAM", 0x40000000, 0x10000000)
-POOL = Part("pool", "pool", 0x4F000000, 0x1000000)
+RAM = MemoryPart(0x40000000, 0x10000000, "ram", "RAM")
+POOL = MemoryPart(0x4F000000, 0x1000000, "pool", "pool")
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def run(scene: Scene) -> Result:
     length = CANARY_SIZE if "smmu" in scene.guest.machine.board else STEP
     found = [
         place
-        for span in scene.memory.spans
+        for span in scene.memory.ranges
         for place in range(span.base, span.end, STEP)
         if canary in scene.rogue.read(place, min(length, span.end - place))
     ]

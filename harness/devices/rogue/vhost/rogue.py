@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
+from harness.base.address_range import AddressRange
 from harness.base.errors import QemuError
 from harness.devices.rogue.journal import note
 from harness.devices.rogue.slot import Slot
@@ -17,7 +18,7 @@ from harness.devices.rogue.vhost.backend import Backend
 from harness.devices.rogue.vhost.devices import Device, Disk, Entropy, Network
 from harness.devices.rogue.vhost.mutations import ConfigLie, Lie
 from harness.devices.rogue.vhost.ring import Request
-from harness.machine.fence import Refusal, Window
+from harness.machine.fence import Refusal
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.loop import call
 
@@ -113,7 +114,7 @@ class VhostRogue:
         return self._backend.connected
 
     @property
-    def reach(self) -> tuple[Window, ...]:
+    def reach(self) -> tuple[AddressRange, ...]:
         """The guest memory that it was handed, in ascending order."""
         self._raise()
         return self._backend.table.reach

@@ -7,25 +7,23 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.machine.fence import Refusal, Window
+from harness.base.address_range import AddressRange
+from harness.machine.fence import Refusal
 
 
-@dataclass(frozen=True)
-class Entry:
+@dataclass(frozen=True, repr=False)
+class Entry(AddressRange):
     """A region as SET_MEM_TABLE has it.
 
-    Guest-physical *base* and *size* in bytes, *user* its address in QEMU's process, *offset* where
-    it begins in its file.
+    *user* is its address in QEMU's process, *offset* where it begins in its file.
     """
 
-    base: int
-    size: int
     user: int
     offset: int
 
 
 @dataclass(frozen=True)
-class Region:
+class MappedRegion:
     """An entry, and the *mapping* of its file from the begin on."""
 
     entry: Entry
@@ -41,21 +39,21 @@ class MemoryTable:
 
     def __init__(self, name: str, news: Callable[[], None] = lambda: None) -> None:
         self._name, self._news = name, news
-        self._regions: tuple[Region, ...] = ()
+        self._regions: tuple[MappedRegion, ...] = ()
         self.refusals: list[Refusal] = []
 
     @property
-    def reach(self) -> tuple[Window, ...]:
+    def reach(self) -> tuple[AddressRange, ...]:
         """What was handed over, in ascending order."""
-        spans = [(region.entry.base, region.entry.size) for region in self._regions]
-        return tuple(Window(base, size) for base, size in sorted(spans))
+        reach = [AddressRange(one.entry.base, one.entry.size) for one in self._regions]
+        return tuple(sorted(reach, key=lambda one: one.base))
 
     def replace(self, entries: Sequence[Entry], files: Sequence[int]) -> None:
         """Forget the old regions and map these; the *files* remain the caller's to close."""
         self.close()
         regions = []
         for entry, file in zip(entries, files, strict=True):
-            regions.append(Region(entry, mmap.mmap(file, entry.offset + entry.size)))
+            regions.append(MappedRegion(entry, mmap.mmap(file, entry.offset + entry.size)))
             self._regions = tuple(regions)
 
     def close(self) -> None:
@@ -93,7 +91,7 @@ class MemoryTable:
 
     def _pieces(
         self, address: int, size: int, access: Literal["read", "write"]
-    ) -> Iterator[tuple[Region | None, int, int]]:
+    ) -> Iterator[tuple[MappedRegion | None, int, int]]:
         """Cut an access at the borders of regions: region, offset in its file, length in bytes."""
         end, refused = address + size, False
         while address < end:
@@ -111,9 +109,9 @@ class MemoryTable:
             yield region, place, length
             address += length
 
-    def _find(self, address: int) -> Region | None:
+    def _find(self, address: int) -> MappedRegion | None:
         for region in self._regions:
-            if region.entry.base <= address < region.entry.base + region.entry.size:
+            if region.entry.contains(address):
                 return region
         return None
 

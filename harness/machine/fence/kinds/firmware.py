@@ -9,7 +9,8 @@ which holds records and, during an exception, a stack; nothing that a rogue can 
 
 from collections.abc import Sequence
 
-from harness.machine.fence.fence import Fence, Window
+from harness.base.address_range import AddressRange
+from harness.machine.fence.fence import Fence
 from harness.machine.fence.firmware import EVENTS, FIRMWARE, Bank, flash_image, flash_parts
 from harness.machine.fence.smmu import EVENT_BITS, enforced, program, window_tables
 
@@ -17,7 +18,7 @@ EL2 = ",virtualization=on,acpi=off"
 """With firmware QEMU would have an ACPI power button in place of the devicetree's (7.2)."""
 
 
-def fence(windows: Sequence[Window], ports: int) -> Fence:
+def fence(windows: Sequence[AddressRange], ports: int) -> Fence:
     """Only *windows* and the harness's scratch memory for devices behind *ports* root ports."""
     tables = window_tables(Bank.SMMU, windows, ports)
     standing = tuple(enforced(tables))

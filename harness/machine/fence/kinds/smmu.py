@@ -6,7 +6,8 @@ The kernel could find its registers if it tried; a fence that it cannot change i
 
 from collections.abc import Sequence
 
-from harness.machine.fence.fence import Constant, Fence, Window
+from harness.base.address_range import AddressRange
+from harness.machine.fence.fence import Constant, Fence
 from harness.machine.fence.smmu import (
     BANK,
     BANK_BASE,
@@ -18,7 +19,7 @@ from harness.machine.fence.smmu import (
 )
 
 
-def fence(windows: Sequence[Window], ports: int) -> Fence:
+def fence(windows: Sequence[AddressRange], ports: int) -> Fence:
     """Only *windows* and the harness's scratch memory for devices behind *ports* root ports."""
     tables = window_tables(BANK_BASE, windows, ports)
     return Fence(

@@ -8,9 +8,10 @@ reach, as for a hypervisor that shares nothing but the pool with the host (measu
 
 from collections.abc import Sequence
 
-from harness.machine.fence.fence import Fence, Window
+from harness.base.address_range import AddressRange
+from harness.machine.fence.fence import Fence
 
 
-def fence(windows: Sequence[Window], _ports: int) -> Fence:
+def fence(windows: Sequence[AddressRange], _ports: int) -> Fence:
     """Only *windows* are in shared memory. It confines vhost-user backends, and nobody else."""
     return Fence("split", tuple(windows))

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness.base.address_range import AddressRange
 from harness.devices.rogue.vhost.table import Entry, MemoryTable
-from harness.machine.fence import Window
 
 PAGE = 4096
 FIRST, SECOND = 0x4000_0000, 0x4800_0000
@@ -75,7 +75,7 @@ def test_addresses_of_qemu_are_translated(table: MemoryTable) -> None:
 
 
 def test_reach_is_in_ascending_order(table: MemoryTable) -> None:
-    assert table.reach == (Window(FIRST, PAGE), Window(SECOND, PAGE))
+    assert table.reach == (AddressRange(FIRST, PAGE), AddressRange(SECOND, PAGE))
 
 
 def test_a_closed_table_reaches_nothing(table: MemoryTable) -> None:

@@ -14,7 +14,7 @@ WRITE_MAX = 16 * 1024
 
 
 @dataclass(frozen=True)
-class Region:
+class HeldMemory:
     """*size* bytes. Offsets count from its start; a length of None means up to its end."""
 
     session: Session = field(repr=False)

@@ -4,7 +4,7 @@
 from enum import Enum
 
 
-class Region(Enum):
+class MemoryUse(Enum):
     """What a byte of guest RAM belongs to; the value is how a report says it."""
 
     POOL = "restricted pool"

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""AddressRange, a base and a size: pools, blocks of RAM, windows and segments are such ranges."""
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, repr=False)
+class AddressRange:
+    """The bytes ``[base, base + size)`` of an address space, guest-physical unless said otherwise.
+
+    A subclass adds fields; it is declared with ``repr=False`` too, to keep the repr in hex.
+    """
+
+    base: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        """The first address behind the range."""
+        return self.base + self.size
+
+    def contains(self, address: int, size: int = 1) -> bool:
+        """Whether all of the *size* bytes from *address* lie inside."""
+        return self.base <= address and address + size <= self.end
+
+    def overlaps(self, other: "AddressRange") -> bool:
+        """Whether the two have a byte in common."""
+        return max(self.base, other.base) < min(self.end, other.end)
+
+    def __str__(self) -> str:
+        return f"[{self.base:#x}, {self.end:#x})"
+
+    def __repr__(self) -> str:
+        words = AddressRange.__str__(self)
+        more = [f"{f.name}={getattr(self, f.name)!r}" for f in fields(self)[2:] if f.repr]
+        return f"{type(self).__name__}({', '.join([words, *more])})" if more else words
