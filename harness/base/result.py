@@ -2,20 +2,27 @@
 """How a test ended, and about whom that speaks: the one definition for all rooms."""
 
 from collections.abc import Iterable
-from enum import Enum
+from enum import StrEnum
 
 
-class Result(Enum):
-    """How a test ended; the value is its letter in the progress line. The worst comes first."""
+class Result(StrEnum):
+    """How a test ended, the worst first. The value is what is stored and shown."""
 
-    FAIL = "F"  # the kernel violated a property
-    CRASH = "C"  # the guest died
-    HANG = "H"  # the guest made no progress
-    ERROR = "E"  # the harness or the host failed
-    NOT_JUDGED = "n"  # the kernel did not get that far; the reason is said once for the run
-    KNOWN = "k"  # a finding showed as docs/findings.md describes it for this kernel
-    PASS = "."
-    SKIP = "s"  # does not apply to this kernel, QEMU or host
+    FAIL = "FAIL"  # the kernel violated a property
+    CRASH = "CRASH"  # the guest died
+    HANG = "HANG"  # the guest made no progress
+    ERROR = "ERROR"  # the harness or the host failed
+    NOT_JUDGED = (
+        "NOT_JUDGED"  # the kernel did not get that far; the reason is said once for the run
+    )
+    KNOWN = "KNOWN"  # a finding showed as docs/findings.md describes it for this kernel
+    PASS = "PASS"
+    SKIP = "SKIP"  # does not apply to this kernel, QEMU or host
+
+    @property
+    def letter(self) -> str:
+        """Its mark in the progress line."""
+        return _LETTERS[self]
 
     @property
     def against_kernel(self) -> bool:
@@ -28,6 +35,11 @@ class Result(Enum):
         return self is Result.ERROR
 
     @property
+    def at_fault(self) -> bool:
+        """Whether it speaks against the kernel or against the harness."""
+        return self.against_kernel or self.against_harness
+
+    @property
     def excused(self) -> bool:
         """Whether nobody is at fault although the property was not shown to hold."""
         return self in (Result.KNOWN, Result.SKIP)
@@ -38,6 +50,9 @@ class Result(Enum):
         if self is Result.PASS:
             return True
         return False if self.against_kernel or self is Result.KNOWN else None
+
+
+_LETTERS = dict(zip(Result, "FCHEnk.s", strict=True))
 
 
 def worst(results: Iterable[Result]) -> Result | None:

@@ -97,7 +97,7 @@ def run_tables(run: Run) -> tuple[Table, ...]:
     _row(facts, "took", f"{run.seconds:.0f} s" + ("" if run.complete else ", stopped early"))
     tests = _table("test", "result", "broken", "s", "message", "artifacts")
     for one in run.tests:
-        cells = (" ".join(one.broken), f"{one.seconds:.2f}", one.message, one.artifacts)
+        cells = (" ".join(one.violated), f"{one.seconds:.2f}", one.message, one.artifacts)
         _row(tests, one.test, one.result, *cells)
     return facts, tests
 

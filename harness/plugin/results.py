@@ -58,9 +58,9 @@ def pytest_report_teststatus(
     """Show CRASH, HANG and KNOWN with a letter and a word of their own."""
     result = reported(report)
     if result in (Result.CRASH, Result.HANG):
-        return "failed", result.value, result.name
+        return "failed", result.letter, result.name
     if result is Result.KNOWN:
-        return "xfailed", result.value, result.name
+        return "xfailed", result.letter, result.name
     return None
 
 

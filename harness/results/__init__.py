@@ -4,23 +4,23 @@
 ==================  ==============================================================================
 ``SuiteRequest``    which kernel, QEMU and tests
 ``run_suite``       builds, runs them in a process of its own, returns a Run
-``Run``             provenance, and a CaseOutcome for each test
+``Run``             provenance, and a Case for each test
 ``save_run``        and ``load_run``: as JSON
 ==================  ==============================================================================
 """
 
-from harness.results.outcomes import CaseOutcome, read_outcomes
+from harness.results.case import Case, read_cases
 from harness.results.request import SuiteRequest, run_suite
 from harness.results.run import Provenance, Run, load_run, provenance, run_from, save_run
 
 __all__ = [
-    "CaseOutcome",
+    "Case",
     "Provenance",
     "Run",
     "SuiteRequest",
     "load_run",
     "provenance",
-    "read_outcomes",
+    "read_cases",
     "run_from",
     "run_suite",
     "save_run",

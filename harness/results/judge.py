@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from harness.results import CaseOutcome, Run
+from harness.results import Case, Run
 
 KNOWN, PASS, SKIP = "KNOWN", "PASS", "SKIP"
 
@@ -30,8 +30,8 @@ class Difference:
 
     test: str
     change: Change
-    base: tuple[CaseOutcome, ...]
-    patched: tuple[CaseOutcome, ...]
+    base: tuple[Case, ...]
+    patched: tuple[Case, ...]
 
     @property
     def skipped(self) -> bool:
@@ -62,7 +62,7 @@ class Comparison:
         return tuple(one for one in self.differences if one.change is change)
 
 
-def change_of(base: Iterable[CaseOutcome], patched: Iterable[CaseOutcome]) -> Change:
+def change_of(base: Iterable[Case], patched: Iterable[Case]) -> Change:
     """What became of a test, from all its outcomes on both kernels.
 
     A test that ends as KNOWN breaks a property too: one that passes then was fixed.
@@ -78,15 +78,15 @@ def change_of(base: Iterable[CaseOutcome], patched: Iterable[CaseOutcome]) -> Ch
     return Change.FIXED if still_well else Change.STILL_FAILING
 
 
-def _standing(outcomes: Iterable[CaseOutcome]) -> set[bool | None]:
+def _standing(outcomes: Iterable[Case]) -> set[bool | None]:
     """Whether the property held, in all the ways seen; None: that could not be said."""
     return {_held(one) for one in outcomes}
 
 
-def _held(outcome: CaseOutcome) -> bool | None:
+def _held(outcome: Case) -> bool | None:
     if outcome.result == PASS or outcome.message.startswith(KEPT):
         return True
-    return False if outcome.is_bad or outcome.result == KNOWN else None
+    return False if outcome.against_kernel or outcome.result == KNOWN else None
 
 
 def compare(base: Run, patched: Run) -> Comparison:
@@ -103,8 +103,8 @@ def compare(base: Run, patched: Run) -> Comparison:
     )
 
 
-def _by_test(run: Run) -> dict[str, tuple[CaseOutcome, ...]]:
-    tests: dict[str, tuple[CaseOutcome, ...]] = {}
+def _by_test(run: Run) -> dict[str, tuple[Case, ...]]:
+    tests: dict[str, tuple[Case, ...]] = {}
     for one in run.tests:
         tests[one.test] = (*tests.get(one.test, ()), one)
     return tests

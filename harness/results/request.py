@@ -15,7 +15,7 @@ from harness.base.paths import CHECKOUT
 from harness.base.tools import find_tool
 from harness.kernel import KernelSpec, build_initramfs, build_kernel
 from harness.machine.qemu.qemu import DEFAULT, find_qemu
-from harness.results.outcomes import CaseOutcome, read_outcomes
+from harness.results.case import Case, read_cases
 from harness.results.run import Run, now, provenance
 
 WORKERS = (os.cpu_count() or 1) * 3 // 2 or 1
@@ -64,7 +64,7 @@ def run_suite(request: SuiteRequest, log: Path | None = None) -> Run:
     return Run(where, begin, seconds, _choice(request), outcomes, complete)
 
 
-def run_pytest(words: Sequence[str], log: Path) -> tuple[tuple[CaseOutcome, ...], bool]:
+def run_pytest(words: Sequence[str], log: Path) -> tuple[tuple[Case, ...], bool]:
     """Run pytest with *words*; how its tests ended, and whether it came to the last of them.
 
     It dies with this process, and leaves ``harness properties`` alone; its output is appended to
@@ -87,7 +87,7 @@ def run_pytest(words: Sequence[str], log: Path) -> tuple[tuple[CaseOutcome, ...]
         ).returncode
         # Python itself ends with what FAILED is, too: then there is no report
         if code in (PASSED, NOTHING_CHOSEN) or (code in (FAILED, STOPPED) and report.is_file()):
-            outcomes = read_outcomes(report) if report.is_file() else []
+            outcomes = read_cases(report) if report.is_file() else []
             return tuple(outcomes), code != STOPPED
     tail = log.read_text(errors="replace").strip()[-TAIL:]
     raise HarnessError(f"pytest ended with {code} and no results; its last words: {tail}")

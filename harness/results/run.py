@@ -15,7 +15,7 @@ from harness.base.cache import digest
 from harness.base.paths import CHECKOUT
 from harness.kernel import Kernel
 from harness.machine.qemu.qemu import Qemu
-from harness.results.outcomes import CaseOutcome, outcome_from
+from harness.results.case import Case, case_from
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ class Run:
     begin: str
     seconds: float
     words: tuple[str, ...]
-    tests: tuple[CaseOutcome, ...]
+    tests: tuple[Case, ...]
     complete: bool = True
     id: str = field(default_factory=lambda: uuid4().hex)
 
-    def outcome(self, test: str) -> CaseOutcome | None:
+    def outcome(self, test: str) -> Case | None:
         """How the test of that node id ended, None if it did not run."""
         return next((one for one in self.tests if one.test == test), None)
 
@@ -97,7 +97,7 @@ def load_run(path: Path) -> Run:
 def run_from(content: dict[str, Any]) -> Run:
     """The run that ``dataclasses.asdict`` made *content* of, which JSON may have come between."""
     where = dict(content["provenance"], series=tuple(content["provenance"]["series"]))
-    tests = [outcome_from(one) for one in content["tests"]]
+    tests = [case_from(one) for one in content["tests"]]
     rest = {name: value for name, value in content.items() if name not in ("provenance", "tests")}
     rest["words"] = tuple(rest["words"])
     return Run(provenance=Provenance(**where), tests=tuple(tests), **rest)

@@ -3,7 +3,8 @@
 
 from dataclasses import replace
 
-from harness.results import CaseOutcome, Provenance, Run
+from harness.base.result import Result
+from harness.results import Case, Provenance, Run
 
 TEST = "harness/suite/test_a.py::test_b[edu-1]"
 OTHER = "harness/suite/test_a.py::test_c"
@@ -31,8 +32,8 @@ def day(number: int) -> str:
 def run_on(number: int, result: str = "PASS", **changed: object) -> Run:
     """A run on a day, in which TEST ended with *result* and OTHER passed; *changed* provenance."""
     tests = (
-        CaseOutcome(TEST, result, message="one\nline", properties=("B1",), seconds=float(number)),
-        CaseOutcome(OTHER, "PASS", seconds=0.5),
+        Case(TEST, Result(result), message="one\nline", properties=("B1",), seconds=float(number)),
+        Case(OTHER, Result.PASS, seconds=0.5),
     )
     where = replace(WHERE, **changed)  # type: ignore[arg-type] - fields by name
     return Run(where, day(number), 100.0, ("--tier=default",), tests, id=f"{number:032x}")

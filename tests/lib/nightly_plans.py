@@ -100,7 +100,7 @@ class Desk:
     def history(self, cache: str = "cache") -> list[tuple[object, ...]]:
         """What the database holds, without ids, times, and what is different for each machine."""
         rows = sqlite3.connect(self.root / cache / "history.sqlite").execute(
-            "select job, kernel_key, words, complete, position, test, result, broken "
+            "select job, kernel_key, words, complete, position, test, result, violated "
             "from runs join outcomes on runs.id = outcomes.run order by job, position"
         )
         return rows.fetchall()

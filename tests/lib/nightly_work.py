@@ -14,9 +14,10 @@ from pathlib import Path
 
 from harness.base.cache import Cache, digest
 from harness.base.errors import BuildError, HarnessError, HostError
+from harness.base.result import Result
 from harness.jobs.nightly.runner import Binary, Found
 from harness.kernel import KernelSpec
-from harness.results import CaseOutcome, Provenance, Run, SuiteRequest
+from harness.results import Case, Provenance, Run, SuiteRequest
 
 TRACE = "NIGHTLY_TRACE"
 
@@ -99,7 +100,7 @@ class CheapRunner:
             subprocess.run(command, check=True, stdout=out)
         tests = tuple(_outcome(key, name) for name in request.tests)
         if "error" in orders:
-            tests = (*tests, CaseOutcome("harness/suite/test_a.py::test_error", "ERROR"))
+            tests = (*tests, Case("harness/suite/test_a.py::test_error", Result.ERROR))
         _trace().add("end", f"{key} {request.tests}")
         seconds = (datetime.now(UTC) - begin).total_seconds()
         return Run(_provenance(request, key), begin.isoformat(), seconds, request.words, tests)
@@ -116,9 +117,9 @@ def _trace() -> Trace:
     return Trace(Path(os.environ[TRACE]))
 
 
-def _outcome(key: str, name: str) -> CaseOutcome:
+def _outcome(key: str, name: str) -> Case:
     result = RESULTS[int(digest(key, name), 16) % len(RESULTS)]
-    return CaseOutcome(name, result, ("B1",) if result == "FAIL" else (), "", ("B1",), 0.25)
+    return Case(name, Result(result), ("B1",) if result == "FAIL" else (), "", ("B1",), 0.25)
 
 
 def _provenance(request: SuiteRequest, key: str) -> Provenance:

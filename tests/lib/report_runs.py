@@ -4,7 +4,8 @@
 import json
 from pathlib import Path
 
-from harness.results import CaseOutcome, Provenance, Run
+from harness.base.result import Result
+from harness.results import Case, Provenance, Run
 
 LOGS = Path(__file__).parents[1] / "logs"
 
@@ -42,12 +43,12 @@ def provenance(*series: str) -> Provenance:
     )
 
 
-def case(name: str, result: str, *properties: str, artifacts: str = "") -> CaseOutcome:
+def case(name: str, result: str, *properties: str, artifacts: str = "") -> Case:
     """A test's outcome; the properties of a bad one are broken."""
     bad = result in ("FAIL", "CRASH", "HANG", "KNOWN")
     said = f"<b>{result}</b> & more" if result in ("FAIL", "CRASH", "HANG", "ERROR") else ""
     broken = properties if bad else ()
-    return CaseOutcome(f"{FILE}::{name}", result, broken, said, properties, 1.5, artifacts)
+    return Case(f"{FILE}::{name}", Result(result), broken, said, properties, 1.5, artifacts)
 
 
 def base_run() -> Run:

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.base.errors import BuildError
-from harness.results import CaseOutcome, Provenance, Run, SuiteRequest
+from harness.base.result import Result
+from harness.results import Case, Provenance, Run, SuiteRequest
 
 T, U = (
     "harness/suite/properties/test_exhaustion.py::test_full[probe-a]",
@@ -32,11 +33,13 @@ def position(request: SuiteRequest) -> int:
     return sum(len(list(directory.glob("*.patch"))) for directory in request.spec.series)
 
 
-def outcome(test: str, result: str) -> CaseOutcome:
+def outcome(test: str, result: str) -> Case:
     """A test of B12 that ended so; bad ones have artifacts."""
     if result in ("FAIL", "CRASH", "HANG"):
-        return CaseOutcome(test, result, ("B12",), "assert 65 == 64", ("B12",), 1.0, f"/e/{result}")
-    return CaseOutcome(test, result, (), "", ("B12",), 1.0)
+        return Case(
+            test, Result(result), ("B12",), "assert 65 == 64", ("B12",), 1.0, f"/e/{result}"
+        )
+    return Case(test, Result(result), (), "", ("B12",), 1.0)
 
 
 Results = Mapping[str, Sequence[Sequence[str]]]

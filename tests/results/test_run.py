@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.results import CaseOutcome, Provenance, Run, load_run, read_outcomes, save_run
+from harness.base.result import Result
+from harness.results import Case, Provenance, Run, load_run, read_cases, save_run
 
 WHERE = Provenance(
     *("key", "6.12.117", "c0ffee", "debian:6.12", ("one.patch", "two.patch"), "config", "gcc 12"),
     *("", "QEMU emulator version 7.2.22", "v1-3-gabc", "host"),
 )
-PASSED = CaseOutcome("harness/suite/test_a.py::test_b", "PASS", properties=("B1",), seconds=0.25)
-FAILED = CaseOutcome("harness/suite/test_a.py::test_c", "FAIL", ("B7",), "assert", ("B7",), 1.5)
+PASSED = Case("harness/suite/test_a.py::test_b", Result.PASS, properties=("B1",), seconds=0.25)
+FAILED = Case("harness/suite/test_a.py::test_c", Result.FAIL, ("B7",), "assert", ("B7",), 1.5)
 RUN = Run(WHERE, "2026-11-25T00:00:00.000+00:00", 12.5, ("--tier=default",), (PASSED, FAILED))
 
 JUNIT = """\
@@ -38,7 +39,7 @@ def test_every_run_has_an_id_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(("test", "outcome"), [(FAILED.test, FAILED), ("no::such", None)])
-def test_a_test_is_found_by_its_node_id(test: str, outcome: CaseOutcome | None) -> None:
+def test_a_test_is_found_by_its_node_id(test: str, outcome: Case | None) -> None:
     assert RUN.outcome(test) == outcome
 
 
@@ -46,7 +47,7 @@ def test_time_properties_and_artifacts_are_read_from_junit(tmp_path: Path) -> No
     report = tmp_path / "junit.xml"
     report.write_text(JUNIT)
 
-    (outcome,) = read_outcomes(report)
+    (outcome,) = read_cases(report)
 
     assert (outcome.seconds, outcome.properties, outcome.artifacts) == (1.5, ("B7",), "/kept/here")
     assert outcome.message == "assert False"

@@ -20,8 +20,8 @@ from harness.base.progress import say, step
 from harness.jobs.bisect.search import Candidate, Found, Known, Space, Word
 from harness.jobs.compare.run import Runner, tally
 from harness.kernel import KernelSpec
-from harness.results import CaseOutcome, Run, SuiteRequest
-from harness.results.outcomes import outcome_from
+from harness.results import Case, Run, SuiteRequest
+from harness.results.case import case_from
 from harness.results.render import Change, compare
 
 UNBUILDABLE = (BuildError, ConfigError, SeriesError, SourceError)
@@ -35,7 +35,7 @@ class Asked:
     name: str
     word: Word
     reason: str = ""
-    tests: tuple[CaseOutcome, ...] = ()
+    tests: tuple[Case, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ class Bisection:
         return self.space.candidate(bad[0])
 
     @property
-    def failures(self) -> tuple[CaseOutcome, ...]:
+    def failures(self) -> tuple[Case, ...]:
         """The tests that fail on it."""
         asked = next(one for one in self.state.asked if one.name == self.first_bad.name)
-        return tuple(one for one in asked.tests if is_bad(one))
+        return tuple(one for one in asked.tests if against_kernel(one))
 
     @property
     def reproduce(self) -> str:
@@ -132,9 +132,9 @@ class Memory:
         scratch.replace(self.path)
 
 
-def is_bad(outcome: CaseOutcome) -> bool:
+def against_kernel(outcome: Case) -> bool:
     """Whether a property was broken, known or not."""
-    return outcome.is_bad or outcome.result == "KNOWN"
+    return outcome.against_kernel or outcome.result == "KNOWN"
 
 
 def _state_from(content: Mapping[str, Any]) -> State:
@@ -143,7 +143,7 @@ def _state_from(content: Mapping[str, Any]) -> State:
             one["name"],
             Word(one["word"]),
             one["reason"],
-            tuple(outcome_from(test) for test in one["tests"]),
+            tuple(case_from(test) for test in one["tests"]),
         )
         for one in content["asked"]
     )
@@ -182,8 +182,8 @@ def _ask(candidate: Candidate, request: SuiteRequest, runner: Runner) -> Asked:
     return asked
 
 
-def _judged(name: str, outcomes: tuple[CaseOutcome, ...], tests: Sequence[str]) -> Asked:
-    if any(map(is_bad, outcomes)):
+def _judged(name: str, outcomes: tuple[Case, ...], tests: Sequence[str]) -> Asked:
+    if any(map(against_kernel, outcomes)):
         return Asked(name, Word.BAD, tests=outcomes)
     passed = {one.test for one in outcomes if one.result == "PASS"}
     if open_ := [test for test in tests if test not in passed]:
@@ -196,7 +196,7 @@ def _run(candidate: Candidate, request: SuiteRequest, runner: Runner) -> Run:
         return runner(replace(request, spec=candidate.spec))
 
 
-def _chosen(run: Run, tests: Sequence[str]) -> tuple[CaseOutcome, ...]:
+def _chosen(run: Run, tests: Sequence[str]) -> tuple[Case, ...]:
     return tuple(one for one in run.tests if one.test in tests)
 
 

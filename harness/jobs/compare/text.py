@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from harness.jobs.compare.verdict import Answer, Failure, Step, Verdict, skipped, unjudged
 from harness.kernel.patches.apply import Fit
 from harness.kernel.patches.series import Series
-from harness.results import CaseOutcome
+from harness.results import Case
 from harness.results.render import Change, Comparison, Difference
 
 WIDTH = 72
@@ -128,8 +128,8 @@ def properties_at_stake(tests: Sequence[Difference]) -> str:
 
 def _named(test: Difference) -> frozenset[str]:
     """The properties that a test found broken, else those that it is about."""
-    bad = [one for one in (*test.base, *test.patched) if one.is_bad]
-    return frozenset(name for one in bad for name in one.broken or one.properties)
+    bad = [one for one in (*test.base, *test.patched) if one.against_kernel]
+    return frozenset(name for one in bad for name in one.violated or one.properties)
 
 
 def _order(name: str) -> tuple[str, int]:
@@ -167,7 +167,7 @@ def _listed(
     return "\n".join(lines)
 
 
-def last_words(outcomes: Sequence[CaseOutcome]) -> list[str]:
+def last_words(outcomes: Sequence[Case]) -> list[str]:
     """What the last bad outcome said, and how to stand in its machine."""
     bad = [one for one in outcomes if one.message or one.artifacts]
     if not bad:
@@ -178,7 +178,7 @@ def last_words(outcomes: Sequence[CaseOutcome]) -> list[str]:
     return lines
 
 
-def _results(outcomes: Sequence[CaseOutcome]) -> str:
+def _results(outcomes: Sequence[Case]) -> str:
     """Each result, with how often it came if that was more than once."""
     counts = Counter(one.result for one in outcomes)
     said = (f"{count}x {word}" if count > 1 else word for word, count in counts.items())

@@ -10,7 +10,7 @@ from rich.table import Column, Table
 
 from harness.jobs.mutants.mutant import Mutant
 from harness.jobs.mutants.verdict import Judgement, Verdict
-from harness.results.outcomes import CaseOutcome
+from harness.results.case import Case
 
 Judged = Sequence[tuple[Mutant, Verdict | str]]
 """Mutants, each with its verdict or with the reason why there is none."""
@@ -68,18 +68,18 @@ def _cells(mutant: Mutant, verdict: Verdict | str) -> tuple[str, ...]:
     return (
         verdict.judgement.value,
         f"{_short(killer.test)}: {killer.result}" if killer else "",
-        " ".join(killer.broken) if killer else "",
+        " ".join(killer.violated) if killer else "",
         right,
         f"{verdict.build_seconds:.0f}",
         f"{verdict.test_seconds:.0f}",
     )
 
 
-def _killer(mutant: Mutant, verdict: Verdict) -> CaseOutcome | None:
+def _killer(mutant: Mutant, verdict: Verdict) -> Case | None:
     """Of the tests that failed the one with the most of what the mutant breaks."""
     if not verdict.failed:
         return None
-    return max(verdict.failed, key=lambda one: len(set(one.broken) & set(mutant.breaks)))
+    return max(verdict.failed, key=lambda one: len(set(one.violated) & set(mutant.breaks)))
 
 
 def _short(test: str) -> str:

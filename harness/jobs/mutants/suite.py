@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.base.errors import HarnessError
 from harness.jobs.mutants.mutant import Mutant
 from harness.jobs.mutants.verdict import Judgement, weigh
-from harness.results.outcomes import ERROR, CaseOutcome
+from harness.results.case import Case
 from harness.results.request import run_pytest
 
 CPUS = os.cpu_count() or 1
@@ -25,17 +25,17 @@ class SuiteRun:
     mutant: Mutant
     directory: Path
 
-    def failures(self) -> list[CaseOutcome]:
+    def failures(self) -> list[Case]:
         """The tests that speak against the kernel; none if no test does.
 
         Asked first are those that ask for the mutant's flavour themselves, then all that name what
         it breaks, and the whole suite if they have nothing to say. Raises HarnessError if all that
         went wrong was the harness's fault.
         """
-        errors: list[CaseOutcome] = []
+        errors: list[Case] = []
         for words in self._questions():
             bad = self._ask(*words)
-            failures = [one for one in bad if one.is_bad]
+            failures = [one for one in bad if one.against_kernel]
             if failures:
                 return failures
             errors = bad
@@ -55,16 +55,16 @@ class SuiteRun:
             yield (f"-n{FEW}", *properties)
         yield (f"-n{ALL}",)
 
-    def _ask(self, *chosen: str) -> list[CaseOutcome]:
+    def _ask(self, *chosen: str) -> list[Case]:
         """The failures and errors of the *chosen* tests.
 
         The run ends at the first; if that is not for the right reason, or is the harness's own,
         the run is repeated to its end.
         """
-        bad: list[CaseOutcome] = []
+        bad: list[Case] = []
         for words in (("-x",), ()):
-            bad = [one for one in self._run(*chosen, *words) if one.is_bad or one.result == ERROR]
-            failures = [one for one in bad if one.is_bad]
+            bad = [one for one in self._run(*chosen, *words) if one.result.at_fault]
+            failures = [one for one in bad if one.against_kernel]
             if not bad or weigh(self.mutant, failures) is Judgement.KILLED:
                 break
         return bad
@@ -73,7 +73,7 @@ class SuiteRun:
     def _log(self) -> Path:
         return self.directory / "pytest.log"
 
-    def _run(self, *words: str) -> tuple[CaseOutcome, ...]:
+    def _run(self, *words: str) -> tuple[Case, ...]:
         """How the tests end that *words* choose; no artifacts are kept of them."""
         mutant = self.mutant
         outcomes, _ = run_pytest(

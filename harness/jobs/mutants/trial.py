@@ -14,8 +14,8 @@ from harness.jobs.mutants.verdict import Judgement, Verdict, load_verdict, weigh
 from harness.kernel import Kernel, build_initramfs, build_kernel
 from harness.kernel.build.build import plan_kernel
 from harness.machine.qemu.snapshot import forget_guests
+from harness.results.case import Case
 from harness.results.identity import is_test, source_files, source_name
-from harness.results.outcomes import CaseOutcome
 
 FORMAT = "2"
 """Raised when mutants are to be judged differently than before."""
@@ -44,7 +44,7 @@ def _holds(entry: Path | None) -> bool:
     return verdict.tests == _deciding(verdict.judgement, verdict.failed)
 
 
-def _deciding(judgement: Judgement, failed: Sequence[CaseOutcome]) -> dict[str, str]:
+def _deciding(judgement: Judgement, failed: Sequence[Case]) -> dict[str, str]:
     """The test files that a verdict rests on, and what they are now.
 
     To kill takes one test; that all others say nothing is said by every file.

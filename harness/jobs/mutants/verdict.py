@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 
 from harness.jobs.mutants.mutant import Mutant
-from harness.results.outcomes import CaseOutcome, outcome_from
+from harness.results.case import Case, case_from
 
 FILE = "verdict.json"
 
@@ -37,7 +37,7 @@ class Verdict:
 
     name: str
     judgement: Judgement
-    failed: tuple[CaseOutcome, ...]
+    failed: tuple[Case, ...]
     build_seconds: float
     test_seconds: float
     tests: Mapping[str, str] = field(default_factory=dict)
@@ -51,16 +51,16 @@ class Verdict:
 def load_verdict(directory: Path) -> Verdict:
     """Read what :meth:`Verdict.save` wrote."""
     stored = json.loads((directory / FILE).read_text())
-    failed = tuple(outcome_from(one) for one in stored.pop("failed"))
+    failed = tuple(case_from(one) for one in stored.pop("failed"))
     judgement = Judgement[stored.pop("judgement")]
     return Verdict(judgement=judgement, failed=failed, **stored)
 
 
-def weigh(mutant: Mutant, failed: Sequence[CaseOutcome]) -> Judgement:
+def weigh(mutant: Mutant, failed: Sequence[Case]) -> Judgement:
     """Judge by the tests that *failed*: one of them must find broken what the mutant breaks."""
     if mutant.harmless:
         return Judgement.ACCUSED if failed else Judgement.PASSED
     if not failed:
         return Judgement.SURVIVED
-    named = {one for outcome in failed for one in outcome.broken}
+    named = {one for outcome in failed for one in outcome.violated}
     return Judgement.KILLED if named & set(mutant.breaks) else Judgement.WRONG_REASON

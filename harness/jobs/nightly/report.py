@@ -13,7 +13,6 @@ from harness.jobs.nightly.plan import PLAIN
 from harness.jobs.nightly.schedule import expected
 from harness.jobs.nightly.verdict import Entry, Fate, Verdict
 from harness.results import Run
-from harness.results.outcomes import ERROR
 
 WELL, BROKEN, NOT_JUDGED = 0, 1, 2
 """Exit codes: nothing speaks against a kernel; something does; nothing does, but not all could be
@@ -66,7 +65,7 @@ def _failures(run: Run | None, base: Run | None) -> Iterator[str]:
         return
     if not run.tests:
         yield "no test was run; does the plan name any that its tier has?"
-    bad = [one for one in run.tests if one.is_bad or one.result == ERROR]
+    bad = [one for one in run.tests if one.result.at_fault]
     for one in bad[:MOST_SHOWN]:
         before = base.outcome(one.test) if base else None
         note = " (without the series, too)" if before and before.result == one.result else ""

@@ -6,7 +6,6 @@ from enum import Enum
 
 from harness.jobs.nightly.job import Job
 from harness.results import Run
-from harness.results.outcomes import ERROR
 
 
 class Fate(Enum):
@@ -52,11 +51,15 @@ class Entry:
 
 def verdict_of(run: Run) -> Verdict:
     """FAIL if a test speaks against the kernel, ERROR if none does and not all could be judged."""
-    if any(one.is_bad for one in run.tests):
+    if any(one.against_kernel for one in run.tests):
         return Verdict.FAIL
     return Verdict.PASS if is_final(run) else Verdict.ERROR
 
 
 def is_final(run: Run) -> bool:
     """Whether nothing is left to be found out: every test was run, and the harness did its part."""
-    return run.complete and bool(run.tests) and not any(one.result == ERROR for one in run.tests)
+    return (
+        run.complete
+        and bool(run.tests)
+        and not any(one.result.against_harness for one in run.tests)
+    )

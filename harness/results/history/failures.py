@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from harness.base.result import Result
 from harness.results.history.history import History
 from harness.results.history.queries import Appearance, RunHead, appearances
 from harness.results.history.tracks import Difference, Track, differences, track_of
-from harness.results.outcomes import BAD
 
-GOOD = frozenset({"PASS", "KNOWN"})
+BAD = frozenset(one for one in Result if one.against_kernel)
+"""Results that speak against a kernel."""
+
+GOOD = frozenset({Result.PASS, Result.KNOWN})
 """Results that do not speak against a kernel, and say something of it: ERROR and SKIP do not."""
 
 

@@ -116,7 +116,7 @@ def _outcome_row(run: Run, position: int) -> dict[str, Any]:
 
 
 def _run(row: Row[Any], tests: Sequence[RowMapping]) -> Run:
-    names = ("test", "result", "broken", "message", "properties", "seconds", "artifacts")
+    names = ("test", "result", "violated", "message", "properties", "seconds", "artifacts")
     content = {name: row._mapping[name] for name in ("id", "seconds", "complete", "words")}
     content["begin"] = begin_text(row.begin)
     content["provenance"] = {name: row._mapping[name] for name in PROVENANCE}

@@ -45,7 +45,7 @@ class Appearance:
 
     head: RunHead
     result: str
-    broken: tuple[str, ...]
+    violated: tuple[str, ...]
     message: str
     seconds: float
     artifacts: str
@@ -120,14 +120,14 @@ def appearances(history: History, test: str) -> list[Appearance]:
         return [_appearance(row) for row in connection.execute(query)]
 
 
-_OF_TEST = ("result", "broken", "message", "seconds", "artifacts")
+_OF_TEST = ("result", "violated", "message", "seconds", "artifacts")
 
 
 def _appearance(row: Row[Any]) -> Appearance:
     return Appearance(
         _head(row),
         row.test_result,
-        tuple(row.test_broken),
+        tuple(row.test_violated),
         row.test_message,
         row.test_seconds,
         row.test_artifacts,

@@ -93,11 +93,11 @@ OUTCOMES = Table(
     Column("position", Integer, primary_key=True),
     Column("test", Words, nullable=False),
     Column("result", Words, nullable=False),
-    Column("broken", JSON, nullable=False),
+    Column("violated", JSON, nullable=False),
     Column("message", Words, nullable=False),
     Column("properties", JSON, nullable=False),
     Column("seconds", Double, nullable=False),
     Column("artifacts", Words, nullable=False),
     Index("outcomes_by_test", "test"),
 )
-"""A test of a run a row, at its *position* in the run. The columns are CaseOutcome's."""
+"""A test of a run a row, at its *position* in the run. The columns are Case's."""

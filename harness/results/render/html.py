@@ -11,13 +11,14 @@ from markupsafe import Markup
 
 from harness.base.kreport import Known, known_crash
 from harness.base.properties import NOT_GUARANTEED, PROPERTIES
-from harness.results import CaseOutcome, Run
+from harness.base.result import worst
+from harness.results import Case, Run
 from harness.results.judge import Change, Comparison
 from harness.results.render.artifacts import LINE_LIMIT, LOG_LIMIT, Artifacts, Log
 from harness.results.render.junit import provenance_items
 from harness.results.render.picture import picture
 from harness.results.render.spark import spark
-from harness.results.render.summary import counts, headline, is_good, property_order, worst
+from harness.results.render.summary import counts, headline, is_good, property_order
 
 TEMPLATE = "page.html.j2"
 
@@ -39,8 +40,8 @@ class Row:
     number: int
     test: str
     state: str
-    base: tuple[CaseOutcome, ...]
-    patched: tuple[CaseOutcome, ...]
+    base: tuple[Case, ...]
+    patched: tuple[Case, ...]
     artifacts: tuple[tuple[str, Artifacts], ...] = ()
     crashes: tuple[str, ...] = ()
     left_out: bool = False
@@ -52,14 +53,14 @@ class Row:
         return self.test.removeprefix("harness/suite/")
 
     @property
-    def last(self) -> CaseOutcome:
+    def last(self) -> Case:
         """The outcome that its message is taken from."""
         return (self.patched or self.base)[-1]
 
     @property
     def properties(self) -> tuple[str, ...]:
         """All properties that it is about."""
-        every = {n for one in (*self.base, *self.patched) for n in (*one.properties, *one.broken)}
+        every = {n for one in (*self.base, *self.patched) for n in (*one.properties, *one.violated)}
         return tuple(sorted(every, key=property_order))
 
     @property
@@ -134,7 +135,7 @@ def page(subject: Run | Comparison, inputs: Inputs | None = None) -> str:
     )
 
 
-_Ends = tuple[str, str, tuple[CaseOutcome, ...], tuple[CaseOutcome, ...]]
+_Ends = tuple[str, str, tuple[Case, ...], tuple[Case, ...]]
 
 
 def _ends(subject: Run | Comparison) -> list[_Ends]:
@@ -157,7 +158,7 @@ def _rows(subject: Run | Comparison, given: Inputs) -> Iterator[Row]:
 
 
 def _artifacts(
-    base: Sequence[CaseOutcome], patched: Sequence[CaseOutcome], kept: Mapping[str, Artifacts]
+    base: Sequence[Case], patched: Sequence[Case], kept: Mapping[str, Artifacts]
 ) -> Iterator[tuple[str, Artifacts]]:
     for side, outcomes in (("base", base), ("series", patched)):
         for one in outcomes:
@@ -199,8 +200,8 @@ def _properties(rows: Sequence[Row]) -> Iterator[Property]:
         for number in row.properties:
             about.setdefault(number, []).append(row)
     for number in sorted(about, key=property_order):
-        base = worst(one.result for row in about[number] for one in row.base)
-        patched = worst(one.result for row in about[number] for one in row.patched)
+        base = worst(one.result for row in about[number] for one in row.base) or ""
+        patched = worst(one.result for row in about[number] for one in row.patched) or ""
         yield Property(number, texts.get(number, ""), len(about[number]), base, patched)
 
 

@@ -4,8 +4,8 @@
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.results import CaseOutcome, Provenance, Run
-from harness.results.outcomes import BAD, ERROR
+from harness.base.result import Result
+from harness.results import Case, Provenance, Run
 from harness.results.render.summary import counts
 
 NOT_XML = {code: None for code in range(0x20) if chr(code) not in "\t\n\r"}
@@ -38,7 +38,7 @@ def provenance_items(where: Provenance) -> Iterator[tuple[str, str]]:
 
 def _suite(name: str, run: Run, crashes: Mapping[str, Sequence[str]]) -> ET.Element:
     number = counts(run.tests)
-    failures = sum(number.get(result, 0) for result in BAD)
+    failures = sum(number.get(result, 0) for result in Result if result.against_kernel)
     suite = ET.Element(
         "testsuite",
         name=name,
@@ -47,8 +47,8 @@ def _suite(name: str, run: Run, crashes: Mapping[str, Sequence[str]]) -> ET.Elem
         time=f"{run.seconds:.3f}",
         tests=str(len(run.tests)),
         failures=str(failures),
-        errors=str(number.get(ERROR, 0)),
-        skipped=str(number.get("SKIP", 0) + number.get("KNOWN", 0)),
+        errors=str(number.get(Result.ERROR, 0)),
+        skipped=str(number.get(Result.SKIP, 0) + number.get(Result.KNOWN, 0)),
         hostname=run.provenance.host,
     )
     items = [*provenance_items(run.provenance), ("complete", str(run.complete).lower())]
@@ -58,7 +58,7 @@ def _suite(name: str, run: Run, crashes: Mapping[str, Sequence[str]]) -> ET.Elem
     return suite
 
 
-def _case(outcome: CaseOutcome, crashes: Sequence[str]) -> ET.Element:
+def _case(outcome: Case, crashes: Sequence[str]) -> ET.Element:
     file, _, name = outcome.test.partition("::")
     case = ET.Element(
         "testcase",
@@ -71,15 +71,15 @@ def _case(outcome: CaseOutcome, crashes: Sequence[str]) -> ET.Element:
         [
             ("result", outcome.result),
             *(("property", number) for number in outcome.properties),
-            *(("broken", number) for number in outcome.broken),
+            *(("broken", number) for number in outcome.violated),
             *(("crash", title) for title in crashes),
             *([("artifacts", outcome.artifacts)] if outcome.artifacts else []),
         ],
     )
     said = outcome.message.translate(NOT_XML)
-    if outcome.is_bad:
+    if outcome.against_kernel:
         ET.SubElement(case, "failure", type=outcome.result, message=said)
-    elif outcome.result == ERROR:
+    elif outcome.result.against_harness:
         ET.SubElement(case, "error", type=outcome.result, message=said)
     elif outcome.result in ("SKIP", "KNOWN"):
         ET.SubElement(case, "skipped", type=outcome.result, message=said)

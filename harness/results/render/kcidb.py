@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.base.errors import InputError
-from harness.results import CaseOutcome, Run
+from harness.results import Case, Run
 from harness.results.render.artifacts import Artifacts
 
 VERSION = {"major": 5, "minor": 3}
@@ -138,7 +138,7 @@ def _head(run: Run, origin: str, number: int, test: str) -> dict[str, Any]:
 
 
 def _test(
-    run: Run, origin: str, number: int, outcome: CaseOutcome, artifacts: Artifacts | None
+    run: Run, origin: str, number: int, outcome: Case, artifacts: Artifacts | None
 ) -> dict[str, Any]:
     test = {
         **_head(run, origin, number, outcome.test),
@@ -147,7 +147,7 @@ def _test(
         "misc": {
             "result": outcome.result,
             "properties": list(outcome.properties),
-            "broken": list(outcome.broken),
+            "broken": list(outcome.violated),
             "message": outcome.message,
             "crashes": [crash.title for crash in artifacts.crashes] if artifacts else [],
         },

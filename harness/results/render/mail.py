@@ -4,9 +4,8 @@
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.results import CaseOutcome, Run
+from harness.results import Case, Run
 from harness.results.judge import KNOWN, Change, Comparison
-from harness.results.outcomes import ERROR
 from harness.results.render.artifacts import Artifacts
 from harness.results.render.summary import counts, headline, is_good, violated_properties
 
@@ -60,7 +59,7 @@ def _provenance(run: Run, base: Run | None) -> Iterator[str]:
 
 def _body(subject: Run | Comparison, artifacts: Mapping[str, Artifacts]) -> Iterator[str]:
     if isinstance(subject, Run):
-        bad = [one for one in subject.tests if one.is_bad or one.result == ERROR]
+        bad = [one for one in subject.tests if one.result.at_fault]
         yield from _tests("Failed", bad, artifacts)
         return
     for change in _SHOWN:
@@ -77,9 +76,7 @@ def _body(subject: Run | Comparison, artifacts: Mapping[str, Artifacts]) -> Iter
             yield from _wrapped(line, "  ")
 
 
-def _tests(
-    title: str, tests: Sequence[CaseOutcome], artifacts: Mapping[str, Artifacts]
-) -> Iterator[str]:
+def _tests(title: str, tests: Sequence[Case], artifacts: Mapping[str, Artifacts]) -> Iterator[str]:
     if not tests:
         return
     yield ""
@@ -90,7 +87,7 @@ def _tests(
         yield f"  and {len(tests) - MOST} more"
 
 
-def _test(outcome: CaseOutcome, artifacts: Artifacts | None) -> Iterator[str]:
+def _test(outcome: Case, artifacts: Artifacts | None) -> Iterator[str]:
     name = outcome.test.rpartition("::")[2]
     if len(name) > WIDTH - len("  CRASH "):
         name = name.replace("[", " [", 1)

@@ -4,29 +4,22 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from harness.results import CaseOutcome, Run
+from harness.base.result import Result
+from harness.results import Case, Run
 from harness.results.judge import Change, Comparison
-from harness.results.outcomes import ERROR
-
-RESULTS = ("FAIL", "CRASH", "HANG", "ERROR", "KNOWN", "PASS", "SKIP")
-"""The worst first: of the results of many tests the first of these that occurs stands for all."""
 
 
-def counts(tests: Iterable[CaseOutcome]) -> Mapping[str, int]:
+def counts(tests: Iterable[Case]) -> Mapping[Result, int]:
     """How many tests ended with each result, the worst first; results that none has are absent."""
     found = Counter(one.result for one in tests)
-    known = {name: found.pop(name) for name in RESULTS if name in found}
-    return {**known, **found}
+    return {result: found[result] for result in Result if result in found}
 
 
-def worst(results: Iterable[str]) -> str:
-    """The result that stands for all of them; empty if there are none."""
-    return min(results, key=lambda name: RESULTS.index(name) if name in RESULTS else 0, default="")
-
-
-def violated_properties(tests: Iterable[CaseOutcome]) -> tuple[str, ...]:
+def violated_properties(tests: Iterable[Case]) -> tuple[str, ...]:
     """The properties that *tests* found broken and that no list excuses, in natural order."""
-    found = {number for one in tests if one.is_bad for number in one.broken or one.properties}
+    found = {
+        number for one in tests if one.against_kernel for number in one.violated or one.properties
+    }
     return tuple(sorted(found, key=property_order))
 
 
@@ -37,7 +30,7 @@ def property_order(number: str) -> tuple[str, int]:
 
 def all_passed(run: Run) -> bool:
     """Whether nothing speaks against the kernel, all was judged, and something was."""
-    bad = any(one.is_bad or one.result == ERROR for one in run.tests)
+    bad = any(one.result.at_fault for one in run.tests)
     return run.complete and bool(run.tests) and not bad
 
 
@@ -48,7 +41,7 @@ def is_good(subject: Run | Comparison) -> bool:
     doubts = (Change.BROKEN, Change.FLAKY)
     judged = any(one.change is not Change.NOT_JUDGED for one in subject.differences)
     spoilt = any(
-        one.result == ERROR for d in subject.having(Change.NOT_JUDGED) for one in d.patched
+        one.result.against_harness for d in subject.having(Change.NOT_JUDGED) for one in d.patched
     )
     unclear = spoilt or not subject.patched.complete or not judged
     return not unclear and not any(one.change in doubts for one in subject.differences)
@@ -61,17 +54,15 @@ def headline(subject: Run | Comparison) -> str:
 
 def _of_run(run: Run) -> str:
     number = counts(run.tests)
-    bad = [
-        f"{number[name]} {name}" for name in ("FAIL", "CRASH", "HANG", "ERROR") if name in number
-    ]
+    bad = [f"{number[name]} {name}" for name in Result if name.at_fault and name in number]
     properties = violated_properties(run.tests)
     end = "" if run.complete else "; the run did not come to its end"
     if not run.tests:
         return f"no test ran{end}"
     if not bad:
-        known = number.get("KNOWN", 0)
+        known = number.get(Result.KNOWN, 0)
         besides = f", {known} as known of this kernel" if known else ""
-        return f"{_tests(number.get('PASS', 0))} passed{besides}; nothing is broken{end}"
+        return f"{_tests(number.get(Result.PASS, 0))} passed{besides}; nothing is broken{end}"
     named = f"; violated properties: {' '.join(properties)}" if properties else ""
     return f"{', '.join(bad)} of {_tests(len(run.tests))}{named}{end}"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from rich.markup import escape
 from rich.table import Column, Table
 
-from harness.results import CaseOutcome, Run
+from harness.results import Case, Run
 from harness.results.judge import Change, Comparison
 from harness.results.render.artifacts import Artifacts
 from harness.results.render.summary import counts, headline
@@ -57,7 +57,7 @@ def _sides(comparison: Comparison) -> dict[str, Run]:
     return {"base, ": comparison.base, "series, ": comparison.patched}
 
 
-def _is_quiet(base: tuple[CaseOutcome, ...], patched: tuple[CaseOutcome, ...]) -> bool:
+def _is_quiet(base: tuple[Case, ...], patched: tuple[Case, ...]) -> bool:
     """Whether nothing happened on either side: skipped on both, known on both."""
     results = {one.result for one in (*base, *patched)}
     return len(results) == 1 and results <= QUIET
@@ -72,7 +72,7 @@ def _name(test: str) -> str:
     return test.removeprefix("harness/suite/")
 
 
-def _why(outcome: CaseOutcome, artifacts: Mapping[str, Artifacts]) -> str:
+def _why(outcome: Case, artifacts: Mapping[str, Artifacts]) -> str:
     kept = artifacts.get(outcome.artifacts)
     titles = list(dict.fromkeys(crash.title for crash in kept.crashes)) if kept else []
     return escape("\n".join([*titles, outcome.message]).strip())

@@ -64,7 +64,7 @@ def test_a_patch_that_breaks_a_property_and_the_one_that_repairs_it_are_named(
     fixed = {step.position: step.having(Change.FIXED) for step in verdict.patches}
     assert {at: [one.test for one in tests] for at, tests in broken.items() if tests} == {3: [FULL]}
     assert {at: [one.test for one in tests] for at, tests in fixed.items() if tests} == {5: [FULL]}
-    assert {name for one in broken[3][0].patched for name in one.broken} == {"B12"}
+    assert {name for one in broken[3][0].patched for name in one.violated} == {"B12"}
     assert verdict.answer is Answer.BROKEN
 
 

@@ -9,6 +9,7 @@ import pytest
 from validate_fakes import FakeSuite, Results, T, U
 
 from harness.base.errors import BuildError
+from harness.base.result import Result
 from harness.cli import main
 from harness.jobs.compare import (
     Answer,
@@ -26,7 +27,7 @@ from harness.jobs.compare.verdict import Failure
 from harness.kernel import KernelSpec
 from harness.kernel.patches.apply import Attempt, Fit
 from harness.kernel.patches.series import read_paths
-from harness.results import CaseOutcome, SuiteRequest, load_run
+from harness.results import Case, SuiteRequest, load_run
 from harness.results.render import Change, Difference
 
 FIXTURE = Path(__file__).parents[2] / "series/full-pool"
@@ -212,8 +213,8 @@ def test_of_tests_that_different_patches_repair_each_says_which(series: Series) 
 
 def test_the_fewest_properties_that_explain_all_tests_come_first() -> None:
     def broken(*properties: str) -> Difference:
-        bad = CaseOutcome(T, "FAIL", properties)
-        return Difference(T, Change.BROKEN, (CaseOutcome(T, "PASS"),), (bad,))
+        bad = Case(T, Result.FAIL, properties)
+        return Difference(T, Change.BROKEN, (Case(T, Result.PASS),), (bad,))
 
     assert (
         properties_at_stake([broken("B12"), broken("A1", "B3", "B12")])

@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from harness.base.result import Result
 from harness.jobs.mutants import Judgement, Mutant, Verdict, verdict_json, verdict_table
 from harness.jobs.mutants.verdict import load_verdict, weigh
-from harness.results.outcomes import CaseOutcome, read_outcomes
+from harness.results.case import Case, read_cases
 
 BUG = Mutant(Path("07-overlap-x.patch"), "x", "overlap", ("B7", "E1"), "y", "default", "")
 HARMLESS = Mutant(Path("90-harmless-x.patch"), "x", "harmless", (), "y", "default", "")
 
-RIGHT = CaseOutcome(
-    "harness/suite/test_a.py::test_b[pool/pci]", "FAIL", ("B1", "B7"), "assert False", ("B7",)
+RIGHT = Case(
+    "harness/suite/test_a.py::test_b[pool/pci]", Result.FAIL, ("B1", "B7"), "assert False", ("B7",)
 )
-WRONG = CaseOutcome("harness/suite/test_a.py::test_c", "CRASH", ("B1",))
+WRONG = Case("harness/suite/test_a.py::test_c", Result.CRASH, ("B1",))
 
 JUNIT = """\
 <testsuites><testsuite name="pytest">
@@ -37,12 +38,16 @@ JUNIT = """\
 def test_a_report_is_read(tmp_path: Path) -> None:
     (tmp_path / "junit.xml").write_text(JUNIT)
 
-    failed, error, passed = read_outcomes(tmp_path / "junit.xml")
+    failed, error, passed = read_cases(tmp_path / "junit.xml")
 
     assert failed == RIGHT
-    assert failed.is_bad
-    assert (error.result, error.message, error.is_bad) == ("ERROR", "failed on setup", False)
-    assert (passed.result, passed.is_bad) == ("PASS", False)
+    assert failed.against_kernel
+    assert (error.result, error.message, error.against_kernel) == (
+        "ERROR",
+        "failed on setup",
+        False,
+    )
+    assert (passed.result, passed.against_kernel) == ("PASS", False)
 
 
 @pytest.mark.parametrize(
@@ -55,9 +60,7 @@ def test_a_report_is_read(tmp_path: Path) -> None:
         (HARMLESS, [RIGHT], Judgement.ACCUSED),
     ],
 )
-def test_failures_are_weighed(
-    mutant: Mutant, failed: list[CaseOutcome], judgement: Judgement
-) -> None:
+def test_failures_are_weighed(mutant: Mutant, failed: list[Case], judgement: Judgement) -> None:
     assert weigh(mutant, failed) is judgement
     assert judgement.is_good == (judgement in (Judgement.KILLED, Judgement.PASSED))
 

@@ -8,7 +8,8 @@ from history_scene import TEST, WHERE, run_on
 from sqlalchemy import func, select
 
 from harness.base.errors import InputError
-from harness.results import CaseOutcome, Run
+from harness.base.result import Result
+from harness.results import Case, Run
 from harness.results.history import History, list_runs, open_history
 from harness.results.history.tables import OUTCOMES, RUNS
 
@@ -78,7 +79,7 @@ def test_a_run_with_the_same_test_twice_is_kept(history: History) -> None:
 
 @pytest.mark.parametrize("message", ["a\0b", "half \udc80", "whole \U0001f512"])
 def test_whatever_a_guest_printed_can_be_kept(history: History, message: str) -> None:
-    run = replace(run_on(1), tests=(CaseOutcome(TEST, "FAIL", message=message),))
+    run = replace(run_on(1), tests=(Case(TEST, Result.FAIL, message=message),))
 
     history.add(run)
 

@@ -13,7 +13,7 @@ from history_scene import run_on
 from sqlalchemy import Connection, MetaData, insert, text
 
 from harness.base.errors import InputError
-from harness.results import CaseOutcome, Run
+from harness.results import Case, Run
 from harness.results.history import History, open_history
 from harness.results.history.database import connect
 from harness.results.history.migrate import MIGRATIONS, upgrade
@@ -69,7 +69,7 @@ def _put_in_first(connection: Connection, run: Run) -> None:
     connection.execute(insert(tables.tables["outcomes"]), tests)
 
 
-def _in_first(outcome: CaseOutcome) -> dict[str, Any]:
+def _in_first(outcome: Case) -> dict[str, Any]:
     """The columns of a test, by the names that they had in the first schema."""
-    earlier = {"properties": "promises", "artifacts": "evidence"}
+    earlier = {"violated": "broken", "properties": "promises", "artifacts": "evidence"}
     return {earlier.get(name, name): value for name, value in asdict(outcome).items()}

@@ -8,7 +8,8 @@ import pytest
 from report_runs import FILE, base_run, case, write_artifacts
 
 from harness.base.kreport import crashes_in
-from harness.results import CaseOutcome
+from harness.base.result import Result
+from harness.results import Case
 from harness.results.render import Change, Inputs, change_of, page
 from harness.results.render.artifacts import Log, read_artifacts
 from harness.results.render.files import read_log
@@ -145,8 +146,8 @@ def test_of_nothing_there_is_no_picture() -> None:
     assert picture([], []) == ""
 
 
-def _of(result: str, message: str = "") -> CaseOutcome:
-    return CaseOutcome(f"{FILE}::test", result, message=message)
+def _of(result: str, message: str = "") -> Case:
+    return Case(f"{FILE}::test", Result(result), message=message)
 
 
 @pytest.mark.parametrize(

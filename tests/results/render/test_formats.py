@@ -12,7 +12,7 @@ from report_runs import base_run, case, patched_run, provenance, write_artifacts
 
 from harness.base.errors import InputError
 from harness.cli import main
-from harness.results import CaseOutcome, Run, read_outcomes, save_run
+from harness.results import Case, Run, read_cases, save_run
 from harness.results.history import open_history
 from harness.results.render import artifacts_of, compare, junit, kcidb, mail
 from harness.results.render.kcidb import test_path as path_of
@@ -28,7 +28,7 @@ STATUS = {
 }
 
 
-def of_tests(*tests: CaseOutcome) -> Run:
+def of_tests(*tests: Case) -> Run:
     return replace(base_run(), tests=tests)
 
 
@@ -112,7 +112,7 @@ def test_junit_gives_back_every_outcome(tmp_path: Path, kept: str) -> None:
 
     path.write_text(junit({"suite": run}))
 
-    assert read_outcomes(path) == list(run.tests)
+    assert read_cases(path) == list(run.tests)
 
 
 def test_junit_says_where_a_run_comes_from() -> None:

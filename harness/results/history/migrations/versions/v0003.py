@@ -10,5 +10,6 @@ down_revision = "0002"
 def upgrade() -> None:
     """Rename the columns; what they hold stays."""
     with op.batch_alter_table("outcomes") as table:
+        table.alter_column("broken", new_column_name="violated")
         table.alter_column("promises", new_column_name="properties")
         table.alter_column("evidence", new_column_name="artifacts")

@@ -7,60 +7,56 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-BAD = frozenset({"FAIL", "CRASH", "HANG"})
-"""Results that speak against the kernel (harness/plugin/results.py)."""
-
-ERROR = "ERROR"
-"""The result that speaks against the harness or the host."""
+from harness.base.result import Result
 
 MESSAGE_SIZE = 300
 """Characters that are kept of what a test said."""
 
 
 @dataclass(frozen=True)
-class CaseOutcome:
+class Case:
     """A test by its node id, and its result's name.
 
-    *broken* are the properties that it found violated, *properties* all that it is about,
+    *violated* are the properties that it found violated, *properties* all that it is about,
     *message* the first line of its reason, *seconds* what it took, *artifacts* the folder with
     what is kept of its guests (empty if nothing is).
     """
 
     test: str
-    result: str
-    broken: tuple[str, ...] = ()
+    result: Result
+    violated: tuple[str, ...] = ()
     message: str = ""
     properties: tuple[str, ...] = ()
     seconds: float = 0.0
     artifacts: str = ""
 
     @property
-    def is_bad(self) -> bool:
+    def against_kernel(self) -> bool:
         """Whether it speaks against the kernel."""
-        return self.result in BAD
+        return self.result.against_kernel
 
 
-def outcome_from(content: dict[str, Any]) -> CaseOutcome:
+def case_from(content: dict[str, Any]) -> Case:
     """The outcome that ``dataclasses.asdict`` made *content* of, with JSON between."""
-    lists = {name: tuple(content.get(name, ())) for name in ("broken", "properties")}
-    return CaseOutcome(**{**content, **lists})
+    lists = {name: tuple(content.get(name, ())) for name in ("violated", "properties")}
+    return Case(**{**content, **lists, "result": Result(content["result"])})
 
 
-def read_outcomes(report: Path) -> list[CaseOutcome]:
+def read_cases(report: Path) -> list[Case]:
     """The tests in a JUnit file, in the order in which they ended."""
     return list(_outcomes(ET.parse(report).getroot()))
 
 
-def _outcomes(root: ET.Element) -> Iterator[CaseOutcome]:
+def _outcomes(root: ET.Element) -> Iterator[Case]:
     for case in root.iter("testcase"):
         properties: dict[str, list[str]] = {}
         for one in case.iter("property"):
             properties.setdefault(one.get("name", ""), []).append(one.get("value", ""))
         if "result" in properties:
-            yield CaseOutcome(
+            yield Case(
                 test=_node_id(case),
-                result=properties["result"][-1],
-                broken=tuple(sorted(set(properties.get("broken", ())))),
+                result=Result(properties["result"][-1]),
+                violated=tuple(sorted(set(properties.get("broken", ())))),
                 message=_message(case),
                 properties=tuple(sorted(set(properties.get("property", ())))),
                 seconds=float(case.get("time", 0)),
