@@ -10,6 +10,7 @@ from harness.base.paths import CHECKOUT
 
 DEFAULT_SOURCE = "debian:6.12"
 RECORD = "kernel.json"
+CONFIG = "config"
 
 
 def default_fragments() -> tuple[Path, ...]:
@@ -93,7 +94,7 @@ class Kernel:
     @property
     def config(self) -> Path:
         """The complete configuration it was built with."""
-        return self.directory / "config"
+        return self.directory / CONFIG
 
 
 def load_kernel(directory: Path) -> Kernel:

@@ -10,16 +10,19 @@ SUBLEVEL = 3
 
 allnoconfig:
 \tmkdir -p $(O)/include/config $(O)/arch/arm64/boot $(O)/kernel/dma
-\tgrep -x -F -f known-options $(KCONFIG_ALLCONFIG) > $(O)/.config || true
+\tgrep -x -F -f Kconfig.known $(KCONFIG_ALLCONFIG) > $(O)/.config || true
 \techo 6.12.0-tiny > $(O)/include/config/kernel.release
 
-prepare:
+prepare: $(O)/include/config/auto.conf
 \t@echo '  GEN     prepared'
+
+$(O)/include/config/auto.conf: $(O)/.config
+\t@cp $< $@
 
 objects := $(O)/kernel/dma/swiotlb.o $(O)/kernel/fork.o
 
-Image: $(objects)
-\t@$(CROSS_COMPILE)ld --build-id=sha1 -e 0 -o $(O)/vmlinux $^
+Image: $(O)/include/config/auto.conf $(objects)
+\t@$(CROSS_COMPILE)ld --build-id=sha1 -e 0 -o $(O)/vmlinux $(objects)
 \t@cp $(O)/vmlinux $(O)/arch/arm64/boot/Image
 
 modules: ;
@@ -58,7 +61,7 @@ config NUMBER
 FILES = {
     "Makefile": MAKEFILE,
     "Kconfig": KCONFIG,
-    "known-options": "CONFIG_PCI=y\nCONFIG_FIREWALL=y\n",
+    "Kconfig.known": "CONFIG_PCI=y\nCONFIG_FIREWALL=y\n",
     "arch/arm64/Makefile": "",
     "kernel/dma/swiotlb.c": "int slots = 128;\nint areas = 1;\nint used;\n",
     "kernel/fork.c": "int children;\n",
@@ -97,3 +100,14 @@ diff --git a/kernel/dma/swiotlb.c b/kernel/dma/swiotlb.c
  int used;
 """
 """A patch for the tree with SLOTS_PATCH applied."""
+
+
+FIREWALL_PATCH = b"""\
+--- a/Kconfig.known
++++ b/Kconfig.known
+@@ -1,2 +1,2 @@
+ CONFIG_PCI=y
+-CONFIG_FIREWALL=y
++CONFIG_RENAMED=y
+"""
+"""A patch that renames an option."""

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import NoteSection
 
 from harness.base.cache import Cache, digest
 from harness.base.errors import BuildError
-from harness.base.progress import step
+from harness.base.progress import say, step
 from harness.base.space import require_space
 from harness.kernel.build.fragment import Wanted, read_fragments
-from harness.kernel.build.kconfig import check_config
+from harness.kernel.build.kconfig import check_config, read_config, unmet
 from harness.kernel.build.make import Make, check_tools, compiler_version
 from harness.kernel.build.notes import keep_notes
 from harness.kernel.build.objects import count_stale
@@ -25,7 +25,7 @@ from harness.kernel.patches.apply import apply_series
 from harness.kernel.patches.files import Patch, read_series
 from harness.kernel.source.sources import Source, resolve_source
 from harness.kernel.source.tree import Tree
-from harness.kernel.spec import Kernel, KernelSpec, Record, load_kernel
+from harness.kernel.spec import CONFIG, Kernel, KernelSpec, Record, load_kernel
 
 FORMAT = "1"
 """Raised when the same inputs are to be built differently than before."""
@@ -35,6 +35,12 @@ BUILD_SIZE = 1024**3
 
 TARGETS = ("Image", "modules")
 """``modules`` also makes Module.symvers, which the probe is linked against."""
+
+BUILT_CONFIG = "include/config/auto.conf"
+"""What kbuild compiles by, in the build directory: made from .config, and newer than it."""
+
+SOURCES = frozenset({".c", ".h", ".S", ".rst", ".txt"})
+"""Endings of files that Kconfig does not read, unless they lie in scripts/, where it is built."""
 
 COUNTING = "GCOV_KERNEL"
 """The option of a kernel that counts which of its lines run."""
@@ -77,20 +83,34 @@ def build_kernel(spec: KernelSpec) -> Kernel:
     HostError if this machine lacks a tool or disk space.
     """
     plan = plan_kernel(spec)
-    return load_kernel(Cache("kernels").get(plan.key, partial(_fill_entry, plan)))
+    kernels, fill = Cache("kernels"), partial(_fill_entry, plan)
+    entry = kernels.get(plan.key, fill)
+    if missing := unmet(plan.wanted.options, read_config(entry / CONFIG)):
+        say(f"cache: kernels/{plan.key} was built without {missing[0].line}; it is built again")
+        kernels.remove(plan.key)
+        entry = kernels.get(plan.key, fill)
+    return load_kernel(entry)
 
 
 @contextmanager
 def built_tree(plan: Plan) -> Iterator[tuple[Workspace, Make]]:
     """Bring a workspace to the state where the kernel of *plan* is built in it, and hold it."""
+    with configured_tree(plan) as (workspace, make):
+        _compile(plan, make)
+        check_config(plan.wanted.options, make.output / BUILT_CONFIG, make.source)
+        yield workspace, make
+
+
+@contextmanager
+def configured_tree(plan: Plan) -> Iterator[tuple[Workspace, Make]]:
+    """Bring a workspace to the state where the kernel of *plan* is configured, and hold it."""
     with open_workspace(plan.source.workspace) as workspace:
         _prepare_source(plan, workspace.tree)
         with workspace.build(plan.build_name) as output:
             require_space(output, BUILD_SIZE, "building a kernel")
             make = Make(workspace.tree.source, output, workspace.lock, plan.wanted.variables)
             make.log.unlink(missing_ok=True)
-            configured = _configure(plan, make, workspace.tree)
-            _compile(plan, make, configured)
+            _configure(plan, make, workspace.tree)
             yield workspace, make
 
 
@@ -100,39 +120,47 @@ def _prepare_source(plan: Plan, tree: Tree) -> None:
     tree.patch(apply_series(plan.patches, tree.pristine))
 
 
-def _configure(plan: Plan, make: Make, tree: Tree) -> bool:
-    """Write the configuration if anything that could change it has changed; say whether."""
-    kconfig = [
-        f"{path} {content.identity if content else ''}"
-        for path in sorted(tree.state.patched)
-        if "Kconfig" in path and (content := tree.current(path)) is not None
-    ]
+def _configure(plan: Plan, make: Make, tree: Tree) -> None:
+    """Write the configuration, unless it was written from the same inputs and checked."""
     stamp, config = make.output / "harness-config.stamp", make.output / ".config"
-    inputs = digest(plan.wanted.text, plan.compiler, str(tree.state.pristine), *kconfig)
+    inputs = digest(plan.wanted.text, plan.compiler, str(tree.state.pristine), *_kconfig(tree))
     if config.is_file() and stamp.is_file() and stamp.read_text() == inputs:
-        return False
+        return
+    stamp.unlink(missing_ok=True)
+    config.unlink(missing_ok=True)
+    (make.output / BUILT_CONFIG).unlink(missing_ok=True)
     wanted = make.output / "harness-wanted.config"
     wanted.write_text(plan.wanted.text)
     with step("configuring the kernel"):
         make.run(f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig")
     check_config(plan.wanted.options, config, make.source)
     stamp.write_text(inputs)
-    return True
 
 
-def _compile(plan: Plan, make: Make, configured: bool) -> None:
+def _kconfig(tree: Tree) -> Iterator[str]:
+    """Each change of a series that may change the configuration: all but C and texts.
+
+    Kconfig files may have any name, and run scripts and makefiles.
+    """
+    for path in sorted(tree.state.patched):
+        if path.startswith("scripts/") or PurePath(path).suffix not in SOURCES:
+            content = tree.current(path)
+            yield f"{path} {content.identity if content else 'absent'}"
+
+
+def _compile(plan: Plan, make: Make) -> None:
     """Compile what is to be compiled; nothing, if this very kernel was the last one built here."""
-    stamp = make.output / "harness-built.stamp"
-    if stamp.is_file() and stamp.read_text() == plan.key:
+    stamp, built = make.output / "harness-built.stamp", make.output / BUILT_CONFIG
+    if built.is_file() and stamp.is_file() and stamp.read_text() == plan.key:
         return
     stamp.unlink(missing_ok=True)
     series = f" with {len(plan.patches)} patch(es)" if plan.patches else ""
     with step(f"kernel {plan.source.title}{series}") as progress:
-        if configured:
+        if built.is_file():
+            total = count_stale(make.output)
+        else:
             make.run("prepare")
             total = make.count_objects(*TARGETS)
-        else:
-            total = count_stale(make.output)
         make.run(*TARGETS, progress=progress, total=total)
     stamp.write_text(plan.key)
 
@@ -141,7 +169,7 @@ def _fill_entry(plan: Plan, directory: Path) -> None:
     with built_tree(plan) as (workspace, make):
         shutil.copy2(make.output / "arch/arm64/boot/Image", directory / "Image")
         shutil.copy2(make.output / "vmlinux", directory / "vmlinux")
-        shutil.copy2(make.output / ".config", directory / "config")
+        shutil.copy2(make.output / ".config", directory / CONFIG)
         if COUNTING in plan.wanted.options:
             keep_notes(make.output, workspace.tree, directory)
         release = (make.output / "include/config/kernel.release").read_text().strip()

@@ -43,7 +43,7 @@ def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
     """
     busybox = find_package("busybox-static")
     sources = list(_guest_sources())
-    key = digest(FORMAT, kernel.key, busybox.sha256, *_names_and_files(sources))
+    key = digest(FORMAT, kernel.key, kernel.build_id, busybox.sha256, *_names_and_files(sources))
 
     def fill(directory: Path) -> None:
         plan = plan_kernel(spec)

@@ -15,10 +15,15 @@ def read_config(path: Path) -> Mapping[str, str]:
     return {setting[1]: setting[2] for setting in found if setting}
 
 
+def unmet(options: Mapping[str, Option], config: Mapping[str, str]) -> list[Option]:
+    """Return those of *options* that *config*, a complete configuration, does not have."""
+    return [one for one in options.values() if config.get(one.symbol, UNSET) != one.value]
+
+
 def check_config(options: Mapping[str, Option], config: Path, source: Path) -> None:
     """Raise ConfigError, naming options and likely reasons, if any did not make it to *config*."""
     have = read_config(config)
-    missing = [o for o in options.values() if have.get(o.symbol, UNSET) != o.value]
+    missing = unmet(options, have)
     if not missing:
         return
     entries = list(read_entries(source))

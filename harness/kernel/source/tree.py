@@ -111,13 +111,20 @@ class Tree:
         for path in changes.keys() - before.patched:
             write_content(self._original(path), read_content(self.source / path))
         self._save(State(before.pristine, before.patched | changes.keys()))
-        for path, content in changes.items():
+        restored = {path: read_content(self._original(path)) for path in dropped}
+        targets = {**changes, **restored}
+        for path in (path for path, content in targets.items() if content is None):
+            self._remove(path)
+        for path, content in targets.items():
             write_content(self.source / path, content)
-        for path in dropped:
-            write_content(self.source / path, read_content(self._original(path)))
         self._save(State(before.pristine, frozenset(changes)))
         for path in dropped:
             write_content(self._original(path), None)
+
+    def _remove(self, path: str) -> None:
+        """Remove a file, and the directories that only it needed: a file may take their name."""
+        write_content(self.source / path, None)
+        prune_empty((self.source / path).parent, self.source)
 
     def _home(self, path: str, patched: frozenset[str]) -> Path:
         """Where the pristine form of *path* lies."""

@@ -5,16 +5,22 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
-from kernel_trees import MAKEFILE, SLOTS_PATCH, tiny_tree
+from kernel_trees import FIREWALL_PATCH, MAKEFILE, SLOTS_PATCH, tiny_tree
 
 from harness.base.cache import Cache
 from harness.base.errors import BuildError, ConfigError, HostError, SeriesError
 from harness.kernel import KernelSpec, build_kernel, load_kernel
 from harness.kernel.build.build import read_build_id
 from harness.kernel.build.workspace import open_workspace, workspaces
+from harness.kernel.spec import RECORD
+
+FIREWALL = "CONFIG_FIREWALL=y\n"
 
 BUILD = """
 import sys
@@ -169,6 +175,51 @@ def test_build_is_possible_after_a_compile_error(tree: Path) -> None:
 def test_missing_option_is_named(tree: Path) -> None:
     with pytest.raises(ConfigError, match=r"CONFIG_NOSUCH=y \(.*fragment\.config:1\): this source"):
         build_kernel(spec_of(tree, options="CONFIG_NOSUCH=y\n"))
+
+
+def test_series_that_lost_an_option_does_not_decide_how_the_next_is_configured(tree: Path) -> None:
+    build_kernel(spec_of(tree, options=FIREWALL))
+    with pytest.raises(ConfigError, match="CONFIG_FIREWALL=y"):
+        build_kernel(spec_of(tree, FIREWALL_PATCH, options=FIREWALL))
+
+    kernel = build_kernel(spec_of(tree, SLOTS_PATCH, options=FIREWALL))
+
+    assert kernel.config.read_text() == FIREWALL
+
+
+def test_option_that_a_makefile_takes_away_is_missed_in_what_was_built(tree: Path) -> None:
+    losing = MAKEFILE.replace("@cp $< $@", "@touch $@")
+    (tree / "Makefile").write_text(losing)
+
+    with pytest.raises(ConfigError, match="CONFIG_FIREWALL=y"):
+        build_kernel(spec_of(tree, options=FIREWALL))
+
+
+@pytest.mark.parametrize("path", ["defaults", "scripts/probe.c"])
+def test_any_file_that_kconfig_may_read_configures_again(tree: Path, path: str) -> None:
+    (tree / "Makefile").write_text(MAKEFILE.replace("-f Kconfig.known", f"-f {path}"))
+    patch = f"--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+CONFIG_NUMBER=3\n".encode()
+    spec = spec_of(tree, patch, options="CONFIG_NUMBER=3\n")
+    assert build_kernel(spec).config.read_text() == "CONFIG_NUMBER=3\n"
+
+    with pytest.raises(ConfigError, match="CONFIG_NUMBER=3"):
+        build_kernel(replace(spec, series=()))
+
+
+def test_cached_kernel_without_a_wanted_option_is_built_again(tree: Path) -> None:
+    spec = spec_of(tree, options=FIREWALL)
+    kernel = build_kernel(spec)
+    parts = (kernel.image, kernel.vmlinux, kernel.directory / RECORD)
+    files = {file.name: file.read_bytes() for file in parts}
+    Cache("kernels").remove(kernel.key)
+    Cache("kernels").get(kernel.key, partial(_write, {**files, "config": b"CONFIG_PCI=y\n"}))
+
+    assert build_kernel(spec).config.read_text() == FIREWALL
+
+
+def _write(files: Mapping[str, bytes], directory: Path) -> None:
+    for name, content in files.items():
+        (directory / name).write_bytes(content)
 
 
 def test_missing_tool_is_named_with_its_package(

@@ -76,6 +76,14 @@ def test_next_series_starts_from_the_pristine_tree(tree: Tree) -> None:
     assert content_of(tree) == {"one": "1", "two": "other"}
 
 
+def test_file_and_directory_of_one_name_may_follow_each_other(tree: Tree) -> None:
+    tree.patch({"new": text("a file")})
+    tree.patch({"new/inside": text("a directory")})
+    assert content_of(tree) == {"one": "1", "two": "2", "new/inside": "a directory"}
+    tree.patch({"new": text("a file")})
+    assert content_of(tree) == {"one": "1", "two": "2", "new": "a file"}
+
+
 def test_file_patched_alike_keeps_its_times(tree: Tree) -> None:
     tree.patch({"one": text("patched")})
     before = (tree.source / "one").stat().st_mtime_ns
