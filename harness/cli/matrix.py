@@ -10,9 +10,10 @@ from pathlib import Path
 from harness.base.progress import step
 from harness.cli.machines import add_kernel_options, kernel_of
 from harness.cli.tables import print_table
-from harness.devices.attacks.matrix import CellResult, Ground, cells, run_cells
+from harness.devices.attacks import MeasuredCell, cells, run_cells
 from harness.devices.attacks.soak import Leak, soak
 from harness.devices.attacks.table import matrix_json, matrix_page, matrix_table
+from harness.machine.environment import Environment
 from harness.machine.fence import FENCES
 
 AS_EXPECTED, NOT_AS_EXPECTED = 0, 1
@@ -22,9 +23,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Declare the sub-command."""
     parser = subparsers.add_parser(
         "matrix",
-        help="attacks x protections x rogues: who is safe when, measured",
-        description="Runs every cell in a guest of its own, and ends with 1 if one is not as "
-        "expected.",
+        help="measure the attack matrix: every attack, by every rogue, under every protection",
+        description="Run every cell in a guest of its own. Exit code 1 if the effect of one is not "
+        "the expected one.",
     )
     parser.add_argument(
         "attacks", nargs="*", metavar="ATTACK", help="names or globs (default: all)"
@@ -40,7 +41,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--cycles",
         type=int,
         metavar="N",
-        help="run N cells, one after the other and over again, and look for leaks",
+        help="run N cells in a row, starting over at the last, and look for leaks of this process",
     )
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--html", type=Path, metavar="FILE")
@@ -50,13 +51,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Run the cells, print the table, write what was asked for."""
     qemu, kernel, initramfs = kernel_of(arguments)
-    ground = Ground(qemu, kernel, initramfs, arguments.pci_fence)
+    environment, fence = Environment(qemu, kernel, initramfs), arguments.pci_fence
     wanted, begin = cells(arguments.attacks), time.monotonic()
     if arguments.cycles:
-        return _soak(soak(ground, wanted, arguments.cycles), begin)
+        return _soak(soak(environment, wanted, arguments.cycles, fence), begin)
     results = []
     with step(f"{len(wanted)} cells") as progress:
-        for result in run_cells(ground, wanted):
+        for result in run_cells(environment, wanted, fence):
             results.append(result)
             progress.update(len(results), len(wanted), str(result.cell))
     print_table(matrix_table(results))
@@ -69,21 +70,21 @@ def run(arguments: argparse.Namespace) -> int:
     return _conclude(results, begin)
 
 
-def _print_wrong(results: Sequence[CellResult]) -> None:
+def _print_wrong(results: Sequence[MeasuredCell]) -> None:
     for result in results:
         if not result.as_expected:
-            print(f"{result.cell}: {result.artifacts}")
+            print(f"{result.cell}: {result.detail}")
 
 
-def _conclude(results: Sequence[CellResult], begin: float) -> int:
+def _conclude(results: Sequence[MeasuredCell], begin: float) -> int:
     good = sum(result.as_expected for result in results)
     seconds = time.monotonic() - begin
     print(f"{good} of {len(results)} cells as expected, {seconds:.0f} s")
     return AS_EXPECTED if good == len(results) else NOT_AS_EXPECTED
 
 
-def _soak(outcome: tuple[list[CellResult], list[Leak]], begin: float) -> int:
-    results, leaks = outcome
+def _soak(soaked: tuple[list[MeasuredCell], list[Leak]], begin: float) -> int:
+    results, leaks = soaked
     for leak in leaks:
         print(leak)
     _print_wrong(results)

@@ -1,35 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attacks: named things that a rogue does, with what is expected under each protection.
+"""Attacks by rogue devices, and the attack matrix: what each one achieves under each protection.
 
 ==================  ==============================================================================
 ``attacks``         every attack by name: a module of ``kinds/`` each, with its ``ATTACK``
-``Attack``          what it does, to what effect, and what should come of it
-``Scene``           where it takes place
+``Attack``          what it does, and the effect expected under each protection
 ``Protection``      what stands between the rogue and memory
-``Outcome``         stopped, contained in the pool, or succeeded
+``Effect``          stopped, contained in the pool, or succeeded
+``Context``         the guest, the rogue and the victim of a running attack
+``Cell``            one attack by one rogue under one protection
+``cells``           all of them, or those of some attacks
+``run_cells``       measure cells, several at a time, each in a guest of its own
 ==================  ==============================================================================
 """
 
-import functools
-import importlib
-import pkgutil
-from collections.abc import Mapping
-from types import MappingProxyType
+from harness.devices.attacks.attack import Attack, Effect, Observation, Protection
+from harness.devices.attacks.context import Context
+from harness.devices.attacks.matrix import Cell, MeasuredCell, cells
+from harness.devices.attacks.registry import attacks
+from harness.devices.attacks.run import run_cell, run_cells
 
-from harness.devices.attacks import kinds
-from harness.devices.attacks.attack import Attack, Outcome, Protection, Result
-from harness.devices.attacks.scene import Scene
-
-
-@functools.cache
-def attacks() -> Mapping[str, Attack]:
-    """Every attack by its name, which is its module's with dashes."""
-    names = sorted(module.name for module in pkgutil.iter_modules(kinds.__path__))
-    found = {
-        name.replace("_", "-"): importlib.import_module(f"{kinds.__name__}.{name}").ATTACK
-        for name in names
-    }
-    return MappingProxyType(found)
-
-
-__all__ = ["Attack", "Outcome", "Protection", "Result", "Scene", "attacks"]
+__all__ = [
+    "Attack",
+    "Cell",
+    "Context",
+    "Effect",
+    "MeasuredCell",
+    "Observation",
+    "Protection",
+    "attacks",
+    "cells",
+    "run_cell",
+    "run_cells",
+]

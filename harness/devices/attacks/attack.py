@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an attack is, and what may come of it."""
+"""Attack, Protection, Effect: what a rogue tries, against what, and what it achieves."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
-from harness.devices.attacks.scene import Scene
+from harness.devices.attacks.context import Context
 
 
 class Protection(Enum):
@@ -29,53 +29,54 @@ class Protection(Enum):
         return self in (Protection.FENCE, Protection.BOTH)
 
 
-class Outcome(Enum):
-    """What came of an attack."""
+class Effect(Enum):
+    """What an attack achieved."""
 
     STOPPED = "stopped"
     """No byte was read or written."""
 
     CONTAINED = "contained"
-    """Bytes of the pool were, and nothing else noticed."""
+    """Bytes of the pool were read or written, and none outside it."""
 
     SUCCEEDED = "succeeded"
+    """Bytes outside the pool were read or written, or the attack did what it is for."""
 
 
 @dataclass(frozen=True)
-class Result:
-    """The *outcome* of one attack and what was seen of it, in a line."""
+class Observation:
+    """The *effect* of one attack that was carried out; *detail* says in a line what was seen."""
 
-    outcome: Outcome
-    artifacts: str
+    effect: Effect
+    detail: str
 
 
-Expected = Mapping[Protection, Outcome]
+Expected = Mapping[Protection, Effect]
 
 ON_KERNEL_MEMORY: Expected = MappingProxyType(
     {
-        Protection.NOTHING: Outcome.SUCCEEDED,
-        Protection.POOL: Outcome.SUCCEEDED,
-        Protection.FENCE: Outcome.STOPPED,
-        Protection.BOTH: Outcome.STOPPED,
-        Protection.IOMMU: Outcome.STOPPED,
+        Protection.NOTHING: Effect.SUCCEEDED,
+        Protection.POOL: Effect.SUCCEEDED,
+        Protection.FENCE: Effect.STOPPED,
+        Protection.BOTH: Effect.STOPPED,
+        Protection.IOMMU: Effect.STOPPED,
     }
 )
-"""A pool alone asks a hostile device to stay within; nothing makes it."""
+"""A pool alone does not stop a device that ignores it."""
 
 EVERY_ROGUE = ("edu", "nvme", "rng")
 
 
 @dataclass(frozen=True)
 class Attack:
-    """A named attack: *run* carries it out and looks at its effect from inside the guest.
+    """A named attack: *run* carries it out and observes its effect from inside the guest.
 
-    *expected* has no entry for protections under which it makes no sense; *unless* says why, and
-    why it is not for every one of the *rogues*. *shape* is the devicetree's where it has a pool;
-    *on_fence*: its outcome is whether the fence stands.
+    *expected* has no entry for a protection under which the attack makes no sense, and *rogues*
+    lacks those that cannot carry it out; *unless* says why. *shape* is the devicetree overlay with
+    the pool. *on_fence*: the attack is on the fence itself, and succeeds if the fence is damaged.
     """
 
     does: str
-    run: Callable[[Scene], Result]
+    run: Callable[[Context], Observation]
     expected: Expected
     rogues: tuple[str, ...] = EVERY_ROGUE
     unless: str = ""

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The machine of a cell: which protection it has, and against which rogue."""
+"""Machines of the attack matrix: the shape, pool and fence that a cell needs."""
 
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from harness.base.address_range import AddressRange
-from harness.devices.attacks import Protection, attacks
-from harness.devices.attacks.cell import Cell
+from harness.devices.attacks.attack import Protection
+from harness.devices.attacks.matrix import Cell
+from harness.devices.attacks.registry import attacks
 from harness.devices.rogue import rogue_kinds
 from harness.devices.rogue.pci import HOST_BRIDGE
-from harness.kernel import Initramfs, Kernel
+from harness.machine.environment import Environment
 from harness.machine.fence import fence_named
 from harness.machine.machine import DEFAULT_RAM, KERNEL_SMMU, Machine
-from harness.machine.qemu.qemu import Qemu
 from harness.machine.shape import NO_POOL, shaped_devicetree
 
 RESERVED_WINDOW = "window-only"
@@ -23,32 +23,27 @@ WINDOW = AddressRange(0x4F00_0000, 0x100_0000)
 
 PORTS = 2
 
-
-@dataclass(frozen=True)
-class Ground:
-    """What all machines of a table have; *pci_fence* confines the rogues that are PCI masters."""
-
-    qemu: Qemu
-    kernel: Kernel
-    initramfs: Initramfs
-    pci_fence: str = "smmu"
+PCI_FENCE = "smmu"
+"""The fence of rogues that are PCI bus masters, unless another is asked for."""
 
 
-def machine_for(ground: Ground, cell: Cell) -> Machine:
-    """The machine that *cell* takes place on."""
+def machine_for(environment: Environment, cell: Cell, pci_fence: str = PCI_FENCE) -> Machine:
+    """The machine of a *cell*; *pci_fence* confines the rogues that are PCI bus masters."""
     fence = rogue_kinds()[cell.rogue].fence
     if fence == "smmu":
-        fence = ground.pci_fence
-    return _machine(ground, attacks()[cell.attack].shape, cell.protection, fence)
+        fence = pci_fence
+    return _machine(environment, attacks()[cell.attack].shape, cell.protection, fence)
 
 
 @functools.cache
-def _machine(ground: Ground, shape: str, protection: Protection, fence_name: str) -> Machine:
+def _machine(
+    environment: Environment, shape: str, protection: Protection, fence_name: str
+) -> Machine:
     iommu = protection is Protection.IOMMU
     shape = _shape(shape, protection)
-    tree = functools.partial(shaped_devicetree, ground.qemu, shape, ram_size=DEFAULT_RAM)
+    tree = functools.partial(shaped_devicetree, environment.qemu, shape, ram_size=DEFAULT_RAM)
     machine = Machine(
-        *(ground.qemu, ground.kernel, ground.initramfs),
+        *(environment.qemu, environment.kernel, environment.initramfs),
         tree(board=KERNEL_SMMU if iommu else ""),
         ports=PORTS,
         iommu=iommu,

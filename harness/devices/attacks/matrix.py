@@ -1,8 +1,67 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of attacks, protections and rogues: who is safe when, a measured cell at a time."""
+"""The attack matrix: its cells, each one attack by one rogue under one protection."""
 
-from harness.devices.attacks.cell import Cell, CellResult, cells
-from harness.devices.attacks.machines import Ground
-from harness.devices.attacks.run import run_cells
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
 
-__all__ = ["Cell", "CellResult", "Ground", "cells", "run_cells"]
+from harness.base.errors import InputError
+from harness.devices.attacks.attack import Effect, Protection
+from harness.devices.attacks.registry import attacks
+from harness.devices.rogue import rogue_kinds
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One attack by one rogue under one protection; *attack* and *rogue* are names."""
+
+    attack: str
+    rogue: str
+    protection: Protection
+
+    def __str__(self) -> str:
+        return f"{self.attack} by {self.rogue} under {self.protection.value}"
+
+    @property
+    def expected(self) -> Effect:
+        """The effect it should have."""
+        return attacks()[self.attack].expected[self.protection]
+
+
+@dataclass(frozen=True)
+class MeasuredCell:
+    """A cell and the *effect* that was measured; None if the harness failed, as *detail* says.
+
+    *refused* counts the accesses that the fence refused, *seconds* is the time for the cell.
+    """
+
+    cell: Cell
+    effect: Effect | None
+    detail: str
+    refused: int
+    seconds: float
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the effect is the expected one."""
+        return self.effect is self.cell.expected
+
+
+def cells(names: Sequence[str] = ()) -> list[Cell]:
+    """Every cell that makes sense, of attacks whose names match one of the globs *names*.
+
+    Raises InputError when a glob matches no attack.
+    """
+    for glob in names:
+        if not any(fnmatch(name, glob) for name in attacks()):
+            raise InputError(f"no attack is named '{glob}'; there are: {', '.join(attacks())}")
+    wanted = [n for n in attacks() if not names or any(fnmatch(n, glob) for glob in names)]
+    return [cell for name in wanted for cell in _cells_of(name)]
+
+
+def _cells_of(name: str) -> Iterator[Cell]:
+    attack = attacks()[name]
+    for rogue in set(attack.rogues) & rogue_kinds().keys():
+        for protection in attack.expected:
+            if protection is not Protection.IOMMU or rogue_kinds()[rogue].behind_iommu:
+                yield Cell(name, rogue, protection)

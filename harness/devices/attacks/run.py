@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run cells, several at a time, each in a guest of its own."""
+"""Run cells of the attack matrix, several at a time, each in a guest of its own."""
 
 import multiprocessing
 import os
@@ -8,11 +8,14 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from harness.base.errors import GuestError, HarnessError, QemuError, explain
-from harness.devices.attacks import Result, Scene, attacks
-from harness.devices.attacks.cell import Cell, CellResult
-from harness.devices.attacks.machines import Ground, machine_for
+from harness.devices.attacks.attack import Observation
+from harness.devices.attacks.context import Context
+from harness.devices.attacks.machines import PCI_FENCE, machine_for
+from harness.devices.attacks.matrix import Cell, MeasuredCell
+from harness.devices.attacks.registry import attacks
 from harness.devices.probe import Probe
 from harness.devices.rogue import rogue_kinds
+from harness.machine.environment import Environment
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.snapshot import park, restore
 from harness.observe.memory import KnownTypes, live_memory
@@ -21,42 +24,44 @@ WORKERS = (os.cpu_count() or 1) * 3 // 2 or 1
 """Cells at a time: they wait for their guests to notice a hot-plug."""
 
 _types = KnownTypes()
-"""Of a worker, for all its cells."""
+"""Kept by a worker for all its cells."""
 
 
-def run_cells(ground: Ground, wanted: Iterable[Cell]) -> Iterator[CellResult]:
+def run_cells(
+    environment: Environment, wanted: Iterable[Cell], pci_fence: str = PCI_FENCE
+) -> Iterator[MeasuredCell]:
     """Yield the result of each cell as soon as it is there.
 
     Raises as :func:`park` when a machine does not even boot.
     """
     todo = list(wanted)
-    for machine in dict.fromkeys(machine_for(ground, cell) for cell in todo):
+    for machine in dict.fromkeys(machine_for(environment, cell, pci_fence) for cell in todo):
         park(machine)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(WORKERS, mp_context=spawn) as pool:
-        running = [pool.submit(run_cell, ground, cell) for cell in todo]
+        running = [pool.submit(run_cell, environment, cell, pci_fence) for cell in todo]
         for done in as_completed(running):
             yield done.result()
 
 
-def run_cell(ground: Ground, cell: Cell) -> CellResult:
-    """Carry one attack out; what goes wrong on the way is no outcome, but artifacts."""
+def run_cell(environment: Environment, cell: Cell, pci_fence: str = PCI_FENCE) -> MeasuredCell:
+    """Carry one attack out; a failure of the harness is told in *detail*."""
     begin = time.monotonic()
     try:
-        with restore(park(machine_for(ground, cell))) as guest:
+        with restore(park(machine_for(environment, cell, pci_fence))) as guest:
             result, refused = _attack(guest, cell)
     except (GuestError, HarnessError, AssertionError) as fault:
-        return CellResult(cell, None, explain(fault), 0, time.monotonic() - begin)
-    return CellResult(cell, result.outcome, result.artifacts, refused, time.monotonic() - begin)
+        return MeasuredCell(cell, None, explain(fault), 0, time.monotonic() - begin)
+    return MeasuredCell(cell, result.effect, result.detail, refused, time.monotonic() - begin)
 
 
-def _attack(guest: Guest, cell: Cell) -> tuple[Result, int]:
+def _attack(guest: Guest, cell: Cell) -> tuple[Observation, int]:
     _must_stand(guest, "before the attack")
     rogue = rogue_kinds()[cell.rogue].plug(guest, 0)
     with live_memory(guest) as memory:
         types = _types.on(guest.machine.kernel, memory)
         attack = attacks()[cell.attack]
-        result = attack.run(Scene(guest, rogue, memory, types, Probe(guest.agent)))
+        result = attack.run(Context(guest, rogue, memory, types, Probe(guest.agent)))
     if not attack.on_fence:
         _must_stand(guest, "after the attack")
     return result, len(guest.fence_refusals())

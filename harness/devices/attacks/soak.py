@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cells over and over in one process: nothing may pile up."""
+"""Run cells again and again in one process, and measure what it leaks."""
 
 import gc
 import itertools
@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.devices.attacks.cell import Cell, CellResult
-from harness.devices.attacks.machines import Ground, machine_for
+from harness.devices.attacks.machines import PCI_FENCE, machine_for
+from harness.devices.attacks.matrix import Cell, MeasuredCell
 from harness.devices.attacks.run import run_cell
+from harness.machine.environment import Environment
 from harness.machine.qemu.rundir import runs_root
 from harness.machine.qemu.snapshot import park
 
 WARM_UP = 1.0
-"""Rounds through all cells before the first look: caches fill, types are read."""
+"""Rounds through all cells before the first measurement: caches fill, types are read."""
 
 MOST_GROWTH = 32 << 20
 """Bytes of memory that a process may grow by: the allocator keeps some of what it frees."""
@@ -23,7 +24,7 @@ MOST_GROWTH = 32 << 20
 
 @dataclass(frozen=True)
 class Load:
-    """What this process holds at a moment; *memory* in bytes."""
+    """What this process holds at one moment; *memory* in bytes."""
 
     files: int
     processes: int
@@ -50,15 +51,15 @@ class Leak:
 
 
 def soak(
-    ground: Ground, wanted: Sequence[Cell], cycles: int
-) -> tuple[list[CellResult], list[Leak]]:
+    environment: Environment, wanted: Sequence[Cell], cycles: int, pci_fence: str = PCI_FENCE
+) -> tuple[list[MeasuredCell], list[Leak]]:
     """Run *cycles* cells one after the other; the results, and how this process grew meanwhile."""
-    for machine in dict.fromkeys(machine_for(ground, cell) for cell in wanted):
+    for machine in dict.fromkeys(machine_for(environment, cell, pci_fence) for cell in wanted):
         park(machine)
-    results: list[CellResult] = []
+    results: list[MeasuredCell] = []
     first = None
     for cell in itertools.islice(itertools.cycle(wanted), cycles):
-        results.append(run_cell(ground, cell))
+        results.append(run_cell(environment, cell, pci_fence))
         if first is None and len(results) >= min(WARM_UP * len(wanted), cycles / 2):
             first = _load()
     assert first is not None, "taken on the way"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table for people, for programs and for a browser."""
+"""Render the attack matrix: for a terminal, as JSON, as a page of HTML."""
 
 from collections.abc import Iterator, Sequence
 from html import escape as html_escape
@@ -8,26 +8,27 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Column, Table
 
-from harness.devices.attacks import Outcome, Protection, attacks
-from harness.devices.attacks.cell import CellResult
+from harness.devices.attacks.attack import Effect, Protection
+from harness.devices.attacks.matrix import MeasuredCell
+from harness.devices.attacks.registry import attacks
 
 ROW = tuple[str, str]
 """An attack and a rogue."""
 
 NOT_TOLD = "error"
-COLOURS = {Outcome.STOPPED: "green", Outcome.CONTAINED: "yellow", Outcome.SUCCEEDED: "red"}
+COLOURS = {Effect.STOPPED: "green", Effect.CONTAINED: "yellow", Effect.SUCCEEDED: "red"}
 
 
-def _rows(results: Sequence[CellResult]) -> dict[ROW, dict[Protection, CellResult]]:
-    """Results by row and column, in the order of the attacks' names."""
-    rows: dict[ROW, dict[Protection, CellResult]] = {}
+def _rows(results: Sequence[MeasuredCell]) -> dict[ROW, dict[Protection, MeasuredCell]]:
+    """Measured cells by row and column, in the order of the attacks' names."""
+    rows: dict[ROW, dict[Protection, MeasuredCell]] = {}
     for result in sorted(results, key=lambda result: (result.cell.attack, result.cell.rogue)):
         row = rows.setdefault((result.cell.attack, result.cell.rogue), {})
         row[result.cell.protection] = result
     return rows
 
 
-def matrix_table(results: Sequence[CellResult]) -> Table:
+def matrix_table(results: Sequence[MeasuredCell]) -> Table:
     """One row an attack and a rogue, one column a protection; wrong cells say what was expected."""
     table = Table(
         Column("attack", no_wrap=True), "rogue", *(protection.value for protection in Protection)
@@ -37,7 +38,7 @@ def matrix_table(results: Sequence[CellResult]) -> Table:
     return table
 
 
-def _cell(result: CellResult | None) -> str:
+def _cell(result: MeasuredCell | None) -> str:
     if result is None:
         return "[dim]-[/dim]"
     word = _word(result)
@@ -47,12 +48,12 @@ def _cell(result: CellResult | None) -> str:
     return f"[{colour}]{escape(word)}[/{colour}]"
 
 
-def _word(result: CellResult) -> str:
-    return result.outcome.value if result.outcome else NOT_TOLD
+def _word(result: MeasuredCell) -> str:
+    return result.effect.value if result.effect else NOT_TOLD
 
 
-def matrix_json(results: Sequence[CellResult], kernel: str) -> dict[str, Any]:
-    """Everything that is known of every cell of a *kernel*."""
+def matrix_json(results: Sequence[MeasuredCell], kernel: str) -> dict[str, Any]:
+    """Everything that was measured on a *kernel*, cell by cell."""
     return {
         "kernel": kernel,
         "as_expected": all(result.as_expected for result in results),
@@ -61,9 +62,9 @@ def matrix_json(results: Sequence[CellResult], kernel: str) -> dict[str, Any]:
                 "attack": result.cell.attack,
                 "rogue": result.cell.rogue,
                 "protection": result.cell.protection.value,
-                "outcome": _word(result),
+                "effect": _word(result),
                 "expected": result.cell.expected.value,
-                "artifacts": result.artifacts,
+                "detail": result.detail,
                 "refused": result.refused,
                 "seconds": round(result.seconds, 2),
             }
@@ -86,13 +87,13 @@ small {{ color: #555; }}
 """
 
 
-def matrix_page(results: Sequence[CellResult], kernel: str) -> str:
-    """The table with its artifacts, as one page of HTML."""
+def matrix_page(results: Sequence[MeasuredCell], kernel: str) -> str:
+    """The table with the details of each cell, as one page of HTML."""
     title = html_escape(f"Attacks on kernel {kernel}")
     return "".join((_HEAD.format(title=title), *_body(results), "</table></body></html>\n"))
 
 
-def _body(results: Sequence[CellResult]) -> Iterator[str]:
+def _body(results: Sequence[MeasuredCell]) -> Iterator[str]:
     heads = "".join(f"<th>{html_escape(protection.value)}</th>" for protection in Protection)
     yield f"<tr><th>attack</th><th>rogue</th>{heads}</tr>\n"
     for (attack, rogue), row in _rows(results).items():
@@ -102,12 +103,12 @@ def _body(results: Sequence[CellResult]) -> Iterator[str]:
         yield "</tr>\n"
 
 
-def _html_cell(attack: str, result: CellResult | None) -> str:
+def _html_cell(attack: str, result: MeasuredCell | None) -> str:
     if result is None:
         return f"<td><small>{html_escape(attacks()[attack].unless)}</small></td>"
     word = _word(result)
     look = word if result.as_expected else "wrong"
     wanted = "" if result.as_expected else f", expected {result.cell.expected.value}"
     refused = f" {result.refused} accesses were refused." if result.refused else ""
-    artifacts = html_escape(f"{result.artifacts}.{refused}")
-    return f'<td class="{look}">{word}{wanted}<br><small>{artifacts}</small></td>'
+    detail = html_escape(f"{result.detail}.{refused}")
+    return f'<td class="{look}">{word}{wanted}<br><small>{detail}</small></td>'

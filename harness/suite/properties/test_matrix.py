@@ -3,9 +3,9 @@
 
 import pytest
 
-from harness.devices.attacks.matrix import Cell, Ground, cells
-from harness.devices.attacks.run import run_cell
+from harness.devices.attacks import Cell, cells, run_cell
 from harness.kernel import Initramfs, Kernel
+from harness.machine.environment import Environment
 from harness.machine.qemu.qemu import Qemu
 from harness.suite.lib.tiers import some_by_day
 
@@ -15,10 +15,10 @@ DAILY = ("patch-credentials by nvme under pool", "patch-credentials by nvme unde
 
 @pytest.mark.property("FENCE")
 @pytest.mark.parametrize("cell", some_by_day(cells(), *DAILY))
-def test_an_attack_comes_to_what_is_expected(
+def test_an_attack_has_the_expected_effect(
     qemu: Qemu, kernel: Kernel, initramfs: Initramfs, cell: Cell
 ) -> None:
-    """An attack is stopped, contained in the pool, or succeeds, as its protection properties."""
-    result = run_cell(Ground(qemu, kernel, initramfs), cell)
+    """An attack is stopped, contained in the pool, or succeeds, as expected of its protection."""
+    result = run_cell(Environment(qemu, kernel, initramfs), cell)
 
-    assert result.as_expected, result.artifacts
+    assert result.as_expected, result.detail

@@ -12,26 +12,25 @@ from rich.console import Console
 
 from harness.base.errors import InputError
 from harness.cli import matrix
-from harness.devices.attacks import Outcome, Protection, attacks
-from harness.devices.attacks.matrix import Cell, CellResult, cells
+from harness.devices.attacks import Cell, Effect, MeasuredCell, Protection, attacks, cells
 from harness.devices.attacks.soak import Leak
 from harness.devices.attacks.table import matrix_json, matrix_page, matrix_table
 from harness.devices.rogue import rogue_kinds
 
-RIGHT = CellResult(
-    Cell("read-secret", "edu", Protection.BOTH), Outcome.STOPPED, "reads as <00>", 8, 0.5
+RIGHT = MeasuredCell(
+    Cell("read-secret", "edu", Protection.BOTH), Effect.STOPPED, "reads as <00>", 8, 0.5
 )
-WRONG = replace(RIGHT, outcome=Outcome.SUCCEEDED)
-UNKNOWN = replace(RIGHT, outcome=None, artifacts="QEMU died")
+WRONG = replace(RIGHT, effect=Effect.SUCCEEDED)
+UNKNOWN = replace(RIGHT, effect=None, detail="QEMU died")
 
 
-def shown(*results: CellResult) -> str:
+def shown(*results: MeasuredCell) -> str:
     console = Console(width=160, record=True, file=io.StringIO())
     console.print(matrix_table(results))
     return console.export_text()
 
 
-def test_every_attack_has_a_cell_forevery_rogue_and_protection_it_is_for() -> None:
+def test_every_attack_has_a_cell_for_every_rogue_and_protection_it_is_for() -> None:
     wanted = {
         (name, rogue, protection)
         for name, attack in attacks().items()
@@ -44,7 +43,7 @@ def test_every_attack_has_a_cell_forevery_rogue_and_protection_it_is_for() -> No
 
 
 @pytest.mark.parametrize("name", attacks())
-def test_an_attack_that_is_not_forevery_case_says_why(name: str) -> None:
+def test_an_attack_that_is_not_for_every_case_says_why(name: str) -> None:
     attack = attacks()[name]
     everything = set(attack.rogues) >= {"edu", "nvme", "rng"} and len(attack.expected) == len(
         Protection
@@ -56,9 +55,9 @@ def test_an_attack_that_is_not_forevery_case_says_why(name: str) -> None:
 @pytest.mark.parametrize("name", attacks())
 def test_every_attack_fails_somewhere_or_succeeds_somewhere_else(name: str) -> None:
     """Its own control; but two are stopped, by a fence or a driver, wherever they make sense."""
-    outcomes = set(attacks()[name].expected.values())
+    effects = set(attacks()[name].expected.values())
 
-    assert len(outcomes) > 1 or name in ("firmware-tables", "rewrite-descriptors")
+    assert len(effects) > 1 or name in ("firmware-tables", "rewrite-descriptors")
 
 
 def test_a_glob_chooses_attacks_and_a_wrong_one_is_told() -> None:
@@ -74,11 +73,11 @@ def test_a_cell_that_is_not_as_expected_says_what_was() -> None:
 
 
 @pytest.mark.parametrize(("result", "good"), [(RIGHT, True), (WRONG, False), (UNKNOWN, False)])
-def test_programs_are_told_whether_all_is_as_expected(result: CellResult, good: bool) -> None:
+def test_programs_are_told_whether_all_is_as_expected(result: MeasuredCell, good: bool) -> None:
     report = json.loads(json.dumps(matrix_json([result], "6.12.1")))
 
     assert report["as_expected"] is good
-    assert report["cells"][0]["artifacts"] == result.artifacts
+    assert report["cells"][0]["detail"] == result.detail
 
 
 def test_the_page_escapes_what_it_shows_and_marks_wrong_cells() -> None:
@@ -101,7 +100,7 @@ def arguments(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> argparse.Names
 def test_the_exit_code_says_whether_all_is_as_expected(
     arguments: argparse.Namespace,
     monkeypatch: pytest.MonkeyPatch,
-    result: CellResult,
+    result: MeasuredCell,
     code: int,
 ) -> None:
     monkeypatch.setattr(matrix, "run_cells", lambda *_: iter([result]))

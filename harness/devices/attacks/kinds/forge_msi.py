@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Forge an MSI: a write of four bytes that no driver ever mapped anything for."""
 
-from harness.devices.attacks.attack import ON_KERNEL_MEMORY, Attack, Result
-from harness.devices.attacks.scene import Scene
-from harness.devices.attacks.verdicts import damage
+from harness.devices.attacks.attack import ON_KERNEL_MEMORY, Attack, Observation
+from harness.devices.attacks.context import Context
+from harness.devices.attacks.judging import damage
 from harness.devices.rogue import EduRogue
 
 VALUE = 0x4141
 WRITTEN = VALUE.to_bytes(4, "little")
 
 
-def run(scene: Scene) -> Result:
+def run(context: Context) -> Observation:
     """Aim the device's own MSI at the kernel's release string."""
-    assert isinstance(scene.rogue, EduRogue), "see rogues below"
-    before = scene.sh("uname -r")
-    place = scene.phys(scene.types.program["init_uts_ns"].name.release) & ~3
-    scene.rogue.forge_msi(place, VALUE)
-    seen = scene.sh("uname -r")
-    return damage(scene, place, WRITTEN, seen != before, f"'uname -r' says {seen!r}")
+    assert isinstance(context.rogue, EduRogue), "see rogues below"
+    before = context.sh("uname -r")
+    place = context.phys(context.types.program["init_uts_ns"].name.release) & ~3
+    context.rogue.forge_msi(place, VALUE)
+    seen = context.sh("uname -r")
+    return damage(context, place, WRITTEN, seen != before, f"'uname -r' says {seen!r}")
 
 
 ATTACK = Attack(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hold the pool full: requests that never end, so that nobody else gets memory."""
 
-from harness.devices.attacks.attack import Attack, Outcome, Protection, Result
-from harness.devices.attacks.scene import VICTIM, Scene
+from harness.devices.attacks.attack import Attack, Effect, Observation, Protection
+from harness.devices.attacks.context import VICTIM, Context
 from harness.devices.probe import Direction, MappingError
 from harness.devices.rogue.vhost import VhostRogue, mutations
 
@@ -19,34 +19,34 @@ ENOUGH = 12 << 20
 WANTED = 256 << 10
 
 
-def run(scene: Scene) -> Result:
+def run(context: Context) -> Observation:
     """Complete none of many reads of a disk, then let another device's driver map a buffer."""
-    rogue = scene.rogue
+    rogue = context.rogue
     assert isinstance(rogue, VhostRogue), "see rogues below"
     rogue.on_request = mutations.hold
-    scene.sh(READ)
+    context.sh(READ)
 
     def held() -> int:
         return sum(buffer.size for one in rogue.held for buffer in one.writable)
 
     rogue.wait_for("requests for most of the pool", lambda: held() >= ENOUGH)
-    device, most = scene.probe.device(VICTIM), 1 + (POOL_SIZE - ENOUGH) // WANTED
+    device, most = context.probe.device(VICTIM), 1 + (POOL_SIZE - ENOUGH) // WANTED
     for mapped in range(most):
         try:
-            device.map_single(scene.probe.buffer(WANTED), Direction.TO_DEVICE)
+            device.map_single(context.probe.buffer(WANTED), Direction.TO_DEVICE)
         except MappingError:
             what = f"{held() >> 20} MiB are held; another driver could map {mapped} times 256 KiB"
-            return Result(Outcome.SUCCEEDED, what)
-    return Result(Outcome.STOPPED, f"{held() >> 20} MiB are held; another driver maps as ever")
+            return Observation(Effect.SUCCEEDED, what)
+    return Observation(Effect.STOPPED, f"{held() >> 20} MiB are held; another driver maps as ever")
 
 
 ATTACK = Attack(
     "holds requests until the pool is full, for others too",
     run,
     {
-        Protection.NOTHING: Outcome.STOPPED,
-        Protection.POOL: Outcome.SUCCEEDED,
-        Protection.BOTH: Outcome.SUCCEEDED,
+        Protection.NOTHING: Effect.STOPPED,
+        Protection.POOL: Effect.SUCCEEDED,
+        Protection.BOTH: Effect.SUCCEEDED,
     },
     rogues=("blk",),
     unless="it takes a driver with many requests at once that reaches the device",

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Change ``modprobe_path``: the kernel runs a helper of the attacker's, as root."""
 
-from harness.devices.attacks.attack import ON_KERNEL_MEMORY, Attack, Result
-from harness.devices.attacks.scene import Scene
-from harness.devices.attacks.verdicts import damage
+from harness.devices.attacks.attack import ON_KERNEL_MEMORY, Attack, Observation
+from harness.devices.attacks.context import Context
+from harness.devices.attacks.judging import damage
 
 HELPER = "/tmp/helper"
 PREPARE = f"printf '#!/bin/sh\\nid -u > /tmp/ran\\n' > {HELPER}; chmod +x {HELPER}"
@@ -11,15 +11,15 @@ TRIGGER = "mount -t nosuchfilesystem none /root 2> /dev/null; cat /tmp/ran 2> /d
 """``request_module()`` waits for its helper, so the file is there afterwards or never."""
 
 
-def run(scene: Scene) -> Result:
+def run(context: Context) -> Observation:
     """Have the kernel look for a file system's module with our program."""
-    scene.sh(PREPARE)
-    place = scene.phys(scene.types.program["modprobe_path"])
+    context.sh(PREPARE)
+    place = context.phys(context.types.program["modprobe_path"])
     path = HELPER.encode() + b"\0"
-    scene.rogue.write(place, path)
-    seen = scene.sh(TRIGGER)
-    effect = f"the helper ran as user {seen}" if seen else "the helper did not run"
-    return damage(scene, place, path, seen == "0", effect)
+    context.rogue.write(place, path)
+    seen = context.sh(TRIGGER)
+    shown = f"the helper ran as user {seen}" if seen else "the helper did not run"
+    return damage(context, place, path, seen == "0", shown)
 
 
 ATTACK = Attack("has the kernel run a program as root by modprobe_path", run, ON_KERNEL_MEMORY)

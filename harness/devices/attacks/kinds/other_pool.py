@@ -3,35 +3,35 @@
 
 import secrets
 
-from harness.devices.attacks.attack import Attack, Outcome, Protection, Result
-from harness.devices.attacks.scene import PAGE, SECRET_SIZE, Scene
+from harness.devices.attacks.attack import Attack, Effect, Observation, Protection
+from harness.devices.attacks.context import PAGE, SECRET_SIZE, Context
 from harness.devices.probe import Direction
 
 OTHER = "probe-b"
 """The platform device with a pool of its own (dts/pool-two.dtso)."""
 
 
-def run(scene: Scene) -> Result:
+def run(context: Context) -> Observation:
     """Read what another device has mapped in its own pool."""
     secret = secrets.token_bytes(SECRET_SIZE)
-    buffer = scene.probe.buffer(PAGE)
+    buffer = context.probe.buffer(PAGE)
     buffer.write(secret)
-    with scene.probe.device(OTHER).map_single(buffer, Direction.TO_DEVICE) as mapping:
-        seen = scene.rogue.read(mapping.phys, SECRET_SIZE)
+    with context.probe.device(OTHER).map_single(buffer, Direction.TO_DEVICE) as mapping:
+        seen = context.rogue.read(mapping.phys, SECRET_SIZE)
     if seen == secret:
-        return Result(Outcome.SUCCEEDED, f"its mapping at {mapping.phys:#x} was read")
-    return Result(Outcome.STOPPED, f"its mapping reads as {seen[:16].hex()}")
+        return Observation(Effect.SUCCEEDED, f"its mapping at {mapping.phys:#x} was read")
+    return Observation(Effect.STOPPED, f"its mapping reads as {seen[:16].hex()}")
 
 
 ATTACK = Attack(
     "reads out of another device's pool",
     run,
     {
-        Protection.NOTHING: Outcome.SUCCEEDED,
-        Protection.POOL: Outcome.SUCCEEDED,
-        Protection.FENCE: Outcome.STOPPED,
-        Protection.BOTH: Outcome.STOPPED,
-        Protection.IOMMU: Outcome.STOPPED,
+        Protection.NOTHING: Effect.SUCCEEDED,
+        Protection.POOL: Effect.SUCCEEDED,
+        Protection.FENCE: Effect.STOPPED,
+        Protection.BOTH: Effect.STOPPED,
+        Protection.IOMMU: Effect.STOPPED,
     },
     shape="pool-two",
 )

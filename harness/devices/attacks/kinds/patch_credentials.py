@@ -3,9 +3,9 @@
 
 from drgn.helpers.linux.pid import find_task
 
-from harness.devices.attacks.attack import ON_KERNEL_MEMORY, Attack, Result
-from harness.devices.attacks.scene import Scene
-from harness.devices.attacks.verdicts import damage
+from harness.devices.attacks.attack import ON_KERNEL_MEMORY, Attack, Observation
+from harness.devices.attacks.context import Context
+from harness.devices.attacks.judging import damage
 
 IDS = 8
 """uid, gid, suid, sgid, euid, egid, fsuid, fsgid: one after the other (include/linux/cred.h)."""
@@ -22,14 +22,14 @@ cat /tmp/who
 CONTINUE = "echo now > /tmp/go; cat /tmp/who"
 
 
-def run(scene: Scene) -> Result:
+def run(context: Context) -> Observation:
     """Set every id of a waiting shell to root's."""
-    pid = int(scene.sh(START))
-    cred = find_task(scene.types.program, pid).cred
-    place, root = scene.phys(cred.uid), bytes(4 * IDS)
-    scene.rogue.write(place, root)
-    seen = scene.sh(CONTINUE)
-    return damage(scene, place, root, seen == "0", f"the process says that its user is {seen}")
+    pid = int(context.sh(START))
+    cred = find_task(context.types.program, pid).cred
+    place, root = context.phys(cred.uid), bytes(4 * IDS)
+    context.rogue.write(place, root)
+    seen = context.sh(CONTINUE)
+    return damage(context, place, root, seen == "0", f"the process says that its user is {seen}")
 
 
 ATTACK = Attack("turns a user's process into root's", run, ON_KERNEL_MEMORY)

@@ -3,9 +3,9 @@
 
 from drgn.helpers.linux.pid import find_task
 
-from harness.devices.attacks.attack import ON_KERNEL_MEMORY, Attack, Result
-from harness.devices.attacks.scene import PAGE, Scene
-from harness.devices.attacks.verdicts import damage
+from harness.devices.attacks.attack import ON_KERNEL_MEMORY, Attack, Observation
+from harness.devices.attacks.context import PAGE, Context
+from harness.devices.attacks.judging import damage
 
 ENTRY, LEVEL_BITS, PAGE_BITS, ADDRESS_BITS = 8, 9, 12, 64
 FRAME = 0x0000_FFFF_FFFF_F000
@@ -19,28 +19,28 @@ echo $!
 """A process that has begun to be what it will be: before that it has its parent's memory."""
 
 
-def run(scene: Scene) -> Result:
+def run(context: Context) -> Observation:
     """Let the page of a process's environment be the page of a secret file."""
-    secret, wanted = scene.secret_file()
-    pid = scene.sh(START)
-    place = _entry(scene, int(pid))
-    old = int.from_bytes(scene.memory.read(place, ENTRY), "little")
+    secret, wanted = context.secret_file()
+    pid = context.sh(START)
+    place = _entry(context, int(pid))
+    old = int.from_bytes(context.memory.read(place, ENTRY), "little")
     new = (old & ~FRAME | wanted).to_bytes(ENTRY, "little")
-    scene.rogue.write(place, new)
-    seen = scene.guest.agent.read_file(f"/proc/{pid}/environ")
+    context.rogue.write(place, new)
+    seen = context.guest.agent.read_file(f"/proc/{pid}/environ")
     shown = "the secret" if secret in seen else repr(seen[:24])
-    return damage(scene, place, new, secret in seen, f"its environment shows {shown}")
+    return damage(context, place, new, secret in seen, f"its environment shows {shown}")
 
 
-def _entry(scene: Scene, pid: int) -> int:
+def _entry(context: Context, pid: int) -> int:
     """Where the last level's entry for the start of a process's environment lies."""
-    mm = find_task(scene.types.program, pid).mm
+    mm = find_task(context.types.program, pid).mm
     address: int = mm.env_start.value_()
-    bits = ADDRESS_BITS - int(scene.types.vmcoreinfo("NUMBER(TCR_EL1_T1SZ)"), 0)
-    table = scene.phys(mm.pgd[0])
+    bits = ADDRESS_BITS - int(context.types.vmcoreinfo("NUMBER(TCR_EL1_T1SZ)"), 0)
+    table = context.phys(mm.pgd[0])
     for shift in reversed(range(PAGE_BITS, bits, LEVEL_BITS)):
         place = table + (address >> shift) % (PAGE // ENTRY) * ENTRY
-        table = int.from_bytes(scene.memory.read(place, ENTRY), "little") & FRAME
+        table = int.from_bytes(context.memory.read(place, ENTRY), "little") & FRAME
     return place
 
 

@@ -3,9 +3,9 @@
 
 import struct
 
-from harness.devices.attacks.attack import ON_KERNEL_MEMORY, Attack, Result
-from harness.devices.attacks.scene import Scene
-from harness.devices.attacks.verdicts import damage
+from harness.devices.attacks.attack import ON_KERNEL_MEMORY, Attack, Observation
+from harness.devices.attacks.context import Context
+from harness.devices.attacks.judging import damage
 
 FAKE = 0o33
 CODE = struct.pack("<II", 0x5280_0000 | FAKE << 5, 0xD65F_03C0)
@@ -16,12 +16,12 @@ CALL = "__arm64_sys_umask"
 translation, which does not change with memory."""
 
 
-def run(scene: Scene) -> Result:
+def run(context: Context) -> Observation:
     """Rewrite the system call that tells a process its mask of permissions."""
-    place = scene.types.image.to_phys(scene.types.symbols.address(CALL))
-    scene.rogue.write(place, CODE)
-    seen = scene.sh("umask")
-    return damage(scene, place, CODE, seen == f"{FAKE:04o}", f"'umask' says {seen}")
+    place = context.types.image.to_phys(context.types.symbols.address(CALL))
+    context.rogue.write(place, CODE)
+    seen = context.sh("umask")
+    return damage(context, place, CODE, seen == f"{FAKE:04o}", f"'umask' says {seen}")
 
 
 ATTACK = Attack("rewrites a system call's instructions", run, ON_KERNEL_MEMORY)

@@ -3,30 +3,30 @@
 
 import secrets
 
-from harness.devices.attacks.attack import Attack, Outcome, Protection, Result
-from harness.devices.attacks.scene import PAGE, SECRET_SIZE, Scene
-from harness.devices.attacks.verdicts import theft
+from harness.devices.attacks.attack import Attack, Effect, Observation, Protection
+from harness.devices.attacks.context import PAGE, SECRET_SIZE, Context
+from harness.devices.attacks.judging import theft
 from harness.devices.probe import Direction
 
 
-def run(scene: Scene) -> Result:
+def run(context: Context) -> Observation:
     """Read where a secret was mapped, after it was unmapped."""
     secret = secrets.token_bytes(SECRET_SIZE)
-    buffer = scene.probe.buffer(PAGE)
+    buffer = context.probe.buffer(PAGE)
     buffer.write(secret)
-    mapping = scene.driver.map_single(buffer, Direction.TO_DEVICE)
+    mapping = context.driver.map_single(buffer, Direction.TO_DEVICE)
     mapping.unmap()
-    return theft(scene, mapping.dma_addr, secret, "an ended mapping's content")
+    return theft(context, mapping.dma_addr, secret, "an ended mapping's content")
 
 
 ATTACK = Attack(
     "reads what an ended mapping held",
     run,
     {
-        Protection.NOTHING: Outcome.SUCCEEDED,
-        Protection.POOL: Outcome.CONTAINED,
-        Protection.FENCE: Outcome.STOPPED,
-        Protection.BOTH: Outcome.CONTAINED,
-        Protection.IOMMU: Outcome.STOPPED,
+        Protection.NOTHING: Effect.SUCCEEDED,
+        Protection.POOL: Effect.CONTAINED,
+        Protection.FENCE: Effect.STOPPED,
+        Protection.BOTH: Effect.CONTAINED,
+        Protection.IOMMU: Effect.STOPPED,
     },
 )

@@ -3,8 +3,8 @@
 
 import secrets
 
-from harness.devices.attacks.attack import ON_KERNEL_MEMORY, Attack, Outcome, Result
-from harness.devices.attacks.scene import PAGE, Scene
+from harness.devices.attacks.attack import ON_KERNEL_MEMORY, Attack, Effect, Observation
+from harness.devices.attacks.context import PAGE, Context
 
 CANARY_SIZE = 16
 DOUBLINGS = 13
@@ -13,25 +13,29 @@ DOUBLINGS = 13
 STEP = 1 << 20
 
 
-def run(scene: Scene) -> Result:
+def run(context: Context) -> Observation:
     """Look for a file, each page of which begins with a canary.
 
     Where an SMMU refuses, QEMU writes a line for every four bytes: there the start of every
     megabyte has to do.
     """
     canary = secrets.token_bytes(CANARY_SIZE)
-    scene.guest.agent.write_file("/tmp/a", canary + bytes(PAGE - CANARY_SIZE))
-    scene.sh(f"for i in $(seq {DOUBLINGS}); do cat /tmp/a /tmp/a > /tmp/b; mv /tmp/b /tmp/a; done")
-    length = CANARY_SIZE if "smmu" in scene.guest.machine.board else STEP
+    context.guest.agent.write_file("/tmp/a", canary + bytes(PAGE - CANARY_SIZE))
+    context.sh(
+        f"for i in $(seq {DOUBLINGS}); do cat /tmp/a /tmp/a > /tmp/b; mv /tmp/b /tmp/a; done"
+    )
+    length = CANARY_SIZE if "smmu" in context.guest.machine.board else STEP
     found = [
         place
-        for span in scene.memory.ranges
+        for span in context.memory.ranges
         for place in range(span.base, span.end, STEP)
-        if canary in scene.rogue.read(place, min(length, span.end - place))
+        if canary in context.rogue.read(place, min(length, span.end - place))
     ]
     if found:
-        return Result(Outcome.SUCCEEDED, f"found in {len(found)} MiB of RAM, {found[0]:#x} first")
-    return Result(Outcome.STOPPED, "found nowhere")
+        return Observation(
+            Effect.SUCCEEDED, f"found in {len(found)} MiB of RAM, {found[0]:#x} first"
+        )
+    return Observation(Effect.STOPPED, "found nowhere")
 
 
 ATTACK = Attack(

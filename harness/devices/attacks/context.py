@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where an attack takes place, and the places in it that are worth attacking."""
+"""Context of a running attack: the guest, the rogue, and places in memory worth attacking."""
 
 import secrets
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ VICTIM = "probe-a"
 
 
 @dataclass(frozen=True)
-class Scene:
+class Context:
     """A running guest with a rogue in root port 0, seen from outside by *memory* and *types*.
 
     Its *probe* makes DMA API calls, as other drivers do.
