@@ -8,8 +8,17 @@ from pathlib import Path
 
 from harness.base.paths import cache_directory
 from harness.cli.machines import add_kernel_options, kernel_of
-from harness.jobs.fuzz import Campaign, Case, Corpus, Ground, Summary, fuzz, load_case, run_case
+from harness.jobs.fuzz import (
+    Campaign,
+    Corpus,
+    FuzzCase,
+    Summary,
+    fuzz,
+    load_case,
+    run_case,
+)
 from harness.jobs.fuzz.known import known_as
+from harness.machine.environment import Environment
 from harness.machine.shape import DEFAULT_SHAPE
 
 NOTHING_NEW, FOUND, UNABLE = 0, 1, 2
@@ -22,8 +31,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "fuzz",
         help="mutate what a device answers its driver, and watch the guest",
-        description="Ends with 1 if something was found that docs/findings.md does not know. Each "
-        "finding is made small and written to a file for --replay.",
+        description="Exit code 1 if a symptom is not a known finding of docs/findings.md. The case "
+        "of each symptom is minimised and written to a file for --replay.",
     )
     add_kernel_options(parser)
     parser.add_argument(
@@ -48,9 +57,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Fuzz, or run one case again."""
     case = load_case(arguments.replay) if arguments.replay else None
-    ground = Ground(*kernel_of(arguments))
+    environment = Environment(*kernel_of(arguments))
     if case is not None:
-        return _replay(ground, case)
+        return _replay(environment, case)
     campaign = Campaign(
         seconds=arguments.time or (math.inf if arguments.runs else DEFAULT_TIME),
         runs=arguments.runs,
@@ -60,25 +69,29 @@ def run(arguments: argparse.Namespace) -> int:
         shape=arguments.shape,
     )
     print(f"seed {campaign.seed}")
-    summary = fuzz(ground, campaign, Corpus(arguments.corpus))
+    summary = fuzz(environment, campaign, Corpus(arguments.corpus))
     _print(summary)
     if summary.runs == len(summary.faults):
         return UNABLE
     return FOUND if any(not found.known for found in summary.found) else NOTHING_NEW
 
 
-def _replay(ground: Ground, case: Case) -> int:
-    outcome = run_case(ground, case)
-    print("\n".join(outcome.console))
-    for ended in outcome.steps:
+def _replay(environment: Environment, case: FuzzCase) -> int:
+    record = run_case(environment, case)
+    print("\n".join(record.console))
+    for ended in record.steps:
         print(f"  {ended}")
-    for seen in outcome.seen:
-        print(f"{known_as(case, seen) or 'NEW'}: {seen}")
-    if outcome.fault:
-        print(outcome.fault)
+    for symptom in record.symptoms:
+        print(f"{known_as(case, symptom) or 'NEW'}: {symptom}")
+    if record.fault:
+        print(record.fault)
         return UNABLE
-    print(f"{len(outcome.seen)} found, {outcome.seconds:.1f} s")
-    return FOUND if any(known_as(case, seen) is None for seen in outcome.seen) else NOTHING_NEW
+    print(f"{len(record.symptoms)} found, {record.seconds:.1f} s")
+    return (
+        FOUND
+        if any(known_as(case, symptom) is None for symptom in record.symptoms)
+        else NOTHING_NEW
+    )
 
 
 def _print(summary: Summary) -> None:
@@ -86,7 +99,7 @@ def _print(summary: Summary) -> None:
         word = found.name if found.known else "NEW"
         often = summary.often[found.name]
         chance = "" if found.again else ", not again in other guests"
-        print(f"{word}: {found.seen} ({often} times{chance})\n  {found.path}")
+        print(f"{word}: {found.symptom} ({often} times{chance})\n  {found.path}")
     for fault in dict.fromkeys(summary.faults):
         print(f"the harness could not: {fault} ({summary.faults.count(fault)} times)")
     print(

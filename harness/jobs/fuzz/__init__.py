@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernel fuzzed from the device's side: a rogue's answers are mutated, and the guest watched.
+"""Fuzz the kernel from the device's side: mutate a rogue's answers, and watch the guest.
 
 ==================  =========================================================================
-``Case``            what one guest goes through: pieces of work, and what is wrong in answers
+``FuzzCase``        what one guest goes through: pieces of work, and mutations of answers
 ``run_case``        run one in a guest of its own, with the memory oracles on
-``fuzz``            many of them, mutated; what is found is made small
-``minimise``        the least of a case that still shows the same
+``fuzz``            run many of them, mutated, and minimise those with symptoms
+``minimise``        the smallest part of a case with the same symptom
 ``Corpus``          cases that showed something new, in a directory
 ==================  =========================================================================
 
@@ -14,27 +14,26 @@ for a piece of work to end, joins the corpus, and half of all cases come from th
 kcov: it takes a kernel of its own, which the fuzzer would then say something about instead of the
 one that ships; it counts a task's own code, while answers are taken in interrupts and workers;
 and what a device reaches of two drivers and a ring is a few hundred branches, which the table of
-lies goes through in minutes.
+mutations goes through in minutes.
 """
 
 from harness.jobs.fuzz.campaign import Campaign, Summary, fuzz
-from harness.jobs.fuzz.case import Case, Lying, Setting, Step
+from harness.jobs.fuzz.case import FieldMutation, FuzzCase, Setting, Step
 from harness.jobs.fuzz.corpus import Corpus, load_case
 from harness.jobs.fuzz.minimise import minimise
-from harness.jobs.fuzz.outcome import Outcome, Seen
-from harness.jobs.fuzz.run import Ground, run_case
+from harness.jobs.fuzz.record import Record, Symptom
+from harness.jobs.fuzz.run import run_case
 
 __all__ = [
     "Campaign",
-    "Case",
     "Corpus",
-    "Ground",
-    "Lying",
-    "Outcome",
-    "Seen",
+    "FieldMutation",
+    "FuzzCase",
+    "Record",
     "Setting",
     "Step",
     "Summary",
+    "Symptom",
     "fuzz",
     "load_case",
     "minimise",

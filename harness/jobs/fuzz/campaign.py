@@ -11,21 +11,22 @@ from pathlib import Path
 from random import Random
 
 from harness.base.progress import Step, say, step
-from harness.jobs.fuzz.case import Case
+from harness.jobs.fuzz.case import FuzzCase
 from harness.jobs.fuzz.corpus import Corpus, save_finding
 from harness.jobs.fuzz.known import identity, known_as
 from harness.jobs.fuzz.minimise import minimise
 from harness.jobs.fuzz.mutate import SEEDS, next_case
-from harness.jobs.fuzz.outcome import Outcome, Seen
-from harness.jobs.fuzz.run import Ground, machine_for, run_case
+from harness.jobs.fuzz.record import Record, Symptom
+from harness.jobs.fuzz.run import machine_for, run_case
+from harness.machine.environment import Environment
 from harness.machine.qemu.snapshot import park
 from harness.machine.shape import DEFAULT_SHAPE
 
 MOST_SECONDS = 300.0
-"""For making one finding small; guests that hang take 15 seconds each."""
+"""For making one case small; guests that hang take 15 seconds each."""
 
 CONFIRMATIONS = 3
-"""Guests in which something is looked for again before it counts as chance."""
+"""Guests that must not show a symptom again before it counts as chance."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,14 @@ class Campaign:
 
 @dataclass(frozen=True)
 class Found:
-    """Something that was *seen*, and the file with the least case that shows it.
+    """A *symptom*, and the file with the least case that shows it.
 
     *again*: whether it showed in another guest, or is known anyhow; *known*: whether *name* is one
     of docs/findings.md.
     """
 
     name: str
-    seen: Seen
+    symptom: Symptom
     path: Path
     again: bool
     known: bool
@@ -61,7 +62,7 @@ class Found:
 
 @dataclass
 class Summary:
-    """What a campaign came to so far."""
+    """Counts and findings of a campaign so far."""
 
     runs: int = 0
     steps: int = 0
@@ -70,7 +71,7 @@ class Summary:
     faults: list[str] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
     often: dict[str, int] = field(default_factory=dict)
-    """How often each thing was seen, by name."""
+    """How often each thing was symptom, by name."""
 
     @property
     def rate(self) -> float:
@@ -78,57 +79,57 @@ class Summary:
         return self.runs / self.seconds if self.seconds else 0.0
 
 
-def fuzz(ground: Ground, campaign: Campaign, corpus: Corpus) -> Summary:
-    """Run cases until the time is over or there were enough, and return what was found.
+def fuzz(environment: Environment, campaign: Campaign, corpus: Corpus) -> Summary:
+    """Run cases until the time or the number of guests is reached; return what was found.
 
     The seconds that go into making findings small are not part of the rate.
     """
-    park(machine_for(ground, campaign.shape))
+    park(machine_for(environment, campaign.shape))
     summary, shown = Summary(), set[str]()
     with _workers(campaign.workers) as pool, step("fuzzing") as progress:
-        for case, outcome in _outcomes(ground, campaign, corpus, pool, summary):
+        for case, record in _records(environment, campaign, corpus, pool, summary):
             summary.runs += 1
-            summary.steps += len(outcome.steps)
-            if outcome.fault:
-                summary.faults.append(outcome.fault)
-            if outcome.novelty - shown:
-                shown |= outcome.novelty
+            summary.steps += len(record.steps)
+            if record.fault:
+                summary.faults.append(record.fault)
+            if record.novelty - shown:
+                shown |= record.novelty
                 summary.kept += 1
-                if not outcome.seen:  # what comes of a bad case would only be seen again and again
+                if not record.symptoms:  # its children would show the same symptoms again
                     corpus.add(case)
-            for seen in outcome.seen:
-                _take(ground, campaign, summary, case, seen, outcome)
+            for symptom in record.symptoms:
+                _take(environment, campaign, summary, case, symptom, record)
             _show(progress, campaign, summary)
     return summary
 
 
-def first_cases(campaign: Campaign) -> list[Case]:
+def first_cases(campaign: Campaign) -> list[FuzzCase]:
     """The honest devices with which every campaign begins."""
     return [replace(case, shape=campaign.shape) for case in SEEDS]
 
 
-def case_number(campaign: Campaign, number: int, corpus: Corpus) -> Case:
+def case_number(campaign: Campaign, number: int, corpus: Corpus) -> FuzzCase:
     """The case of that number, given the *corpus*."""
     case = next_case(Random(f"{campaign.seed}/{number}"), corpus.cases)
     return replace(case, shape=campaign.shape)
 
 
-def _outcomes(
-    ground: Ground,
+def _records(
+    environment: Environment,
     campaign: Campaign,
     corpus: Corpus,
     pool: ProcessPoolExecutor,
     summary: Summary,
-) -> Iterator[tuple[Case, Outcome]]:
+) -> Iterator[tuple[FuzzCase, Record]]:
     """Keep all workers busy; the clock stands still while the caller does something else."""
     todo, number = first_cases(campaign), 0
-    running: dict[Future[Outcome], Case] = {}
+    running: dict[Future[Record], FuzzCase] = {}
     while True:
         begin = time.monotonic()
         while len(running) < campaign.workers and _go_on(campaign, summary, number):
             case = todo.pop(0) if todo else case_number(campaign, number, corpus)
             number += 1
-            running[pool.submit(run_case, ground, case)] = case
+            running[pool.submit(run_case, environment, case)] = case
         if not running:
             return
         done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -143,44 +144,46 @@ def _go_on(campaign: Campaign, summary: Summary, number: int) -> bool:
 
 
 def _take(
-    ground: Ground,
+    environment: Environment,
     campaign: Campaign,
     summary: Summary,
-    case: Case,
-    seen: Seen,
-    outcome: Outcome,
+    case: FuzzCase,
+    symptom: Symptom,
+    record: Record,
 ) -> None:
-    """Count what was seen; the first time, make it small and write it down."""
-    name = identity(case, seen)
+    """Count the symptom; the first time, make its case small and write it down."""
+    name = identity(case, symptom)
     times = summary.often.get(name, 0)
     summary.often[name] = times + 1
     if not times:
-        say(f"fuzzing: {seen}")
-        summary.found.append(write_down(ground, case, seen, outcome, campaign.findings))
+        say(f"fuzzing: {symptom}")
+        summary.found.append(write_down(environment, case, symptom, record, campaign.findings))
 
 
-def write_down(ground: Ground, case: Case, seen: Seen, outcome: Outcome, directory: Path) -> Found:
-    """Look for what was *seen* in other guests, make its *case* small, and keep it in a file.
+def write_down(
+    environment: Environment, case: FuzzCase, symptom: Symptom, record: Record, directory: Path
+) -> Found:
+    """Look for the *symptom* in other guests, make its *case* small, and keep it in a file.
 
     What docs/findings.md knows, and what does not show again, is kept as it was.
     """
-    name, last = identity(case, seen), {case: outcome}
-    if known_as(case, seen):
-        path = save_finding(directory, case, seen, outcome, ground.kernel.release)
-        return Found(name, seen, path, again=True, known=True)
+    name, last = identity(case, symptom), {case: record}
+    if known_as(case, symptom):
+        path = save_finding(directory, case, symptom, record, environment.kernel.release)
+        return Found(name, symptom, path, again=True, known=True)
     end = time.monotonic() + MOST_SECONDS
 
-    def shows(smaller: Case) -> bool:
+    def shows(smaller: FuzzCase) -> bool:
         if time.monotonic() > end:
             return False
-        last[smaller] = run_case(ground, smaller)
-        return any(identity(smaller, one) == name for one in last[smaller].seen)
+        last[smaller] = run_case(environment, smaller)
+        return any(identity(smaller, one) == name for one in last[smaller].symptoms)
 
     again = any(shows(case) for _ in range(CONFIRMATIONS))
     least = minimise(case, shows) if again else case
-    artifacts = last[least] if again else outcome
-    path = save_finding(directory, least, seen, artifacts, ground.kernel.release)
-    return Found(name, seen, path, again, known_as(least, seen) is not None)
+    shown_by = last[least] if again else record
+    path = save_finding(directory, least, symptom, shown_by, environment.kernel.release)
+    return Found(name, symptom, path, again, known_as(least, symptom) is not None)
 
 
 @contextmanager

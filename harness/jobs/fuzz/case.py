@@ -18,12 +18,15 @@ Kind = Literal["rng", "blk"]
 _LYING = re.compile(r"(\d+): ([a-z-]+)=(0x[0-9a-f]+|\d+)")
 _SETTING = re.compile(r"([a-z-]+)=(0x[0-9a-f]+|\d+)")
 
+OLD_MUTATIONS = "lies"
+"""The key of a step's mutations in files written before December 2026."""
+
 SMALL = 10
 """Numbers below this are written decimally."""
 
 
 @dataclass(frozen=True)
-class Lying:
+class FieldMutation:
     """In the answer to *request*, counted from 0 in its step, *field* is as *value* says.
 
     The fields stand in harness/jobs/fuzz/fields.py.
@@ -41,7 +44,7 @@ class Lying:
         """Read what ``str()`` writes; raises InputError."""
         found = _LYING.fullmatch(text)
         if found is None:
-            raise InputError(f"'{text}': expected a lie such as '0: length=0xffffffff'")
+            raise InputError(f"'{text}': expected a mutation such as '0: length=0xffffffff'")
         return cls(int(found[1]), found[2], int(found[3], 0))
 
 
@@ -66,15 +69,15 @@ class Setting:
 
 @dataclass(frozen=True)
 class Step:
-    """A piece of work, *do* of work.py with its *value*, and the lies meanwhile."""
+    """A piece of work, *do* of work.py with its *value*, and the mutations meanwhile."""
 
     do: str
     value: int = 0
-    lies: tuple[Lying, ...] = ()
+    mutations: tuple[FieldMutation, ...] = ()
 
 
 @dataclass(frozen=True)
-class Case:
+class FuzzCase:
     """What a device of a *kind*, plugged into a guest of *shape*, does to it in these *steps*."""
 
     kind: Kind
@@ -83,14 +86,18 @@ class Case:
     shape: str = DEFAULT_SHAPE
 
     @property
-    def lies(self) -> tuple[Lying, ...]:
-        """Every lie of every step."""
-        return tuple(lying for step in self.steps for lying in step.lies)
+    def mutations(self) -> tuple[FieldMutation, ...]:
+        """Every mutation of every step."""
+        return tuple(mutation for step in self.steps for mutation in step.mutations)
 
     def to_json(self) -> dict[str, Any]:
         """The case as JSON has it."""
         steps = [
-            {"do": step.do, "value": step.value, "lies": [str(lying) for lying in step.lies]}
+            {
+                "do": step.do,
+                "value": step.value,
+                "mutations": [str(mutation) for mutation in step.mutations],
+            }
             for step in self.steps
         ]
         config = [str(setting) for setting in self.config]
@@ -117,8 +124,9 @@ class Case:
 
 
 def _step(data: Any) -> Step:
-    lies = tuple(Lying.parse(text) for text in data.get("lies", ()))
-    return Step(data["do"], int(data.get("value", 0)), lies)
+    written = data.get("mutations", data.get(OLD_MUTATIONS, ()))
+    mutations = tuple(FieldMutation.parse(text) for text in written)
+    return Step(data["do"], int(data.get("value", 0)), mutations)
 
 
 def _number(value: int) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 from harness.base.cache import digest
 from harness.base.errors import HostError, InputError
 from harness.base.paths import cache_directory
-from harness.jobs.fuzz.case import Case
-from harness.jobs.fuzz.outcome import Outcome, Seen
+from harness.jobs.fuzz.case import FuzzCase
+from harness.jobs.fuzz.record import Record, Symptom
 
 NAME_LENGTH = 12
 
@@ -29,39 +29,41 @@ class Corpus:
         self._cases = [load_case(path) for path in sorted(self.directory.glob("*.json"))]
 
     @property
-    def cases(self) -> Sequence[Case]:
+    def cases(self) -> Sequence[FuzzCase]:
         """All of them; those that were there before are in the order of their names."""
         return tuple(self._cases)
 
-    def add(self, case: Case) -> None:
+    def add(self, case: FuzzCase) -> None:
         """Keep *case*, unless it is there."""
         if case not in self._cases:
             self._cases.append(case)
             (self.directory / f"{_name(case)}.json").write_text(case.text())
 
 
-def save_finding(directory: Path, case: Case, seen: Seen, outcome: Outcome, kernel: str) -> Path:
+def save_finding(
+    directory: Path, case: FuzzCase, symptom: Symptom, record: Record, kernel: str
+) -> Path:
     """Write a case with what it shows on release *kernel* to a file that can be replayed."""
     directory.mkdir(parents=True, exist_ok=True)
-    path = directory / f"{seen.sort}-{_name(case)}.json"
+    path = directory / f"{symptom.sort}-{_name(case)}.json"
     artifacts = {
-        "seen": str(seen),
+        "seen": str(symptom),
         "kernel": kernel,
-        "ended": list(outcome.steps),
-        "console": list(outcome.console),
+        "ended": list(record.steps),
+        "console": list(record.console),
     }
     path.write_text(json.dumps({**case.to_json(), **artifacts}, indent=1) + "\n")
     return path
 
 
-def load_case(path: Path) -> Case:
+def load_case(path: Path) -> FuzzCase:
     """Read the case in a file of either kind; raises InputError."""
     try:
         data = json.loads(path.read_text())
     except (OSError, ValueError) as fault:
         raise InputError(f"{path} cannot be read as a case: {fault}") from fault
-    return Case.from_json(data)
+    return FuzzCase.from_json(data)
 
 
-def _name(case: Case) -> str:
+def _name(case: FuzzCase) -> str:
     return digest(case.text())[:NAME_LENGTH]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be wrong in an answer, and in a configuration space: a table of fields and values.
+"""The fields of an answer and of a configuration space that can be mutated, with values to try.
 
 A value is a number from 0 to 2**64 - 1, of which a field takes the bits that it has.
 """
@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from harness.devices.rogue.vhost import Answer, Request, Write, mutations
-from harness.devices.rogue.vhost.mutations import ConfigLie, Lie
+from harness.devices.rogue.vhost.mutations import ConfigMutation, Mutation
 from harness.devices.rogue.vhost.ring import FLAGS_OFFSET, INDEX_OFFSET, RING_HEAD
-from harness.jobs.fuzz.case import Kind, Lying, Setting
+from harness.jobs.fuzz.case import FieldMutation, Kind, Setting
 
 BYTES = (0x00, 0x01, 0x5A, 0x7F, 0xA5, 0xFF)
 HALVES = (0, 1, 2, 3, 63, 64, 127, 128, 0x7FFF, 0x8000, 0xFFFE, 0xFFFF)
 WORDS = (0, 1, 2, 63, 64, 65, 511, 513, 4095, 4097, 0xFFFF, 1 << 16, (1 << 31) - 1, 1 << 31)
 LARGE = ((1 << 32) - 1, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
-PLACES = (0, 0x4020_0000, 0x4EFF_F000, 0x4F00_0000, 0x4F10_0000, 0x5000_0000, 1 << 52, *LARGE)
+ADDRESSES = (0, 0x4020_0000, 0x4EFF_F000, 0x4F00_0000, 0x4F10_0000, 0x5000_0000, 1 << 52, *LARGE)
 """Guest-physical: the kernel's image, around and in the pool of most shapes, and nowhere."""
 
 BYTE, HALF, WORD, LONG = 0xFF, 0xFFFF, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF
@@ -28,50 +28,50 @@ MOST_DELAY = 200
 
 @dataclass(frozen=True)
 class Field:
-    """How a value becomes a lie, and which *values* are worth a try; others are up to *limit*."""
+    """The *mutation* of a value, and *values* that are worth a try; others go up to *limit*."""
 
-    lie: Callable[[int], Lie]
+    mutation: Callable[[int], Mutation]
     values: Sequence[int]
     limit: int
 
     def pick(self, random: Random) -> int:
-        """A value, seldom one that nobody thought of."""
+        """One of the values, or one time in five a random one."""
         return (
             random.choice(self.values) if random.random() < 0.8 else random.randint(0, self.limit)
         )
 
 
-def _writes(place: Callable[[Request], int], size: int) -> Callable[[int], Lie]:
+def _writes(place: Callable[[Request], int], size: int) -> Callable[[int], Mutation]:
     """Write *size* bytes of the value to a place before the request is completed."""
 
-    def for_value(value: int) -> Lie:
-        def lie(request: Request, answer: Answer) -> Answer:
+    def for_value(value: int) -> Mutation:
+        def mutation(request: Request, answer: Answer) -> Answer:
             data = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
             return replace(answer, writes=(*answer.writes, Write(place(request), data)))
 
-        return lie
+        return mutation
 
     return for_value
 
 
-def _late(value: int) -> Lie:
+def _late(value: int) -> Mutation:
     return mutations.late_data(value & BYTE, 0.0)
 
 
-def _status(value: int) -> Lie:
+def _status(value: int) -> Mutation:
     """The last byte that is written, which for a disk says how it went."""
 
-    def lie(_: Request, answer: Answer) -> Answer:
+    def mutation(_: Request, answer: Answer) -> Answer:
         if not answer.writes:
             return answer
         last = answer.writes[-1]
         data = last.data[:-1] + bytes([value & BYTE])
         return replace(answer, writes=(*answer.writes[:-1], Write(last.address, data)))
 
-    return lie
+    return mutation
 
 
-def _short(value: int) -> Lie:
+def _short(value: int) -> Mutation:
     """Only so many of the writes are done."""
     return lambda _, answer: replace(answer, writes=answer.writes[:value])
 
@@ -91,7 +91,7 @@ FIELDS: Mapping[str, Field] = {
     "status": Field(_status, (*range(4), 0x7F, 0x80, 0xFF), BYTE),
     "short": Field(_short, (0, 1), 3),
     "late": Field(_late, BYTES, BYTE),
-    "address": Field(lambda v: mutations.rewritten(address=v & LONG), PLACES, LONG),
+    "address": Field(lambda v: mutations.rewritten(address=v & LONG), ADDRESSES, LONG),
     "size": Field(lambda v: mutations.rewritten(size=v & WORD), (*WORDS, LARGE[0]), WORD),
     "flags": Field(lambda v: mutations.rewritten(flags=v & HALF), range(8), HALF),
     "next": Field(lambda v: mutations.rewritten(then=v & HALF), HALVES, HALF),
@@ -104,7 +104,7 @@ FIELDS: Mapping[str, Field] = {
     "used-index": Field(_writes(lambda r: r.layout.used + INDEX_OFFSET, 2), HALVES, HALF),
     "event": Field(_writes(lambda r: r.layout.available_event, 2), HALVES, HALF),
 }
-"""Lies of one request. ``size`` is of its buffers, ``link-size`` of its first link in the ring,
+"""Mutations of one answer. ``size`` is of its buffers, ``link-size`` of its first link in the ring,
 which for a disk is that of the indirect table."""
 
 COSTLY = frozenset({"link-flags", "table", "flags", "hang-up"})
@@ -113,46 +113,48 @@ chain-ends-where-ring-says), and each such guest costs a wait; a disk that is go
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a number lies in a configuration space, and values that are worth a try."""
+class ConfigField:
+    """A number in a configuration space: where it is, and values that are worth a try."""
 
     offset: int
     size: int
     values: Sequence[int] = WORDS
 
 
-CONFIG: Mapping[Kind, Mapping[str, Place]] = {
+CONFIG: Mapping[Kind, Mapping[str, ConfigField]] = {
     "rng": {},
     "blk": {
-        "capacity": Place(0, 8, (0, 1, 7, 8, 9, 1 << 20, 1 << 41, *LARGE)),
-        "size-max": Place(8, 4),
-        "seg-max": Place(12, 4),
-        "geometry": Place(16, 4),
-        "blk-size": Place(20, 4, (0, 1, 511, 513, 1024, 4096, 8192, 1 << 16, 1 << 31, LARGE[0])),
-        "topology": Place(24, 8, LARGE),
+        "capacity": ConfigField(0, 8, (0, 1, 7, 8, 9, 1 << 20, 1 << 41, *LARGE)),
+        "size-max": ConfigField(8, 4),
+        "seg-max": ConfigField(12, 4),
+        "geometry": ConfigField(16, 4),
+        "blk-size": ConfigField(
+            20, 4, (0, 1, 511, 513, 1024, 4096, 8192, 1 << 16, 1 << 31, LARGE[0])
+        ),
+        "topology": ConfigField(24, 8, LARGE),
     },
 }
 """Virtual I/O Device Specification 1.2, 5.2.4."""
 
 
-def lie_for(wrong: Sequence[Lying], first: int) -> Lie:
-    """All of *wrong* as one lie, about the requests from number *first* on."""
+def mutation_for(fields: Sequence[FieldMutation], first: int) -> Mutation:
+    """All of *fields* as one mutation of the answers from request number *first* on."""
 
-    def lie(request: Request, answer: Answer) -> Answer:
-        for lying in wrong:
-            if lying.request == request.number - first:
-                answer = FIELDS[lying.field].lie(lying.value)(request, answer)
+    def mutation(request: Request, answer: Answer) -> Answer:
+        for one in fields:
+            if one.request == request.number - first:
+                answer = FIELDS[one.field].mutation(one.value)(request, answer)
         return answer
 
-    return lie
+    return mutation
 
 
-def config_lie(kind: Kind, settings: Sequence[Setting]) -> ConfigLie | None:
+def config_mutation(kind: Kind, settings: Sequence[Setting]) -> ConfigMutation | None:
     """A configuration space that says what *settings* say; None if that is nothing."""
     if not settings:
         return None
 
-    def lie(honest: bytes) -> bytes:
+    def mutation(honest: bytes) -> bytes:
         content = bytearray(honest)
         for setting in settings:
             place = CONFIG[kind][setting.field]
@@ -160,4 +162,4 @@ def config_lie(kind: Kind, settings: Sequence[Setting]) -> ConfigLie | None:
             content[place.offset : place.offset + place.size] = value.to_bytes(place.size, "little")
         return bytes(content[: len(honest)])
 
-    return lie
+    return mutation

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Of what a case shows: what is known already, and what means nothing."""
+"""Known findings and benign kernel reports among the symptoms of a case."""
 
 import re
 from dataclasses import dataclass
 
-from harness.jobs.fuzz.case import Case, Kind
-from harness.jobs.fuzz.outcome import Seen
+from harness.jobs.fuzz.case import FuzzCase, Kind
+from harness.jobs.fuzz.record import Symptom
 
 
 @dataclass(frozen=True)
 class Known:
-    """A finding of docs/findings.md: a *pattern* of what is seen of it, and how it comes about.
+    """A finding of docs/findings.md: a *pattern* of its symptoms, and what causes them.
 
-    That is a lie in one of these *fields*; with none, it is any case of that *kind*.
+    That is a mutation of one of these *fields*; with none, any case of that *kind*.
     """
 
     name: str
@@ -54,16 +54,16 @@ def is_harmless(report: str) -> bool:
     return any(re.search(pattern, report) for pattern, _ in HARMLESS)
 
 
-def known_as(case: Case, seen: Seen) -> str | None:
-    """The finding of docs/findings.md that *seen* is, as it came of *case*; None if it is new."""
-    fields = {lying.field for lying in case.lies}
+def known_as(case: FuzzCase, symptom: Symptom) -> str | None:
+    """The finding of docs/findings.md that a *symptom* of *case* is; None if it is new."""
+    fields = {mutation.field for mutation in case.mutations}
     for known in KNOWN:
-        like = known.kind in (None, case.kind) and re.search(known.pattern, str(seen))
+        like = known.kind in (None, case.kind) and re.search(known.pattern, str(symptom))
         if like and (not known.fields or known.fields & fields):
             return known.name
     return None
 
 
-def identity(case: Case, seen: Seen) -> str:
+def identity(case: FuzzCase, symptom: Symptom) -> str:
     """The same for all that is one finding, as far as can be told without a person."""
-    return known_as(case, seen) or seen.signature
+    return known_as(case, symptom) or symptom.signature

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
-from harness.jobs.fuzz.case import Case
+from harness.jobs.fuzz.case import FuzzCase
 
 T = TypeVar("T")
 
@@ -13,11 +13,13 @@ MOST_TRIALS = 60
 """Guests that a finding is worth."""
 
 
-def minimise(case: Case, shows: Callable[[Case], bool], trials: int = MOST_TRIALS) -> Case:
+def minimise(
+    case: FuzzCase, shows: Callable[[FuzzCase], bool], trials: int = MOST_TRIALS
+) -> FuzzCase:
     """The least of *case* for which *shows* is still true, after so many *trials* at most.
 
-    Large parts are tried first: a step with its lies, then single lies and settings. It ends when
-    nothing can be left out any more.
+    Large parts are tried first: a step with its mutations, then single mutations and settings.
+    It ends when nothing can be left out any more.
     """
     left = trials
     while True:
@@ -32,14 +34,14 @@ def minimise(case: Case, shows: Callable[[Case], bool], trials: int = MOST_TRIAL
             return case
 
 
-def _smaller(case: Case) -> Iterator[Case]:
+def _smaller(case: FuzzCase) -> Iterator[FuzzCase]:
     """*case* without one thing, the last first; the first step stays."""
     for number in reversed(range(1, len(case.steps))):
         yield replace(case, steps=_without(case.steps, number))
     for number in reversed(range(len(case.steps))):
         step = case.steps[number]
-        for index in reversed(range(len(step.lies))):
-            quiet = replace(step, lies=_without(step.lies, index))
+        for index in reversed(range(len(step.mutations))):
+            quiet = replace(step, mutations=_without(step.mutations, index))
             yield replace(case, steps=(*case.steps[:number], quiet, *case.steps[number + 1 :]))
     for index in reversed(range(len(case.config))):
         yield replace(case, config=_without(case.config, index))

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
-from harness.jobs.fuzz.case import Case, Lying, Setting, Step
+from harness.jobs.fuzz.case import FieldMutation, FuzzCase, Setting, Step
 from harness.jobs.fuzz.fields import CONFIG, COSTLY, FIELDS
 from harness.jobs.fuzz.work import CAPACITY, DISK_PAGES, PLUG, RECONNECT, WORK
 
 MOST_STEPS = 16
 """To come to a guest takes as long as twenty steps."""
 REQUESTS = (0, 0, 0, 0, 1, 1, 2, 3)
-"""Which request of a step a lie is about: most pieces of work make just one or two."""
+"""Which request of a step a mutation is about: most pieces of work make just one or two."""
 
 MOST_CHANGES = 12
 
@@ -24,32 +24,42 @@ def _honest(words: str) -> tuple[Step, ...]:
     return (Step(PLUG), *(Step(do, number) for number, do in enumerate(words.split())))
 
 
-SEEDS: tuple[Case, ...] = (
-    Case("rng", _honest("read pair read rebind read pair read rebind pair")),
-    Case("blk", _honest("read long many write pair serial cached many read write many")),
-    Case("blk", _honest("cached capacity read rebind write cached rebind pair serial read")),
+SEEDS: tuple[FuzzCase, ...] = (
+    FuzzCase("rng", _honest("read pair read rebind read pair read rebind pair")),
+    FuzzCase("blk", _honest("read long many write pair serial cached many read write many")),
+    FuzzCase("blk", _honest("cached capacity read rebind write cached rebind pair serial read")),
 )
 """Honest devices, at work."""
 
 
-def next_case(random: Random, corpus: Sequence[Case]) -> Case:
+def next_case(random: Random, corpus: Sequence[FuzzCase]) -> FuzzCase:
     """A case to run: one of the corpus, or of the seeds, with something changed."""
     pool = corpus if corpus and random.random() < 0.5 else SEEDS
     case = random.choice(pool)
     for _ in range(random.randint(1, MOST_CHANGES)):
-        case = mutated(random, case, corpus)
+        case = changed(random, case, corpus)
     return case
 
 
-def mutated(random: Random, case: Case, corpus: Sequence[Case] = ()) -> Case:
+def changed(random: Random, case: FuzzCase, corpus: Sequence[FuzzCase] = ()) -> FuzzCase:
     """*case* with one thing changed."""
-    change = random.choice((_add_lie, _add_lie, _add_lie, _change_lie, _drop_lie, _step, _config))
+    change = random.choice(
+        (
+            _add_mutation,
+            _add_mutation,
+            _add_mutation,
+            _change_mutation,
+            _drop_mutation,
+            _step,
+            _config,
+        )
+    )
     if corpus and random.random() < 0.1:
         return _spliced(random, case, corpus)
     return change(random, case)
 
 
-def _add_lie(random: Random, case: Case) -> Case:
+def _add_mutation(random: Random, case: FuzzCase) -> FuzzCase:
     # what is wrong in the very first answers would keep a configuration from being looked at
     first = 1 if case.config else 0
     number = random.randrange(first, len(case.steps)) if len(case.steps) > first else 0
@@ -59,17 +69,17 @@ def _add_lie(random: Random, case: Case) -> Case:
     name = random.choice(list(FIELDS))
     if name in COSTLY and random.random() > SELDOM:
         return case
-    lying = Lying(random.choice(REQUESTS), name, FIELDS[name].pick(random))
-    return _with_step(case, number, replace(step, lies=(*step.lies, lying)))
+    mutation = FieldMutation(random.choice(REQUESTS), name, FIELDS[name].pick(random))
+    return _with_step(case, number, replace(step, mutations=(*step.mutations, mutation)))
 
 
-def _change_lie(random: Random, case: Case) -> Case:
-    places = [(n, i) for n, step in enumerate(case.steps) for i in range(len(step.lies))]
+def _change_mutation(random: Random, case: FuzzCase) -> FuzzCase:
+    places = [(n, i) for n, step in enumerate(case.steps) for i in range(len(step.mutations))]
     if not places:
-        return _add_lie(random, case)
+        return _add_mutation(random, case)
     number, index = random.choice(places)
     step = case.steps[number]
-    old = step.lies[index]
+    old = step.mutations[index]
     new = random.choice(
         (
             replace(old, request=random.choice(REQUESTS)),
@@ -77,20 +87,22 @@ def _change_lie(random: Random, case: Case) -> Case:
             replace(old, value=(old.value + random.choice((-1, 1))) % (1 << 64)),
         )
     )
-    return _with_step(case, number, replace(step, lies=_with(step.lies, index, new)))
+    return _with_step(case, number, replace(step, mutations=_with(step.mutations, index, new)))
 
 
-def _drop_lie(random: Random, case: Case) -> Case:
-    liars = [number for number, step in enumerate(case.steps) if step.lies]
-    if not liars:
-        return _add_lie(random, case)
-    number = random.choice(liars)
+def _drop_mutation(random: Random, case: FuzzCase) -> FuzzCase:
+    mutated = [number for number, step in enumerate(case.steps) if step.mutations]
+    if not mutated:
+        return _add_mutation(random, case)
+    number = random.choice(mutated)
     step = case.steps[number]
-    gone = random.randrange(len(step.lies))
-    return _with_step(case, number, replace(step, lies=step.lies[:gone] + step.lies[gone + 1 :]))
+    gone = random.randrange(len(step.mutations))
+    return _with_step(
+        case, number, replace(step, mutations=step.mutations[:gone] + step.mutations[gone + 1 :])
+    )
 
 
-def _step(random: Random, case: Case) -> Case:
+def _step(random: Random, case: FuzzCase) -> FuzzCase:
     """Another step, or one less, never the first."""
     if len(case.steps) >= MOST_STEPS or (len(case.steps) > 2 and random.random() < 0.4):
         gone = random.randrange(1, len(case.steps))
@@ -104,19 +116,19 @@ def _step(random: Random, case: Case) -> Case:
     return replace(case, steps=(*case.steps[:place], new, *case.steps[place:]))
 
 
-def _config(random: Random, case: Case) -> Case:
-    """Another configuration space; a device that has none gets a lie instead."""
+def _config(random: Random, case: FuzzCase) -> FuzzCase:
+    """Another configuration space; a device that has none gets another mutation instead."""
     fields = CONFIG[case.kind]
     if not fields or random.random() < 0.5:
-        return _add_lie(random, case)
+        return _add_mutation(random, case)
     name = random.choice(list(fields))
     others = tuple(setting for setting in case.config if setting.field != name)
-    plug = replace(case.steps[0], lies=())
+    plug = replace(case.steps[0], mutations=())
     setting = Setting(name, random.choice(fields[name].values))
     return replace(case, config=(*others, setting), steps=(plug, *case.steps[1:]))
 
 
-def _spliced(random: Random, case: Case, corpus: Sequence[Case]) -> Case:
+def _spliced(random: Random, case: FuzzCase, corpus: Sequence[FuzzCase]) -> FuzzCase:
     """The steps of another case of that kind behind the first ones of this."""
     like = [other for other in corpus if other.kind == case.kind]
     if not like:
@@ -127,9 +139,11 @@ def _spliced(random: Random, case: Case, corpus: Sequence[Case]) -> Case:
     return replace(case, steps=steps[:MOST_STEPS])
 
 
-def _with_step(case: Case, number: int, step: Step) -> Case:
+def _with_step(case: FuzzCase, number: int, step: Step) -> FuzzCase:
     return replace(case, steps=(*case.steps[:number], step, *case.steps[number + 1 :]))
 
 
-def _with(lies: tuple[Lying, ...], index: int, new: Lying) -> tuple[Lying, ...]:
-    return (*lies[:index], new, *lies[index + 1 :])
+def _with(
+    mutations: tuple[FieldMutation, ...], index: int, new: FieldMutation
+) -> tuple[FieldMutation, ...]:
+    return (*mutations[:index], new, *mutations[index + 1 :])

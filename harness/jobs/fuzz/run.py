@@ -10,11 +10,11 @@ from harness.devices.oracles import NOTHING, Before
 from harness.devices.oracles.examiner import Examiner
 from harness.devices.probe import Direction, Probe
 from harness.devices.rogue.vhost import Disk, Entropy, VhostRogue, mutations
-from harness.jobs.fuzz.case import Case, Kind, Step
-from harness.jobs.fuzz.fields import CONFIG, FIELDS, config_lie, lie_for
+from harness.jobs.fuzz.case import FuzzCase, Kind, Step
+from harness.jobs.fuzz.fields import CONFIG, FIELDS, config_mutation, mutation_for
 from harness.jobs.fuzz.known import is_harmless
-from harness.jobs.fuzz.looks import foreign_data, place_of_cpu
-from harness.jobs.fuzz.outcome import Outcome, Seen, shape_of
+from harness.jobs.fuzz.record import Record, Symptom, shape_of
+from harness.jobs.fuzz.symptoms import foreign_data, place_of_cpu
 from harness.jobs.fuzz.work import (
     CAPACITY,
     DISK_PAGES,
@@ -30,10 +30,9 @@ from harness.jobs.fuzz.work import (
     rebound,
     unbound,
 )
-from harness.kernel import Initramfs, Kernel
+from harness.machine.environment import Environment
 from harness.machine.machine import DEFAULT_RAM, Machine
 from harness.machine.qemu.guest import Guest
-from harness.machine.qemu.qemu import Qemu
 from harness.machine.qemu.snapshot import Snapshot, park, restore
 from harness.machine.shape import NO_POOL, shaped_devicetree
 
@@ -47,7 +46,7 @@ ANSWER_TIMEOUT = 10.0
 """Seconds in which a living guest answers."""
 
 KEPT_LINES = 40
-"""Console lines that stand in an outcome."""
+"""Console lines that stand in a record."""
 
 STUCK = "stuck"
 WELL = ("0", "done")
@@ -62,55 +61,47 @@ _examiner = Examiner()
 """Of a worker: it reads types and layouts once."""
 
 
-@dataclass(frozen=True)
-class Ground:
-    """What the guests of all cases have in common."""
-
-    qemu: Qemu
-    kernel: Kernel
-    initramfs: Initramfs
-
-
 @functools.cache
-def machine_for(ground: Ground, shape: str) -> Machine:
+def machine_for(environment: Environment, shape: str) -> Machine:
     """The machine for cases of a *shape*; without any pool the device reaches all of RAM."""
-    devicetree = shaped_devicetree(ground.qemu, shape, ram_size=DEFAULT_RAM)
+    devicetree = shaped_devicetree(environment.qemu, shape, ram_size=DEFAULT_RAM)
     return Machine(
-        *(ground.qemu, ground.kernel, ground.initramfs, devicetree), share_all=shape == NO_POOL
+        *(environment.qemu, environment.kernel, environment.initramfs, devicetree),
+        share_all=shape == NO_POOL,
     )
 
 
-def check(case: Case) -> None:
+def check(case: FuzzCase) -> None:
     """Raise InputError for a case that cannot be run."""
     places = [step.do for step in case.steps]
     if places[:1] != [PLUG] or PLUG in places[1:]:
         raise InputError(f"a case begins with the step '{PLUG}', and has just that one of it")
     for name, known in (
         *((do, WORK[case.kind]) for do in places),
-        *((lying.field, FIELDS) for lying in case.lies),
+        *((mutation.field, FIELDS) for mutation in case.mutations),
         *((setting.field, CONFIG[case.kind]) for setting in case.config),
     ):
         if name not in known:
             raise InputError(f"a case of {case.kind} has no '{name}'; known are {', '.join(known)}")
 
 
-def run_case(ground: Ground, case: Case) -> Outcome:
-    """Run *case*; what the harness itself cannot do stands in the outcome's *fault*.
+def run_case(environment: Environment, case: FuzzCase) -> Record:
+    """Run *case*; what the harness itself cannot do stands in the record's *fault*.
 
     Raises InputError for a case that cannot be run, and as :func:`park` when the machine does not
     even boot.
     """
     check(case)
     begin = time.monotonic()
-    snapshot = park(machine_for(ground, case.shape))
+    snapshot = park(machine_for(environment, case.shape))
     try:
-        outcome = _run(snapshot, case)
+        record = _run(snapshot, case)
     except (HarnessError, GuestError) as fault:
-        outcome = Outcome((), (), frozenset(), (), explain(fault))
-    return replace(outcome, seconds=time.monotonic() - begin)
+        record = Record((), (), frozenset(), (), explain(fault))
+    return replace(record, seconds=time.monotonic() - begin)
 
 
-def _run(snapshot: Snapshot, case: Case) -> Outcome:
+def _run(snapshot: Snapshot, case: FuzzCase) -> Record:
     before = NOTHING
 
     def prepare(guest: Guest) -> None:
@@ -122,8 +113,8 @@ def _run(snapshot: Snapshot, case: Case) -> Outcome:
         fault = running.run(before)
         guest.settle()
         lines = guest.console.lines
-        return Outcome(
-            running.all_seen(),
+        return Record(
+            running.all_symptoms(),
             tuple(running.ended),
             frozenset(shape_of(line) for line in lines),
             lines[-KEPT_LINES:],
@@ -136,8 +127,8 @@ class _Running:
     """A case at work in *guest*."""
 
     guest: Guest
-    case: Case
-    seen: list[Seen] = field(default_factory=list)
+    case: FuzzCase
+    symptoms: list[Symptom] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
 
     def run(self, before: Before) -> str:
@@ -148,7 +139,7 @@ class _Running:
             if self.guest.ending is None:
                 self.guest.agent.hello(ANSWER_TIMEOUT)
                 found = _examiner.examine(self.guest, before)
-                self.seen += [Seen("oracle", str(finding)) for finding in found]
+                self.symptoms += [Symptom("oracle", str(finding)) for finding in found]
         except GuestHang as hang:
             if self.guest.ending is None:
                 return self._hung(hang)
@@ -165,24 +156,24 @@ class _Running:
         except GuestHang:
             if self.guest.ending is None:
                 where = place_of_cpu(self.guest)
-                self.seen.append(Seen("hang", f"it does not answer, in {where}"))
+                self.symptoms.append(Symptom("hang", f"it does not answer, in {where}"))
         except GuestError:
             pass  # it has ended now
         else:
             return explain(hang)
         return ""
 
-    def all_seen(self) -> tuple[Seen, ...]:
+    def all_symptoms(self) -> tuple[Symptom, ...]:
         """What must not be, kernel reports too."""
         reports = [
-            Seen("report", str(report))
+            Symptom("report", str(report))
             for report in self.guest.console.reports
             if not report.foreign and not is_harmless(report.title)
         ]
         ending = self.guest.ending
         if ending is not None and not self.guest.console.reports:
-            reports.append(Seen("end", str(ending)))
-        return (*reports, *self.seen)
+            reports.append(Symptom("end", str(ending)))
+        return (*reports, *self.symptoms)
 
     def _stand_by(self) -> None:
         """Hold a mapping whose slots and guards the device's driver must leave alone."""
@@ -207,8 +198,8 @@ class _Running:
         rogue = VhostRogue(
             self.guest,
             _device(self.case.kind),
-            on_request=lie_for(step.lies, 0) if step.lies else None,
-            on_config=config_lie(self.case.kind, self.case.config),
+            on_request=mutation_for(step.mutations, 0) if step.mutations else None,
+            on_config=config_mutation(self.case.kind, self.case.config),
             driver=not self.case.config,
         )
         self.ended.append(f"{PLUG}: {self._do(0, probed(str(rogue.bdf)))}")
@@ -217,7 +208,9 @@ class _Running:
     def _step(self, rogue: VhostRogue, step: Step) -> str:
         """Do a step and say how it ended; what was stuck may go on if held requests are served."""
         work = WORK[self.case.kind][step.do]
-        rogue.on_request = lie_for(step.lies, len(rogue.requests)) if step.lies else None
+        rogue.on_request = (
+            mutation_for(step.mutations, len(rogue.requests)) if step.mutations else None
+        )
         if work.command is None:
             return _by_device(rogue, step)
         number = len(self.ended)
@@ -227,7 +220,7 @@ class _Running:
             rogue.release()
             how = self._wait(f"exec 3<> /tmp/step{number}; {_WAIT}")
         if how == "0" and work.reads:
-            self.seen += foreign_data(self.guest, self.case, step)
+            self.symptoms += foreign_data(self.guest, self.case, step)
         return how
 
     def _recovers(self, rogue: VhostRogue) -> bool:
@@ -267,7 +260,7 @@ def _device(kind: Kind) -> Entropy | Disk:
 def _by_device(rogue: VhostRogue, step: Step) -> str:
     """What the device does unasked."""
     if step.do == RELEASE and rogue.connected:
-        rogue.release(lie_for(step.lies, 0) if step.lies else None)
+        rogue.release(mutation_for(step.mutations, 0) if step.mutations else None)
     elif step.do == RECONNECT:
         rogue.hang_up()
         rogue.reconnect()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drivers whose device lies: the guest goes on, nothing leaves the pool, and no kernel report."""
+"""Drivers whose device gives mutated answers: the guest goes on, and all DMA is in the pool."""
 
 import functools
 from fractions import Fraction
@@ -23,7 +23,7 @@ from harness.suite.lib.vhost_work import (
     read_device,
 )
 
-LIE_TIMEOUT = 10.0
+NOTICE_TIMEOUT = 10.0
 """Seconds for the driver to notice; measured: 0.1."""
 
 TRUE, FALSE = b"\x5a", 0xEE
@@ -44,7 +44,7 @@ SERVED = {
     "blk-available-ring": ("blk", mutations.scribble(0xFF, available=True)),
     "blk-delayed": ("blk", mutations.delayed(0.01)),
 }
-"""Lies that a driver does not notice: it gets something, once."""
+"""Mutations that a driver does not notice: it gets something, once."""
 
 REFUSED = {
     "rng-other-id": ("rng", mutations.wrong_id(1), NOT_A_HEAD),
@@ -55,7 +55,7 @@ REFUSED = {
     "blk-index-back": ("blk", mutations.index_jump(0xFFFF), NOT_A_HEAD),
     "blk-duplicate": ("blk", mutations.duplicate(), NOT_A_HEAD),
 }
-"""Lies that make a driver give its queue up, and the line that says so."""
+"""Mutations that make a driver give its queue up, and the line that says so."""
 
 SILENT = {
     "rng-hold": ("rng", mutations.hold),
@@ -67,7 +67,7 @@ SILENT = {
     "blk-hang-up": ("blk", mutations.hang_up),
     "blk-index-stays": ("blk", mutations.index_jump(0)),
 }
-"""Lies after which a driver waits, forever if it must."""
+"""Mutations after which a driver waits, forever if it must."""
 
 
 def plug(guest: Guest, kind: str) -> tuple[VhostRogue, str]:
@@ -79,12 +79,12 @@ def plug(guest: Guest, kind: str) -> tuple[VhostRogue, str]:
 
 @pytest.mark.property("A14")
 @pytest.mark.parametrize("name", some_by_day(SERVED.keys(), "rng-wrong-length"))
-def test_a_driver_survives_a_lie_that_it_believes(guest: Guest, pool: Pool, name: str) -> None:
+def test_a_driver_survives_a_mutation_that_it_believes(guest: Guest, pool: Pool, name: str) -> None:
     """A driver that believes its device is served, and hands out nothing but the pool."""
-    kind, lie = SERVED[name]
+    kind, mutation = SERVED[name]
     rogue, path = plug(guest, kind)
 
-    rogue.on_request = lie
+    rogue.on_request = mutation
     content = read_device(guest, path)
 
     assert len(content) == PAGE
@@ -94,15 +94,15 @@ def test_a_driver_survives_a_lie_that_it_believes(guest: Guest, pool: Pool, name
 
 @pytest.mark.property("A14")
 @pytest.mark.parametrize("name", some_by_day(REFUSED.keys(), "blk-index-jump"))
-def test_a_driver_gives_up_a_ring_that_lies(guest: Guest, pool: Pool, name: str) -> None:
+def test_a_driver_gives_up_a_ring_that_is_inconsistent(guest: Guest, pool: Pool, name: str) -> None:
     """A used ring that makes no sense is a message; the guest goes on without the device."""
-    kind, lie, message = REFUSED[name]
+    kind, mutation, message = REFUSED[name]
     rogue, path = plug(guest, kind)
     mark = guest.console.mark
 
-    rogue.on_request = lie
+    rogue.on_request = mutation
     begin_reading(guest, path)
-    guest.console.wait_for(message, LIE_TIMEOUT, since=mark)
+    guest.console.wait_for(message, NOTICE_TIMEOUT, since=mark)
 
     assert do(guest, "echo alive") == "alive\n"
     assert in_pool(rogue, pool)
@@ -112,11 +112,11 @@ def test_a_driver_gives_up_a_ring_that_lies(guest: Guest, pool: Pool, name: str)
 @pytest.mark.parametrize("name", some_by_day(SILENT.keys(), "rng-hold"))
 def test_a_guest_lives_on_while_a_driver_waits(guest: Guest, pool: Pool, name: str) -> None:
     """A device that never answers keeps its own user waiting, and nobody else."""
-    kind, lie = SILENT[name]
+    kind, mutation = SILENT[name]
     rogue, path = plug(guest, kind)
     before = len(rogue.requests)
 
-    rogue.on_request = lie
+    rogue.on_request = mutation
     begin_reading(guest, path)
     rogue.wait_for("a request", lambda: len(rogue.requests) > before)
 
@@ -138,8 +138,8 @@ def test_what_was_held_is_served_when_it_is_released(guest: Guest) -> None:
     assert guest.agent.read_file("/tmp/done") == HONEST
 
 
-def left_in_flight(guest: Guest, counters: PoolCounters, lie: mutations.Lie) -> Fraction:
-    """Have two like requests in flight, complete the first with a *lie*; slots still in use.
+def left_in_flight(guest: Guest, counters: PoolCounters, mutation: mutations.Mutation) -> Fraction:
+    """Have two like requests in flight, complete the first with a *mutation*; slots still in use.
 
     As a part of those that both had together.
     """
@@ -155,7 +155,7 @@ def left_in_flight(guest: Guest, counters: PoolCounters, lie: mutations.Lie) -> 
     both = counters.used - idle
 
     held = mutations.only(mutations.hold, {first + 1})
-    rogue.release(mutations.both(mutations.only(lie, {first}), held))
+    rogue.release(mutations.both(mutations.only(mutation, {first}), held))
     do(guest, "until [ -e /tmp/done0 ]; do :; done")
 
     assert holds(rogue, 1)
@@ -237,7 +237,7 @@ def test_a_disk_that_grew_beyond_its_content_is_an_io_error(guest: Guest) -> Non
     mark = guest.console.mark
 
     rogue.change_config(mutations.capacity(1024))
-    guest.console.wait_for("detected capacity change from 8 to 1024", LIE_TIMEOUT, since=mark)
+    guest.console.wait_for("detected capacity change from 8 to 1024", NOTICE_TIMEOUT, since=mark)
     ran = guest.agent.run(f"dd if={path} bs={PAGE} skip=1 count=1 of=/tmp/read")
 
     assert ran.status != 0

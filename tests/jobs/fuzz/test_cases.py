@@ -8,27 +8,30 @@ from random import Random
 import pytest
 
 from harness.base.errors import InputError
-from harness.jobs.fuzz import Case, Corpus, Lying, Seen, Setting, Step, load_case
+from harness.jobs.fuzz import Corpus, FieldMutation, FuzzCase, Setting, Step, Symptom, load_case
 from harness.jobs.fuzz.campaign import Campaign, case_number
 from harness.jobs.fuzz.corpus import save_finding
 from harness.jobs.fuzz.mutate import SEEDS, next_case
-from harness.jobs.fuzz.outcome import Outcome
+from harness.jobs.fuzz.record import Record
 from harness.jobs.fuzz.run import check
 from harness.machine.shape import NO_POOL
 
-CASE = Case(
+CASE = FuzzCase(
     "blk",
-    (Step("plug"), Step("read", 3, (Lying(0, "length", 0xFFFF_FFFF), Lying(1, "data", 7)))),
+    (
+        Step("plug"),
+        Step("read", 3, (FieldMutation(0, "length", 0xFFFF_FFFF), FieldMutation(1, "data", 7))),
+    ),
     (Setting("capacity", 1024),),
     NO_POOL,
 )
 
-NOTHING = Outcome((), ("plug: 0",), frozenset(), ("a line",))
+NOTHING = Record((), ("plug: 0",), frozenset(), ("a line",))
 
 
-def many(seed: int) -> list[Case]:
+def many(seed: int) -> list[FuzzCase]:
     """A hundred cases, each of which may be made from the ones before."""
-    cases: list[Case] = []
+    cases: list[FuzzCase] = []
     for number in range(100):
         cases.append(next_case(Random(f"{seed}/{number}"), cases))
     return cases
@@ -42,8 +45,16 @@ def test_a_case_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert load_case(path) == CASE
 
 
+def test_a_file_with_the_old_name_of_mutations_is_the_same_case(tmp_path: Path) -> None:
+    path = tmp_path / "case.json"
+
+    path.write_text(CASE.text().replace('"mutations"', '"lies"'))
+
+    assert load_case(path) == CASE
+
+
 def test_a_finding_is_a_case_too(tmp_path: Path) -> None:
-    path = save_finding(tmp_path, CASE, Seen("data", "bytes"), NOTHING, "6.12")
+    path = save_finding(tmp_path, CASE, Symptom("data", "bytes"), NOTHING, "6.12")
 
     assert load_case(path) == CASE
     assert '"seen": "data: bytes"' in path.read_text()
@@ -85,14 +96,14 @@ def test_the_same_seed_makes_the_same_cases() -> None:
 def test_every_case_that_is_made_can_be_run_and_written() -> None:
     for case in many(3):
         check(case)
-        assert Case.from_json(case.to_json()) == case
+        assert FuzzCase.from_json(case.to_json()) == case
 
 
 def test_cases_differ_from_the_honest_ones() -> None:
-    lying = [case for case in many(4) if case not in SEEDS]
+    mutated = [case for case in many(4) if case not in SEEDS]
 
-    assert len(lying) > 90
-    assert len({lie.field for case in lying for lie in case.lies}) > 15
+    assert len(mutated) > 90
+    assert len({one.field for case in mutated for one in case.mutations}) > 15
 
 
 def test_a_campaign_makes_a_case_from_its_seed_number_and_corpus(tmp_path: Path) -> None:

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is left of a case that shows something."""
 
-from harness.jobs.fuzz import Case, Lying, Seen, Setting, Step, minimise
+from harness.jobs.fuzz import FieldMutation, FuzzCase, Setting, Step, Symptom, minimise
 from harness.jobs.fuzz.known import is_harmless
-from harness.jobs.fuzz.outcome import shape_of
+from harness.jobs.fuzz.record import shape_of
 
-BAD, OTHER = Lying(1, "length", 99), Lying(0, "data", 1)
+BAD, OTHER = FieldMutation(1, "length", 99), FieldMutation(0, "data", 1)
 
-CASE = Case(
+CASE = FuzzCase(
     "blk",
     (
         Step("plug", 0, (OTHER,)),
@@ -19,15 +19,15 @@ CASE = Case(
 )
 
 
-def lies_and_writes(case: Case) -> bool:
-    """A bug that takes two steps and a lie."""
-    return BAD in case.lies and any(step.do == "write" for step in case.steps)
+def mutates_and_writes(case: FuzzCase) -> bool:
+    """A bug that takes two steps and a mutation."""
+    return BAD in case.mutations and any(step.do == "write" for step in case.steps)
 
 
 def test_only_what_is_needed_is_left() -> None:
-    least = minimise(CASE, lies_and_writes)
+    least = minimise(CASE, mutates_and_writes)
 
-    assert least == Case("blk", (Step("plug"), Step("read", 0, (BAD,)), Step("write")))
+    assert least == FuzzCase("blk", (Step("plug"), Step("read", 0, (BAD,)), Step("write")))
 
 
 def test_a_setting_that_is_needed_stays() -> None:
@@ -35,11 +35,11 @@ def test_a_setting_that_is_needed_stays() -> None:
 
     least = minimise(CASE, lambda case: needed in case.config)
 
-    assert least == Case("blk", (Step("plug"),), (needed,))
+    assert least == FuzzCase("blk", (Step("plug"),), (needed,))
 
 
 def test_it_gives_up_after_so_many_trials() -> None:
-    tried: list[Case] = []
+    tried: list[FuzzCase] = []
 
     least = minimise(CASE, lambda case: bool(tried.append(case)), trials=3)
 
@@ -48,9 +48,9 @@ def test_it_gives_up_after_so_many_trials() -> None:
 
 
 def test_what_differs_in_its_numbers_is_the_same() -> None:
-    one = Seen("report", "WARNING: CPU: 0 PID: 71 at kernel/dma/swiotlb.c:900 f+0x1c/0x200")
-    two = Seen("report", "WARNING: CPU: 1 PID: 9 at kernel/dma/swiotlb.c:911 f+0x88/0x204")
-    other = Seen("report", "WARNING: CPU: 1 PID: 9 at kernel/dma/direct.c:911 f+0x88/0x204")
+    one = Symptom("report", "WARNING: CPU: 0 PID: 71 at kernel/dma/swiotlb.c:900 f+0x1c/0x200")
+    two = Symptom("report", "WARNING: CPU: 1 PID: 9 at kernel/dma/swiotlb.c:911 f+0x88/0x204")
+    other = Symptom("report", "WARNING: CPU: 1 PID: 9 at kernel/dma/direct.c:911 f+0x88/0x204")
 
     assert one.signature == two.signature != other.signature
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Vhost-user devices of our own: real drivers in the guest talk to them, and they may lie.
+"""Vhost-user devices in this process: real drivers in the guest use them; answers can be mutated.
 
 ==================  =========================================================================
 ``VhostRogue``      plugs one into a running guest; reads and writes all that it was handed
 ``Entropy``         what it is: a source of entropy,
 ``Disk``            ... a disk,
 ``Network``         ... or a network card
-``mutations``       everything it may get wrong on purpose
+``mutations``       the wrong answers that it can give
 ``Request``         what a driver asked for, with its buffers
 ``Answer``          how that is answered
 ==================  =========================================================================

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a device does with a request, as data: an honest one, or any lie."""
+"""Answer: what a device does with a request, as data, honest or mutated."""
 
 from dataclasses import dataclass
 

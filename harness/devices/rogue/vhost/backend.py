@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A device of ours at work in the harness's event loop: requests in, answers or lies out."""
+"""Backend: serves a device to QEMU in the harness's event loop; answers can be mutated."""
 
 import asyncio
 import socket
@@ -10,7 +10,7 @@ from harness.base.errors import QemuError
 from harness.devices.rogue.vhost.answer import Answer, Write
 from harness.devices.rogue.vhost.conversation import Conversation, Listener
 from harness.devices.rogue.vhost.devices import Completion, Device
-from harness.devices.rogue.vhost.mutations import ConfigLie, Lie
+from harness.devices.rogue.vhost.mutations import ConfigMutation, Mutation
 from harness.devices.rogue.vhost.ring import Request, Ring
 from harness.devices.rogue.vhost.table import MemoryTable
 from harness.machine.qemu.loop import event_loop
@@ -29,8 +29,8 @@ class Backend:
         self.requests: list[Request] = []
         self.held: list[Completion] = []
         self.faults: list[Exception] = []
-        self.on_request: Lie | None = None
-        self.on_config: ConfigLie | None = None
+        self.on_request: Mutation | None = None
+        self.on_config: ConfigMutation | None = None
         self._news = news
         self._rings: dict[int, Ring] = {}
         self._timers: set[asyncio.TimerHandle] = set()
@@ -65,11 +65,11 @@ class Backend:
         if self._conversation is not None:
             self._conversation.notify_config()
 
-    def release(self, lie: Lie | None) -> None:
-        """Answer everything that is held anew, honestly or with a *lie*."""
+    def release(self, mutation: Mutation | None) -> None:
+        """Answer everything that is held anew, honestly or with a *mutation*."""
         held, self.held = self.held, []
         for completion in held:
-            self._answer(completion, lie)
+            self._answer(completion, mutation)
 
     def close(self) -> None:
         """Let go of everything; may be called twice."""
@@ -88,10 +88,10 @@ class Backend:
                 self._answer(completion, self.on_request)
         self._news()
 
-    def _answer(self, completion: Completion, lie: Lie | None) -> None:
+    def _answer(self, completion: Completion, mutation: Mutation | None) -> None:
         request, honest = completion.request, completion.answer
         ring = self._rings[request.layout.index]
-        answer = honest if lie is None else lie(request, honest)
+        answer = honest if mutation is None else mutation(request, honest)
         if answer.hang_up:
             self.hang_up()
         elif answer.times == 0:

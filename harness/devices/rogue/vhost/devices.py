@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the device at the other end of the rings is: entropy, a disk, a network card.
 
-Each serves honestly; lying is left to others. Layouts and features: Virtual I/O Device
+Each serves honestly; mutations.py changes answers. Layouts and features: Virtual I/O Device
 Specification 1.2, chapters 5.1, 5.2 and 5.4.
 """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything that a device may get wrong on purpose; give one to a rogue as its ``on_request``.
+"""Mutations of a device's answers; give one to a rogue as its ``on_request``.
 
 ======================  ====================================================================
 ``wrong_length``        the used element says another number of bytes
@@ -15,11 +15,11 @@
 ``delayed``             completed later
 ``hang_up``             the device goes away instead
 ``other_data``          other bytes, in the places of the right ones
-``only``                a lie for some requests alone
+``only``                a mutation for some requests alone
 ``capacity``            a disk of another size; for ``on_config``
 ======================  ====================================================================
 
-Lies are functions of the request and the honest answer, so they combine: ``both(a, b)``.
+A mutation is a function of the request and the honest answer; ``both(a, b)`` combines two.
 """
 
 from collections.abc import Callable, Container
@@ -34,40 +34,40 @@ from harness.devices.rogue.vhost.ring import (
     Request,
 )
 
-Lie = Callable[[Request, Answer], Answer]
+Mutation = Callable[[Request, Answer], Answer]
 """Turns the honest answer to a request into another."""
 
-ConfigLie = Callable[[bytes], bytes]
+ConfigMutation = Callable[[bytes], bytes]
 """Turns a device's configuration space into another."""
 
 SECTORS_SIZE = 8
 """Bytes of the capacity, with which a disk's configuration space begins (1.2, 5.2.4)."""
 
 
-def wrong_length(length: int) -> Lie:
+def wrong_length(length: int) -> Mutation:
     """Say that *length* bytes were written."""
     return lambda _, answer: replace(answer, length=length)
 
 
-def wrong_id(identity: int) -> Lie:
+def wrong_id(identity: int) -> Mutation:
     """Complete request *identity* instead; no request has one beyond the ring's size."""
     return lambda _, answer: replace(answer, identity=identity)
 
 
-def index_jump(advance: int) -> Lie:
+def index_jump(advance: int) -> Mutation:
     """Move the used index by *advance*, modulo 65536."""
     return lambda _, answer: replace(answer, advance=advance)
 
 
 def rewritten(
     address: int | None = None, size: int | None = None, flags: int | None = None, then: int = 0
-) -> Lie:
+) -> Mutation:
     """Change the descriptors of the request before it is completed; None leaves what they say.
 
     *then* is what they say of the next one.
     """
 
-    def lie(request: Request, answer: Answer) -> Answer:
+    def mutation(request: Request, answer: Answer) -> Answer:
         def spoilt(number: int) -> Write:
             buffer = request.buffers[number]
             word = DESCRIPTOR.pack(
@@ -81,7 +81,7 @@ def rewritten(
         spoils = tuple(spoilt(number) for number in range(len(request.buffers)))
         return replace(answer, writes=answer.writes + spoils)
 
-    return lie
+    return mutation
 
 
 def run_on(request: Request, answer: Answer) -> Answer:
@@ -95,16 +95,16 @@ def run_on(request: Request, answer: Answer) -> Answer:
     return replace(answer, writes=(*answer.writes, word))
 
 
-def scribble(fill: int, *, available: bool = False) -> Lie:
+def scribble(fill: int, *, available: bool = False) -> Mutation:
     """Fill the descriptor table, or the *available* ring with its index, with byte *fill*."""
 
-    def lie(request: Request, answer: Answer) -> Answer:
+    def mutation(request: Request, answer: Answer) -> Answer:
         layout = request.layout
         table = Write(layout.descriptors, bytes([fill]) * layout.size * DESCRIPTOR.size)
         ring = Write(layout.available, bytes([fill]) * (RING_HEAD + 2 * layout.size))
         return replace(answer, writes=(*answer.writes, ring if available else table))
 
-    return lie
+    return mutation
 
 
 def no_data(_: Request, answer: Answer) -> Answer:
@@ -112,17 +112,17 @@ def no_data(_: Request, answer: Answer) -> Answer:
     return replace(answer, writes=())
 
 
-def late_data(fill: int, delay: float) -> Lie:
+def late_data(fill: int, delay: float) -> Mutation:
     """Answer honestly, and fill the same places with byte *fill* *delay* seconds later."""
 
-    def lie(_: Request, answer: Answer) -> Answer:
+    def mutation(_: Request, answer: Answer) -> Answer:
         late = tuple(filled(write, fill) for write in answer.writes)
         return replace(answer, late=late, late_delay=delay)
 
-    return lie
+    return mutation
 
 
-def duplicate(times: int = 2) -> Lie:
+def duplicate(times: int = 2) -> Mutation:
     """Complete it *times* times."""
     return lambda _, answer: replace(answer, times=times)
 
@@ -132,7 +132,7 @@ def hold(_: Request, answer: Answer) -> Answer:
     return replace(answer, times=0)
 
 
-def delayed(seconds: float) -> Lie:
+def delayed(seconds: float) -> Mutation:
     """Complete it honestly, *seconds* later."""
     return lambda _, answer: replace(answer, delay=seconds)
 
@@ -142,28 +142,28 @@ def hang_up(_: Request, answer: Answer) -> Answer:
     return replace(answer, hang_up=True)
 
 
-def other_data(fill: int) -> Lie:
+def other_data(fill: int) -> Mutation:
     """Write byte *fill* wherever something was to be written, a disk's status too."""
     return lambda _, answer: replace(
         answer, writes=tuple(filled(write, fill) for write in answer.writes)
     )
 
 
-def only(lie: Lie, numbers: Container[int]) -> Lie:
-    """Lie about the requests with these *numbers*, and serve all others honestly."""
+def only(mutation: Mutation, numbers: Container[int]) -> Mutation:
+    """Mutate the answers to the requests with these *numbers*, and no others."""
 
     def some(request: Request, answer: Answer) -> Answer:
-        return lie(request, answer) if request.number in numbers else answer
+        return mutation(request, answer) if request.number in numbers else answer
 
     return some
 
 
-def both(first: Lie, second: Lie) -> Lie:
-    """One lie on top of another."""
+def both(first: Mutation, second: Mutation) -> Mutation:
+    """Apply *first*, then *second*."""
     return lambda request, answer: second(request, first(request, answer))
 
 
-def capacity(sectors: int) -> ConfigLie:
+def capacity(sectors: int) -> ConfigMutation:
     """A disk that says it has so many sectors of 512 bytes."""
     return lambda config: sectors.to_bytes(SECTORS_SIZE, "little") + config[SECTORS_SIZE:]
 

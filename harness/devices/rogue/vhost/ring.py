@@ -138,7 +138,7 @@ class Ring:
         return int(INDEX.unpack(self._table.read(ring + INDEX_OFFSET, INDEX.size))[0])
 
     def _chain(self, head: int) -> tuple[tuple[int, ...], tuple[Buffer, ...]]:
-        """The chain from *head* on: where its links lie, and the buffers that they stand for."""
+        """The chain from *head* on: where its links are, and the buffers that they stand for."""
         layout = self.layout
         links, buffers = list[int](), list[Buffer]()
         for place, flags, buffer in self._walk(layout.descriptors, layout.size, head):

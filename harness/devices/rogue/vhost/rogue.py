@@ -16,7 +16,7 @@ from harness.devices.rogue.journal import note
 from harness.devices.rogue.slot import Slot
 from harness.devices.rogue.vhost.backend import Backend
 from harness.devices.rogue.vhost.devices import Device, Disk, Entropy, Network
-from harness.devices.rogue.vhost.mutations import ConfigLie, Lie
+from harness.devices.rogue.vhost.mutations import ConfigMutation, Mutation
 from harness.devices.rogue.vhost.ring import Request
 from harness.machine.fence import Refusal
 from harness.machine.qemu.guest import Guest
@@ -49,8 +49,8 @@ class VhostRogue:
     """A vhost-user device in an empty root port of a running guest.
 
     *kind* is rng, blk or net, or a device that knows more, such as a disk with content.
-    *on_request* lies from the very first request on; then nobody waits until the driver is bound,
-    as it may never be. Without a *driver* in the guest the device is enumerated, and that is all.
+    *on_request* mutates answers from the first request on; then nothing waits until the driver is
+    bound, as it may never be. Without a *driver* in the guest the device is only enumerated.
     """
 
     bulk = True
@@ -61,8 +61,8 @@ class VhostRogue:
         kind: Kind | Device,
         port: int = 0,
         *,
-        on_request: Lie | None = None,
-        on_config: ConfigLie | None = None,
+        on_request: Mutation | None = None,
+        on_config: ConfigMutation | None = None,
         driver: bool = True,
     ) -> None:
         """Plug it in. Raises the guest's ending, or GuestHang when no driver uses the device."""
@@ -87,13 +87,13 @@ class VhostRogue:
             self.wait_bound()
 
     @property
-    def on_request(self) -> Lie | None:
+    def on_request(self) -> Mutation | None:
         """Called, on the event loop's thread, with every request and its honest answer."""
         return self._backend.on_request
 
     @on_request.setter
-    def on_request(self, lie: Lie | None) -> None:
-        self._do(lambda: setattr(self._backend, "on_request", lie))
+    def on_request(self, mutation: Mutation | None) -> None:
+        self._do(lambda: setattr(self._backend, "on_request", mutation))
 
     @property
     def requests(self) -> tuple[Request, ...]:
@@ -135,15 +135,15 @@ class VhostRogue:
         self._raise()
         return tuple(self._backend.table.refusals)
 
-    def release(self, lie: Lie | None = None) -> None:
-        """Answer what was held, honestly or with a *lie*, which may hold some of it again."""
-        self._do(lambda: self._backend.release(lie))
+    def release(self, mutation: Mutation | None = None) -> None:
+        """Answer what was held, honestly or with a *mutation*, which may hold some of it again."""
+        self._do(lambda: self._backend.release(mutation))
 
-    def change_config(self, lie: ConfigLie | None) -> None:
+    def change_config(self, mutation: ConfigMutation | None) -> None:
         """Have the guest told that the configuration space has changed; None: back to the truth."""
 
         def change() -> None:
-            self._backend.on_config = lie
+            self._backend.on_config = mutation
             self._backend.notify_config()
 
         self._do(change)

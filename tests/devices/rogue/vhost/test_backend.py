@@ -119,7 +119,7 @@ def test_a_stopped_ring_says_where_it_stopped(end: Frontend) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lie", "index", "element"),
+    ("mutation", "index", "element"),
     [
         (mutations.wrong_length(7), 1, (0, 7)),
         (mutations.wrong_id(9), 1, (9, 64)),
@@ -128,17 +128,17 @@ def test_a_stopped_ring_says_where_it_stopped(end: Frontend) -> None:
     ],
     ids=["length", "id", "index", "duplicate"],
 )
-def test_a_lie_about_the_used_ring(
-    end: Frontend, lie: mutations.Lie, index: int, element: tuple[int, int]
+def test_a_mutation_of_the_used_ring(
+    end: Frontend, mutation: mutations.Mutation, index: int, element: tuple[int, int]
 ) -> None:
-    end.backend.on_request = lie
+    end.backend.on_request = mutation
     ask_for_entropy(end)
     end.wait_call()
 
     assert (end.used_index, end.used(0)) == (index, element)
 
 
-def test_a_lie_by_other_data_or_none(end: Frontend) -> None:
+def test_a_mutation_by_other_data_or_none(end: Frontend) -> None:
     end.put(BUFFERS, b"\xcc" * 64)
     end.backend.on_request = mutations.both(
         mutations.only(mutations.no_data, {0}), mutations.only(mutations.other_data(0xEE), {1})
@@ -152,7 +152,7 @@ def test_a_lie_by_other_data_or_none(end: Frontend) -> None:
     assert end.get(BUFFERS, 64) == b"\xee" * 64
 
 
-def test_a_lie_in_the_descriptors(end: Frontend) -> None:
+def test_a_mutation_of_the_descriptors(end: Frontend) -> None:
     end.backend.on_request = mutations.rewritten(address=1, size=2, flags=3, then=4)
     ask_for_entropy(end)
     end.wait_call()
@@ -277,11 +277,11 @@ def test_a_disk_says_its_capacity_or_another(tmp_path: Path) -> None:
 
         honest = end.ask(Code.GET_CONFIG, question)
         end.backend.on_config = mutations.capacity(1 << 40)
-        lie = end.ask(Code.GET_CONFIG, question)
+        mutated = end.ask(Code.GET_CONFIG, question)
 
     assert int.from_bytes(honest[CONFIG.size :][:8], "little") == 8
-    assert int.from_bytes(lie[CONFIG.size :][:8], "little") == 1 << 40
-    assert honest[CONFIG.size + 8 :] == lie[CONFIG.size + 8 :]
+    assert int.from_bytes(mutated[CONFIG.size :][:8], "little") == 1 << 40
+    assert honest[CONFIG.size + 8 :] == mutated[CONFIG.size + 8 :]
 
 
 def test_a_network_card_records_a_frame(tmp_path: Path) -> None:

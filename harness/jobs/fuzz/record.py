@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What came of a case."""
+"""Record of a case: what the guest showed, and which of it are symptoms of a fault."""
 
 import re
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ Sort = Literal["report", "end", "hang", "oracle", "data"]
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Something that must not be: a *sort* of it, and in *text* what was seen."""
+class Symptom:
+    """Something that must not be: its *sort*, and in *text* what was seen."""
 
     sort: Sort
     text: str
@@ -28,14 +28,14 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of a case.
+class Record:
+    """What a case showed.
 
-    *seen* is what must not be; *steps* how many were begun and how each ended; *shapes* the kinds
-    of console lines; *console* its last lines; *fault* what the harness itself could not do.
+    *symptoms* are what must not be; *steps* the steps that began and how each ended; *shapes* the
+    kinds of console lines; *console* its last lines; *fault* what the harness could not do.
     """
 
-    seen: tuple[Seen, ...]
+    symptoms: tuple[Symptom, ...]
     steps: tuple[str, ...]
     shapes: frozenset[str]
     console: tuple[str, ...]

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looks at a guest that the oracles of every test do not take: its data, and where it hangs."""
+"""Symptoms that the memory oracles do not look for: foreign data, and where a guest hangs."""
 
 import re
 
 from harness.base.errors import AgentError
-from harness.jobs.fuzz.case import Case, Step
-from harness.jobs.fuzz.outcome import Seen
+from harness.jobs.fuzz.case import FuzzCase, Step
+from harness.jobs.fuzz.record import Symptom
 from harness.jobs.fuzz.work import FILL, READ, SERIAL
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import Symbols, live_memory
@@ -17,7 +17,7 @@ SHOWN = 16
 _PC = re.compile(r"\bPC=([0-9a-f]{16})")
 
 
-def foreign_data(guest: Guest, case: Case, step: Step) -> list[Seen]:
+def foreign_data(guest: Guest, case: FuzzCase, step: Step) -> list[Symptom]:
     """What a *step* gave to the guest's program that is not from the device."""
     try:
         content = guest.agent.read_file(READ)
@@ -29,13 +29,17 @@ def foreign_data(guest: Guest, case: Case, step: Step) -> list[Seen]:
     at = next(i for i, byte in enumerate(content) if byte in foreign)
     shown = content[at : at + SHOWN].hex(" ")
     text = f"{step.do} gave {len(foreign)} byte values that are not the device's"
-    return [Seen("data", f"{text}; at {at}: {shown}")]
+    return [Symptom("data", f"{text}; at {at}: {shown}")]
 
 
-def allowed_bytes(case: Case) -> set[int]:
+def allowed_bytes(case: FuzzCase) -> set[int]:
     """The byte values that a guest may be given: the device's, honest or not, and zero."""
-    lied = {lying.value & 0xFF for lying in case.lies if lying.field in ("data", "late", "status")}
-    return {0, FILL, *lied} | (set(SERIAL + b"\n") if case.kind == "blk" else set())
+    given = {
+        mutation.value & 0xFF
+        for mutation in case.mutations
+        if mutation.field in ("data", "late", "status")
+    }
+    return {0, FILL, *given} | (set(SERIAL + b"\n") if case.kind == "blk" else set())
 
 
 def place_of_cpu(guest: Guest) -> str:
