@@ -2,8 +2,9 @@
 """A violation: what a test or an oracle saw once of a property that the kernel did not keep."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 LABEL = 10
 """Columns of the labels in a violation's text."""
@@ -17,8 +18,11 @@ class Violation:
     driver's last DMA API calls as C, with their results, and what a rogue did between them, in
     brackets. *expected* and *observed* say it with addresses; *places* explains each address that
     occurs (``0x4f007000 slot 14 of pool restricted-dma@4f000000 [0x4f000000, 0x50000000)``), and
-    *code* the kernel function and file at fault, where the test knows it. All but *properties* and
-    *summary* may be empty.
+    *code* the kernel function and file at fault, where the test knows it. *reproduce* runs the test
+    again, *debug* starts the machine that it ran in. All but *properties* and *summary* may be
+    empty.
+
+    A *control* failed: without protection, the attack that the property is about did not succeed.
     """
 
     properties: tuple[str, ...]
@@ -28,9 +32,13 @@ class Violation:
     observed: str = ""
     places: tuple[str, ...] = ()
     code: str = ""
+    reproduce: str = ""
+    debug: str = ""
+    control: bool = False
 
     def __str__(self) -> str:
-        head = f"{' '.join(self.properties)} violated: {self.summary}"
+        said = "control failed" if self.control else "violated"
+        head = f"{' '.join(self.properties)} {said}: {self.summary}"
         return "\n".join([head, *self._details()])
 
     def _details(self) -> list[str]:
@@ -40,8 +48,16 @@ class Violation:
             *_labelled("observed", self.observed.splitlines()),
             *self.places,
             *_labelled("code", self.code.splitlines()),
+            *_labelled("reproduce", self.reproduce.splitlines()),
+            *_labelled("debug", self.debug.splitlines()),
         )
         return textwrap.indent("\n".join(labelled), "  ").splitlines()
+
+
+def violation_from(content: Mapping[str, Any]) -> Violation:
+    """The violation that ``dataclasses.asdict`` made *content* of, with JSON between."""
+    lists = {name: tuple(content.get(name, ())) for name in ("properties", "calls", "places")}
+    return Violation(**{**content, **lists})
 
 
 class PropertyViolated(AssertionError):

@@ -10,6 +10,7 @@ pytest_plugins = (
     "harness.plugin.properties",
     "harness.plugin.coverage",
     "harness.plugin.guests",
+    "harness.plugin.failures",
     "harness.plugin.oracles",
     "harness.plugin.fences",
     "harness.plugin.fixtures",

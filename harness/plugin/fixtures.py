@@ -268,8 +268,13 @@ def probe(guest: Guest) -> Probe:
 
 @pytest.fixture
 def memory(guest: Guest) -> Iterator[LiveMemory]:
-    """The guest's RAM, as it is at this moment."""
+    """The guest's RAM, as it is at this moment; a test writes it in place of a device."""
+
+    def note(phys: int, size: int) -> None:
+        guest.agent.journal.append(f"[device writes {size} bytes at {phys:#x}]")
+
     with live_memory(guest) as memory:
+        memory.on_write = note
         yield memory
 
 

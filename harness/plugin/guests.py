@@ -5,6 +5,7 @@ import functools
 import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -106,20 +107,24 @@ def _try_to_park(machine: Machine) -> Snapshot | GuestError | HarnessError:
 
 
 guests_key = pytest.StashKey[Guests]()
+CALLS, DEBUG = "the driver's last calls", "debug"
+"""Sections of a failed test's report; a violation says both itself."""
+
+kept_key = pytest.StashKey[list[Path]]()
+"""The directories of artifacts that were kept of a test's guests."""
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep the artifacts of the test's guests, and say in its last lines where it is."""
+    """Keep the artifacts of the test's guests, and say how to debug them."""
     report = yield
     guests = item.stash.get(guests_key, None)
-    if guests is not None and guests.live and _shall_keep(item.config, report, call.when):
+    if guests is not None and _shall_keep(item.config, report, call.when):
         for guest in guests.live:
             if not guest.closed:
-                report.sections += _artifacts(item, guest)
-                _note_artifacts(item, report)
+                _keep(item, report, guest)
     return report
 
 
@@ -129,22 +134,17 @@ def _shall_keep(config: pytest.Config, report: pytest.TestReport, phase: str) ->
     return (keep == "failed" and bad) or (keep == "all" and phase == "call")
 
 
-def _note_artifacts(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Have JUnit say where the artifacts are."""
-    directories = [
-        ("artifacts", text) for name, text in report.sections[-1:] if name == "artifacts"
-    ]
-    report.user_properties += directories
-    item.user_properties += directories  # JUnit takes the last report's
-
-
-def _artifacts(item: pytest.Item, guest: Guest) -> list[tuple[str, str]]:
-    """Keep the guest's artifacts; the sections of the report that lead a person to it."""
+def _keep(item: pytest.Item, report: pytest.TestReport, guest: Guest) -> None:
+    """Keep the guest's artifacts, and have the report and JUnit say where they are."""
     try:
         directory = keep(guest, re.sub(r"\W+", "-", item.name).strip("-"))
     except HarnessError as fault:
-        return [("artifacts", str(fault))]
-    return [
-        ("stand in this machine with", reopen_command(directory)),
-        ("artifacts", str(directory)),
-    ]
+        report.sections.append(("artifacts", str(fault)))
+        return
+    item.stash.setdefault(kept_key, []).append(directory)
+    noted = ("artifacts", str(directory))
+    report.user_properties.append(noted)
+    item.user_properties.append(noted)  # JUnit takes the last report's
+    if guest.agent.journal:
+        report.sections.append((CALLS, "\n".join(guest.agent.journal)))
+    report.sections.append((DEBUG, reopen_command(directory)))

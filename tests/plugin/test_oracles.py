@@ -35,6 +35,7 @@ def guests(request):
         ending=None,
         closed=False,
         console=console,
+        agent=SimpleNamespace(journal=["dma_map_single(probe-a, 0x10, 1, DMA_TO_DEVICE) = 0x20"]),
         machine=SimpleNamespace(fence="a fence" if asked("fence") else None),
         fence_damage=lambda: [text for (text,) in asked("fell")],
         fence_refusals=lambda: [text for (text,) in asked("refused")],
@@ -111,11 +112,11 @@ def test_the_fence_fell_on_purpose(): pass
 def test_the_fence_did_not_fall(): pass
 
 @mark.fence()
-@mark.refused("rogue0 read 0x40000000")
+@mark.refused("rogue0 read 0x4000")
 def test_something_was_refused(): pass
 
 @mark.fence()
-@mark.refused("rogue0 read 0x40000000")
+@mark.refused("rogue0 read 0x4000")
 @mark.tries("a secret")
 def test_something_was_refused_on_purpose(): pass
 
@@ -123,7 +124,7 @@ def test_something_was_refused_on_purpose(): pass
 @mark.tries("a secret")
 def test_nothing_was_refused(): pass
 
-@mark.refused("rogue0 read 0x40000000")
+@mark.refused("rogue0 read 0x4000")
 def test_without_a_fence(): pass
 """
 

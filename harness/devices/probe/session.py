@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from harness.base.errors import InputError, ProtocolError
 from harness.devices.probe import wire
 from harness.devices.probe.calls import Call
+from harness.devices.probe.record import Record
 from harness.devices.probe.values import DmaError, Refusal, RequestRefused
 from harness.devices.probe.wire import Op, Reply, Space
 from harness.machine.qemu.agent import Agent, StressJob
@@ -43,6 +44,7 @@ class Session:
     def __init__(self, agent: Agent, context: int = 0) -> None:
         self._agent = agent
         self._context = context
+        self._record = Record(agent.journal)
         self._fresh = {space: iter(range(wire.HANDLES)) for space in Space}
         self._returned: dict[Space, list[int]] = {space: [] for space in Space}
 
@@ -74,6 +76,7 @@ class Session:
     def stress(self, work: Sequence[Work], timeout: float = TIMEOUT) -> tuple[Worked, ...]:
         """Do all the *work* at the same time; its contexts are its own. *timeout* in seconds."""
         jobs = [StressJob(w.cpu, w.runs, _batch(w.context, w.calls)) for w in work]
+        self._record.note_stress(len(work))
         results = self._agent.stress(jobs, timeout)
         return tuple(
             Worked(result.runs, tuple(_understand(w.calls, _replies(w.context, result.replies))))
@@ -112,7 +115,11 @@ class Session:
             some = some[: len(answered)]
         if len(answered) != len(some):
             raise ProtocolError(f"the probe gave {len(answered)} replies to {len(some)} calls")
-        return list(_understand(some, answered))
+        outcomes = []
+        for call, outcome in zip(some, _understand(some, answered), strict=True):
+            self._record.note(call, outcome)
+            outcomes.append(outcome)
+        return outcomes
 
 
 def _batch(context: int, calls: Sequence[Call[Any]]) -> bytes:

@@ -99,6 +99,11 @@ class DmaError(Exception):
         super().__init__(f"{what}: the kernel said {errno.errorcode.get(number, number)}")
         self.errno = number
 
+    @property
+    def code(self) -> str:
+        """The error's name, such as ``ENOMEM``."""
+        return errno.errorcode.get(self.errno, str(self.errno))
+
 
 class MappingError(DmaError):
     """``DMA_MAPPING_ERROR``: nothing was mapped."""

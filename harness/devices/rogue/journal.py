@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a rogue tried, a line each in a file beside the guest's logs: artifacts, if a test fails."""
+"""What a rogue tried: a line each in a file beside the guest's logs and in the guest's journal."""
 
 from typing import Literal
 
@@ -23,3 +23,4 @@ def note(
     end = " refused" if refused else ""
     with (guest.directory / ROGUE_LOG).open("a") as log:
         log.write(f"{device} {access} {address:#x} {size}{end}\n")
+    guest.agent.journal.append(f"[{device} {access}s {size} bytes at {address:#x}{end}]")

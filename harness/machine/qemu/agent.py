@@ -4,6 +4,7 @@
 import socket
 import struct
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ PROTOCOL_VERSION = 1
 
 TIMEOUT = 20.0
 """Seconds that an answer may take when the caller says nothing; it is milliseconds as a rule."""
+
+JOURNAL = 12
+"""Lines of a guest's journal that are kept."""
 
 RUN_MARGIN = 10.0
 """Seconds beyond a command's own limit that the agent has to report its end."""
@@ -88,6 +92,9 @@ class Agent:
     def __init__(self, connection: socket.socket, log: Path | None = None) -> None:
         self._line = AgentLine(connection, log)
         self._id = time.monotonic_ns() % _LAST_ID
+        self.journal: deque[str] = deque(maxlen=JOURNAL)
+        """What drivers and devices of the guest did last, a line each, for the report of a failure;
+        kept by those who have them do it."""
 
     def wait_ready(self, timeout: float) -> Hello:
         """Wait until the agent of a booting guest announces itself."""

@@ -2,7 +2,7 @@
 """Guest RAM by guest-physical address: of a running machine, or of a dump."""
 
 import mmap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -82,9 +82,12 @@ class LiveMemory(Memory):
 
     def __init__(self, pid: int, segments: Sequence[Segment]) -> None:
         super().__init__(segments, [_open(pid, segment) for segment in segments])
+        self.on_write: Callable[[int, int], None] = lambda _phys, _size: None
+        """Told of each write: its address and size."""
 
     def write(self, phys: int, data: bytes) -> None:
         """Store *data* from guest-physical *phys* on; raises as :meth:`read`."""
+        self.on_write(phys, len(data))
         done = 0
         for part in list(split(self.ranges, phys, len(data))):
             self._source(part.index).write(part.offset, data[done : done + part.size])

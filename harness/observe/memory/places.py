@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An address of a guest in words, for a person who reads a failure."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from drgn.helpers.linux.mm import virt_to_phys
+
+from harness.base.errors import GuestError, HarnessError
+from harness.machine.fence import SCRATCH
+from harness.machine.qemu.guest import Guest
+from harness.observe.memory.atlas import Atlas, Hit
+from harness.observe.memory.kernel import KernelTypes, kernel_reading
+from harness.observe.memory.pools import SLOT_SIZE, default_pool, restricted_pools
+from harness.observe.memory.region import Region
+
+LOWEST = 0x0800_0000
+"""Numbers below are no addresses: the board's first device (QEMU, hw/arm/virt.c, base_memmap)."""
+
+MOST = 8
+"""Addresses of one failure that are explained."""
+
+KERNEL_VIRTUAL = 1 << 63
+"""Addresses from here on are the kernel's own (arch/arm64/include/asm/memory.h)."""
+
+_RANGE = re.compile(r"\[0x[0-9a-f]+, 0x[0-9a-f]+\)")
+_HEX = re.compile(r"\b0x[0-9a-f]{7,16}\b")
+
+_DEVICE = re.compile(r"Bus +(\d+), device +(\d+), function (\d+):")
+_BAR = re.compile(r"BAR(\d+): .*memory at (0x[0-9a-f]+) \[(0x[0-9a-f]+)\]")
+"""Lines of QEMU's ``info pci`` (hw/pci/pci-hmp-cmds.c)."""
+
+ALLOCATOR = (Region.FREE, Region.PAGE_CACHE, Region.ANONYMOUS, Region.ALLOCATED)
+"""What the page allocator gave out or has."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A memory BAR of a PCI device: the bytes [*base*, *last*]."""
+
+    device: str
+    number: int
+    base: int
+    last: int
+
+
+class Places:
+    """Says what addresses of *guest*, whose kernel's structures *types* reads, belong to.
+
+    The guest may run or stand still. What cannot be found out is None, never an error: a place
+    only helps to read a failure.
+    """
+
+    def __init__(self, guest: Guest, types: KernelTypes) -> None:
+        self._guest, self._types = guest, types
+        self._atlas = Atlas(types)
+
+    def describe(self, address: int) -> str | None:
+        """What *address*, guest-physical or of the kernel's own, is; None if nothing is known."""
+        try:
+            if address >= KERNEL_VIRTUAL:
+                return self._virtual(address)
+            return self._physical(address)
+        except (HarnessError, GuestError, LookupError, ValueError):
+            return None
+
+    def _physical(self, phys: int) -> str | None:
+        if _within(phys, *SCRATCH):
+            return f"the harness's scratch memory {_range(*SCRATCH)}"
+        bar = next((bar for bar in self._bars if bar.base <= phys <= bar.last), None)
+        if bar is not None:
+            return f"BAR {bar.number} of PCI device {bar.device}, not RAM"
+        if not any(phys in span for span in self._types.memory.spans):
+            return None
+        return self._pool(phys) or _outside(self._atlas.classify(phys))
+
+    def _pool(self, phys: int) -> str | None:
+        """The slot of the pool that has *phys*, as the kernel sees its pools, else as described."""
+        for name, base, size in self._pools:
+            if _within(phys, base, size):
+                return f"slot {(phys - base) // SLOT_SIZE} of {name} {_range(base, size)}"
+        for pool in self._guest.pools():
+            if pool.contains(phys):
+                return f"pool {pool}, which has no device"
+        return None
+
+    def _virtual(self, address: int) -> str | None:
+        with kernel_reading(f"the page at {address:#x}"):
+            phys = virt_to_phys(self._types.program, address).value_()
+        place = self._physical(phys)
+        return None if place is None else f"kernel virtual address of {phys:#x}: {place}"
+
+    @cached_property
+    def _pools(self) -> tuple[tuple[str, int, int], ...]:
+        default = default_pool(self._types)
+        return (
+            *((f"pool {one.name}", one.base, one.size) for one in restricted_pools(self._types)),
+            *([("the default pool", default.base, default.size)] if default else []),
+        )
+
+    @cached_property
+    def _bars(self) -> tuple[Bar, ...]:
+        return tuple(bars(self._guest.monitor.hmp("info pci")))
+
+
+def bars(text: str) -> Iterator[Bar]:
+    """The BARs in what QEMU's ``info pci`` prints; those that have no address yet are left out."""
+    device = ""
+    for line in text.splitlines():
+        if found := _DEVICE.search(line):
+            bus, number, function = map(int, found.groups())
+            device = f"{bus:02x}:{number:02x}.{function}"
+        elif found := _BAR.search(line):
+            yield Bar(device, int(found[1]), int(found[2], 16), int(found[3], 16))
+
+
+def addresses(texts: Iterable[str]) -> list[int]:
+    """The addresses in *texts*, each once, in order; borders of ranges and masks are none."""
+    numbers = (int(one, 16) for text in texts for one in _HEX.findall(_RANGE.sub("", text)))
+    return list(dict.fromkeys(one for one in numbers if one >= LOWEST and one & (one + 1)))
+
+
+def explain(places: Places, texts: Sequence[str]) -> tuple[str, ...]:
+    """A line for each of the first addresses in *texts* that something is known of."""
+    known = ((one, places.describe(one)) for one in addresses(texts))
+    lines = [f"{address:#x} {place}" for address, place in known if place is not None]
+    return tuple(lines[:MOST])
+
+
+def _outside(hit: Hit) -> str:
+    owner = " (page allocator)" if hit.region in ALLOCATOR else ""
+    detail = f", {hit.detail}" if hit.detail else ""
+    return f"{hit.region.value}{owner}{detail}, not in any pool"
+
+
+def _within(address: int, base: int, size: int) -> bool:
+    return base <= address < base + size
+
+
+def _range(base: int, size: int) -> str:
+    return f"[{base:#x}, {base + size:#x})"

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Failures of property tests as violations: what the driver did, where, and how to do it again.
+
+A failed assertion becomes a violation of the properties that its test is about. Each violation is
+completed with the last DMA API calls, what each address is, the kernel functions to look at, and
+the commands that reproduce and debug it.
+"""
+
+import contextlib
+import json
+import re
+import shlex
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from _pytest._code.code import (
+    ExceptionChainRepr,
+    ReprEntryNative,
+    ReprFileLocation,
+    ReprTraceback,
+    TracebackEntry,
+)
+
+from harness.base.errors import GuestError, HarnessError
+from harness.base.kernel_code import code_for
+from harness.base.paths import CHECKOUT
+from harness.base.properties import PROPERTIES
+from harness.base.violation import PropertyViolated, Violation
+from harness.devices.probe import DmaError
+from harness.kernel import KernelSpec
+from harness.machine.qemu.artifacts import reopen_command
+from harness.machine.qemu.guest import Guest
+from harness.machine.qemu.qemu import DEFAULT as DEFAULT_QEMU
+from harness.observe.memory import KnownTypes, live_memory
+from harness.observe.memory.places import LOWEST, Places, addresses, explain
+from harness.plugin.guests import CALLS, DEBUG, Guests, guests_key, kept_key
+
+VIOLATIONS = "violations"
+"""The attribute of a test's report that holds its violations, as ``dataclasses.asdict`` gives
+them; the controller of pytest-xdist receives it too."""
+
+TEXT, DATA = "violation.txt", "violation.json"
+"""Files beside the artifacts of a failure."""
+
+SUITE = "harness/suite/"
+"""In the paths of tests and of what helps them."""
+
+LINES = 8
+"""Lines of an assertion's own explanation that are kept."""
+
+OPTIONS: tuple[tuple[str, object], ...] = (
+    ("--kernel", KernelSpec().source),
+    ("--series", []),
+    ("--kernel-config", []),
+    ("--flavour", ""),
+    ("--qemu", DEFAULT_QEMU),
+    ("--machine-memory", "256M"),
+    ("--tier", "default"),
+)
+"""Options that decide what a test ran on, with their defaults (harness/plugin/options.py)."""
+
+_NUMBER = re.compile(r"(?<![\w.])\d{8,20}(?![\w.])")
+
+_KEYWORD = re.compile(r"[\w:+\-.\[\]\\/]+")
+"""What pytest's ``-k`` takes for one word (_pytest/mark/expression.py)."""
+
+known_types = pytest.StashKey[KnownTypes]()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Turn what a property test found wrong into violations."""
+    try:
+        yield
+    except (AssertionError, pytest.fail.Exception, DmaError) as error:
+        if not _properties(item) and not isinstance(error, PropertyViolated):
+            raise
+        told = PropertyViolated(*_completed(item, _violations(error)))
+        for note in getattr(error, "__notes__", ()):
+            told.add_note(note)
+        raise told.with_traceback(error.__traceback__) from None
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Have the report of a failed test tell its violations, and keep them with its artifacts."""
+    report = yield
+    error = call.excinfo.value if call.excinfo else None
+    if not isinstance(error, PropertyViolated):
+        return report
+    directories = item.stash.get(kept_key, [])
+    reproduce = reproduce_command(item)
+    debug = "\n".join(reopen_command(directory) for directory in directories)
+    violations = [replace(one, reproduce=reproduce, debug=debug) for one in error.violations]
+    setattr(report, VIOLATIONS, [asdict(one) for one in violations])
+    text = "\n".join([*map(str, violations), *getattr(error, "__notes__", ())])
+    for directory in directories:
+        _write(directory, text, violations)
+    report.longrepr = _representation(text, error)
+    report.sections = [one for one in report.sections if one[0] not in (CALLS, DEBUG)]
+    return report
+
+
+def reproduce_command(item: pytest.Item) -> str:
+    """The command line that runs the test of *item* again, on the same kernel."""
+    words = ["scripts/run"]
+    for option, default in OPTIONS:
+        value = item.config.getoption(option)
+        if value != default:
+            each = value if isinstance(value, list) else [value]
+            words += [f"{option}={one}" for one in each]
+    name = item.name if _KEYWORD.fullmatch(item.name) else item.name.partition("[")[0]
+    return f'{shlex.join(words)} -k "{name}"'
+
+
+def in_hex(text: str) -> str:
+    """*text* with every decimal number that may be an address in hex."""
+
+    def number(found: re.Match[str]) -> str:
+        value = int(found[0])
+        return f"{value:#x}" if value >= LOWEST else found[0]
+
+    return _NUMBER.sub(number, text)
+
+
+def _properties(item: pytest.Item) -> tuple[str, ...]:
+    marks = item.iter_markers("property")
+    return tuple(dict.fromkeys(str(one) for mark in marks for one in mark.args))
+
+
+def _is_control(item: pytest.Item) -> bool:
+    return any(mark.kwargs.get("control", False) for mark in item.iter_markers("property"))
+
+
+def _violations(error: BaseException) -> tuple[Violation, ...]:
+    """What *error* says of the properties that the test is about."""
+    if isinstance(error, PropertyViolated):
+        return error.violations
+    lines = in_hex(str(error)).removeprefix("AssertionError: ").strip().splitlines()
+    statement = [str(one.statement).strip() for one in _own_entries(error)][-1:]
+    expected = in_hex(statement[0].removeprefix("assert ")) if statement else ""
+    return (Violation((), "", expected=expected, observed="\n".join(lines[:LINES])),)
+
+
+def _completed(item: pytest.Item, violations: Sequence[Violation]) -> Iterator[Violation]:
+    """*violations* with what is known of the driver, the addresses and the code."""
+    guest = _guest(item)
+    calls = tuple(guest.agent.journal) if guest else ()
+    for one in violations:
+        ids = one.properties or _properties(item)
+        told = replace(
+            one,
+            properties=ids,
+            summary=one.summary or _summary(item, ids),
+            calls=one.calls or calls,
+            code=one.code or code_for(ids),
+            control=one.control or (not one.properties and _is_control(item)),
+        )
+        texts = (told.summary, told.expected, told.observed, *reversed(told.calls))
+        yield replace(told, places=told.places or _places(item, guest, texts))
+
+
+def _summary(item: pytest.Item, ids: Sequence[str]) -> str:
+    """The sentence of the first property; of a control, what its test says."""
+    if _is_control(item) and isinstance(item, pytest.Function):
+        return (item.function.__doc__ or "").strip().partition("\n")[0]
+    return next((PROPERTIES[one] for one in ids if one in PROPERTIES), item.name)
+
+
+def _guest(item: pytest.Item) -> Guest | None:
+    """The guest that the failure is about: the last that a driver or a device did something in."""
+    guests = [one for one in item.stash.get(guests_key, Guests()).live if not one.closed]
+    return next((one for one in reversed(guests) if one.agent.journal), None) or next(
+        reversed(guests), None
+    )
+
+
+def _places(item: pytest.Item, guest: Guest | None, texts: Sequence[str]) -> tuple[str, ...]:
+    if guest is None or not addresses(texts):
+        return ()
+    types = item.config.stash.setdefault(known_types, KnownTypes())
+    with contextlib.suppress(GuestError, HarnessError), live_memory(guest) as memory:
+        return explain(Places(guest, types.on(guest.machine.kernel, memory)), texts)
+    return ()
+
+
+def _own_entries(error: BaseException) -> list[TracebackEntry]:
+    """The frames of *error* that are the suite's."""
+    entries = pytest.ExceptionInfo.from_exception(error).traceback
+    return [one for one in entries if SUITE in str(one.path)]
+
+
+def _write(directory: Path, text: str, violations: Sequence[Violation]) -> None:
+    """Keep the violations for people and programs; a full disk was told of before."""
+    with contextlib.suppress(OSError):
+        (directory / TEXT).write_text(f"{text}\n")
+        content = json.dumps([asdict(one) for one in violations], indent=1)
+        (directory / DATA).write_text(f"{content}\n")
+
+
+def _representation(text: str, error: BaseException) -> ExceptionChainRepr:
+    """What the terminal and JUnit show: the violations, and the lines of the suite."""
+    entries = _own_entries(error)
+    frames = [
+        f"{SUITE}{str(one.path).partition(SUITE)[2]}:{one.lineno + 1}: {str(one.statement).strip()}"
+        for one in entries
+    ]
+    first = Path(entries[-1].path) if entries else CHECKOUT
+    line = entries[-1].lineno + 1 if entries else 0
+    body = ReprTraceback(
+        [ReprEntryNative([f"{text}\n", *(f"{one}\n" for one in frames)])], None, "native"
+    )
+    crash = ReprFileLocation(str(first), line, text)
+    return ExceptionChainRepr([(body, crash, None)])
