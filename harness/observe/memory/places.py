@@ -8,13 +8,14 @@ from functools import cached_property
 
 from drgn.helpers.linux.mm import virt_to_phys
 
+from harness.base.address_range import AddressRange
 from harness.base.errors import GuestError, HarnessError
 from harness.machine.fence import SCRATCH
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory.atlas import Atlas, Hit
 from harness.observe.memory.kernel import KernelTypes, kernel_reading
+from harness.observe.memory.memory_use import MemoryUse
 from harness.observe.memory.pools import SLOT_SIZE, default_pool, restricted_pools
-from harness.observe.memory.region import Region
 
 LOWEST = 0x0800_0000
 """Numbers below are no addresses: the board's first device (QEMU, hw/arm/virt.c, base_memmap)."""
@@ -32,18 +33,16 @@ _DEVICE = re.compile(r"Bus +(\d+), device +(\d+), function (\d+):")
 _BAR = re.compile(r"BAR(\d+): .*memory at (0x[0-9a-f]+) \[(0x[0-9a-f]+)\]")
 """Lines of QEMU's ``info pci`` (hw/pci/pci-hmp-cmds.c)."""
 
-ALLOCATOR = (Region.FREE, Region.PAGE_CACHE, Region.ANONYMOUS, Region.ALLOCATED)
+ALLOCATOR = (MemoryUse.FREE, MemoryUse.PAGE_CACHE, MemoryUse.ANONYMOUS, MemoryUse.ALLOCATED)
 """What the page allocator gave out or has."""
 
 
-@dataclass(frozen=True)
-class Bar:
-    """A memory BAR of a PCI device: the bytes [*base*, *last*]."""
+@dataclass(frozen=True, repr=False)
+class Bar(AddressRange):
+    """The memory BAR *number* of the PCI device at *device*."""
 
     device: str
     number: int
-    base: int
-    last: int
 
 
 class Places:
@@ -67,23 +66,23 @@ class Places:
             return None
 
     def _physical(self, phys: int) -> str | None:
-        if _within(phys, *SCRATCH):
-            return f"the harness's scratch memory {_range(*SCRATCH)}"
-        bar = next((bar for bar in self._bars if bar.base <= phys <= bar.last), None)
+        if SCRATCH.contains(phys):
+            return f"the harness's scratch memory {SCRATCH}"
+        bar = next((bar for bar in self._bars if bar.contains(phys)), None)
         if bar is not None:
             return f"BAR {bar.number} of PCI device {bar.device}, not RAM"
-        if not any(phys in span for span in self._types.memory.spans):
+        if not any(one.contains(phys) for one in self._types.memory.ranges):
             return None
         return self._pool(phys) or _outside(self._atlas.classify(phys))
 
     def _pool(self, phys: int) -> str | None:
         """The slot of the pool that has *phys*, as the kernel sees its pools, else as described."""
-        for name, base, size in self._pools:
-            if _within(phys, base, size):
-                return f"slot {(phys - base) // SLOT_SIZE} of {name} {_range(base, size)}"
+        for name, pool in self._pools:
+            if pool.contains(phys):
+                return f"slot {(phys - pool.base) // SLOT_SIZE} of {name} {_range(pool)}"
         for pool in self._guest.pools():
             if pool.contains(phys):
-                return f"pool {pool}, which has no device"
+                return f"pool {pool.name} {_range(pool)}, which has no device"
         return None
 
     def _virtual(self, address: int) -> str | None:
@@ -93,11 +92,11 @@ class Places:
         return None if place is None else f"kernel virtual address of {phys:#x}: {place}"
 
     @cached_property
-    def _pools(self) -> tuple[tuple[str, int, int], ...]:
+    def _pools(self) -> tuple[tuple[str, AddressRange], ...]:
         default = default_pool(self._types)
         return (
-            *((f"pool {one.name}", one.base, one.size) for one in restricted_pools(self._types)),
-            *([("the default pool", default.base, default.size)] if default else []),
+            *((f"pool {one.name}", one) for one in restricted_pools(self._types)),
+            *([("the default pool", default)] if default else []),
         )
 
     @cached_property
@@ -113,7 +112,8 @@ def bars(text: str) -> Iterator[Bar]:
             bus, number, function = map(int, found.groups())
             device = f"{bus:02x}:{number:02x}.{function}"
         elif found := _BAR.search(line):
-            yield Bar(device, int(found[1]), int(found[2], 16), int(found[3], 16))
+            base, last = int(found[2], 16), int(found[3], 16)
+            yield Bar(base, last + 1 - base, device, int(found[1]))
 
 
 def addresses(texts: Iterable[str]) -> list[int]:
@@ -130,14 +130,11 @@ def explain(places: Places, texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def _outside(hit: Hit) -> str:
-    owner = " (page allocator)" if hit.region in ALLOCATOR else ""
+    owner = " (page allocator)" if hit.use in ALLOCATOR else ""
     detail = f", {hit.detail}" if hit.detail else ""
-    return f"{hit.region.value}{owner}{detail}, not in any pool"
+    return f"{hit.use.value}{owner}{detail}, not in any pool"
 
 
-def _within(address: int, base: int, size: int) -> bool:
-    return base <= address < base + size
-
-
-def _range(base: int, size: int) -> str:
-    return f"[{base:#x}, {base + size:#x})"
+def _range(memory: AddressRange) -> str:
+    """Its borders only: a subclass may say more of itself."""
+    return AddressRange.__str__(memory)

@@ -31,7 +31,7 @@ def test_masks_and_the_borders_of_ranges_are_no_addresses() -> None:
 
 def test_bars_are_read_from_qemus_list() -> None:
     assert list(bars(INFO_PCI)) == [
-        Bar("00:01.0", 0, 0x1024_5000, 0x1024_5FFF),
-        Bar("01:00.0", 0, 0x1000_0000, 0x100F_FFFF),
-        Bar("01:00.0", 4, 0x80_0000_0000, 0x80_0000_3FFF),
+        Bar(0x1024_5000, 0x1000, "00:01.0", 0),
+        Bar(0x1000_0000, 0x10_0000, "01:00.0", 0),
+        Bar(0x80_0000_0000, 0x4000, "01:00.0", 4),
     ]
