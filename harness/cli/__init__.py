@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ``harness`` program: one sub-command a module.
+"""The ``harness`` program: one module for each sub-command.
 
 To add one, write a module of its name with ``add_parser(subparsers)`` that sets ``run`` to a
 function of the parsed arguments that returns the exit code, and put the name into ``COMMANDS``.
@@ -19,13 +19,18 @@ COMMANDS = (
 )
 
 ERROR = 2
-"""The exit code when the harness could not do what was asked."""
+"""The exit code if the harness could not do what was asked."""
+
+DESCRIPTION = """\
+Test restricted DMA of a Linux kernel in QEMU: which memory can a device reach? To run the test
+suite, use scripts/run. Exit code 0: all well; 1: the kernel, a series or a measured value is at
+fault; 2: the command could not do its work."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program with arguments *argv* and return its exit code."""
     words = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(prog="harness", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="harness", description=DESCRIPTION)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for name in _needed(words):
         importlib.import_module(f"{__name__}.{name}").add_parser(subparsers)
@@ -42,5 +47,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _needed(words: Sequence[str]) -> Sequence[str]:
-    """The commands to import: what one needs takes others half a second."""
+    """Return the commands to import: importing all of them takes half a second."""
     return words[:1] if words and words[0] in COMMANDS else COMMANDS

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness bisect``: the first bad one of a range of commits, a series or a list of kernels."""
+"""``harness bisect``: find the first bad commit, patch or kernel."""
 
 import argparse
 from dataclasses import replace
@@ -15,7 +15,7 @@ from harness.kernel.patches.origin import FORMS
 from harness.results import SuiteRequest
 
 FOUND, SEVERAL = 0, 1
-"""Exit codes: the first bad one is known; it is one of several, as some were skipped."""
+"""Exit codes: the first bad one is known; it is one of several, because some were skipped."""
 
 GIT = "git:"
 
@@ -25,38 +25,43 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "bisect",
         help="find the first commit, patch or kernel that breaks a test",
-        description="GOOD and BAD are revisions of a repository (--git, or git:REPO@REVISION for "
-        "both), positions in a series (--series; 0 is the base), or kernel sources. May be stopped "
-        "at any time: it goes on where it was. Exit code 0: found; 1: it is one of several, as "
-        "some could not be built; 2: it could not be searched.",
+        description="Find the first commit, patch or kernel on which a test fails. GOOD and BAD "
+        "are revisions of a repository (--git, or git:REPO@REVISION for both), positions in a "
+        "series (--series; 0 is the base), or kernel sources. If interrupted, call it again: it "
+        "continues where it stopped. Exit code 0: found; 1: narrowed down to several, because "
+        "some kernels could not be built; 2: not searched.",
     )
-    parser.add_argument("good", metavar="GOOD", help="passes the test")
-    parser.add_argument("bad", metavar="BAD", help="fails it, and came later")
+    parser.add_argument(
+        "good", metavar="GOOD", help="a revision, position or kernel that passes the test"
+    )
+    parser.add_argument("bad", metavar="BAD", help="a later one that fails the test")
     parser.add_argument(
         "test",
         nargs="?",
         metavar="TEST",
-        help="a node id, a file, or words as for -k; without it, all tests that are chosen, pass "
-        "on GOOD and fail on BAD",
+        help="a node id, a file, or an expression as for -k (default: every chosen test that "
+        "passes on GOOD and fails on BAD)",
     )
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--git", metavar="REPO", help="a path, or a URL")
+    where.add_argument("--git", metavar="REPO", help="repository to search: a path or a URL")
     where.add_argument("--series", action="append", metavar="SERIES", help=FORMS)
     where.add_argument(
         "--kernels",
         nargs="+",
         default=[],
         metavar="SOURCE",
-        help="the kernels between GOOD and BAD; of packages, all that the mirror has if left out",
+        help="the kernels between GOOD and BAD (default, for packages: all on the mirror)",
     )
     parser.add_argument(
         "--kernel",
         default=KernelSpec().source,
         metavar="SOURCE",
-        help="with --series: what it applies to (default: %(default)s)",
+        help="with --series: the kernel it applies to (default: %(default)s)",
     )
     add_choice_options(parser)
-    parser.add_argument("--again", action="store_true", help="forget what was learnt before")
+    parser.add_argument(
+        "--again", action="store_true", help="discard earlier results and start over"
+    )
     parser.set_defaults(run=run)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options that say which tests run, how, and on which kernel, for several sub-commands."""
+"""Options that choose tests, workers, QEMU and kernel configuration, for several sub-commands."""
 
 import argparse
 from collections.abc import Callable
@@ -7,14 +7,12 @@ from pathlib import Path
 
 from harness.base.errors import HarnessError, explain
 from harness.base.progress import say
-from harness.kernel import KernelSpec, default_fragments
+from harness.kernel import KernelSpec, default_fragments, helptext
 from harness.machine.qemu.qemu import DEFAULT as DEFAULT_QEMU
+from harness.plugin.options import TIER_HELP, TIERS
 from harness.results import Run, SuiteRequest, run_suite
 from harness.results.history import open_history
 from harness.results.request import WORKERS
-
-TIERS = ("default", "nightly", "all")
-"""Sets of tests, as ``--tier`` of the suite has them (harness/plugin/options.py)."""
 
 
 def add_choice_options(parser: argparse.ArgumentParser) -> None:
@@ -25,21 +23,45 @@ def add_choice_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="ID",
         dest="properties",
-        help="only tests of this property; may be given several times",
+        help="run only tests of this property, for example B1; may be repeated",
     )
-    parser.add_argument("-k", default="", metavar="WORDS", help="only tests whose names match")
-    parser.add_argument("--tier", choices=TIERS, default=TIERS[0], help="which set of tests")
-    parser.add_argument("-n", "--workers", type=int, default=WORKERS, metavar="N")
-    parser.add_argument("--qemu", default=DEFAULT_QEMU, metavar="PROGRAM")
-    parser.add_argument("--flavour", default="", metavar="NAME")
     parser.add_argument(
-        "--kernel-config", action="append", default=[], type=Path, metavar="FRAGMENT"
+        "-k",
+        default="",
+        metavar="EXPRESSION",
+        help="run only tests whose names match, as pytest -k",
     )
-    parser.add_argument("--log", type=Path, metavar="FILE", help="append pytest's words to it")
+    parser.add_argument("--tier", choices=TIERS, default=TIERS[0], help=TIER_HELP)
+    parser.add_argument(
+        "-n",
+        "--workers",
+        type=int,
+        default=WORKERS,
+        metavar="N",
+        help="tests at a time (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--qemu",
+        default=DEFAULT_QEMU,
+        metavar="PROGRAM",
+        help="QEMU binary (default: %(default)s)",
+    )
+    parser.add_argument("--flavour", default="", metavar="NAME", help=helptext.FLAVOUR)
+    parser.add_argument(
+        "--kernel-config",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FRAGMENT",
+        help=helptext.KERNEL_CONFIG,
+    )
+    parser.add_argument(
+        "--log", type=Path, metavar="FILE", help="append the output of pytest to FILE"
+    )
 
 
 def request_of(arguments: argparse.Namespace, source: str) -> SuiteRequest:
-    """What to run on the kernel *source*; tests can still be named."""
+    """Return the request that the options describe, for the kernel *source* and all tests."""
     fragments = (*default_fragments(), *(path.resolve() for path in arguments.kernel_config))
     words = [f"--property={one}" for one in arguments.properties]
     if arguments.k:
@@ -54,14 +76,14 @@ def request_of(arguments: argparse.Namespace, source: str) -> SuiteRequest:
 
 
 def runner_of(arguments: argparse.Namespace) -> Callable[[SuiteRequest], Run]:
-    """What runs the suite, and puts each run into the history; that it cannot is said."""
+    """Return a function that runs the suite and adds each run to the history, or says why not."""
 
     def run(request: SuiteRequest) -> Run:
         finished = run_suite(request, arguments.log)
         try:
             open_history().add(finished)
         except HarnessError as fault:
-            say(f"this run is not in the history: {explain(fault)}")
+            say(f"cannot add this run to the history: {explain(fault)}")
         return finished
 
     return run

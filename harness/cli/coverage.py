@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.base.progress import say
 from harness.cli.tables import print_table
 from harness.jobs.coverage import lines_never_run, make_report, measure, page, patch_lines, table
-from harness.kernel import KernelSpec, build_initramfs, build_kernel
+from harness.kernel import KernelSpec, build_initramfs, build_kernel, helptext
 from harness.kernel.build.notes import DIRECTORY, SOURCES
 from harness.machine.machine import DEFAULT_RAM, Machine
 from harness.machine.qemu.qemu import find_qemu
@@ -19,18 +19,32 @@ FLAVOUR = "coverage"
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the sub-command."""
     parser = subparsers.add_parser(
-        "coverage", help="run the suite on a kernel that counts its lines, and say which ran"
-    )
-    parser.add_argument("--kernel", default=KernelSpec().source, metavar="SOURCE")
-    parser.add_argument("--series", action="append", default=[], type=Path, metavar="PATCHES")
-    parser.add_argument(
-        "--add", action="store_true", help="add to what earlier runs on this kernel have counted"
+        "coverage",
+        help="measure which lines of the restricted DMA code the suite runs",
+        description="Run the suite on a kernel built with gcov and report which lines of the "
+        "restricted DMA code ran. The exit code is that of pytest.",
     )
     parser.add_argument(
-        "--html", type=Path, default=Path("coverage.html"), metavar="FILE", help="where to write it"
+        "--kernel", default=KernelSpec().source, metavar="SOURCE", help=helptext.KERNEL
     )
     parser.add_argument(
-        "words", nargs="*", metavar="PYTEST", help="after --: options for pytest, such as -k B1"
+        "--series", action="append", default=[], type=Path, metavar="PATCHES", help=helptext.SERIES
+    )
+    parser.add_argument(
+        "--add", action="store_true", help="add to the counts of earlier runs on this kernel"
+    )
+    parser.add_argument(
+        "--html",
+        type=Path,
+        default=Path("coverage.html"),
+        metavar="FILE",
+        help="write the source with its counts (default: %(default)s)",
+    )
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="PYTEST",
+        help="options for pytest, after --, for example: -- -k B1",
     )
     parser.set_defaults(run=run)
 
@@ -47,10 +61,10 @@ def run(arguments: argparse.Namespace) -> int:
     for line in (*lines_never_run(report), *map(patch_lines, report.patches)):
         print(line)
     for path, function, text in report.stale:
-        print(f"{path} {function}: '{text}' has a reason in unreached.toml, and ran")
+        print(f"{path} {function}: '{text}' ran, but unreached.toml says why it cannot")
     title = f"Restricted DMA paths of Linux {measured.kernel.release} that the suite runs"
     arguments.html.write_text(page(report, measured.kernel.directory / DIRECTORY / SOURCES, title))
-    say(f"the same, with the source: {arguments.html.resolve()}")
+    say(f"report with source lines: {arguments.html.resolve()}")
     return measured.exit_code
 
 

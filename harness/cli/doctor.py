@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness doctor``: what is missing on this machine."""
+"""``harness doctor``: check what this machine lacks."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -17,7 +17,12 @@ ALL_WELL, SOMETHING_MISSING = 0, 2
 
 def add_parser(subparsers: "Subparsers") -> None:
     """Add ``doctor``."""
-    parser = subparsers.add_parser("doctor", help="say what is missing on this machine")
+    parser = subparsers.add_parser(
+        "doctor",
+        help="check what this machine lacks, and how to install it",
+        description="Check programs, Python packages, QEMU, memory and disk space, and print the "
+        "command that installs what is missing. Exit code 2: something is missing.",
+    )
     parser.set_defaults(run=run)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness doublefetch``: where drivers read bytes of a pool twice, or their own back."""
+"""``harness doublefetch``: find double fetches of drivers from a pool."""
 
 import argparse
 from pathlib import Path
@@ -16,13 +16,18 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Declare the sub-command."""
     known = ", ".join(driver.name for driver in DRIVERS)
     parser = subparsers.add_parser(
-        "doublefetch", help="find where drivers read bytes of a pool twice, or read their own back"
+        "doublefetch",
+        help="find double fetches: drivers that read the same bytes of a pool twice",
+        description="Make requests of drivers under a QEMU plugin that records every access of "
+        "the kernel to a pool. Report each place where a driver reads the same bytes twice, or "
+        "reads back what it wrote: a device can change them in between. Whether that is harmful "
+        "is for a person to judge, so the exit code is 0.",
     )
     parser.add_argument(
-        "drivers", nargs="*", metavar="DRIVER", help=f"of {known}; all that the kernel has if none"
+        "drivers", nargs="*", metavar="DRIVER", help=f"{known} (default: all that the kernel has)"
     )
     add_machine_options(parser)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found as JSON")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
     parser.set_defaults(run=run)
 
 

@@ -30,27 +30,38 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Declare the sub-command."""
     parser = subparsers.add_parser(
         "fuzz",
-        help="mutate what a device answers its driver, and watch the guest",
-        description="Exit code 1 if a symptom is not a known finding of docs/findings.md. The case "
-        "of each symptom is minimised and written to a file for --replay.",
+        help="mutate the answers of a virtio device and check that the guest survives",
+        description="Mutate the answers of a virtio device. A kernel report, a crash, a hang, a "
+        "violation or a byte that the device did not send is a symptom: its case is reproduced "
+        "in a new guest, minimised and written to a file for --replay. Exit code 1: a symptom that "
+        "docs/findings.md does not list.",
     )
     add_kernel_options(parser)
     parser.add_argument(
         "--shape",
         default=DEFAULT_SHAPE,
         metavar="OVERLAY",
-        help=f"an overlay of dts/, or no-pool (default: {DEFAULT_SHAPE})",
+        help=f"devicetree overlay of dts/, or no-pool (default: {DEFAULT_SHAPE})",
     )
     parser.add_argument(
-        "--time", type=float, metavar="S", help=f"seconds (default: {DEFAULT_TIME:g})"
+        "--time", type=float, metavar="S", help=f"run for S seconds (default: {DEFAULT_TIME:g})"
     )
-    parser.add_argument("--runs", type=int, metavar="N", help="end after so many guests")
-    parser.add_argument("--seed", type=int, metavar="N", help="default: by the clock")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="guests at a time")
+    parser.add_argument("--runs", type=int, metavar="N", help="stop after N guests")
     parser.add_argument(
-        "--corpus", type=Path, metavar="DIR", help="default: fuzz/corpus in the cache"
+        "--seed", type=int, metavar="N", help="seed of the random choices (default: from the clock)"
     )
-    parser.add_argument("--replay", type=Path, metavar="FILE", help="run this case alone, once")
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="guests at a time (default: 1)"
+    )
+    parser.add_argument(
+        "--corpus",
+        type=Path,
+        metavar="DIR",
+        help="corpus directory (default: fuzz/corpus in the cache)",
+    )
+    parser.add_argument(
+        "--replay", type=Path, metavar="FILE", help="run the one case in FILE, once"
+    )
     parser.set_defaults(run=run)
 
 

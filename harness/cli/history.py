@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness history``: what the runs of the past say of a test, and of each other."""
+"""``harness history``: query past runs."""
 
 import argparse
 import json
@@ -29,12 +29,12 @@ from harness.results.history import (
 
 DONE = 0
 
-TEST = "a node id, or so much of it that no other test has it"
+TEST = "a node id, or a part of it that only one test has"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What there is to say: as data, as tables, and in a sentence below."""
+    """The answer to a question: as data, as tables, and a sentence below them."""
 
     data: Any
     tables: tuple[Table, ...] = ()
@@ -45,19 +45,35 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Declare the sub-command and those below it."""
     parser = subparsers.add_parser(
         "history",
-        help="what the runs of the past say: since when a test fails, how flaky it is, ...",
+        help="query past runs: since when a test fails, what changed, how flaky it is",
     )
     below = parser.add_subparsers(metavar="QUESTION", required=True)
-    _question(below, "since", _since, "since when a test fails, on each kernel it ran on")
-    _question(below, "changes", _changes, "what changed when a test began to fail")
-    _question(below, "flaky", _flaky, "tests that end differently on the same kernel")
-    _question(below, "times", _times, "how long tests take")
-    runs = _question(below, "runs", _runs, "the runs, the newest first")
-    runs.add_argument("-n", type=int, default=20, metavar="N", help="how many (default: 20)")
-    show = _question(below, "show", _show, "one run and all of its tests")
-    show.add_argument("id", metavar="ID", help="a run's id, or the beginning of it")
-    add = _question(below, "add", _add, "keep runs that were saved as files")
-    add.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a run as JSON")
+    _question(below, "since", _since, "show since when a test fails, for each kernel")
+    _question(
+        below,
+        "changes",
+        _changes,
+        "show what changed between the last good run of a test and the first bad one",
+    )
+    _question(
+        below,
+        "flaky",
+        _flaky,
+        "list tests with different results on the same kernel, harness and QEMU",
+    )
+    _question(below, "times", _times, "list the durations of tests: median, minimum, maximum, last")
+    runs = _question(below, "runs", _runs, "list runs, the newest first")
+    runs.add_argument("-n", type=int, default=20, metavar="N", help="number of runs (default: 20)")
+    show = _question(below, "show", _show, "show one run and all its tests")
+    show.add_argument("id", metavar="ID", help="the id of a run, or its beginning")
+    add = _question(below, "add", _add, "add runs from files")
+    add.add_argument(
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="a file with a run, as the harness writes it",
+    )
     for name in ("since", "changes"):
         below.choices[name].add_argument("test", metavar="TEST", help=TEST)
     for name in ("flaky", "times"):
@@ -74,10 +90,10 @@ def _question(
     parser.add_argument(
         "--database",
         metavar="URL",
-        help="sqlite:////a/file or postgresql+psycopg://user@host/database "
-        "(default: a file in the cache directory)",
+        help="history database: sqlite:////a/file or postgresql+psycopg://user@host/database "
+        "(default: history.sqlite in the cache directory)",
     )
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run, answer=answer)
     return parser
 
@@ -99,9 +115,7 @@ def _since(history: History, arguments: argparse.Namespace) -> Answer:
     test = find_test(history, arguments.test)
     found = standings(history, test)
     if not found:
-        return Answer(
-            [], sentence=f"{test} was never judged: it was skipped, or the harness failed"
-        )
+        return Answer([], sentence=f"{test} was never judged: it was skipped, or ended as ERROR")
     return Answer(_data(found), (history_tables.standing_table(test, found),))
 
 
@@ -116,11 +130,9 @@ def _changes(history: History, arguments: argparse.Namespace) -> Answer:
 def _flaky(history: History, arguments: argparse.Namespace) -> Answer:
     found = flaky(history, _test(history, arguments))
     left_out = not_counted(history)
-    sentences = [] if found else ["no test ended differently on the same kernel"]
+    sentences = [] if found else ["no test has different results on the same kernel"]
     if left_out:
-        sentences.append(
-            f"{left_out} runs do not count here: their harness had changes that were not committed"
-        )
+        sentences.append(f"{left_out} runs are not counted: their harness had uncommitted changes")
     tables = (history_tables.flaky_table(found),) if found else ()
     return Answer(_data(found), tables, "; ".join(sentences))
 
@@ -129,16 +141,18 @@ def _times(history: History, arguments: argparse.Namespace) -> Answer:
     found = durations(history, _test(history, arguments))
     data = [{**asdict(one), "median": one.median} for one in found]
     if not found:
-        return Answer(data, sentence="no test came to an end yet")
+        return Answer(data, sentence="no test has finished yet")
     return Answer(data, (history_tables.times_table(found),))
 
 
 def _runs(history: History, arguments: argparse.Namespace) -> Answer:
     if arguments.n < 1:
-        raise InputError(f"-n {arguments.n} runs make no list; give 1 or more")
+        raise InputError(f"-n must be 1 or more, not {arguments.n}")
     found = list_runs(history, arguments.n)
     if not found:
-        return Answer([], sentence="there are no runs yet. 'harness history add FILE' adds one")
+        return Answer(
+            [], sentence="no runs yet: scripts/run adds one, and so does 'harness history add FILE'"
+        )
     return Answer(_data(found), (history_tables.runs_table(found),))
 
 
@@ -155,12 +169,12 @@ def _add(history: History, arguments: argparse.Namespace) -> Answer:
             one = load_run(path)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
             raise InputError(
-                f"{path} is no run: {type(fault).__name__}: {fault}. Expected the JSON that the "
-                "harness writes of a run"
+                f"{path} is not a run of the suite: {type(fault).__name__}: {fault}. Expected a "
+                "file that a run of the suite or 'harness validate --runs=DIR' wrote"
             ) from fault
         new = history.add(one)
         data.append({"file": str(path), "id": one.id, "added": new})
-        lines.append(f"{path}: run {one.id} {'is kept' if new else 'was there already'}")
+        lines.append(f"{path}: run {one.id} {'added' if new else 'already present'}")
     return Answer(data, sentence="\n".join(lines))
 
 

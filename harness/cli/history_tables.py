@@ -12,14 +12,14 @@ from harness.results.history import Appearance, Change, Duration, Flakiness, Run
 from harness.results.history.queries import RunHead
 
 SHORT = 8
-"""Characters of a run's id; enough to find it by."""
+"""Characters of a run's id that are shown; enough to find the run."""
 
 ORDER = ("FAIL", "CRASH", "HANG", "ERROR", "PASS", "KNOWN", "SKIP")
-"""Results as a person wants to read them."""
+"""The order in which results are listed."""
 
 
 def standing_table(test: str, standings: Iterable[Standing]) -> Table:
-    """One row a track: since when it fails, the last good time, how often in all."""
+    """One row per track: since when it fails, the last good run, how often it failed."""
     table = _table(
         "kernel, flavour, QEMU, series", "latest", "fails since", "last good", "bad", title=test
     )
@@ -36,12 +36,12 @@ def standing_table(test: str, standings: Iterable[Standing]) -> Table:
 
 
 def change_table(change: Change) -> Table:
-    """One row a field that differs."""
+    """One row per field that differs."""
     over = ", and passes now" if change.over else ""
     title = f"{change.test}\n{change.track}: fails since {_run(change.bad)}{over}"
     good = f"last good: {_run(change.good)}" if change.good else "never good"
     if change.good and not change.same_track:
-        good = f"good, of all other kernels the most similar: {_run(change.good)}"
+        good = f"good run of the most similar kernel: {_run(change.good)}"
     table = _table("differs", good, f"first bad: {_run(change.bad)}", title=title)
     for one in change.differences:
         _row(table, one.field, one.good, one.bad)
@@ -51,7 +51,7 @@ def change_table(change: Change) -> Table:
 
 
 def flaky_table(found: Iterable[Flakiness]) -> Table:
-    """One row a test and kernel: how it ended how often."""
+    """One row per test and kernel: the number of each result."""
     table = _table("test", "odd", "results", "kernel", "harness", "QEMU")
     for one in found:
         kernel = f"{one.release} {one.kernel_key[:SHORT]}"
@@ -61,7 +61,7 @@ def flaky_table(found: Iterable[Flakiness]) -> Table:
 
 
 def times_table(found: Iterable[Duration]) -> Table:
-    """One row a test: seconds."""
+    """One row per test: its durations in seconds."""
     numbers = (Column(name, justify="right") for name in ("runs", "median s", "least", "most"))
     table = Table("test", *numbers, Column("last", justify="right"))
     for one in found:
@@ -72,7 +72,7 @@ def times_table(found: Iterable[Duration]) -> Table:
 
 
 def runs_table(found: Iterable[RunSummary]) -> Table:
-    """One row a run."""
+    """One row per run."""
     table = _table("run", "began", "kernel", "flavour", "series", "results", "s", "job")
     for one in found:
         head, where = one.head, one.head.provenance
@@ -87,7 +87,7 @@ def runs_table(found: Iterable[RunSummary]) -> Table:
 
 
 def run_tables(run: Run) -> tuple[Table, ...]:
-    """Where a run comes from, and its tests."""
+    """The provenance of a run, and its tests."""
     facts = _table("run", run.id)
     for name, value in asdict(run.provenance).items():
         text = "\n".join(value) if isinstance(value, tuple | list) else value
@@ -108,7 +108,7 @@ def _table(*columns: str, title: str = "") -> Table:
 
 
 def _row(table: Table, *cells: str) -> None:
-    """A test's name has brackets, which are no markup."""
+    """Add a row; brackets in a cell are not markup."""
     table.add_row(*(escape(cell) for cell in cells))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What this machine has of all that the harness needs, and how to get the rest."""
+"""Check what the harness needs on this machine, and how to get what is missing."""
 
 import os
 import shutil
@@ -22,10 +22,10 @@ MIB = 1 << 20
 GIB = 1 << 30
 
 RUN_SIZE = 512 * MIB
-"""Room for the pools and sockets of a few guests at a time."""
+"""Bytes for the pools and sockets of a few guests at a time."""
 
 MEMORY_SIZE = 2 * GIB
-"""What the link of a kernel with DWARF, or two guests and their search, take."""
+"""Bytes of RAM to link a kernel with DWARF, or to run two guests and search their memory."""
 
 MEMINFO = Path("/proc/meminfo")
 
@@ -45,7 +45,7 @@ class Finding:
 
 
 def examine() -> Iterator[Finding]:
-    """Look at everything, in the order in which a newcomer meets it."""
+    """Check everything, in the order in which a first run needs it."""
     yield from packages()
     yield python_packages()
     yield qemu()
@@ -58,7 +58,7 @@ def examine() -> Iterator[Finding]:
 
 
 def packages() -> Iterator[Finding]:
-    """Every program and file that comes in a Debian package."""
+    """Check every program and file that a Debian package provides."""
     for needed, package in PACKAGES.items():
         if is_present(needed):
             yield Finding(needed, shutil.which(needed) or needed)
@@ -67,17 +67,17 @@ def packages() -> Iterator[Finding]:
 
 
 def python_packages() -> Finding:
-    """The Python packages that the project asks for, in the versions that fit."""
+    """Check the versions of the Python packages."""
     name = "Python packages"
     try:
         run_tool([sys.executable, "-m", "pip", "check"])
     except ToolError as fault:
         return Finding(name, str(fault), "rm -r .venv && scripts/setup")
-    return Finding(name, f"as pyproject.toml wants them, in {sys.prefix}")
+    return Finding(name, f"as pyproject.toml demands, in {sys.prefix}")
 
 
 def qemu() -> Finding:
-    """QEMU, new enough."""
+    """Check that QEMU is new enough."""
     try:
         found = find_qemu()
     except HostError as fault:
@@ -86,21 +86,21 @@ def qemu() -> Finding:
 
 
 def cores() -> Finding:
-    """How many processors this process may use."""
+    """Report how many processors this process may use."""
     usable = len(os.sched_getaffinity(0))
     return Finding("cores", f"{usable}: run the suite with -n {usable}")
 
 
 def memory() -> Finding:
-    """The memory that is available without swapping."""
+    """Check the memory that is available without swapping."""
     fields = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines())
     available = int(fields["MemAvailable"].split()[0]) * 1024
-    remedy = f"end programs that use much memory; {MEMORY_SIZE // MIB} MiB are needed"
+    remedy = f"end other programs; the harness needs {MEMORY_SIZE // MIB} MiB"
     return Finding("memory", f"{available // MIB} MiB", "" if available >= MEMORY_SIZE else remedy)
 
 
 def caches() -> Finding:
-    """The disk for the caches."""
+    """Check the free space for the caches."""
     name = "disk for the caches"
     try:
         return space(name, cache_directory(), SOURCE_SIZE + BUILD_SIZE)
@@ -109,7 +109,7 @@ def caches() -> Finding:
 
 
 def space(name: str, place: Path, wanted: int) -> Finding:
-    """The free space of the file system of *place*; *wanted* in bytes."""
+    """Check the free space on the file system of *place*; *wanted* in bytes."""
     free = shutil.disk_usage(place).free
     found = f"{free // MIB} MiB free at {place}"
     if free >= wanted:
@@ -122,14 +122,14 @@ def space(name: str, place: Path, wanted: int) -> Finding:
 
 
 def abandoned() -> Finding:
-    """Run directories that a killed run left; no fault, the next run sweeps them."""
+    """Report run directories that a killed run left; the next run removes them."""
     found = list(leftovers())
     names = ", ".join(path.name for path in found)
     return Finding("left over", f"{names} (the next run removes them)" if found else "nothing")
 
 
 def live_memory() -> Finding:
-    """Whether the memory of a child process can be read, as the harness reads QEMU's."""
+    """Check that the memory of a child process can be read, as the harness reads QEMU's."""
     name = "memory of a child process"
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
         try:

@@ -10,9 +10,15 @@ from rich.table import Table
 
 from harness.base.cache import Cache
 from harness.cli.tables import print_table
-from harness.kernel import Kernel, KernelSpec, build_kernel, default_fragments, load_kernel
+from harness.kernel import (
+    Kernel,
+    KernelSpec,
+    build_kernel,
+    default_fragments,
+    helptext,
+    load_kernel,
+)
 from harness.kernel.build.prune import prune
-from harness.kernel.source.sources import FORMS
 from harness.kernel.spec import DEFAULT_SOURCE
 
 if TYPE_CHECKING:
@@ -26,26 +32,36 @@ NAME_WIDTH = 15
 
 def add_parser(subparsers: "Subparsers") -> None:
     """Add ``kernel`` and its own sub-commands."""
-    parser = subparsers.add_parser("kernel", help="build, list and prune kernels under test")
+    parser = subparsers.add_parser(
+        "kernel",
+        help="build, list and prune kernels under test",
+        description="Build, list and prune kernels under test. scripts/run builds what it needs "
+        "by itself.",
+    )
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     _add_build(actions)
-    listing = actions.add_parser("list", help="show the kernels in the cache")
+    listing = actions.add_parser("list", help="list the kernels in the cache")
     listing.set_defaults(run=_list)
-    pruning = actions.add_parser("prune", help="remove what was not used for a while")
+    pruning = actions.add_parser(
+        "prune", help="remove cached kernels and builds that were not used for a while"
+    )
     pruning.add_argument(
         "--days",
         type=int,
+        metavar="N",
         default=DEFAULT_DAYS,
         help="remove kernels, guest programs, parked guests, packages, build trees and compiler "
-        "cache not used for this many days; 0 removes everything (default: %(default)s)",
+        "cache that were not used for N days; 0 removes everything (default: %(default)s)",
     )
     pruning.set_defaults(run=_prune)
 
 
 def _add_build(actions: "Subparsers") -> None:
-    building = actions.add_parser("build", help="build a kernel, or find it in the cache")
+    building = actions.add_parser(
+        "build", help="build a kernel unless it is cached, and print where it is"
+    )
     building.add_argument(
-        "source", nargs="?", default=DEFAULT_SOURCE, help=f"{FORMS} (default: %(default)s)"
+        "source", nargs="?", default=DEFAULT_SOURCE, metavar="SOURCE", help=helptext.KERNEL
     )
     building.add_argument(
         "--series",
@@ -53,7 +69,7 @@ def _add_build(actions: "Subparsers") -> None:
         type=Path,
         default=[],
         metavar="PATCHES",
-        help="a patch, a mailbox or a directory of patches; may be given several times, in order",
+        help=helptext.SERIES,
     )
     building.add_argument(
         "--kernel-config",
@@ -61,11 +77,9 @@ def _add_build(actions: "Subparsers") -> None:
         type=Path,
         default=[],
         metavar="FRAGMENT",
-        help="configuration options on top of the project's own; may be given several times",
+        help=helptext.KERNEL_CONFIG,
     )
-    building.add_argument(
-        "--flavour", default="", metavar="NAME", help="a fragment of kernel-config/flavours"
-    )
+    building.add_argument("--flavour", default="", metavar="NAME", help=helptext.FLAVOUR)
     building.set_defaults(run=_build)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options that describe a machine, for every sub-command that starts one."""
+"""Options that describe a machine, for every sub-command that starts one."""
 
 import argparse
 from pathlib import Path
@@ -11,6 +11,7 @@ from harness.kernel import (
     build_initramfs,
     build_kernel,
     default_fragments,
+    helptext,
 )
 from harness.machine.machine import DEFAULT_RAM, MIB, Machine
 from harness.machine.qemu.qemu import DEFAULT as DEFAULT_QEMU
@@ -23,28 +24,54 @@ MOST_CPUS = 8
 
 def add_kernel_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which kernel, and which QEMU; :func:`kernel_of` reads them."""
-    parser.add_argument("--kernel", default=KernelSpec().source, metavar="SOURCE")
-    parser.add_argument("--series", action="append", default=[], type=Path, metavar="PATCHES")
     parser.add_argument(
-        "--kernel-config", action="append", default=[], type=Path, metavar="FRAGMENT"
+        "--kernel", default=KernelSpec().source, metavar="SOURCE", help=helptext.KERNEL
     )
-    parser.add_argument("--flavour", default="", metavar="NAME")
-    parser.add_argument("--qemu", default=DEFAULT_QEMU, metavar="PROGRAM")
+    parser.add_argument(
+        "--series", action="append", default=[], type=Path, metavar="PATCHES", help=helptext.SERIES
+    )
+    parser.add_argument(
+        "--kernel-config",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FRAGMENT",
+        help=helptext.KERNEL_CONFIG,
+    )
+    parser.add_argument("--flavour", default="", metavar="NAME", help=helptext.FLAVOUR)
+    parser.add_argument(
+        "--qemu",
+        default=DEFAULT_QEMU,
+        metavar="PROGRAM",
+        help="QEMU binary (default: %(default)s)",
+    )
 
 
 def add_machine_options(parser: argparse.ArgumentParser) -> None:
     """Add the options; :func:`machine_of` reads them."""
     add_kernel_options(parser)
-    parser.add_argument("--machine-memory", default=f"{DEFAULT_RAM // MIB}M", metavar="SIZE")
+    parser.add_argument(
+        "--machine-memory",
+        default=f"{DEFAULT_RAM // MIB}M",
+        metavar="SIZE",
+        help="RAM of the guest, for example 1G (default and minimum: %(default)s)",
+    )
     parser.add_argument(
         "--shape",
         default=DEFAULT_SHAPE,
         metavar="OVERLAY",
-        help=f"an overlay of dts/, or no-pool (default: {DEFAULT_SHAPE})",
+        help=f"devicetree overlay of dts/, or no-pool (default: {DEFAULT_SHAPE})",
     )
-    parser.add_argument("--cpus", type=int, choices=range(1, MOST_CPUS + 1), default=1, metavar="N")
     parser.add_argument(
-        "--append", default="", metavar="WORDS", help="more words for the kernel's command line"
+        "--cpus",
+        type=int,
+        choices=range(1, MOST_CPUS + 1),
+        default=1,
+        metavar="N",
+        help=f"CPUs of the guest, 1 to {MOST_CPUS} (default: 1)",
+    )
+    parser.add_argument(
+        "--append", default="", metavar="WORDS", help="append to the kernel command line"
     )
 
 

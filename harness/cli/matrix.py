@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness matrix``: every attack, by every rogue, under every protection."""
+"""``harness matrix``: run every attack with every rogue under every protection."""
 
 import argparse
 import json
@@ -23,33 +23,35 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Declare the sub-command."""
     parser = subparsers.add_parser(
         "matrix",
-        help="measure the attack matrix: every attack, by every rogue, under every protection",
-        description="Run every cell in a guest of its own. Exit code 1 if the effect of one is not "
-        "the expected one.",
+        help="run the attack matrix: attacks x rogue devices x protections",
+        description="Run each cell of the attack matrix in its own guest and print the outcome: "
+        "stopped, contained or succeeded. Exit code 1: a cell is not as expected.",
     )
     parser.add_argument(
-        "attacks", nargs="*", metavar="ATTACK", help="names or globs (default: all)"
+        "attacks", nargs="*", metavar="ATTACK", help="names or globs of attacks (default: all)"
     )
     add_kernel_options(parser)
     parser.add_argument(
         "--pci-fence",
         choices=[name for name in FENCES if name != "split"],
         default="smmu",
-        help="what confines rogues that are PCI bus masters (default: smmu)",
+        help="fence for rogues that are PCI bus masters (default: smmu)",
     )
     parser.add_argument(
         "--cycles",
         type=int,
         metavar="N",
-        help="run N cells in a row, starting over at the last, and look for leaks of this process",
+        help="run N cells in one process, again and again, and check for leaks",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--html", type=Path, metavar="FILE")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the outcomes as JSON")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write a page with the artifacts of each cell"
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the cells, print the table, write what was asked for."""
+    """Run the cells, print the table, write the reports."""
     qemu, kernel, initramfs = kernel_of(arguments)
     environment, fence = Environment(qemu, kernel, initramfs), arguments.pci_fence
     wanted, begin = cells(arguments.attacks), time.monotonic()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness mutants``: put bugs into the kernel and see whether the suite notices."""
+"""``harness mutants``: put bugs into the kernel and check that the suite fails."""
 
 import argparse
 import json
@@ -15,30 +15,35 @@ from harness.jobs.mutants import Mutant, Verdict, judge, read_mutants, verdict_j
 from harness.jobs.mutants.mutant import TIERS
 
 PROVEN, NOT_PROVEN, NOT_JUDGED = 0, 1, 2
-"""Exit codes: all bugs are killed for the right reason and all harmless patches pass; not so;
-some could not be judged."""
+"""Exit codes: the suite fails on every bug for the right reason and passes every harmless patch;
+it does not; some mutants could not be judged."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the sub-command."""
     parser = subparsers.add_parser(
         "mutants",
-        help="put bugs into the kernel, one at a time, and see which test of the suite fails",
-        description="May be stopped at any time: what is judged stays judged until the kernel or "
-        "the suite changes.",
+        help="measure the suite: put bugs into the kernel, one at a time, and see which test fails",
+        description="Build each mutant of tests/mutants, run the suite on it, and print which test "
+        "noticed it. If interrupted, call it again: verdicts are kept until the kernel or the "
+        "suite changes. Exit code 0: the suite fails on every bug and on no harmless patch; 1: it "
+        "does not; 2: some could not be judged.",
     )
     parser.add_argument(
-        "mutants", nargs="*", metavar="MUTANT", help="a number, name or glob (default: all)"
+        "mutants",
+        nargs="*",
+        metavar="MUTANT",
+        help="a number, name or glob of mutants (default: all)",
     )
     parser.add_argument(
         "--tier",
         choices=TIERS,
         default=TIERS[0],
-        help="default: only mutants that the default set of tests must kill; nightly: all",
+        help="default: mutants that the default tests must kill; nightly: all mutants",
     )
-    parser.add_argument("--list", action="store_true", help="show the mutants and run nothing")
-    parser.add_argument("--again", action="store_true", help="judge anew what has a verdict")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the results")
+    parser.add_argument("--list", action="store_true", help="list the mutants and run nothing")
+    parser.add_argument("--again", action="store_true", help="also run mutants that have a verdict")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
     parser.set_defaults(run=run)
 
 
@@ -58,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _judge(mutant: Mutant, again: bool) -> Verdict | str:
-    """The verdict, or why there is none; said at once, as the whole table takes an hour."""
+    """Return the verdict, or why there is none; print it at once, because all take an hour."""
     try:
         verdict = judge(mutant, again=again)
     except HarnessError as fault:
@@ -69,10 +74,10 @@ def _judge(mutant: Mutant, again: bool) -> Verdict | str:
 
 
 def _conclude(verdicts: Sequence[Verdict | str]) -> int:
-    """Count in one line, and choose the exit code."""
+    """Print the counts and return the exit code."""
     judged = [verdict for verdict in verdicts if isinstance(verdict, Verdict)]
     good = sum(verdict.judgement.is_good for verdict in judged)
-    print(f"{good} of {len(verdicts)} as they should be", end="")
+    print(f"{good} of {len(verdicts)} as expected", end="")
     print(f", {len(verdicts) - len(judged)} not judged" if len(judged) < len(verdicts) else "")
     if len(judged) < len(verdicts):
         return NOT_JUDGED

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness nightly``: the suite over a list of kernels, as a plan says, while there is time."""
+"""``harness nightly``: run the suite over the kernels of a plan, within a time budget."""
 
 import argparse
 import json
@@ -45,29 +45,36 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "nightly",
         help="run the suite over the kernels, series, flavours, QEMUs and tests of a plan",
-        description="What did not change since its last verdict is not run again. May be killed at "
-        "any time: called again, it goes on. docs/plan.toml is a plan. Ends with 1 if anything "
-        "speaks against a kernel, with 2 if not all could be judged.",
+        description="Run the jobs of a plan; docs/plan.toml is a commented example. Jobs with a "
+        "verdict that still holds are not run again. If interrupted, call it again: it continues "
+        "where it stopped. Exit code 0: all well; 1: a kernel is at fault; 2: not all jobs could "
+        "be judged.",
     )
-    parser.add_argument("plan", type=Path, metavar="PLAN")
+    parser.add_argument("plan", type=Path, metavar="PLAN", help="a TOML file")
     parser.add_argument(
-        "--list", "--dry-run", action="store_true", help="show what would be run, and run nothing"
+        "--list", "--dry-run", action="store_true", help="list the jobs and run nothing"
     )
-    parser.add_argument("--again", action="store_true", help="run what has a verdict as well")
-    parser.add_argument("--budget", metavar="TIME", help="for example '8 h'; beats the plan's")
-    parser.add_argument("--database", metavar="URL", help="the history; beats the plan's")
+    parser.add_argument("--again", action="store_true", help="also run jobs that have a verdict")
     parser.add_argument(
-        "--store", metavar="URL", help="where machines share kernels: a directory or s3://..."
+        "--budget", metavar="TIME", help="time limit, for example '8 h'; overrides the plan"
+    )
+    parser.add_argument("--database", metavar="URL", help="history database; overrides the plan")
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        help="store of kernels that machines share: a directory or s3://...",
     )
     parser.add_argument(
-        "--cluster", metavar="ADDRESS", help="a Dask scheduler, tcp://..., whose workers run it"
+        "--cluster",
+        metavar="ADDRESS",
+        help="Dask scheduler whose workers run the jobs, for example tcp://host:8786",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the results")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Find the jobs, run those that are open, print what came of all."""
+    """Find the jobs, run those without a verdict, print all verdicts."""
     plan = read_plan(arguments.plan)
     runner = find_runner(plan.runner)
     budget = parse_seconds(arguments.budget) if arguments.budget else plan.budget
@@ -90,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def _sharing(store: str | None) -> Iterator[None]:
-    """Have this process, and those that it starts, share what they build through *store*."""
+    """Make this process and its children share what they build through *store*."""
     if not store:
         yield
         return
@@ -108,7 +115,7 @@ def _sharing(store: str | None) -> Iterator[None]:
 def _executor(
     address: str | None, plan: NightPlan, runner: Runner, night: Night
 ) -> AbstractContextManager[Executor]:
-    """Nothing of Dask is imported unless a cluster is asked for."""
+    """Return what runs the jobs; import Dask only for a cluster."""
     if address is None:
         return nullcontext(Alone(runner, night.log))
     cluster = import_module("harness.jobs.nightly.cluster")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness properties``: every property of restricted DMA, who proves it, and how that ended."""
+"""``harness properties``: list the properties of restricted DMA, their tests and last results."""
 
 import argparse
 import contextlib
@@ -38,7 +38,11 @@ class Proof:
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the sub-command."""
     parser = subparsers.add_parser(
-        "properties", help="list the properties of restricted DMA, their tests and last results"
+        "properties",
+        help="list the properties of restricted DMA, their tests and last results",
+        description="List each property (A1 to F8) and each thing that is not guaranteed (G1 to "
+        "G10) with its tests and their last results. Exit code 1: one has neither a test nor a "
+        "reason why not.",
     )
     parser.set_defaults(run=run)
 
@@ -54,12 +58,12 @@ def run(_: argparse.Namespace) -> int:
     print_table(table)
     bare = [one for one in rows if one not in proofs and one not in UNTESTED]
     if bare:
-        print(f"neither tested nor said why: {' '.join(bare)}")
+        print(f"neither a test nor a reason why not: {' '.join(bare)}")
     return SOMETHING_MISSING if bare else ALL_PROVEN
 
 
 class _Collector:
-    """Catches what pytest has collected."""
+    """Keep the items that pytest collects."""
 
     def __init__(self) -> None:
         self.items: Sequence[pytest.Item] = ()
@@ -75,7 +79,7 @@ def _collect() -> Sequence[pytest.Item]:
     with contextlib.redirect_stdout(said):
         code = pytest.main([*options, str(SUITE)], plugins=[collector])
     if code != pytest.ExitCode.OK:
-        raise HostError(f"the VM tests could not be collected:\n{said.getvalue()}")
+        raise HostError(f"pytest cannot collect the VM tests:\n{said.getvalue()}")
     return collector.items
 
 

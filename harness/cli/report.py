@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness report``: a run, or two that are compared, for people and for other programs."""
+"""``harness report``: write a report of one run, or of two runs that are compared."""
 
 import argparse
 import json
@@ -36,30 +36,38 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Declare the sub-command."""
     parser = subparsers.add_parser(
         "report",
-        help="what a run came to, or two: on a terminal, HTML, JUnit, KCIDB, a mail",
+        help="report the results of a run: terminal, HTML, mail, JUnit, KCIDB",
         description="A FILE of '-' is the standard output. Ends with 1 if the kernel, or the "
         "series, is not good.",
     )
     parser.add_argument(
-        "base", metavar="RUN", help="a file of a run, or the begin of its id in the history"
-    )
-    parser.add_argument("series", nargs="?", metavar="RUN", help="another, of a series on that")
-    parser.add_argument("--database", metavar="URL", help="the history, as for harness history")
-    parser.add_argument(
-        "--html", type=Path, metavar="FILE", help="one page that needs nothing else"
-    )
-    parser.add_argument("--junit", type=Path, metavar="FILE")
-    parser.add_argument("--kcidb", type=Path, metavar="FILE")
-    parser.add_argument("--mail", type=Path, metavar="FILE", help="a block of text for a reply")
-    parser.add_argument(
-        "--origin", default=DEFAULT_ORIGIN, metavar="NAME", help="what KCIDB calls this CI system"
+        "base", metavar="RUN", help="a file of a run, or the beginning of its id in the history"
     )
     parser.add_argument(
-        "--tested-by", metavar="PERSON", help="for the mail (default: who git says you are)"
+        "series",
+        nargs="?",
+        metavar="RUN",
+        help="the run to compare with it, for example with a series applied",
     )
     parser.add_argument(
-        "--coverage", type=Path, metavar="FILE", help="lines of text for the page, as they are"
+        "--database", metavar="URL", help="history database, as for harness history"
     )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write one self-contained page")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
+    parser.add_argument("--kcidb", type=Path, metavar="FILE", help="write KCIDB JSON")
+    parser.add_argument("--mail", type=Path, metavar="FILE", help="write text for a reply by mail")
+    parser.add_argument(
+        "--origin",
+        default=DEFAULT_ORIGIN,
+        metavar="NAME",
+        help="name of this CI system in KCIDB (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--tested-by",
+        metavar="PERSON",
+        help="Tested-by of the mail (default: user.name and user.email of git)",
+    )
+    parser.add_argument("--coverage", type=Path, metavar="FILE", help="text to include in the page")
     parser.set_defaults(run=run)
 
 

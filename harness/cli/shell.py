@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness shell``: a person inside a machine."""
+"""``harness shell``: an interactive session with a machine."""
 
 import argparse
 import shlex
@@ -15,25 +15,30 @@ from harness.machine.qemu.snapshot import boot, park, restore
 from harness.shell import Session
 
 BY_HAND = "by-hand"
-"""The run directory of a QEMU that a person starts; each dry run prepares it anew."""
+"""The run directory of a QEMU that a person starts; each --dry-run writes it again."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the sub-command."""
     parser = subparsers.add_parser(
-        "shell", help="stand inside a machine: its console, QMP, a rogue device, its memory"
+        "shell",
+        help="debug a machine interactively: console, QMP, memory, a rogue device",
+        description="Start a machine, or with --reopen the machine of a kept failure, and read "
+        "commands: 'help' lists them.",
     )
     add_machine_options(parser)
     parser.add_argument(
-        "--reopen", type=Path, metavar="DIR", help="the machine of a kept failure, as it was parked"
+        "--reopen", type=Path, metavar="DIR", help="restore the machine of a kept failure from DIR"
     )
-    parser.add_argument("--boot", action="store_true", help="boot it; do not restore a parked one")
-    parser.add_argument("--dry-run", action="store_true", help="print the QEMU command, start none")
+    parser.add_argument(
+        "--boot", action="store_true", help="boot the machine instead of restoring a parked guest"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the QEMU command and exit")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Bring the machine up and read commands until the person quits."""
+    """Start the machine and read commands until the person quits."""
     sweep()
     machine = load_machine(arguments.reopen) if arguments.reopen else machine_of(arguments)
     if arguments.dry_run:
@@ -45,13 +50,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_command(machine: Machine) -> None:
-    """Print the QEMU command with its files in a directory that is there, and how it is used."""
+    """Write the files that the QEMU command needs, print the command and how to use it."""
     directory = runs_root() / BY_HAND
     directory.mkdir(exist_ok=True)
     (directory / BLOB).write_bytes(machine.blob)
     print(shlex.join(machine.command(directory)))
     qmp_shell = shlex.join([sys.executable, "-m", "qemu.qmp.qmp_shell", str(directory)])
     say(
-        f"by hand: leave out the last four words, which are the harness's own monitor; QEMU starts "
-        f"stopped, so say 'cont' in {qmp_shell}/{PERSON_SOCKET}"
+        f"to start it by hand, leave out the last four words (the monitor of the harness); QEMU "
+        f"starts stopped: type 'cont' in {qmp_shell}/{PERSON_SOCKET}"
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables on a terminal, and in a file or a pipe, which have no width of their own."""
+"""Print tables on a terminal, a file or a pipe."""
 
 import sys
 
@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 FILE_WIDTH = 160
-"""Columns of a table that does not go to a terminal: wide enough that no cell is cut."""
+"""Columns of a table that does not go to a terminal; wide enough to cut no cell."""
 
 
 def print_table(table: Table) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness validate``: what a patch series breaks and repairs."""
+"""``harness validate``: find what a patch series breaks and fixes."""
 
 import argparse
 import json
@@ -22,10 +22,9 @@ from harness.jobs.compare import (
     verdict_text,
 )
 from harness.jobs.compare.run import REPEATS
-from harness.kernel import KernelSpec
+from harness.kernel import KernelSpec, helptext
 from harness.kernel.patches.fit import fit_series
 from harness.kernel.patches.origin import FORMS
-from harness.kernel.source.sources import FORMS as SOURCES
 from harness.kernel.source.sources import pin_source
 from harness.results import SuiteRequest
 from harness.results.history import durations, open_history
@@ -35,34 +34,38 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Declare the sub-command."""
     parser = subparsers.add_parser(
         "validate",
-        help="run the same tests with and without a patch series, and say what became of each",
-        description="Exit code 0: nothing is broken; 1: something is; 2: it could not be judged.",
+        help="judge a patch series: run the same tests with and without it, and compare",
+        description="Run the same tests with and without a patch series and compare the results. "
+        "Tests that differ are run again. Exit code 0: the series breaks nothing; 1: it breaks "
+        "something; 2: not judged.",
     )
     parser.add_argument("series", nargs="+", metavar="SERIES", help=FORMS)
-    parser.add_argument("--git", type=Path, default=Path(), metavar="REPO", help="for base..tip")
+    parser.add_argument(
+        "--git", type=Path, default=Path(), metavar="REPO", help="repository of base..tip"
+    )
     parser.add_argument(
         "--kernel",
         default=KernelSpec().source,
         metavar="SOURCE",
-        help=f"the base: {SOURCES} (default: %(default)s)",
+        help=helptext.KERNEL,
     )
     add_choice_options(parser)
     parser.add_argument(
         "--per-patch",
         action="store_true",
-        help="judge every patch against the one before it; a kernel is built for each",
+        help="judge each patch against the one before it; builds a kernel for each",
     )
     parser.add_argument(
         "--repeats",
         type=int,
         default=REPEATS,
         metavar="N",
-        help="how often tests whose results differ are run again (default: %(default)s)",
+        help="runs of tests whose results differ (default: %(default)s)",
     )
     parser.add_argument(
         "--coverage",
         action="store_true",
-        help="say which of the lines that the series adds ran; needs a kernel of its own",
+        help="report which lines of the series ran; builds another kernel",
     )
     _add_outputs(parser)
     parser.set_defaults(run=run)
@@ -74,23 +77,29 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         "--html",
         type=Path,
         metavar="FILE",
-        help="write a page; with --per-patch more beside it, of patches that changed something",
+        help="write a page; with --per-patch one more for each patch that changes a result",
     )
-    parser.add_argument("--mail", type=Path, metavar="FILE", help="write a block for a reply")
+    parser.add_argument("--mail", type=Path, metavar="FILE", help="write text for a reply by mail")
     parser.add_argument(
-        "--tested-by", default="", metavar="PERSON", help="for the mail, if nothing is broken"
+        "--tested-by",
+        default="",
+        metavar="PERSON",
+        help="Tested-by of the mail, if the series breaks nothing",
     )
     parser.add_argument(
-        "--runs", type=Path, metavar="DIR", help="keep the run on each kernel, for harness report"
+        "--runs",
+        type=Path,
+        metavar="DIR",
+        help="keep the run on each kernel in DIR, for harness report",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Read the series, see whether it applies, run the tests, and print the verdict."""
+    """Read the series, check that it applies, run the tests, and print the verdict."""
     series = find_series(arguments.series, arguments.git)
     request = request_of(arguments, pin_source(arguments.kernel))
     for skip in series.skipped:
-        say(f"left out: {skip.name} ({skip.subject}): {skip.reason}")
+        say(f"skipped: {skip.name} ({skip.subject}): {skip.reason}")
     whole = _with(request, series)
     attempts = fit_series(whole.spec)
     verdict = judge(
@@ -108,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _with(request: SuiteRequest, series: Series) -> SuiteRequest:
-    """The same with the whole series."""
+    """Return *request* with the whole series applied."""
     stored = store_prefix(series, len(series.patches))
     return replace(request, spec=replace(request.spec, series=stored))
 
@@ -125,4 +134,4 @@ def _report(arguments: argparse.Namespace, verdict: Verdict) -> None:
         seconds = {one.test: one.seconds for one in durations(open_history())}
         for file, text in pages(verdict, arguments.html, seconds):
             file.write_text(text)
-            say(f"the same, with the logs: {file.resolve()}")
+            say(f"report with logs: {file.resolve()}")

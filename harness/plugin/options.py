@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line of ``pytest harness/``, and what it means."""
+"""Command line options of ``pytest harness/``."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from harness.kernel import KernelSpec, default_fragments
+from harness.kernel import KernelSpec, default_fragments, helptext
 from harness.machine.machine import DEFAULT_RAM, MIB
 from harness.machine.qemu.qemu import DEFAULT as DEFAULT_QEMU
 from harness.machine.shape import parse_ram_size
@@ -15,12 +15,17 @@ from harness.machine.shape import parse_ram_size
 KEEP = ("failed", "all", "none")
 
 TIERS = ("default", "nightly", "all")
-"""Sets of tests, each with the one before it."""
+"""Sets of tests; each contains the one before it."""
+
+TIER_HELP = (
+    "set of tests: default, for every change; nightly, also slow ones; all, also those that only "
+    "run on request"
+)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user asked for; *ram_size* in bytes."""
+    """The options, parsed; *ram_size* in bytes."""
 
     spec: KernelSpec
     qemu: str
@@ -35,59 +40,58 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--kernel",
         default=KernelSpec().source,
         metavar="SOURCE",
-        help="the kernel under test: debian:6.12 (the default), debian:6.1, a source directory, "
-        "a tarball, or git:REPOSITORY@REVISION",
+        help=helptext.KERNEL,
     )
     group.addoption(
         "--series",
         action="append",
         default=[],
         metavar="PATCHES",
-        help="a patch file, mailbox or directory of patches to apply first; may be repeated",
+        help=helptext.SERIES,
     )
     group.addoption(
         "--kernel-config",
         action="append",
         default=[],
         metavar="FRAGMENT",
-        help="a configuration fragment on top of kernel-config/; may be repeated",
+        help=helptext.KERNEL_CONFIG,
     )
     group.addoption(
         "--flavour",
         default="",
         metavar="NAME",
-        help="build the kernel with kernel-config/flavours/NAME.config, for example kasan",
+        help=helptext.FLAVOUR,
     )
     group.addoption(
         "--tier",
         choices=TIERS,
         default="default",
-        help="which tests: those of every change (the default), those of a night as well, or all",
+        help=TIER_HELP,
     )
     group.addoption(
         "--property",
         action="append",
         default=[],
         metavar="ID",
-        help="only tests that name this property, for example B1; may be repeated",
+        help="run only tests of this property, for example B1; may be repeated",
     )
-    group.addoption("--qemu", default=DEFAULT_QEMU, metavar="PROGRAM", help="the QEMU to run")
+    group.addoption("--qemu", default=DEFAULT_QEMU, metavar="PROGRAM", help="QEMU binary")
     group.addoption(
         "--machine-memory",
         default=f"{DEFAULT_RAM // MIB}M",
         metavar="SIZE",
-        help="RAM of every machine, for example 256M (the default and the least) or 1G",
+        help="RAM of each guest, for example 1G (default and minimum: 256M)",
     )
     group.addoption(
         "--keep",
         choices=KEEP,
         default="failed",
-        help="of which tests the logs and the memory of the guests are kept (default: failed)",
+        help="keep logs and memory of the guests of these tests (default: failed)",
     )
 
 
 def settings(config: pytest.Config) -> Settings:
-    """Read the options; raises InputError for one that makes no sense."""
+    """Read the options; raise InputError for one that is invalid."""
     extra = tuple(Path(name) for name in config.getoption("--kernel-config"))
     spec = KernelSpec(
         source=cast(str, config.getoption("--kernel")),

@@ -99,7 +99,7 @@ def test_a_run_is_shown_as_the_json_that_can_be_added(
     other = ["--database", f"sqlite:///{tmp_path}/other.sqlite"]
 
     assert main(["history", "add", str(file), *other]) == 0
-    assert "is kept" in capsys.readouterr().out
+    assert "added" in capsys.readouterr().out
     assert main(["history", "show", "0", "--json", *other]) == 0
     assert data(capsys.readouterr().out) == data(file.read_text())
 
@@ -112,12 +112,12 @@ def test_a_file_that_was_added_before_is_not_added_again(ask: Ask, tmp_path: Pat
     said = ask("add", str(tmp_path / "old"), str(tmp_path / "new"))
 
     first, second = said.splitlines()
-    assert first.endswith(f"run {RUNS[0].id} was there already")
-    assert second.endswith(f"run {new.id} is kept")
+    assert first.endswith(f"run {RUNS[0].id} already present")
+    assert second.endswith(f"run {new.id} added")
 
 
 def test_nothing_flaky_is_an_answer_too(ask: Ask) -> None:
-    assert ask("flaky", "test_c") == "no test ended differently on the same kernel\n"
+    assert ask("flaky", "test_c") == "no test has different results on the same kernel\n"
 
 
 def test_without_a_database_the_one_in_the_cache_directory_is_used(
@@ -136,9 +136,9 @@ def test_without_a_database_the_one_in_the_cache_directory_is_used(
     [
         (["since", "test_x"], "'harness history add FILE' adds a run"),
         (["show", "12"], "'harness history runs' lists them"),
-        (["runs", "-n", "0"], "give 1 or more"),
-        (["add", "/no/such/file"], "/no/such/file is no run: FileNotFoundError"),
-        (["add", __file__], "Expected the JSON that the harness writes of a run"),
+        (["runs", "-n", "0"], "must be 1 or more, not 0"),
+        (["add", "/no/such/file"], "/no/such/file is not a run of the suite: FileNotFoundError"),
+        (["add", __file__], "Expected a file that a run of the suite"),
         (["runs", "--database", "here"], "Expected sqlite:////absolute"),
         (["runs", "--database", "mysql://a/b"], "Expected sqlite:////absolute"),
         (["runs", "--database", "sqlite://"], "names no file"),

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Help texts of the options that describe a kernel, for pytest and for every sub-command."""
+
+from harness.kernel.source.sources import FORMS
+from harness.kernel.spec import DEFAULT_SOURCE
+
+KERNEL = f"kernel under test: {FORMS} (default: {DEFAULT_SOURCE})"
+SERIES = (
+    "patches to apply before the build: a patch file, a mailbox or a directory; may be repeated, "
+    "in order"
+)
+KERNEL_CONFIG = "configuration fragment on top of kernel-config/; may be repeated"
+FLAVOUR = "build with kernel-config/flavours/NAME.config as well, for example kasan"
