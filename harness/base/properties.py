@@ -4,7 +4,8 @@
 Where a property stands in the kernel's source is said by the tests that prove it.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 PROPERTIES: Mapping[str, str] = MappingProxyType(
@@ -109,3 +110,14 @@ NOT_GUARANTEED: Mapping[str, str] = MappingProxyType(
         "G10": "a machine booted with ACPI has no restricted pools",
     }
 )
+
+
+def property_order(name: str) -> tuple[str, int, str]:
+    """The key that sorts property ids: B2 before B12; ids without a number, as FENCE, are words."""
+    found = re.fullmatch(r"([A-Z]+)(\d+)", name)
+    return (found[1], int(found[2]), "") if found else (name, 0, name)
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Each of the property ids *names* once, in their natural order."""
+    return tuple(sorted(set(names), key=property_order))

@@ -5,6 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
+from harness.base.properties import in_order
 from harness.base.violation import PropertyViolated
 from harness.plugin.results import BAD, reported
 
@@ -38,7 +39,7 @@ def pytest_runtest_makereport(
     report = yield
     if reported(report) in BAD:
         error = call.excinfo.value if call.excinfo else None
-        ids = error.ids if isinstance(error, PropertyViolated) else sorted(_named(item))
+        ids = error.ids if isinstance(error, PropertyViolated) else in_order(_named(item))
         found = [(BROKEN, one) for one in ids]
         report.user_properties += found
         item.user_properties += found  # JUnit takes the last report's
@@ -56,7 +57,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if name == BROKEN
     }
     if broken:
-        terminalreporter.write_line(f"violated properties: {' '.join(sorted(broken))}")
+        terminalreporter.write_line(f"violated properties: {' '.join(in_order(broken))}")
 
 
 def _named(item: pytest.Item) -> set[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.base.properties import in_order
 from harness.base.result import Result
 
 MESSAGE_SIZE = 300
@@ -56,9 +57,9 @@ def _outcomes(root: ET.Element) -> Iterator[Case]:
             yield Case(
                 test=_node_id(case),
                 result=Result(properties["result"][-1]),
-                violated=tuple(sorted(set(properties.get("broken", ())))),
+                violated=in_order(properties.get("broken", ())),
                 message=_message(case),
-                properties=tuple(sorted(set(properties.get("property", ())))),
+                properties=in_order(properties.get("property", ())),
                 seconds=float(case.get("time", 0)),
                 artifacts=properties.get("artifacts", [""])[-1],
             )

@@ -6,6 +6,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from harness.base.properties import in_order, property_order
 from harness.jobs.compare.verdict import Answer, Failure, Step, Verdict, skipped, unjudged
 from harness.kernel.patches.apply import Fit
 from harness.kernel.patches.series import Series
@@ -119,10 +120,10 @@ def properties_at_stake(tests: Sequence[Difference]) -> str:
     least, left = list[str](), named
     while left:
         counts = Counter(name for names in left for name in names)
-        least.append(min(counts, key=lambda name: (-counts[name], _order(name))))
+        least.append(min(counts, key=lambda name: (-counts[name], property_order(name))))
         left = [names for names in left if least[-1] not in names]
-    others = sorted({name for names in named for name in names} - set(least), key=_order)
-    said = f" {' '.join(sorted(least, key=_order))}" if least else ""
+    others = in_order({name for names in named for name in names} - set(least))
+    said = f" {' '.join(in_order(least))}" if least else ""
     return said + (f" (perhaps also {' '.join(others)})" if others else "")
 
 
@@ -130,11 +131,6 @@ def _named(test: Difference) -> frozenset[str]:
     """The properties that a test found broken, else those that it is about."""
     bad = [one for one in (*test.base, *test.patched) if one.against_kernel]
     return frozenset(name for one in bad for name in one.violated or one.properties)
-
-
-def _order(name: str) -> tuple[str, int]:
-    """B3 comes before B12."""
-    return name[:1], int(name[1:] or 0)
 
 
 def _broken(verdict: Verdict, step: Step, title: str) -> str:

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.base.kreport import Known, known_crash
-from harness.base.properties import NOT_GUARANTEED, PROPERTIES
+from harness.base.properties import NOT_GUARANTEED, PROPERTIES, in_order
 from harness.base.result import worst
 from harness.results import Case, Run
 from harness.results.judge import Change, Comparison
@@ -18,7 +18,7 @@ from harness.results.render.artifacts import LINE_LIMIT, LOG_LIMIT, Artifacts, L
 from harness.results.render.junit import provenance_items
 from harness.results.render.picture import picture
 from harness.results.render.spark import spark
-from harness.results.render.summary import counts, headline, is_good, property_order
+from harness.results.render.summary import counts, headline, is_good
 
 TEMPLATE = "page.html.j2"
 
@@ -61,7 +61,7 @@ class Row:
     def properties(self) -> tuple[str, ...]:
         """All properties that it is about."""
         every = {n for one in (*self.base, *self.patched) for n in (*one.properties, *one.violated)}
-        return tuple(sorted(every, key=property_order))
+        return in_order(every)
 
     @property
     def look(self) -> str:
@@ -199,7 +199,7 @@ def _properties(rows: Sequence[Row]) -> Iterator[Property]:
     for row in rows:
         for number in row.properties:
             about.setdefault(number, []).append(row)
-    for number in sorted(about, key=property_order):
+    for number in in_order(about):
         base = worst(one.result for row in about[number] for one in row.base) or ""
         patched = worst(one.result for row in about[number] for one in row.patched) or ""
         yield Property(number, texts.get(number, ""), len(about[number]), base, patched)

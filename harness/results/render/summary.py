@@ -4,6 +4,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from harness.base.properties import in_order
 from harness.base.result import Result
 from harness.results import Case, Run
 from harness.results.judge import Change, Comparison
@@ -20,12 +21,7 @@ def violated_properties(tests: Iterable[Case]) -> tuple[str, ...]:
     found = {
         number for one in tests if one.against_kernel for number in one.violated or one.properties
     }
-    return tuple(sorted(found, key=property_order))
-
-
-def property_order(number: str) -> tuple[str, int]:
-    """By what properties are sorted: B2 before B12."""
-    return number[:1], int(number[1:]) if number[1:].isdigit() else 0
+    return in_order(found)
 
 
 def all_passed(run: Run) -> bool:

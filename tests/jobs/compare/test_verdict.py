@@ -221,6 +221,7 @@ def test_the_fewest_properties_that_explain_all_tests_come_first() -> None:
         == " B12 (perhaps also A1 B3)"
     )
     assert properties_at_stake([broken("B12"), broken("B3")]) == " B3 B12"
+    assert properties_at_stake([broken("FENCE"), broken("B2")]) == " B2 FENCE"
     assert properties_at_stake([broken()]) == ""
 
 
