@@ -7,14 +7,14 @@ from pathlib import Path
 from harness.base.errors import InputError
 from harness.base.progress import step
 from harness.cli.machines import add_machine_options, machine_of
-from harness.jobs.double_fetch import DRIVERS, Driver, Report, built_in, find_driver, watch_driver
+from harness.jobs.double_fetch import TARGETS, Report, Target, available, find_target, watch_target
 from harness.kernel import Kernel
 from harness.machine.qemu.snapshot import park
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the sub-command."""
-    known = ", ".join(driver.name for driver in DRIVERS)
+    known = ", ".join(driver.name for driver in TARGETS)
     parser = subparsers.add_parser(
         "doublefetch",
         help="find double fetches: drivers that read the same bytes of a pool twice",
@@ -32,13 +32,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Watch the drivers and print what was found, which is for a person to judge: exit code 0."""
-    wanted = [find_driver(name) for name in arguments.drivers]
+    """Watch the drivers and print their double fetches for a person to judge: exit code 0."""
+    wanted = [find_target(name) for name in arguments.drivers]
     machine = machine_of(arguments)
     drivers = _chosen(wanted, machine.kernel)
     with step("watching " + ", ".join(driver.name for driver in drivers)):
         snapshot = park(machine)
-        reports = tuple(watch_driver(snapshot, driver) for driver in drivers)
+        reports = tuple(watch_target(snapshot, driver) for driver in drivers)
     report = Report(machine.kernel.release, machine.qemu.banner, reports)
     print(report.text())
     if arguments.json:
@@ -46,9 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _chosen(wanted: list[Driver], kernel: Kernel) -> list[Driver]:
+def _chosen(wanted: list[Target], kernel: Kernel) -> list[Target]:
     """*wanted*, all that *kernel* has if nothing is; raises InputError for what it lacks."""
-    there = built_in(kernel)
+    there = available(kernel)
     for driver in wanted:
         if driver not in there:
             raise InputError(

@@ -1,46 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Places where the kernel reads the same bytes of a pool twice, seen by a plugin in QEMU.
+"""Double fetches: where the kernel reads the same bytes of a pool twice, seen by a QEMU plugin.
 
 =================  ============================================================================
-``watch_driver``   make a driver's requests and report its double fetches
+``watch_target``   make a driver's requests and report its double fetches
 ``Watched``        a guest under the plugin: what the kernel's accesses are while something is done
-``DRIVERS``        what can be watched, as data
+``TARGETS``        what can be watched: the probe and the table of drivers
 ``Report``         the double fetches of some drivers, as text and as JSON
 =================  ============================================================================
 """
 
 from harness.jobs.double_fetch.analyse import DoubleFetch, Reader, double_fetches, second_looks
-from harness.jobs.double_fetch.drivers import (
-    DRIVERS,
-    Driver,
-    Operation,
-    built_in,
-    find_driver,
-    plug,
-)
 from harness.jobs.double_fetch.places import Place, Places
-from harness.jobs.double_fetch.report import DriverReport, Finding, Report
+from harness.jobs.double_fetch.report import DriverReport, LocatedDoubleFetch, Report
 from harness.jobs.double_fetch.ring import Access
-from harness.jobs.double_fetch.session import watch_driver
+from harness.jobs.double_fetch.session import watch_target
+from harness.jobs.double_fetch.targets import (
+    TARGETS,
+    Operation,
+    Target,
+    available,
+    find_target,
+    operations,
+)
 from harness.jobs.double_fetch.watch import Watched
 
 __all__ = [
-    "DRIVERS",
+    "TARGETS",
     "Access",
     "DoubleFetch",
-    "Driver",
     "DriverReport",
-    "Finding",
+    "LocatedDoubleFetch",
     "Operation",
     "Place",
     "Places",
     "Reader",
     "Report",
+    "Target",
     "Watched",
-    "built_in",
+    "available",
     "double_fetches",
-    "find_driver",
-    "plug",
+    "find_target",
+    "operations",
     "second_looks",
-    "watch_driver",
+    "watch_target",
 ]

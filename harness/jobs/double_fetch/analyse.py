@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From accesses to double fetches; nothing here knows of a guest.
+"""Analyse accesses for double fetches.
 
 A double fetch: bytes that the CPU loads twice within one operation, without a store of its own in
-between. A device that changes them between the two loads has two truths told to one kernel.
+between. A device can change them between the two loads (time of check, time of use).
 
 Bytes that the CPU stores and then loads are no better: what it reads back may be the device's.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from harness.base.address_range import AddressRange
 from harness.jobs.double_fetch.ring import Access
 
 
@@ -42,14 +43,14 @@ class _Fetch:
 class DoubleFetch:
     """Bytes that *first* loads, or has *stored*, and *second* loads, and how often that happened.
 
-    *places* are the bytes' guest-physical addresses, *times* how many loads, or calls of a copying
+    *addresses* are the bytes' guest-physical ones, *times* how many loads, or calls of a copying
     function, read again what another had read or stored.
     """
 
     first: Reader
     second: Reader
     stored: bool = False
-    places: set[int] = field(default_factory=set)
+    addresses: set[int] = field(default_factory=set)
     times: int = 0
 
     @property
@@ -57,15 +58,15 @@ class DoubleFetch:
         """Whether it is one instruction that reads again what it has read."""
         return self.first == self.second
 
-    def spans(self) -> tuple[tuple[int, int], ...]:
-        """The bytes as address and size of each contiguous range, ascending."""
-        spans: list[tuple[int, int]] = []
-        for place in sorted(self.places):
-            if spans and sum(spans[-1]) == place:
-                spans[-1] = (spans[-1][0], spans[-1][1] + 1)
+    def ranges(self) -> tuple[AddressRange, ...]:
+        """The bytes as contiguous ranges, ascending."""
+        ranges: list[AddressRange] = []
+        for address in sorted(self.addresses):
+            if ranges and ranges[-1].end == address:
+                ranges[-1] = replace(ranges[-1], size=ranges[-1].size + 1)
             else:
-                spans.append((place, 1))
-        return tuple(spans)
+                ranges.append(AddressRange(address, 1))
+        return tuple(ranges)
 
 
 def double_fetches(
@@ -86,12 +87,12 @@ def second_looks(
     To read back from a mapping is what copying out is for.
     """
     found: dict[tuple[Reader, Reader, bool], DoubleFetch] = {}
-    for places, first, second in _repeats(accesses, reader_of):
+    for addresses, first, second in _repeats(accesses, reader_of):
         if first.stored and second.reader.driver:
             continue
         key = (first.reader, second.reader, first.stored)
         double = found.setdefault(key, DoubleFetch(*key))
-        double.places |= places
+        double.addresses |= addresses
         double.times += 1
     return tuple(found.values())
 

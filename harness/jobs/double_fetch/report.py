@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was found, by function and line, as text for a person and as JSON for a program."""
+"""Report of double fetches by function and line, as text and as JSON."""
 
 import json
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ from pathlib import Path
 from harness.jobs.double_fetch.analyse import DoubleFetch, Reader
 from harness.jobs.double_fetch.places import Place, Places
 
-MOST_SPANS = 3
-"""Ranges of addresses that the text names of one finding."""
+MOST_RANGES = 3
+"""Ranges of addresses that the text names of one double fetch."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A reader: its place, and the copying function that it called to read, if it did.
+class LocatedReader:
+    """A reader: its place in the code, and the copying function that it called to read, if it did.
 
     *driver* is the place of the call of the DMA API that had it copied, None if it was not for
     that; *pc* is in hexadecimal.
@@ -32,27 +32,27 @@ class Seen:
 
 
 @dataclass
-class Finding:
-    """A double fetch by function and line: who reads or has *stored*, who reads again, where, when.
+class LocatedDoubleFetch:
+    """A double fetch by function and line: who reads or has *stored*, and who reads again.
 
-    *spans* are guest-physical addresses and sizes, *operations* the requests in which it was
+    *ranges* are guest-physical bases and sizes, *operations* the requests in which it was
     seen, *times* how often in all. *poll*: it is one place that reads the same again.
     """
 
-    first: Seen
-    second: Seen
+    first: LocatedReader
+    second: LocatedReader
     stored: bool
     poll: bool
-    spans: set[tuple[int, int]] = field(default_factory=set)
+    ranges: set[tuple[int, int]] = field(default_factory=set)
     operations: list[str] = field(default_factory=list)
     times: int = 0
 
     def lines(self) -> Iterator[str]:
         """It as text."""
-        spans = [f"{size} bytes at {base:#x}" for base, size in sorted(self.spans)]
-        more = f" and {len(spans) - MOST_SPANS} more" if len(spans) > MOST_SPANS else ""
+        ranges = [f"{size} bytes at {base:#x}" for base, size in sorted(self.ranges)]
+        more = f" and {len(ranges) - MOST_RANGES} more" if len(ranges) > MOST_RANGES else ""
         times = "once" if self.times == 1 else f"{self.times} times"
-        yield f"  {', '.join(spans[:MOST_SPANS])}{more}, {times} in: {', '.join(self.operations)}"
+        yield f"  {', '.join(ranges[:MOST_RANGES])}{more}, {times} in: {', '.join(self.operations)}"
         yield f"    {'stored    ' if self.stored else 'read      '} {self.first}"
         again = "read back " if self.stored else "read again"
         yield f"    {again} {'by the same' if self.poll else self.second}"
@@ -60,22 +60,22 @@ class Finding:
 
 @dataclass
 class DriverReport:
-    """One driver: how many accesses its requests made, and its findings; *fault*: why none."""
+    """One driver: its requests with their number of accesses, and *found*; *fault*: why not."""
 
     driver: str
     accesses: dict[str, int] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
+    found: list[LocatedDoubleFetch] = field(default_factory=list)
     fault: str = ""
 
     def add(self, operation: str, doubles: tuple[DoubleFetch, ...], places: Places) -> None:
-        """Add what was found in *operation*; what is at the same lines is one finding."""
+        """Add what was found in *operation*; what is at the same lines is one."""
         for double in doubles:
-            first, second = _seen(double.first, places), _seen(double.second, places)
-            finding = self._finding(first, second, double.stored)
-            finding.spans.update(double.spans())
-            finding.times += double.times
-            if operation not in finding.operations:
-                finding.operations.append(operation)
+            first, second = _locate(double.first, places), _locate(double.second, places)
+            located = self._located(first, second, double.stored)
+            located.ranges.update((one.base, one.size) for one in double.ranges())
+            located.times += double.times
+            if operation not in located.operations:
+                located.operations.append(operation)
 
     def lines(self) -> Iterator[str]:
         """It as text."""
@@ -83,18 +83,20 @@ class DriverReport:
             yield f"{self.driver}: not watched: {self.fault}"
             return
         counts = ", ".join(f"{name}: {count}" for name, count in self.accesses.items())
-        stored = sum(finding.stored for finding in self.findings)
-        found = f"read twice: {len(self.findings) - stored}, read back: {stored}"
-        yield f"{self.driver}: {found}; accesses to the pool: {counts}"
-        for finding in self.findings:
-            yield from finding.lines()
+        stored = sum(one.stored for one in self.found)
+        kinds = f"read twice: {len(self.found) - stored}, read back: {stored}"
+        yield f"{self.driver}: {kinds}; accesses to the pool: {counts}"
+        for one in self.found:
+            yield from one.lines()
 
-    def _finding(self, first: Seen, second: Seen, stored: bool) -> Finding:
-        for finding in self.findings:
-            if (finding.first, finding.second, finding.stored) == (first, second, stored):
-                return finding
-        self.findings.append(Finding(first, second, stored, first == second))
-        return self.findings[-1]
+    def _located(
+        self, first: LocatedReader, second: LocatedReader, stored: bool
+    ) -> LocatedDoubleFetch:
+        for one in self.found:
+            if (one.first, one.second, one.stored) == (first, second, stored):
+                return one
+        self.found.append(LocatedDoubleFetch(first, second, stored, first == second))
+        return self.found[-1]
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,6 @@ class Report:
         file.write_text(json.dumps(asdict(self), indent=1, default=sorted) + "\n")
 
 
-def _seen(reader: Reader, places: Places) -> Seen:
+def _locate(reader: Reader, places: Places) -> LocatedReader:
     driver = places.at(reader.driver) if reader.driver else None
-    return Seen(places.at(reader.pc), reader.helper, driver, f"{reader.pc:#x}")
+    return LocatedReader(places.at(reader.pc), reader.helper, driver, f"{reader.pc:#x}")

@@ -2,6 +2,7 @@
 """Drivers and devices that come and go, by the guest's sysfs."""
 
 from harness.devices.probe import Bus, Device
+from harness.devices.shell import shell
 from harness.machine.qemu.guest import Guest
 
 DRIVERS = {
@@ -10,18 +11,15 @@ DRIVERS = {
 }
 """guest/probe/targets.c"""
 
-TIMEOUT = 60.0
-"""Seconds for some dozens of bindings; measured: 20 ms for one."""
-
 
 def unbind(guest: Guest, device: Device) -> None:
     """Take the device away from its driver."""
-    do(guest, f"echo {device.name} > {DRIVERS[device.bus]}/unbind")
+    shell(guest, f"echo {device.name} > {DRIVERS[device.bus]}/unbind")
 
 
 def bind(guest: Guest, device: Device) -> None:
     """Bind the device to its driver again; what was known of it as a Device is void."""
-    do(guest, f"echo {device.name} > {DRIVERS[device.bus]}/bind")
+    shell(guest, f"echo {device.name} > {DRIVERS[device.bus]}/bind")
 
 
 def rebind(guest: Guest, device: Device, times: int) -> None:
@@ -38,11 +36,4 @@ def replace(guest: Guest, device: Device, times: int) -> None:
 
 def repeat(guest: Guest, command: str, times: int) -> None:
     """Run a shell command of the guest's so many times, as long as it succeeds."""
-    do(guest, f"for turn in $(seq {times}); do {command} || exit 1; done")
-
-
-def do(guest: Guest, command: str) -> str:
-    """Run a shell command of the guest's that must succeed; returns what it wrote."""
-    ran = guest.agent.run(command, TIMEOUT)
-    assert ran.status == 0, f"{command}: {ran.text}"
-    return ran.text
+    shell(guest, f"for turn in $(seq {times}); do {command} || exit 1; done")

@@ -4,9 +4,9 @@
 import shlex
 
 from harness.devices.rogue.vhost import VhostRogue
+from harness.devices.shell import shell
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
-from harness.suite.lib.binding import do
 
 PAGE = 4096
 
@@ -15,7 +15,7 @@ ENTROPY, DISK = "/dev/hwrng", "/dev/vda"
 
 def read_device(guest: Guest, path: str, size: int = PAGE, skip: int = 0) -> bytes:
     """Read *size* bytes from a device of the guest's, behind *skip* times as many."""
-    do(guest, f"{_read(path, size, skip)} of=/tmp/read 2> /dev/null")
+    shell(guest, f"{_read(path, size, skip)} of=/tmp/read 2> /dev/null")
     return guest.agent.read_file("/tmp/read")
 
 
@@ -26,7 +26,7 @@ def begin_reading(guest: Guest, path: str) -> None:
 
 def in_background(guest: Guest, command: str) -> None:
     """Begin a shell command in the guest."""
-    do(guest, f"sh -c {shlex.quote(command)} > /dev/null 2>&1 < /dev/null &")
+    shell(guest, f"sh -c {shlex.quote(command)} > /dev/null 2>&1 < /dev/null &")
 
 
 def in_pool(rogue: VhostRogue, pool: Pool) -> bool:

@@ -4,12 +4,12 @@
 import pytest
 
 from harness.devices.probe import Device, Direction, Probe
+from harness.devices.shell import shell
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import KernelTypes, MemoryUse, device_pool, page_uses
 from harness.suite.lib.attached import FAILED, assigned, log, pool_of
-from harness.suite.lib.binding import do
 from harness.suite.lib.smoke import check_unrestricted
 from harness.suite.lib.standstill import still
 
@@ -110,7 +110,7 @@ def test_a_pool_that_cannot_be_set_up_is_warned_of(
 def test_a_device_without_a_node_has_no_pool(guest: Guest, probe: Probe) -> None:
     """A struct device that the kernel made for itself was never configured from the devicetree."""
     name, driver = "serial8250", "restricted-dma-probe-node"
-    do(
+    shell(
         guest,
         f"cd /sys/bus/platform && echo {name} > drivers/{name}/unbind && "
         f"echo {driver} > devices/{name}/driver_override && echo {name} > drivers/{driver}/bind",

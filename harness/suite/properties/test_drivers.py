@@ -13,24 +13,23 @@ from typing import TypeVar
 import pytest
 
 from harness.base.address_range import AddressRange
+from harness.devices.drivers import (
+    DRIVERS,
+    ENDPOINT,
+    Disk,
+    Driver,
+    bind,
+    is_bound,
+    plug,
+    unbind,
+    wait_usable,
+)
 from harness.devices.probe import Probe
 from harness.machine.devicetree import Placement
 from harness.machine.fence import Refusal
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
-from harness.suite.lib.driver_work import Disk
-from harness.suite.lib.drivers import (
-    DRIVERS,
-    ENDPOINT,
-    Driver,
-    bind,
-    ending,
-    is_bound,
-    plug,
-    start,
-    unbind,
-    wait_usable,
-)
+from harness.suite.lib.background import ending, start
 from harness.suite.lib.filling import SLOT_SET, fill_up, unmap
 
 pytestmark = [
@@ -167,7 +166,7 @@ def test_a_large_request_ends_in_a_pool_that_is_smaller(guest: Guest, real: Driv
     """A disk makes requests that its pool can hold, or says that it cannot."""
     wait_usable(guest, plug(guest, real))
 
-    start(guest, "dd if=/dev/$(ls /sys/block) of=/dev/null bs=2M count=4 iflag=direct")
+    start(guest, f"dd if=/dev/{real.node} of=/dev/null bs=2M count=4 iflag=direct")
     assert ending(guest, TIMEOUT) is not None, "it is tried forever"
 
     assert refused(guest) == []

@@ -6,12 +6,12 @@ from itertools import pairwise
 import pytest
 
 from harness.devices.probe import Attr, Device, Direction, MapCall, Probe, Work, calls
+from harness.devices.shell import shell
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes
 from harness.plugin.counters import PoolCounters
 from harness.suite.lib.attached import allocator_of, assigned
-from harness.suite.lib.binding import do
 from harness.suite.lib.filling import PAGE
 
 DEVICES = ("probe-a", "probe-b", "probe-c", "probe-d")
@@ -92,9 +92,9 @@ def test_cpus_that_come_and_go_change_nothing(
     cycle = f"for turn in $(seq {ROUNDS}); do echo 0 > {switch}; echo 1 > {switch}; done"
     work = [mapping_work(guest, device, cpu) for cpu in range(LEAVING)]
 
-    do(guest, f"mkfifo /tmp/over; ({cycle}; echo over > /tmp/over) > /dev/null 2>&1 &")
+    shell(guest, f"mkfifo /tmp/over; ({cycle}; echo over > /tmp/over) > /dev/null 2>&1 &")
     done = probe.stress(work, STRESS_TIMEOUT)
-    do(guest, "cat /tmp/over")
+    shell(guest, "cat /tmp/over")
 
     assert [worked.runs for worked in done] == [RUNS] * LEAVING
     assert counters.used == 0
@@ -113,7 +113,7 @@ def test_what_a_cpu_mapped_can_be_unmapped_without_it(
     probe.stress([Work(LEAVING, 1, work.context, work.calls[:MAPPINGS])], STRESS_TIMEOUT)
     assert counters.used == MAPPINGS * PAGE // 2048
 
-    do(guest, f"echo 0 > /sys/devices/system/cpu/cpu{LEAVING}/online")
+    shell(guest, f"echo 0 > /sys/devices/system/cpu/cpu{LEAVING}/online")
     assert guest.agent.read_file("/sys/devices/system/cpu/offline").strip() == b"%d" % LEAVING
     probe.stress([Work(0, 1, work.context, work.calls[MAPPINGS:])], STRESS_TIMEOUT)
 

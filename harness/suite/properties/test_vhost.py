@@ -8,6 +8,7 @@ import pytest
 
 from harness.base.address_range import AddressRange
 from harness.devices.rogue.vhost import Answer, Disk, Entropy, Request, VhostRogue, mutations
+from harness.devices.shell import shell
 from harness.machine.devicetree import Pool
 from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
@@ -15,7 +16,6 @@ from harness.machine.shape import NO_POOL
 from harness.observe.memory import KernelTypes, LiveMemory, find
 from harness.plugin.counters import PoolCounters
 from harness.plugin.guests import Guests
-from harness.suite.lib.binding import do
 from harness.suite.lib.vhost_work import DISK, ENTROPY, PAGE, begin_reading, in_pool, read_device
 
 SECTOR, SECTORS = 512, 128
@@ -55,7 +55,7 @@ def test_a_disk_reads_and_writes_through_the_pool(guest: Guest, pool: Pool, disk
     guest.agent.write_file("/tmp/written", written)
 
     read = read_device(guest, DISK, len(content))
-    do(guest, f"dd if=/tmp/written of={DISK} bs={PAGE} seek=2 conv=fsync 2> /dev/null")
+    shell(guest, f"dd if=/tmp/written of={DISK} bs={PAGE} seek=2 conv=fsync 2> /dev/null")
 
     assert read == content
     assert disk.content == content[: 2 * PAGE] + written + content[3 * PAGE :]
@@ -117,7 +117,7 @@ def test_where_all_memory_is_shared_a_vhost_user_device_rewrites_the_kernel(
 
     rogue.write(types.image.to_phys(name), b"PWNED\0")
 
-    assert do(guest, "uname -r") == "PWNED\n"
+    assert shell(guest, "uname -r") == "PWNED\n"
 
 
 @pytest.mark.property("F1")
@@ -134,7 +134,7 @@ def test_a_device_that_comes_back_answers_what_it_left(
 
     rogue.on_request = None
     rogue.reconnect()
-    do(guest, "until [ -e /tmp/done ]; do :; done")
+    shell(guest, "until [ -e /tmp/done ]; do :; done")
 
     assert guest.agent.read_file("/tmp/done") == b"\x5a" * PAGE
     assert in_pool(rogue, pool)

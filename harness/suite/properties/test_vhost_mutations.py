@@ -7,11 +7,11 @@ from fractions import Fraction
 import pytest
 
 from harness.devices.rogue.vhost import Disk, VhostRogue, mutations
+from harness.devices.shell import shell
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.plugin.counters import PoolCounters
-from harness.suite.lib.binding import do
 from harness.suite.lib.tiers import some_by_day
 from harness.suite.lib.vhost_work import (
     DISK,
@@ -104,7 +104,7 @@ def test_a_driver_gives_up_a_ring_that_is_inconsistent(guest: Guest, pool: Pool,
     begin_reading(guest, path)
     guest.console.wait_for(message, NOTICE_TIMEOUT, since=mark)
 
-    assert do(guest, "echo alive") == "alive\n"
+    assert shell(guest, "echo alive") == "alive\n"
     assert in_pool(rogue, pool)
 
 
@@ -120,7 +120,7 @@ def test_a_guest_lives_on_while_a_driver_waits(guest: Guest, pool: Pool, name: s
     begin_reading(guest, path)
     rogue.wait_for("a request", lambda: len(rogue.requests) > before)
 
-    assert do(guest, "echo alive") == "alive\n"
+    assert shell(guest, "echo alive") == "alive\n"
     assert in_pool(rogue, pool)
 
 
@@ -133,7 +133,7 @@ def test_what_was_held_is_served_when_it_is_released(guest: Guest) -> None:
     rogue.wait_for("a held request", lambda: bool(rogue.held))
 
     rogue.release()
-    do(guest, "until [ -e /tmp/done ]; do :; done")
+    shell(guest, "until [ -e /tmp/done ]; do :; done")
 
     assert guest.agent.read_file("/tmp/done") == HONEST
 
@@ -156,7 +156,7 @@ def left_in_flight(guest: Guest, counters: PoolCounters, mutation: mutations.Mut
 
     held = mutations.only(mutations.hold, {first + 1})
     rogue.release(mutations.both(mutations.only(mutation, {first}), held))
-    do(guest, "until [ -e /tmp/done0 ]; do :; done")
+    shell(guest, "until [ -e /tmp/done0 ]; do :; done")
 
     assert holds(rogue, 1)
     return Fraction(counters.used - idle, both)
@@ -208,11 +208,11 @@ def late_write(guest: Guest) -> bytes:
         f"until [ -e /tmp/go ]; do :; done; "
         f"dd if={path} bs={PAGE} count=1 of=/tmp/second && mv /tmp/second /tmp/done",
     )
-    do(guest, "until [ -e /tmp/have ]; do :; done")
+    shell(guest, "until [ -e /tmp/have ]; do :; done")
     requests = rogue.requests[before:]
     for buffer in (buffer for request in requests for buffer in request.writable):
         rogue.write(buffer.address, bytes([FALSE]) * buffer.size)
-    do(guest, "touch /tmp/go; until [ -e /tmp/done ]; do :; done")
+    shell(guest, "touch /tmp/go; until [ -e /tmp/done ]; do :; done")
     assert rogue.requests[before:] == requests, "the page was read anew"
     return guest.agent.read_file("/tmp/done")
 

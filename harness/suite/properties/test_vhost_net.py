@@ -4,10 +4,10 @@
 import pytest
 
 from harness.devices.rogue.vhost import Network, VhostRogue
+from harness.devices.shell import shell
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
-from harness.suite.lib.binding import do
 from harness.suite.lib.vhost_work import in_pool
 
 pytestmark = [
@@ -31,10 +31,10 @@ def test_frames_go_both_ways_through_the_pool(guest: Guest, pool: Pool) -> None:
     card = Network(reflect=True)
     rogue = VhostRogue(guest, card)
 
-    do(guest, f"{UP}; {PING}")
+    shell(guest, f"{UP}; {PING}")
 
     assert any(frame[12:14] == ARP for frame in card.frames)
-    assert int(do(guest, RECEIVED)) > 0
+    assert int(shell(guest, RECEIVED)) > 0
     assert in_pool(rogue, pool)
 
 
@@ -46,7 +46,7 @@ def test_without_a_pool_the_driver_hands_out_ordinary_memory(guest: Guest) -> No
     card = Network(reflect=True)
     rogue = VhostRogue(guest, card)
 
-    do(guest, f"{UP}; {PING}")
+    shell(guest, f"{UP}; {PING}")
 
     assert card.frames == []
     assert rogue.refusals()

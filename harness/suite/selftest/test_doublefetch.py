@@ -5,13 +5,14 @@ from collections.abc import Callable
 
 import pytest
 
+from harness.base.address_range import AddressRange
 from harness.devices.probe import Allocation, Device, Direction, Probe
 from harness.jobs.double_fetch import (
     DoubleFetch,
     Watched,
     double_fetches,
-    find_driver,
-    plug,
+    find_target,
+    operations,
     second_looks,
 )
 from harness.machine.devicetree import Pool
@@ -60,7 +61,7 @@ def test_bytes_that_are_read_twice_are_a_double_fetch(
     (double,) = doubles(watched, read_twice)
 
     assert allocation.phys is not None
-    assert double.spans() == ((allocation.phys + 64, 32),)
+    assert double.ranges() == (AddressRange(allocation.phys + 64, 32),)
     place = watched.places.at(double.first.pc)
     assert (place.module, place.function) == ("probe", "call_read")
 
@@ -99,7 +100,7 @@ def test_bytes_that_the_cpu_reads_back_are_found(watched: Watched, allocation: A
 
     assert back.stored
     assert allocation.phys is not None
-    assert back.spans() == ((allocation.phys, 16),)
+    assert back.ranges() == (AddressRange(allocation.phys, 16),)
     functions = [watched.places.at(one.pc).function for one in (back.first, back.second)]
     assert functions == ["call_write", "call_read"]
 
@@ -118,7 +119,7 @@ def test_a_mapping_that_is_synced_and_unmapped_is_copied_twice(
 
     (double,) = doubles(watched, sync_and_unmap)
 
-    assert double.spans() == ((mapping.phys, SIZE),)
+    assert double.ranges() == (AddressRange(mapping.phys, SIZE),)
     assert watched.places.at(double.first.driver).module == "probe"
     assert watched.places.at(double.second.driver).module == "probe"
     assert double.first.driver != double.second.driver
@@ -126,9 +127,8 @@ def test_a_mapping_that_is_synced_and_unmapped_is_copied_twice(
 
 def test_a_drivers_accesses_are_seen(watched: Watched, pool: Pool) -> None:
     """A read of /dev/hwrng is accesses of virtio's to its pool, each at a known line."""
-    driver = find_driver("virtio-rng")
-    plug(watched.guest, driver)
-    accesses = watched.during(lambda: driver.operations[0].work(watched.guest))
+    read_16_bytes, _ = operations(watched.guest, find_target("virtio-rng"))
+    accesses = watched.during(read_16_bytes.work)
 
     assert all(pool.contains(access.address, access.size) for access in accesses)
     places = watched.places

@@ -4,6 +4,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from harness.base.address_range import AddressRange
 from harness.jobs.double_fetch.analyse import DoubleFetch, Reader, double_fetches, second_looks
 from harness.jobs.double_fetch.ring import Access
 
@@ -45,7 +46,7 @@ def test_two_loads_of_the_same_bytes_are_a_double_fetch() -> None:
     (double,) = found(load(0, 4, CHECK), load(0, 4, USE))
 
     assert (double.first, double.second) == (Reader(CHECK), Reader(USE))
-    assert double.spans() == ((POOL, 4),)
+    assert double.ranges() == (AddressRange(POOL, 4),)
     assert double.times == 1
     assert not double.poll
 
@@ -57,7 +58,7 @@ def test_loads_of_different_bytes_are_none() -> None:
 def test_only_the_bytes_in_common_count() -> None:
     (double,) = found(load(0, 8, CHECK), load(6, 4, USE))
 
-    assert double.spans() == ((POOL + 6, 2),)
+    assert double.ranges() == (AddressRange(POOL + 6, 2),)
 
 
 def test_a_store_in_between_makes_the_bytes_the_cpus_own() -> None:
@@ -67,7 +68,7 @@ def test_a_store_in_between_makes_the_bytes_the_cpus_own() -> None:
 def test_a_store_of_other_bytes_changes_nothing() -> None:
     (double,) = found(load(0, 4, CHECK), store(2, 8), load(0, 4, USE))
 
-    assert double.spans() == ((POOL, 2),)
+    assert double.ranges() == (AddressRange(POOL, 2),)
 
 
 def test_the_same_instruction_again_is_a_poll() -> None:
@@ -98,7 +99,7 @@ def test_two_copies_of_the_same_bytes_are_a_double_fetch_of_their_callers() -> N
 
     assert double.first == Reader(CHECK, "memcpy")
     assert double.second == Reader(USE, "memcpy")
-    assert double.spans() == ((POOL, 16),)
+    assert double.ranges() == (AddressRange(POOL, 16),)
     assert double.times == 1
 
 
@@ -109,7 +110,7 @@ def test_a_header_read_before_all_of_it_is_copied_is_a_double_fetch() -> None:
     )
 
     assert (double.first, double.second) == (Reader(CHECK), Reader(USE, "memcpy"))
-    assert double.spans() == ((POOL, 2),)
+    assert double.ranges() == (AddressRange(POOL, 2),)
 
 
 def test_calls_with_the_same_number_on_two_cpus_are_two_copies() -> None:
@@ -130,7 +131,7 @@ def test_pairs_of_readers_are_reported_apart() -> None:
 def test_ranges_that_do_not_touch_are_named_apart() -> None:
     (double,) = found(*(load(offset, 4, CHECK) for offset in (0, 16) * 2))
 
-    assert double.spans() == ((POOL, 4), (POOL + 16, 4))
+    assert double.ranges() == (AddressRange(POOL, 4), AddressRange(POOL + 16, 4))
 
 
 def test_what_was_stored_and_is_loaded_is_read_back() -> None:
@@ -138,7 +139,7 @@ def test_what_was_stored_and_is_loaded_is_read_back() -> None:
 
     assert back.stored
     assert (back.first, back.second) == (Reader(WRITE), Reader(USE))
-    assert back.spans() == ((POOL + 4, 2),)
+    assert back.ranges() == (AddressRange(POOL + 4, 2),)
 
 
 def test_a_copy_out_of_the_pool_reads_nothing_back() -> None:

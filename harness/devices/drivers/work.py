@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a device is made to do, with a counterpart of the harness's that knows every byte of it."""
+"""Work for real drivers: transfers with a counterpart in the harness that checks every byte."""
 
 import asyncio
 import hashlib
 import os
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
+from harness.base.violation import violated
+from harness.devices.shell import shell
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.loop import run
-from harness.suite.lib.binding import do
 
 PIECE = 8 << 20
 """Bytes of each kind of transfer."""
@@ -20,6 +22,14 @@ DATA = "/tmp/data"
 """In the guest: a piece of random bytes."""
 
 MAKE_DATA = f"dd if=/dev/urandom of={DATA} bs=1M count={PIECE >> 20} 2> /dev/null"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One small request of a driver: a shell *command* of the guest's that makes it, and ends."""
+
+    name: str
+    command: str
 
 
 class Work(Protocol):
@@ -31,26 +41,37 @@ class Work(Protocol):
     attempt: str
     """A command of the guest's shell that needs DMA to come to its end."""
 
+    operations: tuple[Operation, ...]
+    """Small requests, one at a time."""
+
     @property
     def backend(self) -> Mapping[str, object]:
         """The properties by which QEMU's device has the counterpart."""
 
     def do(self) -> int:
-        """Use the device hard, and compare all data; returns how many bytes have moved."""
+        """Use the device hard, and compare all data; return how many bytes have moved.
+
+        Raises PropertyViolated where data differ, or the guest cannot do it.
+        """
 
 
 class Disk:
-    """The only disk of a guest; its content is a file of four pieces in the run directory.
+    """A disk of a guest; its content is a file of four pieces in the run directory.
 
     The harness writes the first piece, the guest the second past its page cache and the third
     through it.
     """
 
-    usable = '[ -n "$(ls /sys/block)" ]'
-    attempt = "dd if=/dev/$(ls /sys/block) of=/dev/null bs=256k count=8 iflag=direct"
-
-    def __init__(self, guest: Guest) -> None:
+    def __init__(self, guest: Guest, node: str) -> None:
         self._guest = guest
+        self._disk = f"$(echo /dev/{node})"
+        self.usable = f"[ -b /dev/{node} ]"
+        self.attempt = f"dd if={self._disk} of=/dev/null bs=256k count=8 iflag=direct"
+        page = "bs=4096 count=1"
+        self.operations: tuple[Operation, ...] = (
+            Operation("read 4 KiB", f"dd if={self._disk} of=/dev/null {page} iflag=direct"),
+            Operation("write 4 KiB", f"dd if=/dev/zero of={self._disk} {page} oflag=direct"),
+        )
         self._file = guest.directory / "disk"
         self._file.write_bytes(os.urandom(PIECE).ljust(4 * PIECE, b"\0"))
         guest.monitor.execute(
@@ -64,20 +85,21 @@ class Disk:
 
     def do(self) -> int:
         """Read, write, then both at once in requests of several sizes, so that queues fill."""
-        assert self._shell(_read(0, 256)) == self._digest(0)
+        _same("bytes that the guest read", self._shell(self._read(0, 256)), self._digest(0))
         data = self._shell(f"{MAKE_DATA} && sha256sum < {DATA}")
-        self._shell(_write(1, 256, "oflag=direct"))
-        assert self._digest(1) == data
+        self._shell(self._write(1, 256, "oflag=direct"))
+        _same("bytes that the guest wrote past its cache", self._digest(1), data)
         readers = [(0, 4), (1, 64), (0, 1024)]
-        start = "".join(f"{_read(piece, kib)} > /tmp/{kib} & " for piece, kib in readers)
+        start = "".join(f"{self._read(piece, kib)} > /tmp/{kib} & " for piece, kib in readers)
         sums = " ".join(f"/tmp/{kib}" for _, kib in readers)
-        read = self._shell(f"{start} {_write(2, 1024, 'conv=fsync')} && wait && cat {sums}")
-        assert read.split() == [self._digest(piece) for piece, _ in readers]
-        assert self._digest(2) == data
+        read = self._shell(f"{start} {self._write(2, 1024, 'conv=fsync')} && wait && cat {sums}")
+        wanted = [self._digest(piece) for piece, _ in readers]
+        _same("bytes that the guest read and wrote at once", read.split(), wanted)
+        _same("bytes that the guest wrote through its cache", self._digest(2), data)
         return (2 + len(readers) + 1) * PIECE
 
     def _shell(self, command: str) -> str:
-        return do(self._guest, command).replace("-", "").strip()
+        return shell(self._guest, command).replace("-", "").strip()
 
     def _digest(self, piece: int) -> str:
         """What lies in that piece of the file."""
@@ -85,39 +107,41 @@ class Disk:
             file.seek(piece * PIECE)
             return hashlib.sha256(file.read(PIECE)).hexdigest()
 
+    def _read(self, piece: int, kib: int) -> str:
+        """The command that prints the digest of a piece, read in requests of *kib* KiB."""
+        count = PIECE >> 10
+        where = f"if={self._disk} bs={kib}k skip={piece * count // kib} count={count // kib}"
+        return f"dd {where} iflag=direct 2> /dev/null | sha256sum"
 
-def _read(piece: int, kib: int) -> str:
-    """The command that prints the digest of a piece of the disk, read in requests of *kib* KiB."""
-    count = PIECE >> 10
-    where = f"if=/dev/$(ls /sys/block) bs={kib}k skip={piece * count // kib} count={count // kib}"
-    return f"dd {where} iflag=direct 2> /dev/null | sha256sum"
-
-
-def _write(piece: int, kib: int, how: str) -> str:
-    """The command that writes DATA into a piece of the disk, in requests of *kib* KiB."""
-    where = f"of=/dev/$(ls /sys/block) bs={kib}k seek={(piece * PIECE >> 10) // kib}"
-    return f"dd if={DATA} {where} {how} 2> /dev/null"
+    def _write(self, piece: int, kib: int, how: str) -> str:
+        """The command that writes DATA into a piece, in requests of *kib* KiB."""
+        where = f"of={self._disk} bs={kib}k seek={(piece * PIECE >> 10) // kib}"
+        return f"dd if={DATA} {where} {how} 2> /dev/null"
 
 
 class Network:
-    """The only network card of a guest; QEMU's user network leads to a server of the harness.
+    """A network card of a guest; QEMU's user network leads to a server of the harness.
 
     Who connects sends a piece and is sent another, at the same time.
     """
 
-    usable = "[ -n \"$(ls /sys/class/net | grep -v '^lo$')\" ]"
-
-    def __init__(self, guest: Guest) -> None:
+    def __init__(self, guest: Guest, node: str) -> None:
         self._guest = guest
+        self.usable = f"[ -e /sys/class/net/{node} ]"
         self._piece = os.urandom(PIECE)
         self._received: list[str] = []
         self._server = run(self._listen(), "a server to listen", 10.0)
         guest.at_close(lambda: run(self._stop(), "the server to stop", 10.0))
         port = self._server.sockets[0].getsockname()[1]
-        card = "$(ls /sys/class/net | grep -v '^lo$')"
+        card = f"$(cd /sys/class/net && echo {node})"
         self._up = f"ifconfig {card} {OWN} netmask 255.255.255.0 up"
         self._connect = f"nc {GATEWAY} {port}"
         self.attempt = f"{self._up} && head -c {PIECE} /dev/zero | {self._connect} > /dev/null"
+        self.operations: tuple[Operation, ...] = (
+            Operation("up", self._up),
+            # frames; whether a ping is answered is the host's affair
+            Operation("send", f"ping -c 1 -W 1 {GATEWAY} || true"),
+        )
         guest.monitor.execute("netdev_add", type="user", id="net", net=NET, host=GATEWAY)
 
     @property
@@ -128,13 +152,16 @@ class Network:
     def do(self) -> int:
         """A piece each way over two connections at once."""
         self._received.clear()
-        do(self._guest, f"{self._up} && {MAKE_DATA}")
+        shell(self._guest, f"{self._up} && {MAKE_DATA}")
         back = [f"/tmp/back-{number}" for number in range(2)]
         both = " & ".join(f"{self._connect} < {DATA} > {name}" for name in back)
-        sums = do(self._guest, f"{both}; wait; cat {DATA} | sha256sum; sha256sum {' '.join(back)}")
+        sums = shell(
+            self._guest, f"{both}; wait; cat {DATA} | sha256sum; sha256sum {' '.join(back)}"
+        )
         sent, *got = (line.split()[0] for line in sums.splitlines())
-        assert self._received == [sent] * len(back)
-        assert got == [hashlib.sha256(self._piece).hexdigest()] * len(back)
+        _same("bytes that the guest sent", self._received, [sent] * len(back))
+        wanted = [hashlib.sha256(self._piece).hexdigest()] * len(back)
+        _same("bytes that the guest received", got, wanted)
         return 2 * PIECE * len(back)
 
     async def _listen(self) -> asyncio.Server:
@@ -161,11 +188,16 @@ NET, GATEWAY, OWN = "10.0.2.0/24", "10.0.2.2", "10.0.2.15"
 class Entropy:
     """A virtio-rng whose source is a file of ascending numbers, so that every byte is known."""
 
-    usable = "grep -q virtio /sys/class/misc/hw_random/rng_available"
-    attempt = "dd if=/dev/hwrng of=/dev/null bs=4k count=1"
+    usable = "grep -q virtio_rng /sys/class/misc/hw_random/rng_current"
 
-    def __init__(self, guest: Guest) -> None:
+    def __init__(self, guest: Guest, node: str) -> None:
         self._guest = guest
+        self._read = f"dd if=/dev/{node}"
+        self.attempt = f"{self._read} of=/dev/null bs=4k count=1"
+        self.operations: tuple[Operation, ...] = tuple(
+            Operation(f"read {size} bytes", f"{self._read} of=/dev/null bs={size} count=1")
+            for size in (16, 64)
+        )
         source = guest.directory / "entropy"
         source.write_bytes(b"".join(map(NUMBER.pack, range(PIECE // NUMBER.size))))
         guest.monitor.execute("object-add", qom_type="rng-random", id="rng", filename=str(source))
@@ -177,15 +209,22 @@ class Entropy:
 
     def do(self) -> int:
         """Two readers at once; the kernel reads as well, so that each sees ascending numbers."""
-        take = "dd if=/dev/hwrng bs=16k count=16 iflag=fullblock 2> /dev/null"
-        do(self._guest, f"{take} > /tmp/one & {take} > /tmp/two; wait")
+        take = f"{self._read} bs=16k count=16 iflag=fullblock 2> /dev/null"
+        shell(self._guest, f"{take} > /tmp/one & {take} > /tmp/two; wait")
         seen = [self._guest.agent.read_file(f"/tmp/{name}") for name in ("one", "two")]
         for content in seen:
             numbers = [number for (number,) in NUMBER.iter_unpack(content)]
-            assert len(content) == 256 << 10
-            assert all(one < two for one, two in pairwise(numbers))
-            assert numbers[-1] < PIECE // NUMBER.size
+            _same("bytes that a reader was given", len(content), 256 << 10)
+            ascending = all(one < two for one, two in pairwise(numbers))
+            _same("numbers of the source in order", ascending, True)
+            _same("numbers that are the source's", numbers[-1] < PIECE // NUMBER.size, True)
         return sum(map(len, seen))
 
 
 NUMBER = struct.Struct("<Q")
+
+
+def _same(what: str, seen: object, wanted: object) -> None:
+    """Raise PropertyViolated if what was *seen* is not what was *wanted*."""
+    if seen != wanted:
+        raise violated(f"{what} are wrong: expected {wanted}, observed {seen}")

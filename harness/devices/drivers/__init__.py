@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real drivers of PCI devices: the one table of them, their devices, and what they are made to do.
+
+==================  ==============================================================================
+``DRIVERS``         the table; a driver more is an entry more, and its options in
+                    kernel-config/flavours/drivers.config
+``Driver``          an entry: kernel option, QEMU's device, Linux's driver, work
+``plug``            plug a driver's device into a guest
+``Work``            what the device is made to do, with a counterpart that checks all data
+``built_in``        the entries that a kernel has a driver for
+==================  ==============================================================================
+"""
+
+from harness.devices.drivers.driver import DRIVERS, Child, Driver, built_in
+from harness.devices.drivers.plug import ENDPOINT, bind, is_bound, plug, unbind, wait_usable
+from harness.devices.drivers.work import Disk, Entropy, Network, Work
+
+__all__ = [
+    "DRIVERS",
+    "ENDPOINT",
+    "Child",
+    "Disk",
+    "Driver",
+    "Entropy",
+    "Network",
+    "Work",
+    "bind",
+    "built_in",
+    "is_bound",
+    "plug",
+    "unbind",
+    "wait_usable",
+]

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of real drivers: for each, the kernel's option, QEMU's device, and the work for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.devices.drivers.work import Disk, Entropy, Network, Work
+from harness.kernel import Kernel
+from harness.kernel.build.kconfig import read_config
+from harness.machine.qemu.guest import Guest
+
+CONTROLLER = "controller"
+"""The id in QEMU of the device in the root port."""
+
+Properties = tuple[tuple[str, object], ...]
+
+MODERN: Properties = (("disable-legacy", "on"), ("iommu_platform", True))
+NO_ROM: Properties = (("romfile", ""),)
+
+
+@dataclass(frozen=True)
+class Child:
+    """A device behind a controller, on its *bus*.
+
+    *cold*: QEMU lets nothing be plugged into that bus once the machine is there.
+    """
+
+    model: str
+    bus: str
+    cold: bool
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A driver of Linux's and a device for it.
+
+    *option* is the kernel's, without ``CONFIG_``. *model* is QEMU's device for the root port, with
+    *properties*; *pci_driver* the driver of it on Linux's PCI bus. *work* is done with that device,
+    or with the *child* behind it, which appears in the guest as *node*: a glob, as a disk may come
+    back with another name.
+    """
+
+    name: str
+    option: str
+    model: str
+    pci_driver: str
+    work: Callable[[Guest, str], Work]
+    node: str
+    properties: Properties = ()
+    child: Child | None = None
+
+    @property
+    def sysfs(self) -> str:
+        """The driver in the guest's sysfs."""
+        return f"/sys/bus/pci/drivers/{self.pci_driver}"
+
+
+DRIVERS: tuple[Driver, ...] = (
+    Driver("virtio-blk", "VIRTIO_BLK", "virtio-blk-pci", "virtio-pci", Disk, "vd?", MODERN),
+    Driver(
+        "virtio-net",
+        "VIRTIO_NET",
+        "virtio-net-pci",
+        "virtio-pci",
+        Network,
+        "eth?",
+        MODERN + NO_ROM,
+    ),
+    Driver(
+        "virtio-rng",
+        "HW_RANDOM_VIRTIO",
+        "virtio-rng-pci",
+        "virtio-pci",
+        Entropy,
+        "hwrng",
+        MODERN,
+    ),
+    Driver("nvme", "BLK_DEV_NVME", "nvme", "nvme", Disk, "nvme*n1", (("serial", "1"),)),
+    Driver("e1000e", "E1000E", "e1000e", "e1000e", Network, "eth?", NO_ROM),
+    Driver(
+        "ahci",
+        "SATA_AHCI",
+        "ich9-ahci",
+        "ahci",
+        Disk,
+        "sd?",
+        child=Child("ide-hd", f"{CONTROLLER}.0", cold=True),
+    ),
+    Driver(
+        "sdhci",
+        "MMC_SDHCI_PCI",
+        "sdhci-pci",
+        "sdhci-pci",
+        Disk,
+        "mmcblk?",
+        child=Child("sd-card", "sd-bus", cold=True),
+    ),
+    Driver(
+        "xhci",
+        "USB_STORAGE",
+        "qemu-xhci",
+        "xhci_hcd",
+        Disk,
+        "sd?",
+        child=Child("usb-storage", f"{CONTROLLER}.0", cold=False),
+    ),
+)
+
+
+def built_in(kernel: Kernel) -> tuple[Driver, ...]:
+    """The drivers that *kernel* has."""
+    options = read_config(kernel.config)
+    return tuple(one for one in DRIVERS if options.get(one.option) == "y")

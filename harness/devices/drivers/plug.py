@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plug the device of a real driver into a guest, and bind and unbind the driver."""
+
+from collections.abc import Mapping
+
+from harness.base.errors import GuestHang
+from harness.devices.drivers.driver import CONTROLLER, Driver
+from harness.devices.drivers.work import Work
+from harness.devices.shell import shell
+from harness.machine.qemu.guest import Guest
+
+PORT = "rp0"
+ENDPOINT = "0000:01:00.0"
+"""What is plugged into that root port, as Linux names it."""
+
+CHILD = "child"
+"""The id in QEMU of the device behind a controller."""
+
+LOOKS = 1000
+"""Looks, 10 ms apart, for what a driver makes of its device; nothing in the guest tells of it."""
+
+
+def plug(guest: Guest, driver: Driver) -> Work:
+    """Plug the driver's device into root port 0, whole before the guest sees any of it.
+
+    Raises QemuError when QEMU does not have the device, or does not plug it.
+    """
+    work = driver.work(guest, driver.node)
+    own = {} if driver.child else work.backend
+    guest.pause()
+    _add(guest, CONTROLLER, driver.model, PORT, {**dict(driver.properties), **own})
+    if driver.child:
+        if driver.child.cold:
+            _open(guest, driver.child.bus)
+        _add(guest, CHILD, driver.child.model, driver.child.bus, work.backend)
+    guest.resume()
+    return work
+
+
+def wait_usable(guest: Guest, work: Work) -> None:
+    """Wait until the driver has made of its device what the work needs; raises GuestHang."""
+    wait = f"n=0; until {work.usable}; do usleep 10000; n=$((n+1)); [ $n -lt {LOOKS} ]"
+    ran = guest.agent.run(f"{wait} || exit 1; done", timeout=60.0)
+    if ran.status:
+        raise GuestHang(
+            f"waited {LOOKS / 100:g} s for a driver: '{work.usable}' did not come true in the "
+            f"guest; last console line: {guest.console.last_line()}"
+        )
+
+
+def unbind(guest: Guest, driver: Driver) -> None:
+    """Take the device away from its driver."""
+    shell(guest, f"echo {ENDPOINT} > {driver.sysfs}/unbind")
+
+
+def bind(guest: Guest, driver: Driver) -> None:
+    """Give it back."""
+    shell(guest, f"echo {ENDPOINT} > {driver.sysfs}/bind")
+
+
+def is_bound(guest: Guest, driver: Driver) -> bool:
+    """Whether the driver has the device."""
+    return guest.agent.run(f"[ -e {driver.sysfs}/{ENDPOINT} ]").status == 0
+
+
+def _add(guest: Guest, name: str, model: str, bus: str, properties: Mapping[str, object]) -> None:
+    guest.monitor.execute("device_add", {"driver": model, "id": name, "bus": bus, **properties})
+
+
+def _open(guest: Guest, bus: str) -> None:
+    """Have QEMU let a device be plugged into a controller's bus.
+
+    A bus without a hot-plug handler takes none (QEMU, softmmu/qdev-monitor.c:qdev_device_add, 7.2).
+    The board as handler ignores devices of such buses; and the guest has not seen the controller
+    yet, so that for it nothing is plugged in later.
+    """
+    path = f"/machine/peripheral/{CONTROLLER}/{bus}"
+    guest.monitor.execute("qom-set", path=path, property="hotplug-handler", value="/machine")
