@@ -7,7 +7,6 @@ import pytest
 
 from harness.base.errors import GuestCrash
 from harness.devices.probe import (
-    AllocationError,
     AllocCall,
     Attr,
     Byte,
@@ -24,6 +23,7 @@ from harness.machine.shape import NO_POOL
 from harness.observe.memory import LiveMemory
 from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import COHERENT, PLATFORM
+from harness.suite.lib.expect import holds, in_pool, refused, same_bytes, slots_used
 from harness.suite.lib.filling import PAGE, SLOT, SLOT_SET, allocate, free
 
 CPU = Seed(0xC9)
@@ -66,7 +66,7 @@ def test_memory_beyond_the_coherent_mask_is_null(
     pages = allocate_to_the_end(device, pool)
 
     assert pages == list(range(pool.end - SLOT_SET, pool.end - PAGE, PAGE))
-    assert counters.used == (pool.size - PAGE) // SLOT
+    slots_used(counters, (pool.size - PAGE) // SLOT)
 
 
 @pytest.mark.property("D7", control=True)
@@ -86,10 +86,10 @@ def test_no_kernel_mapping_is_ignored(device: Device, pool: Pool, memory: LiveMe
     for size in (PAGE, 5 * PAGE):
         allocation = device.alloc_coherent(size, attrs=Attr.NO_KERNEL_MAPPING)
 
-        assert pool.contains(allocation.dma_addr, size)
+        in_pool(allocation, pool)
         assert allocation.phys == allocation.dma_addr
         allocation.fill(CPU)
-        assert memory.read(allocation.dma_addr, size) == CPU.content(0, size)
+        same_bytes(memory, allocation.dma_addr, CPU.content(0, size))
         allocation.free()
 
 
@@ -114,7 +114,7 @@ def test_a_device_that_is_not_coherent_has_an_alias(
     allocation.free()
 
     assert aliases(guest) == before
-    assert counters.used == 0
+    slots_used(counters, 0)
 
 
 @pytest.mark.property("D9", control=True)
@@ -144,7 +144,7 @@ def test_an_atomic_allocation_that_needs_an_alias_crashes_or_is_of_the_pool(
         allocation = device.alloc_coherent(PAGE, gfp=Gfp.BOTTOM_HALF)
     except GuestCrash:
         return
-    assert pool.contains(allocation.dma_addr, PAGE)
+    in_pool(allocation, pool)
 
 
 @pytest.mark.property("D9", control=True)
@@ -153,7 +153,7 @@ def test_an_unrestricted_device_may_allocate_atomically(device: Device) -> None:
     """Without a pool the same call is served from the atomic pool."""
     allocation = device.alloc_coherent(PAGE, gfp=Gfp.BOTTOM_HALF)
 
-    assert allocation.holds(Byte(0))
+    holds(allocation, Byte(0))
 
 
 @pytest.mark.property("D1", "D4", "D9")
@@ -164,14 +164,13 @@ def test_a_coherent_device_may_allocate_atomically(
     """Where nothing has to sleep it is the pool that serves, until it is full: then it is NULL."""
     for call in ATOMIC:
         allocation = device.alloc(call, PAGE, gfp=Gfp.BOTTOM_HALF)
-        assert pool.contains(allocation.dma_addr, PAGE), call.name
+        in_pool(allocation, pool)
         allocation.free()
 
     allocate(device, SLOT_SET, attempts=pool.size // SLOT_SET)
     for call in ATOMIC:
-        with pytest.raises(AllocationError):
-            device.alloc(call, PAGE, gfp=Gfp.BOTTOM_HALF)
-    assert counters.used == pool.size // SLOT
+        refused(device.alloc, call, PAGE, gfp=Gfp.BOTTOM_HALF)
+    slots_used(counters, pool.size // SLOT)
 
 
 def cma_counts(guest: Guest) -> tuple[bytes, ...]:
@@ -216,11 +215,11 @@ def test_managed_memory_goes_back_when_the_driver_is_unbound(
     """What dmam_alloc_attrs() gave returns to the pool with the device's other resources."""
     device.alloc(AllocCall.MANAGED, SLOT_SET)
     device.alloc(AllocCall.MANAGED, PAGE)
-    assert counters.used == (SLOT_SET + PAGE) // SLOT
+    slots_used(counters, (SLOT_SET + PAGE) // SLOT)
 
     guest.agent.write_file(f"{NODE_DRIVER}/unbind", device.name.encode())
 
-    assert counters.used == 0
+    slots_used(counters, 0)
 
 
 @pytest.mark.property("D6", "D11", control=True)
@@ -232,4 +231,4 @@ def test_other_memory_does_not_go_back_by_itself(
 
     guest.agent.write_file(f"{NODE_DRIVER}/unbind", device.name.encode())
 
-    assert counters.used == SLOT_SET // SLOT
+    slots_used(counters, SLOT_SET // SLOT)

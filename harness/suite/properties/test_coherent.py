@@ -3,12 +3,13 @@
 
 import pytest
 
-from harness.devices.probe import AllocationError, AllocCall, Byte, Device, Direction, Probe, Seed
+from harness.devices.probe import AllocCall, Byte, Device, Direction, Probe, Seed
 from harness.machine.devicetree import Pool
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import LiveMemory
 from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import COHERENT, DRIVERS, PLATFORM
+from harness.suite.lib.expect import holds, in_pool, outside, refused, same_bytes, slots_used
 from harness.suite.lib.filling import (
     PAGE,
     SLOT,
@@ -31,9 +32,9 @@ def test_coherent_memory_is_shared_with_the_device(device: Device, memory: LiveM
     allocation = device.alloc_coherent(PAGE)
 
     allocation.fill(CPU)
-    assert memory.read(allocation.dma_addr, PAGE) == CPU.content(0, PAGE)
+    same_bytes(memory, allocation.dma_addr, CPU.content(0, PAGE))
     memory.write(allocation.dma_addr, bytes(PAGE))
-    assert allocation.holds(Byte(0))
+    holds(allocation, Byte(0))
 
 
 @pytest.mark.property("D1", "D2", "D11")
@@ -43,7 +44,7 @@ def test_every_allocation_lies_in_the_pool(device: Device, pool: Pool) -> None:
     for call in AllocCall:
         for size in SIZES:
             allocation = device.alloc(call, size)
-            assert pool.contains(allocation.dma_addr, size), (call.name, size)
+            in_pool(allocation, pool)
             assert allocation.phys == allocation.dma_addr, (call.name, size)
             allocation.free()
 
@@ -54,7 +55,7 @@ def test_every_allocation_lies_in_the_pool(device: Device, pool: Pool) -> None:
 def test_a_device_without_a_pool_is_given_other_memory(device: Device, pool: Pool) -> None:
     """An unrestricted device never gets memory of a pool that another device has."""
     for call in AllocCall:
-        assert not pool.contains(device.alloc(call, PAGE).dma_addr), call.name
+        outside(device.alloc(call, PAGE), pool)
 
 
 @pytest.mark.property("D1", "D2", "D11")
@@ -103,10 +104,10 @@ def test_an_exhausted_pool_gives_null_and_no_other_memory(
     for call in AllocCall:
         given = allocate(device, SLOT_SET, attempts=capacity + 2, call=call)
         assert len(given) == capacity, call.name
-        assert all(pool.contains(one.dma_addr, SLOT_SET) for one in given.values()), call.name
-        assert counters.used == pool.size // SLOT, call.name
+        in_pool(given.values(), pool, SLOT_SET)
+        slots_used(counters, pool.size // SLOT)
         free(device, given)
-        assert counters.used == 0, call.name
+        slots_used(counters, 0)
 
 
 @pytest.mark.property("D4", "D11")
@@ -116,10 +117,9 @@ def test_an_allocation_larger_than_a_slot_set_is_null(
 ) -> None:
     """More than 256 KiB is NULL from an empty pool, and comes from nowhere else."""
     for call in AllocCall:
-        with pytest.raises(AllocationError):
-            device.alloc(call, SLOT_SET + 1)
+        refused(device.alloc, call, SLOT_SET + 1)
 
-    assert counters.used == 0
+    slots_used(counters, 0)
 
 
 @pytest.mark.property("D4", control=True)
@@ -143,7 +143,7 @@ def test_free_returns_every_slot(device: Device, counters: PoolCounters) -> None
             assert counters.used > before, call.name
             for allocation in allocations:
                 allocation.free()
-            assert counters.used == before, call.name
+            slots_used(counters, before)
 
 
 @pytest.mark.property("D6", control=True)
@@ -151,7 +151,7 @@ def test_a_forgotten_allocation_keeps_its_slots(device: Device, counters: PoolCo
     """A driver that never frees keeps its slots: the count would tell a leak."""
     device.alloc_coherent(SLOT_SET).forget()
 
-    assert counters.used == SLOT_SET // SLOT
+    slots_used(counters, SLOT_SET // SLOT)
 
 
 @pytest.mark.property("D2", "C1", "C2")
@@ -168,6 +168,6 @@ def test_a_sync_of_allocated_pages_copies_nothing(
     buffer.fill(Byte(0xB0))
 
     device.unchecked.sync_single_for_device(pages.dma_addr, SLOT_SET, Direction.BIDIRECTIONAL)
-    assert memory.read(pages.dma_addr, SLOT_SET) == CPU.content(0, SLOT_SET)
+    same_bytes(memory, pages.dma_addr, CPU.content(0, SLOT_SET))
     device.unchecked.sync_single_for_cpu(pages.dma_addr, SLOT_SET, Direction.BIDIRECTIONAL)
-    assert buffer.holds(Byte(0xB0))
+    holds(buffer, Byte(0xB0))

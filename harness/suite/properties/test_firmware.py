@@ -14,6 +14,7 @@ from harness.machine.fence.smmu import SMMU, Smmu
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.snapshot import park_running, restore
 from harness.observe.memory import KernelTypes, LiveMemory, find
+from harness.suite.lib.expect import same_bytes
 from harness.suite.lib.tiers import some_by_day
 
 PAGE = 4096
@@ -160,7 +161,7 @@ def test_a_refusal_names_device_address_and_direction(
     rogue.read(place, 4)
     rogue.write(place, b"PWN\0")
 
-    assert memory.read(place, 4) == before
+    same_bytes(memory, place, before)
     assert [(r.device, r.address, r.access) for r in guest.fence_refusals()] == [
         (str(rogue.bdf), place, "read"),
         (str(rogue.bdf), place, "write"),

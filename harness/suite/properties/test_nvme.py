@@ -14,6 +14,7 @@ from harness.machine.layout import RAM_BASE
 from harness.machine.machine import MIB
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes, LiveMemory, find
+from harness.suite.lib.expect import holds, same_bytes, unchanged
 from harness.suite.lib.tiers import some_by_day
 
 PAGE = 4096
@@ -85,7 +86,7 @@ def test_a_fence_keeps_it_from_kernel_memory(
     nvme.write(place, b"PWNED\0\0\0")
 
     assert stolen == bytes(8)
-    assert memory.read(place & -PAGE, PAGE) == before
+    same_bytes(memory, place & -PAGE, before)
     tried = {(one.device, one.address, one.access) for one in guest.fence_refusals()}
     name = str(nvme.bdf)
     assert {(name, place, "read"), (name, place, "write")} <= tried
@@ -106,8 +107,8 @@ def test_what_it_writes_into_the_pool_reaches_its_driver(
         nvme.write(mapping.dma_addr, DEVICE.content(0, 100))
 
     assert read == CPU.content(0, PAGE)
-    assert buffer.holds(DEVICE, 0, 100)
-    assert buffer.holds(CPU, 100)
+    holds(buffer, DEVICE, 0, 100)
+    unchanged(buffer, CPU, 100)
     assert guest.fence_refusals() == []
 
 
@@ -124,9 +125,9 @@ def test_it_reads_and_writes_just_the_bytes_that_it_is_told_to(
         nvme.write(base + offset, data)
         expected = before[:offset] + data + before[offset + size :]
 
-        assert memory.read(base, room) == expected
+        same_bytes(memory, base, expected)
         assert nvme.read(base + offset, size) == data
-        assert memory.read(base, room) == expected
+        same_bytes(memory, base, expected)
 
 
 @FENCED
@@ -148,7 +149,7 @@ def test_a_transfer_across_a_window_stops_at_its_edges(
     nvme.write(base, data)
 
     assert read == bytes(inner.start) + before[inner] + bytes(size - inner.stop)
-    assert memory.read(base, size) == expected
+    same_bytes(memory, base, expected)
 
 
 @FENCED

@@ -4,7 +4,6 @@
 import pytest
 
 from harness.devices.probe import (
-    AllocationError,
     AllocCall,
     Byte,
     Device,
@@ -18,6 +17,7 @@ from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes, LiveMemory, MemoryUse, page_uses
 from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import COHERENT, PLATFORM
+from harness.suite.lib.expect import holds, in_pool, refused, same_bytes, slots_used
 from harness.suite.lib.filling import PAGE, SLOT, SLOT_SET, allocate
 from harness.suite.lib.standstill import still
 
@@ -52,19 +52,19 @@ def test_a_region_of_its_own_comes_first(
 
     for call in FROM_OWN:
         allocation = device.alloc(call, PAGE)
-        assert OWN[driver].contains(allocation.dma_addr, PAGE), call.name
-        assert allocation.holds(Byte(0)), call.name
+        in_pool(allocation, OWN[driver])
+        holds(allocation, Byte(0))
         allocation.fill(CPU)
-        assert memory.read(allocation.dma_addr, PAGE) == CPU.content(0, PAGE), call.name
+        same_bytes(memory, allocation.dma_addr, CPU.content(0, PAGE))
 
-    assert counters.used == 0
+    slots_used(counters, 0)
 
 
 @pytest.mark.property("D10", control=True)
 def test_a_region_that_is_not_taken_is_not_used(device: Device, restricted: Region) -> None:
     """Being named by the node is not enough: all is the restricted pool's until then."""
     for call in AllocCall:
-        assert restricted.contains(device.alloc(call, PAGE).dma_addr, PAGE), call.name
+        in_pool(device.alloc(call, PAGE), restricted)
 
 
 @pytest.mark.property("B1", "D2", "D10")
@@ -75,9 +75,9 @@ def test_everything_else_stays_in_the_restricted_pool(
     device.take_memory_region(1)
 
     for call in FROM_POOL:
-        assert restricted.contains(device.alloc(call, PAGE).dma_addr, PAGE), call.name
+        in_pool(device.alloc(call, PAGE), restricted)
     mapping = device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE)
-    assert restricted.contains(mapping.dma_addr, PAGE)
+    in_pool(mapping, restricted)
 
 
 @pytest.mark.property("D4", "D10")
@@ -92,7 +92,7 @@ def test_an_exhausted_region_gives_null(
     assert sorted(page.dma_addr for page in pages.values()) == [
         OWN[driver].base + offset for offset in range(0, MIB, PAGE)
     ]
-    assert counters.used == 0
+    slots_used(counters, 0)
 
 
 @pytest.mark.property("D9", "D10")
@@ -103,7 +103,7 @@ def test_a_region_of_its_own_serves_atomic_allocations(device: Device, driver: s
 
     allocation = device.alloc_coherent(PAGE, gfp=Gfp.BOTTOM_HALF)
 
-    assert OWN[driver].contains(allocation.dma_addr, PAGE)
+    in_pool(allocation, OWN[driver])
 
 
 @pytest.mark.property("B1", "D1", "D10")
@@ -118,8 +118,8 @@ def test_a_driver_that_gives_its_region_back_stays_restricted(
     mapping = device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE)
     allocation = device.alloc_coherent(PAGE)
 
-    assert restricted.contains(mapping.dma_addr, PAGE)
-    assert restricted.contains(allocation.dma_addr, PAGE)
+    in_pool(mapping, restricted)
+    in_pool(allocation, restricted)
 
 
 @pytest.mark.property("D6", "E5")
@@ -146,20 +146,19 @@ def test_memory_that_is_freed_after_the_region_goes_back_to_the_pool(
 def test_memory_that_is_freed_before_does(device: Device, counters: PoolCounters) -> None:
     """Freed while its driver holds the region, the same memory is the pool's again."""
     allocation = device.alloc_coherent(SLOT_SET)
-    assert counters.used == SLOT_SET // SLOT
+    slots_used(counters, SLOT_SET // SLOT)
 
     allocation.free()
     device.release_memory_regions()
 
-    assert counters.used == 0
+    slots_used(counters, 0)
 
 
 @pytest.mark.property("D10")
 def test_a_region_serves_when_the_pool_is_full(device: Device) -> None:
     """A driver that finds its restricted pool full has memory again when it takes its region."""
     allocate(device, SLOT_SET, attempts=100)
-    with pytest.raises(AllocationError):
-        device.alloc_coherent(PAGE)
+    refused(device.alloc_coherent, PAGE)
 
     device.take_memory_region(1)
 

@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Properties B1 to B5: where streaming mappings lie, and what they copy when."""
-
-from itertools import pairwise
+"""Properties B1 to B5: where streaming mappings lie, and what map and unmap copy."""
 
 import pytest
 
-from harness.devices.probe import Attr, Byte, Device, Direction, MappingError, Probe, Seed, Slice
+from harness.devices.probe import Attr, Byte, Device, Direction, Probe, Seed, Slice
 from harness.machine.devicetree import Placement, Pool
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import LiveMemory
 from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import DRIVERS
+from harness.suite.lib.expect import (
+    apart,
+    holds,
+    in_pool,
+    not_bounced,
+    refused,
+    same_bytes,
+    slots_used,
+    unchanged,
+)
 
 PAGE = 4096
 SIZES = (1, 64, 2047, 2048, 2049, 4096, 10_000, 256 * 1024)
@@ -23,6 +31,13 @@ WRITING = (Direction.FROM_DEVICE, Direction.BIDIRECTIONAL)
 READING = (Direction.TO_DEVICE, Direction.BIDIRECTIONAL)
 EVERY = (Direction.TO_DEVICE, Direction.FROM_DEVICE, Direction.BIDIRECTIONAL)
 
+ESCAPED = "dma_map_{}() gave the device an address outside its pool."
+NOT_COPIED_IN = "dma_map_single() did not copy the CPU's buffer into the pool."
+STALE_LEAK = "dma_unmap_single() brought bytes that the device did not write."
+COPIED_BACK = "dma_unmap_single() copied a TO_DEVICE mapping back to the CPU's buffer."
+LOST = "dma_unmap_single() did not copy what the device wrote to the CPU's buffer."
+BESIDE = "dma_unmap_single() wrote beside the mapping."
+
 
 @pytest.mark.property("B1")
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -33,12 +48,11 @@ def test_every_mapping_lies_in_the_pool(device: Device, probe: Probe, pool: Pool
     for size in SIZES:
         for direction in EVERY:
             with device.map_single(buffer, direction, size=size) as single:
-                assert pool.contains(single.dma_addr, size)
+                in_pool(single, pool, summary=ESCAPED.format("single"))
             with device.map_page(buffer, direction, size=size) as page:
-                assert pool.contains(page.dma_addr, size)
+                in_pool(page, pool, summary=ESCAPED.format("page"))
             with device.map_sg([Slice(buffer, 0, size)], direction) as scattered:
-                (segment,) = scattered.segments
-                assert pool.contains(segment.dma_addr, segment.length)
+                in_pool(scattered, pool, summary=ESCAPED.format("sgtable"))
 
 
 @pytest.mark.property("B1", control=True)
@@ -49,7 +63,7 @@ def test_without_a_pool_a_mapping_is_the_buffer_itself(device: Device, probe: Pr
     buffer = probe.buffer(PAGE)
 
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
-        assert mapping.dma_addr == buffer.phys
+        not_bounced(mapping, buffer)
 
 
 @pytest.mark.property("B2")
@@ -61,12 +75,9 @@ def test_each_entry_of_a_scatterlist_is_bounced_by_itself(
     parts = [Slice(probe.buffer(size), 0, size) for size in SIZES[:-1]]
 
     with device.map_sg(parts, Direction.TO_DEVICE) as mapping:
-        segments = sorted(mapping.segments, key=lambda segment: segment.dma_addr)
-
         assert [segment.length for segment in mapping.segments] == [part.size for part in parts]
-        assert all(pool.contains(segment.dma_addr, segment.length) for segment in segments)
-        for one, two in pairwise(segments):
-            assert one.dma_addr + one.length <= two.dma_addr
+        in_pool(mapping, pool)
+        apart(mapping.segments)
 
 
 @pytest.mark.property("B2")
@@ -79,11 +90,11 @@ def test_a_scatterlist_that_does_not_fit_leaves_nothing_mapped(
     for part in parts:
         part.buffer.fill(CPU)
 
-    with pytest.raises(MappingError):
-        device.map_sg(parts, Direction.BIDIRECTIONAL, Attr.NO_WARN)
+    refused(device.map_sg, parts, Direction.BIDIRECTIONAL, Attr.NO_WARN)
 
-    assert counters.used == 0
-    assert all(part.buffer.holds(CPU) for part in parts)
+    slots_used(counters, 0)
+    for part in parts:
+        unchanged(part.buffer, CPU, summary="A failed dma_map_sg() changed the CPU's buffer.")
     device.map_sg(parts[:2], Direction.BIDIRECTIONAL).unmap()
 
 
@@ -109,7 +120,7 @@ def test_a_new_mapping_shows_the_device_the_buffer(
         buffer.fill(CPU)
 
         with device.map_single(buffer, direction) as mapping:
-            assert memory.read(mapping.dma_addr, size) == CPU.content(0, size)
+            same_bytes(memory, mapping.dma_addr, CPU.content(0, size), summary=NOT_COPIED_IN)
         buffer.free()
 
 
@@ -123,7 +134,12 @@ def test_a_mapping_is_a_copy_from_the_moment_it_was_made(
 
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
         buffer.fill(STALE)
-        assert memory.read(mapping.dma_addr, PAGE) == CPU.content(0, PAGE)
+        same_bytes(
+            memory,
+            mapping.dma_addr,
+            CPU.content(0, PAGE),
+            summary="The CPU wrote its buffer, and the device sees that without a sync.",
+        )
 
 
 @pytest.mark.property("B3", control=True)
@@ -137,7 +153,7 @@ def test_without_a_pool_the_device_sees_what_the_cpu_writes_later(
 
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
         buffer.fill(STALE)
-        assert memory.read(mapping.dma_addr, PAGE) == STALE.content(0, PAGE)
+        same_bytes(memory, mapping.dma_addr, STALE.content(0, PAGE))
 
 
 @pytest.mark.property("B4")
@@ -155,8 +171,8 @@ def test_a_short_device_write_leaks_no_stale_bytes(
     memory.write(mapping.dma_addr, DEVICE.content(0, 100))
     mapping.unmap()
 
-    assert buffer.holds(DEVICE, 0, 100)
-    assert buffer.holds(CPU, 100)
+    holds(buffer, DEVICE, 0, 100, summary="dma_unmap_single() lost what the device wrote.")
+    unchanged(buffer, CPU, 100, summary=STALE_LEAK)
 
 
 @pytest.mark.property("B4", control=True)
@@ -186,7 +202,7 @@ def test_unmap_of_a_to_device_mapping_copies_nothing_back(
         memory.write(mapping.dma_addr, DEVICE.content(0, size))
         mapping.unmap()
 
-        assert buffer.holds(CPU)
+        unchanged(buffer, CPU, summary=COPIED_BACK)
         buffer.free()
 
 
@@ -205,10 +221,9 @@ def test_unmap_copies_what_the_device_wrote(
         memory.write(mapping.dma_addr, DEVICE.content(0, size))
         mapping.unmap()
 
-        before, after = buffer.neighbours(offset, size)
-        assert buffer.read(offset, size) == DEVICE.content(0, size)
-        assert before == CPU.content(0, offset)
-        assert after == CPU.content(offset + size, buffer.size - offset - size)
+        same_bytes(buffer, offset, DEVICE.content(0, size), summary=LOST)
+        unchanged(buffer, CPU, 0, offset, summary=BESIDE)
+        unchanged(buffer, CPU, offset + size, summary=BESIDE)
 
 
 @pytest.mark.property("B5", control=True)
@@ -224,4 +239,4 @@ def test_without_a_pool_a_device_writes_into_a_to_device_buffer(
     memory.write(mapping.dma_addr, DEVICE.content(0, PAGE))
     mapping.unmap()
 
-    assert buffer.holds(DEVICE)
+    holds(buffer, DEVICE)

@@ -3,10 +3,11 @@
 
 import pytest
 
-from harness.devices.probe import Device, Direction, Probe, Seed, Slice
+from harness.devices.probe import Device, Direction, Mapping, Probe, Seed, Slice
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import LiveMemory
 from harness.suite.conftest import COHERENT, PLATFORM, PLATFORM_BY_DAY
+from harness.suite.lib.expect import holds, same_bytes, unchanged
 
 SIZE = 10_000
 """Bytes of the mappings here: over several slots, and no multiple of one."""
@@ -18,6 +19,17 @@ CPU, DEVICE = Seed(0xC9), Seed(0xDE)
 
 FROM = (Direction.FROM_DEVICE, Direction.BIDIRECTIONAL)
 TO = (Direction.TO_DEVICE, Direction.BIDIRECTIONAL)
+
+NOT_BROUGHT = "dma_sync_single_for_cpu() did not copy what the device wrote to the CPU's buffer."
+NOT_TAKEN = "dma_sync_single_for_device() did not copy the CPU's buffer into the pool."
+OVERWRITTEN = "dma_sync_single_for_device() overwrote what the device wrote (FROM_DEVICE)."
+TOO_EARLY = "The pool changed before the sync."
+NOT_EXACT = "A partial sync copied another range than it was asked to."
+
+
+def needs_sync(mapping: Mapping) -> None:
+    """The kernel tells the driver that *mapping* needs syncs."""
+    assert mapping.need_sync(), "dma_need_sync() is false for an address in the pool"
 
 
 def patched(background: Seed, patch: Seed, offset: int, length: int) -> bytes:
@@ -41,9 +53,9 @@ def test_sync_for_cpu_brings_what_the_device_wrote(
 
     with device.map_single(buffer, direction) as mapping:
         memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
-        assert buffer.holds(CPU), "before the sync the CPU's buffer is as it was"
+        unchanged(buffer, CPU, summary="The CPU's buffer changed before the sync.")
         mapping.sync_for_cpu()
-        assert buffer.holds(DEVICE)
+        holds(buffer, DEVICE, summary=NOT_BROUGHT)
 
 
 @pytest.mark.property("C1")
@@ -58,7 +70,7 @@ def test_sync_for_cpu_of_a_to_device_mapping_brings_nothing(
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
         memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
         mapping.sync_for_cpu()
-        assert buffer.holds(CPU)
+        unchanged(buffer, CPU, summary="dma_sync_single_for_cpu() copied a TO_DEVICE mapping back.")
 
 
 @pytest.mark.property("C1", control=True)
@@ -73,7 +85,7 @@ def test_without_a_pool_the_cpu_sees_the_device_without_a_sync(
 
     with device.map_single(buffer, Direction.FROM_DEVICE) as mapping:
         memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
-        assert buffer.holds(DEVICE)
+        holds(buffer, DEVICE)
 
 
 @pytest.mark.property("C2")
@@ -87,9 +99,9 @@ def test_sync_for_device_takes_what_the_cpu_wrote(
 
     with device.map_single(buffer, direction) as mapping:
         buffer.fill(CPU)
-        assert memory.read(mapping.dma_addr, SIZE) == bytes(SIZE), "before the sync: as mapped"
+        same_bytes(memory, mapping.dma_addr, bytes(SIZE), summary=TOO_EARLY)
         mapping.sync_for_device()
-        assert memory.read(mapping.dma_addr, SIZE) == CPU.content(0, SIZE)
+        same_bytes(memory, mapping.dma_addr, CPU.content(0, SIZE), summary=NOT_TAKEN)
 
 
 @pytest.mark.property("C2")
@@ -104,7 +116,7 @@ def test_sync_for_device_of_a_from_device_mapping_takes_nothing(
     with device.map_single(buffer, Direction.FROM_DEVICE) as mapping:
         memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
         mapping.sync_for_device()
-        assert memory.read(mapping.dma_addr, SIZE) == DEVICE.content(0, SIZE)
+        same_bytes(memory, mapping.dma_addr, DEVICE.content(0, SIZE), summary=OVERWRITTEN)
 
 
 @pytest.mark.property("C2", control=True)
@@ -117,7 +129,7 @@ def test_without_a_pool_the_device_sees_the_cpu_without_a_sync(
 
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
         buffer.fill(CPU)
-        assert memory.read(mapping.dma_addr, SIZE) == CPU.content(0, SIZE)
+        same_bytes(memory, mapping.dma_addr, CPU.content(0, SIZE))
 
 
 @pytest.mark.property("C3")
@@ -133,7 +145,7 @@ def test_a_partial_sync_for_cpu_copies_just_its_range(
         with device.map_single(buffer, Direction.BIDIRECTIONAL) as mapping:
             memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
             mapping.sync_for_cpu(offset, length)
-            assert buffer.read() == patched(CPU, DEVICE, offset, length), (offset, length)
+            same_bytes(buffer, 0, patched(CPU, DEVICE, offset, length), summary=NOT_EXACT)
 
 
 @pytest.mark.property("C3")
@@ -150,7 +162,7 @@ def test_a_partial_sync_for_device_copies_just_its_range(
             buffer.fill(CPU)
             mapping.sync_for_device(offset, length)
             wanted = patched(DEVICE, CPU, offset, length)
-            assert memory.read(mapping.dma_addr, SIZE) == wanted, (offset, length)
+            same_bytes(memory, mapping.dma_addr, wanted, summary=NOT_EXACT)
 
 
 @pytest.mark.property("C3", control=True)
@@ -164,7 +176,7 @@ def test_without_a_pool_no_range_is_held_back(
     with device.map_single(buffer, Direction.BIDIRECTIONAL) as mapping:
         buffer.fill(CPU)
         mapping.sync_for_device(0, 1)
-        assert memory.read(mapping.dma_addr, SIZE) == CPU.content(0, SIZE)
+        same_bytes(memory, mapping.dma_addr, CPU.content(0, SIZE))
 
 
 @pytest.mark.property("C6")
@@ -177,10 +189,10 @@ def test_a_coherent_device_in_a_pool_needs_syncs(
     buffer = probe.buffer(SIZE)
 
     with device.map_single(buffer, Direction.BIDIRECTIONAL) as mapping:
-        assert mapping.need_sync()
+        needs_sync(mapping)
         memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
         mapping.sync_for_cpu()
-        assert buffer.holds(DEVICE)
+        holds(buffer, DEVICE, summary=NOT_BROUGHT)
 
 
 @pytest.mark.property("C6")
@@ -197,7 +209,7 @@ def test_a_coherent_device_needs_syncs_after_its_mask_is_set_again(
         device.set_dma_mask((1 << 64) - 1)
         memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
         mapping.sync_for_cpu()
-        assert buffer.holds(DEVICE)
+        holds(buffer, DEVICE, summary=NOT_BROUGHT)
 
 
 @pytest.mark.property("C7")
@@ -208,7 +220,7 @@ def test_every_mapping_in_a_pool_needs_syncs(device: Device, probe: Probe) -> No
 
     for direction in (Direction.TO_DEVICE, *FROM):
         with device.map_single(buffer, direction) as mapping:
-            assert mapping.need_sync()
+            needs_sync(mapping)
 
 
 @pytest.mark.property("C7", control=True)
@@ -239,12 +251,14 @@ def test_a_sync_of_a_scatterlist_covers_every_entry(
         wanted = bytearray(CPU.content(0, buffer.size))
         for part, size, _ in entries:
             wanted[part.offset : part.offset + size] = DEVICE.content(0, size)
-        assert buffer.read() == wanted
+        same_bytes(buffer, 0, wanted, summary="dma_sync_sgtable_for_cpu() missed an entry.")
 
         buffer.fill(CPU)
         mapping.sync_for_device()
         for part, size, segment in entries:
-            assert memory.read(segment.dma_addr, size) == CPU.content(part.offset, size)
+            taken = CPU.content(part.offset, size)
+            missed = "dma_sync_sgtable_for_device() missed an entry."
+            same_bytes(memory, segment.dma_addr, taken, summary=missed)
 
 
 @pytest.mark.property("C8", control=True)
@@ -258,4 +272,5 @@ def test_without_a_pool_no_entry_is_held_back(
     with device.map_sg([Slice(buffer) for buffer in buffers], Direction.FROM_DEVICE) as mapping:
         for segment in mapping.segments:
             memory.write(segment.dma_addr, DEVICE.content(0, SIZE))
-        assert all(buffer.holds(DEVICE) for buffer in buffers)
+        for buffer in buffers:
+            holds(buffer, DEVICE)

@@ -18,6 +18,7 @@ from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import LiveMemory
 from harness.suite.conftest import COHERENT, DRIVERS_BY_NIGHT
+from harness.suite.lib.expect import same_bytes, unchanged
 
 PAGE, SLOT = 4096, 2048
 
@@ -30,6 +31,9 @@ SIZE = 3 * SLOT + 700
 CPU, DEVICE, BEYOND = Seed(0xC9), Seed(0xDE), Seed(0xBE)
 
 OVERFLOW = "Buffer overflow detected"
+
+NOT_EXACT = "A partial sync of a mapping with min_align_mask copied another range than asked."
+NOT_CUT = "A sync larger than its mapping copied beyond the mapping."
 
 
 @pytest.fixture
@@ -71,14 +75,14 @@ def test_partial_syncs_are_exact_with_min_align_mask(
             for offset, length in ranges(phase):
                 at = phase + offset
                 wanted[at : at + length] = DEVICE.content(offset, length)
-            assert buffer.read() == wanted, phase
+            same_bytes(buffer, 0, wanted, summary=NOT_EXACT)
 
             buffer.fill(CPU)
             sync_ranges(mapping, SyncTarget.DEVICE, phase)
             shown = bytearray(DEVICE.content(0, SIZE))
             for offset, length in ranges(phase):
                 shown[offset : offset + length] = CPU.content(phase + offset, length)
-            assert memory.read(mapping.dma_addr, SIZE) == shown, phase
+            same_bytes(memory, mapping.dma_addr, shown, summary=NOT_EXACT)
 
 
 @pytest.mark.property("C4", control=True)
@@ -92,7 +96,7 @@ def test_without_a_pool_a_partial_sync_holds_nothing_back(
     with device.map_single(buffer, Direction.BIDIRECTIONAL, offset=100, size=SIZE) as mapping:
         memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
         mapping.sync_for_cpu(0, 1)
-        assert buffer.read(100, SIZE) == DEVICE.content(0, SIZE)
+        same_bytes(buffer, 100, DEVICE.content(0, SIZE))
 
 
 @pytest.mark.property("C5")
@@ -107,13 +111,13 @@ def test_a_sync_of_more_than_the_mapping_is_cut_and_warned_of(
     memory.write(mapping.dma_addr, DEVICE.content(0, SIZE) + BEYOND.content(0, SLOT))
 
     device.unchecked.sync_single_for_cpu(mapping.dma_addr, SIZE + SLOT, mapping.direction)
-    assert buffer.read() == DEVICE.content(0, SIZE) + CPU.content(SIZE, buffer.size - SIZE)
+    cut = DEVICE.content(0, SIZE) + CPU.content(SIZE, buffer.size - SIZE)
+    same_bytes(buffer, 0, cut, summary=NOT_CUT)
 
     buffer.fill(CPU)
     device.unchecked.sync_single_for_device(mapping.dma_addr, SIZE + SLOT, mapping.direction)
-    assert memory.read(mapping.dma_addr, SIZE + SLOT) == CPU.content(0, SIZE) + BEYOND.content(
-        0, SLOT
-    )
+    cut = CPU.content(0, SIZE) + BEYOND.content(0, SLOT)
+    same_bytes(memory, mapping.dma_addr, cut, summary=NOT_CUT)
     guest.console.wait_for(OVERFLOW, timeout=5)
 
 
@@ -129,7 +133,7 @@ def test_a_sync_that_begins_behind_its_mapping_copies_nothing(
 
     device.unchecked.sync_single_for_cpu(mapping.dma_addr + 200, 64, mapping.direction)
 
-    assert buffer.holds(CPU)
+    unchanged(buffer, CPU, summary="A sync behind the end of its mapping copied bytes.")
 
 
 @pytest.mark.property("C5", control=True)
@@ -142,7 +146,7 @@ def test_without_a_pool_no_sync_is_cut(device: Device, buffer: Buffer, memory: L
 
     device.unchecked.sync_single_for_cpu(mapping.dma_addr, SIZE + SLOT, mapping.direction)
 
-    assert buffer.read(SIZE, SLOT) == BEYOND.content(0, SLOT)
+    same_bytes(buffer, SIZE, BEYOND.content(0, SLOT))
 
 
 @pytest.mark.property("C9")

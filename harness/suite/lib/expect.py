@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What property tests expect; each helper raises PropertyViolated, in addresses and bytes.
+
+==================  ==============================================================================
+``in_pool``         all of what a device was given lies in its pool
+``outside``         nothing of it does
+``not_bounced``     a mapping is the buffer itself
+``apart``           no two ranges share a byte
+``counted``         there are so many of something
+``aligned``         an address is a multiple of so many bytes
+``holds``           memory holds a pattern
+``unchanged``       memory still holds a pattern
+``same_bytes``      memory holds these bytes
+``slots_used``      the kernel counts so many slots of a pool in use
+``refused``         the kernel refuses a call
+==================  ==============================================================================
+
+The plugin adds the rest: the properties of the test, unless they are named here, their sentence if
+*summary* is empty, the driver's calls, and what each address is (harness/plugin/failures.py).
+"""
+
+from collections.abc import Callable, Iterable
+from collections.abc import Mapping as Table
+from itertools import pairwise
+from typing import ParamSpec, Protocol, TypeVar
+
+from harness.base.address_range import AddressRange
+from harness.base.violation import PropertyViolated, Violation
+from harness.devices.probe import (
+    Buffer,
+    Byte,
+    DmaError,
+    HeldMemory,
+    Pattern,
+    Seed,
+    SgMapping,
+)
+from harness.machine.devicetree import Pool
+from harness.observe.memory import LiveMemory
+from harness.plugin.counters import PoolCounters
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SLOT = 2048
+KIB = 1024
+
+NAMES: Table[Pattern, str] = {
+    Seed(0xC9): "what the CPU wrote",
+    Seed(0xDE): "what the device wrote",
+    Seed(0x57): "what an earlier mapping left",
+    Byte(0): "zeros",
+}
+"""What the patterns stand for that all tests use alike."""
+
+
+class Given(Protocol):
+    """What the DMA API gave a device: a mapping, an allocation, a segment."""
+
+    @property
+    def dma_addr(self) -> int:
+        """The address that the device is told."""
+
+
+def in_pool(
+    given: Given | SgMapping | Iterable[Given],
+    pool: AddressRange,
+    size: int | None = None,
+    *,
+    summary: str = "The device was given an address outside its pool.",
+) -> None:
+    """All of what was *given*, *size* bytes each if it does not say its own size, is in *pool*."""
+    for one in _each(given):
+        length = _size(one, size)
+        if not pool.contains(one.dma_addr, length):
+            wanted = f"{AddressRange(one.dma_addr, length)} in {_named(pool)}"
+            raise _violated(summary, wanted, _beside(one.dma_addr, length, pool))
+
+
+def outside(given: Given | Iterable[Given], pool: AddressRange) -> None:
+    """Nothing of what was *given* to a device begins in *pool*."""
+    for one in _each(given):
+        if pool.contains(one.dma_addr):
+            summary = "A device without a pool was given memory of a pool."
+            raise _violated(summary, f"an address outside {_named(pool)}", f"{one.dma_addr:#x}")
+
+
+def not_bounced(mapping: Given, buffer: Buffer, offset: int = 0) -> None:
+    """An unrestricted device was handed the address of *buffer* itself."""
+    address = buffer.phys + offset
+    if mapping.dma_addr != address:
+        summary = "A mapping of an unrestricted device is not the buffer itself."
+        raise _violated(summary, f"dma_addr {address:#x}", f"dma_addr {mapping.dma_addr:#x}")
+
+
+def apart(given: Iterable[Given], size: int | None = None) -> None:
+    """No two of what was *given* share a byte, *size* bytes each if they do not say their own."""
+    ordered = sorted(given, key=lambda one: one.dma_addr)
+    ranges = [AddressRange(one.dma_addr, _size(one, size)) for one in ordered]
+    for one, two in pairwise(ranges):
+        if one.overlaps(two):
+            summary = "The device was given the same memory twice."
+            raise _violated(summary, "ranges that do not overlap", f"{one} and {two}")
+
+
+def counted(number: int, expected: int, what: str, *, summary: str = "") -> None:
+    """There are *expected* of *what*, such as ``mappings in the pool``."""
+    if number != expected:
+        raise _violated(summary, f"{expected} {what}", f"{number}")
+
+
+def aligned(address: int, alignment: int, what: str, *, summary: str = "") -> None:
+    """*address*, that of *what*, is a multiple of *alignment* bytes."""
+    if address % alignment:
+        wanted = f"{what} at a multiple of {alignment:#x}"
+        raise _violated(summary, wanted, f"{address:#x}, {address % alignment:#x} bytes behind one")
+
+
+def holds(
+    region: HeldMemory,
+    pattern: Pattern,
+    offset: int = 0,
+    length: int | None = None,
+    *,
+    summary: str = "",
+) -> None:
+    """A range of *region* holds *pattern*."""
+    length = region.size - offset if length is None else length
+    if length and not region.holds(pattern, offset, length):
+        name = NAMES.get(pattern, str(pattern))
+        _differ(region, offset, pattern.content(offset, length), f"holds {name}", summary)
+
+
+def unchanged(
+    region: HeldMemory,
+    pattern: Pattern,
+    offset: int = 0,
+    length: int | None = None,
+    *,
+    summary: str = "",
+) -> None:
+    """A range of *region* still holds *pattern*."""
+    length = region.size - offset if length is None else length
+    if length and not region.holds(pattern, offset, length):
+        _differ(region, offset, pattern.content(offset, length), "unchanged", summary)
+
+
+def same_bytes(
+    where: LiveMemory | HeldMemory, at: int, expected: bytes | bytearray, *, summary: str = ""
+) -> None:
+    """Guest memory from address *at* on, or a region from offset *at* on, holds *expected*."""
+    if where.read(at, len(expected)) != expected:
+        _differ(where, at, bytes(expected), _known(bytes(expected)), summary)
+
+
+def slots_used(counters: PoolCounters, slots: int, *, summary: str = "") -> None:
+    """The kernel counts so many slots of the pool in use."""
+    used = counters.used
+    if used != slots:
+        told = summary or f"The kernel counts {_slots(used)} of pool {counters.name} in use."
+        raise _violated(told, f"io_tlb_used is {_slots(slots)}", f"io_tlb_used is {_slots(used)}")
+
+
+def refused(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> DmaError:
+    """The kernel says no to *call*; returns its words."""
+    try:
+        got = call(*args, **kwargs)
+    except DmaError as error:
+        return error
+    address = getattr(got, "dma_addr", None)
+    seen = "it succeeded" if address is None else f"it gave {address:#x}"
+    raise _violated("The kernel did not refuse what it must refuse.", "an error", seen)
+
+
+def _violated(summary: str, expected: str, observed: str) -> PropertyViolated:
+    return PropertyViolated(Violation((), summary, expected=expected, observed=observed))
+
+
+def _each(given: Given | SgMapping | Iterable[Given]) -> Iterable[Given]:
+    if isinstance(given, SgMapping):
+        return given.segments
+    return given if isinstance(given, Iterable) else [given]
+
+
+def _size(given: Given, size: int | None) -> int:
+    found = size or getattr(given, "size", None) or getattr(given, "length", None)
+    assert isinstance(found, int), f"{given} does not say its size"
+    return found
+
+
+def _named(pool: AddressRange) -> str:
+    borders = AddressRange.__str__(pool)
+    return f"pool {pool.name} {borders}" if isinstance(pool, Pool) else borders
+
+
+def _beside(address: int, size: int, pool: AddressRange) -> str:
+    """How the range lies to *pool*, with which it does not agree."""
+    if not pool.overlaps(AddressRange(address, size)):
+        return f"{address:#x}, outside the pool"
+    out = size - (min(address + size, pool.end) - max(address, pool.base))
+    return f"{address:#x}, {_bytes(out)} of it outside the pool"
+
+
+def _differ(
+    where: LiveMemory | HeldMemory, at: int, expected: bytes, wanted: str, summary: str
+) -> None:
+    """Raise for memory that differs from *expected*: how much, and the first byte."""
+    seen = where.read(at, len(expected))
+    wrong = [index for index in range(len(expected)) if seen[index] != expected[index]]
+    base = _base(where)
+    if not wrong:
+        raise _violated(summary, f"{_place(base, at)} {wanted}", "it differed, and no longer does")
+    first = wrong[0]
+    changed = f"{_bytes(len(wrong))} of {_bytes(len(expected))} differ"
+    byte = f"first at {_place(base, at + first)}: {expected[first]:02x} -> {seen[first]:02x}"
+    raise _violated(summary, f"{_place(base, at)} {wanted}", f"{changed}, {byte}")
+
+
+def _base(where: LiveMemory | HeldMemory) -> int | None:
+    """The address of its offset 0; None if the harness does not know it."""
+    if isinstance(where, LiveMemory):
+        return 0
+    base = getattr(where, "phys", None)
+    return base if isinstance(base, int) else None
+
+
+def _place(base: int | None, offset: int) -> str:
+    return f"byte {offset} of the mapping" if base is None else f"{base + offset:#x}"
+
+
+def _known(expected: bytes) -> str:
+    """What *expected* is, if it is one of the patterns; they begin at offset 0 as a rule."""
+    for pattern, name in NAMES.items():
+        if pattern.content(0, len(expected)) == expected:
+            return f"holds {name}"
+    return "holds what was written there"
+
+
+def _slots(count: int) -> str:
+    return f"{count} slots ({_bytes(count * SLOT)})"
+
+
+def _bytes(count: int) -> str:
+    return f"{count // KIB} KiB" if count >= 4 * KIB and not count % KIB else f"{count} bytes"

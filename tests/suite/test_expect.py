@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the helpers of property tests say when an expectation is not met."""
+
+import errno
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from harness.base.address_range import AddressRange
+from harness.base.violation import PropertyViolated, Violation
+from harness.devices.probe import Byte, MappingError, Pattern, Seed, Segment
+from harness.machine.devicetree import Pool
+from harness.suite.lib import expect
+
+POOL = Pool(0x4F00_0000, 0x100_0000, "restricted-dma@4f000000", "pool", ())
+IN_POOL = "pool restricted-dma@4f000000 [0x4f000000, 0x50000000)"
+CPU, DEVICE = Seed(0xC9), Seed(0xDE)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A buffer of the probe's, as far as the helpers ask it."""
+
+    content: bytes
+    phys: int = 0x4148_5000
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return len(self.content)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """A range of it."""
+        return self.content[offset : offset + length]
+
+    def holds(self, pattern: Pattern, offset: int, length: int) -> bool:
+        """Whether a range is as in *pattern*."""
+        return self.read(offset, length) == pattern.content(offset, length)
+
+
+@dataclass(frozen=True)
+class Counters:
+    """A pool's counters."""
+
+    used: int
+    name: str = "restricted-dma@4f000000"
+
+
+def at(dma_addr: int, length: int = 0x1000) -> Segment:
+    return Segment(dma_addr, dma_addr, length)
+
+
+def memory(*patterns: tuple[Pattern, int]) -> Memory:
+    content = b""
+    for pattern, length in patterns:
+        content += pattern.content(len(content), length)
+    return Memory(content)
+
+
+def fails(error: bool = False) -> Segment:
+    if error:
+        raise MappingError("dma_map_single(64 bytes)", errno.ENOMEM)
+    return at(0x4F00_1000)
+
+
+MET: list[Callable[[], object]] = [
+    lambda: expect.in_pool(at(0x4F00_0000), POOL),
+    lambda: expect.in_pool([at(0x4F00_0000), at(0x4FFF_F000)], POOL),
+    lambda: expect.outside(at(0x4000_0000), POOL),
+    lambda: expect.not_bounced(at(0x4148_5000), memory((CPU, 1))),  # type: ignore[arg-type]
+    lambda: expect.aligned(0x4F00_0800, 0x800, "a mapping"),
+    lambda: expect.apart([at(0x2000), at(0x1000)]),
+    lambda: expect.counted(64, 64, "mappings"),
+    lambda: expect.holds(memory((CPU, 100)), CPU),  # type: ignore[arg-type]
+    lambda: expect.holds(memory((CPU, 100)), DEVICE, 100),  # type: ignore[arg-type]
+    lambda: expect.unchanged(memory((CPU, 100), (DEVICE, 9)), CPU, 0, 100),  # type: ignore[arg-type]
+    lambda: expect.same_bytes(Memory(b"abc"), 1, b"bc"),  # type: ignore[arg-type]
+    lambda: expect.slots_used(Counters(3), 3),  # type: ignore[arg-type]
+    lambda: expect.refused(fails, error=True),
+]
+
+UNMET: dict[str, tuple[Callable[[], object], str, str]] = {
+    "outside the pool": (
+        lambda: expect.in_pool(at(0x4148_5000, 1), POOL),
+        f"[0x41485000, 0x41485001) in {IN_POOL}",
+        "0x41485000, outside the pool",
+    ),
+    "across the pool's end": (
+        lambda: expect.in_pool([at(0x4F00_0000), at(0x4FFF_F800, 0x1800)], POOL),
+        f"[0x4ffff800, 0x50001000) in {IN_POOL}",
+        "0x4ffff800, 4 KiB of it outside the pool",
+    ),
+    "in a pool that is another device's": (
+        lambda: expect.outside(at(0x4F00_2000), POOL),
+        f"an address outside {IN_POOL}",
+        "0x4f002000",
+    ),
+    "bounced": (
+        lambda: expect.not_bounced(at(0x4F00_2000), memory((CPU, 1))),  # type: ignore[arg-type]
+        "dma_addr 0x41485000",
+        "dma_addr 0x4f002000",
+    ),
+    "not aligned": (
+        lambda: expect.aligned(0x4F00_0804, 0x800, "a mapping of 2048 bytes"),
+        "a mapping of 2048 bytes at a multiple of 0x800",
+        "0x4f000804, 0x4 bytes behind one",
+    ),
+    "twice": (
+        lambda: expect.apart([at(0x1800), at(0x1000)]),
+        "ranges that do not overlap",
+        "[0x1000, 0x2000) and [0x1800, 0x2800)",
+    ),
+    "too many": (lambda: expect.counted(72, 64, "mappings"), "64 mappings", "72"),
+    "changed": (
+        lambda: expect.unchanged(memory((DEVICE, 4096)), CPU),  # type: ignore[arg-type]
+        "0x41485000 unchanged",
+        r"\d+ bytes of 4 KiB differ, first at 0x41485000: \w\w -> \w\w",
+    ),
+    "not copied": (
+        lambda: expect.holds(memory((Byte(1), 8)), Byte(0), 4),  # type: ignore[arg-type]
+        "0x41485004 holds zeros",
+        "4 bytes of 4 bytes differ, first at 0x41485004: 00 -> 01",
+    ),
+    "other bytes": (
+        lambda: expect.same_bytes(Memory(b"abc"), 1, b"bd"),  # type: ignore[arg-type]
+        "0x41485001 holds what was written there",
+        "1 bytes of 2 bytes differ, first at 0x41485002: 64 -> 63",
+    ),
+    "leaked": (
+        lambda: expect.slots_used(Counters(128), 0),  # type: ignore[arg-type]
+        "io_tlb_used is 0 slots (0 bytes)",
+        "io_tlb_used is 128 slots (256 KiB)",
+    ),
+    "not refused": (lambda: expect.refused(fails), "an error", "it gave 0x4f001000"),
+}
+
+
+def test_what_is_as_expected_is_silent() -> None:
+    for call in MET:
+        call()
+
+
+def test_a_refusal_is_returned() -> None:
+    assert str(expect.refused(fails, error=True)).endswith("the kernel said ENOMEM")
+
+
+@pytest.mark.parametrize("name", UNMET)
+def test_what_is_not_says_what_was_expected_and_observed(name: str) -> None:
+    call, expected, observed = UNMET[name]
+
+    with pytest.raises(PropertyViolated) as caught:
+        call()
+
+    (violation,) = caught.value.violations
+    assert violation.expected == expected
+    assert violation.observed == observed or re.fullmatch(observed, violation.observed)
+    assert violation.properties == ()
+
+
+def test_a_summary_of_the_test_comes_first() -> None:
+    with pytest.raises(PropertyViolated) as caught:
+        expect.in_pool(AddressGiven(0x1000), AddressRange(0, 1), 1, summary="It escaped.")
+
+    assert caught.value.violations == (
+        Violation((), "It escaped.", expected="[0x1000, 0x1001) in [0x0, 0x1)", observed=OUTSIDE),
+    )
+
+
+@dataclass(frozen=True)
+class AddressGiven:
+    """An address without a size."""
+
+    dma_addr: int
+
+
+OUTSIDE = "0x1000, outside the pool"
