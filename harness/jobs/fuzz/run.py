@@ -141,8 +141,7 @@ class _Running:
                 found = _examiner.examine(self.guest, before)
                 self.symptoms += [Symptom("oracle", str(finding)) for finding in found]
         except GuestHang as hang:
-            if self.guest.ending is None:
-                return self._hung(hang)
+            return self._hung(hang)
         except GuestError:
             pass  # the guest's ending says how
         except HarnessError as fault:
@@ -154,7 +153,7 @@ class _Running:
         try:
             self.guest.agent.hello(ANSWER_TIMEOUT)
         except GuestHang:
-            if self.guest.ending is None:
+            if not self.guest.console.reports:
                 where = place_of_cpu(self.guest)
                 self.symptoms.append(Symptom("hang", f"it does not answer, in {where}"))
         except GuestError:
@@ -171,7 +170,8 @@ class _Running:
             if not report.foreign and not is_harmless(report.title)
         ]
         ending = self.guest.ending
-        if ending is not None and not self.guest.console.reports:
+        hung = any(symptom.kind == "hang" for symptom in self.symptoms)
+        if ending is not None and not self.guest.console.reports and not hung:
             reports.append(Symptom("end", str(ending)))
         return (*reports, *self.symptoms)
 

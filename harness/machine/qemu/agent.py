@@ -5,13 +5,14 @@ import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.base.errors import AgentError, ProtocolError
 from harness.machine.qemu.frames import PAYLOAD_MAX, Frame, FrameType
 from harness.machine.qemu.line import AgentLine
+from harness.machine.qemu.patience import Patience
 
 PROTOCOL_VERSION = 1
 
@@ -84,33 +85,39 @@ class StressResult:
 class Agent:
     """Speaks to the agent over *connection*, a connected stream socket.
 
-    Every call waits until its own deadline, in seconds. It raises GuestHang when that is over,
-    AgentError when the guest cannot do it, ProtocolError when the agent makes no sense, and what
-    :meth:`abort` was given. Traffic goes to *log*. For one thread, but for :meth:`abort`.
+    Every call has a time-out in seconds of the guest's own time, as *patience* counts it. It
+    raises GuestHang when that is over, AgentError when the guest cannot do it, ProtocolError when
+    the agent makes no sense, and what :meth:`abort` was given. Traffic goes to *log*. For one
+    thread, but for :meth:`abort`.
     """
 
-    def __init__(self, connection: socket.socket, log: Path | None = None) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        log: Path | None = None,
+        patience: Callable[[float], Patience] = Patience,
+    ) -> None:
         self._line = AgentLine(connection, log)
+        self._patience = patience
         self._id = time.monotonic_ns() % _LAST_ID
         self.journal: deque[str] = deque(maxlen=JOURNAL)
         """What drivers and devices of the guest did last, a line each, for the report of a failure;
         kept by those who have them do it."""
 
-    def wait_ready(self, timeout: float) -> Hello:
+    def wait_ready(self, patience: Patience) -> Hello:
         """Wait until the agent of a booting guest announces itself."""
-        begin = time.monotonic()
         while True:
-            frame = self._line.receive("the agent's announcement", begin, timeout)
+            frame = self._line.receive("the agent's announcement", patience)
             if frame.type is FrameType.READY:
                 return _parse_hello(frame.payload)
 
     def hello(self, timeout: float = TIMEOUT) -> Hello:
         """Ask who the guest is; works whatever state the line is in."""
-        begin = time.monotonic()
+        patience = self._patience(timeout)
         self._line.forget_unsent()
         mine = {self._request(FrameType.HELLO, b"")}
         while True:
-            frame = self._line.receive("the answer to a hello", begin, timeout)
+            frame = self._line.receive("the answer to a hello", patience)
             if frame.type in (FrameType.DAMAGED, FrameType.READY):
                 mine.add(self._request(FrameType.HELLO, b""))
             if frame.type is FrameType.END and frame.id in mine:
@@ -130,14 +137,12 @@ class Agent:
         return self._ask(FrameType.READ, path.encode(), f"the content of {path}", timeout)[0]
 
     def write_file(self, path: str, content: bytes, timeout: float = TIMEOUT) -> None:
-        """Write a file of the guest's; what fits in a frame goes out in one ``write()``."""
+        """Write a file of the guest's; each 32 KiB are one ``write()`` that may take *timeout*."""
         name = path.encode() + b"\0"
         size = PAYLOAD_MAX - 1 - len(name)
-        begin = time.monotonic()
         for offset in range(0, max(len(content), 1), size):
             payload = bytes([offset > 0]) + name + content[offset : offset + size]
-            left = timeout - (time.monotonic() - begin)
-            self._ask(FrameType.WRITE, payload, f"the writing of {path}", left)
+            self._ask(FrameType.WRITE, payload, f"the writing of {path}", timeout)
 
     def probe(self, batch: bytes, timeout: float = TIMEOUT) -> bytes:
         """Hand a batch of at most 32768 bytes to the probe and return its replies."""
@@ -182,13 +187,13 @@ class Agent:
         When the agent complains of garbage that may or may not have been this request, a hello
         sent after it finds out: the agent answers in order.
         """
-        begin = time.monotonic()
+        patience = self._patience(timeout)
         self._line.forget_unsent()
         mine = self._request(kind, payload)
         check: int | None = None
         chunks = []
         while True:
-            frame = self._line.receive(what, begin, timeout)
+            frame = self._line.receive(what, patience)
             if frame.type is FrameType.DAMAGED and check is None:
                 check = self._request(FrameType.HELLO, b"")
             elif frame.id == check:

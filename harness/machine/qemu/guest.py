@@ -29,14 +29,22 @@ from harness.machine.qemu.console import Console
 from harness.machine.qemu.fencing import damage, put_up, shared_memory
 from harness.machine.qemu.loop import call
 from harness.machine.qemu.monitor import Event, Monitor
+from harness.machine.qemu.patience import Patience
 from harness.machine.qemu.placed import placed
 from harness.machine.qemu.process import Process
+from harness.machine.qemu.pulse import Pulse
 from harness.machine.qemu.qtest import Qtest
 from harness.machine.qemu.rundir import RunDirectory
 from harness.machine.qemu.watch import Watch
 
 BOOT_TIMEOUT = 120.0
 """Seconds from ``cont`` to the agent's first word; under one second on an idle machine."""
+
+BOOT_SILENCE = 20.0
+"""Seconds without a line on the console after which a boot is given up."""
+
+LAST_LINES = 12
+"""Lines of the console that an error in the boot shows."""
 
 RESET_TIMEOUT = 10.0
 """Seconds until QEMU has done a reset; measured: 0.01."""
@@ -79,6 +87,7 @@ class Guest:
         self._closing: list[Callable[[], None]] = []
         self._closed = False
         self._process: Process | None = None
+        self._pulse: Pulse | None = None
         self._console: Console | None = None
         self._agent: Agent | None = None
         self._qtest: Qtest | None = None
@@ -172,12 +181,21 @@ class Guest:
     def wait_ready(self, timeout: float = BOOT_TIMEOUT) -> Hello:
         """Wait until the agent of a booting guest announces itself.
 
-        Raises the guest's ending when it dies on the way, GuestHang when it stays silent.
+        Raises the guest's ending when it dies on the way, GuestHang when it prints nothing for
+        20 s of its own time, or has no agent after *timeout*; the notes show its last lines.
         """
+        silence = min(timeout, BOOT_SILENCE)
+        patience = Patience(silence, self.watch.delays, lambda: self.console.mark, timeout)
         try:
-            return self.agent.wait_ready(timeout)
+            return self.agent.wait_ready(patience)
         except GuestError as error:
-            raise type(error)(f"{error}; last console line: {self.console.last_line()}") from error
+            self.settle()
+            message = f"{error}; last console line: {self.console.last_line()}"
+            told = type(error)(message)
+            if self.console.lines:
+                last = "\n  ".join(self.console.lines[-LAST_LINES:])
+                told.add_note(f"the console's last lines:\n  {last}")
+            raise told from error
 
     def wait_end(self, timeout: float) -> Ending:
         """Wait for a guest that is expected to end, and for its report to be complete."""
@@ -239,6 +257,8 @@ class Guest:
             self._closing.pop()()
         if self._process is not None:
             self._process.kill()
+        if self._pulse is not None:
+            self._pulse.close()
         # the last events look at the console, its last lines may yet abort the agent's calls
         self.monitor.close()
         if self._console is not None:
@@ -270,12 +290,13 @@ class Guest:
             listener.listen(1)
             self._process = Process(command, self.directory, self.watch, files)
             self.monitor.connect(self._process.accept(listener))
+        self._pulse = Pulse(self.monitor, self.watch, self.machine.cpus, self.watch.delays)
         # QEMU opens all character devices before it serves the monitor: the rest is there now
         self._console = Console(
             self.connect(CONSOLE_SOCKET), self.directory / CONSOLE_LOG, self.watch
         )
         self._console.on_report = self._on_report
-        agent = Agent(self.connect(AGENT_SOCKET), self.directory / AGENT_LOG)
+        agent = Agent(self.connect(AGENT_SOCKET), self.directory / AGENT_LOG, self.watch.patience)
         self._agent = agent
         self.watch.at_end(lambda ending: agent.abort(ending.error()))
 
@@ -284,6 +305,8 @@ class Guest:
             self.watch.end(Ending(report.kind, report.title))
 
     def _on_event(self, event: Event) -> None:
+        if self._pulse is not None:
+            self._pulse.on_event(event)
         outcome = _ending_event(event)
         if outcome is not None:
             self.console.drain()  # the kernel's own words, if they came before the event

@@ -11,10 +11,11 @@ from typing import TextIO
 
 from harness.base.errors import GuestHang, QemuError
 from harness.machine.qemu.frames import Frame, Garbage, Receiver
+from harness.machine.qemu.patience import Patience
 
 RECEIVE_SIZE = 65536
 
-LAST_WORDS_TIMEOUT = 2.0
+LAST_WORDS_TIMEOUT = 10.0
 """Seconds after QEMU closed the line in which :meth:`AgentLine.abort` may still say why."""
 
 LOGGED_BYTES = 96
@@ -41,17 +42,17 @@ class AgentLine:
         self._log.frame(">", frame)
         self._unsent += frame.encode()
 
-    def receive(self, what: str, begin: float, timeout: float) -> Frame:
-        """Return the next frame; *timeout* in seconds counts from *begin* (monotonic clock).
+    def receive(self, what: str, patience: Patience) -> Frame:
+        """Return the next frame.
 
-        Raises GuestHang, which says that *what* was awaited, at the deadline; QemuError when QEMU
-        has closed the line; whatever :meth:`abort` was given, at once.
+        Raises GuestHang, which says that *what* was awaited, when the *patience* is at its end;
+        QemuError when QEMU has closed the line; whatever :meth:`abort` was given, at once.
         """
         while not self._frames:
             self._raise_fault()
-            left = self._time_left(begin + timeout)
+            left = self._time_left(patience)
             if left <= 0:
-                raise self._silence(what, timeout)
+                raise self._silence(what, patience.seconds)
             self._wait(left)
         return self._frames.popleft()
 
@@ -76,11 +77,10 @@ class AgentLine:
         if self._fault is not None:
             raise self._fault
 
-    def _time_left(self, deadline: float) -> float:
-        now = time.monotonic()
-        if self._closed_at is not None:
-            deadline = min(deadline, self._closed_at + LAST_WORDS_TIMEOUT)
-        return deadline - now
+    def _time_left(self, patience: Patience) -> float:
+        if self._closed_at is None:
+            return patience.left()
+        return self._closed_at + LAST_WORDS_TIMEOUT - time.monotonic()
 
     def _silence(self, what: str, timeout: float) -> Exception:
         if self._closed_at is not None:

@@ -69,6 +69,10 @@ class Monitor:
         """Run a command of the human monitor and return its text."""
         return str(self.execute("human-monitor-command", command_line=line))
 
+    async def look(self, line: str) -> str:
+        """The text of a command of the human monitor; for the loop's thread, and not logged."""
+        return str(await self._client.execute("human-monitor-command", {"command-line": line}))
+
     def wait_event(
         self,
         *names: str,

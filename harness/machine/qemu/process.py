@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The QEMU process: dies with the harness, its end is seen at once, its words are kept."""
 
+import functools
 import os
 import select
 import socket
@@ -13,9 +14,10 @@ from harness.base.errors import QemuError
 from harness.base.kreport.outcome import Ending, Outcome
 from harness.base.tools import find_tool
 from harness.machine.qemu.loop import call, event_loop
+from harness.machine.qemu.patience import delays
 from harness.machine.qemu.watch import Watch
 
-START_TIMEOUT = 30.0
+START_TIMEOUT = 60.0
 """Seconds until a started QEMU connects to its monitor socket; 0.05 when the machine is idle."""
 
 LOG = "qemu.log"
@@ -46,6 +48,7 @@ class Process:
                 pass_fds=files,
             )
         self._pidfd = os.pidfd_open(self._popen.pid)
+        watch.delays = functools.partial(delays, self._popen.pid)
         call(lambda: event_loop().add_reader(self._pidfd, self._ended))
 
     @property

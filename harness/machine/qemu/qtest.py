@@ -11,7 +11,7 @@ import socket
 from harness.base.errors import ProtocolError, QemuError
 from harness.machine.qemu.watch import Watch
 
-ANSWER_TIMEOUT = 10.0
+ANSWER_TIMEOUT = 30.0
 """Seconds that QEMU has to answer; measured: 0.2 ms."""
 
 _WIDTHS = {1: "b", 2: "w", 4: "l", 8: "q"}

@@ -2,12 +2,12 @@
 """One condition for all that may happen to a guest, so that every wait ends when the guest does."""
 
 import threading
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from harness.base.errors import GuestHang
 from harness.base.kreport.outcome import Ending
+from harness.machine.qemu.patience import Delays, Patience, no_delays
 
 T = TypeVar("T")
 
@@ -19,6 +19,12 @@ class Watch:
         self._news = threading.Condition()
         self._ending: Ending | None = None
         self._at_end: list[Callable[[Ending], None]] = []
+        self.delays: Callable[[], Delays] = no_delays
+        """What the host keeps from the guest's QEMU."""
+
+    def patience(self, seconds: float) -> Patience:
+        """A wait for the guest that begins now, of *seconds* of its own time."""
+        return Patience(seconds, self.delays)
 
     @property
     def ending(self) -> Ending | None:
@@ -69,10 +75,10 @@ class Watch:
         """Return the first result of *look* that is not None, looking again at all news.
 
         Raises the guest's ending if it ends first, unless the wait shall *outlive* it, and
-        GuestHang after *timeout* seconds; its message says what was awaited, how long, and what
-        was last *seen*.
+        GuestHang after *timeout* seconds of its own time; its message says what was awaited, how
+        long, and what was last *seen*.
         """
-        deadline = time.monotonic() + timeout
+        patience = self.patience(timeout)
         with self._news:
             while True:
                 found = look()
@@ -80,7 +86,7 @@ class Watch:
                     return found
                 if self._ending is not None and not outlive:
                     raise self._ending.error()
-                left = deadline - time.monotonic()
+                left = patience.left()
                 if left <= 0:
                     raise GuestHang(f"waited {timeout:g} s for {what}; last seen: {seen()}")
                 self._news.wait(left)

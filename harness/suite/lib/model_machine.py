@@ -20,6 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from harness.base.errors import GuestHang
 from harness.base.paths import cache_directory
 from harness.devices.probe import AllocCall, Attr, Direction, MapCall, SyncTarget
 from harness.devices.probe.model_slots import PAGE, SLOT, Rules
@@ -81,6 +82,17 @@ class Scope:
 
     orders: bool = True
     """Allocations of more than a page: 6.1-page-order."""
+
+
+class _Hung(BaseException):
+    """Ends the search: to make a hang shorter, Hypothesis would wait for guest after guest.
+
+    Not an Exception, which Hypothesis would take for one more failure.
+    """
+
+    def __init__(self, hang: GuestHang) -> None:
+        super().__init__(hang)
+        self.hang = hang
 
 
 class PoolCalls(RuleBasedStateMachine):
@@ -208,6 +220,8 @@ class PoolCalls(RuleBasedStateMachine):
         except Exception as error:
             self._failed = True
             self._world.spoil(error)
+            if isinstance(error, GuestHang):
+                raise _Hung(error) from error
             raise
 
     def _target(self, which: int) -> Target:
@@ -225,7 +239,7 @@ def run_calls(
 ) -> None:
     """Make *examples* sequences of *steps* calls, chosen from *start* on, always the same ones.
 
-    A failure is made shorter and raised with its script.
+    A failure is made shorter and raised with its script; a hang is raised as it was first seen.
     """
     engine.MAX_SHRINKING_SECONDS = SHRINKING
     home = cache_directory() / "hypothesis"
@@ -244,6 +258,8 @@ def run_calls(
     try:
         # a function is fine, says its documentation
         run_state_machine_as_test(factory, settings=chosen)  # type: ignore[arg-type]
+    except _Hung as hung:
+        raise hung.hang from None
     except Flaky as flaky:
         raise world.failure or flaky from flaky
 

@@ -32,7 +32,7 @@ START = 20_260_711
 SMALL = {"pool": Placement(size=512 * KIB)}
 """Two sets of slots: soon full, soon fragmented."""
 
-CHECKED = ("B1", "B2", "B3", "B5", "B7", "B8", "B9", "B10", "B11", "B13", "B14")
+CHECKED = ("B1", "B2", "B3", "B5", "B7", "B8", "B9", "B10", "B11", "B12", "B13", "B14")
 SYNCED = ("C1", "C2", "C3", "C4", "C8")
 ALLOCATED = ("D1", "D2", "D3", "D6", "E1", "E17")
 

@@ -39,6 +39,9 @@ SPIN = (0x14000000).to_bytes(4, "little")
 SPIN_LOCKED = b"\1"
 """The low byte of a held spinlock (include/asm-generic/qspinlock_types.h, ``locked``)."""
 
+MASK_INTERRUPTS = (0xD50342DF).to_bytes(4, "little")
+"""``msr daifset, #2`` (Arm ARM, C6.2, MSR (immediate))."""
+
 WRITE_LOCKED = (1).to_bytes(8, "little")
 """The count of a semaphore that a writer holds (kernel/locking/rwsem.c, RWSEM_WRITER_LOCKED)."""
 
@@ -74,8 +77,8 @@ def report_kinds(guest: Guest) -> list[Outcome]:
 
 
 def kept_console(error: GuestError, artifacts: Path) -> str:
-    """The console's log in the directory that the error's note names."""
-    (note,) = error.__notes__
+    """The console's log in the directory that the error's last note names."""
+    note = error.__notes__[-1]
     directory = Path(note.rpartition(" ")[2])
     assert directory.parent == artifacts
     return (directory / CONSOLE_LOG).read_text()
@@ -139,6 +142,19 @@ def test_a_cpu_that_spins_in_the_kernel_is_a_hang(
 
     with pytest.raises(GuestHang, match="hang: BUG: soft lockup - CPU#0"):
         guest.agent.run("cat /dev/null", FOREVER)
+
+
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_a_cpu_that_takes_no_interrupts_is_a_hang(
+    guest: Guest, overwrite: Callable[[str, bytes], None], cpus: int
+) -> None:
+    """A CPU that spins with interrupts off is a hang, though its kernel cannot say so."""
+    overwrite("__arm64_sys_sethostname", MASK_INTERRUPTS + SPIN)
+
+    with pytest.raises(GuestHang, match=r"hang: CPU \d has taken no interrupt for 10 s, at pc 0x"):
+        guest.agent.run(f"taskset -c {cpus - 1} hostname stuck || hostname stuck", FOREVER)
+
+    assert guest.console.reports == ()
 
 
 @pytest.mark.expects_report("blocked for more than")

@@ -12,6 +12,7 @@ from agent_fake import HELLO, fake_agent, silent
 from harness.base.errors import AgentError, GuestCrash, GuestHang, ProtocolError, QemuError
 from harness.machine.qemu.agent import Agent, Hello, Ran, StressJob, StressResult
 from harness.machine.qemu.frames import PAYLOAD_MAX, Frame, FrameType
+from harness.machine.qemu.patience import Patience
 
 GUEST = Hello(protocol=1, release="6.12.117", build_id="94b2", boot_id="89ca", uptime=0.504)
 
@@ -26,7 +27,7 @@ def test_an_announcement_is_awaited_over_boot_noise() -> None:
     greeting = b"\x00\xffnoise" + Frame(FrameType.READY, 0, HELLO).encode()
 
     with fake_agent(silent, greeting) as agent:
-        assert agent.wait_ready(5) == GUEST
+        assert agent.wait_ready(Patience(5)) == GUEST
 
 
 def test_a_hello_is_answered_over_the_rest_of_another_answer() -> None:
@@ -206,7 +207,7 @@ def test_a_line_that_qemu_closed_is_qemu_s_fault(monkeypatch: pytest.MonkeyPatch
     theirs.close()
 
     with pytest.raises(QemuError, match="QEMU closed the agent's line"):
-        agent.wait_ready(60)
+        agent.wait_ready(Patience(60))
 
     agent.close()
 
