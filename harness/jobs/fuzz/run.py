@@ -170,7 +170,7 @@ class _Running:
             if not report.foreign and not is_harmless(report.title)
         ]
         ending = self.guest.ending
-        hung = any(symptom.kind == "hang" for symptom in self.symptoms)
+        hung = any(symptom.sort == "hang" for symptom in self.symptoms)
         if ending is not None and not self.guest.console.reports and not hung:
             reports.append(Symptom("end", str(ending)))
         return (*reports, *self.symptoms)
