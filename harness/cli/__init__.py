@@ -30,11 +30,7 @@ fault; 2: the command could not do its work."""
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program with arguments *argv* and return its exit code."""
     words = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(prog="harness", description=DESCRIPTION)
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name in _needed(words):
-        importlib.import_module(f"{__name__}.{name}").add_parser(subparsers)
-    args = parser.parse_args(words)
+    args = make_parser(_needed(words)).parse_args(words)
     try:
         code: int = args.run(args)
     except (HarnessError, GuestError) as fault:
@@ -44,6 +40,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("harness: interrupted", file=sys.stderr)
         return ERROR
     return code
+
+
+def make_parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """Return the parser of the program, with these of its sub-commands."""
+    parser = argparse.ArgumentParser(prog="harness", description=DESCRIPTION)
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name in commands:
+        importlib.import_module(f"{__name__}.{name}").add_parser(subparsers)
+    return parser
 
 
 def _needed(words: Sequence[str]) -> Sequence[str]:
