@@ -48,7 +48,7 @@ class SuiteRequest:
 
 
 def run_suite(request: SuiteRequest, log: Path | None = None) -> Run:
-    """Build the kernel if need be, run the tests, and return what came of each.
+    """Build the kernel if need be, run the tests, and return the run.
 
     pytest's output is appended to *log*. Raises what :func:`build_kernel` raises, and HarnessError
     when pytest could not run the tests.

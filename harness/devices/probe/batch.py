@@ -21,14 +21,14 @@ class Pending(Generic[T]):
 
     @property
     def outcome(self) -> T | DmaError:
-        """What came of it, a "no" of the kernel's as a value."""
+        """The result; a refusal of the kernel is a value."""
         if not self._outcome:
             raise InputError(f"{self.call} has no outcome: its batch was not made to the end")
         return self._outcome[0]
 
     @property
     def result(self) -> T:
-        """What came of it; raises DmaError if the kernel said no."""
+        """The result; raises DmaError if the kernel refused."""
         outcome = self.outcome
         if isinstance(outcome, DmaError):
             raise outcome

@@ -32,7 +32,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Worked:
-    """How often the calls were made, and what came of each the last time."""
+    """How often the calls were made, and the last result of each."""
 
     runs: int
     outcomes: tuple[Any, ...]
@@ -49,11 +49,11 @@ class Session:
         self._returned: dict[Space, list[int]] = {space: [] for space in Space}
 
     def call(self, call: Call[T]) -> T:
-        """Make one call and return what came of it; raise DmaError if the kernel said no."""
+        """Make one call and return its result; raise DmaError if the kernel refused."""
         return self.call_all([call])[0]
 
     def call_all(self, calls: Iterable[Call[T]]) -> list[T]:
-        """Make calls in order and return what came of each; raise the first DmaError."""
+        """Make calls in order and return their results; raise the first DmaError."""
         outcomes: list[T | DmaError] = self.outcomes(list(calls))
         results = []
         for outcome in outcomes:

@@ -50,7 +50,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of *series* on the kernel *base*: of all of it, and of each patch if asked.
+    """The verdict on *series* on the kernel *base*: as a whole, and for each patch if asked.
 
     *attempts* say of each patch whether it fits the base, *coverage* which of its lines ran.
     """

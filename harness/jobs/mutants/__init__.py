@@ -4,8 +4,8 @@
 =================  ============================================================================
 ``Mutant``         one patch of tests/mutants/: what it breaks, and what it takes to see it
 ``read_mutants``   all of them, or those whose names match
-``judge``          build one, run the suite on it, say what came of it; remembered
-``Verdict``        what came of it
+``judge``          build one, run the suite on it, return the verdict; cached
+``Verdict``        whether the suite noticed it
 ``Judgement``      killed, killed for the wrong reason, survived; passed or failed if harmless
 ``verdict_table``  the kill table
 ``verdict_json``   the same for programs

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What came of a mutant, and how that is stored."""
+"""The verdict on a mutant, and how it is stored."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -34,7 +34,7 @@ def plan_table(entries: Sequence[Entry], seen: Mapping[str, float]) -> Table:
 
 
 def night_table(entries: Sequence[Entry]) -> Table:
-    """The jobs and what came of them."""
+    """The jobs and their verdicts."""
     table = Table("kernel", "series", "flavour", "QEMU", "tests", "verdict", "results", "time")
     for entry in entries:
         job, run = entry.job, entry.run

@@ -49,7 +49,7 @@ def run_night(
     executor: Executor,
     budget: float | None,
 ) -> tuple[Entry, ...]:
-    """Run what *entries* leave open, and return them all with what came of each.
+    """Run the *entries* without a verdict, and return all entries with their verdicts.
 
     Each run is in the history before anything else happens: whoever kills this loses the jobs at
     hand and no others. *budget* is in seconds, from now, None without a limit; what was begun in

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What came of a job, and what is to be thought of it."""
+"""The verdict on a job, and whether it is good."""
 
 from dataclasses import dataclass
 from enum import Enum

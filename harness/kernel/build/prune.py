@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Removing what was not used for a while: kernels and what came of them, packages, trees."""
+"""Remove what was not used for a while: kernels and what was built for them, packages, trees."""
 
 import fcntl
 import os

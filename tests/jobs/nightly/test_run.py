@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A night runs what is new, once, and says what came of it."""
+"""A night runs each new job once, and reports its verdict."""
 
 import json
 import sys
