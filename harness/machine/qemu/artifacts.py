@@ -16,6 +16,7 @@ from harness.machine.description import save_machine
 from harness.machine.machine import FENCE_LOG
 from harness.machine.qemu.guest import AGENT_LOG, COMMAND, CONSOLE_LOG, MONITOR_LOG, Guest
 from harness.machine.qemu.process import LOG
+from harness.machine.qemu.standalone import write_standalone
 
 DUMP, SOURCE, REGISTERS, ENDING = "memory.elf", "machine.dts", "registers.txt", "ending.txt"
 BOOT_LOG, ROGUE_LOG = "boot.log", "rogue.log"
@@ -44,7 +45,8 @@ def failures_directory(name: str) -> Path:
 def save(guest: Guest, directory: Path) -> None:
     """Stop the guest and keep all that can be had of it in *directory*.
 
-    A dead QEMU leaves its logs only. The dump is an ELF file of physical memory, made sparse.
+    A dead QEMU leaves its logs only. The dump is an ELF file of physical memory, made sparse. The
+    machine can be started from there by the harness, and without it (run.sh, README.txt).
     """
     guest.settle()
     (directory / ENDING).write_text(f"{guest.ending or 'alive'}\n")
@@ -52,6 +54,7 @@ def save(guest: Guest, directory: Path) -> None:
         shutil.copy2(guest.boot_log, directory / BOOT_LOG)
     save_machine(guest.machine, directory)
     (directory / SOURCE).write_text(guest.machine.devicetree.source())
+    write_standalone(guest.machine, directory)
     with contextlib.suppress(HarnessError, GuestError):
         guest.pause()
         (directory / REGISTERS).write_text(guest.monitor.hmp("info registers -a"))

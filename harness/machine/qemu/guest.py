@@ -92,7 +92,7 @@ class Guest:
         self._agent: Agent | None = None
         self._qtest: Qtest | None = None
         try:
-            self._write_flash()
+            write_flash(machine, self.directory)
             self._bring_up(command, files)
             if boot_log is None and machine.fence is not None:
                 put_up(machine.fence, self.qtest)
@@ -278,12 +278,6 @@ class Guest:
     ) -> None:
         self.close()
 
-    def _write_flash(self) -> None:
-        for bank, image in self.machine.fence.flash if self.machine.fence else ():
-            with self.machine.flash_file(self.directory, bank).open("wb") as file:
-                file.write(image)
-                file.truncate(FLASH_SIZE)
-
     def _bring_up(self, command: list[str], files: tuple[int, ...]) -> None:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(self.directory / MONITOR_SOCKET))
@@ -311,6 +305,14 @@ class Guest:
         if outcome is not None:
             self.console.drain()  # the kernel's own words, if they came before the event
             self.watch.end(Ending(outcome, f"QMP event {event['event']} {event.get('data', '')}"))
+
+
+def write_flash(machine: Machine, directory: Path) -> None:
+    """Write the flash banks of *machine* into *directory*, as sparse files of their full size."""
+    for bank, image in machine.fence.flash if machine.fence else ():
+        with machine.flash_file(directory, bank).open("wb") as file:
+            file.write(image)
+            file.truncate(FLASH_SIZE)
 
 
 _FINAL_EVENTS = ("GUEST_PANICKED", "SHUTDOWN")
