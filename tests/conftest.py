@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Databases for the tests of the history: each test is run with SQLite and with PostgreSQL."""
+"""Databases for the tests of the history (SQLite and PostgreSQL), and an option for golden logs."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +9,15 @@ from postgres_server import Server, running_server
 
 from harness.results import Run
 from harness.results.history import History, open_history
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare what only these tests know."""
+    parser.addoption(
+        "--rewrite-logs",
+        action="store_true",
+        help="write what is found in tests/logs/ into the headers of the logs, for review",
+    )
 
 
 @pytest.fixture(scope="session")

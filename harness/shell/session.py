@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from harness.base.errors import GuestError, HarnessError, InputError
-from harness.base.kreport.outcome import Ending, Outcome
+from harness.base.outcome import Ending, Outcome
 from harness.machine.qemu.artifacts import failures_directory, reopen_command, save
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import live_memory

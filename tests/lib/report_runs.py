@@ -4,10 +4,10 @@
 import json
 from pathlib import Path
 
+from golden_logs import golden_log
+
 from harness.base.result import Result
 from harness.results import Case, Provenance, Run
-
-LOGS = Path(__file__).parents[1] / "logs"
 
 FILE = "harness/suite/test_a.py"
 
@@ -93,11 +93,11 @@ def patched_run(artifacts: str = "") -> Run:
 def write_artifacts(directory: Path, log: str = "oops") -> str:
     """A directory as machine/qemu/artifacts.py leaves it, with a kernel log of tests/logs/."""
     directory.mkdir()
-    lines = (LOGS / f"{log}.log").read_text().splitlines()
+    lines = golden_log(log).lines
     stamped = "".join(f"[{number:10.6f}] {line}\n" for number, line in enumerate(lines))
     files = {
         "console.log": stamped,
-        "boot.log": (LOGS / "clean-boot.log").read_text(),
+        "boot.log": "\n".join(golden_log("clean-boot").lines),
         "qmp.log": '[  0.1] send {"execute": "cont", "arguments": "</pre><script>"}\n',
         "agent.log": "  0.401449 > HELLO\n",
         "fence.log": REFUSED,

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 from harness.base.violation import Violation
 from harness.plugin.guests import guests_key
-from harness.base.kreport.outcome import kernel_report
+from harness.base.kreport import reports_in
 
 LEAK, STALE = Violation(("B13",), "slot 7 is held by nobody"), Violation(("B4", "D1"), "old bytes")
 WARNING = "[    1.000000] WARNING: CPU: 0 PID: 1 at mm/slub.c:1 f+0x0/0x0"
@@ -30,7 +30,7 @@ class Guests:
 @pytest.fixture(autouse=True)
 def guests(request):
     def asked(marker): return [m.args for m in request.node.iter_markers(marker)]
-    console = SimpleNamespace(reports=[kernel_report(line) for (line,) in asked("says")])
+    console = SimpleNamespace(reports=reports_in(line for (line,) in asked("says")))
     guest = SimpleNamespace(
         ending=None,
         closed=False,
@@ -143,7 +143,10 @@ EXPECTED = {
     "test_too_far_gone": PASSED,
     "test_closed": PASSED,
     "test_ended": PASSED,
-    "test_warning": ("the kernel reported warn: WARNING: CPU: 0 PID: 1 at mm/slub.c:1", set()),
+    "test_warning": (
+        "the kernel reported WARNING in f: WARNING: CPU: 0 PID: 1 at mm/slub.c:1",
+        set(),
+    ),
     "test_expected_warning": PASSED,
     "test_failure_and_leak": (
         "the oracles say as well: B13 violated: slot 7 is held by nobody",

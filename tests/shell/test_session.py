@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from harness.base.errors import AgentError, GuestCrash
-from harness.base.kreport.outcome import Ending, Outcome
+from harness.base.outcome import Ending, Outcome
 from harness.machine.qemu.watch import Watch
 from harness.shell import Session
 

@@ -1,24 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names for what a kernel reports about itself, the same from run to run.
+"""Kernel reports: one table of their first lines, and one reader for consoles and logs.
 
-=======================  =========================================================================
-``Crash``                one report in a log: its kind, its title, and the lines that it takes
-``crashes_in``           all reports in the lines of a console, without those that only follow
-``boot_stop``            the title of a boot that came to nothing and reported nothing
-``known_crash``          what is known of a title (known.toml), with links
-=======================  =========================================================================
+=================  =========================================================================
+``Report``         one report: detector, title, first line, functions, how the guest ends
+``reports_in``     all reports in the lines of a log
+``ReportReader``   the same, line by line, for a console that is still running
+``Detector``       what in the kernel found the fault
+``FORMS``          the table: a row for each first line (table.py)
+``boot_stop``      the title of a boot that came to nothing and reported nothing
+``known_report``   what is known of a title (known.toml), with links
+=================  =========================================================================
+
+printk.py says which lines of a console are the kernel's.
 """
 
-from harness.base.kreport.known import Known, known_crash, known_crashes
-from harness.base.kreport.log import Crash, boot_stop, crashes_in
-from harness.base.kreport.title import Kind
+from harness.base.kreport.known import Known, known_report, known_reports
+from harness.base.kreport.reader import Report, ReportReader, boot_stop, reports_in
+from harness.base.kreport.table import FORMS, Detector
 
 __all__ = [
-    "Crash",
-    "Kind",
+    "FORMS",
+    "Detector",
     "Known",
+    "Report",
+    "ReportReader",
     "boot_stop",
-    "crashes_in",
-    "known_crash",
-    "known_crashes",
+    "known_report",
+    "known_reports",
+    "reports_in",
 ]

@@ -29,26 +29,26 @@ def read_known(text: str) -> tuple[Known, ...]:
         entries = tomllib.loads(text).get("known", [])
         return tuple(_known(entry) for entry in entries)
     except (tomllib.TOMLDecodeError, re.error) as fault:
-        raise InputError(f"the list of known crashes cannot be read: {fault}") from fault
+        raise InputError(f"the list of known reports cannot be read: {fault}") from fault
 
 
 def _known(entry: dict[str, object]) -> Known:
     about, links = entry.get("about"), entry.get("links")
     if set(entry) != _FIELDS or not isinstance(links, list) or not links or not about:
         raise InputError(
-            f"an entry of the list of known crashes has a title, an about and links; this is "
+            f"an entry of the list of known reports has a title, an about and links; this is "
             f"{entry!r}"
         )
     return Known(re.compile(str(entry["title"])), str(about), tuple(map(str, links)))
 
 
 @cache
-def known_crashes() -> tuple[Known, ...]:
+def known_reports() -> tuple[Known, ...]:
     """The list that comes with the harness."""
     return read_known(LIST.read_text())
 
 
-def known_crash(title: str, entries: tuple[Known, ...] | None = None) -> Known | None:
+def known_report(title: str, entries: tuple[Known, ...] | None = None) -> Known | None:
     """The first entry that matches *title*, of known.toml if no other list is given."""
-    known = known_crashes() if entries is None else entries
+    known = known_reports() if entries is None else entries
     return next((one for one in known if one.title.fullmatch(title)), None)

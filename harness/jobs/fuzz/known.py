@@ -4,6 +4,7 @@
 import re
 from dataclasses import dataclass
 
+from harness.base.kreport import Detector, Report
 from harness.jobs.fuzz.case import FuzzCase, Kind
 from harness.jobs.fuzz.record import Symptom
 
@@ -40,18 +41,15 @@ KNOWN: tuple[Known, ...] = (
 )
 """What is found again and again on kernels without any change."""
 
-HARMLESS: tuple[tuple[str, str], ...] = (
-    (
-        r"INFO: task .* blocked for more than",
-        "a device may keep a request as long as it likes, and its user waits",
-    ),
-)
+HARMLESS = {
+    Detector.HUNG_TASK: "a device may keep a request as long as it likes, and its user waits",
+}
 """Kernel reports that a device may cause without anything being wrong, each with the reason."""
 
 
-def is_harmless(report: str) -> bool:
+def is_harmless(report: Report) -> bool:
     """Whether a kernel report is one that a device may cause."""
-    return any(re.search(pattern, report) for pattern, _ in HARMLESS)
+    return report.detector in HARMLESS
 
 
 def known_as(case: FuzzCase, symptom: Symptom) -> str | None:

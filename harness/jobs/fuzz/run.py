@@ -165,9 +165,9 @@ class _Running:
     def all_symptoms(self) -> tuple[Symptom, ...]:
         """What must not be, kernel reports too."""
         reports = [
-            Symptom("report", str(report))
+            Symptom("report", report.title)
             for report in self.guest.console.reports
-            if not report.foreign and not is_harmless(report.title)
+            if not report.benign and not is_harmless(report)
         ]
         ending = self.guest.ending
         hung = any(symptom.sort == "hang" for symptom in self.symptoms)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from harness.base.kreport.outcome import Report, kernel_report
+from harness.base.kreport import Report, ReportReader
 from harness.machine.qemu.loop import call, event_loop, run
 from harness.machine.qemu.watch import Watch
 
@@ -40,9 +40,10 @@ class Console:
         self._partial = b""
         self._lines: list[str] = []
         self._dropped = 0
-        self._reports: list[Report] = []
+        self._reader = ReportReader()
         self._taps: list[Callable[[bytes], None]] = []
         self.on_report: Callable[[Report], None] | None = None
+        """Called with each report when it begins, and again if it ends the guest only later."""
         call(lambda: event_loop().add_reader(connection, self.drain))
 
     @property
@@ -52,8 +53,8 @@ class Console:
 
     @property
     def reports(self) -> tuple[Report, ...]:
-        """Every kernel report so far, oldest first."""
-        return tuple(self._reports)
+        """Every kernel report so far, oldest first; the last one may still grow."""
+        return self._reader.reports
 
     @property
     def mark(self) -> int:
@@ -143,10 +144,6 @@ class Console:
         if len(self._lines) > KEPT_LINES:
             del self._lines[: KEPT_LINES // 2]
             self._dropped += KEPT_LINES // 2
-        report = kernel_report(line)
-        if report is None:
-            self._reports[-1:] = [last.with_line(line) for last in self._reports[-1:]]
-            return
-        self._reports.append(report)
-        if self.on_report is not None:
-            self.on_report(report)
+        for report in self._reader.take(line):
+            if self.on_report is not None:
+                self.on_report(report)

@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import Self
 
 from harness.base.errors import GuestError
-from harness.base.kreport.outcome import FATAL, Ending, Outcome, Report
+from harness.base.kreport import Report
+from harness.base.outcome import Ending, Outcome
 from harness.machine.devicetree import Pool
 from harness.machine.fence import CpuRefusals, Refusal, cpu_refusals, smmu_refusals
 from harness.machine.layout import Block
@@ -295,8 +296,8 @@ class Guest:
         self.watch.at_end(lambda ending: agent.abort(ending.error()))
 
     def _on_report(self, report: Report) -> None:
-        if report.kind in FATAL:
-            self.watch.end(Ending(report.kind, report.title))
+        if report.ends is not None:
+            self.watch.end(Ending(report.ends, report.last_words))
 
     def _on_event(self, event: Event) -> None:
         if self._pulse is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from signal import SIGBUS, Signals
 
 from harness.base.errors import QemuError
-from harness.base.kreport.outcome import Ending, Outcome
+from harness.base.outcome import Ending, Outcome
 from harness.base.tools import find_tool
 from harness.machine.qemu.loop import call, event_loop
 from harness.machine.qemu.patience import delays

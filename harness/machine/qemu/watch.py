@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from harness.base.errors import GuestHang
-from harness.base.kreport.outcome import Ending
+from harness.base.outcome import Ending
 from harness.machine.qemu.patience import Delays, Patience, no_delays
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from harness.base.kreport import Crash, crashes_in
+from harness.base.kreport import Report, reports_in
 from harness.machine.machine import FENCE_LOG
 from harness.machine.qemu.artifacts import BOOT_LOG, ENDING, reopen_command
 from harness.machine.qemu.guest import AGENT_LOG, COMMAND, CONSOLE_LOG, MONITOR_LOG
@@ -35,9 +35,9 @@ class Log:
 
     name: str
     lines: tuple[str, ...]
-    crashes: tuple[Crash, ...] = ()
+    crashes: tuple[Report, ...] = ()
 
-    def crash_at(self, index: int) -> Crash | None:
+    def crash_at(self, index: int) -> Report | None:
         """The report that line *index* belongs to."""
         return next((one for one in self.crashes if index in one.lines), None)
 
@@ -68,7 +68,7 @@ class Artifacts:
     accesses: tuple[Access, ...]
 
     @property
-    def crashes(self) -> tuple[Crash, ...]:
+    def crashes(self) -> tuple[Report, ...]:
         """The kernel's reports, those of the boot first."""
         return tuple(crash for log in self.logs for crash in log.crashes)
 
@@ -112,7 +112,7 @@ def artifacts_of(runs: Iterable[Run]) -> Mapping[str, Artifacts]:
 def _kernel_log(directory: Path, name: str) -> Log:
     """A console's log, without the harness's own time stamps: the kernel has better ones."""
     lines = tuple(_STAMP.sub("", line, count=1) for line in _lines(directory, name))
-    return Log(name, lines, tuple(crashes_in(lines)))
+    return Log(name, lines, tuple(reports_in(lines)))
 
 
 def _lines(directory: Path, name: str) -> tuple[str, ...]:

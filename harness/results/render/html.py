@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.base.kreport import Known, known_crash
+from harness.base.kreport import Known, known_report
 from harness.base.properties import NOT_GUARANTEED, PROPERTIES, in_order
 from harness.base.result import worst
 from harness.results import Case, Run
@@ -189,7 +189,7 @@ def _titles(rows: Sequence[Row]) -> list[Title]:
     for row in rows:
         for title in row.crashes:
             by_title.setdefault(title, []).append(row)
-    return [Title(title, tuple(some), known_crash(title)) for title, some in by_title.items()]
+    return [Title(title, tuple(some), known_report(title)) for title, some in by_title.items()]
 
 
 def _properties(rows: Sequence[Row]) -> Iterator[Property]:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import GuestCrash, GuestError, GuestHang, QemuError
-from harness.base.kreport.outcome import Outcome
+from harness.base.kreport import Detector
+from harness.base.outcome import Outcome
 from harness.devices.probe import Device, Direction, Mapping, Probe
 from harness.machine.machine import AGENT_SOCKET, Machine
 from harness.machine.qemu.agent import Agent
@@ -70,10 +71,10 @@ def artifacts(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return tmp_path / "failures"
 
 
-def report_kinds(guest: Guest) -> list[Outcome]:
-    """What the kernel said about itself, once it has said all."""
+def detectors(guest: Guest) -> list[Detector]:
+    """Which detectors of the kernel reported, once the reports are complete."""
     guest.settle()
-    return [report.kind for report in guest.console.reports]
+    return [report.detector for report in guest.console.reports]
 
 
 def kept_console(error: GuestError, artifacts: Path) -> str:
@@ -90,7 +91,7 @@ def test_a_panic_is_a_crash_in_the_kernels_own_words(guest: Guest) -> None:
     with pytest.raises(GuestCrash, match=r"panic: .* sysrq triggered crash"):
         guest.agent.run("echo c > /proc/sysrq-trigger", FOREVER)
 
-    assert report_kinds(guest) == [Outcome.PANIC]
+    assert detectors(guest) == [Detector.PANIC]
     assert "GUEST_PANICKED" in [event["event"] for event in guest.monitor.events]
 
 
@@ -104,7 +105,7 @@ def test_an_oops_is_a_crash_and_its_report_is_whole(
     with pytest.raises(GuestCrash, match="oops: Unable to handle kernel "):
         guest.agent.read_file("/proc/cmdline", FOREVER)
 
-    assert report_kinds(guest) == [Outcome.OOPS, Outcome.OOPS, Outcome.PANIC]
+    assert detectors(guest) == [Detector.OOPS]
 
 
 @pytest.mark.expects_report("BUG")
@@ -115,7 +116,7 @@ def test_a_bug_check_is_a_crash_that_names_its_line(
     with pytest.raises(GuestCrash, match=r"bug: kernel BUG at kernel/dma/mapping\.c:\d+!"):
         device.unchecked.sync_single_for_cpu(mapping.dma_addr, PAGE, Direction.NONE)
 
-    assert report_kinds(guest) == [Outcome.BUG, Outcome.OOPS, Outcome.PANIC]
+    assert detectors(guest) == [Detector.BUG]
 
 
 @pytest.mark.expects_report("swiotlb_bounce")
@@ -127,7 +128,7 @@ def test_a_warning_is_reported_and_the_guest_goes_on(
     device.unchecked.sync_single_for_device(mapping.dma_addr, 2 * PAGE, Direction.TO_DEVICE)
 
     guest.console.wait_for("end trace", DEADLINE)
-    assert report_kinds(guest) == [Outcome.WARN]
+    assert detectors(guest) == [Detector.WARNING]
     assert guest.agent.run("echo alive").text == "alive\n"
     assert guest.ending is None
 
@@ -140,7 +141,7 @@ def test_a_cpu_that_spins_in_the_kernel_is_a_hang(
     guest.agent.write_file("/proc/sys/kernel/watchdog_thresh", b"1")
     overwrite("cdev_lock", SPIN_LOCKED)
 
-    with pytest.raises(GuestHang, match="hang: BUG: soft lockup - CPU#0"):
+    with pytest.raises(GuestHang, match="hang: watchdog: BUG: soft lockup - CPU#0"):
         guest.agent.run("cat /dev/null", FOREVER)
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is left of a case that shows something."""
 
+from harness.base.kreport import reports_in
 from harness.jobs.fuzz import FieldMutation, FuzzCase, Setting, Step, Symptom, minimise
 from harness.jobs.fuzz.known import is_harmless
 from harness.jobs.fuzz.record import shape_of
@@ -62,5 +63,9 @@ def test_a_console_line_is_known_by_its_words() -> None:
 
 
 def test_a_task_that_waits_for_a_device_is_no_finding() -> None:
-    assert is_harmless("INFO: task dd:55 blocked for more than 120 seconds.")
-    assert not is_harmless("BUG: soft lockup - CPU#0 stuck for 22s!")
+    log = (
+        "[    1.000000] INFO: task dd:55 blocked for more than 120 seconds.",
+        "[    2.000000] watchdog: BUG: soft lockup - CPU#0 stuck for 22s!",
+    )
+
+    assert [is_harmless(report) for report in reports_in(log)] == [True, False]

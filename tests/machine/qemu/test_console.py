@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.base.errors import GuestCrash, GuestHang
-from harness.base.kreport.outcome import Ending, Outcome
+from harness.base.outcome import Ending, Outcome
 from harness.machine.qemu.console import LINE_LIMIT, Console
 from harness.machine.qemu.watch import Watch
 
@@ -103,7 +103,7 @@ def test_a_report_is_kept_and_told_at_once(line: Line) -> None:
     line.guest.sendall(b"[    1.000000] Kernel panic - not syncing: test\ngone\n")
     line.console.wait_for("gone", 5)
 
-    assert [report.kind for report in told] == [Outcome.PANIC]
+    assert [report.title for report in told] == ["panic: test"]
     assert list(line.console.reports) == told
 
 
@@ -120,7 +120,7 @@ done
 
 
 @pytest.mark.parametrize(
-    ("taken", "held", "foreign"),
+    ("taken", "held", "benign"),
     [
         ("pci_rescan_remove_lock", "&ctrl->reset_lock", True),
         ("&ctrl->reset_lock", "pci_rescan_remove_lock", True),
@@ -129,14 +129,14 @@ done
     ],
 )
 def test_lockdep_names_the_locks_and_only_one_pair_is_no_concern_of_ours(
-    line: Line, taken: str, held: str, foreign: bool
+    line: Line, taken: str, held: str, benign: bool
 ) -> None:
     line.guest.sendall(LOCKDEP.replace("first", taken).replace("second", held).encode())
     line.console.wait_for("done", 5)
 
     (report,) = line.console.reports
 
-    assert (report.locks, report.foreign) == ((taken, held), foreign)
+    assert (report.locks, report.benign) == ((taken, held), benign)
 
 
 def test_the_end_of_the_guest_ends_a_wait_at_once(line: Line) -> None:

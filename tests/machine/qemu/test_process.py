@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import GuestCrash, HostError, QemuError
-from harness.base.kreport.outcome import Ending, Outcome
+from harness.base.outcome import Ending, Outcome
 from harness.machine.qemu.process import Process
 from harness.machine.qemu.qemu import find_qemu, parse_version
 from harness.machine.qemu.watch import Watch

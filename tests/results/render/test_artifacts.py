@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from golden_logs import golden_log
 from report_runs import FILE, base_run, case, write_artifacts
 
-from harness.base.kreport import crashes_in
+from harness.base.kreport import reports_in
 from harness.base.result import Result
 from harness.results import Case
 from harness.results.render import Change, Inputs, change_of, page
@@ -67,11 +68,11 @@ def test_a_directory_with_nothing_in_it_is_an_empty_page(tmp_path: Path) -> None
 
 
 def test_of_a_long_log_the_reports_the_end_and_the_begin_are_kept() -> None:
-    report = (Path(__file__).parents[2] / "logs/panic.log").read_text().splitlines()
+    report = golden_log("panic").lines
     noise = [f"[    0.{number:06}] noise" for number in range(10000)]
 
     lines = (*noise[:5000], *report, *noise[5000:])
-    log = Log("console.log", lines, tuple(crashes_in(lines)))
+    log = Log("console.log", lines, tuple(reports_in(lines)))
 
     spans = log.kept(20000)
 

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the kernel's reports out of a console's lines, as they come or from a whole log."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from harness.base.kreport.printk import KernelLine, KernelLines
+from harness.base.kreport.symbols import CARRIERS, COUNTER, FRAME, OTHER_STACK, TRACE, function_name
+from harness.base.kreport.table import (
+    FOLLOWS,
+    KILLED,
+    LONGEST,
+    Detector,
+    First,
+    recognise,
+    title_of,
+    without_numbers,
+)
+from harness.base.outcome import Outcome
+
+NAMED_LOCKS = 2
+"""Locks that a report of lockdep's is about; it goes on to list all that are held."""
+
+BENIGN_LOCKS = frozenset({frozenset({"pci_rescan_remove_lock", "&ctrl->reset_lock"})})
+"""Every hot-plug into a root port that was there at boot is reported so by 6.12's lockdep: pciehp
+takes the two in both orders (drivers/pci/hotplug/pciehp_core.c:pciehp_probe, pciehp_ist).
+From then on lockdep is off in that guest."""
+
+_LOCK = re.compile(r"[0-9a-f]{8,} \((.+)\)\{\S+\}-\{\d+:\d+\}, at: ")
+"""kernel/locking/lockdep.c:print_lock"""
+
+_END = re.compile(
+    r"---\[ end (?:trace|Kernel panic)|(?:Out of memory|Memory cgroup out of memory): Killed"
+)
+_RULER = re.compile(r"^=+$")
+_NEW_BOOT = re.compile(r"^Booting Linux on physical CPU")
+_OTHER_CPUS = re.compile(r"^Sending NMI from CPU")
+
+
+@dataclass(frozen=True)
+class Report:
+    """One report of the kernel's.
+
+    *first_line* is the kernel's own text, *functions* where it was and who called, in the report's
+    order; *lines* are indices into the log. *ends* is how the guest ends by it, None if the kernel
+    goes on, and *last_words* the line that says so. *locks* are those that lockdep names first: the
+    one to be taken, and the one that is held. *cut*: the log ends before the report names the
+    function that its title should have.
+    """
+
+    detector: Detector
+    title: str
+    first_line: str
+    functions: tuple[str, ...]
+    lines: range
+    ends: Outcome | None = None
+    last_words: str = ""
+    locks: tuple[str, ...] = ()
+    cut: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.first_line}"
+
+    @property
+    def benign(self) -> bool:
+        """Whether it is known, on kernels without any change, and says nothing about DMA."""
+        return frozenset(self.locks) in BENIGN_LOCKS
+
+    def matches(self, pattern: re.Pattern[str]) -> bool:
+        """Whether *pattern* is in the title or in the kernel's own first line."""
+        return bool(pattern.search(self.title) or pattern.search(self.first_line))
+
+
+class ReportReader:
+    """Takes a console's lines one after the other and keeps the reports in them."""
+
+    def __init__(self) -> None:
+        self._lines = KernelLines(lambda text: recognise(text) is not None)
+        self._drafts: list[_Draft] = []
+        self._unfinished: list[_Draft] = []
+
+    @property
+    def reports(self) -> tuple[Report, ...]:
+        """The reports so far, oldest first; the last ones may yet get more lines."""
+        return tuple(draft.report() for draft in self._drafts)
+
+    def take(self, line: str) -> list[Report]:
+        """The reports that begin with *line*, or that end the guest from now on."""
+        found = (self._take(kernel_line) for kernel_line in self._lines.take(line))
+        return [draft.report() for draft in found if draft is not None]
+
+    def _take(self, line: KernelLine) -> "_Draft | None":
+        first = recognise(line.text)
+        if first is None:
+            self._add(line)
+            return None
+        host = self._continued(first, line)
+        if host is None:
+            for draft in self._open(line.caller):
+                draft.open = False
+            draft = _Draft(first, line)
+            self._drafts.append(draft)
+            self._unfinished = [*(one for one in self._unfinished if one.open), draft]
+            return draft
+        return host if host.go_on(first, line) else None
+
+    def _add(self, line: KernelLine) -> None:
+        """Give *line* to the report that it belongs to, if there is one."""
+        if _NEW_BOOT.match(line.text):
+            self._unfinished = []
+        for draft in self._open(line.caller)[-1:]:
+            draft.add(line)
+
+    def _open(self, caller: str) -> "list[_Draft]":
+        return [draft for draft in self._unfinished if draft.open and draft.takes(caller)]
+
+    def _continued(self, first: First, line: KernelLine) -> "_Draft | None":
+        """The earlier report that *line*, though it could begin one, is a part of."""
+        if first.form.detector is Detector.PANIC:
+            last = self._drafts[-1] if self._drafts else None
+            return last if last and last.leads_to(line.text) else None
+        form = first.form
+        earlier = self._drafts[-1:] if form.after_trace else self._open(line.caller)
+        for draft in reversed(earlier):
+            near = line.index - draft.end <= form.within
+            may = form.after_trace or not draft.traced
+            if near and may and draft.first.form.detector in form.continues:
+                return draft
+        return None
+
+
+@dataclass
+class _Draft:
+    """A report that is being read."""
+
+    first: First
+    line: KernelLine
+    open: bool = True
+    traced: bool = False
+    counters: list[str] = field(default_factory=list)
+    frames: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.begin = self.end = self.line.index
+        self.caller, self.any_caller = self.line.caller, False
+        self.ends, self.last_words = self.first.form.ends, self.line.text
+        self.named = list(self.first.functions)
+        self.locks: list[str] = []
+        self._other_stack = self._dead = False
+
+    def takes(self, caller: str) -> bool:
+        """Whether a line of *caller*'s may belong to it."""
+        return self.any_caller or not caller or not self.caller or caller == self.caller
+
+    def leads_to(self, panic: str) -> bool:
+        """Whether *panic* only follows from this report."""
+        if self._dead:
+            return False
+        killed = KILLED.search(panic) and self.ends in (Outcome.OOPS, Outcome.BUG)
+        return bool(FOLLOWS.search(panic) or killed)
+
+    def go_on(self, first: First, line: KernelLine) -> bool:
+        """Take a line that could begin a report itself; whether the guest ends only now."""
+        is_panic = first.form.detector is Detector.PANIC
+        if not is_panic:
+            self.named += first.functions
+        if is_panic:
+            self._dead = True
+            self._other_stack = self.traced  # then the panic's own stack says nothing new
+        self.end = line.index
+        if self.ends is not None or first.form.ends is None:
+            return False
+        self.ends, self.last_words = first.form.ends, line.text
+        return True
+
+    def add(self, line: KernelLine) -> None:
+        """Take a line that begins nothing."""
+        text = line.text
+        ruler = bool(_RULER.match(text)) and line.index > self.begin + 2
+        if line.index - self.begin >= LONGEST:
+            self.open = False
+            return
+        self.end = line.index
+        if _END.search(text) or ruler:
+            self.open = False
+        self.any_caller = self.any_caller or bool(_OTHER_CPUS.match(text))
+        self._look(text)
+
+    def _look(self, text: str) -> None:
+        lock = _LOCK.search(text) if self.first.form.detector is Detector.LOCKDEP else None
+        if lock and len(self.locks) < NAMED_LOCKS:
+            self.locks.append(lock[1])
+        elif TRACE.search(text):
+            self._other_stack = self._dead and self.traced
+            self.traced = True
+        elif OTHER_STACK.match(text):
+            self._other_stack = True
+        elif self._other_stack:
+            return
+        elif counter := COUNTER.search(text):
+            self.counters.append(function_name(counter["function"]))
+        elif frame := FRAME.match(text):
+            self.traced = True
+            self.frames.append(function_name(frame["function"]))
+
+    def report(self) -> Report:
+        """What is known of it now."""
+        form = self.first.form
+        functions = tuple(dict.fromkeys((*self.named, *self.counters, *self.frames)))
+        function = self._telling(functions) if form.placed else ""
+        about = self.first.about
+        if self.locks:
+            about += f" ({' after '.join(self.locks)})"
+        return Report(
+            form.detector,
+            title_of(form.detector, about, function),
+            self.line.text,
+            functions,
+            range(self.begin, self.end + 1),
+            self.ends,
+            self.last_words if self.ends else "",
+            tuple(self.locks),
+            cut=form.placed and not function,
+        )
+
+    def _telling(self, functions: Sequence[str]) -> str:
+        """The first function that tells this bug from others; the first at all if none does."""
+        skip = self.first.form.skip
+        for name in functions:
+            if not CARRIERS.match(name) and not (skip and skip.match(name)):
+                return name
+        return next(iter(functions), "")
+
+
+def reports_in(log: Iterable[str]) -> list[Report]:
+    """The reports in the lines of a log: a console's, dmesg's, the journal's."""
+    reader = ReportReader()
+    for line in log:
+        reader.take(line)
+    return list(reader.reports)
+
+
+def boot_stop(log: Iterable[str]) -> str:
+    """The title of a boot that came to nothing, by the last thing that the kernel said.
+
+    Numbers do not count, so that the title is the same on the next try.
+    """
+    reader = KernelLines(lambda text: recognise(text) is not None)
+    said = [text for line in log for one in reader.take(line) if (text := one.text.strip())]
+    if not said:
+        return title_of(Detector.BOOT_STOPS, "without a word")
+    return title_of(Detector.BOOT_STOPS, f"after '{without_numbers(said[-1])}'")

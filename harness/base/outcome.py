@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a guest ends: the one list of ways, and whom an ending speaks against."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from harness.base.errors import GuestCrash, GuestError, GuestHang, HarnessError, QemuError
+
+
+class Outcome(Enum):
+    """How a guest ended; READY while it lives."""
+
+    READY = "ready"
+    PANIC = "panic"
+    OOPS = "oops"
+    BUG = "bug"
+    HANG = "hang"
+    RESET = "reset"
+    POWER_OFF = "power off"
+    QEMU_DIED = "QEMU died"
+    TIME_OUT = "time ran out"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a guest ended; *detail* says what was seen, in one line."""
+
+    outcome: Outcome
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.outcome.value}: {self.detail}"
+
+    def error(self) -> GuestError | HarnessError:
+        """The exception for a caller that waits for this guest."""
+        if self.outcome is Outcome.QEMU_DIED:
+            return QemuError(str(self))
+        if self.outcome in (Outcome.HANG, Outcome.TIME_OUT):
+            return GuestHang(str(self))
+        return GuestCrash(str(self))
