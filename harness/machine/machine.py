@@ -20,10 +20,12 @@ DEFAULT_RAM = 256 * MIB
 
 CPU_MODEL = "cortex-a57"
 
-KERNEL_ARGUMENTS = "earlycon console=ttyAMA0 panic=-1 oops=panic softlockup_panic=1"
+KERNEL_ARGUMENTS = "earlycon console=ttyAMA0 printk.time=1 panic=-1 oops=panic softlockup_panic=1"
 """A panic is final: pvpanic pauses the machine, and if that is not up yet a reset ends it. One in
 the set-up of reserved memory comes before either: only an early console tells of that. Where a
-thread prints the log (the PL011's since 7.x) a CPU that spins is not told of until the panic."""
+thread prints the log (the PL011's since 7.x) a CPU that spins is not told of until the panic.
+``printk.time=1``: a time stamp tells the kernel's lines from a program's, even if the kernel has no
+CONFIG_PRINTK_TIME (harness/base/kreport/printk.py)."""
 
 AGENT_SLOT, PANIC_SLOT = 0x1E, 0x1F
 """Device numbers on pcie.0; root ports take 1, 2, ... as devicetree overlays expect."""

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from qemu.qmp import QMPError
 
 from harness.base.errors import HarnessError
-from harness.base.kreport.outcome import Ending, Outcome
+from harness.base.outcome import Ending, Outcome
 from harness.machine.qemu.loop import call, event_loop
 from harness.machine.qemu.monitor import Event, Monitor
 from harness.machine.qemu.patience import Delays, Patience
