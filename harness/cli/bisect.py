@@ -81,7 +81,7 @@ def _chosen(arguments: argparse.Namespace, request: SuiteRequest) -> SuiteReques
     if "::" in test or test.endswith(".py"):
         return replace(request, tests=(test,))
     words = f"({arguments.k}) and ({test})" if arguments.k else test
-    return replace(request, words=(*request.words, "-k", words))
+    return replace(request, match=words)
 
 
 def _space(arguments: argparse.Namespace, spec: KernelSpec) -> Space:

@@ -63,15 +63,13 @@ def add_choice_options(parser: argparse.ArgumentParser) -> None:
 def request_of(arguments: argparse.Namespace, source: str) -> SuiteRequest:
     """Return the request that the options describe, for the kernel *source* and all tests."""
     fragments = (*default_fragments(), *(path.resolve() for path in arguments.kernel_config))
-    words = [f"--property={one}" for one in arguments.properties]
-    if arguments.k:
-        words += ["-k", arguments.k]
     return SuiteRequest(
         spec=KernelSpec(source, (), fragments, arguments.flavour),
         qemu=arguments.qemu,
         tier=arguments.tier,
-        words=tuple(words),
         workers=arguments.workers,
+        properties=tuple(arguments.properties),
+        match=arguments.k,
     )
 
 

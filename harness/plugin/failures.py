@@ -9,7 +9,6 @@ the commands that reproduce and debug it.
 import contextlib
 import json
 import re
-import shlex
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -29,13 +28,12 @@ from harness.base.paths import CHECKOUT
 from harness.base.properties import PROPERTIES
 from harness.base.violation import PropertyViolated, Violation
 from harness.devices.probe import DmaError
-from harness.kernel import KernelSpec
 from harness.machine.qemu.artifacts import reopen_command
 from harness.machine.qemu.guest import Guest
-from harness.machine.qemu.qemu import DEFAULT as DEFAULT_QEMU
 from harness.observe.memory import KnownTypes, live_memory
 from harness.observe.memory.places import LOWEST, Places, addresses, explain
 from harness.plugin.guests import CALLS, DEBUG, Guests, guests_key, kept_key
+from harness.results.request import SuiteRequest, command_of, request_from
 
 VIOLATIONS = "violations"
 """The attribute of a test's report that holds its violations, as ``dataclasses.asdict`` gives
@@ -49,17 +47,6 @@ SUITE = "harness/suite/"
 
 LINES = 8
 """Lines of an assertion's own explanation that are kept."""
-
-OPTIONS: tuple[tuple[str, object], ...] = (
-    ("--kernel", KernelSpec().source),
-    ("--series", []),
-    ("--kernel-config", []),
-    ("--flavour", ""),
-    ("--qemu", DEFAULT_QEMU),
-    ("--machine-memory", "256M"),
-    ("--tier", "default"),
-)
-"""Options that decide what a test ran on, with their defaults (harness/plugin/options.py)."""
 
 _NUMBER = re.compile(r"(?<![\w.])\d{8,20}(?![\w.])")
 
@@ -107,14 +94,11 @@ def pytest_runtest_makereport(
 
 def reproduce_command(item: pytest.Item) -> str:
     """The command line that runs the test of *item* again, on the same kernel."""
-    words = ["scripts/run"]
-    for option, default in OPTIONS:
-        value = item.config.getoption(option)
-        if value != default:
-            each = value if isinstance(value, list) else [value]
-            words += [f"{option}={one}" for one in each]
     name = item.name if _KEYWORD.fullmatch(item.name) else item.name.partition("[")[0]
-    return f'{shlex.join(words)} -k "{name}"'
+    asked = request_from(item.config)
+    return command_of(
+        SuiteRequest(asked.spec, asked.qemu, asked.tier, match=name, ram_size=asked.ram_size)
+    )
 
 
 def in_hex(text: str) -> str:

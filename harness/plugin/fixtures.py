@@ -28,27 +28,26 @@ from harness.plugin.counters import PoolCounters
 from harness.plugin.coverage import watch
 from harness.plugin.guests import Guests, guests_key
 from harness.plugin.markers import runs_on
-from harness.plugin.options import Settings
-from harness.plugin.options import settings as read_settings
 from harness.plugin.session import initramfs_key, kernel_key
+from harness.results.request import SuiteRequest, request_from
 
 # --- dimensions: what the machine is ---
 
 
 @pytest.fixture(scope="session")
-def settings(request: pytest.FixtureRequest) -> Settings:
+def settings(request: pytest.FixtureRequest) -> SuiteRequest:
     """What the user asked for on the command line."""
-    return read_settings(request.config)
+    return request_from(request.config)
 
 
 @pytest.fixture
-def flavour(settings: Settings) -> str:
+def flavour(settings: SuiteRequest) -> str:
     """What is special about the kernel: a name of kernel-config/flavours, empty for nothing."""
     return settings.spec.flavour
 
 
 @pytest.fixture
-def kernel(request: pytest.FixtureRequest, settings: Settings, flavour: str) -> Kernel:
+def kernel(request: pytest.FixtureRequest, settings: SuiteRequest, flavour: str) -> Kernel:
     """The kernel under test; skips a test that says nothing about it."""
     if flavour == settings.spec.flavour:
         kernel = request.config.stash[kernel_key]
@@ -60,7 +59,7 @@ def kernel(request: pytest.FixtureRequest, settings: Settings, flavour: str) -> 
 
 @pytest.fixture
 def initramfs(
-    request: pytest.FixtureRequest, settings: Settings, flavour: str, kernel: Kernel
+    request: pytest.FixtureRequest, settings: SuiteRequest, flavour: str, kernel: Kernel
 ) -> Initramfs:
     """The guest programs, built for the kernel under test."""
     if flavour == settings.spec.flavour:
@@ -69,7 +68,7 @@ def initramfs(
 
 
 @pytest.fixture(scope="session")
-def qemu(settings: Settings) -> Qemu:
+def qemu(settings: SuiteRequest) -> Qemu:
     """The QEMU binary."""
     return find_qemu(settings.qemu)
 
@@ -93,7 +92,7 @@ def cpus() -> int:
 
 
 @pytest.fixture
-def ram_size(settings: Settings) -> int:
+def ram_size(settings: SuiteRequest) -> int:
     """How much RAM the machine has, in bytes; its overlays need 256 MiB."""
     return settings.ram_size
 

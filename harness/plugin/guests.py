@@ -18,7 +18,6 @@ from harness.machine.machine import Machine
 from harness.machine.qemu.artifacts import keep, reopen_command
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.snapshot import Snapshot, boot, park, restore
-from harness.plugin.options import settings
 from harness.plugin.results import reported
 
 
@@ -129,7 +128,7 @@ def pytest_runtest_makereport(
 
 
 def _shall_keep(config: pytest.Config, report: pytest.TestReport, phase: str) -> bool:
-    keep = settings(config).keep
+    keep = config.getoption("--keep")
     bad = reported(report) not in (None, Result.PASS, Result.SKIP)
     return (keep == "failed" and bad) or (keep == "all" and phase == "call")
 

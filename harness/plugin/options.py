@@ -1,16 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Command line options of ``pytest harness/``."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import cast
-
 import pytest
 
-from harness.kernel import KernelSpec, default_fragments, helptext
+from harness.kernel import KernelSpec, helptext
 from harness.machine.machine import DEFAULT_RAM, MIB
 from harness.machine.qemu.qemu import DEFAULT as DEFAULT_QEMU
-from harness.machine.shape import parse_ram_size
 
 KEEP = ("failed", "all", "none")
 
@@ -21,16 +16,6 @@ TIER_HELP = (
     "set of tests: default, for every change; nightly, also slow ones; all, also those that only "
     "run on request"
 )
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The options, parsed; *ram_size* in bytes."""
-
-    spec: KernelSpec
-    qemu: str
-    ram_size: int
-    keep: str
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -87,21 +72,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=KEEP,
         default="failed",
         help="keep logs and memory of the guests of these tests (default: failed)",
-    )
-
-
-def settings(config: pytest.Config) -> Settings:
-    """Read the options; raise InputError for one that is invalid."""
-    extra = tuple(Path(name) for name in config.getoption("--kernel-config"))
-    spec = KernelSpec(
-        source=cast(str, config.getoption("--kernel")),
-        series=tuple(Path(name) for name in config.getoption("--series")),
-        fragments=(*default_fragments(), *extra),
-        flavour=cast(str, config.getoption("--flavour")),
-    )
-    return Settings(
-        spec=spec,
-        qemu=cast(str, config.getoption("--qemu")),
-        ram_size=parse_ram_size(cast(str, config.getoption("--machine-memory"))),
-        keep=cast(str, config.getoption("--keep")),
     )

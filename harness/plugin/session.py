@@ -17,7 +17,7 @@ from harness.base.progress import say
 from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel, load_kernel
 from harness.machine.qemu.qemu import find_qemu
 from harness.machine.qemu.rundir import sweep
-from harness.plugin.options import settings
+from harness.results.request import request_from
 
 SUITE = Path(__file__).resolve().parent.parent / "suite"
 
@@ -77,7 +77,7 @@ def wants_guests(config: pytest.Config) -> bool:
 
 
 def _prepare(config: pytest.Config) -> None:
-    wanted = settings(config)
+    wanted = request_from(config)
     find_qemu(wanted.qemu)
     swept = sweep()
     if swept:

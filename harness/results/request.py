@@ -1,109 +1,140 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run the suite on a kernel, in a process of its own, and bring its results home as data."""
+"""What to run: which tests, how, on which kernel; to and from pytest's arguments.
+
+::
+
+    SuiteRequest ── arguments_of ─► pytest ... ── request_from ─► SuiteRequest
+         │
+         └── command_of ─► scripts/run ...       what a person types
+
+Nothing else puts arguments of the suite together, or reads them.
+"""
 
 import os
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.base.errors import HarnessError
+import pytest
+
 from harness.base.paths import CHECKOUT
-from harness.base.tools import find_tool
-from harness.kernel import KernelSpec, build_initramfs, build_kernel
-from harness.machine.qemu.qemu import DEFAULT, find_qemu
-from harness.results.case import Case, read_cases
-from harness.results.run import Run, now, provenance
+from harness.kernel import KernelSpec, default_fragments
+from harness.machine.machine import DEFAULT_RAM, MIB
+from harness.machine.qemu.qemu import DEFAULT
+from harness.machine.shape import parse_ram_size
 
 WORKERS = (os.cpu_count() or 1) * 3 // 2 or 1
 """As scripts/run: tests wait for their guests to notice a hot-plug."""
 
-TIMEOUT = 4 * 3600.0
-"""Seconds for one run."""
+WHOLE_SUITE = "harness/suite"
 
-PASSED, FAILED, STOPPED, NOTHING_CHOSEN = 0, 1, 2, 5
-"""pytest's exit codes; it says STOPPED when ``-x`` ends a run on several workers."""
-
-TAIL = 500
-"""Characters of pytest's output that an error shows."""
+ROOTS = ("harness", WHOLE_SUITE)
+"""Folders that stand for all VM tests."""
 
 
 @dataclass(frozen=True)
 class SuiteRequest:
     """What to run: which kernel, on which QEMU, and which tests of which tier.
 
-    *tests* are node ids or files, all if empty; *words* are more of pytest's own.
+    *tests* are node ids or files of the checkout, all if empty; *properties*, and *match* as for
+    pytest's ``-k``, leave only some of them. *words* are more of pytest's own arguments.
+    *workers* is 0 for no pytest-xdist, *max_failures* 0 for no limit, *ram_size* in bytes.
     """
 
-    spec: KernelSpec
+    spec: KernelSpec = field(default_factory=KernelSpec)
     qemu: str = DEFAULT
     tier: str = "default"
     tests: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     workers: int = WORKERS
     keep: str = "failed"
+    properties: tuple[str, ...] = ()
+    match: str = ""
+    max_failures: int = 0
+    ram_size: int = DEFAULT_RAM
 
 
-def run_suite(request: SuiteRequest, log: Path | None = None) -> Run:
-    """Build the kernel if need be, run the tests, and return the run.
-
-    pytest's output is appended to *log*. Raises what :func:`build_kernel` raises, and HarnessError
-    when pytest could not run the tests.
-    """
-    qemu = find_qemu(request.qemu)
-    kernel = build_kernel(request.spec)
-    build_initramfs(kernel, request.spec)
-    where = provenance(kernel, qemu, request.spec.flavour)
-    begin, clock = now(), time.monotonic()
-    with tempfile.TemporaryDirectory() as scratch:
-        outcomes, complete = run_pytest(_words(request), log or Path(scratch) / "pytest.log")
-    seconds = time.monotonic() - clock
-    return Run(where, begin, seconds, _choice(request), outcomes, complete)
-
-
-def run_pytest(words: Sequence[str], log: Path) -> tuple[tuple[Case, ...], bool]:
-    """Run pytest with *words*; how its tests ended, and whether it came to the last of them.
-
-    It dies with this process, and leaves ``harness properties`` alone; its output is appended to
-    *log*. Raises HarnessError when it could not run the tests.
-    """
-    with tempfile.TemporaryDirectory() as scratch, log.open("ab") as out:
-        report = Path(scratch) / "junit.xml"
-        code = subprocess.run(
-            [
-                *(str(find_tool("setpriv")), "--pdeathsig", "KILL"),
-                *(sys.executable, "-m", "pytest", "-q", f"--junitxml={report}"),
-                *("-p", "no:cacheprovider", "-p", "no:harness.plugin.recorder", *words),
-            ],
-            cwd=CHECKOUT,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            check=False,
-            timeout=TIMEOUT,
-        ).returncode
-        # Python itself ends with what FAILED is, too: then there is no report
-        if code in (PASSED, NOTHING_CHOSEN) or (code in (FAILED, STOPPED) and report.is_file()):
-            outcomes = read_cases(report) if report.is_file() else []
-            return tuple(outcomes), code != STOPPED
-    tail = log.read_text(errors="replace").strip()[-TAIL:]
-    raise HarnessError(f"pytest ended with {code} and no results; its last words: {tail}")
-
-
-def _words(request: SuiteRequest) -> list[str]:
+def arguments_of(request: SuiteRequest) -> tuple[str, ...]:
+    """The arguments for a pytest that runs in the checkout."""
     spec = request.spec
-    extra = spec.fragments[len(KernelSpec().fragments) :]
-    return [
-        *(f"-n{request.workers}", f"--keep={request.keep}", f"--kernel={spec.source}"),
-        *(f"--series={path}" for path in spec.series),
-        *(f"--kernel-config={path}" for path in extra),
-        *(f"--flavour={spec.flavour}", f"--qemu={request.qemu}", *_choice(request)),
-    ]
+    extra = spec.fragments[len(default_fragments()) :]
+    return (
+        *(f"-n{request.workers}", f"--keep={request.keep}", f"--kernel={_absolute(spec.source)}"),
+        *(f"--series={path.absolute()}" for path in spec.series),
+        *(f"--kernel-config={path.absolute()}" for path in extra),
+        *(f"--flavour={spec.flavour}", f"--qemu={request.qemu}"),
+        *(f"--machine-memory={request.ram_size // MIB}M", f"--maxfail={request.max_failures}"),
+        *choice_of(request),
+    )
 
 
-def _choice(request: SuiteRequest) -> tuple[str, ...]:
-    tests: Sequence[str] = request.tests or ("harness/suite",)
-    return (f"--tier={request.tier}", *request.words, *tests)
+def choice_of(request: SuiteRequest) -> tuple[str, ...]:
+    """Those of the arguments that choose tests; runs with the same have the same tests."""
+    return (
+        f"--tier={request.tier}",
+        *(f"--property={one}" for one in request.properties),
+        *([f"-k={request.match}"] if request.match else []),
+        *request.words,
+        *(request.tests or (WHOLE_SUITE,)),
+    )
+
+
+def command_of(request: SuiteRequest) -> str:
+    """What a person types in the checkout to run the same tests on the same kernel."""
+    defaults = {*arguments_of(SuiteRequest())}
+    words = (one for one in arguments_of(request) if one not in defaults)
+    return " ".join(["scripts/run", *map(_typed, words)])
+
+
+def request_from(config: pytest.Config) -> SuiteRequest:
+    """What pytest was asked for; InputError for an option that makes no sense."""
+    option = config.getoption
+    extra = (Path(name).absolute() for name in option("--kernel-config"))
+    expression = option("-m")
+    return SuiteRequest(
+        spec=KernelSpec(
+            source=option("--kernel"),
+            series=tuple(Path(name).absolute() for name in option("--series")),
+            fragments=(*default_fragments(), *extra),
+            flavour=option("--flavour"),
+        ),
+        qemu=option("--qemu"),
+        tier=option("--tier"),
+        tests=_tests(config),
+        words=(f"-m={expression}",) if expression else (),
+        workers=int(option("numprocesses", 0) or 0),
+        keep=option("--keep"),
+        properties=tuple(option("--property")),
+        match=option("-k"),
+        max_failures=option("maxfail") or 0,
+        ram_size=parse_ram_size(option("--machine-memory")),
+    )
+
+
+def _tests(config: pytest.Config) -> tuple[str, ...]:
+    """The files and node ids on the command line, by their names in the checkout."""
+    names = tuple(_test_name(config.invocation_params.dir, str(one)) for one in config.args)
+    return () if any(name in ROOTS for name in names) else names
+
+
+def _test_name(folder: Path, argument: str) -> str:
+    """The argument as it is in the checkout; one that lies elsewhere stays as it is."""
+    file, colons, name = argument.partition("::")
+    path = Path(os.path.normpath(folder / file))
+    place = str(path.relative_to(CHECKOUT)) if path.is_relative_to(CHECKOUT) else file
+    return f"{place}{colons}{name}"
+
+
+def _absolute(source: str) -> str:
+    """A kernel source that is a path, from the root: pytest runs in another folder."""
+    path = Path(source)
+    return str(path.absolute()) if source and path.exists() else source
+
+
+def _typed(word: str) -> str:
+    """A word as a person types it in a shell."""
+    name, _, value = word.partition("=")
+    if name == "-k" and not value.startswith("-"):
+        plain = value.isprintable() and not set(value) & set('"$`\\!')
+        return f'-k "{value}"' if plain else f"-k {shlex.quote(value)}"
+    return shlex.quote(word)

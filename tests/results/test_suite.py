@@ -26,8 +26,8 @@ def run_with(monkeypatch: pytest.MonkeyPatch, code: int, report: str | None) -> 
         return subprocess.CompletedProcess(command, code)
 
     for name in ("find_qemu", "build_kernel", "build_initramfs", "provenance"):
-        monkeypatch.setattr(f"harness.results.request.{name}", lambda *_: SimpleNamespace())
-    monkeypatch.setattr("harness.results.request.subprocess.run", run)
+        monkeypatch.setattr(f"harness.results.suite.{name}", lambda *_: SimpleNamespace())
+    monkeypatch.setattr("harness.results.suite.subprocess.run", run)
     return run_suite(SuiteRequest(KernelSpec()))
 
 

@@ -7,7 +7,6 @@
 """
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,10 +18,10 @@ from harness.base.paths import cache_directory
 from harness.base.progress import say, step
 from harness.jobs.bisect.search import Candidate, Found, Known, Space, Word
 from harness.jobs.compare.run import Runner, tally
-from harness.kernel import KernelSpec
-from harness.results import Case, Run, SuiteRequest
+from harness.results import Case, Run, SuiteRequest, command_of
 from harness.results.case import case_from
 from harness.results.render import Change, compare
+from harness.results.request import choice_of
 
 UNBUILDABLE = (BuildError, ConfigError, SeriesError, SourceError)
 """What makes a kernel one to skip; all else stops the search, which goes on later."""
@@ -76,8 +75,10 @@ class Bisection:
     @property
     def reproduce(self) -> str:
         """The command that runs the tests on the first bad kernel."""
-        request = replace(self.request, spec=self.first_bad.spec, tests=self.state.tests)
-        return shlex.join([".venv/bin/pytest", *words_of(request)])
+        request = replace(
+            self.request, spec=self.first_bad.spec, tests=self.state.tests, properties=(), match=""
+        )
+        return command_of(request)
 
 
 def bisect(space: Space, request: SuiteRequest, runner: Runner, again: bool = False) -> Bisection:
@@ -112,7 +113,7 @@ class Memory:
     def path(self) -> Path:
         """The file; its name stands for the kernels, their configuration and the tests."""
         request = self.request
-        words = (request.qemu, request.tier, *request.words, *request.tests, request.spec.flavour)
+        words = (request.qemu, *choice_of(request), request.spec.flavour)
         key = digest(self.space.identity, "\n".join(words), *request.spec.configuration)
         return cache_directory() / "bisect" / f"{key}.json"
 
@@ -198,15 +199,3 @@ def _run(candidate: Candidate, request: SuiteRequest, runner: Runner) -> Run:
 
 def _chosen(run: Run, tests: Sequence[str]) -> tuple[Case, ...]:
     return tuple(one for one in run.tests if one.test in tests)
-
-
-def words_of(request: SuiteRequest) -> Sequence[str]:
-    """The options and tests of *request* for pytest."""
-    spec = request.spec
-    extra = spec.fragments[len(KernelSpec().fragments) :]
-    return [
-        *(f"--kernel={spec.source}", *(f"--series={path}" for path in spec.series)),
-        *(f"--kernel-config={path}" for path in extra),
-        *([f"--flavour={spec.flavour}"] if spec.flavour else []),
-        *(f"--tier={request.tier}", *request.tests),
-    ]

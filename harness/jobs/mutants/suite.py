@@ -10,7 +10,7 @@ from harness.base.errors import HarnessError
 from harness.jobs.mutants.mutant import Mutant
 from harness.jobs.mutants.verdict import Judgement, weigh
 from harness.results.case import Case
-from harness.results.request import run_pytest
+from harness.results.suite import run_pytest
 
 CPUS = os.cpu_count() or 1
 FEW, ALL = CPUS, CPUS * 3 // 2

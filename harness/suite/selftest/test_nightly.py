@@ -13,7 +13,7 @@ from harness.base.cache import Cache
 from harness.base.paths import cache_directory
 from harness.base.store import VARIABLE as STORE
 from harness.kernel import Initramfs, Kernel
-from harness.plugin.options import Settings
+from harness.results import SuiteRequest
 from harness.suite.lib.local_cluster import NIGHT, local_cluster, night_at_work
 
 pytestmark = [
@@ -48,7 +48,7 @@ def environment(root: Path, part: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def plan(tmp_path: Path, settings: Settings) -> Path:
+def plan(tmp_path: Path, settings: SuiteRequest) -> Path:
     """Four small groups of tests on the kernel under test."""
     lines = ["[kernels.this]", f'source = "{settings.spec.source}"']
     for name, test in GROUPS.items():
@@ -76,7 +76,7 @@ def verdicts(report: Path) -> dict[str, tuple[str, dict[str, int]]]:
 
 
 def test_a_cluster_says_what_one_machine_says(
-    tmp_path: Path, settings: Settings, plan: Path, store: Path
+    tmp_path: Path, settings: SuiteRequest, plan: Path, store: Path
 ) -> None:
     """Results do not depend on where a test ran, nor on a worker that was killed under it."""
     if settings.spec.series or settings.spec.flavour:

@@ -17,7 +17,6 @@ import pytest
 
 from harness.base.errors import ProtocolError, QemuError
 from harness.devices.probe import Direction, Probe, Seed
-from harness.kernel import default_fragments
 from harness.machine.machine import MIB, PERSON_SOCKET, Machine
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.monitor import Monitor
@@ -25,7 +24,7 @@ from harness.machine.qemu.rundir import sweep
 from harness.machine.qemu.snapshot import PARKED, STATE, Snapshot, park, park_running, restore
 from harness.machine.shape import shaped_devicetree
 from harness.observe.memory import live_memory
-from harness.plugin.options import Settings
+from harness.results import SuiteRequest, arguments_of
 from harness.suite.conftest import PLATFORM
 
 PAGE = 4096
@@ -65,30 +64,23 @@ class Held:
     directory: Path
 
 
-def pytest_command(settings: Settings) -> list[str]:
-    """The command line of a run with the same kernel and machine as this one."""
-    spec = settings.spec
-    extra = spec.fragments[len(default_fragments()) :]
-    return [
-        *(sys.executable, "-m", "pytest"),
-        f"--kernel={spec.source}",
-        *(f"--series={patches}" for patches in spec.series),
-        *(f"--kernel-config={fragment}" for fragment in extra),
-        f"--flavour={spec.flavour}",
-        f"--qemu={settings.qemu}",
-        f"--machine-memory={settings.ram_size // MIB}M",
-    ]
+def pytest_command(settings: SuiteRequest, tests: Sequence[str]) -> list[str]:
+    """The command line of a run of *tests* with the same kernel and machine as this one."""
+    request = SuiteRequest(
+        settings.spec, settings.qemu, tests=tuple(tests), workers=0, ram_size=settings.ram_size
+    )
+    return [sys.executable, "-m", "pytest", *arguments_of(request)]
 
 
 def start_and_hold(
-    settings: Settings, options: Sequence[str], directory: Path
+    settings: SuiteRequest, options: Sequence[str], directory: Path
 ) -> subprocess.Popen[bytes]:
     """Start a run of the victims with the plugin that holds them."""
     (directory / "hold.py").write_text(HOLD)
     tests = [f"{Path(__file__).with_name('test_views.py')}::{name}" for name in VICTIMS]
     with (directory / "run.log").open("wb") as log:
         return subprocess.Popen(
-            [*pytest_command(settings), "-p", "hold", *options, *tests],
+            [*pytest_command(settings, tests), "-p", "hold", *options],
             env={**os.environ, "PYTHONPATH": str(directory), "HOLD": str(directory / "hold.sock")},
             stdout=log,
             stderr=log,
@@ -118,7 +110,7 @@ def ended(pidfd: int) -> bool:
     ],
 )
 def test_a_killed_run_leaves_nothing_behind(
-    settings: Settings, tmp_path: Path, options: tuple[str, ...], count: int
+    settings: SuiteRequest, tmp_path: Path, options: tuple[str, ...], count: int
 ) -> None:
     """SIGKILL to pytest ends workers and QEMUs too; a sweep removes their run directories."""
     with socket.socket(socket.AF_UNIX) as server:

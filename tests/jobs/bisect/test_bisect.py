@@ -89,7 +89,8 @@ def test_the_patch_that_breaks_a_test_is_found(series: Series) -> None:
 def test_the_report_has_the_patch_the_test_a_command_and_the_log(series: Series) -> None:
     suite = FakeSuite({T: [PASS, PASS, PASS, FAIL, FAIL, PASS]})
 
-    text = bisection_text(bisect(positions(series), REQUEST, suite))
+    request = replace(REQUEST, qemu="/opt/qemu")
+    text = bisection_text(bisect(positions(series), request, suite))
 
     flat = " ".join(text.split())
     assert (
@@ -97,7 +98,8 @@ def test_the_report_has_the_patch_the_test_a_command_and_the_log(series: Series)
         'without". test_exhaustion.py::test_full[probe-a]: FAIL assert 65 == 64 '
         "harness shell --reopen /e/FAIL"
     ) in flat
-    assert f".venv/bin/pytest --kernel=debian:6.12 --series={os.environ['HARNESS_CACHE']}" in text
+    assert f"scripts/run --series={os.environ['HARNESS_CACHE']}" in text
+    assert " --qemu=/opt/qemu " in text
     assert f"'{T}'" in text
     assert 'good patch 2/5 "swiotlb: drop' in flat
 

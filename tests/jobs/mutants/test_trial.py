@@ -73,7 +73,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def fake(monkeypatch: pytest.MonkeyPatch, *runs: list[tuple[str, ...]]) -> FakePytest:
     suite = FakePytest(list(runs))
-    monkeypatch.setattr("harness.results.request.subprocess.run", suite.run)
+    monkeypatch.setattr("harness.results.suite.subprocess.run", suite.run)
     return suite
 
 
@@ -193,7 +193,7 @@ def test_no_verdict_is_kept_of_an_interrupted_trial(monkeypatch: pytest.MonkeyPa
     def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("harness.results.request.subprocess.run", interrupt)
+    monkeypatch.setattr("harness.results.suite.subprocess.run", interrupt)
     with pytest.raises(KeyboardInterrupt):
         judge(BUG)
 
@@ -222,9 +222,9 @@ def _park(directory: Path, kernel_key: str) -> None:
 @pytest.mark.parametrize(
     ("run", "code", "said"),
     [
-        ([RIGHT], 0, "1 of 1 as they should be"),
-        ([PASS], 1, "0 of 1 as they should be"),
-        ([ERROR], 2, "0 of 1 as they should be, 1 not judged"),
+        ([RIGHT], 0, "1 of 1 as expected"),
+        ([PASS], 1, "0 of 1 as expected"),
+        ([ERROR], 2, "0 of 1 as expected, 1 not judged"),
     ],
 )
 def test_the_exit_code_says_whether_the_suite_is_proven(

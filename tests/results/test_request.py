@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A request becomes arguments of pytest, and those the same request again."""
+
+import shlex
+import string
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _pytest.config import _prepareconfig
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from harness.kernel import KernelSpec, default_fragments
+from harness.machine.machine import MIB
+from harness.results import SuiteRequest, arguments_of, command_of, request_from
+
+NAMES = st.text(string.ascii_letters + string.digits + "-_. '", min_size=1).map(str.strip)
+PATHS = st.builds(lambda name: Path("/patches") / f"x{name}", NAMES)
+TEXTS = st.text(string.printable, min_size=1)
+NODES = st.builds("harness/suite/properties/test_{}.py::test_[{}]".format, NAMES, NAMES)
+
+REQUESTS = st.builds(
+    SuiteRequest,
+    spec=st.builds(
+        lambda source, series, extra, flavour: KernelSpec(
+            source, tuple(series), (*default_fragments(), *extra), flavour
+        ),
+        st.sampled_from(["debian:6.12", "debian:6.1", "git:/a b/linux@v6.12"]),
+        st.lists(PATHS, max_size=3),
+        st.lists(PATHS, max_size=2),
+        st.sampled_from(["", "kasan"]),
+    ),
+    qemu=st.sampled_from(["qemu-system-aarch64", "/opt/my qemu/qemu-system-aarch64"]),
+    tier=st.sampled_from(["default", "nightly", "all"]),
+    tests=st.lists(NODES, max_size=3).map(tuple),
+    workers=st.integers(0, 9),
+    keep=st.sampled_from(["failed", "all", "none"]),
+    properties=st.lists(st.sampled_from(["B1", "B12", "FENCE"]), max_size=2).map(tuple),
+    match=st.just("") | TEXTS,
+    max_failures=st.integers(0, 3),
+    ram_size=st.integers(256, 4096).map(lambda size: size * MIB),
+)
+
+
+FAST: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+    "phases": (Phase.explicit, Phase.generate, Phase.shrink),
+}
+"""pytest takes a quarter of a second to read a command line."""
+
+
+def parsed(arguments: Sequence[str]) -> SuiteRequest:
+    """What pytest makes of *arguments*."""
+    config = _prepareconfig(["-p", "no:cacheprovider", *arguments])
+    try:
+        return request_from(config)
+    finally:
+        config._ensure_unconfigure()
+
+
+@settings(max_examples=50, **FAST)
+@given(REQUESTS)
+def test_a_request_survives_pytests_command_line(request_: SuiteRequest) -> None:
+    assert parsed(arguments_of(request_)) == request_
+
+
+@settings(max_examples=25, **FAST)
+@given(REQUESTS)
+def test_what_a_person_types_is_the_same_request(request_: SuiteRequest) -> None:
+    script, *words = shlex.split(command_of(request_))
+
+    whole = [] if request_.tests else ["harness/"]
+    typed = parsed(["-n", str(SuiteRequest().workers), *whole, *words])
+
+    assert script == "scripts/run"
+    assert typed == request_
+
+
+def test_only_what_is_not_usual_is_typed() -> None:
+    patched = KernelSpec(series=(Path("/a/fix.patch"),))
+
+    assert command_of(SuiteRequest()) == "scripts/run"
+    assert (
+        command_of(SuiteRequest(patched, match="test_a and x"))
+        == 'scripts/run --series=/a/fix.patch -k "test_a and x"'
+    )
+
+
+@pytest.mark.parametrize("where", ["harness", "harness/", "harness/suite", "harness/suite/"])
+def test_a_folder_of_all_tests_names_none(where: str) -> None:
+    assert parsed([where]) == replace(SuiteRequest(), workers=0)
+
+
+def test_the_first_failure_may_end_a_run() -> None:
+    assert parsed(["-x", "harness"]).max_failures == 1
+
+
+def test_markers_choose_tests_too() -> None:
+    assert parsed(["-m", "nightly", "harness"]).words == ("-m=nightly",)
