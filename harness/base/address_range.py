@@ -3,6 +3,8 @@
 
 from dataclasses import dataclass, fields
 
+from harness.base.hex_repr import shown
+
 
 @dataclass(frozen=True, repr=False)
 class AddressRange:
@@ -32,5 +34,6 @@ class AddressRange:
 
     def __repr__(self) -> str:
         words = AddressRange.__str__(self)
-        more = [f"{f.name}={getattr(self, f.name)!r}" for f in fields(self)[2:] if f.repr]
+        rest = [one for one in fields(self)[2:] if one.repr]
+        more = [f"{one.name}={shown(one.name, getattr(self, one.name))}" for one in rest]
         return f"{type(self).__name__}({', '.join([words, *more])})" if more else words

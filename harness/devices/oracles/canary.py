@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from harness.base.address_range import AddressRange
 from harness.base.errors import AddressError
+from harness.base.hex_repr import hex_repr
 from harness.observe.memory import LiveMemory, Memory, PoolState, Slot, find
 from harness.observe.memory.pools import SLOT_SIZE
 
@@ -45,6 +46,7 @@ class Planted:
         return min(self.pool.nslabs, MOST_SLOTS)
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Stale:
     """A unit of a canary at guest-physical *phys*, which stood in *slot* of *pool*."""

@@ -3,11 +3,13 @@
 
 from dataclasses import dataclass
 
+from harness.base.hex_repr import hex_repr
 from harness.devices.probe import calls
 from harness.devices.probe.held_memory import HeldMemory
 from harness.devices.probe.values import AllocCall
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Allocation(HeldMemory):
     """Memory for CPU and device: *virt* is the CPU's address, *phys* of the memory behind it."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.base.errors import ProtocolError
+from harness.base.hex_repr import hex_repr
 from harness.devices.probe import wire
 from harness.devices.probe.values import Bus
 from harness.devices.probe.wire import Space
@@ -17,6 +18,7 @@ PHYS_UNKNOWN = (1 << 64) - 1
 """``PHYS_UNKNOWN`` of ``guest/probe/probe.h``."""
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Place:
     """Where a buffer lies: kernel virtual and physical address."""
@@ -25,6 +27,7 @@ class Place:
     phys: int
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Mapped:
     """A DMA address, and where it leads when no IOMMU is between."""
@@ -33,6 +36,7 @@ class Mapped:
     phys: int
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Segment:
     """One segment of a mapped scatterlist."""
@@ -42,6 +46,7 @@ class Segment:
     length: int
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Allocated:
     """What the DMA API allocated: *phys* is of the memory behind *virt*, None if unknown."""
@@ -51,6 +56,7 @@ class Allocated:
     phys: int | None
 
 
+@hex_repr
 @dataclass(frozen=True)
 class DeviceInfo:
     """A device as the kernel sees it now."""
@@ -68,6 +74,7 @@ class DeviceInfo:
     max_seg_size: int
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Live:
     """Something that the probe holds; *device* is 0 and *dma_addr* physical for a buffer."""
@@ -78,6 +85,7 @@ class Live:
     size: int
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Held:
     """A piece of memory that the probe holds, of whatever context, at guest-physical *phys*.

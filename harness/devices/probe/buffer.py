@@ -3,11 +3,13 @@
 
 from dataclasses import dataclass
 
+from harness.base.hex_repr import hex_repr
 from harness.devices.probe import calls
 from harness.devices.probe.held_memory import HeldMemory
 from harness.devices.probe.values import BufferKind
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Buffer(HeldMemory):
     """A physically contiguous buffer; *virt* and *phys* are its kernel and physical address.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from harness.base.hex_repr import hex_repr
 from harness.devices.probe import calls
 from harness.devices.probe.answers import Segment
 from harness.devices.probe.buffer import Buffer
@@ -76,6 +77,7 @@ class AnyMapping:
         self.session.return_handle(Space.MAPPING, self.handle)
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Mapping(AnyMapping):
     """One contiguous mapping; *phys* is where *dma_addr* leads when no IOMMU is between."""

@@ -9,6 +9,7 @@ that is not what the calls have made of it. Read in Linux 6.12: kernel/dma/swiot
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.base.hex_repr import hex_repr
 from harness.base.violation import PropertyViolated, violated
 from harness.devices.probe.answers import Segment
 from harness.devices.probe.model_slots import SLOT, Rules, Slots, allocated, streaming
@@ -22,6 +23,7 @@ COPIED_TO = {
 """For which directions a sync copies at all."""
 
 
+@hex_repr
 @dataclass(eq=False)
 class CpuBuffer:
     """A buffer of the CPU's at guest-physical *phys*, and what it holds."""

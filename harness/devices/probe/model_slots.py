@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from harness.base.hex_repr import hex_repr
 from harness.base.violation import violated
 
 SLOT, SET, PAGE = 2048, 128, 4096
 """Bytes of a slot (``IO_TLB_SIZE``), slots of a set (``IO_TLB_SEGSIZE``), bytes of a page."""
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Rules:
     """What a device asks of addresses: both are masks of low bits, *seg_boundary* at least 4095."""

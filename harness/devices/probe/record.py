@@ -9,6 +9,7 @@ from collections.abc import Callable, MutableSequence, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.base.hex_repr import hex_repr
 from harness.devices.probe import wire
 from harness.devices.probe.answers import Allocated, DeviceInfo, Mapped, Place, Segment
 from harness.devices.probe.calls import Call
@@ -27,6 +28,7 @@ ENTRIES = 4
 PAGE_SIZE = 4096
 
 
+@hex_repr
 @dataclass(frozen=True)
 class _Made:
     """A live mapping or allocation: what its end looks like, and where it lies.

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 
+from harness.base.hex_repr import hex_repr
 from harness.devices.probe import Direction, Probe
 from harness.devices.rogue.pci import Bdf
 from harness.machine.fence import SCRATCH
@@ -12,6 +13,7 @@ CONTEXT = 63
 """The probe's context for the mapping: the last one, which no test takes."""
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Scratch:
     """Memory at guest-physical *phys*, which a device reaches at address *device*."""

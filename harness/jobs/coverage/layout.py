@@ -15,12 +15,14 @@ from typing import Any
 import drgn
 
 from harness.base.errors import InputError
+from harness.base.hex_repr import hex_repr
 from harness.observe.memory import KernelTypes
 from harness.observe.memory.kernel import kernel_reading
 
 FILE = "layout.json"
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Counters:
     """The counters of one *kind* of a function: link address of the first, and how many."""

@@ -15,6 +15,7 @@ from enum import IntEnum
 
 from harness.base.address_range import AddressRange
 from harness.base.errors import HarnessError
+from harness.base.hex_repr import hex_repr
 
 HEADER = 4096
 """Bytes before the first record."""
@@ -61,6 +62,7 @@ class Function:
         return self.start <= pc < self.start + self.size
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Access:
     """One access of a CPU to guest-physical *address*; *size* in bytes, a power of two.

@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 
 from harness.base.address_range import AddressRange
+from harness.base.hex_repr import hex_repr
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,6 +47,7 @@ class DynamicPool:
         return Pool(base, self.size, self.name, self.label, self.users)
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Placement:
     """Where a test wants a pool instead, in bytes; None keeps what the overlay says."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.base.errors import DevicetreeError
+from harness.base.hex_repr import hex_repr
 from harness.machine.devicetree.region import DynamicPool, Placement, Pool, Region
 from harness.machine.devicetree.tree import CELL, Node, Tree
 
@@ -16,6 +17,7 @@ RESERVED = "/reserved-memory"
 DEFAULT_ADDRESS_CELLS, DEFAULT_SIZE_CELLS = 2, 1  # DTSpec 0.4, 2.3.5
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Shape:
     """How many cells an address and a size take in the children's ``reg``."""

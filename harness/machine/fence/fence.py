@@ -6,12 +6,14 @@ from typing import Literal
 
 from harness.base.address_range import AddressRange
 from harness.base.cache import digest
+from harness.base.hex_repr import hex_repr
 
 SCRATCH = AddressRange(0x47FF_0000, 0x1_0000)
 """The harness's own RAM (dts/rogue-scratch.dtso), which every rogue may reach: ``edu`` and ``nvme``
 need it. The kernel never maps it."""
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Register:
     """A device register of *width* 1, 2, 4 or 8 bytes and a value of it."""
@@ -21,6 +23,7 @@ class Register:
     value: int
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Constant:
     """Bytes that lie at a guest-physical address, such as tables in flash."""
@@ -73,6 +76,7 @@ class Fence:
         return digest(self.name, repr(self), *banks)
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Refusal:
     """An access that a fence did not let through.

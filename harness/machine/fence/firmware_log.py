@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.base.hex_repr import hex_repr
 from harness.machine.fence.firmware import CPU_SIZE
 
 HEADER, RECORD = struct.Struct("<4Q"), struct.Struct("<3Q")
@@ -18,6 +19,7 @@ FETCH_CLASS, WRITE = 0x20, 1 << 6
 """Exception class of an instruction abort; the bit of a store (Arm DDI 0487, ESR_EL2)."""
 
 
+@hex_repr
 @dataclass(frozen=True)
 class CpuRefusal:
     """An access of the kernel's, or of its user space, by CPU number *cpu*.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from harness.base.address_range import AddressRange
+from harness.base.hex_repr import hex_repr
 
 PAGE, BLOCK, GIGABYTE = 1 << 12, 1 << 21, 1 << 30
 ENTRIES = 512
@@ -49,6 +50,7 @@ class Place(IntEnum):
     FIRST_FREE = 0x5_0000
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Tables:
     """The *image* of all tables, to lie at address *base*, and how many commands wait in it."""

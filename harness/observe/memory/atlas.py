@@ -10,6 +10,7 @@ from drgn.helpers.linux.mm import phys_to_virt
 from drgn.helpers.linux.slab import slab_object_info
 
 from harness.base.address_range import AddressRange
+from harness.base.hex_repr import hex_repr
 from harness.observe.memory.kernel import PAGE_SIZE, KernelTypes, kernel_reading
 from harness.observe.memory.memory_use import MemoryUse
 from harness.observe.memory.page_tables import kernel_page_tables
@@ -38,6 +39,7 @@ MEMBLOCK_NOMAP = 4
 """A memory range's flag: not in the linear map, not managed (include/linux/memblock.h)."""
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Hit:
     """A place in guest RAM: its physical address, what it belongs to, and which one of these.

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.base.errors import AddressError
+from harness.base.hex_repr import hex_repr
 from harness.observe.memory.ram import Memory
 from harness.observe.memory.symbols import Symbols
 
@@ -13,6 +14,7 @@ ALIGNMENT = 2 << 20
 QEMU's boot loader takes the second such block of RAM (hw/arm/boot.c:load_aarch64_image, 7.2)."""
 
 
+@hex_repr
 @dataclass(frozen=True)
 class KernelImage:
     """The image's base in guest RAM and its length in bytes, its link address and its slide.

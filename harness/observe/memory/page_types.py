@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import drgn
 
+from harness.base.hex_repr import hex_repr
 from harness.observe.memory.memory_use import MemoryUse
 
 OLD_TYPE_BASE, OLD_BUDDY, OLD_TABLE = 0xF0000000, 0x80, 0x200
@@ -14,6 +15,7 @@ TYPE_SHIFT = 24
 """Since 6.12 a type is a number in the top byte (``enum pagetype``, same file)."""
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Page:
     """The members of one ``struct page`` that tell its use; *link* is the tail page's word."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import drgn
 
 from harness.base.address_range import AddressRange
+from harness.base.hex_repr import hex_repr
 from harness.observe.memory.kernel import KernelTypes, kernel_reading, short_string
 from harness.observe.memory.tables import read_table
 
@@ -54,6 +55,7 @@ class PoolState(AddressRange):
     address: int
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Slot:
     """One slot of a pool, 2 KiB at guest-physical *phys*.

@@ -14,6 +14,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import NoteSection
 
 from harness.base.errors import InputError
+from harness.base.hex_repr import hex_repr
 
 SYMBOL = struct.Struct("<IBBHQQ")
 """``Elf64_Sym``: name, info, other, section index, value, size (ELF gABI, "Symbol Table")."""
@@ -25,6 +26,7 @@ FIRST_SPECIAL_SECTION = 0xFF00
 """``SHN_LORESERVE``: from here on a section index is no section's, and the value no address."""
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Symbol:
     """A name of the kernel's, its link address and size in bytes (0: the linker gave none)."""
@@ -34,6 +36,7 @@ class Symbol:
     size: int
 
 
+@hex_repr
 @dataclass(frozen=True)
 class BuildId:
     """The bytes of the build id, and the link address at which the kernel carries them."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.address_range import AddressRange
+from harness.base.hex_repr import hex_repr
 from harness.machine.fence import SCRATCH, smmu_refusals
 from harness.machine.layout import RAM_BASE
 from harness.machine.machine import FENCE_LOG
@@ -44,6 +45,7 @@ class MemoryPart(AddressRange):
     name: str
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Access:
     """What a rogue tried: *access* is read or write ("?" if nobody said).

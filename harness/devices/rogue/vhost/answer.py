@@ -3,7 +3,10 @@
 
 from dataclasses import dataclass
 
+from harness.base.hex_repr import hex_repr
 
+
+@hex_repr
 @dataclass(frozen=True)
 class Write:
     """*data* that the device writes to a guest-physical *address*."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from harness.base.errors import ProtocolError
+from harness.base.hex_repr import hex_repr
 from harness.devices.rogue.vhost.devices import Device
 from harness.devices.rogue.vhost.protocol import (
     CONFIG,
@@ -32,6 +33,7 @@ from harness.devices.rogue.vhost.table import Entry, MemoryTable
 from harness.machine.qemu.loop import event_loop
 
 
+@hex_repr
 @dataclass
 class Slot:
     """What QEMU has said of a ring so far, and the *ring* itself while it runs."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntFlag
 
+from harness.base.hex_repr import hex_repr
 from harness.devices.rogue.vhost.answer import Answer
 from harness.devices.rogue.vhost.table import MemoryTable
 
@@ -55,6 +56,7 @@ class Layout:
         return self.used + RING_HEAD + self.size * USED_ELEMENT.size
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Buffer:
     """A piece of memory that the driver has handed over.
