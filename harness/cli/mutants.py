@@ -11,12 +11,17 @@ from rich.table import Table
 from harness.base.errors import HarnessError, explain
 from harness.base.progress import say
 from harness.cli.tables import print_table
-from harness.jobs.mutants import Mutant, Verdict, judge, read_mutants, verdict_json, verdict_table
+from harness.jobs.mutants import (
+    Mutant,
+    MutantTrial,
+    kill_table,
+    kills_json,
+    read_mutants,
+    try_mutant,
+)
 from harness.jobs.mutants.mutant import TIERS
-
-PROVEN, NOT_PROVEN, NOT_JUDGED = 0, 1, 2
-"""Exit codes: the suite fails on every bug for the right reason and passes every harmless patch;
-it does not; some mutants could not be judged."""
+from harness.results import Verdict
+from harness.results.judge import overall
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -54,34 +59,33 @@ def run(arguments: argparse.Namespace) -> int:
         mutants = [mutant for mutant in mutants if mutant.tier == TIERS[0]]
     if arguments.list:
         print_table(_listing(mutants))
-        return PROVEN
+        return 0
     judged = [(mutant, _judge(mutant, arguments.again)) for mutant in mutants]
-    print_table(verdict_table(judged))
+    print_table(kill_table(judged))
     if arguments.json:
-        arguments.json.write_text(json.dumps(verdict_json(judged), indent=1) + "\n")
-    return _conclude([verdict for _, verdict in judged])
+        arguments.json.write_text(json.dumps(kills_json(judged), indent=1) + "\n")
+    return _conclude([trial for _, trial in judged])
 
 
-def _judge(mutant: Mutant, again: bool) -> Verdict | str:
-    """Return the verdict, or why there is none; print it at once, because all take an hour."""
+def _judge(mutant: Mutant, again: bool) -> MutantTrial | str:
+    """Return the trial, or why there is none; print its judgement at once: all take an hour."""
     try:
-        verdict = judge(mutant, again=again)
+        trial = try_mutant(mutant, again=again)
     except HarnessError as fault:
         say(f"{mutant.name}: not judged: {explain(fault)}")
         return explain(fault)
-    say(f"{mutant.name}: {verdict.judgement.value}")
-    return verdict
+    say(f"{mutant.name}: {trial.judgement.value}")
+    return trial
 
 
-def _conclude(verdicts: Sequence[Verdict | str]) -> int:
-    """Print the counts and return the exit code."""
-    judged = [verdict for verdict in verdicts if isinstance(verdict, Verdict)]
-    good = sum(verdict.judgement.is_good for verdict in judged)
-    print(f"{good} of {len(verdicts)} as expected", end="")
-    print(f", {len(verdicts) - len(judged)} not judged" if len(judged) < len(verdicts) else "")
-    if len(judged) < len(verdicts):
-        return NOT_JUDGED
-    return PROVEN if good == len(verdicts) else NOT_PROVEN
+def _conclude(trials: Sequence[MutantTrial | str]) -> int:
+    """Print the counts and return the exit code: BAD outranks NOT_JUDGED."""
+    verdicts = [
+        Verdict.NOT_JUDGED if isinstance(one, str) else one.judgement.verdict for one in trials
+    ]
+    good, missing = (verdicts.count(one) for one in (Verdict.GOOD, Verdict.NOT_JUDGED))
+    print(f"{good} of {len(verdicts)} as expected" + (f", {missing} not judged" if missing else ""))
+    return overall(verdicts).exit_code
 
 
 def _listing(mutants: Sequence[Mutant]) -> Table:

@@ -27,12 +27,11 @@ from harness.jobs.nightly import (
     run_night,
     sort_out,
 )
-from harness.jobs.nightly.report import (
-    WELL,
+from harness.jobs.nightly.night_report import (
     complaints,
-    exit_code,
     night_json,
     night_table,
+    night_verdict,
     plan_table,
     summary,
 )
@@ -127,7 +126,7 @@ def _list(entries: Sequence[Entry], lost: Sequence[Lost], night: Night) -> int:
     print_table(plan_table(entries, night.durations()))
     for line in complaints((), lost):
         print(line)
-    return WELL
+    return 0
 
 
 def _conclude(entries: Sequence[Entry], lost: Sequence[Lost], report: Path | None) -> int:
@@ -137,4 +136,4 @@ def _conclude(entries: Sequence[Entry], lost: Sequence[Lost], report: Path | Non
     print(summary(entries, lost))
     if report:
         report.write_text(json.dumps(night_json(entries, lost), indent=1) + "\n")
-    return exit_code(entries, lost)
+    return night_verdict(entries, lost).exit_code

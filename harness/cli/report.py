@@ -11,13 +11,11 @@ from harness.base.errors import InputError
 from harness.cli.tables import print_table
 from harness.results import Run, load_run
 from harness.results.history import History, durations, find_run, open_history
+from harness.results.judge import Comparison, compare, judged
 from harness.results.render import (
     Artifacts,
-    Comparison,
     Inputs,
     artifacts_of,
-    compare,
-    is_good,
     junit,
     kcidb,
     mail,
@@ -26,8 +24,6 @@ from harness.results.render import (
     terminal_table,
 )
 from harness.results.render.kcidb import DEFAULT_ORIGIN
-
-GOOD, NOT_GOOD = 0, 1
 
 STANDARD_OUTPUT = Path("-")
 
@@ -90,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.mail:
         tester = arguments.tested_by if arguments.tested_by is not None else _git_identity()
         _write(arguments.mail, mail(subject, artifacts, tester))
-    return GOOD if is_good(subject) else NOT_GOOD
+    return judged(subject).exit_code
 
 
 def _find(word: str, history: History) -> Run:

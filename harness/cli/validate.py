@@ -10,18 +10,18 @@ from harness.base.progress import say
 from harness.cli.choice import add_choice_options, request_of, runner_of
 from harness.jobs.compare import (
     Series,
-    Verdict,
+    SeriesJudgement,
     as_json,
     find_series,
-    judge,
+    judge_series,
+    judgement_text,
     mail_text,
     pages,
     patch_coverage,
     save_runs,
     store_prefix,
-    verdict_text,
 )
-from harness.jobs.compare.run import REPEATS
+from harness.jobs.compare.kernel_runs import REPEATS
 from harness.kernel import KernelSpec, helptext
 from harness.kernel.patches.fit import fit_series
 from harness.kernel.patches.origin import FORMS
@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"skipped: {skip.name} ({skip.subject}): {skip.reason}")
     whole = _with(request, series)
     attempts = fit_series(whole.spec)
-    verdict = judge(
+    judgement = judge_series(
         request,
         series,
         attempts,
@@ -111,9 +111,9 @@ def run(arguments: argparse.Namespace) -> int:
         repeats=arguments.repeats,
     )
     if arguments.coverage:
-        verdict = replace(verdict, coverage=patch_coverage(whole))
-    _report(arguments, verdict)
-    return verdict.answer.value
+        judgement = replace(judgement, coverage=patch_coverage(whole))
+    _report(arguments, judgement)
+    return judgement.verdict.exit_code
 
 
 def _with(request: SuiteRequest, series: Series) -> SuiteRequest:
@@ -122,16 +122,16 @@ def _with(request: SuiteRequest, series: Series) -> SuiteRequest:
     return replace(request, spec=replace(request.spec, series=stored))
 
 
-def _report(arguments: argparse.Namespace, verdict: Verdict) -> None:
-    print(verdict_text(verdict), end="")
+def _report(arguments: argparse.Namespace, judgement: SeriesJudgement) -> None:
+    print(judgement_text(judgement), end="")
     if arguments.mail:
-        arguments.mail.write_text(mail_text(verdict, arguments.tested_by))
+        arguments.mail.write_text(mail_text(judgement, arguments.tested_by))
     if arguments.json:
-        arguments.json.write_text(json.dumps(as_json(verdict), indent=1) + "\n")
+        arguments.json.write_text(json.dumps(as_json(judgement), indent=1) + "\n")
     if arguments.runs:
-        save_runs(verdict, arguments.runs)
+        save_runs(judgement, arguments.runs)
     if arguments.html:
         seconds = {one.test: one.seconds for one in durations(open_history())}
-        for file, text in pages(verdict, arguments.html, seconds):
+        for file, text in pages(judgement, arguments.html, seconds):
             file.write_text(text)
             say(f"report with logs: {file.resolve()}")

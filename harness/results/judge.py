@@ -1,27 +1,113 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two runs of the same tests, before and after a series, and what became of each test."""
+"""Judge two runs of the same tests, without and with a series: a Change each, and one Verdict.
 
-from collections.abc import Iterable
+The only place that decides what counts as good: exit codes, ``Tested-by:`` tags, pages, mails,
+bisection and the nightly job all ask here, or of a single run :func:`.verdict.verdict_of`.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from harness.results import Case, Run
+from harness.base.result import Result
+from harness.results.case import Case
+from harness.results.run import Run
+from harness.results.verdict import Verdict, verdict_of
 
-KNOWN, PASS, SKIP = "KNOWN", "PASS", "SKIP"
 
-KEPT = "the property is kept"
-"""How the message begins of a test of a known finding that passes (harness/plugin/results.py)."""
+class Shown(Enum):
+    """What the outcomes of one test on one kernel show, all its repetitions together."""
+
+    HELD = "held"  # PASS
+    KNOWN = "known"  # the finding showed at least once, as docs/findings.md describes it
+    VIOLATED = "violated"  # FAIL, CRASH or HANG, and never PASS
+    MIXED = "mixed"  # FAIL, CRASH or HANG, and PASS as well
+    SKIPPED = "skipped"  # the test does not apply to this kernel
+    NOTHING = "nothing"  # ERROR or NOT_JUDGED, or it did not run: its worker died, the run ended
 
 
 class Change(Enum):
-    """What became of a test from the base to the patched kernel; the worst for a series first."""
+    """How a test changed from the base to the patched kernel; the worst for a series first."""
 
     BROKEN = "broken"
-    FLAKY = "flaky"  # repeated on the same kernel it ended both well and badly
-    NOT_JUDGED = "not judged"  # skipped, not run, or an error of the harness, on one of the two
-    STILL_FAILING = "still failing"  # not the series' fault
+    FLAKY = "flaky"  # it never failed on the base, and sometimes fails with the series
+    NOT_JUDGED = "not judged"  # a result is missing on a side where it is needed
+    STILL_FLAKY = "still flaky"  # it sometimes fails on the base too: not the series' fault
+    STILL_FAILING = "still failing"  # it fails on the base too: not the series' fault
     FIXED = "fixed"
+    KNOWN = "known"  # with the series it shows a finding that docs/findings.md describes
+    PASSING = "passing"  # with the series; the base has no result
     STILL_PASSING = "still passing"
+    SKIPPED = "skipped"  # on both kernels
+
+
+def shown(cases: Iterable[Case]) -> Shown:
+    """Return what *cases*, the outcomes of one test on one kernel, show.
+
+    A repetition that ended as ERROR, NOT_JUDGED or SKIP does not count beside one that says
+    something.
+    """
+    results = {one.result for one in cases}
+    violated = any(one.against_kernel for one in results)
+    if violated:
+        return Shown.MIXED if Result.PASS in results else Shown.VIOLATED
+    if Result.KNOWN in results:
+        return Shown.KNOWN
+    if Result.PASS in results:
+        return Shown.HELD
+    return Shown.SKIPPED if results == {Result.SKIP} else Shown.NOTHING
+
+
+_OPEN = (Change.NOT_JUDGED, Change.NOT_JUDGED)
+
+_CHANGES: Mapping[Shown, tuple[Change, ...]] = {
+    # with the series:  HELD, KNOWN, VIOLATED, MIXED, SKIPPED, NOTHING
+    Shown.HELD: (Change.STILL_PASSING, Change.KNOWN, Change.BROKEN, Change.FLAKY, *_OPEN),
+    # FAIL where the base shows a finding: it fails in a way that the finding does not describe.
+    Shown.KNOWN: (Change.FIXED, Change.KNOWN, Change.BROKEN, Change.FLAKY, *_OPEN),
+    Shown.VIOLATED: (
+        *(Change.FIXED, Change.STILL_FAILING, Change.STILL_FAILING, Change.STILL_FLAKY),
+        *_OPEN,
+    ),
+    Shown.MIXED: (*(Change.STILL_FLAKY,) * 4, *_OPEN),
+    # What fails with the series, and has no result on the base, nobody can compare.
+    Shown.SKIPPED: (
+        *(Change.PASSING, Change.KNOWN, *_OPEN),
+        *(Change.SKIPPED, Change.NOT_JUDGED),
+    ),
+    Shown.NOTHING: (Change.PASSING, Change.KNOWN, *_OPEN, *_OPEN),
+}
+
+
+def change_of(base: Iterable[Case], patched: Iterable[Case]) -> Change:
+    """Return how a test changed, from all its outcomes on both kernels.
+
+    PASS -> KNOWN is *known*, not *broken*: a finding whose test can pass on the same kernel
+    depends on timing. PASS -> SKIP, or a test that did not run with the series, is *not judged*: a
+    series must not hide a property from its test.
+    """
+    return _CHANGES[shown(base)][list(Shown).index(shown(patched))]
+
+
+def verdict_of_changes(changes: Iterable[Change], complete: bool = True) -> Verdict:
+    """Judge a series by the *changes* of all tests: BAD outranks NOT_JUDGED.
+
+    It is judged if its run is *complete*, no test is FLAKY or NOT_JUDGED, and at least one test has
+    a result with the series: what is skipped on both kernels says nothing.
+    """
+    found = set(changes)
+    if Change.BROKEN in found:
+        return Verdict.BAD
+    doubts = found & {Change.FLAKY, Change.NOT_JUDGED}
+    judged = found - {Change.SKIPPED}
+    return Verdict.GOOD if complete and judged and not doubts else Verdict.NOT_JUDGED
+
+
+def overall(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the verdict that stands for all: BAD outranks NOT_JUDGED; GOOD if there are none."""
+    found = set(verdicts)
+    ranked = (Verdict.BAD, Verdict.NOT_JUDGED)
+    return next((one for one in ranked if one in found), Verdict.GOOD)
 
 
 @dataclass(frozen=True)
@@ -34,19 +120,14 @@ class Difference:
     patched: tuple[Case, ...]
 
     @property
-    def skipped(self) -> bool:
-        """Whether it says nothing about such kernels at all."""
-        return {one.result for one in (*self.base, *self.patched)} == {SKIP}
-
-    @property
-    def state(self) -> str:
-        """The change in a word or two, or that there was nothing to judge."""
-        return "skipped" if self.skipped else self.change.value
+    def finding_gone(self) -> bool:
+        """Whether a known finding showed on the base and does not show with the series."""
+        return self.change is Change.FIXED and shown(self.base) is Shown.KNOWN
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The verdict on a series: the runs on both kernels, and a Difference for each test.
+    """The runs without and with a series, and a Difference for each test.
 
     *coverage* says in a few lines which of the lines that the series adds have run; empty if that
     was not measured.
@@ -57,36 +138,25 @@ class Comparison:
     differences: tuple[Difference, ...]
     coverage: tuple[str, ...] = ()
 
-    def having(self, change: Change) -> tuple[Difference, ...]:
-        """The tests of which that became."""
-        return tuple(one for one in self.differences if one.change is change)
+    @property
+    def verdict(self) -> Verdict:
+        """The judgement on the series, see :func:`verdict_of_changes`."""
+        changes = (one.change for one in self.differences)
+        return verdict_of_changes(changes, self.patched.complete)
+
+    @property
+    def findings_gone(self) -> tuple[Difference, ...]:
+        """Tests of known findings that do not show with the series."""
+        return tuple(one for one in self.differences if one.finding_gone)
+
+    def having(self, *changes: Change) -> tuple[Difference, ...]:
+        """Tests classified as one of *changes*."""
+        return tuple(one for one in self.differences if one.change in changes)
 
 
-def change_of(base: Iterable[Case], patched: Iterable[Case]) -> Change:
-    """What became of a test, from all its outcomes on both kernels.
-
-    A test that ends as KNOWN breaks a property too: one that passes then was fixed.
-    """
-    before, after = _standing(base), _standing(patched)
-    if None in (*before, *after) or not before or not after:
-        return Change.NOT_JUDGED
-    if len(before) > 1 or len(after) > 1:
-        return Change.FLAKY
-    well, still_well = before == {True}, after == {True}
-    if well:
-        return Change.STILL_PASSING if still_well else Change.BROKEN
-    return Change.FIXED if still_well else Change.STILL_FAILING
-
-
-def _standing(outcomes: Iterable[Case]) -> set[bool | None]:
-    """Whether the property held, in all the ways seen; None: that could not be said."""
-    return {_held(one) for one in outcomes}
-
-
-def _held(outcome: Case) -> bool | None:
-    if outcome.result == PASS or outcome.message.startswith(KEPT):
-        return True
-    return False if outcome.against_kernel or outcome.result == KNOWN else None
+def judged(subject: Run | Comparison) -> Verdict:
+    """The verdict on the kernel of a run, or on the series of a comparison."""
+    return subject.verdict if isinstance(subject, Comparison) else verdict_of(subject)
 
 
 def compare(base: Run, patched: Run) -> Comparison:

@@ -9,9 +9,9 @@
 """
 
 from harness.jobs.bisect.bisect import Bisection, bisect
+from harness.jobs.bisect.bisection_text import bisection_text
 from harness.jobs.bisect.commits import find_commits
 from harness.jobs.bisect.spaces import kernels_line, series_line
-from harness.jobs.bisect.text import bisection_text
 
 __all__ = [
     "Bisection",

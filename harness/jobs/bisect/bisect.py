@@ -7,7 +7,7 @@
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ from harness.base.errors import BuildError, ConfigError, InputError, SeriesError
 from harness.base.paths import cache_directory
 from harness.base.progress import say, step
 from harness.jobs.bisect.search import Candidate, Found, Known, Space, Word
-from harness.jobs.compare.run import Runner, tally
+from harness.jobs.compare.kernel_runs import Runner
 from harness.results import Case, Run, SuiteRequest, command_of
 from harness.results.case import case_from
-from harness.results.render import Change, compare
+from harness.results.judge import Shown, compare, shown
+from harness.results.render.plain_text import tally
 from harness.results.request import choice_of
 
 UNBUILDABLE = (BuildError, ConfigError, SeriesError, SourceError)
@@ -70,7 +71,7 @@ class Bisection:
     def failures(self) -> tuple[Case, ...]:
         """The tests that fail on it."""
         asked = next(one for one in self.state.asked if one.name == self.first_bad.name)
-        return tuple(one for one in asked.tests if against_kernel(one))
+        return tuple(one for one in asked.tests if fails([one]))
 
     @property
     def reproduce(self) -> str:
@@ -133,9 +134,9 @@ class Memory:
         scratch.replace(self.path)
 
 
-def against_kernel(outcome: Case) -> bool:
-    """Whether a property was broken, known or not."""
-    return outcome.against_kernel or outcome.result == "KNOWN"
+def fails(cases: Iterable[Case]) -> bool:
+    """Whether a test violates a property on a kernel, as a known finding or not."""
+    return shown(cases) in (Shown.VIOLATED, Shown.MIXED, Shown.KNOWN)
 
 
 def _state_from(content: Mapping[str, Any]) -> State:
@@ -154,9 +155,13 @@ def _state_from(content: Mapping[str, Any]) -> State:
 def _ask_ends(space: Space, request: SuiteRequest, runner: Runner) -> State:
     good, bad = (_run(space.candidate(name), request, runner) for name in (space.good, space.bad))
     differences = compare(good, bad).differences
-    broken = tuple(one.test for one in differences if one.change is Change.BROKEN)
+    broken = tuple(
+        one.test for one in differences if shown(one.base) is Shown.HELD and fails(one.patched)
+    )
     if not broken:
-        counts = f"it has {tally(good)}; {space.candidate(space.bad).title} has {tally(bad)}"
+        counts = (
+            f"it has {tally(good.tests)}; {space.candidate(space.bad).title} has {tally(bad.tests)}"
+        )
         raise InputError(
             f"no test passes on {space.candidate(space.good).title} and fails on the other: "
             f"{counts}. Expected a good and a bad kernel for the same test; of a series that is "
@@ -184,10 +189,10 @@ def _ask(candidate: Candidate, request: SuiteRequest, runner: Runner) -> Asked:
 
 
 def _judged(name: str, outcomes: tuple[Case, ...], tests: Sequence[str]) -> Asked:
-    if any(map(against_kernel, outcomes)):
+    if fails(outcomes):
         return Asked(name, Word.BAD, tests=outcomes)
-    passed = {one.test for one in outcomes if one.result == "PASS"}
-    if open_ := [test for test in tests if test not in passed]:
+    by_test = {test: [one for one in outcomes if one.test == test] for test in tests}
+    if open_ := [test for test, ends in by_test.items() if shown(ends) is not Shown.HELD]:
         return Asked(name, Word.SKIP, f"no result of {', '.join(open_)}", outcomes)
     return Asked(name, Word.GOOD, tests=outcomes)
 

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the runs at the positions of a series to the verdict on it, and on each of its patches."""
+"""Judge a series and each of its patches by the runs at its positions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from harness.jobs.compare.run import REPEATS, Kernels, Runner, compared, run_all
-from harness.jobs.compare.verdict import Failure, Step, Verdict
+from harness.jobs.compare.kernel_runs import REPEATS, Kernels, Runner, compared, run_all
+from harness.jobs.compare.series_judgement import Failure, SeriesJudgement, Step
 from harness.kernel.patches.apply import Attempt, Fit
 from harness.kernel.patches.series import Series, store_prefix
 from harness.results import Run, SuiteRequest
 
 
-def judge(
+def judge_series(
     request: SuiteRequest,
     series: Series,
     attempts: Sequence[Attempt],
@@ -19,11 +19,11 @@ def judge(
     *,
     per_patch: bool = False,
     repeats: int = REPEATS,
-) -> Verdict:
+) -> SeriesJudgement:
     """Run the tests of *request* on its kernel, with and without *series*, and compare.
 
-    With *per_patch* the kernel after each patch is compared with the one before it. Of a series
-    that does not apply, what does is judged patch by patch.
+    With *per_patch*, compare the kernel after each patch with the one before it. If the series does
+    not apply, judge the patches before the first that does not.
     """
     fitting = sum(one.fit is not Fit.REFUSED for one in attempts)
     whole = fitting == len(series.patches)
@@ -34,13 +34,13 @@ def judge(
     steps = [*steps_of(runs)] if per_patch else []
     if whole:
         outcome = compared(runs[0], runs[fitting])
-        return _verdict(request, series, attempts, Step(0, fitting, outcome), steps)
+        return _judgement(request, series, attempts, Step(0, fitting, outcome), steps)
     refused = Step(0, len(series.patches), Failure(_refusal(series, attempts)))
-    return _verdict(request, series, attempts, refused, steps)
+    return _judgement(request, series, attempts, refused, steps)
 
 
 def kernels_of(request: SuiteRequest, series: Series, positions: Sequence[int]) -> Kernels:
-    """What to run at each of *positions*: the request's kernel with so many patches more."""
+    """Return the request for each of *positions*: its kernel with that many patches applied."""
     return Kernels(
         {
             at: replace(
@@ -56,7 +56,7 @@ def kernels_of(request: SuiteRequest, series: Series, positions: Sequence[int]) 
 
 
 def steps_of(runs: Mapping[int, Run | Failure]) -> Sequence[Step]:
-    """Compare each position with the last before it that could be built."""
+    """Compare each position with the last one before it that was built."""
     steps: list[Step] = []
     positions = sorted(runs)
     since = positions[0] if positions else 0
@@ -67,14 +67,14 @@ def steps_of(runs: Mapping[int, Run | Failure]) -> Sequence[Step]:
     return steps
 
 
-def _verdict(
+def _judgement(
     request: SuiteRequest,
     series: Series,
     attempts: Sequence[Attempt],
     whole: Step,
     steps: Sequence[Step],
-) -> Verdict:
-    return Verdict(request.spec.source, series, tuple(attempts), whole, tuple(steps))
+) -> SeriesJudgement:
+    return SeriesJudgement(request.spec.source, series, tuple(attempts), whole, tuple(steps))
 
 
 def _refusal(series: Series, attempts: Sequence[Attempt]) -> str:

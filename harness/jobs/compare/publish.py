@@ -1,28 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verdict as a mail, as pages, and as runs that ``harness report`` reads."""
+"""Write a judgement as a mail, as pages, and as runs that ``harness report`` reads."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.jobs.compare.text import verdict_text
-from harness.jobs.compare.verdict import Answer, Step, Verdict
-from harness.results import Run, save_run
-from harness.results.render import Change, Comparison, Inputs, artifacts_of, mail, page
+from harness.jobs.compare.series_judgement import SeriesJudgement, Step
+from harness.jobs.compare.series_text import judgement_text
+from harness.results import Run, Verdict, save_run
+from harness.results.judge import Change, Comparison
+from harness.results.render import Inputs, artifacts_of, mail, page
 
 CHANGED = (Change.BROKEN, Change.FIXED, Change.FLAKY)
 
 
-def mail_text(verdict: Verdict, tester: str = "") -> str:
-    """A block for a reply; *tester* gets a Tested-by tag if nothing is broken, on the way either.
+def mail_text(judgement: SeriesJudgement, tester: str = "") -> str:
+    """Text for a reply by mail, with a Tested-by tag of *tester* if the verdict is GOOD.
 
-    Judged patch by patch, it is the whole text; else what any comparison has.
+    It is the whole text for a series judged patch by patch, else the mail of a comparison.
     """
-    tag = tester if verdict.answer is Answer.NOTHING_BROKEN else ""
-    whole = comparison(verdict)
-    if whole and not verdict.patches:
+    tag = tester if judgement.verdict is Verdict.GOOD else ""
+    whole = comparison(judgement)
+    if whole and not judgement.patches:
         return mail(whole, artifacts_of((whole.base, whole.patched)), tag)
-    text = verdict_text(verdict)
+    text = judgement_text(judgement)
     return f"{text}\nTested-by: {tag}\n" if tag else text
 
 
@@ -30,31 +31,33 @@ Durations = Mapping[str, Sequence[float]]
 """Seconds that each test took in its last runs."""
 
 
-def pages(verdict: Verdict, file: Path, durations: Durations) -> Iterator[tuple[Path, str]]:
-    """A page of the whole series for *file*, and others beside it of patches that changed a result.
+def pages(
+    judgement: SeriesJudgement, file: Path, durations: Durations
+) -> Iterator[tuple[Path, str]]:
+    """The page of the whole series for *file*, and one for each patch that changes a result.
 
-    Their names end in the patch's number.
+    The names of the latter end in the patch's number.
     """
-    whole = comparison(verdict)
+    whole = comparison(judgement)
     if whole:
         yield file, _page(whole, durations)
-    for step in verdict.patches:
-        if isinstance(step.outcome, Comparison) and any(map(step.having, CHANGED)):
+    for step in judgement.patches:
+        if isinstance(step.outcome, Comparison) and step.having(*CHANGED):
             yield file.with_stem(f"{file.stem}-{step.position:04}"), _page(step.outcome, durations)
 
 
-def save_runs(verdict: Verdict, directory: Path) -> None:
+def save_runs(judgement: SeriesJudgement, directory: Path) -> None:
     """Write the run at each position of the series to ``NNNN.json``; 0 is the base."""
     directory.mkdir(parents=True, exist_ok=True)
-    for step in (verdict.whole, *verdict.patches):
+    for step in (judgement.whole, *judgement.patches):
         for position, run in _runs(step):
             save_run(run, directory / f"{position:04}.json")
 
 
-def comparison(verdict: Verdict) -> Comparison | None:
+def comparison(judgement: SeriesJudgement) -> Comparison | None:
     """The whole series against the base, with the coverage of its lines."""
-    whole = verdict.whole.outcome
-    return replace(whole, coverage=verdict.coverage) if isinstance(whole, Comparison) else None
+    whole = judgement.whole.outcome
+    return replace(whole, coverage=judgement.coverage) if isinstance(whole, Comparison) else None
 
 
 def _page(one: Comparison, durations: Durations) -> str:

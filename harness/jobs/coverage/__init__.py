@@ -10,10 +10,10 @@
 """
 
 from harness.jobs.coverage.collector import Collector
-from harness.jobs.coverage.html import page
+from harness.jobs.coverage.coverage_page import page
+from harness.jobs.coverage.coverage_report import Report, make_report
+from harness.jobs.coverage.coverage_table import lines_never_run, patch_lines, table
 from harness.jobs.coverage.measure import Measurement, measure
-from harness.jobs.coverage.report import Report, make_report
-from harness.jobs.coverage.text import lines_never_run, patch_lines, table
 
 __all__ = [
     "Collector",

@@ -4,25 +4,25 @@
 =================  ============================================================================
 ``Mutant``         one patch of tests/mutants/: what it breaks, and what it takes to see it
 ``read_mutants``   all of them, or those whose names match
-``judge``          build one, run the suite on it, return the verdict; cached
-``Verdict``        whether the suite noticed it
+``try_mutant``     build one, run the suite on it, return its MutantTrial; cached
+``MutantTrial``    its judgement, and the tests that failed
 ``Judgement``      killed, killed for the wrong reason, survived; passed or failed if harmless
-``verdict_table``  the kill table
-``verdict_json``   the same for programs
+``kill_table``     which test kills each mutant
+``kills_json``     the same for programs
 =================  ============================================================================
 """
 
+from harness.jobs.mutants.kill_table import kill_table, kills_json
 from harness.jobs.mutants.mutant import Mutant, read_mutants
-from harness.jobs.mutants.report import verdict_json, verdict_table
-from harness.jobs.mutants.trial import judge
-from harness.jobs.mutants.verdict import Judgement, Verdict
+from harness.jobs.mutants.mutant_trial import Judgement, MutantTrial
+from harness.jobs.mutants.trial import try_mutant
 
 __all__ = [
     "Judgement",
     "Mutant",
-    "Verdict",
-    "judge",
+    "MutantTrial",
+    "kill_table",
+    "kills_json",
     "read_mutants",
-    "verdict_json",
-    "verdict_table",
+    "try_mutant",
 ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trial of a mutant: build it, run the suite on it, remember the verdict, tidy up."""
+"""Try a mutant: build it, run the suite on it, keep the trial in the cache."""
 
 import time
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from pathlib import Path
 from harness.base.cache import Cache, digest
 from harness.base.progress import step
 from harness.jobs.mutants.mutant import Mutant
-from harness.jobs.mutants.suite import SuiteRun
-from harness.jobs.mutants.verdict import Judgement, Verdict, load_verdict, weigh
+from harness.jobs.mutants.mutant_trial import Judgement, MutantTrial, load_trial, weigh
+from harness.jobs.mutants.suite_on_mutant import SuiteRun
 from harness.kernel import Kernel, build_initramfs, build_kernel
 from harness.kernel.build.build import plan_kernel
 from harness.machine.qemu.snapshot import forget_guests
@@ -18,36 +18,36 @@ from harness.results.case import Case
 from harness.results.identity import is_test, source_files, source_name
 
 FORMAT = "2"
-"""Raised when mutants are to be judged differently than before."""
+"""Increased when the way that mutants are judged changes."""
 
 VERDICTS = Cache("verdicts")
 
 
-def judge(mutant: Mutant, *, again: bool = False) -> Verdict:
-    """Return the verdict on *mutant*, from the cache if nothing changed that it depends on.
+def try_mutant(mutant: Mutant, *, again: bool = False) -> MutantTrial:
+    """Return the trial of *mutant*, from the cache if nothing that it depends on has changed.
 
-    Nothing is remembered of a trial that did not come to its end. Raises BuildError if the
+    A trial that did not end is not kept. Raises BuildError if the
     mutant does not compile, SeriesError if it does not apply, HarnessError if it could not be
     judged.
     """
     key = _key(mutant)
     if again or not _holds(VERDICTS.find(key)):
         VERDICTS.remove(key)
-    return load_verdict(VERDICTS.get(key, partial(_try, mutant)))
+    return load_trial(VERDICTS.get(key, partial(_try, mutant)))
 
 
 def _holds(entry: Path | None) -> bool:
-    """Whether there is a verdict, and the tests that it rests on are what they were."""
+    """Whether there is a trial, and the tests that it depends on have not changed."""
     if entry is None:
         return False
-    verdict = load_verdict(entry)
-    return verdict.tests == _deciding(verdict.judgement, verdict.failed)
+    trial = load_trial(entry)
+    return trial.tests == _deciding(trial.judgement, trial.failed)
 
 
 def _deciding(judgement: Judgement, failed: Sequence[Case]) -> dict[str, str]:
-    """The test files that a verdict rests on, and what they are now.
+    """The test files that a judgement depends on, with their hashes.
 
-    To kill takes one test; that all others say nothing is said by every file.
+    KILLED depends on the tests that failed, every other judgement on all tests.
     """
     names = {file: path for path in source_files() if is_test(file := source_name(path))}
     if judgement is Judgement.KILLED:
@@ -68,17 +68,17 @@ def _try(mutant: Mutant, directory: Path) -> None:
         _tidy(kernel)
     judgement, times = weigh(mutant, failed), (built - begin, time.monotonic() - built)
     tests = _deciding(judgement, failed)
-    Verdict(mutant.name, judgement, tuple(failed), *times, tests).save(directory)
+    MutantTrial(mutant.name, judgement, tuple(failed), *times, tests).save(directory)
 
 
 def _tidy(kernel: Kernel) -> None:
-    """Nobody needs a mutant any more that is judged; it takes 70 MB, and each guest 20."""
+    """Remove the kernel of a judged mutant (70 MB) and its parked guests (20 MB each)."""
     forget_guests(kernel.key)
     Cache("kernels").remove(kernel.key)
 
 
 def _key(mutant: Mutant) -> str:
-    """Names the kernel, what is expected of it, and everything around the tests."""
+    """Key of the kernel, of what the mutant breaks, and of all sources but the tests."""
     around = [path for path in source_files() if not is_test(source_name(path))]
     return digest(
         FORMAT,

@@ -12,14 +12,14 @@
 ================  ================================================================================
 """
 
+from harness.jobs.nightly.entry import Ended, Entry, Fate
 from harness.jobs.nightly.executor import Alone, Executor
 from harness.jobs.nightly.expand import Expansion, Lost, expand
 from harness.jobs.nightly.job import Job
 from harness.jobs.nightly.plan import NightPlan, read_plan
-from harness.jobs.nightly.run import run_night, sort_out
+from harness.jobs.nightly.run_night import run_night, sort_out
 from harness.jobs.nightly.runner import Runner, find_runner
 from harness.jobs.nightly.state import Night, open_night
-from harness.jobs.nightly.verdict import Ended, Entry, Fate, Verdict
 
 __all__ = [
     "Alone",
@@ -33,7 +33,6 @@ __all__ = [
     "Night",
     "NightPlan",
     "Runner",
-    "Verdict",
     "expand",
     "find_runner",
     "open_night",

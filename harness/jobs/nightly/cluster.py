@@ -21,11 +21,11 @@ from harness.base.paths import cache_directory
 from harness.base.progress import say
 from harness.base.store import VARIABLE as STORE
 from harness.jobs.nightly import work
+from harness.jobs.nightly.entry import Ended
 from harness.jobs.nightly.executor import NextJob
 from harness.jobs.nightly.job import Job
 from harness.jobs.nightly.payload import Payload, pack, unpack
 from harness.jobs.nightly.runner import Runner
-from harness.jobs.nightly.verdict import Ended
 
 SLOTS = "vm"
 """The resource of which a worker has one for each guest that it can run at a time."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from harness.jobs.nightly.entry import Ended
 from harness.jobs.nightly.job import Job
 from harness.jobs.nightly.runner import Runner
-from harness.jobs.nightly.verdict import Ended
 from harness.jobs.nightly.work import build, test
 
 NextJob = Callable[[], Job | None]

@@ -19,8 +19,8 @@ from filelock import FileLock, Timeout
 from harness.base.cache import digest
 from harness.base.errors import HostError
 from harness.base.paths import cache_directory
+from harness.jobs.nightly.entry import is_final
 from harness.jobs.nightly.job import Job
-from harness.jobs.nightly.verdict import is_final
 from harness.results import Run
 from harness.results.history import History
 

@@ -4,9 +4,9 @@
 from pathlib import Path
 
 from harness.base.errors import GuestError, HarnessError, InputError, explain
+from harness.jobs.nightly.entry import Ended
 from harness.jobs.nightly.job import Job
 from harness.jobs.nightly.runner import Runner
-from harness.jobs.nightly.verdict import Ended
 from harness.results import Run
 
 

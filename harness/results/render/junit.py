@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from harness.base.result import Result
 from harness.results import Case, Provenance, Run
-from harness.results.render.summary import counts
+from harness.results.render.plain_text import counts
 
 NOT_XML = {code: None for code in range(0x20) if chr(code) not in "\t\n\r"}
 """Characters that XML 1.0 cannot hold (section 2.2), and that a guest may have printed."""

@@ -1,29 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """A block of plain text for a reply on a mailing list: 72 columns, no markup."""
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.results import Case, Run
-from harness.results.judge import KNOWN, Change, Comparison
+from harness.base.result import Result
+from harness.results import Case, Run, Verdict
+from harness.results.judge import Change, Comparison, judged
 from harness.results.render.artifacts import Artifacts
-from harness.results.render.summary import counts, headline, is_good, violated_properties
-
-WIDTH = 72
+from harness.results.render.plain_text import WIDTH, counts, failure_lines, findings_of, wrapped
+from harness.results.render.summary import headline, violated_properties
 
 MOST = 20
 """Tests that are named of each kind; of more the number is told."""
 
-_SHOWN = (Change.BROKEN, Change.FLAKY, Change.FIXED, Change.STILL_FAILING)
-
-_NOT_OURS = "Failing before and after (not the fault of this series)"
-
 _TITLES = {
     Change.BROKEN: "Broken by this series",
-    Change.FLAKY: "Different from try to try",
+    Change.FLAKY: "Flaky with this series, not on the base",
+    Change.NOT_JUDGED: "Not judged",
     Change.FIXED: "Fixed by this series",
-    Change.STILL_FAILING: _NOT_OURS,
+    Change.STILL_FAILING: "Failing before and after (not the fault of this series)",
+    Change.STILL_FLAKY: "Flaky before and after (not the fault of this series)",
 }
+"""Changes whose tests are named."""
 
 
 def mail(
@@ -32,12 +30,12 @@ def mail(
     """The block; *tester* (``Name <address>``) is who has a Tested-by tag where all is good."""
     run = subject.patched if isinstance(subject, Comparison) else subject
     lines = [
-        *_wrapped(f"Restricted DMA test results: {headline(subject)}."),
+        *wrapped(f"Restricted DMA test results: {headline(subject)}.", "", "  "),
         "",
         *_provenance(run, subject.base if isinstance(subject, Comparison) else None),
         *_body(subject, artifacts or {}),
     ]
-    if is_good(subject) and tester:
+    if judged(subject) is Verdict.GOOD and tester:
         lines += ["", f"Tested-by: {tester}"]
     return "\n".join(lines) + "\n"
 
@@ -62,18 +60,21 @@ def _body(subject: Run | Comparison, artifacts: Mapping[str, Artifacts]) -> Iter
         bad = [one for one in subject.tests if one.result.at_fault]
         yield from _tests("Failed", bad, artifacts)
         return
-    for change in _SHOWN:
-        found = [d.patched[-1] for d in subject.having(change) if d.patched]
-        if change is Change.STILL_FAILING:
-            known = [one for one in found if one.result == KNOWN]
-            found = [one for one in found if one.result != KNOWN]
-            yield from ["", f"Known to fail on such kernels: {len(known)}"] if known else []
-        yield from _tests(_TITLES[change], found, artifacts)
+    for change, title in _TITLES.items():
+        found = [side[-1] for d in subject.having(change) if (side := d.patched or d.base)]
+        yield from _tests(title, found, artifacts)
+    if known := subject.having(Change.KNOWN):
+        yield from ["", f"Known to fail on such kernels: {len(known)}"]
+    if gone := subject.findings_gone:
+        yield ""
+        yield from wrapped(
+            f"Findings that no longer show: {', '.join(findings_of(gone))}", "", "  "
+        )
     if subject.coverage:
         yield ""
         yield "Lines of this series that ran:"
         for line in subject.coverage:
-            yield from _wrapped(line, "  ")
+            yield from wrapped(line, "  ", "    ")
 
 
 def _tests(title: str, tests: Sequence[Case], artifacts: Mapping[str, Artifacts]) -> Iterator[str]:
@@ -92,22 +93,13 @@ def _test(outcome: Case, artifacts: Artifacts | None) -> Iterator[str]:
     if len(name) > WIDTH - len("  CRASH "):
         name = name.replace("[", " [", 1)
     properties = " ".join(violated_properties([outcome]) or outcome.properties)
-    yield from _wrapped(
-        f"{outcome.result} {name}" + (f" ({properties})" if properties else ""), "  "
-    )
+    about = f" ({properties})" if properties else ""
+    yield from wrapped(f"{outcome.result} {name}{about}", "  ", "    ")
     for crash in dict.fromkeys(crash.title for crash in artifacts.crashes) if artifacts else ():
-        yield from _wrapped(crash, "    ")
-    if outcome.message and outcome.result != "PASS":
-        yield from _wrapped(outcome.message, "    ")
+        yield from wrapped(crash, "    ", "      ")
+    if outcome.result is not Result.PASS:
+        yield from failure_lines(outcome)
 
 
 def _field(name: str, value: str) -> list[str]:
-    return _wrapped(f"{name + ':':10} {value}", "", " " * 11)
-
-
-def _wrapped(text: str, indent: str = "", following: str | None = None) -> list[str]:
-    """*text* in lines of WIDTH; a longer word, as a path or a hash, is cut."""
-    further = indent + "  " if following is None else following
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=indent, subsequent_indent=further, break_on_hyphens=False
-    )
+    return wrapped(f"{name + ':':10} {value}", "", " " * 11)

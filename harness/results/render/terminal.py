@@ -9,7 +9,8 @@ from rich.table import Column, Table
 from harness.results import Case, Run
 from harness.results.judge import Change, Comparison
 from harness.results.render.artifacts import Artifacts
-from harness.results.render.summary import counts, headline
+from harness.results.render.plain_text import counts, short_name
+from harness.results.render.summary import headline
 
 QUIET = frozenset({"PASS", "SKIP", "KNOWN"})
 """Results of which only the number is told."""
@@ -33,14 +34,14 @@ def terminal_table(subject: Run | Comparison, artifacts: Mapping[str, Artifacts]
         table = Table("result", Column("test", ratio=2), Column("why", ratio=3))
         for one in subject.tests:
             if one.result not in QUIET:
-                table.add_row(_word(one.result), escape(_name(one.test)), _why(one, artifacts))
+                table.add_row(_word(one.result), escape(short_name(one.test)), _why(one, artifacts))
     else:
         table = Table("", "base", "series", Column("test", ratio=2), Column("why", ratio=3))
         for d in subject.differences:
             if d.change is not Change.STILL_PASSING and not _is_quiet(d.base, d.patched):
                 ends = (" ".join(o.result for o in side) or "-" for side in (d.base, d.patched))
                 why = _why(d.patched[-1], artifacts) if d.patched else ""
-                table.add_row(_word(d.change.value), *ends, escape(_name(d.test)), why)
+                table.add_row(_word(d.change.value), *ends, escape(short_name(d.test)), why)
     return table if table.row_count else None
 
 
@@ -66,10 +67,6 @@ def _is_quiet(base: tuple[Case, ...], patched: tuple[Case, ...]) -> bool:
 def _word(word: str) -> str:
     colour = COLOURS.get(word)
     return f"[{colour}]{word}[/{colour}]" if colour else word
-
-
-def _name(test: str) -> str:
-    return test.removeprefix("harness/suite/")
 
 
 def _why(outcome: Case, artifacts: Mapping[str, Artifacts]) -> str:

@@ -9,16 +9,15 @@ import pytest
 from harness.base.paths import CHECKOUT
 from harness.jobs.bisect import bisect, series_line
 from harness.jobs.compare import (
-    Answer,
     Series,
     find_series,
-    judge,
+    judge_series,
     store_prefix,
 )
 from harness.kernel import KernelSpec
 from harness.kernel.patches.fit import fit_series
-from harness.results import SuiteRequest, run_suite
-from harness.results.render import Change
+from harness.results import SuiteRequest, Verdict, run_suite
+from harness.results.judge import Change
 
 pytestmark = [
     pytest.mark.nightly("five kernels of its own"),
@@ -51,7 +50,7 @@ def test_a_patch_that_breaks_a_property_and_the_one_that_repairs_it_are_named(
     """Of five patches the third makes a full pool fall back, the fifth makes it refuse again."""
     whole = KernelSpec("debian:6.12", store_prefix(series, 5))
 
-    verdict = judge(
+    verdict = judge_series(
         request_,
         series,
         fit_series(whole),
@@ -65,7 +64,7 @@ def test_a_patch_that_breaks_a_property_and_the_one_that_repairs_it_are_named(
     assert {at: [one.test for one in tests] for at, tests in broken.items() if tests} == {3: [FULL]}
     assert {at: [one.test for one in tests] for at, tests in fixed.items() if tests} == {5: [FULL]}
     assert {name for one in broken[3][0].patched for name in one.violated} == {"B12"}
-    assert verdict.answer is Answer.BROKEN
+    assert verdict.verdict is Verdict.BAD
 
 
 def test_a_bisection_finds_the_patch_that_breaks_a_property(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same tests with and without a series: what became of each, of which patch, and the answer."""
+"""The same tests with and without a series: how each changed, with which patch, and the verdict."""
 
 import json
 from collections.abc import Sequence
@@ -12,23 +12,22 @@ from harness.base.errors import BuildError
 from harness.base.result import Result
 from harness.cli import main
 from harness.jobs.compare import (
-    Answer,
     Series,
-    Verdict,
+    SeriesJudgement,
     as_json,
-    judge,
+    judge_series,
+    judgement_text,
     mail_text,
     pages,
     save_runs,
-    verdict_text,
 )
-from harness.jobs.compare.text import properties_at_stake
-from harness.jobs.compare.verdict import Failure
+from harness.jobs.compare.series_judgement import Failure
+from harness.jobs.compare.series_text import properties_at_stake
 from harness.kernel import KernelSpec
 from harness.kernel.patches.apply import Attempt, Fit
 from harness.kernel.patches.series import read_paths
-from harness.results import Case, SuiteRequest, load_run
-from harness.results.render import Change, Difference
+from harness.results import Case, SuiteRequest, Verdict, load_run
+from harness.results.judge import Change, Difference
 
 FIXTURE = Path(__file__).parents[2] / "series/full-pool"
 
@@ -54,42 +53,40 @@ def fits(refused: int = 0) -> list[Attempt]:
     return attempts
 
 
-def whole(series: Series, results: Results, **more: frozenset[int]) -> tuple[Verdict, FakeSuite]:
+def whole(
+    series: Series, results: Results, **more: frozenset[int]
+) -> tuple[SeriesJudgement, FakeSuite]:
     """Judge all of the series at once; *results* are before and after it."""
     spread = {test: [before, *[[]] * 4, after] for test, (before, after) in results.items()}
     suite = FakeSuite(spread, **more)
-    return judge(REQUEST, series, fits(), suite), suite
+    return judge_series(REQUEST, series, fits(), suite), suite
 
 
-def by_patch(series: Series, results: Results, **more: frozenset[int]) -> Verdict:
-    return judge(REQUEST, series, fits(), FakeSuite(results, **more), per_patch=True)
+def by_patch(series: Series, results: Results, **more: frozenset[int]) -> SeriesJudgement:
+    return judge_series(REQUEST, series, fits(), FakeSuite(results, **more), per_patch=True)
 
 
 @pytest.mark.parametrize(
     ("before", "after", "change", "answer"),
     [
-        (PASS, PASS, Change.STILL_PASSING, Answer.NOTHING_BROKEN),
-        (PASS, FAIL, Change.BROKEN, Answer.BROKEN),
-        (PASS, ["HANG"], Change.BROKEN, Answer.BROKEN),
-        (FAIL, PASS, Change.FIXED, Answer.NOTHING_BROKEN),
-        (FAIL, FAIL, Change.STILL_FAILING, Answer.NOTHING_BROKEN),
-        (FAIL, ["CRASH"], Change.STILL_FAILING, Answer.NOTHING_BROKEN),
-        (PASS, ["FAIL", "PASS"], Change.FLAKY, Answer.NOT_JUDGED),
-        (["FAIL", "PASS"], ["PASS", "FAIL"], Change.FLAKY, Answer.NOTHING_BROKEN),
-        (["FAIL", "PASS"], PASS, Change.FLAKY, Answer.NOTHING_BROKEN),
-        (FAIL, ["PASS", "FAIL"], Change.FLAKY, Answer.NOTHING_BROKEN),
-        (PASS, ["ERROR"], Change.NOT_JUDGED, Answer.NOT_JUDGED),
-        (["SKIP"], ["SKIP"], Change.NOT_JUDGED, Answer.NOTHING_BROKEN),
-        (PASS, ["SKIP"], Change.NOT_JUDGED, Answer.NOT_JUDGED),
+        (PASS, PASS, Change.STILL_PASSING, Verdict.GOOD),
+        (PASS, FAIL, Change.BROKEN, Verdict.BAD),
+        (FAIL, PASS, Change.FIXED, Verdict.GOOD),
+        (PASS, ["FAIL", "PASS"], Change.FLAKY, Verdict.NOT_JUDGED),
+        (["FAIL", "PASS"], ["PASS", "FAIL"], Change.STILL_FLAKY, Verdict.GOOD),
+        (PASS, ["ERROR"], Change.NOT_JUDGED, Verdict.NOT_JUDGED),
+        (PASS, ["ERROR", "PASS"], Change.STILL_PASSING, Verdict.GOOD),
+        (["SKIP"], ["SKIP"], Change.SKIPPED, Verdict.NOT_JUDGED),
+        (PASS, ["SKIP"], Change.NOT_JUDGED, Verdict.NOT_JUDGED),
     ],
 )
-def test_a_test_is_judged_by_what_became_of_it(
-    series: Series, before: Sequence[str], after: Sequence[str], change: Change, answer: Answer
+def test_a_test_is_judged_by_all_its_repetitions(
+    series: Series, before: Sequence[str], after: Sequence[str], change: Change, answer: Verdict
 ) -> None:
     verdict, _ = whole(series, {T: [before, after]})
 
     (difference,) = verdict.whole.differences
-    assert (difference.change, verdict.answer) == (change, answer)
+    assert (difference.change, verdict.verdict) == (change, answer)
 
 
 def test_what_differs_is_run_twice_more_on_both_kernels_in_turn(series: Series) -> None:
@@ -106,10 +103,10 @@ def test_what_does_not_differ_is_run_once(series: Series) -> None:
     assert len(suite.asked) == 2
 
 
-def test_what_is_broken_counts_more_than_what_is_not_judged(series: Series) -> None:
+def test_broken_outranks_not_judged(series: Series) -> None:
     verdict, _ = whole(series, {T: [PASS, FAIL], U: [PASS, ["ERROR"]]})
 
-    assert verdict.answer is Answer.BROKEN
+    assert verdict.verdict is Verdict.BAD
 
 
 MIDDLE = {T: [PASS, PASS, PASS, FAIL, FAIL, PASS], U: [PASS] * 6}
@@ -126,13 +123,13 @@ def test_the_patch_that_breaks_and_the_one_that_repairs_are_named(series: Series
     }
     assert changes == {1: [], 2: [], 3: [T], 4: [], 5: [T]}
     assert verdict.whole.having(Change.BROKEN) == ()
-    assert verdict.answer is Answer.BROKEN
+    assert verdict.verdict is Verdict.BAD
 
 
 def test_each_kernel_of_a_series_runs_the_tests_once(series: Series) -> None:
     suite = FakeSuite(MIDDLE)
 
-    judge(REQUEST, series, fits(), suite, per_patch=True, repeats=1)
+    judge_series(REQUEST, series, fits(), suite, per_patch=True, repeats=1)
 
     assert suite.asked == [
         *((at, ()) for at in range(6)),
@@ -151,7 +148,7 @@ def test_a_patch_that_does_not_compile_breaks_and_the_next_is_judged_with_it(
     second = verdict.patches[1].outcome
     assert isinstance(second, Failure)
     assert "swiotlb.c does not compile" in second.reason
-    assert verdict.answer is Answer.BROKEN
+    assert verdict.verdict is Verdict.BAD
 
 
 def test_a_base_that_does_not_compile_is_not_the_series_fault(series: Series) -> None:
@@ -162,33 +159,33 @@ def test_a_base_that_does_not_compile_is_not_the_series_fault(series: Series) ->
 def test_of_a_series_that_does_not_apply_the_rest_is_judged_by_patch(series: Series) -> None:
     suite = FakeSuite({T: [PASS] * 3})
 
-    verdict = judge(REQUEST, series, fits(refused=3), suite, per_patch=True)
+    verdict = judge_series(REQUEST, series, fits(refused=3), suite, per_patch=True)
 
     assert [step.position for step in verdict.patches] == [1, 2]
-    assert verdict.answer is Answer.NOT_JUDGED
-    assert "Patch 3/5" in verdict_text(verdict)
-    assert "swiotlb.c, hunk 1" in verdict_text(verdict)
+    assert verdict.verdict is Verdict.NOT_JUDGED
+    assert "Patch 3/5" in judgement_text(verdict)
+    assert "swiotlb.c, hunk 1" in judgement_text(verdict)
 
 
 def test_a_series_that_does_not_apply_runs_nothing_as_a_whole(series: Series) -> None:
     suite = FakeSuite({})
 
-    verdict = judge(REQUEST, series, fits(refused=1), suite)
+    verdict = judge_series(REQUEST, series, fits(refused=1), suite)
 
-    assert (suite.asked, verdict.answer) == ([], Answer.NOT_JUDGED)
+    assert (suite.asked, verdict.verdict) == ([], Verdict.NOT_JUDGED)
 
 
 def test_no_test_at_all_is_no_verdict(series: Series) -> None:
     verdict, _ = whole(series, {})
 
-    assert verdict.answer is Answer.NOT_JUDGED
-    assert "no test was chosen" in verdict_text(verdict)
+    assert verdict.verdict is Verdict.NOT_JUDGED
+    assert "no test was chosen" in judgement_text(verdict)
 
 
-def test_the_text_says_who_broke_it_who_repaired_it_and_how_to_stand_there(
+def test_the_text_names_the_patch_that_breaks_the_one_that_repairs_and_how_to_debug(
     series: Series,
 ) -> None:
-    text = verdict_text(by_patch(series, MIDDLE))
+    text = judgement_text(by_patch(series, MIDDLE))
 
     flat = " ".join(text.split())
     assert (
@@ -199,13 +196,13 @@ def test_the_text_says_who_broke_it_who_repaired_it_and_how_to_stand_there(
     assert 'Patch 5/5 "swiotlb: do fail a mapping that has to be bounced" repairs B12:' in flat
     assert flat.count(": nothing changes.") == 2
     assert flat.count(": nothing changes; 1 still failing.") == 1
-    assert "breaks something in the middle, and is whole again at its end" in flat
+    assert "breaks something in the middle and repairs it before its end" in flat
 
 
 def test_of_tests_that_different_patches_repair_each_says_which(series: Series) -> None:
     results = {**MIDDLE, U: [PASS, PASS, PASS, FAIL, FAIL, FAIL]}
 
-    text = verdict_text(by_patch(series, results))
+    text = judgement_text(by_patch(series, results))
 
     assert text.count("    patch 5/5 repairs it") == 1
     assert text.count("    nothing repairs it") == 1
@@ -226,7 +223,7 @@ def test_the_fewest_properties_that_explain_all_tests_come_first() -> None:
 
 
 def test_lines_fit_a_mail(series: Series) -> None:
-    text = verdict_text(by_patch(series, MIDDLE))
+    text = judgement_text(by_patch(series, MIDDLE))
 
     assert [line for line in text.splitlines() if len(line) > 72] == []
 
@@ -234,22 +231,22 @@ def test_lines_fit_a_mail(series: Series) -> None:
 def test_a_failure_on_both_is_not_the_series_fault_and_says_so(series: Series) -> None:
     verdict, _ = whole(series, {T: [FAIL, FAIL]})
 
-    assert "Fails on the base too, and is not the fault of the series:" in verdict_text(verdict)
+    assert "Fails on the base too, and is not the fault of the series:" in judgement_text(verdict)
 
 
 @pytest.mark.parametrize("same", [True, False])
 def test_kernels_that_are_the_same_are_said_to_be(series: Series, same: bool) -> None:
     suite = FakeSuite({T: [PASS] * 6}, same_build=same)
 
-    verdict = judge(REQUEST, series, fits(), suite)
+    verdict = judge_series(REQUEST, series, fits(), suite)
 
-    assert ("are the same, byte for byte" in verdict_text(verdict)) is same
+    assert ("are the same, byte for byte" in judgement_text(verdict)) is same
 
 
 def test_the_verdict_for_programs_has_every_outcome(series: Series) -> None:
     stored = as_json(by_patch(series, MIDDLE))
 
-    assert stored["answer"] == "broken"
+    assert stored["verdict"] == "bad"
     third = stored["patches"][2]
     assert third["tests"][0]["change"] == "broken"
     assert [one["result"] for one in third["tests"][0]["patched"]] == ["FAIL"] * 3
@@ -266,7 +263,7 @@ def test_a_mail_has_a_tag_only_if_nothing_is_broken(
 ) -> None:
     suite = FakeSuite({T: [*[PASS] * 3, after, PASS, after]})
 
-    text = mail_text(judge(REQUEST, series, fits(), suite, per_patch=per_patch), TESTER)
+    text = mail_text(judge_series(REQUEST, series, fits(), suite, per_patch=per_patch), TESTER)
 
     assert (f"Tested-by: {TESTER}" in text) is tagged
 
@@ -302,4 +299,4 @@ def test_the_command_answers_with_its_exit_code(
     assert main(["validate", str(FIXTURE), "--per-patch", f"--json={stored}"]) == 1
     assert main(["validate", str(FIXTURE)]) == 0
     assert "Patch 3/5" in capsys.readouterr().out
-    assert json.loads(stored.read_text())["answer"] == "broken"
+    assert json.loads(stored.read_text())["verdict"] == "bad"

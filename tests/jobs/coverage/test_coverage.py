@@ -85,14 +85,16 @@ def test_line_that_never_ran_is_named(kernel: Path) -> None:
 
 def test_line_with_a_reason_does_not_count(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reasons = {(SWIOTLB, "swiotlb_map", "return -1;"): "there is no such x"}
-    monkeypatch.setattr("harness.jobs.coverage.report.known_reasons", lambda: reasons)
+    monkeypatch.setattr("harness.jobs.coverage.coverage_report.known_reasons", lambda: reasons)
     report = make_report(kernel, lines(l11=3, l14=0))
     assert (report.tally.share, report.stale) == (1.0, ())
 
 
 def test_reason_of_a_line_that_ran_is_stale(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reason = (SWIOTLB, "swiotlb_map", "return -1;")
-    monkeypatch.setattr("harness.jobs.coverage.report.known_reasons", lambda: {reason: "why"})
+    monkeypatch.setattr(
+        "harness.jobs.coverage.coverage_report.known_reasons", lambda: {reason: "why"}
+    )
     assert make_report(kernel, lines(l14=1)).stale == (reason,)
 
 

@@ -14,7 +14,7 @@ import pytest
 from harness.base.cache import Cache
 from harness.base.errors import BuildError, HarnessError
 from harness.cli import main
-from harness.jobs.mutants import Judgement, Mutant, judge
+from harness.jobs.mutants import Judgement, Mutant, try_mutant
 from harness.kernel import Kernel, KernelSpec
 from harness.machine.qemu.snapshot import PARKED
 
@@ -80,7 +80,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, *runs: list[tuple[str, ...]]) -> FakeP
 def test_the_tests_of_what_is_broken_run_first(monkeypatch: pytest.MonkeyPatch) -> None:
     suite = fake(monkeypatch, [PASS, RIGHT])
 
-    verdict = judge(BUG)
+    verdict = try_mutant(BUG)
 
     (command,) = suite.commands
     assert verdict.judgement is Judgement.KILLED
@@ -92,7 +92,7 @@ def test_tests_that_ask_for_the_kernels_flavour_run_before_them(
 ) -> None:
     suite = fake(monkeypatch, [PASS], [RIGHT])
 
-    judge(replace(BUG, flavour="kcsan"))
+    try_mutant(replace(BUG, flavour="kcsan"))
 
     assert ["kcsan" in command for command in suite.commands] == [True, False]
     assert all("--property=B7" in command for command in suite.commands)
@@ -101,27 +101,27 @@ def test_tests_that_ask_for_the_kernels_flavour_run_before_them(
 def test_what_they_do_not_see_is_left_to_all_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     suite = fake(monkeypatch, [PASS], [PASS, RIGHT])
 
-    assert judge(BUG).judgement is Judgement.KILLED
+    assert try_mutant(BUG).judgement is Judgement.KILLED
     assert not any("--property" in word for word in suite.commands[1])
 
 
 def test_a_bug_that_no_test_sees_survives(monkeypatch: pytest.MonkeyPatch) -> None:
     fake(monkeypatch, [PASS], [PASS])
 
-    assert judge(BUG).judgement is Judgement.SURVIVED
+    assert try_mutant(BUG).judgement is Judgement.SURVIVED
 
 
 def test_a_wrong_reason_does_not_hide_a_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
     suite = fake(monkeypatch, [WRONG], [WRONG, RIGHT])
 
-    assert judge(BUG).judgement is Judgement.KILLED
+    assert try_mutant(BUG).judgement is Judgement.KILLED
     assert ["-x" in command for command in suite.commands] == [True, False]
 
 
 def test_a_harness_error_does_not_hide_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     fake(monkeypatch, [ERROR], [ERROR, RIGHT])
 
-    assert judge(BUG).judgement is Judgement.KILLED
+    assert try_mutant(BUG).judgement is Judgement.KILLED
 
 
 def test_a_harness_error_among_a_few_tests_leaves_it_to_all(
@@ -129,29 +129,29 @@ def test_a_harness_error_among_a_few_tests_leaves_it_to_all(
 ) -> None:
     fake(monkeypatch, [ERROR], [ERROR], [RIGHT])
 
-    assert judge(BUG).judgement is Judgement.KILLED
+    assert try_mutant(BUG).judgement is Judgement.KILLED
 
 
 def test_harness_errors_alone_are_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     fake(monkeypatch, *[[ERROR], [ERROR, PASS]] * 2)
 
     with pytest.raises(HarnessError, match="1 tests could not be run"):
-        judge(BUG)
+        try_mutant(BUG)
 
 
 def test_a_harmless_one_meets_all_tests_of_its_tier(monkeypatch: pytest.MonkeyPatch) -> None:
     suite = fake(monkeypatch, [PASS, PASS])
 
-    assert judge(HARMLESS).judgement is Judgement.PASSED
+    assert try_mutant(HARMLESS).judgement is Judgement.PASSED
     assert {"--tier=nightly", "--flavour=numa"} < set(suite.commands[0])
 
 
 def test_a_verdict_is_kept_until_it_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     suite = fake(monkeypatch, [RIGHT], [RIGHT])
 
-    first, second = judge(BUG), judge(BUG)
+    first, second = try_mutant(BUG), try_mutant(BUG)
     assert (first, len(suite.commands)) == (second, 1)
-    judge(BUG, again=True)
+    try_mutant(BUG, again=True)
     assert len(suite.commands) == 2
 
 
@@ -180,11 +180,11 @@ def test_a_verdict_holds_as_long_as_what_it_rests_on(
         (tmp_path / name).write_text("pass\n")
     suite = fake(monkeypatch, *[[outcome], [outcome]] * 2)
 
-    judge(mutant)
+    try_mutant(mutant)
     before = len(suite.commands)
     (tmp_path / changed).write_text("assert False\n")
-    judge(mutant)
-    judge(mutant)
+    try_mutant(mutant)
+    try_mutant(mutant)
 
     assert len(suite.commands) == runs * before
 
@@ -195,10 +195,10 @@ def test_no_verdict_is_kept_of_an_interrupted_trial(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("harness.results.suite.subprocess.run", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        judge(BUG)
+        try_mutant(BUG)
 
     fake(monkeypatch, [RIGHT])
-    assert judge(BUG).judgement is Judgement.KILLED
+    assert try_mutant(BUG).judgement is Judgement.KILLED
 
 
 def test_a_judged_kernel_and_its_guests_are_removed(
@@ -208,7 +208,7 @@ def test_a_judged_kernel_and_its_guests_are_removed(
     other = PARKED.get("of-another", lambda path: _park(path, "another"))
     fake(monkeypatch, [RIGHT])
 
-    judge(BUG)
+    try_mutant(BUG)
 
     assert not kernel.exists()
     assert not parked.exists()

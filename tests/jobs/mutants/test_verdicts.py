@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from harness.base.result import Result
-from harness.jobs.mutants import Judgement, Mutant, Verdict, verdict_json, verdict_table
-from harness.jobs.mutants.verdict import load_verdict, weigh
+from harness.jobs.mutants import Judgement, Mutant, MutantTrial, kill_table, kills_json
+from harness.jobs.mutants.mutant_trial import load_trial, weigh
 from harness.results.case import Case, read_cases
 
 BUG = Mutant(Path("07-overlap-x.patch"), "x", "overlap", ("B7", "E1"), "y", "default", "")
@@ -66,19 +66,19 @@ def test_failures_are_weighed(mutant: Mutant, failed: list[Case], judgement: Jud
 
 
 def test_a_verdict_survives_its_file(tmp_path: Path) -> None:
-    verdict = Verdict(BUG.name, Judgement.KILLED, (WRONG, RIGHT), 1.5, 2.5)
+    verdict = MutantTrial(BUG.name, Judgement.KILLED, (WRONG, RIGHT), 1.5, 2.5)
 
     verdict.save(tmp_path)
 
-    assert load_verdict(tmp_path) == verdict
+    assert load_trial(tmp_path) == verdict
 
 
 def test_the_table_shows_the_test_that_names_what_is_broken() -> None:
-    killed = Verdict(BUG.name, Judgement.KILLED, (WRONG, RIGHT), 11.2, 7.4)
-    judged: list[tuple[Mutant, Verdict | str]] = [(BUG, killed), (HARMLESS, "no disk space")]
+    killed = MutantTrial(BUG.name, Judgement.KILLED, (WRONG, RIGHT), 11.2, 7.4)
+    judged: list[tuple[Mutant, MutantTrial | str]] = [(BUG, killed), (HARMLESS, "no disk space")]
     out = io.StringIO()
 
-    Console(file=out, width=200).print(verdict_table(judged))
+    Console(file=out, width=200).print(kill_table(judged))
 
     assert "07-overlap-x" in out.getvalue()
     assert "test_a.py::test_b[pool/pci]: FAIL" in out.getvalue()
@@ -86,9 +86,9 @@ def test_the_table_shows_the_test_that_names_what_is_broken() -> None:
 
 
 def test_json_holds_every_failure() -> None:
-    killed = Verdict(BUG.name, Judgement.KILLED, (WRONG, RIGHT), 11.23, 7.4)
+    killed = MutantTrial(BUG.name, Judgement.KILLED, (WRONG, RIGHT), 11.23, 7.4)
 
-    one, two = verdict_json([(BUG, killed), (HARMLESS, "no disk space")])
+    one, two = kills_json([(BUG, killed), (HARMLESS, "no disk space")])
 
     assert (one["mutant"], one["class"], one["verdict"]) == ("07-overlap-x", "overlap", "killed")
     assert [failed["test"] for failed in one["failed"]] == [WRONG.test, RIGHT.test]

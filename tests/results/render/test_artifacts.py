@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 from golden_logs import golden_log
-from report_runs import FILE, base_run, case, write_artifacts
+from report_runs import base_run, case, write_artifacts
 
 from harness.base.kreport import reports_in
-from harness.base.result import Result
-from harness.results import Case
-from harness.results.render import Change, Inputs, change_of, page
+from harness.results.render import Inputs, page
 from harness.results.render.artifacts import Log, read_artifacts
 from harness.results.render.files import read_log
 from harness.results.render.layout import Access, MemoryPart
@@ -145,35 +143,6 @@ def test_what_a_rogue_may_reach_looks_different(address: int, look: str) -> None
 
 def test_of_nothing_there_is_no_picture() -> None:
     assert picture([], []) == ""
-
-
-def _of(result: str, message: str = "") -> Case:
-    return Case(f"{FILE}::test", Result(result), message=message)
-
-
-@pytest.mark.parametrize(
-    ("base", "patched", "change"),
-    [
-        (["PASS"], ["PASS"], Change.STILL_PASSING),
-        (["PASS"], ["HANG"], Change.BROKEN),
-        (["CRASH"], ["PASS"], Change.FIXED),
-        (["FAIL"], ["CRASH"], Change.STILL_FAILING),
-        (["KNOWN"], ["KNOWN"], Change.STILL_FAILING),
-        (["PASS"], ["PASS", "FAIL"], Change.FLAKY),
-        (["PASS", "FAIL"], ["FAIL", "FAIL"], Change.FLAKY),
-        (["PASS"], ["ERROR"], Change.NOT_JUDGED),
-        (["SKIP"], ["SKIP"], Change.NOT_JUDGED),
-        (["PASS"], [], Change.NOT_JUDGED),
-    ],
-)
-def test_what_became_of_a_test(base: list[str], patched: list[str], change: Change) -> None:
-    assert change_of(map(_of, base), map(_of, patched)) is change
-
-
-def test_a_known_finding_that_a_series_mends_is_fixed() -> None:
-    mended = _of("ERROR", "the property is kept: odd-size in docs/findings.md is out of date")
-
-    assert change_of([_of("KNOWN")], [mended]) is Change.FIXED
 
 
 def test_a_line_that_is_too_long_is_cut_and_says_so(directory: Path) -> None:

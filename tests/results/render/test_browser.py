@@ -8,7 +8,8 @@ import pytest
 from browser import Page, find_browser, open_browser
 from report_runs import base_run, patched_run, write_artifacts
 
-from harness.results.render import Inputs, artifacts_of, compare, page
+from harness.results.judge import compare
+from harness.results.render import Inputs, artifacts_of, page
 
 PHONE = 360
 

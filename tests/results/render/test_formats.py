@@ -14,7 +14,8 @@ from harness.base.errors import InputError
 from harness.cli import main
 from harness.results import Case, Run, read_cases, save_run
 from harness.results.history import open_history
-from harness.results.render import artifacts_of, compare, junit, kcidb, mail
+from harness.results.judge import compare
+from harness.results.render import artifacts_of, junit, kcidb, mail
 from harness.results.render.kcidb import test_path as path_of
 
 STATUS = {
@@ -145,7 +146,9 @@ def test_junit_holds_what_xml_cannot() -> None:
     assert ET.fromstring(junit({"suite": of_tests(outcome)})) is not None
 
 
-def test_no_line_of_a_mail_is_longer_than_72_columns(kept: str) -> None:
+def test_only_a_longer_word_makes_a_line_of_a_mail_longer_than_72_columns(
+    kept: str,
+) -> None:
     long = case("test_with_a_very_long_name_that_goes_on_and_on[" + "x" * 90 + "]", "FAIL", "B1")
     talkative = replace(case("test_b", "FAIL"), message="o " * 100)
     run = patched_run(kept)
@@ -154,7 +157,8 @@ def test_no_line_of_a_mail_is_longer_than_72_columns(kept: str) -> None:
 
     text = mail(run, artifacts_of([run]))
 
-    assert max(map(len, text.splitlines())) <= 72
+    lines = [line.strip() for line in text.splitlines() if len(line) > 72]
+    assert lines == ["[" + "x" * 90 + "]"]
     assert text.isascii()
 
 
@@ -209,7 +213,9 @@ def test_the_command_writes_all_formats_and_says_whether_all_is_good(
     said = capsys.readouterr().out
     assert code == 1
     assert all(path.stat().st_size for path in written)
-    assert "2 broken (B12), 1 fixed, 2 still failing, 1 not judged, 1 still passing" in said
+    assert (
+        "2 broken (B12), 1 fixed, 1 not judged, 1 still failing, 1 known, 1 still passing" in said
+    )
     assert "Broken by this series:" in said
 
 

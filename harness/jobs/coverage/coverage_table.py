@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from rich.table import Column, Table
 
-from harness.jobs.coverage.report import PatchReport, Report, Tally
+from harness.jobs.coverage.coverage_report import PatchReport, Report, Tally
 
 
 def table(report: Report) -> Table:

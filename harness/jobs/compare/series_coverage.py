@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.jobs.coverage import make_report, measure
-from harness.jobs.coverage.report import PatchReport
+from harness.jobs.coverage.coverage_report import PatchReport
 from harness.kernel import build_initramfs, build_kernel
 from harness.kernel.build.notes import DIRECTORY, SOURCES
 from harness.machine.machine import DEFAULT_RAM, Machine

@@ -13,12 +13,13 @@ from harness.base.kreport import Known, known_report
 from harness.base.properties import NOT_GUARANTEED, PROPERTIES, in_order
 from harness.base.result import worst
 from harness.results import Case, Run
-from harness.results.judge import Change, Comparison
+from harness.results.judge import Change, Comparison, judged
 from harness.results.render.artifacts import LINE_LIMIT, LOG_LIMIT, Artifacts, Log
 from harness.results.render.junit import provenance_items
 from harness.results.render.picture import picture
+from harness.results.render.plain_text import counts, short_name
 from harness.results.render.spark import spark
-from harness.results.render.summary import counts, headline, is_good
+from harness.results.render.summary import headline
 
 TEMPLATE = "page.html.j2"
 
@@ -49,8 +50,8 @@ class Row:
 
     @property
     def name(self) -> str:
-        """The test without the folder that all have in common."""
-        return self.test.removeprefix("harness/suite/")
+        """The test without the folders of its file."""
+        return short_name(self.test)
 
     @property
     def last(self) -> Case:
@@ -118,7 +119,7 @@ def page(subject: Run | Comparison, inputs: Inputs | None = None) -> str:
     return environment.get_template(TEMPLATE).render(
         compared=compared,
         runs=runs,
-        good=is_good(subject),
+        verdict=judged(subject).value.replace(" ", "-"),
         headline=headline(subject),
         counts=_state_counts(rows) if compared else counts(runs[-1].tests),
         rows=rows,
@@ -145,8 +146,8 @@ def _ends(subject: Run | Comparison) -> list[_Ends]:
         tests = sorted(subject.tests, key=lambda one: order.get(one.result, 0))
         return [(one.test, one.result, (), (one,)) for one in tests]
     ranks = {change: rank for rank, change in enumerate(Change)}
-    found = sorted(subject.differences, key=lambda one: (one.skipped, ranks[one.change]))
-    return [(d.test, d.state, d.base, d.patched) for d in found]
+    found = sorted(subject.differences, key=lambda one: ranks[one.change])
+    return [(d.test, d.change.value, d.base, d.patched) for d in found]
 
 
 def _rows(subject: Run | Comparison, given: Inputs) -> Iterator[Row]:

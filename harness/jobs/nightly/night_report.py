@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a night came to: a table, lines for a person, an exit code, JSON."""
+"""Report a night: tables of jobs, a line for each failure, the verdict, JSON."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,22 +8,20 @@ from typing import Any
 
 from rich.table import Table
 
+from harness.jobs.nightly.entry import Entry, Fate
 from harness.jobs.nightly.expand import Lost
 from harness.jobs.nightly.plan import PLAIN
 from harness.jobs.nightly.schedule import expected
-from harness.jobs.nightly.verdict import Entry, Fate, Verdict
-from harness.results import Run
-
-WELL, BROKEN, NOT_JUDGED = 0, 1, 2
-"""Exit codes: nothing speaks against a kernel; something does; nothing does, but not all could be
-judged. A job that had no time is none of these."""
+from harness.results import Run, Verdict
+from harness.results.judge import overall
+from harness.results.render.plain_text import tally
 
 MOST_SHOWN = 20
 """Failing tests of one job that are named."""
 
 
 def plan_table(entries: Sequence[Entry], seen: Mapping[str, float]) -> Table:
-    """The jobs in the order of running, before anything is run."""
+    """The jobs in the order in which they will run."""
     table = Table("kernel", "source", "series", "flavour", "QEMU", "tests", "priority", "will be")
     for entry in entries:
         job = entry.job
@@ -34,7 +32,7 @@ def plan_table(entries: Sequence[Entry], seen: Mapping[str, float]) -> Table:
 
 
 def night_table(entries: Sequence[Entry]) -> Table:
-    """The jobs and their verdicts."""
+    """The jobs with their verdicts and results."""
     table = Table("kernel", "series", "flavour", "QEMU", "tests", "verdict", "results", "time")
     for entry in entries:
         job, run = entry.job, entry.run
@@ -42,14 +40,14 @@ def night_table(entries: Sequence[Entry]) -> Table:
         verdict = "-" if entry.verdict is None else entry.verdict.value
         if entry.fate is not Fate.RUN:
             verdict = f"{verdict} ({entry.fate.value})" if run else entry.fate.value
-        table.add_row(*names, verdict, _counts(run), f"{run.seconds:.0f} s" if run else "")
+        table.add_row(*names, verdict, *_results(run))
     return table
 
 
 def complaints(entries: Sequence[Entry], lost: Sequence[Lost]) -> Iterator[str]:
-    """A line for each test that was not passed, and for each job without a verdict.
+    """A line for each failed test, and for each job without a verdict.
 
-    What ends the same on the kernel without the series is not the series' fault, and says so.
+    The line of a test that ends the same without the series says that.
     """
     plain = {entry.job.name: entry.run for entry in entries if entry.job.series == PLAIN}
     for entry in entries:
@@ -64,7 +62,7 @@ def _failures(run: Run | None, base: Run | None) -> Iterator[str]:
     if run is None:
         return
     if not run.tests:
-        yield "no test was run; does the plan name any that its tier has?"
+        yield "no test ran; check the tests and the tier in the plan"
     bad = [one for one in run.tests if one.result.at_fault]
     for one in bad[:MOST_SHOWN]:
         before = base.outcome(one.test) if base else None
@@ -75,25 +73,22 @@ def _failures(run: Run | None, base: Run | None) -> Iterator[str]:
 
 
 def summary(entries: Sequence[Entry], lost: Sequence[Lost]) -> str:
-    """How many jobs had which fate, in a line."""
+    """How many jobs had which fate, as one line."""
     fates = Counter(entry.fate for entry in entries)
     fates[Fate.NOT_JUDGED] += len(lost)
     parts = [f"{fates[fate]} {fate.value}" for fate in Fate if fates[fate]]
     return f"{len(entries) + len(lost)} jobs: {', '.join(parts) or 'nothing'}"
 
 
-def exit_code(entries: Sequence[Entry], lost: Sequence[Lost]) -> int:
-    """WELL, BROKEN or NOT_JUDGED; what is unchanged counts as it did."""
-    if any(entry.verdict is Verdict.FAIL for entry in entries):
-        return BROKEN
-    unsure = any(
-        entry.fate is Fate.NOT_JUDGED or entry.verdict is Verdict.ERROR for entry in entries
-    )
-    return NOT_JUDGED if unsure or lost else WELL
+def night_verdict(entries: Sequence[Entry], lost: Sequence[Lost]) -> Verdict:
+    """The verdict on all jobs: BAD outranks NOT_JUDGED. A job that had no time does not count."""
+    verdicts = [one.verdict for one in entries if one.verdict is not None]
+    missing = [one for one in entries if one.fate is Fate.NOT_JUDGED]
+    return overall([*verdicts, *(Verdict.NOT_JUDGED for _ in (*missing, *lost))])
 
 
 def night_json(entries: Sequence[Entry], lost: Sequence[Lost]) -> list[dict[str, Any]]:
-    """The same for machines: a job each; *run* is its run's id in the history."""
+    """The jobs for programs; ``run`` is the id of a job's run in the history."""
     jobs = [
         {
             "job": entry.job.name,
@@ -116,9 +111,8 @@ def _settled(entry: Entry) -> str:
     return f"{entry.fate.value} ({verdict.value})" if verdict else entry.fate.value
 
 
-def _counts(run: Run | None) -> str:
-    counts = Counter(one.result for one in run.tests) if run else {}
-    return "  ".join(f"{result} {count}" for result, count in sorted(counts.items()))
+def _results(run: Run | None) -> tuple[str, str]:
+    return (tally(run.tests), f"{run.seconds:.0f} s") if run else ("", "")
 
 
 def _minutes(seconds: float) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from harness.jobs.coverage.report import FunctionReport, PatchReport, Report, Tally
-from harness.jobs.coverage.text import patch_lines
+from harness.jobs.coverage.coverage_report import FunctionReport, PatchReport, Report, Tally
+from harness.jobs.coverage.coverage_table import patch_lines
 from harness.kernel.build.gcov import Line
 
 _HEAD = """\

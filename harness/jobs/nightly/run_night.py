@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.base.progress import Step, say, step
+from harness.jobs.nightly.entry import Ended, Entry, Fate
 from harness.jobs.nightly.executor import Executor
 from harness.jobs.nightly.job import Job
 from harness.jobs.nightly.schedule import in_order, next_job
 from harness.jobs.nightly.state import Night
-from harness.jobs.nightly.verdict import Ended, Entry, Fate
 from harness.results.history import History
 
 

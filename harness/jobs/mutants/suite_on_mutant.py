@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.base.errors import HarnessError
 from harness.jobs.mutants.mutant import Mutant
-from harness.jobs.mutants.verdict import Judgement, weigh
+from harness.jobs.mutants.mutant_trial import Judgement, weigh
 from harness.results.case import Case
 from harness.results.suite import run_pytest
 

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same tests on several kernels in turn, and again where their results differ."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from harness.base.errors import BuildError, ConfigError
 from harness.base.progress import say, step
-from harness.jobs.compare.verdict import Failure, skipped
+from harness.jobs.compare.series_judgement import Failure
 from harness.results import Run, SuiteRequest
-from harness.results.render import Change, Comparison, compare
+from harness.results.judge import Change, Comparison, compare
+from harness.results.render.plain_text import tally
 
 Runner = Callable[[SuiteRequest], Run]
 """Runs tests on a kernel, as :func:`harness.results.run_suite` does."""
@@ -18,7 +18,11 @@ Runner = Callable[[SuiteRequest], Run]
 REPEATS = 2
 """How often a test is run again, on both kernels, if its results differ."""
 
-STEADY = (Change.STILL_PASSING, Change.STILL_FAILING)
+STEADY = (
+    *(Change.STILL_PASSING, Change.STILL_FAILING, Change.PASSING),
+    *(Change.KNOWN, Change.SKIPPED),
+)
+"""Changes of tests that are not run again."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ def differing(runs: Mapping[int, Run]) -> Mapping[int, tuple[str, ...]]:
     again: dict[int, dict[str, None]] = {}
     for one, other in pairwise(sorted(runs)):
         for difference in compare(runs[one], runs[other]).differences:
-            if difference.change not in STEADY and not skipped(difference):
+            if difference.change not in STEADY:
                 for position in (one, other):
                     again.setdefault(position, {})[difference.test] = None
     return {position: tuple(tests) for position, tests in sorted(again.items())}
@@ -101,14 +105,8 @@ def _run_or_say(kernels: Kernels, position: int, runner: Runner) -> Run | Failur
 def _announced(kernels: Kernels, position: int, runner: Runner) -> Run:
     with step(f"tests on {kernels.labels[position]}"):
         run = runner(kernels.requests[position])
-    say(f"{kernels.labels[position]}: {tally(run)}")
+    say(f"{kernels.labels[position]}: {tally(run.tests)}")
     return run
-
-
-def tally(run: Run) -> str:
-    """How many tests ended how."""
-    counts = Counter(one.result for one in run.tests)
-    return ", ".join(f"{count} {result}" for result, count in counts.most_common()) or "no tests"
 
 
 def _ran(run: Run | Failure) -> Run:

@@ -2,7 +2,8 @@
 """What a bisection found, in words."""
 
 from harness.jobs.bisect.bisect import Bisection
-from harness.jobs.compare.text import last_words, short_name, wrapped
+from harness.jobs.compare.series_text import last_failure
+from harness.results.render.plain_text import short_name, wrapped
 
 
 def bisection_text(bisection: Bisection) -> str:
@@ -15,6 +16,6 @@ def bisection_text(bisection: Bisection) -> str:
         lines = ["The first bad one is one of these; some could not be asked:"]
         lines += [f"  {title}" for title in titles]
     for one in bisection.failures:
-        lines += [f"  {short_name(one.test)}: {one.result}", *last_words([one])]
+        lines += [f"  {short_name(one.test)}: {one.result}", *last_failure([one])]
     lines += ["", "The same once more:", f"  {bisection.reproduce}", "", "Log:"]
     return "\n".join([*lines, space.log(bisection.state.known)]) + "\n"

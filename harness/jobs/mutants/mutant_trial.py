@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verdict on a mutant, and how it is stored."""
+"""The trial of a mutant as data: its judgement, and the tests that failed."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,12 +9,13 @@ from pathlib import Path
 
 from harness.jobs.mutants.mutant import Mutant
 from harness.results.case import Case, case_from
+from harness.results.verdict import Verdict
 
 FILE = "verdict.json"
 
 
 class Judgement(Enum):
-    """What the suite's run on a mutant says about the suite."""
+    """What a run on a mutant says about the suite."""
 
     KILLED = "killed"  # a test failed that names a property which the mutant breaks
     WRONG_REASON = "wrong reason"  # tests failed, and none names such a property
@@ -27,12 +28,17 @@ class Judgement(Enum):
         """Whether the suite did what it is for."""
         return self in (Judgement.KILLED, Judgement.PASSED)
 
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the suite: BAD if it does not see the bug, or sees one without a bug."""
+        return Verdict.GOOD if self.is_good else Verdict.BAD
+
 
 @dataclass(frozen=True)
-class Verdict:
+class MutantTrial:
     """The judgement on mutant *name*, the tests that failed, and how long it took in seconds.
 
-    *tests* are the files of the suite that it rests on, each with a hash of what it was.
+    *tests* are the files of the suite that it depends on, with their hashes.
     """
 
     name: str
@@ -48,16 +54,16 @@ class Verdict:
         (directory / FILE).write_text(json.dumps(stored, indent=1) + "\n")
 
 
-def load_verdict(directory: Path) -> Verdict:
-    """Read what :meth:`Verdict.save` wrote."""
+def load_trial(directory: Path) -> MutantTrial:
+    """Read what :meth:`MutantTrial.save` wrote."""
     stored = json.loads((directory / FILE).read_text())
     failed = tuple(case_from(one) for one in stored.pop("failed"))
     judgement = Judgement[stored.pop("judgement")]
-    return Verdict(judgement=judgement, failed=failed, **stored)
+    return MutantTrial(judgement=judgement, failed=failed, **stored)
 
 
 def weigh(mutant: Mutant, failed: Sequence[Case]) -> Judgement:
-    """Judge by the tests that *failed*: one of them must find broken what the mutant breaks."""
+    """Judge by the tests that *failed*: one of them must name a property that the mutant breaks."""
     if mutant.harmless:
         return Judgement.ACCUSED if failed else Judgement.PASSED
     if not failed:

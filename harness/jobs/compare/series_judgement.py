@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The judgement on a series, as data: what its patches broke and repaired, and on what it rests."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from harness.kernel.patches.apply import Attempt, Fit
+from harness.kernel.patches.mail import Mail
+from harness.kernel.patches.series import Series
+from harness.results import Verdict
+from harness.results.judge import Change, Comparison, Difference, overall
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why there is no run at a position of the series; *build* if the kernel did not compile."""
+
+    reason: str
+    build: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """The kernel at *position* of the series, against the one at *since*, or why not."""
+
+    since: int
+    position: int
+    outcome: Comparison | Failure
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """How each test changed; nothing if it was not judged."""
+        return self.outcome.differences if isinstance(self.outcome, Comparison) else ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the patches between: BAD too if the kernel does not compile with them."""
+        if isinstance(self.outcome, Comparison):
+            return self.outcome.verdict
+        return Verdict.BAD if self.outcome.build else Verdict.NOT_JUDGED
+
+    def having(self, *changes: Change) -> tuple[Difference, ...]:
+        """Tests classified as one of *changes*."""
+        return tuple(one for one in self.differences if one.change in changes)
+
+
+@dataclass(frozen=True)
+class SeriesJudgement:
+    """The judgement on *series* on the kernel *base*: on all of it, and on each patch if asked.
+
+    *attempts* say of each patch whether it fits the base, *coverage* which of its lines ran.
+    """
+
+    base: str
+    series: Series
+    attempts: tuple[Attempt, ...]
+    whole: Step
+    patches: tuple[Step, ...] = ()
+    coverage: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the whole series and on each patch: BAD outranks NOT_JUDGED."""
+        refused = [Verdict.NOT_JUDGED for one in self.attempts if one.fit is Fit.REFUSED]
+        return overall([*(one.verdict for one in (self.whole, *self.patches)), *refused])
+
+    def repaired_by(self, broken: Difference, at: int) -> int | None:
+        """The first patch after number *at* with which the test passes again, None if none is."""
+        for step in self.patches:
+            if step.position > at and any(
+                one.test == broken.test for one in step.having(Change.FIXED)
+            ):
+                return step.position
+        return None
+
+
+def as_json(judgement: SeriesJudgement) -> Mapping[str, Any]:
+    """The judgement for programs."""
+    series = judgement.series
+    return {
+        "verdict": judgement.verdict.value,
+        "base": judgement.base,
+        "series": {
+            "origin": series.origin,
+            "title": series.title,
+            "cover": series.cover.message if series.cover else "",
+            "patches": [_mail(mail) for mail in series.patches],
+            "skipped": [asdict(one) for one in series.skipped],
+            "missing": series.missing,
+        },
+        "applies": [{**asdict(one), "fit": one.fit.value} for one in judgement.attempts],
+        "whole": _step(judgement.whole),
+        "patches": [_step(step) for step in judgement.patches],
+        "coverage": judgement.coverage,
+    }
+
+
+def _mail(mail: Mail) -> Mapping[str, Any]:
+    return {name: value for name, value in asdict(mail).items() if name != "diff"}
+
+
+def _step(step: Step) -> Mapping[str, Any]:
+    where = {"since": step.since, "position": step.position}
+    if isinstance(step.outcome, Failure):
+        return {**where, "judged": False, **asdict(step.outcome)}
+    return {
+        **where,
+        "judged": True,
+        "base": asdict(step.outcome.base.provenance),
+        "patched": asdict(step.outcome.patched.provenance),
+        "tests": [{**asdict(one), "change": one.change.value} for one in step.differences],
+    }
