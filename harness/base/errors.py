@@ -11,6 +11,7 @@
     │   ├── SeriesError     a patch does not apply
     │   ├── ConfigError     a kernel option is wanted and did not stick
     │   ├── BuildError      the kernel or a guest program does not compile
+    │   ├── NotInKernel     the kernel lacks a symbol, type, member or file that is read of it
     │   └── DevicetreeError a devicetree does not compile, or describes an impossible pool
     ├── QemuError           QEMU did not start, refused a command, or died by its own fault
     ├── AddressError        a guest address is not RAM, or the kernel's page tables do not map it
@@ -58,6 +59,21 @@ class ConfigError(InputError):
 
 class BuildError(InputError):
     """A compiler refused; carries its first error and the path of the whole log."""
+
+
+class NotInKernel(InputError):
+    """The kernel lacks what is read of it, so that what needs it cannot be judged.
+
+    *kind* is ``symbol``, ``constant``, ``type``, ``member`` or ``file``; a member's *name* is that
+    of its type and its own, ``struct io_tlb_mem.defpool``.
+    """
+
+    def __init__(self, what: str, kind: str, name: str) -> None:
+        super().__init__(
+            f"cannot read {what} of this kernel: it has no {kind} {name}. It was changed there, "
+            "its version is unknown here, or it lacks the option that brings it"
+        )
+        self.kind, self.name = kind, name
 
 
 class DevicetreeError(InputError):

@@ -1,15 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """A pool's counters in the guest's debugfs."""
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from harness.base.errors import AgentError
+from harness.base.errors import AgentError, NotInKernel
 from harness.machine.qemu.agent import Agent
 
 DIRECTORIES = ("/sys/kernel/debug/swiotlb", "/sys/kernel/debug")
 """Where a pool's directory may be: below ``swiotlb`` or, when its first device probed before
 that directory was made, at the top (kernel/dma/swiotlb.c:rmem_swiotlb_debugfs_init, 6.12)."""
+
+COUNTER = "io_tlb_nslabs"
+"""The file that tells a pool's directory."""
+
+WHAT = "the counters of a pool"
 
 
 @dataclass(frozen=True)
@@ -22,7 +30,7 @@ class PoolCounters:
     @property
     def nslabs(self) -> int:
         """The slots that the pool has."""
-        return self._read("io_tlb_nslabs")
+        return self._read(COUNTER)
 
     @property
     def used(self) -> int:
@@ -36,7 +44,8 @@ class PoolCounters:
 
     def set_hiwater(self, slots: int) -> None:
         """Begin a new peak at 0; AgentError with EINVAL for any other number."""
-        self.agent.write_file(f"{self._directory}/io_tlb_used_hiwater", str(slots).encode())
+        with _present(f"{self._directory}/io_tlb_used_hiwater") as path:
+            self.agent.write_file(path, str(slots).encode())
 
     @property
     def transient(self) -> int:
@@ -50,12 +59,25 @@ class PoolCounters:
         for parent in DIRECTORIES:
             directory = f"{parent}/{self.name}"
             try:
-                self.agent.read_file(f"{directory}/io_tlb_nslabs")
+                self.agent.read_file(f"{directory}/{COUNTER}")
             except AgentError as error:
                 missing = error
             else:
                 return directory
-        raise AssertionError(f"debugfs has no counters of {self.name}") from missing
+        places = " or ".join(f"{parent}/{self.name}/{COUNTER}" for parent in DIRECTORIES)
+        raise NotInKernel(WHAT, "file", places) from missing
 
     def _read(self, counter: str) -> int:
-        return int(self.agent.read_file(f"{self._directory}/{counter}"))
+        with _present(f"{self._directory}/{counter}") as path:
+            return int(self.agent.read_file(path))
+
+
+@contextmanager
+def _present(path: str) -> Iterator[str]:
+    """Say of a file that debugfs does not have that the kernel lacks it."""
+    try:
+        yield path
+    except AgentError as error:
+        if error.errno == errno.ENOENT:
+            raise NotInKernel(WHAT, "file", path) from error
+        raise

@@ -14,6 +14,7 @@ import pytest
 from harness.base.errors import GuestError, HarnessError
 from harness.base.kreport import Report
 from harness.base.violation import PropertyViolated, Violation
+from harness.observe.memory.kernel import not_in_kernel
 from harness.plugin.guests import Guests, guests_key
 
 MARKERS = (
@@ -39,6 +40,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         with contextlib.suppress(GuestError, HarnessError):
             for violation in _violations(item, guests):
                 error.add_note(f"the oracles say as well: {violation}")
+        raise
+    except (LookupError, AttributeError) as error:
+        if missing := not_in_kernel(error, "what the test needs"):
+            raise missing from error
         raise
     _judge_reports(item, guests)
     _judge_violations(item, _violations(item, guests))

@@ -2,11 +2,12 @@
 """A stand-in for a kernel: a small C program whose types and variables drgn reads."""
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import drgn
 from elftools.elf.elffile import ELFFile
+from packaging.version import Version
 
 from harness.observe.memory import KernelTypes
 
@@ -50,14 +51,24 @@ def _add(program: drgn.Program, address: int, data: bytes) -> None:
 class StubTypes(KernelTypes):
     """Kernel structures of a stub instead of a guest."""
 
-    def __init__(self, program: drgn.Program) -> None:
-        self._stub = program
+    def __init__(self, program: drgn.Program, version: str = "6.12") -> None:
+        self._stub, self._version = program, Version(version)
 
     @property
     def program(self) -> drgn.Program:
         """The stub."""
         return self._stub
 
+    @property
+    def version(self) -> Version:
+        """The version whose structures the stub has."""
+        return self._version
+
     def device(self, name: str) -> drgn.Object:
         """The stub's device variable *name*."""
         return self._stub[name].address_of_()
+
+    def devices(self) -> Iterator[drgn.Object]:
+        """The stub's array of devices."""
+        table = self._stub["devices"]
+        return (table[index].address_of_() for index in range(len(table)))

@@ -8,7 +8,14 @@ from harness.base.violation import Violation
 from harness.devices.oracles.inspection import Before, Ground, inspect, prepare, survey
 from harness.devices.probe import Held, Probe
 from harness.machine.qemu.guest import Guest
-from harness.observe.memory import KnownTypes, live_memory
+from harness.observe.memory import (
+    KernelTypes,
+    KnownTypes,
+    Memory,
+    live_memory,
+    require_recognised,
+    reserved_regions,
+)
 
 NO_PROBE = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
 """What the agent says when the probe is not loaded."""
@@ -27,11 +34,12 @@ class Examiner:
     def prepare(self, guest: Guest, state: str) -> Before:
         """Plant canaries in *guest*, which stands still; guests of the same *state* are alike.
 
-        Raises AddressError or InputError when the kernel's pools cannot be read.
+        Raises AddressError when the kernel's pools cannot be read, NotInKernel when they are not
+        where this harness looks for them.
         """
         with live_memory(guest) as memory:
             if state not in self._grounds:
-                self._grounds[state] = survey(self._types.on(guest.machine.kernel, memory))
+                self._grounds[state] = survey(self._types_on(guest, memory))
             return prepare(memory, self._grounds[state])
 
     def examine(self, guest: Guest, before: Before) -> list[Violation]:
@@ -51,9 +59,17 @@ class Examiner:
         held = _held(guest)
         guest.pause()
         with live_memory(guest) as memory:
-            violations = inspect(self._types.on(guest.machine.kernel, memory), held, before)
+            violations = inspect(self._types_on(guest, memory), held, before)
         guest.resume()
         return violations
+
+    def _types_on(self, guest: Guest, memory: Memory) -> KernelTypes:
+        """The types of the guest's kernel, once they show every pool of its devicetree."""
+        types, devicetree = self._types.on(guest.machine.kernel, memory), guest.machine.devicetree
+        described = [pool.name for pool in devicetree.pools]
+        described += [pool.name for pool in devicetree.dynamic]
+        require_recognised(reserved_regions(types), described)
+        return types
 
 
 def _held(guest: Guest) -> tuple[Held, ...]:

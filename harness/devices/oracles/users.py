@@ -4,10 +4,9 @@
 from collections.abc import Iterator
 
 import drgn
-from drgn.helpers.linux.device import bus_for_each_dev
 
 from harness.observe.memory import KernelTypes
-from harness.observe.memory.kernel import BUSES, kernel_reading
+from harness.observe.memory.kernel import kernel_reading
 
 PROBE = frozenset({"restricted-dma-probe-pci", "restricted-dma-probe-node"})
 """The drivers of guest/probe/targets.c."""
@@ -39,10 +38,7 @@ def drivers_in(types: KernelTypes, pool: int) -> frozenset[str]:
 
 
 def _bound(types: KernelTypes) -> Iterator[drgn.Object]:
-    for bus in BUSES:
-        for device in bus_for_each_dev(types.program[bus].address_of_()):
-            if device.driver:
-                yield device
+    return (device for device in types.devices() if device.driver)
 
 
 def _driver(device: drgn.Object) -> str:

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kernel's own structures in guest memory, through drgn."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import drgn
 from drgn.helpers.linux.device import bus_for_each_dev, dev_name
+from packaging.version import Version
 
-from harness.base.errors import AddressError, InputError
+from harness.base.errors import AddressError, InputError, NotInKernel
+from harness.kernel.source.version import parse_version
 from harness.observe.memory.image import KernelImage, locate
 from harness.observe.memory.ram import Memory
 from harness.observe.memory.symbols import Symbols
@@ -25,6 +28,12 @@ PAGE_SIZE = 4096
 
 SHORT = 64
 """Bytes of a text that are read at once."""
+
+NO_OBJECT = re.compile(r"could not find (?:(constant|variable|function) )?'([^']+)'")
+NO_MEMBER = re.compile(r"'([^']+)' has no member '([^']+)'")
+"""What drgn says of a name that the kernel does not have."""
+
+TYPES = ("struct ", "union ", "enum ", "class ")
 
 
 class KernelTypes:
@@ -67,6 +76,27 @@ class KernelTypes:
         assert self._program is not None, "opened above"
         return self._program
 
+    @property
+    def version(self) -> Version:
+        """The kernel's version, as far as it is numbers."""
+        return parse_version(self.vmcoreinfo("OSRELEASE"))
+
+    def knows(self, name: str) -> bool:
+        """Whether the kernel has a variable or function *name*."""
+        return name in self.program
+
+    def has_member(self, kind: drgn.Type, name: str, since: str, brought: bool = True) -> bool:
+        """Whether structure *kind* has member *name*, which came with version *since*.
+
+        Other kernels may have it by a backport. Raises NotInKernel when a kernel of that version
+        or a later one lacks it although the option that brings it is set (*brought*).
+        """
+        if kind.has_member(name):
+            return True
+        if brought and self.version >= Version(since):
+            raise NotInKernel("a structure", "member", f"{kind.type_name()}.{name}")
+        return False
+
     def vmcoreinfo(self, key: str) -> str:
         """The value of *key*, such as ``NUMBER(VA_BITS)``; raises InputError if there is none."""
         text: str = self.program["VMCOREINFO"].string_().decode()
@@ -74,6 +104,11 @@ class KernelTypes:
             if line.startswith(f"{key}="):
                 return line.removeprefix(f"{key}=")
         raise InputError(f"the guest's kernel writes no {key} into its vmcoreinfo")
+
+    def devices(self) -> Iterator[drgn.Object]:
+        """Yield the ``struct device *`` of every device that may do DMA; raises drgn's errors."""
+        for bus in BUSES:
+            yield from bus_for_each_dev(self.program[bus].address_of_())
 
     def _open(self, note: bytes) -> drgn.Program:
         program = drgn.Program(drgn.Platform(drgn.Architecture.AARCH64))
@@ -94,10 +129,9 @@ class KernelTypes:
         Raises InputError when neither the PCI nor the platform bus has it.
         """
         with kernel_reading("the devices"):
-            for bus in BUSES:
-                for device in bus_for_each_dev(self.program[bus].address_of_()):
-                    if dev_name(device) == name.encode():
-                        return device
+            for device in self.devices():
+                if dev_name(device) == name.encode():
+                    return device
         raise InputError(f"the guest's kernel has no PCI or platform device named '{name}'")
 
 
@@ -120,7 +154,10 @@ def _knows_layout(program: drgn.Program) -> bool:
 
 @contextmanager
 def kernel_reading(what: str) -> Iterator[None]:
-    """Turn drgn's complaints while *what* is read into this project's errors."""
+    """Turn drgn's complaints while *what* is read into this project's errors.
+
+    Raises AddressError for damaged structures, NotInKernel for what the kernel does not have.
+    """
     try:
         yield
     except drgn.FaultError as fault:
@@ -128,11 +165,22 @@ def kernel_reading(what: str) -> Iterator[None]:
             f"{what} could not be read: the kernel maps nothing at {fault.address:#x} "
             f"({fault}); its structures are damaged, or changed while they were read"
         ) from fault
-    except LookupError as fault:
-        raise InputError(
-            f"{what} could not be read: {fault}; the kernel under test lacks the option that "
-            "brings it, its vmlinux has no DWARF, or its version is unknown here"
-        ) from fault
+    except (LookupError, AttributeError) as fault:
+        if missing := not_in_kernel(fault, what):
+            raise missing from fault
+        raise
+
+
+def not_in_kernel(fault: BaseException, what: str) -> NotInKernel | None:
+    """The error for what drgn did not find in the kernel; None if *fault* is of another kind."""
+    text = str(fault)
+    if member := NO_MEMBER.search(text):
+        return NotInKernel(what, "member", f"{member[1]}.{member[2]}")
+    if thing := NO_OBJECT.search(text):
+        name = thing[2]
+        kind = "type" if name.startswith(TYPES) else thing[1] or "symbol"
+        return NotInKernel(what, kind, name)
+    return None
 
 
 def short_string(pointer: drgn.Object) -> str:

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 
 import drgn
 
+from harness.base.errors import NotInKernel
 from harness.base.hex_repr import hex_repr
 from harness.observe.memory.memory_use import MemoryUse
+
+WHAT = "the use of pages"
 
 OLD_TYPE_BASE, OLD_BUDDY, OLD_TABLE = 0xF0000000, 0x80, 0x200
 """Up to 6.9 a type was a cleared bit under a set base (6.1 include/linux/page-flags.h)."""
@@ -46,22 +49,23 @@ class Rules:
 
 
 def page_rules(program: drgn.Program) -> Rules:
-    """Return how the kernel of *program* writes types; raises LookupError if it is not known."""
-    flags = _enumerators(program, "enum pageflags")
-    kinds = _enumerators(program, "enum pagetype")
-    slab_flag = 1 << flags["PG_slab"] if "PG_slab" in flags else 0
-    reserved_flag = 1 << flags["PG_reserved"]
+    """Return how the kernel of *program* writes types; raises NotInKernel if it is not known."""
+    flags, kinds = _enumerators(program, "enum pageflags"), _enumerators(program, "enum pagetype")
+    reserved_flag = 1 << _value(flags, "PG_reserved")
     if kinds:
         top = 0xFF << TYPE_SHIFT
         buddy, table, slab = (
-            (top, kinds[f"PGTY_{name}"] << TYPE_SHIFT) for name in ("buddy", "table", "slab")
+            (top, _value(kinds, f"PGTY_{name}") << TYPE_SHIFT)
+            for name in ("buddy", "table", "slab")
         )
-        return Rules(buddy, table, slab, slab_flag, reserved_flag)
+        return Rules(buddy, table, slab, 0, reserved_flag)
+    if "PG_slab" not in flags:  # it went when the types of today came
+        raise NotInKernel(WHAT, "type", "enum pagetype")
     return Rules(
         buddy=(OLD_TYPE_BASE | OLD_BUDDY, OLD_TYPE_BASE),
         table=(OLD_TYPE_BASE | OLD_TABLE, OLD_TYPE_BASE),
         slab=None,
-        slab_flag=slab_flag,
+        slab_flag=1 << flags["PG_slab"],
         reserved_flag=reserved_flag,
     )
 
@@ -72,6 +76,12 @@ def _enumerators(program: drgn.Program, name: str) -> dict[str, int]:
     except LookupError:
         return {}
     return {member.name: member.value for member in members}
+
+
+def _value(enumerators: dict[str, int], name: str) -> int:
+    if name not in enumerators:
+        raise NotInKernel(WHAT, "constant", name)
+    return enumerators[name]
 
 
 def typed_region(page: Page, rules: Rules) -> MemoryUse | None:

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the kernel knows of its bounce pools: ``struct io_tlb_mem`` and its slots."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import drgn
+from packaging.version import Version
 
 from harness.base.address_range import AddressRange
+from harness.base.errors import NotInKernel
 from harness.base.hex_repr import hex_repr
 from harness.observe.memory.kernel import KernelTypes, kernel_reading, short_string
 from harness.observe.memory.tables import read_table
@@ -20,6 +22,21 @@ SLOT_SIZE = 2048
 
 NO_ADDRESS = (1 << 64) - 1
 """``INVALID_PHYS_ADDR``: a slot's ``orig_addr`` when no buffer bounces (kernel/dma/swiotlb.c)."""
+
+OPERATIONS = "rmem_swiotlb_ops"
+"""What the nodes of restricted pools point to (kernel/dma/swiotlb.c)."""
+
+DEFPOOL_SINCE = "6.6"
+"""158dbe9c9a3d: swiotlb: separate memory pool data from other data."""
+
+PAD_SLOTS_SINCE = "6.10"
+"""af133562d5af: swiotlb: extend buffer pre-padding to alloc_align_mask if necessary."""
+
+COUNTERS_SINCE = "6.3"
+"""8b0977ecc8b3: swiotlb: track and report io_tlb_used high water marks in debugfs."""
+
+SWITCH_SINCE = "7.3"
+"""121f9fd1c308: the counters move only when the kernel's command line asks for it."""
 
 LIST = 2
 """Where ``list`` stands in the rows of a table of slots here."""
@@ -83,11 +100,12 @@ class Slot:
 class ReservedRegion(AddressRange):
     """A reserved-memory node as the kernel recorded it.
 
-    *restricted* says whether the kernel took it for a restricted pool; *pool* is the pointer to
-    that pool, 0 until the first device has been attached to it.
+    *taken* says whether a driver of the kernel took it, *restricted* whether that was the one of
+    restricted pools; *pool* is the pointer to the pool, 0 until the first device has been attached.
     """
 
     name: str
+    taken: bool
     restricted: bool
     pool: int
 
@@ -95,34 +113,46 @@ class ReservedRegion(AddressRange):
 def reserved_regions(types: KernelTypes) -> tuple[ReservedRegion, ...]:
     """Every recorded reserved-memory node (drivers/of/of_reserved_mem.c: ``reserved_mem``).
 
-    Raises AddressError when the kernel's structures lead nowhere, InputError when it has none.
+    Raises AddressError when the kernel's structures lead nowhere, NotInKernel when it has none.
     """
     with kernel_reading("the reserved memory"):
-        program = types.program
-        nodes = program.variable("reserved_mem", RESERVED_MEM_C)
-        count = program.variable("reserved_mem_count", RESERVED_MEM_C).value_()
-        taker = _restricted_pool_operations(program)
-        return tuple(_region(nodes[index], taker) for index in range(count))
+        table = types.program.variable("reserved_mem", RESERVED_MEM_C)
+        count = types.program.variable("reserved_mem_count", RESERVED_MEM_C).value_()
+        nodes = [table[index] for index in range(count)]
+        takers = _restricted_pool_operations(types, nodes)
+        return tuple(_region(node, takers) for node in nodes)
 
 
 def restricted_pools(
     types: KernelTypes, regions: Sequence[ReservedRegion] | None = None
 ) -> tuple[PoolState, ...]:
-    """The restricted pools that have a device; raises as :func:`reserved_regions`.
+    """The restricted pools that have or had a device; raises as :func:`reserved_regions`.
 
-    Who has the reserved *regions* already may give them.
+    Those that a device has and no node are called :data:`ORPHAN`. Who has the reserved *regions*
+    already may give them.
     """
     regions = reserved_regions(types) if regions is None else regions
     with kernel_reading("the restricted pools"):
-        return tuple(
-            _state(_mem_at(types, region.pool), region.name) for region in regions if region.pool
-        )
+        names = dict.fromkeys(sorted(_pools_of_devices(types)), ORPHAN)
+        names |= {region.pool: region.name for region in regions if region.pool}
+        return tuple(_state(types, _mem_at(types, each), name) for each, name in names.items())
+
+
+def require_recognised(regions: Iterable[ReservedRegion], described: Collection[str]) -> None:
+    """Raise NotInKernel if a pool that the devicetree describes is not recognised in *regions*.
+
+    *described* are the names of the pools' nodes. A node that no driver of the kernel took was
+    refused, and is no pool.
+    """
+    for region in regions:
+        if region.taken and not region.restricted and region.name in described:
+            raise NotInKernel(f"the restricted pool {region.name}", "symbol", OPERATIONS)
 
 
 def default_pool(types: KernelTypes) -> PoolState | None:
     """The pool of devices without a restricted one; None if it was never set up."""
     with kernel_reading("the default pool"):
-        state = _state(_default_mem(types), DEFAULT_POOL)
+        state = _state(types, _default_mem(types), DEFAULT_POOL)
         return state if state.nslabs else None
 
 
@@ -131,10 +161,11 @@ def device_pool(types: KernelTypes, name: str) -> PoolState | None:
 
     Raises InputError when there is no such device, else as :func:`reserved_regions`.
     """
-    pointer = types.device(name).dma_io_tlb_mem
+    device = types.device(name)
     with kernel_reading(f"the pool of {name}"):
+        pointer = device.dma_io_tlb_mem
         address = pointer.value_()
-        return _state(pointer[0], _name(types, address)) if address else None
+        return _state(types, pointer[0], _name(types, address)) if address else None
 
 
 def slots(types: KernelTypes, pool: PoolState) -> tuple[Slot, ...]:
@@ -149,8 +180,8 @@ def slots_in_use(types: KernelTypes, pool: PoolState) -> tuple[Slot, ...]:
 
 def _rows(types: KernelTypes, pool: PoolState) -> Iterator[tuple[int, tuple[int, ...]]]:
     with kernel_reading(f"the slots of {pool.name}"):
-        table = _pool_of(_mem_at(types, pool.address)).slots
-        padded = table.type_.type.has_member("pad_slots")
+        table = _pool_of(types, _mem_at(types, pool.address)).slots
+        padded = types.has_member(table.type_.type, "pad_slots", since=PAD_SLOTS_SINCE)
         members = ["orig_addr", "alloc_size", "list", *(["pad_slots"] if padded else [])]
         return enumerate(read_table(table, pool.nslabs, members))
 
@@ -167,22 +198,40 @@ def _slot(pool: PoolState, index: int, row: tuple[int, ...]) -> Slot:
     )
 
 
-def _restricted_pool_operations(program: drgn.Program) -> int | None:
-    """The address that the nodes of restricted pools point to; None without the feature."""
+def _restricted_pool_operations(types: KernelTypes, nodes: Iterable[drgn.Object]) -> frozenset[int]:
+    """The addresses that the nodes of restricted pools point to; none without the feature.
+
+    By name, and without that name by use: a node whose memory is the pool of a device is one.
+    """
     try:
-        address: int | None = program.variable("rmem_swiotlb_ops", SWIOTLB_C).address_
+        by_name = types.program.variable(OPERATIONS, SWIOTLB_C).address_
     except LookupError:
-        return None
-    return address
+        bases = {pool: _base(types, pool) for pool in _pools_of_devices(types)}
+        using = (node for node in nodes if bases.get(node.priv.value_()) == node.base.value_())
+        return frozenset(node.ops.value_() for node in using)
+    return frozenset([by_name])
 
 
-def _region(node: drgn.Object, taker: int | None) -> ReservedRegion:
-    """Describe *node*, whose operations lie at *taker* if the kernel took it for a pool."""
-    restricted = taker is not None and node.ops.value_() == taker
+def _pools_of_devices(types: KernelTypes) -> frozenset[int]:
+    """The kernel's pointer to each pool that a device has now, but for the default pool."""
+    pools = {device.dma_io_tlb_mem.value_() for device in types.devices()}
+    return frozenset(pools - {0, _default_mem(types).address_})
+
+
+def _base(types: KernelTypes, pool: int) -> int:
+    base: int = _pool_of(types, _mem_at(types, pool)).start.value_()
+    return base
+
+
+def _region(node: drgn.Object, takers: frozenset[int]) -> ReservedRegion:
+    """Describe *node*; if the kernel took it for a pool, its operations lie at one of *takers*."""
+    taker = node.ops.value_()
+    restricted = taker in takers
     return ReservedRegion(
         base=node.base.value_(),
         size=node.size.value_(),
         name=short_string(node.name),
+        taken=taker != 0,
         restricted=restricted,
         pool=node.priv.value_() if restricted else 0,
     )
@@ -196,13 +245,14 @@ def _mem_at(types: KernelTypes, address: int) -> drgn.Object:
     return drgn.Object(types.program, "struct io_tlb_mem", address=address)
 
 
-def _pool_of(mem: drgn.Object) -> drgn.Object:
-    """The first memory of a pool: a structure of its own since 6.6 (commit 158dbe9c9a3d)."""
-    return mem.defpool if mem.type_.has_member("defpool") else mem
+def _pool_of(types: KernelTypes, mem: drgn.Object) -> drgn.Object:
+    """The first memory of a pool: a structure of its own since 6.6."""
+    apart = types.has_member(mem.type_, "defpool", since=DEFPOOL_SINCE)
+    return mem.defpool if apart else mem
 
 
-def _state(mem: drgn.Object, name: str) -> PoolState:
-    pool = _pool_of(mem)
+def _state(types: KernelTypes, mem: drgn.Object, name: str) -> PoolState:
+    pool = _pool_of(types, mem)
     nareas = pool.nareas.value_()
     base = pool.start.value_()
     return PoolState(
@@ -215,23 +265,26 @@ def _state(mem: drgn.Object, name: str) -> PoolState:
         used=sum(pool.areas[area].used.value_() for area in range(nareas)),
         force_bounce=bool(mem.force_bounce),
         for_alloc=bool(mem.for_alloc),
-        counted=_counter(mem, "total_used"),
-        hiwater=_counter(mem, "used_hiwater"),
+        counted=_counter(types, mem, "total_used"),
+        hiwater=_counter(types, mem, "used_hiwater"),
         address=mem.address_ or 0,
     )
 
 
-def _counter(mem: drgn.Object, name: str) -> int | None:
-    if not mem.type_.has_member(name) or not _counts(mem.prog_):
+def _counter(types: KernelTypes, mem: drgn.Object, name: str) -> int | None:
+    brought = types.knows("debugfs_create_file")
+    if not types.has_member(mem.type_, name, COUNTERS_SINCE, brought) or not _counts(types):
         return None
     return int(mem.member_(name).counter)
 
 
-def _counts(program: drgn.Program) -> bool:
-    """Whether the counters below ``CONFIG_DEBUG_FS`` move: since 7.3 (121f9fd1c308) on request."""
+def _counts(types: KernelTypes) -> bool:
+    """Whether the counters below ``CONFIG_DEBUG_FS`` move: since 7.3 on request."""
     try:
-        return bool(program.variable("track_hiwater_enabled", SWIOTLB_C))
+        return bool(types.program.variable("track_hiwater_enabled", SWIOTLB_C))
     except LookupError:
+        if types.version >= Version(SWITCH_SINCE):
+            raise
         return True
 
 

@@ -13,7 +13,7 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import NoteSection
 
-from harness.base.errors import InputError
+from harness.base.errors import InputError, NotInKernel
 from harness.base.hex_repr import hex_repr
 
 SYMBOL = struct.Struct("<IBBHQQ")
@@ -73,12 +73,10 @@ class Symbols:
         return None
 
     def address(self, name: str) -> int:
-        """Return the link address of *name*; raises InputError when the kernel has none."""
+        """Return the link address of *name*; raises NotInKernel when there is none."""
         symbol = self.find(name)
         if symbol is None:
-            raise InputError(
-                f"{self.path} has no symbol '{name}'; is the option that brings it set?"
-            )
+            raise NotInKernel(str(self.path), "symbol", name)
         return symbol.address
 
     def nearest(self, address: int) -> Symbol | None:

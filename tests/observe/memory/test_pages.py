@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from memory_stub import stub_program
 
+from harness.base.errors import NotInKernel
 from harness.observe.memory import MemoryUse
 from harness.observe.memory.page_types import Page, Rules, page_rules, typed_region
 
@@ -74,5 +75,15 @@ def test_a_type_is_a_cleared_bit_in_6_1(old: Rules, what: Page, region: MemoryUs
 def test_a_kernel_with_other_type_names_is_not_guessed_at(tmp_path: Path) -> None:
     text = FLAGS.format(slab="") + TYPES.format(prefix="PG")
 
-    with pytest.raises(LookupError):
+    with pytest.raises(NotInKernel, match="no constant PGTY_buddy"):
         rules(tmp_path, text)
+
+
+def test_a_kernel_without_page_types_of_either_kind_is_not_guessed_at(tmp_path: Path) -> None:
+    with pytest.raises(NotInKernel, match="no type enum pagetype"):
+        rules(tmp_path, FLAGS.format(slab=""))
+
+
+def test_a_kernel_that_reserves_pages_otherwise_is_not_guessed_at(tmp_path: Path) -> None:
+    with pytest.raises(NotInKernel, match="no constant PG_reserved"):
+        rules(tmp_path, "enum pageflags { PG_slab } flags;\n")

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from memory_stub import StubTypes, stub_program
 
-from harness.base.errors import AddressError, InputError
+from harness.base.errors import AddressError, NotInKernel
 from harness.observe.memory import (
     Slot,
     default_pool,
     device_pool,
+    require_recognised,
     reserved_regions,
     restricted_pools,
     slots,
@@ -53,7 +54,7 @@ LAYOUTS = {
 LAYOUTS["7.3"] = LAYOUTS["6.12"] + "static _Bool track_hiwater_enabled;\n"
 
 SWIOTLB = """
-    const int rmem_swiotlb_ops;
+    const int rmem_swiotlb_ops = 1;
     static struct area areas[2] = { { 2 }, { 1 } };
     static struct slot slots[4] = {
         { .orig_addr = 0x40001000, .alloc_size = 3000, .list = 0 },
@@ -67,6 +68,7 @@ SWIOTLB = """
     struct io_tlb_mem io_tlb_default_mem;
     struct device { struct io_tlb_mem *dma_io_tlb_mem; };
     struct device restricted = { &pool }, plain = { &io_tlb_default_mem }, none;
+    struct device devices[] = { { &pool }, { &io_tlb_default_mem }, { 0 } };
 """
 
 RESERVED = """
@@ -87,14 +89,16 @@ DECOY = "static int reserved_mem_count = 0;\n"
 """6.12 has a second variable of this name, and drgn finds either first."""
 
 
-def compile_kernel(place: Path, layout: str, reserved: str = RESERVED) -> StubTypes:
+def compile_kernel(
+    place: Path, layout: str, reserved: str = RESERVED, swiotlb: str = SWIOTLB
+) -> StubTypes:
     area = "struct area { unsigned long used; };"
     sources = {
         "mm/memblock.c": DECOY,
-        "kernel/dma/swiotlb.c": area + LAYOUTS[layout] + SWIOTLB,
+        "kernel/dma/swiotlb.c": area + LAYOUTS[layout] + swiotlb,
         "drivers/of/of_reserved_mem.c": reserved,
     }
-    return StubTypes(stub_program(place, sources))
+    return StubTypes(stub_program(place, sources), layout)
 
 
 @pytest.fixture(scope="module", params=LAYOUTS)
@@ -145,12 +149,41 @@ def test_the_slots_in_use_are_those_of_all_that_are(types: StubTypes) -> None:
 
 
 def test_a_kernel_without_the_feature_has_no_pools(tmp_path: Path) -> None:
-    plain = RESERVED.replace("extern const int rmem_swiotlb_ops;", "static const int one_ops;")
-    source = plain.replace("extern int pool;", "static int pool;").replace("rmem_swiotlb", "one")
-    types = StubTypes(stub_program(tmp_path, {"drivers/of/of_reserved_mem.c": source}))
+    untaken = RESERVED.replace("&rmem_swiotlb_ops", "0").replace("&pool", "0")
+    swiotlb = SWIOTLB.replace("{ &pool }", "{ &io_tlb_default_mem }")
+    types = compile_kernel(tmp_path, "6.12", untaken, swiotlb.replace("rmem_swiotlb_ops", "unused"))
 
     assert [region.restricted for region in reserved_regions(types)] == [False] * 3
     assert restricted_pools(types) == ()
+    require_recognised(reserved_regions(types), ["attached"])
+
+
+def test_pools_are_found_by_their_devices_when_their_operations_have_another_name(
+    tmp_path: Path,
+) -> None:
+    renamed = RESERVED.replace("rmem_swiotlb_ops", "other_name")
+    types = compile_kernel(
+        tmp_path, "6.12", renamed, SWIOTLB.replace("rmem_swiotlb_ops", "other_name")
+    )
+
+    assert [region.restricted for region in reserved_regions(types)] == [True, True, False]
+    assert [(pool.name, pool.used) for pool in restricted_pools(types)] == [("attached", 3)]
+
+
+def test_a_pool_that_is_not_recognised_is_said(tmp_path: Path) -> None:
+    renamed = RESERVED.replace("rmem_swiotlb_ops", "other_name")
+    swiotlb = SWIOTLB.replace("rmem_swiotlb_ops", "other_name").replace("{ &pool }", "{ 0 }")
+    types = compile_kernel(tmp_path, "6.12", renamed, swiotlb)
+
+    with pytest.raises(NotInKernel, match=r"the restricted pool waiting .* no symbol rmem_swiotlb"):
+        require_recognised(reserved_regions(types), ["waiting"])
+
+
+def test_a_pool_that_a_device_has_and_no_node_is_found(tmp_path: Path) -> None:
+    untaken = RESERVED.replace("&rmem_swiotlb_ops", "0").replace("&pool", "0")
+    types = compile_kernel(tmp_path, "6.12", untaken)
+
+    assert [(pool.name, pool.base) for pool in restricted_pools(types)] == [("orphan", 0x4F000000)]
 
 
 def test_a_mapped_slot_says_what_bounces_through_it(types: StubTypes) -> None:
@@ -210,5 +243,5 @@ def test_a_damaged_pointer_is_reported(tmp_path: Path) -> None:
 def test_a_kernel_without_reserved_memory_support_is_reported(tmp_path: Path) -> None:
     types = StubTypes(stub_program(tmp_path, {"init/main.c": "int x;\n"}))
 
-    with pytest.raises(InputError, match="the kernel under test lacks the option"):
+    with pytest.raises(NotInKernel, match=r"cannot read the reserved memory .* no variable reserv"):
         reserved_regions(types)

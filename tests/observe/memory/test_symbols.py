@@ -115,7 +115,7 @@ def test_a_static_name_used_twice_is_refused(symbols: Symbols) -> None:
 
 def test_a_missing_name_is_none_or_refused_where_it_is_needed(symbols: Symbols) -> None:
     assert symbols.find("some_func") is None
-    with pytest.raises(InputError, match="no symbol 'some_func'"):
+    with pytest.raises(InputError, match="no symbol some_func"):
         symbols.address("some_func")
 
 
