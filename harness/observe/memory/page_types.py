@@ -55,8 +55,8 @@ def page_rules(program: drgn.Program) -> Rules:
     if kinds:
         top = 0xFF << TYPE_SHIFT
         buddy, table, slab = (
-            (top, _value(kinds, f"PGTY_{name}") << TYPE_SHIFT)
-            for name in ("buddy", "table", "slab")
+            (top, _value(kinds, name) << TYPE_SHIFT)
+            for name in ("PGTY_buddy", "PGTY_table", "PGTY_slab")
         )
         return Rules(buddy, table, slab, 0, reserved_flag)
     if "PG_slab" not in flags:  # it went when the types of today came

@@ -5,24 +5,35 @@ Each test here breaks properties with the harness's own hands, and its ``breaks`
 it passes if the oracles find just these.
 """
 
+import shutil
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import drgn
 import pytest
 from drgn.helpers.linux.mm import follow_phys, pfn_to_page
 
+from harness.base.errors import NotInKernel
 from harness.devices.oracles import NOTHING, inspect
 from harness.devices.probe import BufferKind, Device, Direction, Mapping, Probe, Seed
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.artifacts import DUMP, save
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.virtio import VirtioDevice
-from harness.observe.memory import ElfDump, KernelTypes, LiveMemory, PoolState, default_pool
+from harness.observe.memory import (
+    ElfDump,
+    KernelTypes,
+    LiveMemory,
+    PoolState,
+    Symbols,
+    default_pool,
+)
 from harness.observe.memory import restricted_pools as kernel_pools
 from harness.plugin.guests import Guests
 from harness.suite.lib.binding import unbind
 from harness.suite.lib.filling import PAGE, SLOT
+from harness.suite.lib.hiding import Vmlinux, names_read
 
 CPU = Seed(0xC9)
 
@@ -31,6 +42,9 @@ LEFT = 64
 
 SMALL_DEFAULT_POOL = "swiotlb=512,force"
 """Without this not every kernel makes one on a small machine."""
+
+SHARES = 40
+"""By day every one of so many names is hidden, others on other days."""
 
 Poke = Callable[[drgn.Object, int], None]
 
@@ -120,10 +134,7 @@ def test_a_page_is_given_away_and_another_pool_works(
     types: KernelTypes, pool: Pool, poke: Poke
 ) -> None:
     """A page of the pool that the page allocator has, and use of the default pool, are found."""
-    flags = pfn_to_page(types.program, pool.base // PAGE + 5).flags
-    bits = flags.f if flags.type_.kind is not drgn.TypeKind.INT else flags  # a structure in 7.3
-    reserved = 1 << types.program.constant("PG_reserved").value_()
-    poke(bits, bits.value_() & ~reserved)
+    _give_away(types, pool.base + 5 * PAGE, poke)
     poke(_memory_of(_mem(types, default_pool(types))).areas[0].used, 1)
 
 
@@ -183,6 +194,73 @@ def test_a_dump_tells_the_oracles_the_same(
         kept = inspect(KernelTypes(dump, types.symbols), held, before)
         assert kept == inspect(types, held, before) != []
         assert inspect(KernelTypes(dump, types.symbols), held, NOTHING) == kept[:-1]
+
+
+@pytest.mark.breaks("B13", "a slot counts as used")
+@pytest.mark.breaks("B4", "stale bytes lie in a buffer")
+@pytest.mark.breaks("E3", "the default pool counts a slot that is in use")
+@pytest.mark.breaks("E5", "a page of the pool is not reserved any more")
+@pytest.mark.parametrize("append", [SMALL_DEFAULT_POOL])
+@pytest.mark.parametrize(
+    "share",
+    [
+        pytest.param(SHARES, id="share of today"),
+        pytest.param(
+            1,
+            id="all",
+            marks=[pytest.mark.nightly("a second for each name"), pytest.mark.timeout(1800)],
+        ),
+    ],
+)
+def test_a_name_that_the_kernel_lacks_is_never_passed_over(
+    guests: Guests,
+    guest: Guest,
+    probe: Probe,
+    mapping: Mapping,
+    pool: Pool,
+    memory: LiveMemory,
+    types: KernelTypes,
+    slots: drgn.Object,
+    poke: Poke,
+    tmp_path: Path,
+    share: int,
+) -> None:
+    """With any name hidden that is read, the oracles find the same or say that they cannot look."""
+    poke(slots[1000].list, 0)
+    poke(slots[1000].orig_addr, 0x4100_0000)
+    _give_away(types, pool.base + 5 * PAGE, poke)
+    poke(_memory_of(_mem(types, default_pool(types))).areas[0].used, 1)
+    memory.write(probe.buffer(PAGE).phys, memory.read(pool.base + pool.size // 2, LEFT))
+    assert pool.contains(mapping.dma_addr), "an unused pool would not be looked at"
+    held, before = probe.held(), guests.before(guest)
+    guest.pause()
+    vmlinux = Vmlinux(Path(shutil.copy(guest.machine.kernel.vmlinux, tmp_path)))
+
+    def look() -> object:
+        try:
+            fresh = KernelTypes(memory, Symbols(vmlinux.path))
+            return [violation.properties for violation in inspect(fresh, held, before)]
+        except Exception as error:
+            return error
+
+    whole, wrong = look(), {}
+    for name in names_read(vmlinux.path)[date.today().toordinal() % share :: share]:
+        with vmlinux.hidden(name):
+            found = look()
+        if found != whole and not isinstance(found, NotInKernel):
+            wrong[name] = found
+    guest.resume()
+
+    assert not isinstance(whole, Exception)
+    assert wrong == {}
+
+
+def _give_away(types: KernelTypes, phys: int, poke: Poke) -> None:
+    """Have a page count as not reserved."""
+    flags = pfn_to_page(types.program, phys // PAGE).flags
+    bits = flags.f if flags.type_.kind is not drgn.TypeKind.INT else flags  # a structure in 7.3
+    reserved = 1 << types.program.constant("PG_reserved").value_()
+    poke(bits, bits.value_() & ~reserved)
 
 
 def _mem(types: KernelTypes, pool: PoolState | None) -> drgn.Object:
