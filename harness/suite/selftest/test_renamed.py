@@ -12,7 +12,7 @@ from harness.kernel import Initramfs, Kernel, KernelSpec, build_initramfs, build
 from harness.machine.machine import Machine
 from harness.plugin.counters import PoolCounters
 from harness.plugin.guests import Guests
-from harness.plugin.options import Settings
+from harness.results import SuiteRequest
 from harness.suite.lib.filling import PAGE
 
 pytestmark = [
@@ -28,7 +28,7 @@ def series() -> str:
 
 
 @pytest.fixture
-def spec(settings: Settings, series: str) -> KernelSpec:
+def spec(settings: SuiteRequest, series: str) -> KernelSpec:
     """The kernel under test with the series."""
     return replace(settings.spec, series=(CHECKOUT / "tests/series" / series,))
 
