@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all rooms speak of: errors, paths, tools, progress, caches, property ids, kernel reports."""
+"""What all rooms use: errors, paths, tools, progress, caches, property ids, kernel reports."""

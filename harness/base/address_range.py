@@ -22,11 +22,11 @@ class AddressRange:
         return self.base + self.size
 
     def contains(self, address: int, size: int = 1) -> bool:
-        """Whether all of the *size* bytes from *address* lie inside."""
+        """Whether all *size* bytes from *address* on lie inside."""
         return self.base <= address and address + size <= self.end
 
     def overlaps(self, other: "AddressRange") -> bool:
-        """Whether the two have a byte in common."""
+        """Whether both ranges contain some byte."""
         return max(self.base, other.base) < min(self.end, other.end)
 
     def __str__(self) -> str:

@@ -22,7 +22,7 @@ MANIFEST = "manifest.json"
 UNFINISHED = ".building"
 
 DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO})
-"""Of a system call that writes: the disk's fault, not the program's."""
+"""Error numbers of a failed write that are the fault of the disk, not of the program."""
 
 
 def digest(*parts: str | bytes | Path) -> str:
@@ -67,7 +67,7 @@ class Cache:
         return FileLock(self.root / f"{key}.lock")
 
     def find(self, key: str) -> Path | None:
-        """Return entry *key* if it is there and intact; a damaged one is removed with one line."""
+        """Return entry *key* if it is there and intact; remove a damaged one and say so."""
         entry = self.root / key
         if not entry.is_dir():
             return None
@@ -75,7 +75,7 @@ class Cache:
         if fault is None:
             os.utime(entry)
             return entry
-        say(f"cache: {self.kind}/{key} is damaged ({fault}); it is built anew")
+        say(f"cache: {self.kind}/{key} is damaged ({fault}); building it again")
         shutil.rmtree(entry)
         return None
 
@@ -98,13 +98,13 @@ class Cache:
             return entry
 
     def share(self, key: str) -> None:
-        """See that the machines' store, if there is one, has the entry *key* that is here."""
+        """Publish entry *key* in the store that machines share, if there is one."""
         store, entry = shared_store(), self.find(key)
         if store and entry and not store.has(self.kind, key):
             store.publish(self.kind, key, entry)
 
     def entries(self) -> Iterator[Entry]:
-        """Every finished entry, most recently used first."""
+        """Yield every finished entry, most recently used first."""
         found = [path for path in self.root.iterdir() if (path / MANIFEST).is_file()]
         for path in sorted(found, key=lambda path: -path.stat().st_mtime):
             size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
@@ -116,7 +116,7 @@ class Cache:
             shutil.rmtree(self.root / key, ignore_errors=True)
 
     def sweep(self) -> Iterator[Path]:
-        """Remove, and yield, what killed runs left half built; what is being built stays."""
+        """Remove and yield unfinished entries of killed runs; keep those being built now."""
         for fresh in self.root.glob(f"*{UNFINISHED}"):
             lock = self.lock(fresh.name.removesuffix(UNFINISHED))
             with suppress(Timeout), lock.acquire(timeout=0):
@@ -124,7 +124,7 @@ class Cache:
                 yield fresh
 
     def _take(self, key: str, store: Store) -> Path | None:
-        """The entry from the store; a damaged one is said, and built anew."""
+        """Fetch the entry from the store; say so and return None if it is damaged."""
         fresh = self.root / f"{key}{UNFINISHED}"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
@@ -132,7 +132,7 @@ class Cache:
             if not store.fetch(self.kind, key, fresh):
                 return None
             if fault := _damage(fresh):
-                say(f"store: {self.kind}/{key} is damaged ({fault}); it is built anew")
+                say(f"store: {self.kind}/{key} is damaged ({fault}); building it again")
                 return None
             fresh.rename(self.root / key)
         finally:
@@ -163,14 +163,14 @@ def _writing(place: Path) -> Iterator[None]:
         if fault.errno not in DISK_FAULTS:
             raise
         raise HostError(
-            f"the disk does not take what is to be cached in {place}: {fault}. Free space "
+            f"cannot write to the cache directory {place}: {fault}. Free space "
             "('harness kernel prune' removes what was not used for long), or name another "
             "directory with HARNESS_CACHE=PATH"
         ) from fault
 
 
 def _damage(entry: Path) -> str | None:
-    """Say what is wrong with an entry, None if nothing is."""
+    """What is wrong with an entry; None if it is intact."""
     try:
         sums: dict[str, str] = json.loads((entry / MANIFEST).read_text())
     except (OSError, ValueError) as fault:

@@ -6,17 +6,17 @@
     HarnessError            the harness or this machine could not do its work: result ERROR, exit 2
     ├── HostError           this machine lacks something: a tool, a package, disk space
     │   └── ToolError       an external program failed for a reason that is not the input's
-    ├── InputError          what the user gave is wrong: an option, a path, a description
-    │   ├── SourceError     a kernel source cannot be had
+    ├── InputError          the user's input is wrong: an option, a path, a description
+    │   ├── SourceError     a kernel source cannot be found or fetched
     │   ├── SeriesError     a patch does not apply
-    │   ├── ConfigError     a kernel option is wanted and did not stick
+    │   ├── ConfigError     a wanted kernel option is not set after olddefconfig
     │   ├── BuildError      the kernel or a guest program does not compile
     │   ├── NotInKernel     the kernel lacks a symbol, type, member or file that is read of it
     │   └── DevicetreeError a devicetree does not compile, or describes an impossible pool
     ├── QemuError           QEMU did not start, refused a command, or died by its own fault
     ├── AddressError        a guest address is not RAM, or the kernel's page tables do not map it
-    ├── ProtocolError       a peer (QMP, qtest, agent) said something that makes no sense
-    └── AgentError          the guest's agent could not do what it was asked to
+    ├── ProtocolError       a peer (QMP, qtest, agent) violated its protocol
+    └── AgentError          the guest's agent could not carry out a request
 
     GuestError              the guest under test ended or failed: result CRASH or HANG
     ├── GuestCrash          it panicked, oopsed, was reset
@@ -25,7 +25,7 @@
     AssertionError          the kernel under test violated a property: result FAIL
     └── PropertyViolated    the same with its violations (harness/base/violation.py)
 
-Every message is one paragraph for a person: what was expected, what was seen, what to do next.
+Every message says in one paragraph what failed, why, and the command that helps.
 """
 
 
@@ -42,7 +42,7 @@ class ToolError(HostError):
 
 
 class InputError(HarnessError):
-    """What the user asked for is wrong or impossible."""
+    """The user's input is wrong or impossible."""
 
 
 class SourceError(InputError):
@@ -58,7 +58,7 @@ class ConfigError(InputError):
 
 
 class BuildError(InputError):
-    """A compiler refused; carries its first error and the path of the whole log."""
+    """A compiler failed; carries its first error and the path of the whole log."""
 
 
 class NotInKernel(InputError):
@@ -89,11 +89,11 @@ class AddressError(HarnessError):
 
 
 class ProtocolError(HarnessError):
-    """A peer answered something that the protocol does not allow."""
+    """A peer sent something that the protocol does not allow."""
 
 
 class AgentError(HarnessError):
-    """The guest's agent could not do what it was asked to; *errno* is the guest's reason."""
+    """The guest's agent could not carry out a request; *errno* is the guest's."""
 
     def __init__(self, message: str, errno: int) -> None:
         super().__init__(message)
@@ -113,5 +113,5 @@ class GuestHang(GuestError):
 
 
 def explain(error: BaseException) -> str:
-    """The message of *error* with the notes that were added to it, a line each."""
+    """Return the message of *error* and its notes, one per line."""
     return "\n".join([str(error), *getattr(error, "__notes__", ())])

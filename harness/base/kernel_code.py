@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where Linux 6.12 keeps each property: the functions to look at when it is violated."""
+"""The kernel functions behind each property, to read when it is violated (Linux 6.12)."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -92,5 +92,5 @@ CODE: Mapping[str, str] = MappingProxyType(
 
 
 def code_for(properties: Iterable[str]) -> str:
-    """Where to look for what violates the first of *properties*; empty if nobody knows."""
+    """The functions behind the first of *properties*; empty if they are not known."""
     return next((CODE[one] for one in properties if one in CODE), "")

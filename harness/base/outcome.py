@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a guest ends: the one list of ways, and whom an ending speaks against."""
+"""How a guest ends, and whose fault that is."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -23,7 +23,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Ending:
-    """How a guest ended; *detail* says what was seen, in one line."""
+    """How a guest ended; *detail* says in one line what was seen."""
 
     outcome: Outcome
     detail: str
@@ -32,7 +32,7 @@ class Ending:
         return f"{self.outcome.value}: {self.detail}"
 
     def error(self) -> GuestError | HarnessError:
-        """The exception for a caller that waits for this guest."""
+        """The exception to raise in a caller that waits for this guest."""
         if self.outcome is Outcome.QEMU_DIED:
             return QemuError(str(self))
         if self.outcome in (Outcome.HANG, Outcome.TIME_OUT):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where things lie: the checkout, the caches."""
+"""Paths of the checkout and of the caches."""
 
 import os
 from pathlib import Path
@@ -11,13 +11,13 @@ from harness.base.errors import HostError
 APPLICATION = "restricted-dma-harness"
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-"""The checkout that this package runs from; guest sources, overlays and fragments lie beside it."""
+"""The checkout that this package runs from; it also holds guest/, dts/ and kernel-config/."""
 
 
 def cache_directory() -> Path:
     """The root of every cache; ``HARNESS_CACHE`` overrides the user's cache directory.
 
-    Raises HostError when there is no such directory and none can be made, or it is read-only.
+    Raises HostError if the directory cannot be created or written.
     """
     override = os.environ.get("HARNESS_CACHE")
     path = Path(override) if override else Path(platformdirs.user_cache_dir(APPLICATION))
@@ -26,12 +26,11 @@ def cache_directory() -> Path:
     except OSError as fault:
         raise HostError(_unusable(path, str(fault))) from fault
     if not os.access(path, os.W_OK):
-        raise HostError(_unusable(path, "it may not be written"))
+        raise HostError(_unusable(path, "permission denied"))
     return path
 
 
 def _unusable(path: Path, why: str) -> str:
     return (
-        f"{path} cannot hold the caches: {why}. Name a directory that can be written with "
-        "HARNESS_CACHE=PATH"
+        f"cannot use {path} as the cache directory: {why}. Name another one with HARNESS_CACHE=PATH"
     )

@@ -12,14 +12,14 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Column
 
 PLAIN_STEP = 10
-"""Without a terminal a line is written each time this many per cent are done."""
+"""Without a terminal, write a line each time this many per cent more are done."""
 
 
 class Step(Protocol):
-    """Receives how far a step is."""
+    """Receives the progress of a step."""
 
     def update(self, done: int, total: int, note: str = "") -> None:
-        """*done* of *total* units are finished; *note* names the one at hand."""
+        """*done* of *total* units are finished; *note* names the current one."""
 
 
 class _PlainStep:
@@ -43,7 +43,7 @@ class _BarStep:
 
 @contextmanager
 def step(title: str, out: TextIO | None = None) -> Iterator[Step]:
-    """Announce a step that may take more than two seconds, and how long it took.
+    """Announce a step that may take more than two seconds, and its duration.
 
     Goes to *out*, else to the process's real standard error, past any capture.
     """
@@ -68,5 +68,5 @@ def step(title: str, out: TextIO | None = None) -> Iterator[Step]:
 
 
 def say(line: str, out: TextIO | None = None) -> None:
-    """Write one line for a person, past any capture."""
+    """Write one line to the real standard error, even while pytest captures it."""
     print(line, file=out or sys.__stderr__ or sys.stderr, flush=True)

@@ -113,11 +113,11 @@ NOT_GUARANTEED: Mapping[str, str] = MappingProxyType(
 
 
 def property_order(name: str) -> tuple[str, int, str]:
-    """The key that sorts property ids: B2 before B12; ids without a number, as FENCE, are words."""
+    """Sort key of property ids: B2 before B12; an id without a number, such as FENCE, as text."""
     found = re.fullmatch(r"([A-Z]+)(\d+)", name)
     return (found[1], int(found[2]), "") if found else (name, 0, name)
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
-    """Each of the property ids *names* once, in their natural order."""
+    """Return each of the property ids *names* once, in natural order."""
     return tuple(sorted(set(names), key=property_order))

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a test ended, and about whom that speaks: the one definition for all rooms."""
+"""Result: how a test ended, and whose fault that is."""
 
 from collections.abc import Iterable
 from enum import StrEnum
 
 
 class Result(StrEnum):
-    """How a test ended, the worst first. The value is what is stored and shown."""
+    """How a test ended, worst first. The value is stored and shown."""
 
     FAIL = "FAIL"  # the kernel violated a property
     CRASH = "CRASH"  # the guest died
@@ -21,22 +21,22 @@ class Result(StrEnum):
 
     @property
     def letter(self) -> str:
-        """Its mark in the progress line."""
+        """The letter of the progress line."""
         return _LETTERS[self]
 
     @property
     def against_kernel(self) -> bool:
-        """Whether it speaks against the kernel under test."""
+        """Whether the kernel under test is at fault."""
         return self in (Result.FAIL, Result.CRASH, Result.HANG)
 
     @property
     def against_harness(self) -> bool:
-        """Whether it speaks against the harness or the host, and says nothing about the kernel."""
+        """Whether the harness or the host is at fault; says nothing about the kernel."""
         return self is Result.ERROR
 
     @property
     def at_fault(self) -> bool:
-        """Whether it speaks against the kernel or against the harness."""
+        """Whether the kernel or the harness is at fault."""
         return self.against_kernel or self.against_harness
 
     @property
@@ -56,6 +56,6 @@ _LETTERS = dict(zip(Result, "FCHEnk.s", strict=True))
 
 
 def worst(results: Iterable[Result]) -> Result | None:
-    """The result that stands for all of *results*; None if there are none."""
+    """Return the worst of *results*; None if there are none."""
     order = list(Result)
     return min(results, key=order.index, default=None)

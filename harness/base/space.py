@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asking for disk space before it runs out."""
+"""Check for free disk space before a step that needs it."""
 
 import shutil
 from pathlib import Path

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cache entries that several machines share: a directory or a bucket, named by ``HARNESS_STORE``.
+"""Share cache entries between machines in a directory or bucket, named by ``HARNESS_STORE``.
 
-Whatever fsspec has a file system for will do: ``/net/harness``, ``s3://bucket/harness``. An entry
+Any file system of fsspec works: ``/net/harness``, ``s3://bucket/harness``. An entry
 is one archive, stored by the hash of its content; a pointer, stored by kind and key, names it and
 is written last, so that nobody finds half an entry. Nothing of fsspec is imported without a store.
 """
@@ -26,17 +26,17 @@ SHARED = frozenset({"kernels", "initramfs"})
 """The kinds of entry that take long to build and are the same on every machine."""
 
 QUICK = 1
-"""gzip's level: an entry of 80 MB becomes 25, and more effort takes longer than to send that."""
+"""Level of gzip: 80 MB become 25 MB; higher levels take longer than the transfer."""
 
 
 @dataclass(frozen=True)
 class Store:
-    """The place that *url* names. A store that fails is said, and never the end of a run."""
+    """The store at *url*. If it fails, say so and continue without it."""
 
     url: str
 
     def has(self, kind: str, key: str) -> bool:
-        """Whether the entry is there, as far as its pointer says."""
+        """Whether the store has a pointer to the entry."""
         files, root = self._open()
         try:
             return bool(files.exists(_pointer(root, kind, key)))
@@ -44,7 +44,7 @@ class Store:
             return self._failed(kind, key, fault)
 
     def fetch(self, kind: str, key: str, directory: Path) -> bool:
-        """Unpack the entry into the empty *directory*; False if it is not there intact."""
+        """Unpack the entry into the empty *directory*; return False if it is absent or damaged."""
         files, root = self._open()
         try:
             pointer = _pointer(root, kind, key)
@@ -63,7 +63,7 @@ class Store:
         return True
 
     def publish(self, kind: str, key: str, entry: Path) -> bool:
-        """Put the finished *entry* there for all others; False if that could not be done."""
+        """Publish the finished *entry*; return False if that fails."""
         files, root = self._open()
         try:
             with tempfile.TemporaryDirectory() as scratch:
@@ -87,20 +87,20 @@ class Store:
 
 
 def shared_store() -> Store | None:
-    """The store that ``HARNESS_STORE`` names, None if it names none."""
+    """Return the store that ``HARNESS_STORE`` names; None if it is not set."""
     url = os.environ.get(VARIABLE, "")
     return Store(url) if url else None
 
 
 @cache
 def _file_system(url: str) -> tuple[Any, str]:
-    """fsspec's file system for *url*, and the path in it; HostError if there is none."""
+    """Return fsspec's file system and path for *url*; raise HostError if there is none."""
     try:
         files, root = import_module("fsspec").url_to_fs(url, use_listings_cache=False)
     except (ImportError, ValueError) as fault:
         raise HostError(
-            f"the store {url} cannot be reached: {fault}. For a directory and for others install "
-            "the extra 'cluster' of this package, for s3:// also 's3'"
+            f"cannot open the store {url}: {fault}. Install what it needs: "
+            "pip install -e '.[cluster]', for s3:// also '.[s3]'"
         ) from fault
     return files, str(root)
 
@@ -114,7 +114,7 @@ def _object(root: str, content: str) -> str:
 
 
 def _put(files: Any, source: Path, target: str) -> None:
-    """Write in two steps: whoever looks sees all of a file, or none."""
+    """Write under another name and rename: readers see the whole file or none."""
     folder, _, name = target.rpartition("/")
     fresh = f"{folder}/.{name}.{uuid4().hex}"
     files.makedirs(folder, exist_ok=True)

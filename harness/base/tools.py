@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""External programs: which Debian package brings each, and how one is run."""
+"""Find and run external programs, and name their Debian packages."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.base.errors import HostError, ToolError
 
 PACKAGE_LIST = Path(__file__).resolve().parents[2] / "scripts" / "packages.txt"
-"""One line for each program or file: its name and its Debian package; shared with scripts/setup."""
+"""Programs and files with their Debian packages, one per line; scripts/setup reads it too."""
 
 
 def _read_packages() -> dict[str, str]:
@@ -22,7 +22,7 @@ PACKAGES: Mapping[str, str] = _read_packages()
 
 
 def is_present(needed: str) -> bool:
-    """Whether the program or, with a leading ``/``, the file is on this machine."""
+    """Whether this machine has the program, or the file if *needed* begins with ``/``."""
     return Path(needed).exists() if needed.startswith("/") else shutil.which(needed) is not None
 
 
@@ -34,8 +34,8 @@ def find_tool(name: str) -> Path:
     if name in PACKAGES:
         remedy = f"Install it with: sudo apt-get install {PACKAGES[name]}"
     else:
-        remedy = "Correct the name; a path must lead to a file that may be executed"
-    raise HostError(f"the program '{name}' is not on this machine. {remedy}")
+        remedy = "Check the name; a path must name an executable file"
+    raise HostError(f"program not found: '{name}'. {remedy}")
 
 
 def run_tool(
@@ -62,5 +62,7 @@ def run_tool(
     )
     if done.returncode != 0:
         complaint = (done.stderr or done.stdout).decode(errors="replace").strip()[-2000:]
-        raise ToolError(f"'{' '.join(command)}' ended with {done.returncode}:\n{complaint}")
+        raise ToolError(
+            f"'{' '.join(command)}' failed with exit code {done.returncode}:\n{complaint}"
+        )
     return done.stdout

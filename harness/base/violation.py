@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A violation: what a test or an oracle saw once of a property that the kernel did not keep."""
+"""Violation: one observation that the kernel did not keep a property."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 LABEL = 10
-"""Columns of the labels in a violation's text."""
+"""Width of the labels in the text of a violation."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class PropertyViolated(AssertionError):
 
 
 def violated(summary: str, *properties: str) -> PropertyViolated:
-    """The error for one violation of which there is no more to say than *summary*."""
+    """Return the error for one violation that has a *summary* only."""
     return PropertyViolated(Violation(properties, summary))
 
 

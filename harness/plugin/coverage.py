@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``--coverage=DIRECTORY``: keep what every guest has counted, for ``harness coverage``."""
+"""``--coverage=DIRECTORY``: keep the gcov counters of every guest, for ``harness coverage``."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def watch(config: pytest.Config, guest: Guest) -> None:
-    """Keep what *guest*, which has just been started, will count, if that is asked for."""
+    """With ``--coverage``, keep the counters of *guest*, which has just started."""
     directory = config.getoption("--coverage")
     if directory is None:
         return

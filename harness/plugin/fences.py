@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fences of the machines under test: that they stand after a test, and refused nothing in it.
+"""Check after a test that the fence still stands and refused nothing.
 
 Behind a fence that works nothing is ever refused: every driver does its DMA in the pool. So each
 refused access fails the test, if it does not say that it has a rogue try one.
@@ -27,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Fail a test whose fence fell or refused something that the test does not speak of."""
+    """Fail a test whose fence was disabled, or refused an access that no marker allows."""
     guests = item.stash.get(guests_key, Guests())
     yield
     fenced = [guest for guest in guests.live if _can_tell(guest)]

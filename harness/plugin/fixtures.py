@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures in two layers: dimensions say what the machine is, life-cycles bring it up.
+"""Fixtures in two layers: dimensions describe the machine, life-cycles start it.
 
 A test overrides a dimension by parametrising it, ``@pytest.mark.parametrize("shape", [...])``,
 and gets every life-cycle fixture for that machine.
@@ -36,13 +36,13 @@ from harness.results.request import SuiteRequest, request_from
 
 @pytest.fixture(scope="session")
 def settings(request: pytest.FixtureRequest) -> SuiteRequest:
-    """What the user asked for on the command line."""
+    """The options of the command line."""
     return request_from(request.config)
 
 
 @pytest.fixture
 def flavour(settings: SuiteRequest) -> str:
-    """What is special about the kernel: a name of kernel-config/flavours, empty for nothing."""
+    """The flavour of the kernel, from kernel-config/flavours; empty for the plain kernel."""
     return settings.spec.flavour
 
 
@@ -99,13 +99,13 @@ def ram_size(settings: SuiteRequest) -> int:
 
 @pytest.fixture
 def append() -> str:
-    """More words for the kernel's command line."""
+    """Words to append to the kernel command line."""
     return ""
 
 
 @pytest.fixture
 def iommu() -> bool:
-    """Whether an SMMU that the kernel knows of stands before the PCI bus."""
+    """Whether the PCI bus is behind an SMMU that the kernel knows of."""
     return False
 
 
@@ -231,7 +231,7 @@ def pool(request: pytest.FixtureRequest, devicetree: Devicetree) -> Pool:
 
 @pytest.fixture(scope="session")
 def examiner() -> Examiner:
-    """The oracles, which look at every guest before and after its test."""
+    """The oracles, which examine every guest before and after its test."""
     return Examiner()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The markers of VM tests: which tests run, and on which kernels a test says anything."""
+"""Markers of VM tests: which tests run, and which kernels they apply to."""
 
 import functools
 import re
@@ -23,9 +23,9 @@ MARKERS = (
     "on_request(reason): runs with --tier=all only",
     "since(version, commit): the kernel has what is tested since this version",
     "needs_config(option, reason): the kernel is built with this, for example SWIOTLB_DYNAMIC=y",
-    "finding(name, kernels, sometimes=why): on these kernels, for example '>=6.1,<6.9', the "
-    "property is known to be broken, as docs/findings.md says under that name; sometimes: why not "
-    "every run shows it",
+    "finding(name, kernels, sometimes=why): these kernels, for example '>=6.1,<6.9', violate the "
+    "property, as the entry of that name in docs/findings.md says; sometimes: why not every run "
+    "shows it",
     "escape(id): shows a way around a pool that nobody guaranteed to close; never a failure",
 )
 
@@ -35,7 +35,7 @@ TIER_OF = {"nightly": "nightly", "on_request": "all"}
 FINDINGS = CHECKOUT / "docs/findings.md"
 
 PACKAGED = "debian "
-"""How the source of a kernel begins that is a distribution's, as it was shipped."""
+"""Prefix of ``Kernel.source`` for a kernel as a distribution ships it."""
 
 kernel_of_item = pytest.StashKey[Kernel]()
 
@@ -75,7 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of a higher tier than the one that is asked for."""
+    """Deselect the tests of a higher tier than ``--tier``."""
     highest = TIERS.index(config.getoption("--tier"))
     chosen = [item for item in items if TIERS.index(tier_of(item)) <= highest]
     if len(chosen) < len(items):
@@ -90,7 +90,7 @@ def tier_of(item: pytest.Item) -> str:
 
 
 def runs_on(item: pytest.Item, kernel: Kernel) -> None:
-    """Note the kernel of a test; skip the test if it says nothing about that kernel."""
+    """Note the kernel of a test; skip the test if it does not apply to that kernel."""
     item.stash[kernel_of_item] = kernel
     for mark in item.iter_markers("since"):
         version, commit = mark.args

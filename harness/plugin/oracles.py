@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""After each VM test, unasked: the kernel's reports and the memory oracles, on every live guest.
+"""After each VM test, check kernel reports and memory oracles on every live guest.
 
 A guest that a test leaves without a kernel report and with every property kept is what the body of
 the test may take for granted; a test that breaks one on purpose says so with a marker.
@@ -32,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Fail a test for what its body did not look for; add it to what a failing body found."""
+    """Fail a test for what the oracles report; add that to the error of a failing body."""
     guests = item.stash.get(guests_key, Guests())
     try:
         yield

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Property ids: tests are chosen by them, reported with them, and summed up by them."""
+"""Property ids: choose tests by them, report and summarise results with them."""
 
 from collections.abc import Generator
 
@@ -23,7 +23,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what names none of the properties that are asked for, if any are."""
+    """With ``--property``, deselect tests that name none of the given properties."""
     wanted = set(config.getoption("--property"))
     chosen = [item for item in items if not wanted or wanted & _named(item)]
     if len(chosen) < len(items):
@@ -48,7 +48,7 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name the properties that the kernel under test broke."""
+    """Print the properties that the kernel under test violated."""
     broken = {
         str(value)
         for report in terminalreporter.getreports("failed")
@@ -61,5 +61,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _named(item: pytest.Item) -> set[str]:
-    """The ids that stand in the markers of a test."""
+    """The ids in the markers of a test."""
     return {str(value) for name, value in item.user_properties if name == PROPERTY}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps the last result of each VM test, for ``harness properties``."""
+"""Keep the last result of each VM test, for ``harness properties``."""
 
 from datetime import UTC, datetime
 
@@ -10,11 +10,11 @@ from harness.plugin.session import kernel_key, runs_in_worker
 from harness.results.last import LastResult, add_results
 
 SUITE = "harness/suite/"
-"""How the node ids of VM tests begin."""
+"""Prefix of the node ids of VM tests."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start with nothing, and collect where the reports come together."""
+    """Register a recorder in the process that receives all reports."""
     if not runs_in_worker(config):
         config.pluginmanager.register(_Recorder(config), "last-results")
 
@@ -27,13 +27,13 @@ class _Recorder:
         self._results: dict[str, str] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note what a phase of a test has come to; a later phase has the last word."""
+        """Record the result of a phase of a test; a later phase overrides it."""
         result = reported(report)
         if result is not None and report.nodeid.startswith(SUITE):
             self._results[report.nodeid] = result.name
 
     def pytest_sessionfinish(self) -> None:
-        """Write them down."""
+        """Write the results."""
         if self._results and kernel_key in self._config.stash:
             release = self._config.stash[kernel_key].release
             when = datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Before the first test: sweep, build the kernel and the guest programs once, tell the workers.
+"""Before the first test: clean up, build kernel and guest programs once, tell the workers.
 
 The controller does it, so that the progress of a build has a terminal and pytest-xdist's
 workers only load what is there.
@@ -40,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Prepare everything that all tests share, if VM tests are asked for at all."""
+    """Prepare what all tests share, if VM tests are selected."""
     config = session.config
     if runs_in_worker(config) or not wants_guests(config):
         return
@@ -92,6 +92,6 @@ def _worker_input(config: pytest.Config) -> dict[str, Any]:
 
 
 def _die_with_controller() -> None:
-    """Have the kernel kill this worker when its controller dies, and QEMU with the worker."""
+    """Make the kernel kill this worker, and thereby QEMU, when its controller dies."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -40,7 +40,7 @@ def test_damaged_entry_is_announced_in_one_line(
     monkeypatch.setattr("harness.base.cache.say", said.append)
     (cache.get("key", write_hello) / "file").unlink()
     cache.get("key", write_hello)
-    assert said == ["cache: things/key is damaged (file is missing); it is built anew"]
+    assert said == ["cache: things/key is damaged (file is missing); building it again"]
 
 
 def test_entry_with_a_cut_manifest_is_built_anew(cache: Cache) -> None:

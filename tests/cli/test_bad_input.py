@@ -29,7 +29,7 @@ class Wrong:
 
 WRONG = [
     Wrong("--qemu=/bin/true", "--qemu=PATH"),
-    Wrong("--qemu=no-such-qemu", "'no-such-qemu' is not on this machine. Correct the name"),
+    Wrong("--qemu=no-such-qemu", "program not found: 'no-such-qemu'. Check the name"),
     Wrong("--machine-memory=12", "give more"),
     Wrong("--machine-memory=much", "expected a size such as 256M or 1G"),
 ]
@@ -130,7 +130,7 @@ def test_a_cache_directory_that_cannot_be_is_named(
 
     assert main(["kernel", "list"]) == 2
     said = capsys.readouterr().err
-    assert said.startswith(f"harness: {place} cannot hold the caches:")
+    assert said.startswith(f"harness: cannot use {place} as the cache directory:")
     assert said.endswith("HARNESS_CACHE=PATH\n")
 
 

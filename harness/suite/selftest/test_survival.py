@@ -157,7 +157,7 @@ def test_a_damaged_parked_guest_is_parked_anew(
     anew = park(machine)
 
     (line,) = capfd.readouterr().err.splitlines()
-    assert line.endswith(f"is damaged ({STATE} has changed); it is built anew")
+    assert line.endswith(f"is damaged ({STATE} has changed); building it again")
     assert anew.identity.boot_id != parked.identity.boot_id
     restore(anew).close()
 
