@@ -10,8 +10,9 @@ import pytest
 
 from harness.base.address_range import AddressRange
 from harness.base.violation import PropertyViolated, Violation
-from harness.devices.probe import Byte, MappingError, Pattern, Seed, Segment
+from harness.devices.probe import Byte, Mapped, MappingError, Pattern, Seed, Segment
 from harness.machine.devicetree import Pool
+from harness.observe.memory import MemoryUse
 from harness.suite.lib import expect
 
 POOL = Pool(0x4F00_0000, 0x100_0000, "restricted-dma@4f000000", "pool", ())
@@ -48,6 +49,20 @@ class Counters:
     name: str = "restricted-dma@4f000000"
 
 
+@dataclass(frozen=True)
+class Log:
+    """A guest, as far as it says things."""
+
+    lines: tuple[str, ...]
+
+    def kernel_log(self) -> tuple[str, ...]:
+        """All lines."""
+        return self.lines
+
+
+SAID = Log(("Booting Linux", " probe-a: assigned reserved memory node restricted-dma@4f000000"))
+
+
 def at(dma_addr: int, length: int = 0x1000) -> Segment:
     return Segment(dma_addr, dma_addr, length)
 
@@ -79,6 +94,12 @@ MET: list[Callable[[], object]] = [
     lambda: expect.same_bytes(Memory(b"abc"), 1, b"bc"),  # type: ignore[arg-type]
     lambda: expect.slots_used(Counters(3), 3),  # type: ignore[arg-type]
     lambda: expect.refused(fails, error=True),
+    lambda: expect.at_addresses([at(0x1000), at(0x3000)], [0x1000, 0x3000]),
+    lambda: expect.bits_kept(0x4F00_0123, 0x4148_5123, 0xFFF, "a page"),
+    lambda: expect.within_boundary(0x1000, 0x1000, 0x1000),
+    lambda: expect.mapped(Mapped(0x1000, 0x1000), 1),
+    lambda: expect.logged(SAID, "assigned reserved memory"),  # type: ignore[arg-type]
+    lambda: expect.not_logged(SAID, "OVERLAP"),  # type: ignore[arg-type]
 ]
 
 UNMET: dict[str, tuple[Callable[[], object], str, str]] = {
@@ -133,6 +154,41 @@ UNMET: dict[str, tuple[Callable[[], object], str, str]] = {
         "io_tlb_used is 0 slots (0 bytes)",
         "io_tlb_used is 128 slots (256 KiB)",
     ),
+    "elsewhere": (
+        lambda: expect.at_addresses([at(0x1000), at(0x3000)], [0x1000, 0x2000]),
+        "number 1 at 0x2000",
+        "0x3000",
+    ),
+    "too few": (
+        lambda: expect.at_addresses([at(0x1000)], [0x1000, 0x2000]),
+        "2 addresses",
+        "1 addresses",
+    ),
+    "bits lost": (
+        lambda: expect.bits_kept(0x4F00_0800, 0x4148_5123, 0xFFF, "1 bytes"),
+        "1 bytes: bits 0xfff of 0x41485123, which are 0x123",
+        "dma_addr 0x4f000800, bits 0x800",
+    ),
+    "across a boundary": (
+        lambda: expect.within_boundary(0x4F00_F800, 0x1000, 0x1_0000),
+        "4096 bytes between two multiples of 0x10000",
+        "[0x4f00f800, 0x4f010800) crosses 0x4f010000",
+    ),
+    "not mapped": (
+        lambda: expect.mapped(MappingError("dma_map_single()", errno.ENOMEM), 64),
+        "64 bytes mapped",
+        "dma_map_single(): the kernel said ENOMEM",
+    ),
+    "not logged": (
+        lambda: expect.logged(SAID, "OVERLAP DETECTED"),  # type: ignore[arg-type]
+        "in the kernel log: OVERLAP DETECTED",
+        f"2 lines without it, the last: {SAID.lines[-1]}",
+    ),
+    "logged": (
+        lambda: expect.not_logged(SAID, "Booting"),  # type: ignore[arg-type]
+        "not in the kernel log: Booting",
+        "Booting Linux",
+    ),
     "not refused": (lambda: expect.refused(fails), "an error", "it gave 0x4f001000"),
 }
 
@@ -157,6 +213,31 @@ def test_what_is_not_says_what_was_expected_and_observed(name: str) -> None:
     assert violation.expected == expected
     assert violation.observed == observed or re.fullmatch(observed, violation.observed)
     assert violation.properties == ()
+
+
+def test_an_attachment_is_told_by_log_and_structures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expect, "assigned", lambda *_: POOL.name)
+    monkeypatch.setattr(expect, "pool_of", lambda *_: "")
+
+    with pytest.raises(PropertyViolated) as caught:
+        expect.attached(SAID, None, "probe-a", POOL)  # type: ignore[arg-type] # neither is asked
+
+    (violation,) = caught.value.violations
+    assert violation.expected == "probe-a has pool restricted-dma@4f000000"
+    assert violation.observed == (
+        "the kernel log assigns pool restricted-dma@4f000000, dma_io_tlb_mem is no restricted pool"
+    )
+
+
+def test_the_first_page_that_is_not_reserved_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    uses = [MemoryUse.RESERVED, MemoryUse.FREE, MemoryUse.SLAB]
+    monkeypatch.setattr(expect, "page_uses", lambda *_: uses)
+
+    with pytest.raises(PropertyViolated) as caught:
+        expect.all_reserved(None, POOL)  # type: ignore[arg-type] # not asked
+
+    (violation,) = caught.value.violations
+    assert violation.observed == "2 of 3 pages are not, first 0x4f001000: free page"
 
 
 def test_a_summary_of_the_test_comes_first() -> None:

@@ -7,11 +7,18 @@
 ``not_bounced``     a mapping is the buffer itself
 ``apart``           no two ranges share a byte
 ``counted``         there are so many of something
+``at_addresses``    the device was given just these addresses
 ``aligned``         an address is a multiple of so many bytes
+``bits_kept``       an address has the bits of the buffer's that min_align_mask asks for
+``within_boundary`` a mapping does not cross a segment boundary
+``all_reserved``    no page of a pool is the page allocator's
+``attached``        a device has that pool, or none
+``logged``          the kernel log has a line; ``not_logged``: it has not
 ``holds``           memory holds a pattern
 ``unchanged``       memory still holds a pattern
 ``same_bytes``      memory holds these bytes
 ``slots_used``      the kernel counts so many slots of a pool in use
+``mapped``          the kernel mapped a buffer
 ``refused``         the kernel refuses a call
 ==================  ==============================================================================
 
@@ -19,7 +26,7 @@ The plugin adds the rest: the properties of the test, unless they are named here
 *summary* is empty, the driver's calls, and what each address is (harness/plugin/failures.py).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Table
 from itertools import pairwise
 from typing import ParamSpec, Protocol, TypeVar
@@ -31,17 +38,21 @@ from harness.devices.probe import (
     Byte,
     DmaError,
     HeldMemory,
+    Mapped,
     Pattern,
     Seed,
     SgMapping,
 )
 from harness.machine.devicetree import Pool
-from harness.observe.memory import LiveMemory
+from harness.machine.qemu.guest import Guest
+from harness.observe.memory import KernelTypes, LiveMemory, MemoryUse, page_uses
 from harness.plugin.counters import PoolCounters
+from harness.suite.lib.attached import assigned, pool_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+PAGE = 4096
 SLOT = 2048
 KIB = 1024
 
@@ -114,6 +125,82 @@ def aligned(address: int, alignment: int, what: str, *, summary: str = "") -> No
     if address % alignment:
         wanted = f"{what} at a multiple of {alignment:#x}"
         raise _violated(summary, wanted, f"{address:#x}, {address % alignment:#x} bytes behind one")
+
+
+def at_addresses(given: Iterable[Given], expected: Sequence[int], *, summary: str = "") -> None:
+    """The device was given the addresses *expected*, in this order, and no others."""
+    seen = [one.dma_addr for one in given]
+    if seen != list(expected):
+        at = next((i for i, (a, b) in enumerate(zip(seen, expected, strict=False)) if a != b), None)
+        if at is None:
+            raise _violated(summary, f"{len(expected)} addresses", f"{len(seen)} addresses")
+        raise _violated(summary, f"number {at} at {expected[at]:#x}", f"{seen[at]:#x}")
+
+
+def mapped(outcome: Mapped | DmaError, size: int) -> int:
+    """The kernel mapped *size* bytes; returns the DMA address."""
+    if isinstance(outcome, DmaError):
+        raise _violated("A mapping that fits was refused.", f"{size} bytes mapped", str(outcome))
+    return outcome.dma_addr
+
+
+def bits_kept(address: int, source: int, mask: int, what: str) -> None:
+    """*address*, that of a mapping of *source*, has the bits of *mask* that *source* has."""
+    if (address ^ source) & mask:
+        summary = "A mapping does not keep the bits of min_align_mask."
+        wanted = f"{what}: bits {mask:#x} of {source:#x}, which are {source & mask:#x}"
+        raise _violated(summary, wanted, f"dma_addr {address:#x}, bits {address & mask:#x}")
+
+
+def within_boundary(address: int, size: int, boundary: int) -> None:
+    """The *size* bytes at *address* do not cross a multiple of *boundary*."""
+    if address // boundary != (address + size - 1) // boundary:
+        summary = "A mapping crosses the segment boundary of its device."
+        crossed = (address + size - 1) // boundary * boundary
+        wanted = f"{size} bytes between two multiples of {boundary:#x}"
+        raise _violated(summary, wanted, f"{AddressRange(address, size)} crosses {crossed:#x}")
+
+
+def all_reserved(types: KernelTypes, memory: AddressRange) -> None:
+    """Every page of *memory* is reserved: the page allocator has none of them."""
+    uses = page_uses(types, memory.base, memory.size // PAGE)
+    other = [number for number, use in enumerate(uses) if use is not MemoryUse.RESERVED]
+    if other:
+        first = memory.base + other[0] * PAGE
+        summary = "The page allocator has pages of a pool."
+        wanted = f"{AddressRange.__str__(memory)} reserved"
+        seen = (
+            f"{len(other)} of {len(uses)} pages are not, first {first:#x}: {uses[other[0]].value}"
+        )
+        raise _violated(summary, wanted, seen)
+
+
+def attached(guest: Guest, types: KernelTypes, device: str, pool: Pool | None) -> None:
+    """*device* is attached to *pool*, or to none, by the kernel log and its structures."""
+    name = pool.name if pool else ""
+    said, has = assigned(guest, device), pool_of(types, device)
+    if (said, has) != (name, name):
+        summary = f"Device {device} is not attached as its devicetree says."
+        wanted = f"{device} has {_pool_or_none(name)}"
+        seen = (
+            f"the kernel log assigns {_pool_or_none(said)}, dma_io_tlb_mem is {_pool_or_none(has)}"
+        )
+        raise _violated(summary, wanted, seen)
+
+
+def logged(guest: Guest, text: str) -> None:
+    """The kernel log has *text*."""
+    lines = guest.kernel_log()
+    if not any(text in line for line in lines):
+        seen = f"{len(lines)} lines without it, the last: {lines[-1] if lines else ''}"
+        raise _violated("", f"in the kernel log: {text}", seen)
+
+
+def not_logged(guest: Guest, text: str) -> None:
+    """The kernel log does not have *text*."""
+    found = [line for line in guest.kernel_log() if text in line]
+    if found:
+        raise _violated("", f"not in the kernel log: {text}", found[0])
 
 
 def holds(
@@ -234,6 +321,10 @@ def _known(expected: bytes) -> str:
         if pattern.content(0, len(expected)) == expected:
             return f"holds {name}"
     return "holds what was written there"
+
+
+def _pool_or_none(name: str) -> str:
+    return f"pool {name}" if name else "no restricted pool"
 
 
 def _slots(count: int) -> str:

@@ -9,8 +9,8 @@ from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import KernelTypes, MemoryUse, device_pool, page_uses
-from harness.suite.lib.attached import FAILED, assigned, log, pool_of
-from harness.suite.lib.expect import not_bounced
+from harness.suite.lib.attached import FAILED, assigned, pool_of
+from harness.suite.lib.expect import all_reserved, attached, logged, not_bounced, not_logged
 from harness.suite.lib.smoke import check_unrestricted
 from harness.suite.lib.standstill import still
 
@@ -28,14 +28,14 @@ def test_every_valid_node_becomes_a_pool(guest: Guest) -> None:
     """Each restricted-dma-pool node is created at boot, at its address and with its size."""
     for pool in guest.pools():
         size = f"size {pool.size // MIB} MiB"
-        assert f"created restricted DMA pool at {pool.base:#018x}, {size}" in log(guest)
+        logged(guest, f"created restricted DMA pool at {pool.base:#018x}, {size}")
 
 
 @pytest.mark.property("A1", control=True)
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_node_there_is_no_pool(guest: Guest) -> None:
     """A devicetree without a restricted-dma-pool node makes no pool."""
-    assert "restricted DMA pool" not in log(guest)
+    not_logged(guest, "restricted DMA pool")
 
 
 @pytest.mark.property("A2")
@@ -51,7 +51,7 @@ def test_a_device_gets_its_pool_when_its_driver_binds(
     assert (attached.name, attached.base) == (pool.name, pool.base)
     assert attached.force_bounce
     assert attached.for_alloc
-    assert FAILED not in log(guest)
+    not_logged(guest, FAILED)
 
 
 @pytest.mark.property("A2", control=True)
@@ -60,8 +60,7 @@ def test_a_device_without_a_memory_region_stays_on_the_default_pool(
     guest: Guest, types: KernelTypes
 ) -> None:
     """A device whose node names no pool keeps the default one, beside a device that has one."""
-    assert assigned(guest, "probe-b") == ""
-    assert pool_of(types, "probe-b") == ""
+    attached(guest, types, "probe-b", None)
 
 
 @pytest.mark.property("A8")
@@ -72,12 +71,11 @@ def test_a_disabled_pool_is_neither_made_nor_reserved_nor_assigned(
     """A pool that is switched off is ordinary memory, and its device is silently unrestricted."""
     base, size = DISABLED_POOL
 
-    assert f"created restricted DMA pool at {base:#018x}" not in log(guest)
+    not_logged(guest, f"created restricted DMA pool at {base:#018x}")
     with still(guest):
         assert MemoryUse.RESERVED not in page_uses(types, base, size // PAGE)
-    assert assigned(guest, "probe-b") == ""
-    assert pool_of(types, "probe-b") == ""
-    assert FAILED not in log(guest)
+    attached(guest, types, "probe-b", None)
+    not_logged(guest, FAILED)
 
 
 @pytest.mark.property("A8", control=True)
@@ -88,7 +86,7 @@ def test_a_pool_beside_a_disabled_one_is_reserved_and_assigned(
     """The pools that are not switched off are reserved to the last page, and have their device."""
     pool = guest.machine.devicetree.pool("first_pool")
 
-    assert set(page_uses(types, pool.base, pool.size // PAGE)) == {MemoryUse.RESERVED}
+    all_reserved(types, pool)
     assert pool_of(types, "probe-a") == pool.name
 
 
@@ -102,9 +100,8 @@ def test_a_pool_that_cannot_be_set_up_is_warned_of(
 
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
         not_bounced(mapping, buffer)
-    assert f"probe-a: {FAILED}" in log(guest)
-    assert assigned(guest, "probe-a") == ""
-    assert pool_of(types, "probe-a") == ""
+    logged(guest, f"probe-a: {FAILED}")
+    attached(guest, types, "probe-a", None)
 
 
 @pytest.mark.escape("G8")
@@ -131,7 +128,7 @@ def test_a_kernel_without_the_feature_says_nothing(
 
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
         not_bounced(mapping, buffer)
-    assert set(page_uses(types, pool.base, pool.size // PAGE)) == {MemoryUse.RESERVED}
-    assert "restricted DMA pool" not in log(guest)
+    all_reserved(types, pool)
+    not_logged(guest, "restricted DMA pool")
     assert assigned(guest, device.name) == ""
-    assert FAILED not in log(guest)
+    not_logged(guest, FAILED)

@@ -6,9 +6,9 @@ import pytest
 from harness.devices.probe import Direction, Probe
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
-from harness.observe.memory import KernelTypes, MemoryUse, page_uses
-from harness.suite.lib.attached import ASSIGNED, FAILED, assigned, log
-from harness.suite.lib.expect import in_pool
+from harness.observe.memory import KernelTypes
+from harness.suite.lib.attached import ASSIGNED, FAILED, assigned
+from harness.suite.lib.expect import all_reserved, in_pool, logged, not_logged
 from harness.suite.lib.filling import PAGE
 from harness.suite.lib.smoke import check_unrestricted
 
@@ -30,7 +30,7 @@ NO_CHECK = pytest.mark.finding("unchecked-place", kernels=">=5.15")
 )
 def test_a_pool_that_the_kernel_cannot_write_to_is_refused(guest: Guest, probe: Probe) -> None:
     """Where memory is not there, not mapped or read-only a pool cannot be, and is warned of."""
-    assert f"probe-a: {FAILED}" in log(guest)
+    logged(guest, f"probe-a: {FAILED}")
     check_unrestricted(probe.device("probe-a"), probe)
 
 
@@ -39,7 +39,7 @@ def test_a_pool_that_the_kernel_cannot_write_to_is_refused(guest: Guest, probe: 
 @pytest.mark.parametrize("shape", ["odd/over-initrd"])
 def test_a_pool_over_the_initial_ram_disk_is_nobody_elses(pool: Pool, types: KernelTypes) -> None:
     """When the initial RAM disk is done with, the memory that it shares with a pool stays there."""
-    assert set(page_uses(types, pool.base, pool.size // PAGE)) == {MemoryUse.RESERVED}
+    all_reserved(types, pool)
 
 
 @pytest.mark.property("A2")
@@ -58,7 +58,7 @@ def test_a_refused_node_gives_back_no_memory_but_its_own(guest: Guest, types: Ke
     (pool,) = (pool for pool in guest.pools() if pool.users)
 
     assert assigned(guest, "probe-a") == pool.name
-    assert set(page_uses(types, pool.base, pool.size // PAGE)) == {MemoryUse.RESERVED}
+    all_reserved(types, pool)
 
 
 @pytest.mark.property("E5", "E9", control=True)
@@ -67,7 +67,7 @@ def test_a_pool_by_itself_keeps_all_its_pages(guest: Guest, types: KernelTypes) 
     """The pages of a pool that nothing else lies over are reserved to the last."""
     (pool,) = guest.pools()
 
-    assert set(page_uses(types, pool.base, pool.size // PAGE)) == {MemoryUse.RESERVED}
+    all_reserved(types, pool)
 
 
 @pytest.mark.property("E11")
@@ -84,8 +84,8 @@ def test_a_pool_is_placed_where_it_can_be_used(probe: Probe, pool: Pool) -> None
 @pytest.mark.parametrize("shape", ["odd/second-compatible"])
 def test_a_device_is_not_called_attached_to_a_pool_that_is_none(guest: Guest) -> None:
     """Of a node that the kernel took for something else it does not say that it was assigned."""
-    assert f"probe-a: {ASSIGNED}" not in log(guest)
-    assert f"probe-a: {FAILED}" in log(guest)
+    not_logged(guest, f"probe-a: {ASSIGNED}")
+    logged(guest, f"probe-a: {FAILED}")
 
 
 @pytest.mark.property("A1")
@@ -93,4 +93,4 @@ def test_a_device_is_not_called_attached_to_a_pool_that_is_none(guest: Guest) ->
 @pytest.mark.parametrize("shape", ["odd/empty-reg"])
 def test_a_pool_without_a_place_is_not_made(guest: Guest) -> None:
     """A node whose reg is empty is no pool, wherever the bytes behind it would lead."""
-    assert "created restricted DMA pool" not in log(guest)
+    not_logged(guest, "created restricted DMA pool")

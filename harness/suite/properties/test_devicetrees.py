@@ -11,7 +11,7 @@ from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes, LiveMemory, MemoryUse, page_uses
 from harness.suite.lib.attached import FAILED, assigned, log, pool_of
-from harness.suite.lib.expect import in_pool, refused
+from harness.suite.lib.expect import in_pool, logged, not_logged, refused
 from harness.suite.lib.filling import PAGE
 from harness.suite.lib.smoke import check_restricted, check_unrestricted
 from harness.suite.lib.standstill import still
@@ -38,11 +38,11 @@ def test_a_refused_pool_is_given_back_and_its_device_unrestricted(
 
     assert len(pools) == len(probe.devices()) == 4
     for pool in pools:
-        assert f"node {pool.name} compatible matching fail" in log(guest)
+        logged(guest, f"node {pool.name} compatible matching fail")
         with still(guest):
             assert MemoryUse.RESERVED not in page_uses(types, pool.base, pool.size // PAGE)
     for device in probe.devices():
-        assert f"{device.name}: {FAILED}" in log(guest)
+        logged(guest, f"{device.name}: {FAILED}")
         assert pool_of(types, device.name) == ""
         check_unrestricted(device, probe)
 
@@ -54,7 +54,7 @@ def test_a_good_pool_is_neither_refused_nor_complained_of(
     """None of the complaints about odd nodes is made of a good one."""
     check_restricted(guest, probe.device("probe-a"), probe, memory, pool)
     for complaint in ("compatible matching fail", "OVERLAP", "ignores", "too many", "not enough"):
-        assert f"reserved mem: {complaint}" not in log(guest)
+        not_logged(guest, f"reserved mem: {complaint}")
 
 
 @pytest.mark.property("E10")
@@ -65,7 +65,7 @@ def test_pools_that_overlap_are_reported_and_work(
     """Of two nodes with memory in common the kernel says so; each is a pool for its device."""
     low, high = guest.pools()
 
-    assert "OF: reserved mem: OVERLAP DETECTED!" in log(guest)
+    logged(guest, "OF: reserved mem: OVERLAP DETECTED!")
     check_restricted(guest, probe.device("probe-a"), probe, memory, low)
     check_restricted(guest, probe.device("probe-b"), probe, memory, high)
 
@@ -77,7 +77,7 @@ def test_of_several_places_the_first_is_the_pool(
 ) -> None:
     """A pool whose node gives two places is at the first one, and no larger than that."""
     assert pool.size == MIB
-    assert f"created restricted DMA pool at {pool.base:#018x}, size 1 MiB" in log(guest)
+    logged(guest, f"created restricted DMA pool at {pool.base:#018x}, size 1 MiB")
     check_restricted(guest, probe.device("probe-a"), probe, memory, pool)
 
 
@@ -88,7 +88,7 @@ def test_more_pools_than_there_is_room_for_are_an_error(
 ) -> None:
     """Nodes beyond the kernel's limit are complained of and skipped; the others are pools."""
     assert any(line for line in guest.kernel_log() if _complains(line))
-    assert f"probe-b: {FAILED}" in log(guest)
+    logged(guest, f"probe-b: {FAILED}")
     check_unrestricted(probe.device("probe-b"), probe)
     (mine,) = (pool for pool in guest.pools() if "/probe-a" in pool.users)
     with probe.device("probe-a").map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:

@@ -8,8 +8,8 @@ from harness.devices.rogue import EduRogue
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes
-from harness.suite.lib.attached import HOST_BRIDGE, assigned, pool_of
-from harness.suite.lib.expect import in_pool, not_bounced
+from harness.suite.lib.attached import HOST_BRIDGE, assigned
+from harness.suite.lib.expect import attached, in_pool, not_bounced
 
 PAGE = 4096
 
@@ -23,8 +23,7 @@ def test_a_pci_endpoint_inherits_the_pool_of_its_host_bridge(
     guest: Guest, rogue: EduRogue, pool: Pool, types: KernelTypes
 ) -> None:
     """A hot-plugged PCI device without a node of its own gets the host bridge's pool."""
-    assert assigned(guest, str(rogue.bdf)) == pool.name
-    assert pool_of(types, str(rogue.bdf)) == pool.name
+    attached(guest, types, str(rogue.bdf), pool)
 
 
 @pytest.mark.property("A3", control=True)
@@ -33,8 +32,7 @@ def test_a_pci_endpoint_inherits_nothing_from_a_bridge_without_a_pool(
     guest: Guest, rogue: EduRogue, types: KernelTypes
 ) -> None:
     """A hot-plugged PCI device below a bridge without a memory-region is not restricted."""
-    assert assigned(guest, str(rogue.bdf)) == ""
-    assert pool_of(types, str(rogue.bdf)) == ""
+    attached(guest, types, str(rogue.bdf), None)
 
 
 @pytest.mark.property("A3", "A4")
@@ -44,8 +42,7 @@ def test_a_root_port_does_not_hand_its_pool_down(
 ) -> None:
     """The pool of a root port is its own: only the host bridge's is inherited."""
     assert assigned(guest, "0000:00:01.0") == pool.name
-    assert assigned(guest, str(rogue.bdf)) == ""
-    assert pool_of(types, str(rogue.bdf)) == ""
+    attached(guest, types, str(rogue.bdf), None)
 
 
 @pytest.mark.property("A4")
@@ -58,8 +55,7 @@ def test_the_pool_of_an_endpoints_own_node_wins(
 
     with device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
         in_pool(mapping, pool)
-    assert assigned(guest, device.name) == pool.name
-    assert pool_of(types, device.name) == pool.name
+    attached(guest, types, device.name, pool)
 
 
 @pytest.mark.property("A5")
@@ -73,16 +69,14 @@ def test_an_endpoint_with_another_memory_region_does_not_inherit(
 
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
         not_bounced(mapping, buffer)
-    assert assigned(guest, device.name) == ""
-    assert pool_of(types, device.name) == ""
+    attached(guest, types, device.name, None)
 
 
 @pytest.mark.property("A6")
 @pytest.mark.parametrize("shape", ["pool-pci-host"])
 def test_the_host_bridge_is_attached_itself(guest: Guest, pool: Pool, types: KernelTypes) -> None:
     """The PCI host bridge's own platform device is attached to the pool its node names."""
-    assert assigned(guest, HOST_BRIDGE) == pool.name
-    assert pool_of(types, HOST_BRIDGE) == pool.name
+    attached(guest, types, HOST_BRIDGE, pool)
 
 
 @pytest.mark.property("A6", control=True)
@@ -91,8 +85,7 @@ def test_a_host_bridge_without_a_memory_region_is_not_attached(
     guest: Guest, types: KernelTypes
 ) -> None:
     """A pool on a child node of the bridge does not restrict the bridge."""
-    assert assigned(guest, HOST_BRIDGE) == ""
-    assert pool_of(types, HOST_BRIDGE) == ""
+    attached(guest, types, HOST_BRIDGE, None)
 
 
 @pytest.mark.property("A7")
@@ -105,8 +98,7 @@ def test_the_first_available_restricted_region_is_taken(
 
     with device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
         in_pool(mapping, pool)
-    assert assigned(guest, "probe-a") == pool.name
-    assert pool_of(types, "probe-a") == pool.name
+    attached(guest, types, "probe-a", pool)
 
 
 @pytest.mark.property("A7", control=True)
@@ -115,5 +107,4 @@ def test_the_pool_that_was_not_taken_could_have_been(guest: Guest, types: Kernel
     """The later pool in the list of one device is the pool of another: it is usable as well."""
     pool = guest.machine.devicetree.pool("second_pool")
 
-    assert assigned(guest, "probe-c") == pool.name
-    assert pool_of(types, "probe-c") == pool.name
+    attached(guest, types, "probe-c", pool)

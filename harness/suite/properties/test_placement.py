@@ -21,6 +21,7 @@ from harness.devices.probe import (
 from harness.machine.devicetree import Placement
 from harness.machine.shape import NO_POOL
 from harness.suite.conftest import DRIVERS_BY_NIGHT
+from harness.suite.lib.expect import aligned, bits_kept, mapped, within_boundary
 
 PAGE, SLOT, KIB = 4096, 2048, 1024
 LARGEST = 256 * KIB
@@ -66,8 +67,7 @@ def parts_for(buffer: Buffer, mask: int) -> list[Slice]:
 def pairs(device: Device, parts: list[Slice]) -> Iterator[tuple[Slice, int]]:
     """Each part with the DMA address it is given; every one fits."""
     for part, outcome in zip(parts, device.try_each(parts), strict=True):
-        assert isinstance(outcome, Mapped), (part.offset, part.length)
-        yield part, outcome.dma_addr
+        yield part, mapped(outcome, part.length)
 
 
 def litter(device: Device, buffer: Buffer) -> None:
@@ -91,7 +91,7 @@ def test_mappings_of_a_page_and_more_are_page_aligned(device: Device, buffer: Bu
     """Without a min_align_mask a mapping begins at a slot, and from 4 KiB on at a page."""
     parts = [Slice(buffer, offset, size) for offset in OFFSETS[:3] for size in SIZES]
     for part, dma_addr in pairs(device, parts):
-        assert dma_addr % (PAGE if part.length >= PAGE else SLOT) == 0, (part, dma_addr)
+        aligned(dma_addr, PAGE if part.length >= PAGE else SLOT, f"{part.length} bytes")
 
 
 @pytest.mark.property("B8")
@@ -102,7 +102,7 @@ def test_page_alignment_holds_in_a_pool_full_of_holes(device: Device, buffer: Bu
 
     parts = [Slice(buffer, offset, size) for offset in OFFSETS for size in (1, SLOT, PAGE, 10_000)]
     for part, dma_addr in pairs(device, parts):
-        assert dma_addr % (PAGE if part.length >= PAGE else SLOT) == 0, (part, dma_addr)
+        aligned(dma_addr, PAGE if part.length >= PAGE else SLOT, f"{part.length} bytes")
 
 
 @pytest.mark.property("B8", control=True)
@@ -120,7 +120,7 @@ def test_the_bits_of_min_align_mask_are_preserved(device: Device, buffer: Buffer
     for mask in MASKS:
         device.set_min_align_mask(mask)
         for part, dma_addr in pairs(device, parts_for(buffer, mask)):
-            assert (dma_addr ^ buffer.phys + part.offset) & mask == 0, (hex(mask), part, dma_addr)
+            bits_kept(dma_addr, buffer.phys + part.offset, mask, f"{part.length} bytes")
 
 
 @pytest.mark.property("B9")
@@ -132,7 +132,7 @@ def test_min_align_mask_holds_in_a_pool_full_of_holes(device: Device, buffer: Bu
     for mask in MASKS:
         device.set_min_align_mask(mask)
         for part, dma_addr in pairs(device, parts_for(buffer, mask)):
-            assert (dma_addr ^ buffer.phys + part.offset) & mask == 0, (hex(mask), part, dma_addr)
+            bits_kept(dma_addr, buffer.phys + part.offset, mask, f"{part.length} bytes")
 
 
 @pytest.mark.property("B9", control=True)
@@ -154,8 +154,7 @@ def test_no_mapping_crosses_the_segment_boundary(device: Device, buffer: Buffer)
         device.set_seg_boundary(boundary - 1)
         parts = [Slice(buffer, 0, size) for size in SIZES if size <= boundary]
         for part, dma_addr in pairs(device, parts):
-            last = dma_addr + part.length - 1
-            assert dma_addr // boundary == last // boundary, (hex(boundary), part, dma_addr)
+            within_boundary(dma_addr, part.length, boundary)
 
 
 @pytest.mark.property("B10", control=True)

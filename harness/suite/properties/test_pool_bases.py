@@ -7,7 +7,7 @@ from harness.devices.probe import Device, Direction, Probe
 from harness.machine.devicetree import Devicetree, Pool
 from harness.machine.qemu.guest import Guest
 from harness.plugin.counters import PoolCounters
-from harness.suite.lib.expect import refused
+from harness.suite.lib.expect import at_addresses, counted, refused, slots_used
 from harness.suite.lib.filling import (
     PAGE,
     SLOT,
@@ -40,8 +40,8 @@ def test_every_slot_can_be_used_from_the_base_on(
 
     for pool in map(devicetree.pool, ON_SLOTS):
         mapped = fill(user(probe, pool), buffer, 1, attempts=pool.size // SLOT + 4)
-        assert [one.dma_addr for one in mapped.values()] == places(pool, 1), pool
-        assert PoolCounters(guest.agent, pool.name).used == pool.size // SLOT, pool
+        at_addresses(mapped.values(), places(pool, 1))
+        slots_used(PoolCounters(guest.agent, pool.name), pool.size // SLOT)
 
 
 @pytest.mark.property("B8")
@@ -55,7 +55,7 @@ def test_mappings_of_a_page_and_more_lie_on_pages(
 
     for pool in map(devicetree.pool, ON_SLOTS):
         mapped = fill(user(probe, pool), buffer, size, attempts=pool.size // size + 1)
-        assert [one.dma_addr for one in mapped.values()] == places(pool, size, PAGE), pool
+        at_addresses(mapped.values(), places(pool, size, PAGE))
 
 
 @pytest.mark.property("D3", "D5")
@@ -68,7 +68,7 @@ def test_coherent_memory_fits_where_its_natural_alignment_does(
     for pool in map(devicetree.pool, ON_SLOTS):
         given = allocate(user(probe, pool), size, attempts=pool.size // size + 1)
         expected = places(pool, size, page_order_size(size))
-        assert [one.dma_addr for one in given.values()] == expected, pool
+        at_addresses(given.values(), expected)
 
 
 @pytest.mark.property("D5")
@@ -95,8 +95,8 @@ def test_the_largest_mapping_needs_none(probe: Probe, devicetree: Devicetree) ->
         device = user(probe, pool)
         assert device.info().max_mapping_size == SLOT_SET
         mapped = fill(device, buffer, SLOT_SET, attempts=5)
-        assert [one.dma_addr for one in mapped.values()] == places(pool, SLOT_SET, PAGE), pool
-        assert len(mapped) == 4
+        at_addresses(mapped.values(), places(pool, SLOT_SET, PAGE))
+        counted(len(mapped), 4, "mappings")
 
 
 @pytest.mark.property("B11")
@@ -156,7 +156,7 @@ def test_nothing_fits_into_a_pool_off_a_slot(
         refused(device.map_single, buffer, Direction.TO_DEVICE)
         full = rf"{device.name}: swiotlb buffer is full .*, total 512 \(slots\), used 0 \(slots\)"
         guest.console.wait_for(full, timeout=5, since=mark)
-        assert PoolCounters(guest.agent, pool.name).used == 0, pool
+        slots_used(PoolCounters(guest.agent, pool.name), 0)
 
 
 @pytest.mark.property("E8", control=True)

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Properties E1, E2, E4 and E5: pools among themselves, and against the rest of memory."""
 
-from itertools import pairwise
-
 import pytest
 
 from harness.devices.probe import AllocationError, Device, Direction, Probe, Seed
@@ -21,7 +19,7 @@ from harness.observe.memory import (
 )
 from harness.observe.memory import restricted_pools as kernel_pools
 from harness.plugin.counters import PoolCounters
-from harness.suite.lib.expect import in_pool, refused, same_bytes, slots_used
+from harness.suite.lib.expect import apart, in_pool, refused, same_bytes, slots_used
 
 PAGE, SLOT = 4096, 2048
 LARGEST = 256 * 1024
@@ -58,8 +56,7 @@ def test_devices_on_one_pool_share_one_allocator(
         for mapping in (device.map_single(buffer, Direction.TO_DEVICE) for device in devices)
     ]
 
-    places = sorted(mapping.dma_addr for mapping in held)
-    assert all(two - one >= 3 * SLOT for one, two in pairwise(places))
+    apart(held)
     in_pool(held, pool)
     slots_used(counters, 3 * len(held))
 
@@ -86,8 +83,8 @@ def test_two_pools_do_not_touch_each_other(guest: Guest, probe: Probe) -> None:
 
     mapping = pci.map_single(buffer, Direction.TO_DEVICE)
     in_pool(mapping, pci_pool)
-    assert PoolCounters(guest.agent, pci_pool.name).used == LARGEST // SLOT
-    assert PoolCounters(guest.agent, platform_pool.name).used == platform_pool.size // SLOT
+    slots_used(PoolCounters(guest.agent, pci_pool.name), LARGEST // SLOT)
+    slots_used(PoolCounters(guest.agent, platform_pool.name), platform_pool.size // SLOT)
 
 
 @pytest.mark.property("E1", control=True)

@@ -21,7 +21,7 @@ from harness.devices.probe import (
 )
 from harness.machine.devicetree import Placement, Pool
 from harness.plugin.counters import PoolCounters
-from harness.suite.lib.expect import slots_used
+from harness.suite.lib.expect import at_addresses, slots_used
 
 SLOT, PAGE, KIB = 2048, 4096, 1024
 LARGEST = 256 * KIB
@@ -59,7 +59,7 @@ def fill_by_slots(device: Device, buffer: Buffer, pool: Pool) -> list[int]:
     mapped = device.session.call_all(
         map_slot(handle, device, buffer, slot % 2 * SLOT) for slot, handle in enumerate(handles)
     )
-    assert [one.dma_addr for one in mapped] == list(range(pool.base, pool.end, SLOT))
+    at_addresses(mapped, list(range(pool.base, pool.end, SLOT)))
     return handles
 
 

@@ -8,7 +8,7 @@ from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import KernelTypes, LiveMemory, default_pool
-from harness.suite.lib.attached import log
+from harness.suite.lib.expect import logged
 from harness.suite.lib.smoke import (
     check_restricted,
     check_unrestricted,
@@ -39,7 +39,7 @@ SLOTS_SMALL = 256
 def check_all(guest: Guest, probe: Probe, memory: LiveMemory) -> None:
     """Each pool is announced, and each device keeps to the one that the devicetree gives it."""
     for made in guest.pools():
-        assert f"created restricted DMA pool at {made.base:#018x}" in log(guest)
+        logged(guest, f"created restricted DMA pool at {made.base:#018x}")
     plug_everywhere(guest)
     for device, pool in expected_pools(guest, probe):
         if pool:
@@ -130,5 +130,5 @@ def test_the_kernel_places_a_pool_as_its_node_asks(guest: Guest, pool: Pool) -> 
 @pytest.mark.parametrize("shape", ["odd/no-room"])
 def test_a_pool_that_fits_nowhere_is_not_made(guest: Guest) -> None:
     """Of a pool that is larger than RAM the kernel says that it could not be had."""
-    assert "failed to allocate memory for node 'restricted-dma'" in log(guest)
+    logged(guest, "failed to allocate memory for node 'restricted-dma'")
     assert guest.pools() == ()
