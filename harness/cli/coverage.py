@@ -58,12 +58,15 @@ def run(arguments: argparse.Namespace) -> int:
     measured = measure(_machine(spec), words, arguments.add)
     report = make_report(measured.kernel.directory, measured.lines)
     print_table(table(report))
-    for line in (*lines_never_run(report), *map(patch_lines, report.patches)):
+    sources = measured.kernel.directory / DIRECTORY / SOURCES
+    for line in lines_never_run(report):
         print(line)
+    for patch in report.patches:
+        print("\n".join(patch_lines(patch, sources)))
     for path, function, text in report.stale:
         print(f"{path} {function}: '{text}' ran, but unreached.toml says why it cannot")
     title = f"Restricted DMA paths of Linux {measured.kernel.release} that the suite runs"
-    arguments.html.write_text(page(report, measured.kernel.directory / DIRECTORY / SOURCES, title))
+    arguments.html.write_text(page(report, sources, title))
     say(f"report with source lines: {arguments.html.resolve()}")
     return measured.exit_code
 

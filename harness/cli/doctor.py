@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from harness.cli.host import Finding, examine
+from harness.cli.host import Check, examine
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -36,7 +36,7 @@ def run(_: argparse.Namespace) -> int:
     return ALL_WELL if all(finding.ok for finding in findings) else SOMETHING_MISSING
 
 
-def _line(finding: Finding, width: int) -> Text:
+def _line(finding: Check, width: int) -> Text:
     facts = f"  {finding.name:{width}}  {finding.found}"
     if finding.ok:
         return Text.assemble(("ok     ", "green"), facts)

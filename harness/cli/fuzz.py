@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from harness.base.paths import cache_directory
-from harness.cli.machines import add_kernel_options, kernel_of
+from harness.cli.machines import add_kernel_options, add_shape_option, kernel_of
 from harness.jobs.fuzz import (
     Campaign,
     Corpus,
@@ -19,7 +19,6 @@ from harness.jobs.fuzz import (
 )
 from harness.jobs.fuzz.known import known_as
 from harness.machine.environment import Environment
-from harness.machine.shape import DEFAULT_SHAPE
 
 NOTHING_NEW, FOUND, UNABLE = 0, 1, 2
 
@@ -37,12 +36,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "docs/findings.md does not list.",
     )
     add_kernel_options(parser)
-    parser.add_argument(
-        "--shape",
-        default=DEFAULT_SHAPE,
-        metavar="OVERLAY",
-        help=f"devicetree overlay of dts/, or no-pool (default: {DEFAULT_SHAPE})",
-    )
+    add_shape_option(parser)
     parser.add_argument(
         "--time", type=float, metavar="S", help=f"run for S seconds (default: {DEFAULT_TIME:g})"
     )

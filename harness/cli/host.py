@@ -31,8 +31,8 @@ MEMINFO = Path("/proc/meminfo")
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at: what was found, and what to do if that is not enough."""
+class Check:
+    """A check of this machine: what it found, and the *remedy* if that is not enough."""
 
     name: str
     found: str
@@ -44,7 +44,7 @@ class Finding:
         return not self.remedy
 
 
-def examine() -> Iterator[Finding]:
+def examine() -> Iterator[Check]:
     """Check everything, in the order in which a first run needs it."""
     yield from packages()
     yield python_packages()
@@ -57,78 +57,78 @@ def examine() -> Iterator[Finding]:
     yield live_memory()
 
 
-def packages() -> Iterator[Finding]:
+def packages() -> Iterator[Check]:
     """Check every program and file that a Debian package provides."""
     for needed, package in PACKAGES.items():
         if is_present(needed):
-            yield Finding(needed, shutil.which(needed) or needed)
+            yield Check(needed, shutil.which(needed) or needed)
         else:
-            yield Finding(needed, "not found", f"sudo apt-get install {package}")
+            yield Check(needed, "not found", f"sudo apt-get install {package}")
 
 
-def python_packages() -> Finding:
+def python_packages() -> Check:
     """Check the versions of the Python packages."""
     name = "Python packages"
     try:
         run_tool([sys.executable, "-m", "pip", "check"])
     except ToolError as fault:
-        return Finding(name, str(fault), "rm -r .venv && scripts/setup")
-    return Finding(name, f"as pyproject.toml demands, in {sys.prefix}")
+        return Check(name, str(fault), "rm -r .venv && scripts/setup")
+    return Check(name, f"as pyproject.toml demands, in {sys.prefix}")
 
 
-def qemu() -> Finding:
+def qemu() -> Check:
     """Check that QEMU is new enough."""
     try:
         found = find_qemu()
     except HostError as fault:
-        return Finding("QEMU", str(fault), "sudo apt-get install qemu-system-arm")
-    return Finding("QEMU", found.banner)
+        return Check("QEMU", str(fault), "sudo apt-get install qemu-system-arm")
+    return Check("QEMU", found.banner)
 
 
-def cores() -> Finding:
+def cores() -> Check:
     """Report how many processors this process may use."""
     usable = len(os.sched_getaffinity(0))
-    return Finding("cores", f"{usable}: run the suite with -n {usable}")
+    return Check("cores", f"{usable}: run the suite with -n {usable}")
 
 
-def memory() -> Finding:
+def memory() -> Check:
     """Check the memory that is available without swapping."""
     fields = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines())
     available = int(fields["MemAvailable"].split()[0]) * 1024
     remedy = f"end other programs; the harness needs {MEMORY_SIZE // MIB} MiB"
-    return Finding("memory", f"{available // MIB} MiB", "" if available >= MEMORY_SIZE else remedy)
+    return Check("memory", f"{available // MIB} MiB", "" if available >= MEMORY_SIZE else remedy)
 
 
-def caches() -> Finding:
+def caches() -> Check:
     """Check the free space for the caches."""
     name = "disk for the caches"
     try:
         return space(name, cache_directory(), SOURCE_SIZE + BUILD_SIZE)
     except HostError as fault:
-        return Finding(name, "none", str(fault))
+        return Check(name, "none", str(fault))
 
 
-def space(name: str, place: Path, wanted: int) -> Finding:
+def space(name: str, place: Path, wanted: int) -> Check:
     """Check the free space on the file system of *place*; *wanted* in bytes."""
     free = shutil.disk_usage(place).free
     found = f"{free // MIB} MiB free at {place}"
     if free >= wanted:
-        return Finding(name, found)
+        return Check(name, found)
     if place.is_relative_to("/dev/shm"):
         remedy = f"sudo mount -o remount,size={2 * wanted // MIB}M /dev/shm"
     else:
         remedy = f"free {(wanted - free) // MIB + 1} MiB there, or set HARNESS_CACHE elsewhere"
-    return Finding(name, found, remedy)
+    return Check(name, found, remedy)
 
 
-def abandoned() -> Finding:
+def abandoned() -> Check:
     """Report run directories that a killed run left; the next run removes them."""
     found = list(leftovers())
     names = ", ".join(path.name for path in found)
-    return Finding("left over", f"{names} (the next run removes them)" if found else "nothing")
+    return Check("left over", f"{names} (the next run removes them)" if found else "nothing")
 
 
-def live_memory() -> Finding:
+def live_memory() -> Check:
     """Check that the memory of a child process can be read, as the harness reads QEMU's."""
     name = "memory of a child process"
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
@@ -136,10 +136,10 @@ def live_memory() -> Finding:
             first = Path(f"/proc/{child.pid}/maps").read_text().partition("-")[0]
             ProcessRam(child.pid, int(first, 16)).read_into(0, memoryview(bytearray(1)))
         except (OSError, QemuError) as fault:
-            return Finding(
+            return Check(
                 name,
                 f"not readable: {fault}",
                 "sudo sysctl kernel.yama.ptrace_scope=1, or start the container with "
                 "--cap-add=SYS_PTRACE",
             )
-    return Finding(name, "readable")
+    return Check(name, "readable")

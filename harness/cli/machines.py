@@ -47,6 +47,16 @@ def add_kernel_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_shape_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says which devices have which pool."""
+    parser.add_argument(
+        "--shape",
+        default=DEFAULT_SHAPE,
+        metavar="OVERLAY",
+        help=f"devicetree overlay of dts/, or no-pool (default: {DEFAULT_SHAPE})",
+    )
+
+
 def add_machine_options(parser: argparse.ArgumentParser) -> None:
     """Add the options; :func:`machine_of` reads them."""
     add_kernel_options(parser)
@@ -56,12 +66,7 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="RAM of the guest, for example 1G (default and minimum: %(default)s)",
     )
-    parser.add_argument(
-        "--shape",
-        default=DEFAULT_SHAPE,
-        metavar="OVERLAY",
-        help=f"devicetree overlay of dts/, or no-pool (default: {DEFAULT_SHAPE})",
-    )
+    add_shape_option(parser)
     parser.add_argument(
         "--cpus",
         type=int,

@@ -12,7 +12,7 @@ import pytest
 
 from harness.base.errors import ToolError
 from harness.cli import doctor, host
-from harness.cli.host import Finding
+from harness.cli.host import Check
 from harness.machine.qemu.qemu import find_qemu
 from harness.observe.memory.sources import ProcessRam
 
@@ -51,7 +51,7 @@ def test_a_program_that_is_there_is_shown_with_its_place(empty_path: Path) -> No
 
     found = {finding.name: finding for finding in host.packages()}
 
-    assert found["dtc"] == Finding("dtc", str(empty_path / "dtc"))
+    assert found["dtc"] == Check("dtc", str(empty_path / "dtc"))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_run_directories_of_dead_runs_are_named_and_no_fault(
 
 
 def test_a_child_process_can_be_read_here() -> None:
-    assert host.live_memory() == Finding("memory of a child process", "readable")
+    assert host.live_memory() == Check("memory of a child process", "readable")
 
 
 def test_a_child_process_that_cannot_be_read_is_answered_with_the_switch(
@@ -153,7 +153,7 @@ def test_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -
 def test_the_exit_code_says_whether_something_is_missing(
     remedy: str, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "examine", lambda: iter([Finding("thing", "seen", remedy)]))
+    monkeypatch.setattr(doctor, "examine", lambda: iter([Check("thing", "seen", remedy)]))
 
     assert doctor.run(Namespace()) == code
 
@@ -162,7 +162,7 @@ def test_a_remedy_stays_on_one_line_however_long(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     remedy = "sudo apt-get install " + "long-name " * 30
-    monkeypatch.setattr(doctor, "examine", lambda: iter([Finding("thing", "not found", remedy)]))
+    monkeypatch.setattr(doctor, "examine", lambda: iter([Check("thing", "not found", remedy)]))
 
     doctor.run(Namespace())
 

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which of the lines that a series adds were run by the tests, on a kernel that counts them."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from harness.jobs.coverage import make_report, measure
-from harness.jobs.coverage.coverage_report import PatchReport
+from harness.jobs.coverage import make_report, measure, patch_lines
 from harness.kernel import build_initramfs, build_kernel
 from harness.kernel.build.notes import DIRECTORY, SOURCES
 from harness.machine.machine import DEFAULT_RAM, Machine
@@ -34,14 +31,3 @@ def patch_coverage(request: SuiteRequest) -> tuple[str, ...]:
     report = make_report(measured.kernel.directory, measured.lines)
     sources = measured.kernel.directory / DIRECTORY / SOURCES
     return tuple(line for one in report.patches for line in patch_lines(one, sources))
-
-
-def patch_lines(patch: PatchReport, sources: Path) -> Sequence[str]:
-    """Say how many lines ran, and show each that did not."""
-    if not patch.code:
-        return [f"{patch.path}: no line of which anything is counted"]
-    missed = [number for number in patch.code if number not in patch.run]
-    text = (sources / patch.path).read_text(errors="replace").splitlines()
-    rest = "; not run:" if missed else ""
-    head = f"{patch.path}: {len(patch.run)} of {len(patch.code)} ran{rest}"
-    return [head, *(f"  {number}: {text[number - 1].strip()}" for number in missed)]

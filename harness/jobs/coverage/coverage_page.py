@@ -37,7 +37,7 @@ def _body(report: Report, sources: Path) -> Iterator[str]:
             if one.extent.path == path:
                 yield _row(f'<a href="#{_anchor(one)}">{one.extent.name}</a>', one.tally)
     yield _row("<b>all</b>", report.tally) + "</table>\n"
-    yield from _patches(report.patches)
+    yield from _patches(report.patches, sources)
     for one in report.functions:
         yield from _function(one, (sources / one.extent.path).read_text(errors="replace"))
 
@@ -48,10 +48,11 @@ def _row(name: str, tally: Tally) -> str:
     return f"<tr><td>{name}</td>{cells}</tr>\n"
 
 
-def _patches(patches: tuple[PatchReport, ...]) -> Iterator[str]:
+def _patches(patches: tuple[PatchReport, ...], sources: Path) -> Iterator[str]:
     if patches:
         yield "<h2>The series</h2><ul>"
-        yield from (f"<li>{escape(patch_lines(patch))}</li>" for patch in patches)
+        for patch in patches:
+            yield f"<li>{'<br>'.join(map(escape, patch_lines(patch, sources)))}</li>"
         yield "</ul>\n"
 
 

@@ -2,6 +2,7 @@
 """The report as tables and lines on a terminal."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.table import Column, Table
 
@@ -29,13 +30,19 @@ def lines_never_run(report: Report) -> Iterator[str]:
             yield f"{line.path}:{line.number} {line.function}: {line.text}  [{reason}]"
 
 
-def patch_lines(patch: PatchReport) -> str:
-    """Say how many of the lines that a series adds to a file ran, and which did not."""
+def patch_lines(patch: PatchReport, sources: Path) -> Iterator[str]:
+    """Say how many of the lines that a series adds to a file ran; show each that did not.
+
+    *sources* is the kernel's tree, as far as it has lines that are counted.
+    """
     if not patch.code:
-        return f"{patch.path}: none of its added lines is code of which anything is counted"
-    missed = [str(line) for line in patch.code if line not in patch.run]
-    rest = f"; never run: {', '.join(missed)}" if missed else ""
-    return f"{patch.path}: {len(patch.run)} of {len(patch.code)} added lines with code ran{rest}"
+        yield f"{patch.path}: no added line with code that is counted"
+        return
+    missed = [number for number in patch.code if number not in patch.run]
+    rest = "; not run:" if missed else ""
+    yield f"{patch.path}: {len(patch.run)} of {len(patch.code)} added lines with code ran{rest}"
+    text = (sources / patch.path).read_text(errors="replace").splitlines()
+    yield from (f"  {number}: {text[number - 1].strip()}" for number in missed)
 
 
 def _cells(tally: Tally) -> tuple[str, ...]:

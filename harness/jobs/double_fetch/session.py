@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Watch one target, from plugging its device in to the report."""
 
+from contextlib import closing
+
 from harness.base.errors import QemuError
 from harness.base.violation import PropertyViolated
 from harness.jobs.double_fetch.analyse import second_looks
@@ -17,7 +19,7 @@ def watch_target(snapshot: Snapshot, target: Target) -> DriverReport:
     as :class:`Watched`, and GuestHang when the driver does not come.
     """
     report = DriverReport(target.name)
-    with Watched(snapshot) as watched:
+    with closing(Watched(snapshot)) as watched:
         try:
             for operation in operations(watched.guest, target):
                 accesses = watched.during(operation.work)

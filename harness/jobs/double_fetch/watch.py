@@ -12,8 +12,6 @@ has seen a read of a known address.
 import re
 from collections.abc import Callable
 from functools import cached_property
-from types import TracebackType
-from typing import Self
 
 from harness.base.errors import InputError, ProtocolError
 from harness.jobs.double_fetch.build import build_plugin
@@ -30,7 +28,7 @@ WORD = 8
 
 
 class Watched:
-    """A guest restored with the plugin; a context manager that leaves nothing behind.
+    """A guest restored with the plugin; close it, so that nothing is left behind.
 
     Raises HostError when QEMU takes no plugins, InputError when the machine has no pool, and
     what :func:`restore` raises.
@@ -78,17 +76,6 @@ class Watched:
     def close(self) -> None:
         """Throw the guest away."""
         self.guest.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _tell_functions(self, guest: Guest) -> None:
         """Before the first instruction: code is looked at when it is translated."""

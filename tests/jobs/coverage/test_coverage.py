@@ -100,9 +100,11 @@ def test_reason_of_a_line_that_ran_is_stale(kernel: Path, monkeypatch: pytest.Mo
 
 def test_lines_of_a_series_are_told(kernel: Path) -> None:
     report = make_report(kernel, lines(l11=3, l13=3, l14=0))
-    assert [patch_lines(patch) for patch in report.patches] == [
-        f"{SWIOTLB}: 1 of 2 added lines with code ran; never run: 14",
-        "Documentation/x.rst: none of its added lines is code of which anything is counted",
+    sources = kernel / "coverage/sources"
+    assert [line for patch in report.patches for line in patch_lines(patch, sources)] == [
+        f"{SWIOTLB}: 1 of 2 added lines with code ran; not run:",
+        "  14: return -1;",
+        "Documentation/x.rst: no added line with code that is counted",
     ]
 
 
