@@ -18,6 +18,7 @@ from harness.results.render import (
     artifacts_of,
     junit,
     kcidb,
+    ktap,
     mail,
     page,
     terminal_lines,
@@ -32,7 +33,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Declare the sub-command."""
     parser = subparsers.add_parser(
         "report",
-        help="report the results of a run: terminal, HTML, mail, JUnit, KCIDB",
+        help="report the results of a run: terminal, HTML, mail, JUnit, KTAP, KCIDB",
         description="A FILE of '-' is the standard output. Ends with 1 if the kernel, or the "
         "series, is not good.",
     )
@@ -50,6 +51,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write one self-contained page")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
+    parser.add_argument("--ktap", type=Path, metavar="FILE", help="write KTAP, as kernel tests do")
     parser.add_argument("--kcidb", type=Path, metavar="FILE", help="write KCIDB JSON")
     parser.add_argument("--mail", type=Path, metavar="FILE", help="write text for a reply by mail")
     parser.add_argument(
@@ -77,11 +79,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.html:
         _write(arguments.html, page(subject, _inputs(arguments, artifacts, history)))
     if arguments.junit:
-        titles = {name: [c.title for c in one.crashes] for name, one in artifacts.items()}
-        names = ("base", "series") if len(runs) > 1 else ("suite",)
-        _write(arguments.junit, junit(dict(zip(names, runs, strict=True)), titles))
+        _write(arguments.junit, junit(subject, artifacts))
+    if arguments.ktap:
+        _write(arguments.ktap, ktap(subject))
     if arguments.kcidb:
-        content = kcidb(runs, arguments.origin, artifacts)
+        content = kcidb(subject, arguments.origin, artifacts)
         _write(arguments.kcidb, json.dumps(content, indent=1) + "\n")
     if arguments.mail:
         tester = arguments.tested_by if arguments.tested_by is not None else _git_identity()

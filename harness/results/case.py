@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.base.properties import in_order
 from harness.base.result import Result
+from harness.base.violation import Violation, violation_from
 
 MESSAGE_SIZE = 300
 """Characters that are kept of what a test said."""
@@ -30,6 +31,8 @@ class Case:
     properties: tuple[str, ...] = ()
     seconds: float = 0.0
     artifacts: str = ""
+    violations: tuple[Violation, ...] = ()
+    notices: tuple[str, ...] = ()
 
     @property
     def against_kernel(self) -> bool:
@@ -38,9 +41,11 @@ class Case:
 
 
 def case_from(content: dict[str, Any]) -> Case:
-    """The outcome that ``dataclasses.asdict`` made *content* of, with JSON between."""
-    lists = {name: tuple(content.get(name, ())) for name in ("violated", "properties")}
-    return Case(**{**content, **lists, "result": Result(content["result"])})
+    """The case that ``dataclasses.asdict`` made *content* of, with JSON between."""
+    lists = {name: tuple(content.get(name, ())) for name in ("violated", "properties", "notices")}
+    violations = tuple(violation_from(one) for one in content.get("violations", ()))
+    result = Result(content["result"])
+    return Case(**{**content, **lists, "violations": violations, "result": result})
 
 
 def read_cases(report: Path) -> list[Case]:

@@ -154,6 +154,13 @@ class Comparison:
         return tuple(one for one in self.differences if one.change in changes)
 
 
+def sides(subject: Run | Comparison) -> Mapping[str, Run]:
+    """The runs of *subject*, by the names that reports have for them."""
+    if isinstance(subject, Comparison):
+        return {"base": subject.base, "series": subject.patched}
+    return {"suite": subject}
+
+
 def judged(subject: Run | Comparison) -> Verdict:
     """The verdict on the kernel of a run, or on the series of a comparison."""
     return subject.verdict if isinstance(subject, Comparison) else verdict_of(subject)

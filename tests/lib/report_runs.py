@@ -7,6 +7,7 @@ from pathlib import Path
 from golden_logs import golden_log
 
 from harness.base.result import Result
+from harness.base.violation import Violation
 from harness.results import Case, Provenance, Run
 
 FILE = "harness/suite/test_a.py"
@@ -49,6 +50,28 @@ def case(name: str, result: str, *properties: str, artifacts: str = "") -> Case:
     said = f"<b>{result}</b> & more" if result in ("FAIL", "CRASH", "HANG", "ERROR") else ""
     broken = properties if bad else ()
     return Case(f"{FILE}::{name}", Result(result), broken, said, properties, 1.5, artifacts)
+
+
+def violation() -> Violation:
+    """The example of a failure: a mapping to the device is copied back."""
+    return Violation(
+        properties=("B5",),
+        summary="dma_unmap_single() copied a TO_DEVICE mapping back to the CPU buffer.",
+        calls=(
+            "dma_map_single(probe-a, 0x41485000, 4096, DMA_TO_DEVICE) = 0x4f007000",
+            "[rogue writes 4096 bytes at 0x4f007000]",
+            "dma_unmap_single(probe-a, 0x4f007000, 4096, DMA_TO_DEVICE)",
+        ),
+        expected="buffer at 0x41485000 unchanged",
+        observed="4 KiB of 4 KiB changed, first at 0x41485000: c9 -> de",
+        places=(
+            "0x4f007000 slot 14 of pool restricted-dma@4f000000 [0x4f000000, 0x50000000)",
+            "0x41485000 kernel page (page allocator), not in any pool",
+        ),
+        code="swiotlb_tbl_unmap_single(), kernel/dma/swiotlb.c",
+        reproduce='scripts/run --series=fix.patch -k "test_x"',
+        debug="harness debug /cache/artifacts/1",
+    )
 
 
 def base_run() -> Run:

@@ -11,7 +11,14 @@ from harness.kernel.patches.apply import Fit
 from harness.kernel.patches.series import Series
 from harness.results import Case, Verdict
 from harness.results.judge import Change, Comparison, Difference
-from harness.results.render.plain_text import failure_lines, findings_of, short_name, wrapped
+from harness.results.render.plain_text import (
+    failure_lines,
+    findings_gone,
+    notices,
+    short_name,
+    telling,
+    wrapped,
+)
 
 MOST = 20
 """Tests that are named one by one under each heading; of more, the number is said."""
@@ -38,6 +45,7 @@ def judgement_text(judgement: SeriesJudgement) -> str:
         parts.append(_counts("with the series", judgement.whole))
         parts += list(_effects(judgement, judgement.whole))
     parts += list(_not_its_fault(judgement.whole))
+    parts += list(_notices(judgement.whole))
     if judgement.coverage:
         parts.append("\n".join(["Lines that the series adds:", *judgement.coverage]))
     parts.append(_closing(judgement))
@@ -94,8 +102,8 @@ def _effects(judgement: SeriesJudgement, step: Step) -> Iterator[str]:
         yield _broken(judgement, step, f"{name} breaks{properties_at_stake(broken)}")
     if fixed := step.having(Change.FIXED):
         yield _listed(f"{name} repairs{properties_at_stake(fixed)}:", fixed)
-    if gone := step.outcome.findings_gone:
-        yield _paragraph(f"Findings that no longer show: {', '.join(findings_of(gone))}.")
+    if gone := findings_gone(step.outcome):
+        yield _paragraph(gone)
     if flaky := step.having(Change.FLAKY):
         title = f"{name}: flaky, fails in some runs and not on the base:"
         yield _listed(title, flaky, failures=True)
@@ -153,22 +161,11 @@ def _listed(
             f"    {_results(one.base)} -> {_results(one.patched)}",
         ]
         if failures:
-            lines += last_failure((*one.base, *one.patched))
+            lines += failure_lines(telling((*one.base, *one.patched)))
         lines += [f"    {note}" for note in notes[number : number + 1]]
     if len(tests) > MOST:
         lines.append(f"  and {len(tests) - MOST} more")
     return "\n".join(lines)
-
-
-def last_failure(cases: Sequence[Case]) -> list[str]:
-    """What the last bad outcome says, as it is, and how to debug its guest."""
-    bad = [one for one in cases if one.message or one.artifacts]
-    if not bad:
-        return []
-    lines = failure_lines(bad[-1])
-    if bad[-1].artifacts and not any("harness shell --reopen" in line for line in lines):
-        lines.append(f"    harness shell --reopen {shlex.quote(bad[-1].artifacts)}")
-    return lines
 
 
 def _results(outcomes: Sequence[Case]) -> str:
@@ -194,6 +191,13 @@ def _not_its_fault(step: Step) -> Iterator[str]:
     if flaky := step.having(Change.STILL_FLAKY):
         title = "Flaky on the base too, and not the fault of the series:"
         yield _listed(title, flaky, failures=True)
+
+
+def _notices(step: Step) -> Iterator[str]:
+    if isinstance(step.outcome, Comparison) and (said := notices(step.outcome.patched)):
+        yield "\n".join(
+            ["Notices:", *(line for one in said for line in wrapped(one, "  ", "    "))]
+        )
 
 
 def _closing(judgement: SeriesJudgement) -> str:

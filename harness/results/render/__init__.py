@@ -7,6 +7,7 @@
 ``page``                 one page of HTML that needs nothing else
 ``mail``                 a block of text for a mailing list
 ``junit``                XML for other programs
+``ktap``                 text for programs that read the kernel's own tests
 ``kcidb``                JSON for KernelCI's database
 =======================  =========================================================================
 """
@@ -14,6 +15,7 @@
 from harness.results.render.artifacts import Artifacts, artifacts_of
 from harness.results.render.junit import junit
 from harness.results.render.kcidb import kcidb
+from harness.results.render.ktap import ktap
 from harness.results.render.mail import mail
 from harness.results.render.page import Inputs, page
 from harness.results.render.summary import headline
@@ -26,6 +28,7 @@ __all__ = [
     "headline",
     "junit",
     "kcidb",
+    "ktap",
     "mail",
     "page",
     "terminal_lines",

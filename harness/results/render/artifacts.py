@@ -72,6 +72,11 @@ class Artifacts:
         """The kernel's reports, those of the boot first."""
         return tuple(crash for log in self.logs for crash in log.crashes)
 
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """The titles of the kernel's reports, each once."""
+        return tuple(dict.fromkeys(crash.title for crash in self.crashes))
+
     def excerpt(self, limit: int) -> str:
         """The reports, or the end of the console, in at most *limit* bytes."""
         for log in self.logs:

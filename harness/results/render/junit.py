@@ -1,42 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JUnit XML, one suite a run, with where everything came from as properties of the suite."""
+"""JUnit XML: a suite for each run, with its provenance as properties."""
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.base.result import Result
-from harness.results import Case, Provenance, Run
-from harness.results.render.plain_text import counts
+from harness.results import Case, Run
+from harness.results.judge import Comparison, sides
+from harness.results.render.artifacts import Artifacts
+from harness.results.render.plain_text import block, counts
+from harness.results.render.provenance import provenance_items
 
 NOT_XML = {code: None for code in range(0x20) if chr(code) not in "\t\n\r"}
 """Characters that XML 1.0 cannot hold (section 2.2), and that a guest may have printed."""
 
 
-def junit(runs: Mapping[str, Run], crashes: Mapping[str, Sequence[str]] | None = None) -> str:
-    """The *runs*, each by the name of its suite; *crashes* are titles by artifacts directory."""
+SKIPPED = (Result.SKIP, Result.KNOWN, Result.NOT_JUDGED)
+
+
+def junit(subject: Run | Comparison, artifacts: Mapping[str, Artifacts] | None = None) -> str:
+    """The run as the suite ``suite``, or two runs as ``base`` and ``series``.
+
+    The text of a ``<failure>`` is all that the test says, its message the first line of that.
+    """
     root = ET.Element("testsuites", name="restricted-dma")
-    for name, run in runs.items():
-        root.append(_suite(name, run, crashes or {}))
+    for name, run in sides(subject).items():
+        root.append(_suite(name, run, artifacts or {}))
     ET.indent(root)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def provenance_items(where: Provenance) -> Iterator[tuple[str, str]]:
-    """Everything that is known of where a run came from: name and value, patches in order."""
-    yield "kernel.release", where.release
-    yield "kernel.build-id", where.build_id
-    yield "kernel.key", where.kernel_key
-    yield "kernel.source", where.source
-    yield from (("series.patch", patch) for patch in where.series)
-    yield "config.hash", where.config
-    yield "config.flavour", where.flavour
-    yield "compiler", where.compiler
-    yield "qemu", where.qemu
-    yield "harness", where.harness
-    yield "host", where.host
-
-
-def _suite(name: str, run: Run, crashes: Mapping[str, Sequence[str]]) -> ET.Element:
+def _suite(name: str, run: Run, artifacts: Mapping[str, Artifacts]) -> ET.Element:
     number = counts(run.tests)
     failures = sum(number.get(result, 0) for result in Result if result.against_kernel)
     suite = ET.Element(
@@ -48,17 +42,17 @@ def _suite(name: str, run: Run, crashes: Mapping[str, Sequence[str]]) -> ET.Elem
         tests=str(len(run.tests)),
         failures=str(failures),
         errors=str(number.get(Result.ERROR, 0)),
-        skipped=str(number.get(Result.SKIP, 0) + number.get(Result.KNOWN, 0)),
+        skipped=str(sum(number.get(result, 0) for result in SKIPPED)),
         hostname=run.provenance.host,
     )
     items = [*provenance_items(run.provenance), ("complete", str(run.complete).lower())]
     _add_properties(suite, items)
     for one in run.tests:
-        suite.append(_case(one, crashes.get(one.artifacts, ())))
+        suite.append(_case(one, artifacts.get(one.artifacts)))
     return suite
 
 
-def _case(outcome: Case, crashes: Sequence[str]) -> ET.Element:
+def _case(outcome: Case, kept: Artifacts | None) -> ET.Element:
     file, _, name = outcome.test.partition("::")
     case = ET.Element(
         "testcase",
@@ -72,18 +66,26 @@ def _case(outcome: Case, crashes: Sequence[str]) -> ET.Element:
             ("result", outcome.result),
             *(("property", number) for number in outcome.properties),
             *(("broken", number) for number in outcome.violated),
-            *(("crash", title) for title in crashes),
+            *(("crash", title) for title in (kept.titles if kept else ())),
+            *(("notice", notice) for notice in outcome.notices),
             *([("artifacts", outcome.artifacts)] if outcome.artifacts else []),
         ],
     )
-    said = outcome.message.translate(NOT_XML)
-    if outcome.against_kernel:
-        ET.SubElement(case, "failure", type=outcome.result, message=said)
-    elif outcome.result.against_harness:
-        ET.SubElement(case, "error", type=outcome.result, message=said)
-    elif outcome.result in ("SKIP", "KNOWN"):
-        ET.SubElement(case, "skipped", type=outcome.result, message=said)
+    if kind := _kind(outcome.result):
+        said = block(outcome).translate(NOT_XML)
+        message = said.partition("\n")[0]
+        element = ET.SubElement(case, kind, type=outcome.result, message=message)
+        element.text = said
     return case
+
+
+def _kind(result: Result) -> str:
+    """The element that stands in a test case with that result; empty for none."""
+    if result.against_kernel:
+        return "failure"
+    if result.against_harness:
+        return "error"
+    return "skipped" if result in SKIPPED else ""
 
 
 def _add_properties(element: ET.Element, items: Sequence[tuple[str, str]]) -> None:

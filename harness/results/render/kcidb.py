@@ -1,27 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """KCIDB's JSON, schema 5.3 (kcidb_io/schema/v05_03.py): what kernel CI systems exchange.
 
-=======  ================  ======================================================================
-here     there             because
-=======  ================  ======================================================================
-PASS     PASS
-FAIL     FAIL
-CRASH    FAIL              the guest died of the test
-HANG     FAIL              it stopped answering
-KNOWN    FAIL              with an incident, which leads to an issue: it is known of this kernel
-ERROR    ERROR             the test did not complete, and says nothing about the kernel
-SKIP     SKIP              it says nothing about this kernel
-absent   MISS              the run ended before its turn (only where another run has the test)
-=======  ================  ======================================================================
+==========  ======  =============================================================================
+here        there   because
+==========  ======  =============================================================================
+PASS        PASS
+FAIL        FAIL
+CRASH       FAIL    the guest died of the test
+HANG        FAIL    the guest made no progress
+KNOWN       FAIL    with an incident, which leads to an issue: a finding of this kernel
+ERROR       ERROR   the test did not complete, and says nothing about the kernel
+NOT_JUDGED  MISS    the kernel did not get that far
+SKIP        SKIP    the test does not apply to this kernel
+absent      MISS    the run ended before its turn (only where another run has the test)
+==========  ======  =============================================================================
 """
 
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from harness.base.errors import InputError
 from harness.results import Case, Run
+from harness.results.judge import Comparison, sides
 from harness.results.render.artifacts import Artifacts
 
 VERSION = {"major": 5, "minor": 3}
@@ -34,6 +37,7 @@ STATUS = {
     "KNOWN": "FAIL",
     "ERROR": "ERROR",
     "SKIP": "SKIP",
+    "NOT_JUDGED": "MISS",
 }
 
 ORIGIN = re.compile(r"[a-z0-9_]+")
@@ -44,14 +48,15 @@ EXCERPT = 16384
 
 
 def kcidb(
-    runs: Sequence[Run], origin: str, artifacts: Mapping[str, Artifacts] | None = None
+    subject: Run | Comparison, origin: str, artifacts: Mapping[str, Artifacts] | None = None
 ) -> dict[str, Any]:
-    """The *runs* as checkouts, builds and tests of CI system *origin* (``[a-z0-9_]+``).
+    """The runs of *subject* as checkouts, builds and tests of CI system *origin* (``[a-z0-9_]+``).
 
     *artifacts* is by its directory. Raises InputError when *origin* is no such word.
     """
     if not ORIGIN.fullmatch(origin):
         raise InputError(f"an origin is made of a-z, 0-9 and _, as kcidb wants it; not '{origin}'")
+    runs = list(sides(subject).values())
     every = dict.fromkeys(one.test for run in runs for one in run.tests)
     tests = [test for run in runs for test in _tests(run, origin, every, artifacts or {})]
     known = {one.test: one for run in runs for one in run.tests if one.result == "KNOWN"}
@@ -142,14 +147,16 @@ def _test(
 ) -> dict[str, Any]:
     test = {
         **_head(run, origin, number, outcome.test),
-        "status": STATUS.get(outcome.result, "ERROR"),
+        "status": STATUS[outcome.result],
         "duration": round(outcome.seconds, 3),
         "misc": {
             "result": outcome.result,
             "properties": list(outcome.properties),
             "broken": list(outcome.violated),
             "message": outcome.message,
-            "crashes": [crash.title for crash in artifacts.crashes] if artifacts else [],
+            "violations": [{**asdict(one), "text": str(one)} for one in outcome.violations],
+            "notices": list(outcome.notices),
+            "crashes": list(artifacts.titles) if artifacts else [],
         },
     }
     if artifacts and (excerpt := artifacts.excerpt(EXCERPT)):

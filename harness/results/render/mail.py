@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A block of plain text for a reply on a mailing list: 72 columns, no markup."""
+"""Plain text for a reply on a mailing list: 72 columns, no markup, violations as they are."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -7,11 +7,19 @@ from harness.base.result import Result
 from harness.results import Case, Run, Verdict
 from harness.results.judge import Change, Comparison, judged
 from harness.results.render.artifacts import Artifacts
-from harness.results.render.plain_text import WIDTH, counts, failure_lines, findings_of, wrapped
+from harness.results.render.plain_text import (
+    WIDTH,
+    counts,
+    failure_lines,
+    findings_gone,
+    notices,
+    telling,
+    wrapped,
+)
 from harness.results.render.summary import headline, violated_properties
 
 MOST = 20
-"""Tests that are named of each kind; of more the number is told."""
+"""Tests that are named under each heading; of more, the number is given."""
 
 _TITLES = {
     Change.BROKEN: "Broken by this series",
@@ -27,13 +35,14 @@ _TITLES = {
 def mail(
     subject: Run | Comparison, artifacts: Mapping[str, Artifacts] | None = None, tester: str = ""
 ) -> str:
-    """The block; *tester* (``Name <address>``) is who has a Tested-by tag where all is good."""
+    """The text, with a Tested-by tag of *tester* (``Name <address>``) if the verdict is GOOD."""
     run = subject.patched if isinstance(subject, Comparison) else subject
     lines = [
         *wrapped(f"Restricted DMA test results: {headline(subject)}.", "", "  "),
         "",
         *_provenance(run, subject.base if isinstance(subject, Comparison) else None),
         *_body(subject, artifacts or {}),
+        *_notices(run),
     ]
     if judged(subject) is Verdict.GOOD and tester:
         lines += ["", f"Tested-by: {tester}"]
@@ -49,7 +58,7 @@ def _provenance(run: Run, base: Run | None) -> Iterator[str]:
         series = f" with {', '.join(base.provenance.series)}" if base.provenance.series else ""
         yield from _field("Base", f"{base.provenance.release} ({base.provenance.source}){series}")
     yield from _field("Build id", where.build_id)
-    yield from _field("Config", f"{where.flavour or 'the usual one'}, hash {where.config}")
+    yield from _field("Config", f"{where.flavour or 'default'}, hash {where.config}")
     yield from _field("Compiler", where.compiler)
     yield from _field("QEMU", where.qemu)
     yield from _field("Results", ", ".join(f"{n} {name}" for name, n in counts(run.tests).items()))
@@ -61,20 +70,24 @@ def _body(subject: Run | Comparison, artifacts: Mapping[str, Artifacts]) -> Iter
         yield from _tests("Failed", bad, artifacts)
         return
     for change, title in _TITLES.items():
-        found = [side[-1] for d in subject.having(change) if (side := d.patched or d.base)]
+        found = [telling(d.patched or d.base) for d in subject.having(change)]
         yield from _tests(title, found, artifacts)
     if known := subject.having(Change.KNOWN):
         yield from ["", f"Known to fail on such kernels: {len(known)}"]
-    if gone := subject.findings_gone:
-        yield ""
-        yield from wrapped(
-            f"Findings that no longer show: {', '.join(findings_of(gone))}", "", "  "
-        )
+    if gone := findings_gone(subject):
+        yield from ["", *wrapped(gone, "", "  ")]
     if subject.coverage:
         yield ""
         yield "Lines of this series that ran:"
         for line in subject.coverage:
             yield from wrapped(line, "  ", "    ")
+
+
+def _notices(run: Run) -> Iterator[str]:
+    if said := notices(run):
+        yield from ["", "Notices:"]
+        for notice in said:
+            yield from wrapped(notice, "  ", "    ")
 
 
 def _tests(title: str, tests: Sequence[Case], artifacts: Mapping[str, Artifacts]) -> Iterator[str]:
@@ -95,10 +108,10 @@ def _test(outcome: Case, artifacts: Artifacts | None) -> Iterator[str]:
     properties = " ".join(violated_properties([outcome]) or outcome.properties)
     about = f" ({properties})" if properties else ""
     yield from wrapped(f"{outcome.result} {name}{about}", "  ", "    ")
-    for crash in dict.fromkeys(crash.title for crash in artifacts.crashes) if artifacts else ():
-        yield from wrapped(crash, "    ", "      ")
+    for title in artifacts.titles if artifacts else ():
+        yield from wrapped(title, "    ", "      ")
     if outcome.result is not Result.PASS:
-        yield from failure_lines(outcome)
+        yield from failure_lines(outcome, here=False)
 
 
 def _field(name: str, value: str) -> list[str]:

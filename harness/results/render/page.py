@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One page of HTML that needs nothing else: no network, no other file, scripts for filters only."""
+"""One self-contained page of HTML: no network, no other file, scripts for filters only."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,9 +15,16 @@ from harness.base.result import worst
 from harness.results import Case, Run
 from harness.results.judge import Change, Comparison, judged
 from harness.results.render.artifacts import LINE_LIMIT, LOG_LIMIT, Artifacts, Log
-from harness.results.render.junit import provenance_items
 from harness.results.render.picture import picture
-from harness.results.render.plain_text import counts, short_name
+from harness.results.render.plain_text import (
+    block,
+    counts,
+    findings_gone,
+    notices,
+    short_name,
+    telling,
+)
+from harness.results.render.provenance import provenance_items
 from harness.results.render.spark import spark
 from harness.results.render.summary import headline
 
@@ -28,7 +35,7 @@ PAGE_LIMIT = 24 * 1024 * 1024
 
 
 BESIDES = {"FENCE": "what a fence is for: no device reaches more than its windows"}
-"""What tests are about that Linux does not property."""
+"""Property ids that are about the harness's own fences, not about Linux."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +61,14 @@ class Row:
         return short_name(self.test)
 
     @property
-    def last(self) -> Case:
-        """The outcome that its message is taken from."""
-        return (self.patched or self.base)[-1]
+    def told(self) -> Case:
+        """The outcome whose text is shown."""
+        return telling(self.patched or self.base)
+
+    @property
+    def words(self) -> str:
+        """What a filter finds."""
+        return " ".join((self.test, block(self.told), *self.crashes))
 
     @property
     def properties(self) -> tuple[str, ...]:
@@ -123,6 +135,8 @@ def page(subject: Run | Comparison, inputs: Inputs | None = None) -> str:
         headline=headline(subject),
         counts=_state_counts(rows) if compared else counts(runs[-1].tests),
         rows=rows,
+        notices=notices(runs[-1]),
+        gone=findings_gone(subject) if isinstance(subject, Comparison) else "",
         titles=_titles(rows),
         properties=list(_properties(rows)),
         provenance=_provenance(runs),
@@ -153,7 +167,7 @@ def _ends(subject: Run | Comparison) -> list[_Ends]:
 def _rows(subject: Run | Comparison, given: Inputs) -> Iterator[Row]:
     for number, (test, state, base, patched) in enumerate(_ends(subject)):
         artifacts = tuple(_artifacts(base, patched, given.artifacts))
-        titles = dict.fromkeys(crash.title for _, one in artifacts for crash in one.crashes)
+        titles = dict.fromkeys(title for _, one in artifacts for title in one.titles)
         seconds = tuple(given.durations.get(test, ()))
         yield Row(number, test, state, base, patched, artifacts, tuple(titles), seconds=seconds)
 

@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lines of plain text for mails and terminals: 72 columns, names and commands in one piece."""
 
+import shlex
 import textwrap
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from harness.base.result import Result
 from harness.results.case import Case
-from harness.results.judge import Difference
+from harness.results.judge import Comparison
+from harness.results.run import Run
 
 WIDTH = 72
 """Columns of a line in a mail."""
+
+
+FINDINGS = "docs/findings.md: "
+"""Precedes the finding's name in the message of a KNOWN test (harness/plugin/results.py)."""
 
 
 def wrapped(text: str, indent: str = "", later: str | None = None) -> list[str]:
@@ -34,21 +40,52 @@ def short_name(test: str) -> str:
     return f"{file.rpartition('/')[2]}{separator}{name}"
 
 
-def failure_lines(case: Case, indent: str = "    ") -> list[str]:
-    """What *case* says: violations line by line as they are, a message of one line wrapped."""
-    lines = case.message.splitlines()
-    return wrapped(case.message, indent) if len(lines) < 2 else [indent + line for line in lines]
+def telling(cases: Sequence[Case]) -> Case:
+    """The outcome among *cases* (one or more) that explains most: the last failure or error."""
+    return next((one for one in reversed(cases) if one.result.at_fault), cases[-1])
 
 
-def findings_of(differences: Iterable[Difference]) -> tuple[str, ...]:
-    """The tests of known findings on the base of *differences*, by their short names."""
-    return tuple(short_name(one.test) for one in differences)
+def block(case: Case) -> str:
+    """What *case* says in full: each violation that was seen, as it is, else its message."""
+    return "\n".join(map(str, case.violations)) or case.message
+
+
+def failure_lines(case: Case, indent: str = "    ", here: bool = True) -> list[str]:
+    """The block of *case* as it is, or its message wrapped.
+
+    A block is never wrapped: its commands and addresses are to be copied. For readers on this
+    machine (*here*) the command that debugs the guest follows, if the block does not have it.
+    """
+    if case.violations:
+        lines = [indent + line for line in block(case).splitlines()]
+    else:
+        lines = wrapped(case.message, indent)
+    if here and case.artifacts and not any(one.debug for one in case.violations):
+        lines.append(f"{indent}harness shell --reopen {shlex.quote(case.artifacts)}")
+    return lines
+
+
+def findings_gone(comparison: Comparison) -> str:
+    """One sentence that names the findings that no longer show; empty for none."""
+    names = dict.fromkeys(_finding(one.base) for one in comparison.findings_gone)
+    return f"Findings that no longer show: {', '.join(names)}." if names else ""
+
+
+def notices(run: Run) -> tuple[str, ...]:
+    """The notices of the tests of *run*, such as unexpected passes, each once."""
+    return tuple(dict.fromkeys(notice for one in run.tests for notice in one.notices))
 
 
 def counts(cases: Iterable[Case]) -> dict[Result, int]:
     """How many tests ended with each result, the worst first; results that none has are absent."""
     found = Counter(one.result for one in cases)
     return {result: found[result] for result in Result if result in found}
+
+
+def _finding(cases: Sequence[Case]) -> str:
+    """The name of the finding that a test of it shows, else the test's."""
+    said = next((one.message for one in cases if FINDINGS in one.message), "")
+    return said.partition(FINDINGS)[2].split()[0].rstrip(".") if said else short_name(cases[0].test)
 
 
 def tally(cases: Iterable[Case]) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The summary for a terminal: one line a test that is worth one, then the verdict."""
+"""The summary for a terminal: a line for each failure, the violations in full, the verdict."""
 
 from collections.abc import Iterator, Mapping
 
@@ -7,13 +7,23 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from harness.results import Case, Run
-from harness.results.judge import Change, Comparison
+from harness.results.judge import Change, Comparison, judged, sides
 from harness.results.render.artifacts import Artifacts
-from harness.results.render.plain_text import counts, short_name
+from harness.results.render.plain_text import (
+    block,
+    failure_lines,
+    findings_gone,
+    notices,
+    short_name,
+    tally,
+    telling,
+)
 from harness.results.render.summary import headline
 
 QUIET = frozenset({"PASS", "SKIP", "KNOWN"})
-"""Results of which only the number is told."""
+"""Results of which only the number is printed."""
+
+QUIET_CHANGES = (Change.STILL_PASSING, Change.PASSING, Change.KNOWN, Change.SKIPPED)
 
 COLOURS = {
     "FAIL": "red",
@@ -29,7 +39,7 @@ COLOURS = {
 
 
 def terminal_table(subject: Run | Comparison, artifacts: Mapping[str, Artifacts]) -> Table | None:
-    """The tests that did not simply pass; None if there are none."""
+    """Tests that did not simply pass; None if there are none."""
     if isinstance(subject, Run):
         table = Table("result", Column("test", ratio=2), Column("why", ratio=3))
         for one in subject.tests:
@@ -38,30 +48,35 @@ def terminal_table(subject: Run | Comparison, artifacts: Mapping[str, Artifacts]
     else:
         table = Table("", "base", "series", Column("test", ratio=2), Column("why", ratio=3))
         for d in subject.differences:
-            if d.change is not Change.STILL_PASSING and not _is_quiet(d.base, d.patched):
+            if d.change not in QUIET_CHANGES:
                 ends = (" ".join(o.result for o in side) or "-" for side in (d.base, d.patched))
-                why = _why(d.patched[-1], artifacts) if d.patched else ""
+                why = _why(telling(d.patched), artifacts) if d.patched else ""
                 table.add_row(_word(d.change.value), *ends, escape(short_name(d.test)), why)
     return table if table.row_count else None
 
 
 def terminal_lines(subject: Run | Comparison) -> Iterator[str]:
-    """The numbers, and the verdict."""
-    runs = {"": subject} if isinstance(subject, Run) else _sides(subject)
+    """The violations in full, the notices, the numbers, and the verdict."""
+    for case in _violating(subject):
+        yield from [f"{short_name(case.test)}: {case.result}", *failure_lines(case, "  "), ""]
+    runs = sides(subject)
+    for notice in notices(list(runs.values())[-1]):
+        yield f"notice: {notice}"
+    if isinstance(subject, Comparison) and (gone := findings_gone(subject)):
+        yield gone
     for name, run in runs.items():
-        numbers = "  ".join(f"{result} {number}" for result, number in counts(run.tests).items())
-        yield f"{name}{run.provenance.release}: {numbers}, {run.seconds:.0f} s"
-    yield headline(subject)
+        side = f"{name}, " if len(runs) > 1 else ""
+        yield f"{side}{run.provenance.release}: {tally(run.tests)}, {run.seconds:.0f} s"
+    yield f"{headline(subject)} (verdict: {judged(subject).value})"
 
 
-def _sides(comparison: Comparison) -> dict[str, Run]:
-    return {"base, ": comparison.base, "series, ": comparison.patched}
-
-
-def _is_quiet(base: tuple[Case, ...], patched: tuple[Case, ...]) -> bool:
-    """Whether nothing happened on either side: skipped on both, known on both."""
-    results = {one.result for one in (*base, *patched)}
-    return len(results) == 1 and results <= QUIET
+def _violating(subject: Run | Comparison) -> Iterator[Case]:
+    """The outcomes whose violations are printed: of a series, those that it breaks."""
+    if isinstance(subject, Run):
+        yield from (one for one in subject.tests if one.violations)
+        return
+    told = (telling(d.patched) for d in subject.having(Change.BROKEN, Change.FLAKY))
+    yield from (one for one in told if one.violations)
 
 
 def _word(word: str) -> str:
@@ -71,5 +86,5 @@ def _word(word: str) -> str:
 
 def _why(outcome: Case, artifacts: Mapping[str, Artifacts]) -> str:
     kept = artifacts.get(outcome.artifacts)
-    titles = list(dict.fromkeys(crash.title for crash in kept.crashes)) if kept else []
-    return escape("\n".join([*titles, outcome.message]).strip())
+    first = block(outcome).partition("\n")[0]
+    return escape("\n".join([*(kept.titles if kept else ()), first]).strip())

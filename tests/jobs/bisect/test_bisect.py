@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The first bad one is found among commits, patches and kernels; a search goes on after a kill."""
+"""Bisection finds the first bad commit, patch or kernel, and continues after a kill."""
 
 import os
 import subprocess
@@ -94,7 +94,7 @@ def test_the_report_has_the_patch_the_test_a_command_and_the_log(series: Series)
 
     flat = " ".join(text.split())
     assert (
-        'The first bad one is patch 3/5 "swiotlb: do not fail a mapping that the device can do '
+        'The first bad kernel is patch 3/5 "swiotlb: do not fail a mapping that the device can do '
         'without". test_exhaustion.py::test_full[probe-a]: FAIL assert 65 == 64 '
         "harness shell --reopen /e/FAIL"
     ) in flat
@@ -381,4 +381,4 @@ def test_the_command_finds_the_patch(
     monkeypatch.setattr("harness.cli.choice.run_suite", lambda request, _: suite(request))
 
     assert main(["bisect", "0", "4", "full_pool", f"--series={FIXTURE}"]) == 0
-    assert "The first bad one is patch 3/5" in " ".join(capsys.readouterr().out.split())
+    assert "The first bad kernel is patch 3/5" in " ".join(capsys.readouterr().out.split())

@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ from harness.kernel import KernelSpec
 from harness.kernel.patches.apply import Attempt, Fit
 from harness.kernel.patches.series import read_paths
 from harness.results import Case, SuiteRequest, Verdict, load_run
-from harness.results.judge import Change, Difference
+from harness.results.judge import Change, Comparison, Difference
 
 FIXTURE = Path(__file__).parents[2] / "series/full-pool"
 
@@ -220,6 +221,20 @@ def test_the_fewest_properties_that_explain_all_tests_come_first() -> None:
     assert properties_at_stake([broken("B12"), broken("B3")]) == " B3 B12"
     assert properties_at_stake([broken("FENCE"), broken("B2")]) == " B2 FENCE"
     assert properties_at_stake([broken()]) == ""
+
+
+def test_a_series_that_breaks_a_fence_has_a_verdict(series: Series) -> None:
+    """FENCE is an id without a number."""
+    judgement, _ = whole(series, {T: [PASS, FAIL]})
+    comparison = judgement.whole.outcome
+    assert isinstance(comparison, Comparison)
+    (broken,) = comparison.differences
+    patched = tuple(replace(one, violated=("FENCE", "B2")) for one in broken.patched)
+    outcome = replace(comparison, differences=(replace(broken, patched=patched),))
+    judgement = replace(judgement, whole=replace(judgement.whole, outcome=outcome))
+
+    assert "breaks B2 (perhaps also FENCE):" in " ".join(judgement_text(judgement).split())
+    assert judgement.verdict.exit_code == 1
 
 
 def test_lines_fit_a_mail(series: Series) -> None:

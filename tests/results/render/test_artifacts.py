@@ -94,7 +94,7 @@ def test_the_page_says_how_much_is_left_out(directory: Path) -> None:
 
     shown = page(replace(base_run(), tests=(outcome,)), Inputs({str(directory): artifacts}))
 
-    assert "lines are left out here: a report holds 48 KiB of a log" in shown
+    assert "lines left out: a report holds 48 KiB of a log" in shown
 
 
 def test_of_a_huge_file_begin_and_end_are_read(tmp_path: Path) -> None:

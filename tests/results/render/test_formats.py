@@ -26,6 +26,7 @@ STATUS = {
     "KNOWN": "FAIL",
     "ERROR": "ERROR",
     "SKIP": "SKIP",
+    "NOT_JUDGED": "MISS",
 }
 
 
@@ -41,7 +42,7 @@ def kept(tmp_path: Path) -> str:
 def test_kcidb_takes_what_is_written(kept: str) -> None:
     runs = [base_run(), patched_run(kept)]
 
-    content = json.loads(json.dumps(kcidb(runs, "here", artifacts_of(runs))))
+    content = json.loads(json.dumps(kcidb(compare(*runs), "here", artifacts_of(runs))))
 
     kcidb_io.schema.LATEST.validate(content)
     assert content["version"] == {
@@ -56,7 +57,7 @@ def test_kcidb_takes_what_is_written(kept: str) -> None:
 
 @pytest.mark.parametrize("result", STATUS)
 def test_each_result_has_its_status(result: str) -> None:
-    (test,) = kcidb([of_tests(case("test_x", result))], "here")["tests"]
+    (test,) = kcidb(of_tests(case("test_x", result)), "here")["tests"]
 
     assert test["status"] == STATUS[result]
     assert test["misc"]["result"] == result
@@ -66,7 +67,7 @@ def test_a_test_that_an_ended_run_did_not_reach_is_missed() -> None:
     whole = of_tests(case("test_a", "PASS"), case("test_b", "PASS"))
     cut = replace(whole, id="cut", tests=whole.tests[:1], complete=False)
 
-    tests = kcidb([whole, cut], "here")["tests"]
+    tests = kcidb(compare(whole, cut), "here")["tests"]
 
     missed = [test for test in tests if test["status"] == "MISS"]
     assert [test["comment"] for test in missed] == [whole.tests[1].test]
@@ -74,7 +75,7 @@ def test_a_test_that_an_ended_run_did_not_reach_is_missed() -> None:
 
 
 def test_a_known_failure_is_an_incident_of_its_issue() -> None:
-    content = kcidb([of_tests(case("test_a", "KNOWN", "E6"))], "here")
+    content = kcidb(of_tests(case("test_a", "KNOWN", "E6")), "here")
 
     (issue,), (incident,), (test,) = (content[x] for x in ("issues", "incidents", "tests"))
     assert (incident["issue_id"], incident["test_id"]) == (issue["id"], test["id"])
@@ -83,7 +84,7 @@ def test_a_known_failure_is_an_incident_of_its_issue() -> None:
 def test_what_the_kernel_reported_is_the_excerpt_of_the_log(kept: str) -> None:
     run = patched_run(kept)
 
-    tests = kcidb([run], "here", artifacts_of([run]))["tests"]
+    tests = kcidb(run, "here", artifacts_of([run]))["tests"]
 
     (excerpt,) = [test["log_excerpt"] for test in tests if "log_excerpt" in test]
     assert excerpt.startswith("[    1.194649] Unable to handle kernel NULL pointer")
@@ -92,7 +93,7 @@ def test_what_the_kernel_reported_is_the_excerpt_of_the_log(kept: str) -> None:
 @pytest.mark.parametrize("origin", ["", "With Space", "UPPER", "a:b"])
 def test_an_origin_that_kcidb_does_not_take_is_refused(origin: str) -> None:
     with pytest.raises(InputError, match="origin"):
-        kcidb([base_run()], origin)
+        kcidb(base_run(), origin)
 
 
 @pytest.mark.parametrize(
@@ -111,13 +112,13 @@ def test_junit_gives_back_every_outcome(tmp_path: Path, kept: str) -> None:
     run = patched_run(kept)
     path = tmp_path / "junit.xml"
 
-    path.write_text(junit({"suite": run}))
+    path.write_text(junit(run))
 
     assert read_cases(path) == list(run.tests)
 
 
 def test_junit_says_where_a_run_comes_from() -> None:
-    suite = ET.fromstring(junit({"series": patched_run()})).find("testsuite")
+    suite = ET.fromstring(junit(patched_run())).find("testsuite")
 
     assert suite is not None
     found = [(one.get("name"), one.get("value")) for one in suite.findall("properties/property")]
@@ -143,7 +144,7 @@ def test_junit_says_where_a_run_comes_from() -> None:
 def test_junit_holds_what_xml_cannot() -> None:
     outcome = replace(case("test_a", "FAIL"), message="a\x1b[0m\x00b")
 
-    assert ET.fromstring(junit({"suite": of_tests(outcome)})) is not None
+    assert ET.fromstring(junit(of_tests(outcome))) is not None
 
 
 def test_only_a_longer_word_makes_a_line_of_a_mail_longer_than_72_columns(
