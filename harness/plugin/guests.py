@@ -15,7 +15,7 @@ from harness.base.violation import Violation
 from harness.devices.oracles import NOTHING, Before
 from harness.devices.oracles.examiner import Examiner
 from harness.machine.machine import Machine
-from harness.machine.qemu.artifacts import keep, reopen_command
+from harness.machine.qemu.artifacts import TRACES, keep, reopen_command
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.snapshot import Snapshot, boot, park, restore
 from harness.plugin.results import reported
@@ -109,6 +109,9 @@ guests_key = pytest.StashKey[Guests]()
 CALLS, DEBUG = "the driver's last calls", "debug"
 """Sections of a failed test's report; a violation says both itself."""
 
+STACK = "the kernel's stack"
+"""The section with the stacks of the kernel's reports, in files and lines."""
+
 kept_key = pytest.StashKey[list[Path]]()
 """The directories of artifacts that were kept of a test's guests."""
 
@@ -146,4 +149,7 @@ def _keep(item: pytest.Item, report: pytest.TestReport, guest: Guest) -> None:
     item.user_properties.append(noted)  # JUnit takes the last report's
     if guest.agent.journal:
         report.sections.append((CALLS, "\n".join(guest.agent.journal)))
+    traces = directory / TRACES
+    if traces.exists():
+        report.sections.append((STACK, traces.read_text()))
     report.sections.append((DEBUG, reopen_command(directory)))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness.base.kreport.printk import KernelLine, KernelLines
-from harness.base.kreport.symbols import CARRIERS, COUNTER, FRAME, OTHER_STACK, TRACE, function_name
+from harness.base.kreport.symbols import CARRIERS, OTHER_STACK, TRACE, Frame, frame_in
 from harness.base.kreport.table import (
     FOLLOWS,
     KILLED,
@@ -46,7 +46,7 @@ class Report:
     order; *lines* are indices into the log. *ends* is how the guest ends by it, None if the kernel
     goes on, and *last_words* the line that says so. *locks* are those that lockdep names first: the
     one to be taken, and the one that is held. *cut*: the log ends before the report names the
-    function that its title should have.
+    function that its title should have. *frames* are the program counter and the stack.
     """
 
     detector: Detector
@@ -58,6 +58,7 @@ class Report:
     last_words: str = ""
     locks: tuple[str, ...] = ()
     cut: bool = False
+    frames: tuple[Frame, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.title}: {self.first_line}"
@@ -138,8 +139,7 @@ class _Draft:
     line: KernelLine
     open: bool = True
     traced: bool = False
-    counters: list[str] = field(default_factory=list)
-    frames: list[str] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.begin = self.end = self.line.index
@@ -198,16 +198,14 @@ class _Draft:
             self._other_stack = True
         elif self._other_stack:
             return
-        elif counter := COUNTER.search(text):
-            self.counters.append(function_name(counter["function"]))
-        elif frame := FRAME.match(text):
-            self.traced = True
-            self.frames.append(function_name(frame["function"]))
+        elif frame := frame_in(text):
+            self.traced = self.traced or not frame.register
+            self.frames.append(frame)
 
     def report(self) -> Report:
         """What is known of it now."""
         form = self.first.form
-        functions = tuple(dict.fromkeys((*self.named, *self.counters, *self.frames)))
+        functions = tuple(dict.fromkeys((*self.named, *(one.function for one in self.frames))))
         function = self._telling(functions) if form.placed else ""
         about = self.first.about
         if self.locks:
@@ -222,6 +220,7 @@ class _Draft:
             self.last_words if self.ends else "",
             tuple(self.locks),
             cut=form.placed and not function,
+            frames=tuple(self.frames),
         )
 
     def _telling(self, functions: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 """Names of functions in a report: stack frames, program counters, and which of them say nothing."""
 
 import re
+from dataclasses import dataclass
 
 SYMBOL = r"[A-Za-z_][\w.$]*"
 
@@ -72,6 +73,44 @@ CARRIERS = re.compile(
     r"|_*atomic\d*_\w+|_*(test_and_)?(set|clear|change)_bit\w*|instrument_\w+)$"
 )
 """Functions that many reports have on their stack: they do not say which bug it is."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A place in a report: *offset* bytes into *symbol* of *size* bytes, of *module* or the kernel.
+
+    *register* is the one that held it ("pc", "lr", "rip"), empty for a frame of a stack. *size* is
+    0 where the report does not say.
+    """
+
+    symbol: str
+    offset: int
+    size: int
+    module: str = ""
+    register: str = ""
+
+    @property
+    def function(self) -> str:
+        """The function's name in the source."""
+        return function_name(self.symbol)
+
+
+def frame_in(text: str) -> Frame | None:
+    """The frame, or the program counter, that a line of a report is."""
+    found, register = FRAME.match(text), ""
+    if found is None:
+        found = COUNTER.search(text)
+        if found is None:
+            return None
+        register = found["register"].partition(" ")[0].strip(":").lower()
+    offset, size = found["offset"], found["size"]
+    return Frame(
+        found["function"],
+        int(offset, 16) if offset else 0,
+        int(size, 16) if size else 0,
+        found["module"] or "",
+        register,
+    )
 
 
 def function_name(symbol: str) -> str:

@@ -417,13 +417,13 @@ FORMS: tuple[Form, ...] = (
     ),
     _form(
         _D.WARNING,
-        rf"WARNING: (?:.*? at )?{PLACE}, CPU#\d+",
+        rf"WARNING: (?:(?:.*? )?at )?{PLACE}, CPU#\d+",
         "kernel/panic.c:__warn, since 6.19",
         continues=_TEXT_BEFORE,
     ),
     _form(
         _D.WARNING,
-        r"WARNING: (?:CPU: \d+ PID: \d+ at |.* at \S+, CPU#\d+)",
+        r"WARNING: (?:CPU: \d+ PID: \d+ at |(?:.* )?at \S+, CPU#\d+)",
         "kernel/panic.c:__warn",
         continues=_TEXT_BEFORE,
     ),

@@ -10,7 +10,7 @@
 """
 
 from harness.jobs.double_fetch.analyse import DoubleFetch, Reader, double_fetches, second_looks
-from harness.jobs.double_fetch.places import Place, Places
+from harness.jobs.double_fetch.places import Places
 from harness.jobs.double_fetch.report import DriverReport, LocatedDoubleFetch, Report
 from harness.jobs.double_fetch.ring import Access
 from harness.jobs.double_fetch.session import watch_target
@@ -23,6 +23,7 @@ from harness.jobs.double_fetch.targets import (
     operations,
 )
 from harness.jobs.double_fetch.watch import Watched
+from harness.kernel.code import Place
 
 __all__ = [
     "TARGETS",

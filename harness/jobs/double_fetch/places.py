@@ -3,11 +3,11 @@
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
 from functools import cached_property
 
 from harness.jobs.double_fetch.analyse import Reader
 from harness.jobs.double_fetch.ring import Access, Function, Kind
+from harness.kernel.code import Place, places_at
 from harness.machine.qemu.agent import Agent
 from harness.observe.memory import KernelTypes, Symbols
 
@@ -29,29 +29,6 @@ COPYING_OUT = (
 
 BOUNCE = "swiotlb_bounce"
 """What does that for all of them (kernel/dma/swiotlb.c)."""
-
-SOURCE_ROOT = re.compile(r"^(\.\./)+src/")
-"""How DWARF names the source from the build directory (harness/kernel/build/workspace.py)."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """A place in the kernel's code.
-
-    *line* is 0 and *file* empty where there is no DWARF, as in modules; *module* is empty for
-    the kernel itself; *outer* the function that *function* was inlined into, if it was.
-    """
-
-    function: str
-    file: str = ""
-    line: int = 0
-    outer: str = ""
-    module: str = ""
-
-    def __str__(self) -> str:
-        where = f" {self.file}:{self.line}" if self.file else ""
-        inside = f" (in {self.outer})" if self.outer else ""
-        return f"{self.function}{where}{inside}" + (f" [{self.module}]" if self.module else "")
 
 
 def watched_functions(symbols: Symbols, slide: int) -> tuple[Function, ...]:
@@ -92,13 +69,9 @@ class Places:
 
     def _look_up(self, pc: int) -> Place:
         try:
-            chain = self._types.program.source_location(pc)
+            return places_at(self._types.program, pc)[0]
         except LookupError:
             return self._symbol(pc)
-        inner, outer = chain[0], chain[len(chain) - 1]
-        name = inner.name() or "?"
-        around = outer.name() or "?" if len(chain) > 1 else ""
-        return Place(name, SOURCE_ROOT.sub("", inner.filename), inner.line, around)
 
     def _symbol(self, pc: int) -> Place:
         """What the guest says of a module's address; the kernel's symbol if it is none."""

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from harness.jobs.double_fetch.analyse import DoubleFetch, Reader
-from harness.jobs.double_fetch.places import Place, Places
+from harness.jobs.double_fetch.places import Places
+from harness.kernel.code import Place
 
 MOST_RANGES = 3
 """Ranges of addresses that the text names of one double fetch."""

@@ -21,6 +21,8 @@ from harness.kernel.spec import Kernel, KernelSpec
 FORMAT = "2"
 """Raised when the same inputs are to be packed differently than before."""
 
+PROBE = "probe.ko"
+
 FOLDERS = ("bin", "dev", "lib", "lib/modules", "proc", "root", "run", "sys", "tmp")
 CONSOLE = (5, 1)
 """/dev/console (Linux, Documentation/admin-guide/devices.txt), open before devtmpfs is there."""
@@ -32,6 +34,14 @@ class Initramfs:
 
     path: Path
     key: str
+
+    @property
+    def probe(self) -> Path:
+        """The probe's module with its debugging information, which the archive does not have.
+
+        An entry that was cached by an earlier version has no such file.
+        """
+        return self.path.with_name(PROBE)
 
 
 def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
@@ -53,7 +63,7 @@ def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
                 "was built. Build the kernel again before its guest programs."
             )
         with step("guest programs"):
-            probe = _build_probe(plan)
+            probe = _build_probe(plan, directory / PROBE)
             nodes = _layout(_build_agent(), _busybox(busybox.fetch()), probe)
             (directory / "initramfs.cpio").write_bytes(cpio.pack(nodes))
 
@@ -84,13 +94,17 @@ def _build_agent() -> bytes:
         return _stripped(out / "init")
 
 
-def _build_probe(plan: Plan) -> bytes:
-    """Compile the probe in a copy at a fixed place, so that paths in it are always the same."""
+def _build_probe(plan: Plan, whole: Path) -> bytes:
+    """Compile the probe in a copy at a fixed place, so that paths in it are always the same.
+
+    *whole* gets it with its debugging information.
+    """
     with built_tree(plan) as (workspace, make):
         guest = workspace.directory / "guest"
         shutil.rmtree(guest, ignore_errors=True)
         shutil.copytree(CHECKOUT / "guest", guest)
         make.run(f"M={guest / 'probe'}", "modules")
+        shutil.copy2(guest / "probe/probe.ko", whole)
         return _stripped(guest / "probe/probe.ko")
 
 

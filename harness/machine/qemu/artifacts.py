@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.base.errors import GuestError, HarnessError, HostError
+from harness.base.kreport import reports_in
 from harness.base.paths import cache_directory
 from harness.base.tools import run_tool
+from harness.kernel.code import KernelCode, decoded_traces
 from harness.machine.description import save_machine
 from harness.machine.machine import FENCE_LOG
 from harness.machine.qemu.guest import AGENT_LOG, COMMAND, CONSOLE_LOG, MONITOR_LOG, Guest
@@ -19,7 +21,7 @@ from harness.machine.qemu.process import LOG
 from harness.machine.qemu.standalone import write_standalone
 
 DUMP, SOURCE, REGISTERS, ENDING = "memory.elf", "machine.dts", "registers.txt", "ending.txt"
-BOOT_LOG, ROGUE_LOG = "boot.log", "rogue.log"
+BOOT_LOG, ROGUE_LOG, TRACES = "boot.log", "rogue.log", "traces.txt"
 
 _FILES = (COMMAND, CONSOLE_LOG, MONITOR_LOG, AGENT_LOG, FENCE_LOG, ROGUE_LOG, LOG)
 
@@ -55,6 +57,7 @@ def save(guest: Guest, directory: Path) -> None:
     save_machine(guest.machine, directory)
     (directory / SOURCE).write_text(guest.machine.devicetree.source())
     write_standalone(guest.machine, directory)
+    _write_traces(guest, directory)
     with contextlib.suppress(HarnessError, GuestError):
         guest.pause()
         (directory / REGISTERS).write_text(guest.monitor.hmp("info registers -a"))
@@ -64,6 +67,16 @@ def save(guest: Guest, directory: Path) -> None:
     for name in _FILES:
         with contextlib.suppress(FileNotFoundError):
             shutil.copy2(guest.directory / name, directory / name)
+
+
+def _write_traces(guest: Guest, directory: Path) -> None:
+    """Keep the stacks of the kernel's reports in files and lines, if it has reported anything."""
+    machine = guest.machine
+    code = KernelCode(machine.kernel.vmlinux, {"probe": machine.initramfs.probe})
+    with contextlib.suppress(HarnessError):  # they only help to read what the console has
+        traces = decoded_traces(reports_in(guest.kernel_log()), code)
+        if traces:
+            (directory / TRACES).write_text(traces)
 
 
 def keep(guest: Guest, name: str) -> Path:

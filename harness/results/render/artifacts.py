@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.base.kreport import Report, reports_in
 from harness.machine.machine import FENCE_LOG
-from harness.machine.qemu.artifacts import BOOT_LOG, ENDING, reopen_command
+from harness.machine.qemu.artifacts import BOOT_LOG, ENDING, TRACES, reopen_command
 from harness.machine.qemu.guest import AGENT_LOG, COMMAND, CONSOLE_LOG, MONITOR_LOG
 from harness.results import Run
 from harness.results.render.files import read_log
@@ -66,6 +66,8 @@ class Artifacts:
     logs: tuple[Log, ...]
     parts: tuple[MemoryPart, ...]
     accesses: tuple[Access, ...]
+    traces: str = ""
+    """The stacks of the kernel's reports, in files and lines."""
 
     @property
     def crashes(self) -> tuple[Report, ...]:
@@ -104,6 +106,7 @@ def read_artifacts(directory: Path) -> Artifacts | None:
         logs=tuple(log for log in (*kernel_logs, *others) if log.lines),
         parts=places,
         accesses=accesses(directory),
+        traces="\n".join(_lines(directory, TRACES)),
     )
 
 

@@ -2,6 +2,7 @@
 """The harness itself: however a guest ends, it is seen at once and called by its name."""
 
 import os
+import re
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +16,7 @@ from harness.base.outcome import Outcome
 from harness.devices.probe import Device, Direction, Mapping, Probe
 from harness.machine.machine import AGENT_SOCKET, Machine
 from harness.machine.qemu.agent import Agent
+from harness.machine.qemu.artifacts import TRACES, keep
 from harness.machine.qemu.console import LINE_LIMIT
 from harness.machine.qemu.guest import CONSOLE_LOG, Guest
 from harness.machine.qemu.snapshot import boot
@@ -117,6 +119,26 @@ def test_a_bug_check_is_a_crash_that_names_its_line(
         device.unchecked.sync_single_for_cpu(mapping.dma_addr, PAGE, Direction.NONE)
 
     assert detectors(guest) == [Detector.BUG]
+
+
+@pytest.mark.expects_report("BUG")
+def test_a_kept_crash_has_the_kernels_stack_in_files_and_lines(
+    guest: Guest, device: Device, mapping: Mapping, artifacts: Path
+) -> None:
+    """What is kept of a crash names the line of the BUG_ON, and that of the module's call."""
+    with pytest.raises(GuestCrash):
+        device.unchecked.sync_single_for_cpu(mapping.dma_addr, PAGE, Direction.NONE)
+
+    directory = keep(guest, "crash")
+
+    assert directory.parent == artifacts
+    assert guest.ending is not None
+    line = re.search(r"kernel BUG at (\S+)!", guest.ending.detail)
+    traces = (directory / TRACES).read_text()
+    assert line
+    assert f" ({line[1]})" in traces
+    if guest.machine.initramfs.probe.exists():  # it is made with the next new initramfs
+        assert re.search(r"^  call_\w+ \(guest/probe/\w+\.c:\d+\) \[probe\]$", traces, re.M)
 
 
 @pytest.mark.expects_report("swiotlb_bounce")

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the instructions of a built kernel stand in its source: file and line, from DWARF."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import drgn
+from elftools.common.exceptions import ELFError
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.elffile import ELFFile
+
+from harness.base.errors import InputError
+from harness.base.kreport import Frame, Report
+
+SOURCE_ROOT = re.compile(r"^(?:(?:\.\./)+src/|.*/(?=guest/probe/))")
+"""How DWARF names the source from the build directory (harness/kernel/build/workspace.py)."""
+
+COUNTERS = ("pc", "rip")
+"""Registers that hold the address of the instruction itself; "lr" has where it returns to."""
+
+MODULES_AT = 0x1000_0000
+"""Where modules are put while they are looked up: below all that vmlinux is linked for."""
+
+_MODULE_GAP = 0x100_0000
+
+MODULES_END = 1 << 47
+"""Above are the kernel's own link addresses."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in the kernel's code.
+
+    *line* is 0 and *file* empty where there is no DWARF; *module* is empty for the kernel itself;
+    *outer* the function that *function* was inlined into, if it was.
+    """
+
+    function: str
+    file: str = ""
+    line: int = 0
+    outer: str = ""
+    module: str = ""
+
+    def __str__(self) -> str:
+        where = f" {self.file}:{self.line}" if self.file else ""
+        inside = f" (in {self.outer})" if self.outer else ""
+        return f"{self.function}{where}{inside}" + (f" [{self.module}]" if self.module else "")
+
+
+def places_at(program: drgn.Program, address: int, module: str = "") -> tuple[Place, ...]:
+    """The functions at *address* of *program*, the innermost inlined one first.
+
+    Raises LookupError where there is no DWARF.
+    """
+    chain = list(program.source_location(address))
+    outer = chain[-1].name() or "?"
+    return tuple(
+        Place(
+            one.name() or "?",
+            SOURCE_ROOT.sub("", one.filename),
+            one.line,
+            "" if number == len(chain) - 1 else outer,
+            module,
+        )
+        for number, one in enumerate(chain)
+    )
+
+
+class KernelCode:
+    """The code of *vmlinux* and of *modules* (their ``.ko`` files by name), without any guest.
+
+    Opening takes milliseconds. A file that is missing or has no DWARF has no places.
+    """
+
+    def __init__(self, vmlinux: Path, modules: Mapping[str, Path] | None = None) -> None:
+        self._vmlinux, self._modules = vmlinux, dict(modules or {})
+
+    def places(self, frame: Frame, *, returns: bool = True) -> tuple[Place, ...]:
+        """The functions of *frame*, the innermost inlined one first; only its name if no more.
+
+        An address to which a call *returns* is behind the call: the byte before it is looked up.
+        """
+        start = self._start(frame)
+        if start is not None:
+            address = start + frame.offset - (1 if returns else 0)
+            try:
+                return places_at(self._program, address, frame.module)
+            except LookupError:
+                pass
+        return (Place(frame.symbol, module=frame.module),)
+
+    def _start(self, frame: Frame) -> int | None:
+        """The address of the function; None if there is none of that name and size."""
+        if frame.module and frame.module not in self._modules:
+            return None
+        try:
+            symbols = self._program.symbols(frame.symbol)
+        except LookupError:
+            return None
+        found = [one for one in symbols if (one.address < MODULES_END) == bool(frame.module)]
+        # a symbol's own size may leave out the padding that kallsyms counts
+        found.sort(key=lambda one: abs(one.size - frame.size))
+        return found[0].address if found else None
+
+    @cached_property
+    def _program(self) -> drgn.Program:
+        program = drgn.Program(drgn.Platform(drgn.Architecture.AARCH64))
+        if self._vmlinux.exists():
+            kernel = program.extra_module("vmlinux", create=True)
+            kernel.address_range = _link_range(self._vmlinux)
+            kernel.try_file(self._vmlinux, force=True)
+        base = MODULES_AT
+        for name, path in self._modules.items():
+            if path.exists():
+                module = program.relocatable_module(name, base, create=True)
+                sections = _section_addresses(path, base)
+                module.section_addresses.update(sections)
+                module.address_range = (base, base + _MODULE_GAP)
+                module.try_file(path, force=True)
+                base += _MODULE_GAP
+        return program
+
+
+def _link_range(vmlinux: Path) -> tuple[int, int]:
+    """First address and end of what *vmlinux* loads."""
+    with _elf(vmlinux) as elf:
+        loads = [one for one in elf.iter_segments() if one["p_type"] == "PT_LOAD"]
+        return (
+            min(one["p_vaddr"] for one in loads),
+            max(one["p_vaddr"] + one["p_memsz"] for one in loads),
+        )
+
+
+def _section_addresses(path: Path, base: int) -> dict[str, int]:
+    """An address from *base* on for each section of a module that is loaded."""
+    addresses: dict[str, int] = {}
+    with _elf(path) as elf:
+        for section in elf.iter_sections():
+            if section["sh_flags"] & SH_FLAGS.SHF_ALLOC:
+                align = max(section["sh_addralign"], 1)
+                base = -(-base // align) * align
+                addresses[section.name] = base
+                base += section["sh_size"]
+    return addresses
+
+
+def _elf(path: Path) -> ELFFile:
+    try:
+        return ELFFile.load_from_path(str(path))
+    except ELFError as fault:
+        raise InputError(f"{path} is not an ELF file: {fault}") from fault
+
+
+def decoded(report: Report, code: KernelCode) -> Iterator[str]:
+    """The stack of *report* in files and lines, a line each; where the CPU was if it has none."""
+    counters = {(one.symbol, one.offset) for one in report.frames if one.register in COUNTERS}
+    for frame in [one for one in report.frames if not one.register] or report.frames:
+        *inlined, last = code.places(frame, returns=(frame.symbol, frame.offset) not in counters)
+        for place in inlined:
+            yield f"  {place.function} ({place.file}:{place.line}) inlined"
+        where = (
+            f" ({last.file}:{last.line})" if last.file else f"+{frame.offset:#x}/{frame.size:#x}"
+        )
+        module = f" [{frame.module}]" if frame.module else ""
+        yield f"  {last.function}{where}{module}"
+
+
+def decoded_traces(reports: Iterable[Report], code: KernelCode) -> str:
+    """All *reports* with their frames in file and line; empty if no report has a frame."""
+    parts = [
+        "\n".join((report.title, *decoded(report, code))) for report in reports if report.frames
+    ]
+    return "\n\n".join(parts) + ("\n" if parts else "")
