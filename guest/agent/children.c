@@ -67,7 +67,7 @@ void start_shell(void)
 		run_shell();
 }
 
-bool bury_children(pid_t wanted, int *status)
+bool reap_children(pid_t wanted, int *status)
 {
 	struct signalfd_siginfo ignored;
 	bool found = false;

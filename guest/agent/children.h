@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every process that ends is this one's, being PID 1, to bury. */
+/* Reap child processes: PID 1 must reap every process that ends. */
 #ifndef AGENT_CHILDREN_H
 #define AGENT_CHILDREN_H
 
@@ -9,19 +9,19 @@
 /* Block SIGCHLD and return a descriptor that is readable when a child has ended; -1 on error. */
 int watch_children(void);
 
-/* That descriptor. */
+/* Return that descriptor. */
 int child_events(void);
 
 /* Start a shell on the console for people. */
 void start_shell(void);
 
 /*
- * Bury what has ended, and start the shell anew if it was that. Returns true if
- * @wanted (0 for none) was among it, with its wait status in @status.
+ * Reap the children that have ended; restart the shell if it was one of them. Returns
+ * true if @wanted (0 for none) was among them, with its wait status in @status.
  */
-bool bury_children(pid_t wanted, int *status);
+bool reap_children(pid_t wanted, int *status);
 
-/* In a child: undo what PID 1 has set up for itself. */
+/* In a child: undo the signal setup of PID 1. */
 void become_child(void);
 
 #endif

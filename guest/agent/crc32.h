@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* zlib's CRC-32 of @length bytes, going on from @crc, which is 0 at first. */
+/* zlib's CRC-32 of @length bytes, continued from @crc; start with 0. */
 uint32_t crc32(uint32_t crc, const uint8_t *bytes, size_t length);
 
 #endif

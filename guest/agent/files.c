@@ -37,7 +37,7 @@ void serve_read(const struct frame *request)
 	free(path);
 }
 
-/* Files of sysfs want all of it in one call, so only a short write goes on. */
+/* sysfs needs all content in one call, so only a short write is continued. */
 static int write_all(int file, const uint8_t *bytes, size_t length)
 {
 	do {

@@ -60,7 +60,7 @@ static void put_byte(struct stream *s, uint8_t byte)
 		*s->to++ = byte;
 }
 
-/* Returns false if the lengths can belong to no code: more codes of a length than there are. */
+/* Returns false if the lengths are not a valid code: too many codes of some length. */
 static bool build_code(struct code *code, const uint8_t *lengths, unsigned int symbols)
 {
 	uint16_t next[BITS_MAX + 2] = { 0 };

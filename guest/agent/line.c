@@ -14,9 +14,9 @@
 #define LINE "/dev/ttyS0"
 
 /*
- * QEMU hands its UART as many bytes at a time as the trigger level says
- * (hw/char/serial.c:serial_can_receive1()), so the highest is the fastest; what
- * is fewer comes after four character times, 0.35 ms.
+ * QEMU passes as many bytes at a time to its UART as the trigger level says
+ * (hw/char/serial.c:serial_can_receive1()), so the highest level is the fastest; fewer
+ * bytes arrive after four character times, 0.35 ms.
  */
 #define TRIGGER "/sys/class/tty/ttyS0/rx_trig_bytes"
 #define TRIGGER_LEVEL "14"

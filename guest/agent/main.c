@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The guest's PID 1: sets the guest up, and then does what the harness asks for. */
+/* The guest's PID 1: sets the guest up, then serves requests of the harness. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -37,7 +37,7 @@ static void serve(const struct frame *request)
 	}
 }
 
-/* Every byte costs the emulated UART far more than inflating it costs the guest. */
+/* To send a byte over the emulated UART takes far longer than to inflate it. */
 static void inflate_and_serve(const struct frame *deflated)
 {
 	static uint8_t payload[FRAME_PAYLOAD_MAX];
@@ -54,7 +54,7 @@ static void inflate_and_serve(const struct frame *deflated)
 	serve(&request);
 }
 
-/* A whole run of garbage is complained about once, so that complaints cannot jam the line. */
+/* Report consecutive garbage once, so that the reports cannot fill the line. */
 static void take_byte(uint8_t byte)
 {
 	static struct receiver receiver;
@@ -100,11 +100,11 @@ static void attend(int line, int children)
 		if (fds[0].revents)
 			take_bytes(line);
 		if (fds[1].revents)
-			bury_children(0, &ignored);
+			reap_children(0, &ignored);
 	}
 }
 
-/* Never returns: a kernel whose PID 1 ends panics. Without its line it only buries children. */
+/* Never returns: the kernel panics if PID 1 ends. Without its line it only reaps children. */
 int main(void)
 {
 	int children, line;

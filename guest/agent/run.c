@@ -66,7 +66,7 @@ static int start(struct job *job, const char *command)
 	return -1;
 }
 
-/* Pass on what there is. Returns false when nobody can write to the pipe any more. */
+/* Send the available output. Returns false when the pipe has no writer left. */
 static bool pass_output(struct job *job)
 {
 	uint8_t bytes[4096];
@@ -86,8 +86,8 @@ static bool pass_output(struct job *job)
 }
 
 /*
- * Wait for the command itself, not for whatever it leaves in the background; at
- * the deadline its whole process group is killed.
+ * Wait for the command itself, not for its background processes; kill its whole
+ * process group at the deadline.
  */
 static void attend(struct job *job, uint32_t limit_ms)
 {
@@ -105,7 +105,7 @@ static void attend(struct job *job, uint32_t limit_ms)
 		poll(fds, 2, left > 0 ? (int)left : -1);
 		if (!pass_output(job))
 			fds[1].fd = -1;
-		if (bury_children(job->pid, &job->status))
+		if (reap_children(job->pid, &job->status))
 			break;
 	}
 	pass_output(job);

@@ -32,7 +32,7 @@ static const char *const folders[] = {
 	"/proc", "/sys", "/dev", "/tmp", "/bin", "/sbin", "/usr", "/usr/bin", "/usr/sbin",
 };
 
-/* A kernel may be built without one of the file systems: that shows in no such file or type. */
+/* A kernel may lack one of the file systems: then there is no such file or type. */
 static void mount_one(const struct mount *wanted)
 {
 	if (mount(wanted->type, wanted->where, wanted->type, 0, NULL) == 0)

@@ -2,7 +2,7 @@
 #ifndef AGENT_SETUP_H
 #define AGENT_SETUP_H
 
-/* Make a usable system of a bare initramfs: mounts, busybox's programs, the probe module. */
+/* Set up the initramfs: mounts, busybox's programs, the probe module. */
 void set_up(void);
 
 #endif

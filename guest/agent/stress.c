@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Batches on several CPUs at once. The request is a row of jobs: CPU (2 bytes),
- * most runs (4), batch length (4), batch. A job runs its batch over and over, and
- * stops at the first run in which a call does not answer 0. The answer is a row
- * too, in the same order: runs made (4 bytes), length (4), replies of the last run.
+ * Run batches on several CPUs at once. The request is an array of jobs: CPU (2 bytes),
+ * maximum of runs (4), batch length (4), batch. A job repeats its batch, and stops at the
+ * first run in which a call does not return 0. The answer is an array in the same order:
+ * runs made (4 bytes), length (4), replies of the last run.
  */
 #include <errno.h>
 #include <sched.h>
@@ -37,7 +37,7 @@ struct job {
 	pid_t pid;
 };
 
-/* Returns the number of jobs, or -1 if the request is none. */
+/* Returns the number of jobs, or -1 if the request is invalid. */
 static int parse(const struct frame *request, struct job *jobs)
 {
 	const uint8_t *next = request->payload, *end = next + request->length;

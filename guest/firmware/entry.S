@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ways into the firmware and out of it: reset, PSCI's CPU_ON, exceptions from EL1 and EL0. */
+/* Entry and exit of the firmware: reset, PSCI's CPU_ON, exceptions from EL1 and EL0. */
 #include "constants.h"
 
 	.macro	own_stack
@@ -18,7 +18,7 @@ entry:					// CPU 0 after a reset: PSCI keeps all others off
 	bl	start
 
 	.globl	start_secondary
-start_secondary:			// another CPU, for which answer_smc() has asked PSCI
+start_secondary:			// another CPU, started through PSCI by answer_smc()
 	own_stack
 	sub	x10, x10, #CPU_SIZE
 	ldp	x0, x1, [x10]
@@ -42,7 +42,7 @@ halt:
 	b	halt
 
 	.globl	call_psci
-call_psci:				// QEMU is behind this, as EL3 is on a board
+call_psci:				// QEMU answers this, as EL3 does on a board
 	smc	#0
 	ret
 

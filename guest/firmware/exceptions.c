@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What comes from below: SMCs, and accesses to what stage 2 does not map. Those are recorded; a load
- * then reads zero and a store does nothing, as on a bus where nothing answers, and what cannot be
- * had so is an external abort for the kernel.
+ * Exceptions from lower levels: SMCs, and accesses to addresses that stage 2 does not map. Such
+ * accesses are recorded. A load then reads zero and a store does nothing, as on a bus where no device
+ * answers; if that cannot be emulated, the kernel gets an external abort.
  */
 #include "firmware.h"
 
@@ -57,7 +57,7 @@ static uint64_t vector(uint64_t spsr)
 	return MODE(spsr) == MODE_EL1 ? 0x200 : 0;
 }
 
-/* Give the kernel a synchronous external abort at the instruction it is at. */
+/* Inject a synchronous external abort at the kernel's current instruction. */
 static void abort_kernel(uint64_t syndrome)
 {
 	uint64_t spsr = read_sysreg(spsr_el2);
@@ -95,7 +95,7 @@ void take_exception(struct frame *frame)
 		x[0] = answer_smc(x[0], x[1], x[2], x[3]);
 		skip(syndrome);
 		break;
-	case CLASS_HVC64: /* nothing is served there; the return address is already behind it */
+	case CLASS_HVC64: /* not served; the return address is already behind it */
 		x[0] = (uint64_t)-1;
 		break;
 	case CLASS_DATA:

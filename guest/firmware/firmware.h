@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The firmware of a machine whose kernel is not trusted with its fence: at EL2 it programs the SMMU,
- * hides it, the flash and its own RAM by stage 2, and starts the kernel at EL1.
+ * Firmware that protects the fence from the kernel: at EL2 it programs the SMMU, hides the SMMU, the
+ * flash and its own RAM with stage 2, and starts the kernel at EL1.
  */
 #ifndef FIRMWARE_H
 #define FIRMWARE_H
@@ -20,12 +20,12 @@
 
 #define write_sysreg(name, value) __asm__ volatile("msr " #name ", %0" ::"r"((uint64_t)(value)))
 
-/* A device register of 4 or 8 bytes, and the value to write to it or to find there. */
+/* A device register of 4 or 8 bytes, and the value to write or to expect. */
 struct reg {
 	uint64_t address, width, value;
 };
 
-/* What the harness wants done: first all writes, then the registers are looked at. */
+/* The orders of the harness: first all writes, then all checks of registers. */
 struct orders {
 	uint64_t stage2, kernel, devicetree;
 	uint64_t writes, checks;
@@ -39,10 +39,10 @@ struct refusal {
 
 #define KEPT_REFUSALS 32
 
-/* A CPU's own memory: where it shall start, what it was refused, and, up to its end, its stack. */
+/* A CPU's own memory: its start address, its refused accesses, and, up to the end, its stack. */
 struct cpu {
 	uint64_t entry, context;
-	uint64_t refused; /* how often, since the reset; the last KEPT_REFUSALS are kept */
+	uint64_t refused; /* number since the reset; the last KEPT_REFUSALS are kept */
 	uint64_t reserved;
 	struct refusal refusals[KEPT_REFUSALS];
 };

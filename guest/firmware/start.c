@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* From reset to the kernel: the fence is put up, looked at, and locked away by stage 2. */
+/* From reset to the kernel: program the fence, check it, and protect it with stage 2. */
 #include "firmware.h"
 
 #define UART 0x09000000 /* the virt board's PL011, whose first register takes what is to be said */
