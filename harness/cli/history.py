@@ -16,7 +16,6 @@ from harness.cli.tables import print_table
 from harness.results import load_run
 from harness.results.history import (
     History,
-    changes,
     durations,
     find_run,
     find_test,
@@ -24,6 +23,7 @@ from harness.results.history import (
     list_runs,
     not_counted,
     open_history,
+    regressions,
     standings,
 )
 
@@ -121,10 +121,10 @@ def _since(history: History, arguments: argparse.Namespace) -> Answer:
 
 def _changes(history: History, arguments: argparse.Namespace) -> Answer:
     test = find_test(history, arguments.test)
-    found = changes(history, test)
+    found = regressions(history, test)
     if not found:
         return Answer([], sentence=f"{test} never failed")
-    return Answer(_data(found), tuple(map(history_tables.change_table, found)))
+    return Answer(_data(found), tuple(map(history_tables.regression_table, found)))
 
 
 def _flaky(history: History, arguments: argparse.Namespace) -> Answer:

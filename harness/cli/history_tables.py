@@ -8,7 +8,14 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from harness.results import Run
-from harness.results.history import Appearance, Change, Duration, Flakiness, RunSummary, Standing
+from harness.results.history import (
+    Appearance,
+    Duration,
+    Flakiness,
+    Regression,
+    RunSummary,
+    Standing,
+)
 from harness.results.history.queries import RunHead
 
 SHORT = 8
@@ -35,7 +42,7 @@ def standing_table(test: str, standings: Iterable[Standing]) -> Table:
     return table
 
 
-def change_table(change: Change) -> Table:
+def regression_table(change: Regression) -> Table:
     """One row per field that differs."""
     over = ", and passes now" if change.over else ""
     title = f"{change.test}\n{change.track}: fails since {_run(change.bad)}{over}"

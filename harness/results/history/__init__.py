@@ -7,13 +7,13 @@
 ``list_runs``     the last runs, and their results in numbers
 ``appearances``   every time that a test was run
 ``standings``     since when a test fails, on each track of kernels that follow one another
-``changes``       what is different between the last good and the first bad run
+``regressions``   what is different between the last good and the first bad run
 ``flaky``         tests that end differently on the same kernel
 ``durations``     what tests took; ``run_seconds`` what a run will take
 ================  ================================================================================
 """
 
-from harness.results.history.failures import Change, Standing, changes, standings
+from harness.results.history.failures import Regression, Standing, regressions, standings
 from harness.results.history.history import History, open_history
 from harness.results.history.queries import (
     Appearance,
@@ -25,7 +25,7 @@ from harness.results.history.queries import (
     list_runs,
     list_tests,
 )
-from harness.results.history.tracks import Difference, Track, differences, track_of
+from harness.results.history.tracks import ProvenanceChange, Track, differences, track_of
 from harness.results.history.trends import (
     Duration,
     Flakiness,
@@ -37,17 +37,16 @@ from harness.results.history.trends import (
 
 __all__ = [
     "Appearance",
-    "Change",
-    "Difference",
     "Duration",
     "Flakiness",
     "History",
+    "ProvenanceChange",
+    "Regression",
     "RunHead",
     "RunSummary",
     "Standing",
     "Track",
     "appearances",
-    "changes",
     "differences",
     "durations",
     "find_run",
@@ -57,6 +56,7 @@ __all__ = [
     "list_tests",
     "not_counted",
     "open_history",
+    "regressions",
     "run_seconds",
     "standings",
     "track_of",

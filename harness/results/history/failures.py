@@ -8,7 +8,7 @@ from datetime import datetime
 from harness.base.result import Result
 from harness.results.history.history import History
 from harness.results.history.queries import Appearance, RunHead, appearances
-from harness.results.history.tracks import Difference, Track, differences, track_of
+from harness.results.history.tracks import ProvenanceChange, Track, differences, track_of
 
 BAD = frozenset(one for one in Result if one.against_kernel)
 """Results that speak against a kernel."""
@@ -35,7 +35,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Change:
+class Regression:
     """A test that got worse: the first bad run, and the last good one before it.
 
     If its track has no good one before, *good* is the most similar of another, and *same_track*
@@ -48,7 +48,7 @@ class Change:
     bad: RunHead
     same_track: bool
     over: bool
-    differences: tuple[Difference, ...]
+    differences: tuple[ProvenanceChange, ...]
 
 
 def standings(history: History, test: str) -> list[Standing]:
@@ -58,7 +58,7 @@ def standings(history: History, test: str) -> list[Standing]:
     return sorted(found, key=lambda one: one.latest.head.begin, reverse=True)
 
 
-def changes(history: History, test: str) -> list[Change]:
+def regressions(history: History, test: str) -> list[Regression]:
     """For each track on which *test* was ever bad, the last time that it became so."""
     times = appearances(history, test)
     good = [one for one in times if one.result in GOOD]
@@ -97,11 +97,11 @@ def _standing(test: str, track: Track, times: Sequence[Appearance]) -> Standing:
 
 def _change(
     test: str, track: Track, times: Sequence[Appearance], good: Sequence[Appearance]
-) -> Change:
+) -> Regression:
     streak = _last_streak(times)
     bad = times[streak.start].head
     before = times[streak.start - 1].head if streak.start else _most_similar(bad, good)
-    return Change(
+    return Regression(
         test=test,
         track=track,
         good=before,

@@ -34,7 +34,7 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Difference:
+class ProvenanceChange:
     """A field of two runs' provenance, and its two values; of a series the names in order."""
 
     field: str
@@ -52,11 +52,11 @@ def track_of(where: Provenance) -> Track:
     return Track(source, where.series, where.flavour, release[0] if release else where.qemu)
 
 
-def differences(good: Provenance, bad: Provenance) -> tuple[Difference, ...]:
+def differences(good: Provenance, bad: Provenance) -> tuple[ProvenanceChange, ...]:
     """Every field that differs, causes before consequences."""
     names = [field.name for field in fields(Provenance) if field.name not in CONSEQUENCES]
     pairs = [(name, _words(good, name), _words(bad, name)) for name in (*names, *CONSEQUENCES)]
-    return tuple(Difference(*pair) for pair in pairs if pair[1] != pair[2])
+    return tuple(ProvenanceChange(*pair) for pair in pairs if pair[1] != pair[2])
 
 
 def _words(where: Provenance, name: str) -> str:

@@ -65,7 +65,7 @@ def ktap(subject: Run | Comparison) -> str:
         results = (_result(at, one) for at, one in enumerate(subject.tests, 1))
         gone = ""
     lines = [VERSION, f"1..{number}"]
-    lines += (f"# {name}: {value}" for name, value in provenance_items(run.provenance))
+    lines += (f"# {name}: {value}".rstrip() for name, value in provenance_items(run.provenance))
     lines += (line for result in results for line in result)
     said = (*notices(run), *([gone] if gone else ()), f"{headline(subject)}.")
     return "\n".join([*lines, *(f"# {one}" for one in said)]) + "\n"

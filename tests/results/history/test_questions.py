@@ -10,13 +10,13 @@ from history_scene import OTHER, TEST, WHERE, day, run_on
 from harness.base.errors import InputError
 from harness.results.history import (
     History,
-    changes,
     durations,
     find_run,
     find_test,
     flaky,
     list_runs,
     not_counted,
+    regressions,
     run_seconds,
     standings,
     track_of,
@@ -99,7 +99,7 @@ def test_a_source_without_its_version_names_the_track(source: str, common: str) 
 def test_what_differs_between_the_last_good_and_the_first_bad_run(filled: Fill) -> None:
     history = filled(run_on(1), run_on(2, config="config2"), run_on(3, "FAIL", **NEXT))
 
-    (found,) = changes(history, TEST)
+    (found,) = regressions(history, TEST)
 
     assert found.good is not None
     assert (found.good.begin, found.bad.begin, found.same_track) == (day(2), day(3), True)
@@ -112,7 +112,7 @@ def test_a_series_that_breaks_a_test_is_what_changed(filled: Fill) -> None:
     far = run_on(1, config="config0", host="elsewhere")
     history = filled(far, run_on(2, "FAIL", series=("a.patch", "b.patch")), run_on(5))
 
-    (found,) = changes(history, TEST)
+    (found,) = regressions(history, TEST)
 
     assert found.good is not None
     assert (found.good.begin, found.same_track) == (day(5), False)
@@ -122,19 +122,19 @@ def test_a_series_that_breaks_a_test_is_what_changed(filled: Fill) -> None:
 def test_a_failure_that_is_over_is_said_to_be(filled: Fill) -> None:
     history = filled(*(run_on(n, r) for n, r in enumerate(["PASS", "FAIL", "FAIL", "PASS"], 1)))
 
-    (found,) = changes(history, TEST)
+    (found,) = regressions(history, TEST)
 
     assert (found.bad.begin, found.over) == (day(2), True)
 
 
 def test_a_test_that_was_never_good_has_nothing_to_compare_with(filled: Fill) -> None:
-    (found,) = changes(filled(run_on(1, "FAIL")), TEST)
+    (found,) = regressions(filled(run_on(1, "FAIL")), TEST)
 
     assert (found.good, found.differences) == (None, ())
 
 
 def test_a_test_that_never_failed_did_not_change(filled: Fill) -> None:
-    assert changes(filled(run_on(1), run_on(2, "ERROR")), TEST) == []
+    assert regressions(filled(run_on(1), run_on(2, "ERROR")), TEST) == []
 
 
 def test_different_ends_on_the_same_kernel_are_flaky(filled: Fill) -> None:
