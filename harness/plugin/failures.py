@@ -42,11 +42,11 @@ them; the controller of pytest-xdist receives it too."""
 TEXT, DATA = "violation.txt", "violation.json"
 """Files beside the artifacts of a failure."""
 
-SUITE = "harness/suite/"
-"""In the paths of tests and of what helps them."""
+SUITE, HELPERS = "harness/suite/", "harness/suite/lib/expect.py"
+"""In the paths of tests and of what helps them; and of the helpers that only raise."""
 
-LINES = 8
-"""Lines of an assertion's own explanation that are kept."""
+LINES, WIDTH = 8, 160
+"""Lines of an assertion's own explanation that are kept, and characters of each."""
 
 _NUMBER = re.compile(r"(?<![\w.])\d{8,20}(?![\w.])")
 
@@ -96,9 +96,8 @@ def reproduce_command(item: pytest.Item) -> str:
     """The command line that runs the test of *item* again, on the same kernel."""
     name = item.name if _KEYWORD.fullmatch(item.name) else item.name.partition("[")[0]
     asked = request_from(item.config)
-    return command_of(
-        SuiteRequest(asked.spec, asked.qemu, asked.tier, match=name, ram_size=asked.ram_size)
-    )
+    again = SuiteRequest(asked.spec, asked.qemu, asked.tier, match=name, ram_size=asked.ram_size)
+    return command_of(again).replace(f"{CHECKOUT}/", "")
 
 
 def in_hex(text: str) -> str:
@@ -127,13 +126,17 @@ def _violations(error: BaseException) -> tuple[Violation, ...]:
     lines = in_hex(str(error)).removeprefix("AssertionError: ").strip().splitlines()
     statement = [str(one.statement).strip() for one in _own_entries(error)][-1:]
     expected = in_hex(statement[0].removeprefix("assert ")) if statement else ""
-    return (Violation((), "", expected=expected, observed="\n".join(lines[:LINES])),)
+    return (Violation((), "", expected=expected, observed="\n".join(map(_cut, lines[:LINES]))),)
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..."
 
 
 def _completed(item: pytest.Item, violations: Sequence[Violation]) -> Iterator[Violation]:
     """*violations* with what is known of the driver, the addresses and the code."""
     guest = _guest(item)
-    calls = tuple(guest.agent.journal) if guest else ()
+    calls = guest.agent.journal.last() if guest else ()
     for one in violations:
         ids = one.properties or _properties(item)
         told = replace(
@@ -175,7 +178,9 @@ def _places(item: pytest.Item, guest: Guest | None, texts: Sequence[str]) -> tup
 def _own_entries(error: BaseException) -> list[TracebackEntry]:
     """The frames of *error* that are the suite's."""
     entries = pytest.ExceptionInfo.from_exception(error).traceback
-    return [one for one in entries if SUITE in str(one.path)]
+    return [
+        one for one in entries if SUITE in str(one.path) and not str(one.path).endswith(HELPERS)
+    ]
 
 
 def _write(directory: Path, text: str, violations: Sequence[Violation]) -> None:

@@ -148,7 +148,7 @@ def _keep(item: pytest.Item, report: pytest.TestReport, guest: Guest) -> None:
     report.user_properties.append(noted)
     item.user_properties.append(noted)  # JUnit takes the last report's
     if guest.agent.journal:
-        report.sections.append((CALLS, "\n".join(guest.agent.journal)))
+        report.sections.append((CALLS, "\n".join(guest.agent.journal.last())))
     traces = directory / TRACES
     if traces.exists():
         report.sections.append((STACK, traces.read_text()))

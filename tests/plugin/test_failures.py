@@ -16,13 +16,16 @@ from types import SimpleNamespace
 import pytest
 from harness.base.violation import PropertyViolated, Violation
 from harness.devices.probe import MappingError
+from harness.machine.qemu.journal import Journal
 from harness.plugin.guests import Guests, guests_key
 
 CALL = "dma_map_single(probe-a, 0x41485000, 64, DMA_TO_DEVICE) = 0x41485000"
 
 @pytest.fixture(autouse=True)
 def guests(request):
-    agent = SimpleNamespace(journal=[CALL])
+    journal = Journal()
+    journal.append(CALL)
+    agent = SimpleNamespace(journal=journal)
     console = SimpleNamespace(reports=[])
     machine = SimpleNamespace(fence=None)
     guest = SimpleNamespace(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 import pytest
 from harness.base.violation import Violation
+from harness.machine.qemu.journal import Journal
 from harness.plugin.guests import guests_key
 from harness.base.kreport import reports_in
 
@@ -35,7 +36,7 @@ def guests(request):
         ending=None,
         closed=False,
         console=console,
-        agent=SimpleNamespace(journal=["dma_map_single(probe-a, 0x10, 1, DMA_TO_DEVICE) = 0x20"]),
+        agent=SimpleNamespace(journal=Journal()),
         machine=SimpleNamespace(fence="a fence" if asked("fence") else None),
         fence_damage=lambda: [text for (text,) in asked("fell")],
         fence_refusals=lambda: [text for (text,) in asked("refused")],

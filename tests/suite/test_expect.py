@@ -137,7 +137,7 @@ UNMET: dict[str, tuple[Callable[[], object], str, str]] = {
     "changed": (
         lambda: expect.unchanged(memory((DEVICE, 4096)), CPU),  # type: ignore[arg-type]
         "0x41485000 unchanged",
-        r"\d+ bytes of 4 KiB differ, first at 0x41485000: \w\w -> \w\w",
+        r"\d+ bytes of 4 KiB changed, first at 0x41485000: \w\w -> \w\w",
     ),
     "not copied": (
         lambda: expect.holds(memory((Byte(1), 8)), Byte(0), 4),  # type: ignore[arg-type]
@@ -189,7 +189,16 @@ UNMET: dict[str, tuple[Callable[[], object], str, str]] = {
         "not in the kernel log: Booting",
         "Booting Linux",
     ),
-    "not refused": (lambda: expect.refused(fails), "an error", "it gave 0x4f001000"),
+    "mapped": (
+        lambda: expect.not_mapped(Mapped(0x4F00_1000, 0x4F00_1000), 64),
+        "DMA_MAPPING_ERROR",
+        "0x4f001000",
+    ),
+    "not refused": (
+        lambda: expect.refused(fails),
+        "DMA_MAPPING_ERROR",
+        "fails() gave 0x4f001000",
+    ),
 }
 
 

@@ -5,9 +5,9 @@ The text comes from the call itself: its operation and its payload, whose layout
 :mod:`harness.devices.probe.wire` declares. Buffers are shown by their physical address.
 """
 
-from collections.abc import Callable, MutableSequence, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from harness.base.hex_repr import hex_repr
 from harness.devices.probe import wire
@@ -50,10 +50,17 @@ class _Made:
         return f"{self.where}{size}, DMA_{self.direction.name}"
 
 
+class Lines(Protocol):
+    """What takes the lines, such as a guest's journal."""
+
+    def append(self, line: str, /) -> None:
+        """Take a line."""
+
+
 class Record:
     """Knows what the handles of a session stand for; adds each DMA API call to *journal*."""
 
-    def __init__(self, journal: MutableSequence[str]) -> None:
+    def __init__(self, journal: Lines) -> None:
         self._journal = journal
         self._devices: dict[int, str] = {}
         self._buffers: dict[int, int] = {}

@@ -4,13 +4,13 @@
 import socket
 import struct
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.base.errors import AgentError, ProtocolError
 from harness.machine.qemu.frames import PAYLOAD_MAX, Frame, FrameType
+from harness.machine.qemu.journal import Journal
 from harness.machine.qemu.line import AgentLine
 from harness.machine.qemu.patience import Patience
 
@@ -18,9 +18,6 @@ PROTOCOL_VERSION = 1
 
 TIMEOUT = 20.0
 """Seconds that an answer may take when the caller says nothing; it is milliseconds as a rule."""
-
-JOURNAL = 12
-"""Lines of a guest's journal that are kept."""
 
 RUN_MARGIN = 10.0
 """Seconds beyond a command's own limit that the agent has to report its end."""
@@ -100,9 +97,7 @@ class Agent:
         self._line = AgentLine(connection, log)
         self._patience = patience
         self._id = time.monotonic_ns() % _LAST_ID
-        self.journal: deque[str] = deque(maxlen=JOURNAL)
-        """What drivers and devices of the guest did last, a line each, for the report of a failure;
-        kept by those who have them do it."""
+        self.journal = Journal()
 
     def wait_ready(self, patience: Patience) -> Hello:
         """Wait until the agent of a booting guest announces itself."""

@@ -18,7 +18,7 @@
 ``unchanged``       memory still holds a pattern
 ``same_bytes``      memory holds these bytes
 ``slots_used``      the kernel counts so many slots of a pool in use
-``mapped``          the kernel mapped a buffer
+``mapped``          the kernel mapped a buffer; ``not_mapped``: it refused
 ``refused``         the kernel refuses a call
 ==================  ==============================================================================
 
@@ -47,6 +47,7 @@ from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes, LiveMemory, MemoryUse, page_uses
 from harness.plugin.counters import PoolCounters
+from harness.plugin.failures import in_hex
 from harness.suite.lib.attached import assigned, pool_of
 
 P = ParamSpec("P")
@@ -55,6 +56,7 @@ T = TypeVar("T")
 PAGE = 4096
 SLOT = 2048
 KIB = 1024
+UNCHANGED = "unchanged"
 
 NAMES: Table[Pattern, str] = {
     Seed(0xC9): "what the CPU wrote",
@@ -117,7 +119,7 @@ def apart(given: Iterable[Given], size: int | None = None) -> None:
 def counted(number: int, expected: int, what: str, *, summary: str = "") -> None:
     """There are *expected* of *what*, such as ``mappings in the pool``."""
     if number != expected:
-        raise _violated(summary, f"{expected} {what}", f"{number}")
+        raise _violated(summary, f"{expected} {what}", in_hex(f"{number}"))
 
 
 def aligned(address: int, alignment: int, what: str, *, summary: str = "") -> None:
@@ -229,7 +231,7 @@ def unchanged(
     """A range of *region* still holds *pattern*."""
     length = region.size - offset if length is None else length
     if length and not region.holds(pattern, offset, length):
-        _differ(region, offset, pattern.content(offset, length), "unchanged", summary)
+        _differ(region, offset, pattern.content(offset, length), UNCHANGED, summary)
 
 
 def same_bytes(
@@ -255,8 +257,17 @@ def refused(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> DmaError
     except DmaError as error:
         return error
     address = getattr(got, "dma_addr", None)
-    seen = "it succeeded" if address is None else f"it gave {address:#x}"
-    raise _violated("The kernel did not refuse what it must refuse.", "an error", seen)
+    name = getattr(call, "__name__", "the call")
+    seen = f"{name}() succeeded" if address is None else f"{name}() gave {address:#x}"
+    wanted = "NULL" if "alloc" in name else "DMA_MAPPING_ERROR"
+    raise _violated(f"{name}() succeeded where the kernel must refuse.", wanted, seen)
+
+
+def not_mapped(outcome: Mapped | DmaError, size: int) -> None:
+    """The kernel refused to map *size* bytes."""
+    if isinstance(outcome, Mapped):
+        summary = f"The kernel mapped {size} bytes that it must refuse."
+        raise _violated(summary, "DMA_MAPPING_ERROR", f"{outcome.dma_addr:#x}")
 
 
 def _violated(summary: str, expected: str, observed: str) -> PropertyViolated:
@@ -298,7 +309,8 @@ def _differ(
     if not wrong:
         raise _violated(summary, f"{_place(base, at)} {wanted}", "it differed, and no longer does")
     first = wrong[0]
-    changed = f"{_bytes(len(wrong))} of {_bytes(len(expected))} differ"
+    verb = "changed" if wanted == UNCHANGED else "differ"
+    changed = f"{_bytes(len(wrong))} of {_bytes(len(expected))} {verb}"
     byte = f"first at {_place(base, at + first)}: {expected[first]:02x} -> {seen[first]:02x}"
     raise _violated(summary, f"{_place(base, at)} {wanted}", f"{changed}, {byte}")
 

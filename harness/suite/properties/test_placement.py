@@ -12,7 +12,6 @@ from harness.devices.probe import (
     Device,
     Direction,
     MapCall,
-    Mapped,
     Probe,
     Slice,
     Space,
@@ -21,7 +20,14 @@ from harness.devices.probe import (
 from harness.machine.devicetree import Placement
 from harness.machine.shape import NO_POOL
 from harness.suite.conftest import DRIVERS_BY_NIGHT
-from harness.suite.lib.expect import aligned, bits_kept, mapped, within_boundary
+from harness.suite.lib.expect import (
+    aligned,
+    bits_kept,
+    counted,
+    mapped,
+    not_mapped,
+    within_boundary,
+)
 
 PAGE, SLOT, KIB = 4096, 2048, 1024
 LARGEST = 256 * KIB
@@ -178,7 +184,7 @@ def test_every_size_up_to_the_maximum_fits_an_empty_pool(device: Device, buffer:
     """Up to dma_max_mapping_size() every size can be mapped, at the worst phase of any mask."""
     for mask in (0, *MASKS):
         device.set_min_align_mask(mask)
-        assert device.info().max_mapping_size == limit(mask)
+        counted(device.info().max_mapping_size, limit(mask), "bytes: dma_max_mapping_size()")
         sizes = [size for size in SIZES if size <= limit(mask)]
         for part, _ in pairs(device, [Slice(buffer, mask, size) for size in sizes[-16:]]):
             assert part.length <= limit(mask)
@@ -191,7 +197,8 @@ def test_nothing_above_256_kib_is_mapped(device: Device, buffer: Buffer) -> None
     device.set_min_align_mask(PAGE - 1)
     parts = [Slice(buffer, 0, LARGEST + 1), Slice(buffer, 1, LARGEST), Slice(buffer)]
 
-    assert not any(isinstance(outcome, Mapped) for outcome in device.try_each(parts))
+    for part, outcome in zip(parts, device.try_each(parts), strict=True):
+        not_mapped(outcome, part.length)
 
 
 @pytest.mark.property("B11", control=True)

@@ -196,5 +196,5 @@ def test_dma_map_page_of_the_same_device_is_bounced(
 ) -> None:
     """What has pages goes through the pool, and takes slots there."""
     with device.map_page(buffer, Direction.BIDIRECTIONAL, size=4 * KIB) as mapping:
-        assert pool.contains(mapping.dma_addr)
+        in_pool(mapping, pool)
         slots_used(counters, 2)
