@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 MIB = 1024**2
-DAY = 24 * 3600
+MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
+KEY_WIDTH = 12
+"""Digits of a key that are enough to tell kernels apart."""
+
+MOST_TITLES = 3
+"""Patches of a series that are all listed."""
+
 DEFAULT_DAYS = 30
 NAME_WIDTH = 15
 
@@ -99,6 +105,7 @@ def _facts(kernel: Kernel) -> list[tuple[str, str]]:
         ("build id", kernel.build_id),
         ("source", kernel.source),
         ("series", ", ".join(kernel.series) or "none"),
+        ("flavour", kernel.flavour or "none"),
         ("compiler", kernel.compiler),
         ("image", str(kernel.image)),
         ("vmlinux", str(kernel.vmlinux)),
@@ -107,15 +114,38 @@ def _facts(kernel: Kernel) -> list[tuple[str, str]]:
 
 
 def _list(_: argparse.Namespace) -> int:
-    table = Table("key", "release", "source", "patches", "MiB", "last used")
+    table = Table("key", "release", "source", "series", "config", "MiB", "built", "last used")
     for entry in Cache("kernels").entries():
         kernel = load_kernel(entry.path)
-        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
-        size = str(entry.size // MIB)
-        patches = str(len(kernel.series))
-        table.add_row(kernel.key, kernel.release, kernel.source, patches, size, used)
+        table.add_row(
+            kernel.key[:KEY_WIDTH],
+            kernel.release,
+            kernel.source,
+            _series(kernel),
+            ", ".join(filter(None, (kernel.flavour, *kernel.fragments))) or "plain",
+            str(entry.size // MIB),
+            _age(kernel.image.stat().st_mtime),
+            _age(entry.used),
+        )
     print_table(table)
     return 0
+
+
+def _series(kernel: Kernel) -> str:
+    """What was applied: the titles of a few patches, or the first and how many follow."""
+    titles = kernel.titles or kernel.series
+    if len(titles) > MOST_TITLES:
+        return f"{titles[0]}\nand {len(titles) - 1} more, the last: {titles[-1]}"
+    return "\n".join(titles) or "none"
+
+
+def _age(when: float) -> str:
+    """How long ago *when* (epoch, in s) was, in the largest unit that fits."""
+    seconds = max(0, time.time() - when)
+    for unit, length in (("d", DAY), ("h", HOUR), ("min", MINUTE)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit}"
+    return "now"
 
 
 def _prune(args: argparse.Namespace) -> int:

@@ -58,6 +58,9 @@ class Record:
     source: str
     series: tuple[str, ...]
     compiler: str
+    titles: tuple[str, ...]
+    flavour: str
+    fragments: tuple[str, ...]
 
     def save(self, directory: Path) -> None:
         """Write this record into *directory*."""
@@ -69,8 +72,9 @@ class Kernel:
     """A built kernel, verified when it was taken from the cache.
 
     *source* says where it came from (package and version, tree, revision), *series* names the
-    patches applied to that, *release* is what ``uname -r`` prints, *build_id* is the GNU build
-    id of vmlinux in hexadecimal.
+    patches applied to that and *titles* says what they do, *release* is what ``uname -r`` prints,
+    *build_id* is the GNU build id of vmlinux in hexadecimal. *fragments* names those beside the
+    project's own. The last three are empty for a kernel that an older harness built.
     """
 
     key: str
@@ -80,6 +84,9 @@ class Kernel:
     source: str
     series: tuple[str, ...]
     compiler: str
+    titles: tuple[str, ...] = ()
+    flavour: str = ""
+    fragments: tuple[str, ...] = ()
 
     @property
     def image(self) -> Path:
@@ -100,5 +107,5 @@ class Kernel:
 def load_kernel(directory: Path) -> Kernel:
     """Read the kernel that lies in cache entry *directory*; OSError or ValueError if none does."""
     stored = json.loads((directory / RECORD).read_text())
-    stored["series"] = tuple(stored["series"])
-    return Kernel(directory.name, directory, **stored)
+    lists = {name: tuple(value) for name, value in stored.items() if isinstance(value, list)}
+    return Kernel(directory.name, directory, **{**stored, **lists})

@@ -51,6 +51,37 @@ def test_list_shows_built_kernels(tree: Path, capsys: pytest.CaptureFixture[str]
     assert "6.12.0-tiny" in capsys.readouterr().out
 
 
+def test_list_tells_kernels_of_two_series_apart(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for title, slots in (("make the pool small", b"64"), ("make the pool large", b"256")):
+        mail = f"From: A <a@example.org>\nSubject: [PATCH v2 1/1] swiotlb: {title}\n\nWhy.\n---\n"
+        patch = tmp_path / "0001.patch"
+        patch.write_bytes(mail.encode() + SLOTS_PATCH.replace(b"64", slots))
+        build(tree, "--series", str(patch))
+    capsys.readouterr()
+
+    main(["kernel", "list"])
+
+    said = " ".join(capsys.readouterr().out.split())
+    assert "swiotlb: make the pool small" in said
+    assert "swiotlb: make the pool large" in said
+    assert "[PATCH" not in said
+
+
+def test_list_names_the_fragments_of_a_kernel(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fragment = tmp_path / "mine.config"
+    fragment.write_text(KNOWN)
+    build(tree, "--kernel-config", str(fragment))
+    capsys.readouterr()
+
+    main(["kernel", "list"])
+
+    assert "mine.config" in capsys.readouterr().out
+
+
 def test_prune_of_everything_leaves_no_kernel_and_no_tree(tree: Path) -> None:
     build(tree)
     assert main(["kernel", "prune", "--days", "0"]) == 0

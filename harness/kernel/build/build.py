@@ -23,9 +23,17 @@ from harness.kernel.build.objects import count_stale
 from harness.kernel.build.workspace import Workspace, open_workspace
 from harness.kernel.patches.apply import apply_series
 from harness.kernel.patches.files import Patch, read_series
+from harness.kernel.patches.mail import read_subject
 from harness.kernel.source.sources import Source, resolve_source
 from harness.kernel.source.tree import Tree
-from harness.kernel.spec import CONFIG, Kernel, KernelSpec, Record, load_kernel
+from harness.kernel.spec import (
+    CONFIG,
+    Kernel,
+    KernelSpec,
+    Record,
+    default_fragments,
+    load_kernel,
+)
 
 FORMAT = "1"
 """Raised when the same inputs are to be built differently than before."""
@@ -48,12 +56,13 @@ COUNTING = "GCOV_KERNEL"
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that decides what kernel comes out; *key* names it."""
+    """Everything that decides what kernel comes out; *key* names it. *spec* asked for it."""
 
     source: Source
     patches: tuple[Patch, ...]
     wanted: Wanted
     compiler: str
+    spec: KernelSpec
 
     @property
     def key(self) -> str:
@@ -73,7 +82,7 @@ def plan_kernel(spec: KernelSpec) -> Plan:
     check_tools()
     source = resolve_source(spec.source)
     wanted = read_fragments(spec.configuration, source.version)
-    return Plan(source, read_series(spec.series), wanted, compiler_version())
+    return Plan(source, read_series(spec.series), wanted, compiler_version(), spec)
 
 
 def build_kernel(spec: KernelSpec) -> Kernel:
@@ -172,10 +181,19 @@ def _fill_entry(plan: Plan, directory: Path) -> None:
         shutil.copy2(make.output / ".config", directory / CONFIG)
         if COUNTING in plan.wanted.options:
             keep_notes(make.output, workspace.tree, directory)
+        own = default_fragments()
         release = (make.output / "include/config/kernel.release").read_text().strip()
-    names = tuple(patch.name for patch in plan.patches)
-    build_id = read_build_id(directory / "vmlinux")
-    Record(release, build_id, plan.source.title, names, plan.compiler).save(directory)
+    record = Record(
+        release=release,
+        build_id=read_build_id(directory / "vmlinux"),
+        source=plan.source.title,
+        series=tuple(patch.name for patch in plan.patches),
+        compiler=plan.compiler,
+        titles=tuple(read_subject(patch.subject)[0] or patch.name for patch in plan.patches),
+        flavour=plan.spec.flavour,
+        fragments=tuple(path.name for path in plan.spec.fragments if path not in own),
+    )
+    record.save(directory)
 
 
 def read_build_id(vmlinux: Path) -> str:

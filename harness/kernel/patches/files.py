@@ -17,15 +17,17 @@ SUFFIXES = frozenset({".patch", ".diff", ".mbox", ".mbx", ".eml"})
 _MAIL = re.compile(rb"(From |([A-Za-z-]+: .*\n([ \t].*\n)*)*Subject: )")
 _DIFF = re.compile(rb"^(--- \S.*\n\+\+\+ \S|diff --git )", re.MULTILINE)
 _TOUCHED = re.compile(rb"^(?:--- |\+\+\+ |(?:rename|copy) (?:from|to) )([^\t\n]+)", re.MULTILINE)
+_SUBJECT = re.compile(r"^Subject: (.*)$", re.MULTILINE)
 _HEADER = re.compile(rb"^diff --git a/(\S+) b/(\S+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Patch:
-    """One patch: the name to show, and its diff with whatever prose stands around it."""
+    """One patch: its name, its diff with whatever prose stands around it, its mail's subject."""
 
     name: str
     text: bytes
+    subject: str = ""
 
     @property
     def identity(self) -> str:
@@ -122,14 +124,19 @@ def take_apart(mail: bytes) -> MailParts:
 def _patches(file: Path) -> Iterator[Patch]:
     text = read_file(file)
     if is_mail(text):
-        mails = split_mailbox(file)
-        patches = [Patch(name, take_apart(mail).diff) for name, mail in mails]
+        patches = [_mailed(name, mail) for name, mail in split_mailbox(file)]
     else:
         patches = [Patch(file.name, text)]
     kept = [patch for patch in patches if has_diff(patch.text)]
     if not kept:
         raise SeriesError(f"{file} holds no diff. Expected a patch in unified format, or mails.")
     yield from kept
+
+
+def _mailed(name: str, mail: bytes) -> Patch:
+    parts = take_apart(mail)
+    subject = _SUBJECT.search(parts.headers)
+    return Patch(name, parts.diff, subject[1] if subject else "")
 
 
 def _strip(name: bytes) -> bytes:

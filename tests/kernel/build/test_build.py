@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A spec becomes a kernel: built once, rebuilt only as far as it must, refused with a reason."""
 
+import json
 import os
 import signal
 import subprocess
@@ -60,6 +61,15 @@ def compiled() -> list[str]:
     """Return the objects that the last build compiled."""
     (log,) = workspaces().glob("*/build-*/harness-build.log")
     return [line.split()[1] for line in log.read_text().splitlines() if line.startswith("  CC")]
+
+
+def test_kernel_of_an_older_harness_is_read(tree: Path) -> None:
+    kernel = build_kernel(spec_of(tree))
+    record = kernel.directory / RECORD
+    old = json.loads(record.read_text())
+    record.write_text(json.dumps({name: old[name] for name in list(old)[:5]}))
+
+    assert load_kernel(kernel.directory) == replace(kernel, titles=(), flavour="", fragments=())
 
 
 def test_kernel_knows_where_it_came_from(tree: Path) -> None:
