@@ -47,7 +47,7 @@ class Caches:
 
     def use(self, name: str) -> None:
         """Have what follows use cache *name*, whose workspace is empty if it is new."""
-        directory = self.root / name
+        directory = self.root / name.replace(" ", "-")  # make takes no space in a path
         if not directory.is_dir():
             directory.mkdir()
             for part in SHARED:
@@ -61,7 +61,7 @@ class Caches:
         """Use a cache with an empty workspace, and throw it away."""
         self.use(name)
         yield
-        subprocess.run(["rm", "-rf", self.root / name], check=True)
+        _remove(cache_directory())
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def spec(settings: SuiteRequest) -> KernelSpec:
 
 
 @pytest.fixture
-def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: KernelSpec) -> Caches:
+def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: KernelSpec) -> Iterator[Caches]:
     """A pristine tree, from which empty workspaces are made."""
     caches = Caches(tmp_path, cache_directory(), monkeypatch)
     caches.use("shared")
@@ -79,7 +79,8 @@ def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: KernelSpec) ->
     with open_workspace(plan.source.workspace) as workspace:
         plan.source.populate(workspace.tree)
     _link(workspaces(), tmp_path / "tree")
-    return caches
+    yield caches
+    _remove(tmp_path)
 
 
 @pytest.fixture
@@ -134,6 +135,11 @@ def test_kernels_are_the_same_as_from_an_empty_workspace(
 def _link(tree: Path, copy: Path) -> None:
     """Copy a tree by hard links: its files are replaced, never written to."""
     subprocess.run(["cp", "-al", tree, copy], check=True)
+
+
+def _remove(directory: Path) -> None:
+    """Remove a tree at once, which need not wait until pytest does."""
+    subprocess.run(["rm", "-rf", directory], check=True)
 
 
 def _configured(spec: KernelSpec) -> tuple[str, str]:
