@@ -23,10 +23,6 @@ class Buffer(HeldMemory):
     virt: int
     phys: int
 
-    def neighbours(self, offset: int, length: int) -> tuple[bytes, bytes]:
-        """What lies before and after a part of it."""
-        return self.read(0, offset), self.read(offset + length)
-
     def free(self) -> None:
         """Free it; refused (BUSY) while a part is mapped."""
         self.session.call(calls.buffer_free(self.handle))

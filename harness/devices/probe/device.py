@@ -136,12 +136,6 @@ class Device:
         """``dma_alloc_pages()``; AllocationError if it is NULL."""
         return self.alloc(AllocCall.PAGES, size, direction)
 
-    def alloc_noncontiguous(
-        self, size: int, direction: Direction = Direction.BIDIRECTIONAL
-    ) -> Allocation:
-        """``dma_alloc_noncontiguous()``; AllocationError if it is NULL."""
-        return self.alloc(AllocCall.NONCONTIGUOUS, size, direction)
-
     def set_dma_mask(self, mask: int) -> None:
         """``dma_set_mask()``; SettingError if the kernel does not take it."""
         self._set(Setting.DMA_MASK, mask)
@@ -157,10 +151,6 @@ class Device:
     def set_seg_boundary(self, mask: int) -> None:
         """``dma_set_seg_boundary()``."""
         self._set(Setting.SEG_BOUNDARY, mask)
-
-    def set_max_seg_size(self, size: int) -> None:
-        """``dma_set_max_seg_size()``."""
-        self._set(Setting.MAX_SEG_SIZE, size)
 
     def set_bus_master(self, on: bool) -> None:
         """``pci_set_master()`` or ``pci_clear_master()``; refused for a platform device."""

@@ -55,8 +55,6 @@ ALL_ADDRESSES = (1 << 64) - 1
 class EduRogue:
     """One ``edu``, plugged into an empty root port of a running guest."""
 
-    bulk = False
-
     def __init__(self, guest: Guest, port: int = 0) -> None:
         """Plug it in and wait until the guest's probe driver is bound to it.
 

@@ -39,8 +39,6 @@ NO_LIMIT = 0
 class NvmeRogue:
     """One ``nvme``, plugged into an empty root port of a running guest."""
 
-    bulk = True
-
     def __init__(self, guest: Guest, port: int = 0) -> None:
         """Plug it in and wait until the guest's probe driver is bound to it.
 

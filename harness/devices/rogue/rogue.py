@@ -19,9 +19,6 @@ class Rogue(Protocol):
     bdf: Bdf
     """Where the guest's PCI bus has it."""
 
-    bulk: bool
-    """Whether it moves megabytes in well under a second."""
-
     def read(self, address: int, size: int) -> bytes:
         """Read guest memory by DMA."""
 

@@ -162,9 +162,14 @@ def test_what_a_driver_leaks_is_no_fault_of_the_kernels(
 @pytest.mark.parametrize(
     ("shape", "virtio"), [("pool-virtio-mmio", (VirtioDevice("rng", 0), VirtioDevice("rng", 2)))]
 )
-def test_slots_of_devices_that_the_probe_knows_nothing_of_are_theirs(types: KernelTypes) -> None:
+def test_slots_of_devices_that_the_probe_knows_nothing_of_are_theirs(
+    guest: Guest, types: KernelTypes
+) -> None:
     """A virtio device holds slots of its pool for its rings: that is no leak."""
-    assert all(pool.used for pool in kernel_pools(types))
+    found = {pool.name: pool.used for pool in kernel_pools(types)}
+
+    assert found.keys() == {pool.name for pool in guest.pools()} != set()
+    assert all(found.values())
 
 
 @pytest.mark.breaks("B13", "a slot counts as used")

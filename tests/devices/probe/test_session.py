@@ -12,7 +12,6 @@ from harness.base.errors import InputError, ProtocolError
 from harness.devices.probe import (
     AllocationError,
     AllocCall,
-    BufferKind,
     Direction,
     MapCall,
     MappingError,
@@ -183,25 +182,6 @@ def test_a_call_has_no_outcome_before_its_batch_is_made() -> None:
 
         with pytest.raises(InputError, match="no outcome"):
             pending.result  # noqa: B018 - reading it is the act
-
-
-def test_a_buffer_knows_its_neighbours() -> None:
-    content = bytes(range(64))
-
-    def answer(asked: Requests) -> bytes:
-        replies = b""
-        for op, payload in asked:
-            if op == Op.READ:
-                _space, _handle, offset, length = struct.unpack("<BHII", payload)
-                replies += struct.pack("<hH", 0, length) + content[offset : offset + length]
-            else:
-                replies += struct.pack("<hHQQ", 0, 16, 0xFFFF000000001000, 0x40001000)
-        return replies
-
-    with fake_agent(probe_of(answer)) as agent:
-        buffer = Probe(agent).buffer(64, BufferKind.KMALLOC)
-
-        assert buffer.neighbours(10, 20) == (content[:10], content[30:])
 
 
 def test_a_device_that_is_not_bound_is_named_with_those_that_are() -> None:

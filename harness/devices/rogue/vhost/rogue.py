@@ -53,8 +53,6 @@ class VhostRogue:
     bound, as it may never be. Without a *driver* in the guest the device is only enumerated.
     """
 
-    bulk = True
-
     def __init__(
         self,
         guest: Guest,
