@@ -24,6 +24,7 @@ from harness.machine.qemu.qemu import Qemu, find_qemu
 from harness.machine.qemu.virtio import VirtioDevice
 from harness.machine.shape import DEFAULT_SHAPE, shaped_devicetree
 from harness.observe.memory import KernelTypes, KnownTypes, LiveMemory, live_memory
+from harness.plugin.boots import Boots, shared_directory
 from harness.plugin.counters import PoolCounters
 from harness.plugin.coverage import watch
 from harness.plugin.guests import Guests, guests_key
@@ -57,20 +58,39 @@ def kernel(request: pytest.FixtureRequest, settings: SuiteRequest, flavour: str)
     return kernel
 
 
-@pytest.fixture
-def initramfs(
-    request: pytest.FixtureRequest, settings: SuiteRequest, flavour: str, kernel: Kernel
-) -> Initramfs:
-    """The guest programs, built for the kernel under test."""
-    if flavour == settings.spec.flavour:
-        return request.config.stash[initramfs_key]
-    return build_initramfs(kernel, replace(settings.spec, flavour=flavour))
-
-
 @pytest.fixture(scope="session")
 def qemu(settings: SuiteRequest) -> Qemu:
     """The QEMU binary."""
     return find_qemu(settings.qemu)
+
+
+@pytest.fixture(scope="session")
+def boots(
+    request: pytest.FixtureRequest,
+    settings: SuiteRequest,
+    qemu: Qemu,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Boots:
+    """Which kernels of this run boot."""
+    shared = shared_directory(request.config, tmp_path_factory.getbasetemp())
+    return Boots(shared, qemu, settings.ram_size)
+
+
+@pytest.fixture
+def initramfs(
+    request: pytest.FixtureRequest,
+    settings: SuiteRequest,
+    flavour: str,
+    kernel: Kernel,
+    boots: Boots,
+) -> Initramfs:
+    """The guest programs, built for the kernel under test, which boots with them."""
+    if flavour == settings.spec.flavour:
+        programs = request.config.stash[initramfs_key]
+    else:
+        programs = build_initramfs(kernel, replace(settings.spec, flavour=flavour))
+    boots.require(request.node.stash, kernel, programs)
+    return programs
 
 
 @pytest.fixture

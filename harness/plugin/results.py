@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PASS, FAIL, CRASH, HANG, ERROR, KNOWN, SKIP: what a test's end says, and about whom."""
+"""What a test's end says, and about whom: the one place that makes an exception a Result."""
 
 from collections import Counter
 from collections.abc import Generator
 
 import pytest
+from _pytest.outcomes import Skipped
 
 from harness.base.errors import GuestCrash, GuestHang, HarnessError
 from harness.base.result import Result
@@ -13,6 +14,8 @@ from harness.plugin.markers import known_finding
 PROPERTY = "result"
 """The name under which each test's result stands in its JUnit properties."""
 
+SUITE = "harness/suite"
+
 NOTICE = "notice"
 """The name of what a test that passes has to say all the same; the summary shows it."""
 
@@ -20,19 +23,33 @@ BAD = tuple(one for one in Result if one.against_kernel)
 """What speaks against the kernel."""
 
 
+no_boot_key = pytest.StashKey[bool]()
+"""Of the test that found that its kernel does not boot: no finding explains that."""
+
+
+class NotJudged(Skipped):
+    """The kernel did not get as far as the test; the message says why."""
+
+
+_MEANINGS: tuple[tuple[type[BaseException], Result], ...] = (
+    (NotJudged, Result.NOT_JUDGED),
+    (Skipped, Result.SKIP),
+    (GuestCrash, Result.CRASH),
+    (GuestHang, Result.HANG),
+    (HarnessError, Result.ERROR),
+    (OSError, Result.ERROR),
+)
+"""The first that fits counts."""
+
+
 def result_of(phase: str, error: BaseException | None) -> Result:
     """Say what *error*, raised in *phase* (setup, call or teardown), means."""
     if error is None:
         return Result.PASS
-    if isinstance(error, pytest.skip.Exception):
-        return Result.SKIP
-    if isinstance(error, GuestCrash):
-        return Result.CRASH
-    if isinstance(error, GuestHang):
-        return Result.HANG
-    if isinstance(error, HarnessError | OSError) or phase != "call":
-        return Result.ERROR
-    return Result.FAIL
+    for kind, result in _MEANINGS:
+        if isinstance(error, kind):
+            return result
+    return Result.FAIL if phase == "call" else Result.ERROR
 
 
 @pytest.hookimpl(wrapper=True)
@@ -42,7 +59,7 @@ def pytest_runtest_makereport(
     """Note the result in the report; a harness error in a test's body is no failure of the test."""
     report = yield
     error = call.excinfo.value if call.excinfo else None
-    result = _judge(item, report, result_of(call.when, error))
+    result = _judge(item, report, error)
     if report.when == "call" or result is not Result.PASS:
         report.user_properties.append((PROPERTY, result.name))
         item.user_properties.append((PROPERTY, result.name))  # JUnit takes the last report's
@@ -88,8 +105,14 @@ def reported(report: pytest.TestReport | pytest.CollectReport) -> Result | None:
     return Result[str(names[-1])] if names else None
 
 
-def _judge(item: pytest.Item, report: pytest.TestReport, result: Result) -> Result:
-    """What *result* comes to for a test of a known finding or of something never guaranteed."""
+def _judge(item: pytest.Item, report: pytest.TestReport, error: BaseException | None) -> Result:
+    """What a phase that ended with *error* comes to, for known findings and escapes too."""
+    result = result_of(report.when, error)
+    if item.stash.get(no_boot_key, False):
+        return result
+    if result is Result.NOT_JUDGED and error is not None:
+        report.longrepr = (SUITE, 1, str(error))  # one place, so that pytest says it once
+        return result
     escape = item.get_closest_marker("escape")
     if escape and result is Result.FAIL:
         return _forgive(report, f"{escape.args[0]} was not seen: the kernel does more than it says")

@@ -14,6 +14,7 @@ from harness.base.errors import GuestCrash, GuestError, GuestHang, QemuError
 from harness.base.kreport import Detector
 from harness.base.outcome import Outcome
 from harness.devices.probe import Device, Direction, Mapping, Probe
+from harness.kernel import Kernel
 from harness.machine.machine import AGENT_SOCKET, Machine
 from harness.machine.qemu.agent import Agent
 from harness.machine.qemu.artifacts import TRACES, keep
@@ -21,6 +22,8 @@ from harness.machine.qemu.console import LINE_LIMIT
 from harness.machine.qemu.guest import CONSOLE_LOG, Guest
 from harness.machine.qemu.snapshot import boot
 from harness.observe.memory import KernelTypes, LiveMemory
+from harness.plugin.boots import Boots
+from harness.plugin.results import NotJudged
 
 PAGE = 4096
 
@@ -262,14 +265,40 @@ def test_a_kernel_that_does_not_come_up_is_a_crash_with_artifacts(
     assert "Kernel panic" in kept_console(caught.value, artifacts)
 
 
+@pytest.fixture
+def mute(machine: Machine, tmp_path: Path) -> Kernel:
+    """A kernel that never says anything."""
+    kernel = replace(machine.kernel, key="mute", directory=tmp_path)
+    kernel.image.write_bytes(SPIN)
+    return kernel
+
+
 def test_a_boot_without_a_word_is_a_hang_with_artifacts(
-    machine: Machine, artifacts: Path, tmp_path: Path
+    machine: Machine, mute: Kernel, artifacts: Path
 ) -> None:
     """A guest that never says anything is a hang, and the error says that there was nothing."""
-    mute = replace(machine.kernel, directory=tmp_path)
-    mute.image.write_bytes(SPIN)
-
     with pytest.raises(GuestHang, match="nothing on the console") as caught:
         boot(replace(machine, kernel=mute), SILENCE)
 
     assert kept_console(caught.value, artifacts) == ""
+
+
+@pytest.mark.usefixtures("artifacts")
+def test_a_kernel_that_does_not_boot_costs_a_run_one_boot(
+    machine: Machine,
+    mute: Kernel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One test of a run has the kernel's hang as its result; for other workers it is not judged."""
+    monkeypatch.setattr("harness.machine.qemu.guest.BOOT_SILENCE", SILENCE)
+    workers = [Boots(tmp_path, machine.qemu, machine.ram_size) for _ in range(2)]
+    stash = pytest.Stash()
+
+    with pytest.raises(GuestHang, match="nothing on the console"):
+        workers[0].require(stash, mute, machine.initramfs)
+
+    for worker in workers:
+        with pytest.raises(NotJudged, match="not judged: the kernel does not boot"):
+            worker.require(stash, mute, machine.initramfs)
+        worker.require(stash, machine.kernel, machine.initramfs)
