@@ -102,7 +102,7 @@ def _find(word: str, history: History) -> Run:
         return load_run(path)
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise InputError(
-            f"{path} is no run of the suite, as harness/results/ writes it: {fault!r}"
+            f"{path} is not a run of the suite, as harness/results/ writes it: {fault!r}"
         ) from fault
 
 

@@ -50,8 +50,8 @@ def load_machine(directory: Path) -> Machine:
         parts = Path(content["kernel"]), Path(content["initramfs"]["path"])
     except (OSError, ValueError, KeyError) as fault:
         raise InputError(
-            f"{directory} is no artifacts of a failure, which would hold {DESCRIPTION} and {BLOB}: "
-            f"{fault!r}"
+            f"{directory} is not the directory of a kept failure, which holds {DESCRIPTION} and "
+            f"{BLOB}: {fault!r}"
         ) from fault
     for part in parts:
         if not part.exists():

@@ -17,7 +17,7 @@ def parse_words(line: str) -> list[str]:
     try:
         return shlex.split(line)
     except ValueError as fault:
-        raise InputError(f"{line!r} is no list of words: {fault}") from fault
+        raise InputError(f"{line!r} is not a list of words: {fault}") from fault
 
 
 def parse_number(text: str, what: str, *, end: int, least: int = 0) -> int:
@@ -44,7 +44,7 @@ def parse_bytes(text: str) -> bytes:
     except ValueError:
         data = b""
     if not data:
-        raise InputError(f"{text!r} are no bytes: expected pairs of hexadecimal digits, as 00ff10")
+        raise InputError(f"{text!r} are not bytes: expected pairs of hexadecimal digits, as 00ff10")
     return data
 
 

@@ -36,7 +36,7 @@ WRONG = [
 
 WRONG_SHELL = [
     *WRONG,
-    Wrong("--reopen=/", "is no artifacts of a failure"),
+    Wrong("--reopen=/", "is not the directory of a kept failure"),
 ]
 
 

@@ -41,7 +41,7 @@ def test_built_kernel_is_described(tree: Path, capsys: pytest.CaptureFixture[str
 
 def test_error_is_one_paragraph_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["kernel", "build", "/nowhere"]) == 2
-    assert capsys.readouterr().err.startswith("harness: '/nowhere' is no kernel source:")
+    assert capsys.readouterr().err.startswith("harness: '/nowhere' is not a kernel source:")
 
 
 def test_list_shows_built_kernels(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,7 +65,7 @@ def test_a_machine_comes_back_as_it_was(machine: Machine, artifacts: Path) -> No
 
 
 def test_a_directory_without_a_machine_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no artifacts of a failure.*machine\.json"):
+    with pytest.raises(InputError, match=r"not the directory of a kept failure.*machine\.json"):
         load_machine(tmp_path)
 
 
@@ -73,7 +73,7 @@ def test_a_directory_without_a_machine_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_description_is_refused(artifacts: Path, content: str) -> None:
     (artifacts / DESCRIPTION).write_text(content)
 
-    with pytest.raises(InputError, match="no artifacts of a failure"):
+    with pytest.raises(InputError, match="not the directory of a kept failure"):
         load_machine(artifacts)
 
 

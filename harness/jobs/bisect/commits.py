@@ -102,8 +102,8 @@ def find_commits(spec: KernelSpec, repository: str, good: str, bad: str) -> Comm
         git("-C", place, "merge-base", "--is-ancestor", first, last)
     except ToolError as fault:
         raise InputError(
-            f"{good} is no ancestor of {bad} in {place}. Expected a good revision, and a bad one "
-            "that came later."
+            f"{good} is not an ancestor of {bad} in {place}. Expected a good revision, and a "
+            "later bad one."
         ) from fault
     if first == last:
         raise InputError(f"{good} and {bad} are the same commit of {place}.")
@@ -119,7 +119,7 @@ def _fetched(url: str) -> Path:
             git("-C", place, "fetch", "--quiet", "--tags", url, "+refs/heads/*:refs/heads/*")
     except ToolError as fault:
         raise SourceError(
-            f"{url} is no directory, and its history cannot be fetched: {fault}. Expected the "
+            f"{url} is not a directory, and its history cannot be fetched: {fault}. Expected the "
             "path or the URL of a git repository."
         ) from fault
     return place

@@ -89,7 +89,7 @@ def _packages(good: str, bad: str) -> Sequence[str]:
     """The distribution's kernels whose versions lie between, the oldest first."""
     if not (good.startswith("debian:") and bad.startswith("debian:")):
         raise InputError(
-            "nobody knows which kernels lie between these two. Name them, in order, with "
+            "cannot enumerate the kernels between these two. Name them, in order, with "
             "--kernels; or give two revisions of a repository, with --git."
         )
     first, last = (resolve_source(name).version for name in (good, bad))

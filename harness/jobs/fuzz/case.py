@@ -120,7 +120,7 @@ class FuzzCase:
                 data.get("shape", DEFAULT_SHAPE),
             )
         except (KeyError, TypeError, ValueError) as fault:
-            raise InputError(f"this is no case: {fault!r} in {data!r}") from fault
+            raise InputError(f"this is not a case: {fault!r} in {data!r}") from fault
 
 
 def _step(data: Any) -> Step:

@@ -128,7 +128,7 @@ def _faults(path: Path, header: Message) -> Iterator[str]:
     if name is None or not name[2].startswith(f"{kind}-"):
         yield f"the file must be called NN-{kind}-NAME.patch"
     if kind not in CLASSES:
-        yield f"'{kind}' is no class; there are {', '.join(sorted(CLASSES))}"
+        yield f"'{kind}' is not a class; there are {', '.join(sorted(CLASSES))}"
     if (kind == HARMLESS) != (_field(header, "Harmless") == "yes"):
         yield "'Harmless: yes' and the class 'harmless' go together"
     if (kind == HARMLESS) == bool(breaks):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A plan: which kernels, series, flavours, QEMUs and groups of tests a night crosses.
 
-``docs/plan.toml`` is one, with a word on every setting.
+``docs/plan.toml`` is one, a fully commented plan.
 """
 
 import tomllib
@@ -84,7 +84,7 @@ def read_plan(path: Path) -> NightPlan:
     except OSError as fault:
         raise InputError(f"the plan {path} cannot be read: {fault.strerror}.") from fault
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise InputError(f"the plan {path} is no TOML: {fault}.") from fault
+        raise InputError(f"the plan {path} is not TOML: {fault}.") from fault
     top = Table(str(path), content, path.resolve().parent)
     kernels = {name: _kernel(table) for name, table in top.tables("kernels")}
     if PLAIN in top.at("series").names:

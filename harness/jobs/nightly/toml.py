@@ -129,5 +129,7 @@ def parse_seconds(text: str) -> float:
     """Read ``"8 h"``, ``"1 h 30 min"`` or ``"45 s"``; InputError for anything else."""
     parts = list(_DURATION.finditer(text))
     if not parts or "".join(part[0] for part in parts) != text:
-        raise InputError(f"'{text}' is no time. Expected for example '8 h', '1 h 30 min', '45 s'.")
+        raise InputError(
+            f"'{text}' is not a time. Expected for example '8 h', '1 h 30 min', '45 s'."
+        )
     return sum(float(part[1]) * UNITS[part[2]] for part in parts)

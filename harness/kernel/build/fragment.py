@@ -87,11 +87,11 @@ def _read_line(place: str, above: str, line: str, version: Version) -> Option | 
         option = Option(absence[1], UNSET, place)
     elif line.startswith("#:") and not _KERNELS.fullmatch(line):
         raise ConfigError(
-            f"{place}: '{line}' is no '#: kernels RANGE' and no '#: make NAME=VALUE'."
+            f"{place}: '{line}' is neither '#: kernels RANGE' nor '#: make NAME=VALUE'."
         )
     elif line and not line.startswith("#"):
         raise ConfigError(
-            f"{place}: '{line}' is no line of a kernel configuration. Expected CONFIG_NAME=y, "
+            f"{place}: '{line}' is not a line of a kernel configuration. Expected CONFIG_NAME=y, "
             "=m, =n, a number or a \"string\", '# CONFIG_NAME is not set', or a comment."
         )
     else:

@@ -39,7 +39,7 @@ def find_series(words: Sequence[str], repository: Path) -> Series:
         return read_range(repository, word)
     if "@" in word:
         return read_message(word)
-    raise SeriesError(f"'{word}' is no series: nothing lies there. Expected {FORMS}.")
+    raise SeriesError(f"'{word}' is not a series: no such file or directory. Expected {FORMS}.")
 
 
 def read_range(repository: Path, commits: str) -> Series:

@@ -107,7 +107,9 @@ def resolve_source(text: str) -> Source:
         return _directory(path)
     if path.is_file():
         return _tarball(path)
-    raise SourceError(f"'{text}' is no kernel source: nothing lies there. Expected {FORMS}.")
+    raise SourceError(
+        f"'{text}' is not a kernel source: no such file or directory. Expected {FORMS}."
+    )
 
 
 def pin_source(text: str) -> str:
@@ -129,7 +131,7 @@ def check_complete(has_file: Callable[[str], bool], title: str) -> None:
     """Raise SourceError unless the tree looks like a Linux source with arm64 in it."""
     for name in LANDMARKS:
         if not has_file(name):
-            raise SourceError(f"{title} is no complete Linux source: it has no {name}.")
+            raise SourceError(f"{title} is not a complete Linux source: it has no {name}.")
 
 
 def _debian(name: str) -> Source:

@@ -55,7 +55,7 @@ class Candidate:
 def find_in_suite(suite: str, name: str) -> Package:
     """Look up the newest package *name* of *suite*; SourceError names the kernels there are."""
     if not _NAME.fullmatch(suite):
-        raise SourceError(f"'{suite}' is no name of a Debian suite. Expected for example 'sid'.")
+        raise SourceError(f"'{suite}' is not a Debian suite. Expected for example 'sid'.")
     if found := PackageLists(_root(f"suite-{suite}"), _stanza(suite)).find(name):
         return found
     there = ", ".join(sorted({f"{kernel.suite}/{kernel.package}" for kernel in candidates()}))

@@ -19,14 +19,14 @@ def parse_version(release: str) -> Version:
     """
     if found := _NUMBERS.match(release):
         return Version(found[0])
-    raise SourceError(f"'{release}' is no version of a kernel; one begins like 6.12.")
+    raise SourceError(f"'{release}' is not a kernel version. Expected for example 6.12.")
 
 
 def read_version(makefile: str, title: str) -> Version:
     """Return the version that a kernel's top Makefile states; SourceError if it states none."""
     parts = dict(_PARTS.findall(makefile))
     if len(parts) < 3:
-        raise SourceError(f"{title} is no complete Linux source: its Makefile has no version.")
+        raise SourceError(f"{title} is not a complete Linux source: its Makefile has no version.")
     return Version("{VERSION}.{PATCHLEVEL}.{SUBLEVEL}".format(**parts))
 
 
@@ -36,5 +36,5 @@ def parse_range(text: str, place: str) -> SpecifierSet:
         return SpecifierSet(text)
     except InvalidSpecifier as fault:
         raise ConfigError(
-            f"{place}: '{text}' is no range of kernel versions. Expected for example >=6.1,<6.9."
+            f"{place}: '{text}' is not a range of kernel versions. Expected for example >=6.1,<6.9."
         ) from fault

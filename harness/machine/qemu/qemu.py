@@ -44,7 +44,7 @@ def find_qemu(program: str = DEFAULT) -> Qemu:
     version = parse_version(banner)
     if version is None:
         raise HostError(
-            f"{path} is no QEMU: --version says {banner!r}. Name a {DEFAULT} with --qemu=PATH"
+            f"{path} is not QEMU: --version says {banner!r}. Name a {DEFAULT} with --qemu=PATH"
         )
     if version < OLDEST:
         raise HostError(

@@ -49,7 +49,7 @@ def connect(url: str) -> Engine:
     try:
         engine = create_engine(parsed, poolclass=NullPool)
     except NoSuchModuleError as fault:
-        raise InputError(f"'{parsed!r}' is no database: {fault}. Expected {FORMS}") from fault
+        raise InputError(f"'{parsed!r}' is not a database: {fault}. Expected {FORMS}") from fault
     except ModuleNotFoundError as fault:
         raise InputError(
             f"'{parsed!r}' needs the Python package '{fault.name}', which is not installed. "
@@ -82,7 +82,7 @@ def _check_file(path: Path, url: URL) -> None:
         with path.open("rb") as file:
             begin = file.read(len(MAGIC))
         if begin not in (b"", MAGIC):  # one that was just made has nothing in it
-            raise InputError(f"{path} is no SQLite database. Name another, or move it away")
+            raise InputError(f"{path} is not an SQLite database. Name another, or move it away")
 
 
 def _prepare(connection: sqlite3.Connection, _: Any) -> None:

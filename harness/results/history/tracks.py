@@ -16,7 +16,7 @@ CONSEQUENCES = ("kernel_key", "build_id")
 
 @dataclass(frozen=True)
 class Track:
-    """What runs have in common of which the later says whether a thing got better or worse.
+    """Key that groups comparable runs: the later of two says whether a test got better or worse.
 
     *source* is the kernel's without its version or commit, *qemu* the number of its release
     without the last part.

@@ -339,8 +339,8 @@ def test_a_repository_elsewhere_is_fetched_with_its_history(repository: Path) ->
 @pytest.mark.parametrize(
     ("good", "bad", "said"),
     [
-        ("c5", "side", "c5 is no ancestor of side"),
-        ("c5", "c4", "c5 is no ancestor of c4"),
+        ("c5", "side", "c5 is not an ancestor of side"),
+        ("c5", "c4", "c5 is not an ancestor of c4"),
         ("c5", "c5", "are the same commit"),
     ],
 )

@@ -85,7 +85,7 @@ def test_a_header_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ("Class: escape", "Class: flight", "'flight' is no class"),
+        ("Class: escape", "Class: flight", "'flight' is not a class"),
         ("Class: escape", "Class: hang", "must be called NN-hang-NAME.patch"),
         ("Breaks: B1", "Breaks: B99", "there is no property 'B99'"),
         ("Breaks: B1\n", "", "must break a property"),

@@ -46,10 +46,10 @@ def test_paths_start_at_the_plans_folder(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("budget = ", "is no TOML"),
+        ("budget = ", "is not TOML"),
         ("", "at least one"),
         ("budget = 8\n" + LEAST, "budget: expected a time"),
-        ('budget = "8 days"\n' + LEAST, "'8 days' is no time"),
+        ('budget = "8 days"\n' + LEAST, "'8 days' is not a time"),
         ('budgte = "8 h"\n' + LEAST, "'budgte' is not known here. Known are: budget, cross"),
         ("[kernels.six]\n[groups.all]\n", "kernels.six: 'source' is missing"),
         ("kernels = 6\n[groups.all]\n", "kernels: expected a table, found 6"),
@@ -86,7 +86,7 @@ def test_times_are_written_as_people_do(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "8", "h", "8 hours", "-1 h", "1 h and more"])
 def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="is no time"):
+    with pytest.raises(InputError, match="is not a time"):
         parse_seconds(text)
 
 

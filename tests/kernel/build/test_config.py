@@ -45,7 +45,7 @@ def test_later_fragment_wins(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", ["CONFIG_A", "A=y", "CONFIG_A=yes", "CONFIG_A = y", "hello"])
 def test_line_that_is_no_configuration_is_refused_with_its_place(tmp_path: Path, line: str) -> None:
     path = fragment(tmp_path / "mine.config", "# comment", "", line)
-    with pytest.raises(ConfigError, match=r"mine\.config:3: .* is no line of a kernel config"):
+    with pytest.raises(ConfigError, match=r"mine\.config:3: .* is not a line of a kernel config"):
         read_fragments([path], V612)
 
 
@@ -68,13 +68,13 @@ def test_make_variables_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", ["#: kernels", "#: make nothing", "#: hello"])
 def test_unknown_directive_is_refused_with_its_place(tmp_path: Path, line: str) -> None:
-    with pytest.raises(ConfigError, match=r"mine\.config:1: .* is no '#: kernels RANGE' and no"):
+    with pytest.raises(ConfigError, match=r"mine\.config:1: .* is neither '#: kernels RANGE' nor"):
         read_fragments([fragment(tmp_path / "mine.config", line)], V612)
 
 
 def test_range_that_is_none_is_refused_with_its_place(tmp_path: Path) -> None:
     path = fragment(tmp_path / "mine.config", "#: kernels newer", "CONFIG_A=y")
-    with pytest.raises(ConfigError, match=r"mine\.config:2: 'newer' is no range"):
+    with pytest.raises(ConfigError, match=r"mine\.config:2: 'newer' is not a range"):
         read_fragments([path], V612)
 
 

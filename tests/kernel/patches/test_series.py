@@ -298,5 +298,7 @@ def test_without_b4_a_message_id_is_refused_with_the_remedy(
 
 
 def test_what_is_nothing_is_refused_with_all_forms() -> None:
-    with pytest.raises(SeriesError, match=r"nothing lies there. Expected a mailbox, .*base\.\.tip"):
+    with pytest.raises(
+        SeriesError, match=r"no such file or directory. Expected a mail.*base\.\.tip"
+    ):
         find_series(["absent"], Path())

@@ -128,7 +128,7 @@ def test_title_names_the_commit(repository: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("/nowhere/at/all", "nothing lies there.*debian:6.12.*tarball"),
+        ("/nowhere/at/all", "no such file or directory.*debian:6.12.*tarball"),
         ("git:/nowhere", "names no revision"),
         ("git:file:///nowhere@main", "cannot be fetched from file:///nowhere"),
     ],
@@ -145,14 +145,14 @@ def test_unknown_revision_is_explained(repository: Path) -> None:
 
 def test_directory_that_is_no_kernel_is_explained(directory: Path) -> None:
     (directory / "arch/arm64/Makefile").unlink()
-    with pytest.raises(SourceError, match="no complete Linux source: it has no arch/arm64"):
+    with pytest.raises(SourceError, match="not a complete Linux source: it has no arch/arm64"):
         resolve_source(str(directory))
 
 
 def test_revision_that_is_no_kernel_is_explained(repository: Path, tmp_path: Path) -> None:
     git(repository, "rm", "--quiet", "Kconfig")
     git(repository, "commit", "--quiet", "--message=y")
-    with pytest.raises(SourceError, match="no complete Linux source: it has no Kconfig"):
+    with pytest.raises(SourceError, match="not a complete Linux source: it has no Kconfig"):
         populate(f"git:{repository}@HEAD", tmp_path)
 
 

@@ -116,7 +116,7 @@ def test_a_qemu_that_is_too_old_is_refused_with_the_version_that_is_needed(tmp_p
 
 
 def test_a_program_that_is_no_qemu_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(HostError, match="is no QEMU"):
+    with pytest.raises(HostError, match="is not QEMU"):
         find_qemu(fake_qemu(tmp_path, "hello"))
 
 

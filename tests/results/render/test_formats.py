@@ -227,7 +227,7 @@ def test_the_command_says_what_a_file_is_not(
     (tmp_path / "odd.json").write_text("[]")
 
     assert main(["report", str(tmp_path / "odd.json"), database]) == 2
-    assert "is no run of the suite" in capsys.readouterr().err
+    assert "is not a run of the suite" in capsys.readouterr().err
     assert main(["report", str(tmp_path / "none.json"), database]) == 2
     assert "no run's id begins with" in capsys.readouterr().err
 
