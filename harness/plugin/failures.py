@@ -152,10 +152,12 @@ def _completed(item: pytest.Item, violations: Sequence[Violation]) -> Iterator[V
 
 
 def _summary(item: pytest.Item, ids: Sequence[str]) -> str:
-    """The sentence of the first property; of a control, what its test says."""
-    if _is_control(item) and isinstance(item, pytest.Function):
-        return (item.function.__doc__ or "").strip().partition("\n")[0]
-    return next((PROPERTIES[one] for one in ids if one in PROPERTIES), item.name)
+    """The sentence of the first property; of a control, or without one, what the test says."""
+    function = item.function if isinstance(item, pytest.Function) else None
+    said = (function.__doc__ or "").strip().partition("\n")[0] or item.name
+    if _is_control(item):
+        return said
+    return next((PROPERTIES[one] for one in ids if one in PROPERTIES), said)
 
 
 def _guest(item: pytest.Item) -> Guest | None:

@@ -84,6 +84,8 @@ MET: list[Callable[[], object]] = [
     lambda: expect.in_pool(at(0x4F00_0000), POOL),
     lambda: expect.in_pool([at(0x4F00_0000), at(0x4FFF_F000)], POOL),
     lambda: expect.outside(at(0x4000_0000), POOL),
+    lambda: expect.within([AddressRange(0x4F00_0000, 1)], POOL, "rings"),
+    lambda: expect.none_within([AddressRange(0x4000_0000, 1)], POOL, "rings"),
     lambda: expect.not_bounced(at(0x4148_5000), memory((CPU, 1))),  # type: ignore[arg-type]
     lambda: expect.aligned(0x4F00_0800, 0x800, "a mapping"),
     lambda: expect.apart([at(0x2000), at(0x1000)]),
@@ -112,6 +114,17 @@ UNMET: dict[str, tuple[Callable[[], object], str, str]] = {
         lambda: expect.in_pool([at(0x4F00_0000), at(0x4FFF_F800, 0x1800)], POOL),
         f"[0x4ffff800, 0x50001000) in {IN_POOL}",
         "0x4ffff800, 4 KiB of it outside the pool",
+    ),
+    "a ring outside": (
+        lambda: expect.within([AddressRange(0x4000_0000, 0x10)], POOL, "rings"),
+        f"[0x40000000, 0x40000010) in {IN_POOL}",
+        "0x40000000, outside the pool",
+    ),
+    "no rings": (lambda: expect.within([], POOL, "rings"), f"rings in {IN_POOL}", "none"),
+    "a ring in another device's pool": (
+        lambda: expect.none_within([AddressRange(0x4F00_0000, 1)], POOL, "rings"),
+        f"rings outside {IN_POOL}",
+        "0x4f000000",
     ),
     "in a pool that is another device's": (
         lambda: expect.outside(at(0x4F00_2000), POOL),

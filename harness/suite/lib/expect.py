@@ -3,6 +3,7 @@
 
 ==================  ==============================================================================
 ``in_pool``         all of what a device was given lies in its pool
+``within``          ranges of memory lie in a pool; ``none_within``: none does
 ``outside``         nothing of it does
 ``not_bounced``     a mapping is the buffer itself
 ``apart``           no two ranges share a byte
@@ -88,6 +89,26 @@ def in_pool(
         if not pool.contains(one.dma_addr, length):
             wanted = f"{AddressRange(one.dma_addr, length)} in {_named(pool)}"
             raise _violated(summary, wanted, _beside(one.dma_addr, length, pool))
+
+
+def within(ranges: Iterable[AddressRange], pool: AddressRange, what: str) -> None:
+    """There are *ranges*, those of *what*, and all of them lie in *pool*."""
+    every = list(ranges)
+    if not every:
+        raise _violated(f"The driver uses no {what}.", f"{what} in {_named(pool)}", "none")
+    for one in every:
+        if not pool.contains(one.base, one.size):
+            summary = f"The driver told its device {what} outside its pool."
+            wanted = f"{AddressRange.__str__(one)} in {_named(pool)}"
+            raise _violated(summary, wanted, _beside(one.base, one.size, pool))
+
+
+def none_within(ranges: Iterable[AddressRange], pool: AddressRange, what: str) -> None:
+    """None of *ranges*, those of *what*, begins in *pool*."""
+    for one in ranges:
+        if pool.contains(one.base):
+            summary = f"The driver told its device {what} in the pool of another device."
+            raise _violated(summary, f"{what} outside {_named(pool)}", f"{one.base:#x}")
 
 
 def outside(given: Given | Iterable[Given], pool: AddressRange) -> None:

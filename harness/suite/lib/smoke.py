@@ -3,12 +3,14 @@
 
 from collections.abc import Iterator
 
-from harness.devices.probe import Bus, Device, Direction, Probe, Seed
+from harness.base.address_range import AddressRange
+from harness.devices.probe import Bus, Byte, Device, Direction, Probe, Seed
 from harness.devices.rogue import EduRogue
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import LiveMemory
 from harness.plugin.counters import PoolCounters
+from harness.suite.lib.expect import counted, holds, in_pool, same_bytes, slots_used, within
 from harness.suite.lib.filling import PAGE, SLOT_SET, fill, places, unmap
 
 HOST_BRIDGE = "/pcie@10000000"
@@ -39,11 +41,11 @@ def check_restricted(
 ) -> None:
     """The device bounces through its pool, gets memory from it, fills it, and leaves it empty."""
     counters = PoolCounters(guest.agent, pool.name)
-    assert counters.used == 0
+    slots_used(counters, 0)
     bounce(device, probe, memory, pool)
     allocate(device, pool)
     exhaust(device, probe, pool)
-    assert counters.used == 0
+    slots_used(counters, 0)
 
 
 def bounce(device: Device, probe: Probe, memory: LiveMemory, pool: Pool) -> None:
@@ -51,23 +53,23 @@ def bounce(device: Device, probe: Probe, memory: LiveMemory, pool: Pool) -> None
     buffer = probe.buffer(PAGE)
     buffer.fill(CPU)
     with device.map_single(buffer, Direction.BIDIRECTIONAL) as mapping:
-        assert pool.contains(mapping.phys, PAGE)
-        assert memory.read(mapping.phys, PAGE) == CPU.content(0, PAGE)
+        within([AddressRange(mapping.phys, PAGE)], pool, "a mapping")
+        same_bytes(memory, mapping.phys, CPU.content(0, PAGE))
         memory.write(mapping.phys, DEVICE.content(0, PAGE))
         mapping.sync_for_cpu()
-        assert buffer.holds(DEVICE)
+        holds(buffer, DEVICE)
         buffer.fill(LATER)
         mapping.sync_for_device()
-        assert memory.read(mapping.phys, PAGE) == LATER.content(0, PAGE)
+        same_bytes(memory, mapping.phys, LATER.content(0, PAGE))
         memory.write(mapping.phys, CPU.content(0, PAGE))
-    assert buffer.holds(CPU)
+    holds(buffer, CPU)
 
 
 def allocate(device: Device, pool: Pool) -> None:
     """D1 and D6: coherent memory is zeroed pool memory."""
     allocation = device.alloc_coherent(2 * PAGE)
-    assert pool.contains(allocation.dma_addr, 2 * PAGE)
-    assert allocation.read() == bytes(2 * PAGE)
+    in_pool(allocation, pool)
+    holds(allocation, Byte(0))
     allocation.free()
 
 
@@ -75,8 +77,8 @@ def exhaust(device: Device, probe: Probe, pool: Pool) -> None:
     """B12 and B13: of the largest mappings as many succeed as there is room for, and no more."""
     room = len(places(pool, SLOT_SET))
     mapped = fill(device, probe.buffer(SLOT_SET), SLOT_SET, attempts=room + 3)
-    assert all(pool.contains(one.phys, SLOT_SET) for one in mapped.values())
-    assert len(mapped) == room
+    within((AddressRange(one.phys, SLOT_SET) for one in mapped.values()), pool, "mappings")
+    counted(len(mapped), room, "mappings of 256 KiB in the pool")
     unmap(device, mapped)
 
 

@@ -3,10 +3,12 @@
 
 import shlex
 
+from harness.base.address_range import AddressRange
 from harness.devices.rogue.vhost import VhostRogue
 from harness.devices.shell import shell
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
+from harness.suite.lib.expect import within
 
 PAGE = 4096
 
@@ -29,10 +31,10 @@ def in_background(guest: Guest, command: str) -> None:
     shell(guest, f"sh -c {shlex.quote(command)} > /dev/null 2>&1 < /dev/null &")
 
 
-def in_pool(rogue: VhostRogue, pool: Pool) -> bool:
-    """Whether there were requests, and every buffer that a driver handed over lies in the pool."""
-    buffers = [buffer for request in rogue.requests for buffer in request.buffers]
-    return bool(buffers) and all(pool.contains(b.address, b.size) for b in buffers)
+def buffers_in_pool(rogue: VhostRogue, pool: Pool) -> None:
+    """There were requests, and every buffer that a driver handed over lies in the pool."""
+    buffers = (buffer for request in rogue.requests for buffer in request.buffers)
+    within((AddressRange(one.address, one.size) for one in buffers), pool, "virtqueue buffers")
 
 
 def _read(path: str, size: int, skip: int) -> str:

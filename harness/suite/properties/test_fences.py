@@ -44,8 +44,8 @@ def test_behind_a_fence_a_rogue_reaches_the_pool_and_no_secret(
     """A fence lets its rogue have the pool, and nothing of the kernel's memory."""
     rogue = rogue_kinds()[kind].plug(guest, 0)
 
-    assert reaches(rogue, guest, pool)
-    assert not steal(guest, rogue, memory, pool)
+    assert reaches(rogue, guest, pool), f"the fence keeps the rogue from {pool}"
+    assert not steal(guest, rogue, memory, pool), "the rogue read a file of the page cache"
 
 
 @pytest.mark.property("FENCE", control=True)
@@ -87,8 +87,8 @@ def test_a_fence_outlasts_a_reset(guest: Guest, kind: str, memory: LiveMemory, p
     rogue = rogue_kinds()[kind].plug(guest, 0)
 
     assert after != before
-    assert reaches(rogue, guest, pool)
-    assert not steal(guest, rogue, memory, pool)
+    assert reaches(rogue, guest, pool), f"the fence keeps the rogue from {pool}"
+    assert not steal(guest, rogue, memory, pool), "the rogue read a file of the page cache"
 
 
 @pytest.mark.property("FENCE")
@@ -100,6 +100,6 @@ def test_a_fence_outlasts_parking(
     """A guest that is parked and comes back stands behind the same fence."""
     with restore(park_running(booted_guest, tmp_path)) as guest, live_memory(guest) as memory:
         rogue = rogue_kinds()[kind].plug(guest, 0)
-        assert reaches(rogue, guest, pool)
-        assert not steal(guest, rogue, memory, pool)
+        assert reaches(rogue, guest, pool), f"the fence keeps the rogue from {pool}"
+        assert not steal(guest, rogue, memory, pool), "the rogue read a file of the page cache"
         assert guest.fence_damage() == []

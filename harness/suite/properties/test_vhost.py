@@ -17,7 +17,14 @@ from harness.observe.memory import KernelTypes, LiveMemory, find
 from harness.plugin.counters import PoolCounters
 from harness.plugin.guests import Guests
 from harness.suite.lib.expect import same_bytes, slots_used
-from harness.suite.lib.vhost_work import DISK, ENTROPY, PAGE, begin_reading, in_pool, read_device
+from harness.suite.lib.vhost_work import (
+    DISK,
+    ENTROPY,
+    PAGE,
+    begin_reading,
+    buffers_in_pool,
+    read_device,
+)
 
 SECTOR, SECTORS = 512, 128
 
@@ -34,7 +41,7 @@ def test_a_driver_gets_what_its_device_put_into_the_pool(guest: Guest, pool: Poo
     rogue = VhostRogue(guest, Entropy(0xA7))
 
     assert read_device(guest, ENTROPY, 256) == b"\xa7" * 256
-    assert in_pool(rogue, pool)
+    buffers_in_pool(rogue, pool)
 
 
 @pytest.mark.property("A14", control=True)
@@ -60,7 +67,7 @@ def test_a_disk_reads_and_writes_through_the_pool(guest: Guest, pool: Pool, disk
 
     assert read == content
     assert disk.content == content[: 2 * PAGE] + written + content[3 * PAGE :]
-    assert in_pool(rogue, pool)
+    buffers_in_pool(rogue, pool)
     assert not rogue.refusals()
 
 
@@ -138,7 +145,7 @@ def test_a_device_that_comes_back_answers_what_it_left(
     shell(guest, "until [ -e /tmp/done ]; do :; done")
 
     assert guest.agent.read_file("/tmp/done") == b"\x5a" * PAGE
-    assert in_pool(rogue, pool)
+    buffers_in_pool(rogue, pool)
 
 
 def test_an_error_on_the_way_reaches_the_test(guest: Guest) -> None:

@@ -8,7 +8,7 @@ from harness.devices.shell import shell
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
-from harness.suite.lib.vhost_work import in_pool
+from harness.suite.lib.vhost_work import buffers_in_pool
 
 pytestmark = [
     pytest.mark.nightly("a kernel of its own"),
@@ -35,7 +35,7 @@ def test_frames_go_both_ways_through_the_pool(guest: Guest, pool: Pool) -> None:
 
     assert any(frame[12:14] == ARP for frame in card.frames)
     assert int(shell(guest, RECEIVED)) > 0
-    assert in_pool(rogue, pool)
+    buffers_in_pool(rogue, pool)
 
 
 @pytest.mark.property("A14", "B1", control=True)
