@@ -12,6 +12,7 @@ from harness.kernel.build.notes import DIRECTORY, SOURCES
 from harness.machine.machine import DEFAULT_RAM, Machine
 from harness.machine.qemu.qemu import find_qemu
 from harness.machine.shape import DEFAULT_SHAPE, shaped_devicetree
+from harness.results import SuiteRequest
 
 FLAVOUR = "coverage"
 
@@ -50,12 +51,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure, print the tables, write the page; pytest's exit code."""
+    """Measure, print the tables, write the page; the exit code of the run's verdict."""
     spec = KernelSpec(arguments.kernel, tuple(arguments.series), flavour=FLAVOUR)
-    options = [f"--kernel={arguments.kernel}", f"--flavour={FLAVOUR}"]
-    options += [f"--series={path}" for path in arguments.series]
-    words = [*options, "-n", "auto", *arguments.words]
-    measured = measure(_machine(spec), words, arguments.add)
+    request = SuiteRequest(spec, words=tuple(arguments.words))
+    measured = measure(_machine(spec), request, arguments.add)
     report = make_report(measured.kernel.directory, measured.lines)
     print_table(table(report))
     sources = measured.kernel.directory / DIRECTORY / SOURCES
@@ -68,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     title = f"Restricted DMA paths of Linux {measured.kernel.release} that the suite runs"
     arguments.html.write_text(page(report, sources, title))
     say(f"report with source lines: {arguments.html.resolve()}")
-    return measured.exit_code
+    return measured.verdict.exit_code
 
 
 def _machine(spec: KernelSpec) -> Machine:

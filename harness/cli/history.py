@@ -14,15 +14,16 @@ from harness.base.errors import InputError
 from harness.cli import history_tables
 from harness.cli.tables import print_table
 from harness.results import load_run
+from harness.results.file import run_text
 from harness.results.history import (
     History,
     durations,
     find_run,
     find_test,
     flaky,
+    joined_history,
     list_runs,
     not_counted,
-    open_history,
     regressions,
     standings,
 )
@@ -39,6 +40,7 @@ class Answer:
     data: Any
     tables: tuple[Table, ...] = ()
     sentence: str = ""
+    program_text: str = ""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -100,9 +102,9 @@ def _question(
 
 def run(arguments: argparse.Namespace) -> int:
     """Answer one question."""
-    answer: Answer = arguments.answer(open_history(arguments.database), arguments)
+    answer: Answer = arguments.answer(joined_history(arguments.database), arguments)
     if arguments.json:
-        print(json.dumps(answer.data, indent=1))
+        print(answer.program_text or f"{json.dumps(answer.data, indent=1)}\n", end="")
         return DONE
     for table in answer.tables:
         print_table(table)
@@ -159,7 +161,7 @@ def _runs(history: History, arguments: argparse.Namespace) -> Answer:
 def _show(history: History, arguments: argparse.Namespace) -> Answer:
     found = history.run(find_run(history, arguments.id).id)
     assert found is not None
-    return Answer(asdict(found), history_tables.run_tables(found))
+    return Answer(None, history_tables.run_tables(found), program_text=run_text(found))
 
 
 def _add(history: History, arguments: argparse.Namespace) -> Answer:

@@ -80,15 +80,20 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def kernel_of(arguments: argparse.Namespace) -> tuple[Qemu, Kernel, Initramfs]:
-    """Build, or take from the caches, the kernel and the guest programs; and find QEMU."""
-    qemu = find_qemu(arguments.qemu)
-    spec = KernelSpec(
+def spec_of(arguments: argparse.Namespace) -> KernelSpec:
+    """The kernel that the options describe."""
+    return KernelSpec(
         source=arguments.kernel,
         series=tuple(arguments.series),
         fragments=(*default_fragments(), *arguments.kernel_config),
         flavour=arguments.flavour,
     )
+
+
+def kernel_of(arguments: argparse.Namespace) -> tuple[Qemu, Kernel, Initramfs]:
+    """Build, or take from the caches, the kernel and the guest programs; and find QEMU."""
+    qemu = find_qemu(arguments.qemu)
+    spec = spec_of(arguments)
     kernel = build_kernel(spec)
     return qemu, kernel, build_initramfs(kernel, spec)
 

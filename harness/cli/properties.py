@@ -13,15 +13,13 @@ from rich.table import Column, Table
 from harness.base.errors import HostError
 from harness.base.paths import CHECKOUT
 from harness.base.properties import NOT_GUARANTEED, PROPERTIES, UNTESTED
+from harness.base.result import worst
 from harness.cli.tables import print_table
-from harness.results.last import LastResult, read_results
+from harness.results.history import LastResult, joined_history, last_results
 
 SUITE = CHECKOUT / "harness/suite"
 
 ALL_PROVEN, SOMETHING_MISSING = 0, 1
-
-WORST_FIRST = ("FAIL", "CRASH", "HANG", "ERROR", "KNOWN", "PASS", "SKIP")
-"""Of the results of many tests, the first of these that occurs stands for all."""
 
 MARKERS = ("property", "escape")
 
@@ -41,15 +39,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "properties",
         help="list the properties of restricted DMA, their tests and last results",
         description="List each property (A1 to F8) and each thing that is not guaranteed (G1 to "
-        "G10) with its tests and their last results. Exit code 1: one has neither a test nor a "
-        "reason why not.",
+        "G10) with its tests and their last results on kernels without a series. Exit "
+        "code 1: one has neither a test nor a reason why not.",
     )
     parser.set_defaults(run=run)
 
 
 def run(_: argparse.Namespace) -> int:
     """Print the table; 1 if one of its rows has neither a test nor a reason why not."""
-    proofs, results = _proofs(_collect()), read_results()
+    proofs, results = _proofs(_collect()), last_results(joined_history())
     table = Table("id", Column("property", ratio=3), Column("tests", ratio=4), "last result")
     rows = {**PROPERTIES, **NOT_GUARANTEED}
     for number, text in rows.items():
@@ -115,5 +113,6 @@ def _last(proofs: Sequence[Proof], results: Mapping[str, LastResult]) -> str:
     every = [results[test] for one in proofs for test in one.tests if test in results]
     if not every:
         return "never run" if proofs else ""
-    worst = min(every, key=lambda last: WORST_FIRST.index(last.result))
-    return f"{worst.result} {worst.release} {worst.when[:10]}"
+    result = worst(one.result for one in every)
+    last = max((one for one in every if one.result is result), key=lambda one: one.when)
+    return f"{result} {last.release} {last.when[:10]}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.base.errors import InputError
 from harness.cli.tables import print_table
 from harness.results import Run, load_run
-from harness.results.history import History, durations, find_run, open_history
+from harness.results.history import History, durations, find_run, joined_history
 from harness.results.judge import Comparison, compare, judged
 from harness.results.render import (
     Artifacts,
@@ -71,7 +71,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the summary, write what was asked for."""
-    history = open_history(arguments.database)
+    history = joined_history(arguments.database)
     runs = [_find(word, history) for word in (arguments.base, arguments.series) if word]
     subject = compare(*runs) if len(runs) > 1 else runs[0]
     artifacts = artifacts_of(runs)
@@ -100,7 +100,7 @@ def _find(word: str, history: History) -> Run:
         return found
     try:
         return load_run(path)
-    except (OSError, ValueError, KeyError, TypeError) as fault:
+    except (OSError, ValueError) as fault:
         raise InputError(
             f"{path} is not a run of the suite, as harness/results/ writes it: {fault!r}"
         ) from fault

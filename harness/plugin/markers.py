@@ -27,10 +27,15 @@ MARKERS = (
     "property, as the entry of that name in docs/findings.md says; sometimes: why not every run "
     "shows it",
     "escape(id): shows a way around a pool that nobody guaranteed to close; never a failure",
+    "selftest(reason): tests the harness, as all of harness/suite/selftest do: a failure is an "
+    "ERROR",
 )
 
 TIER_OF = {"nightly": "nightly", "on_request": "all"}
 """The first tier that a test with the marker belongs to."""
+
+SELFTESTS = "harness/suite/selftest/"
+"""How the node ids of tests of the harness begin."""
 
 FINDINGS = CHECKOUT / "docs/findings.md"
 
@@ -87,6 +92,11 @@ def tier_of(item: pytest.Item) -> str:
     """The first tier that has this test."""
     tiers = [tier for marker, tier in TIER_OF.items() if item.get_closest_marker(marker)]
     return max(tiers, key=TIERS.index, default=TIERS[0])
+
+
+def is_selftest(item: pytest.Item) -> bool:
+    """Whether a failure of the test is the harness's fault, and not the kernel's."""
+    return item.nodeid.startswith(SELFTESTS) or item.get_closest_marker("selftest") is not None
 
 
 def runs_on(item: pytest.Item, kernel: Kernel) -> None:

@@ -46,20 +46,6 @@ def pytest_runtest_makereport(
     return report
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the properties that the kernel under test violated."""
-    broken = {
-        str(value)
-        for report in terminalreporter.getreports("failed")
-        if reported(report) in BAD
-        for name, value in report.user_properties
-        if name == BROKEN
-    }
-    if broken:
-        terminalreporter.write_line(f"violated properties: {' '.join(in_order(broken))}")
-
-
 def _named(item: pytest.Item) -> set[str]:
     """The ids in the markers of a test."""
     return {str(value) for name, value in item.user_properties if name == PROPERTY}

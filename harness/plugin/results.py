@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a test's end says, and about whom: the one place that makes an exception a Result."""
 
-from collections import Counter
+import subprocess
 from collections.abc import Generator
 
 import pytest
@@ -9,7 +9,7 @@ from _pytest.outcomes import Skipped
 
 from harness.base.errors import GuestCrash, GuestHang, HarnessError
 from harness.base.result import Result
-from harness.plugin.markers import known_finding
+from harness.plugin.markers import is_selftest, known_finding
 
 PROPERTY = "result"
 """The name under which each test's result stands in its JUnit properties."""
@@ -38,6 +38,7 @@ _MEANINGS: tuple[tuple[type[BaseException], Result], ...] = (
     (GuestHang, Result.HANG),
     (HarnessError, Result.ERROR),
     (OSError, Result.ERROR),
+    (subprocess.SubprocessError, Result.ERROR),
 )
 """The first that fits counts."""
 
@@ -81,20 +82,6 @@ def pytest_report_teststatus(
     return None
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Count the results of the VM suite in one line."""
-    reports = [
-        report
-        for group in ("passed", "failed", "error", "skipped", "xfailed")
-        for report in terminalreporter.getreports(group)
-        if "harness/suite/" in report.nodeid
-    ]
-    counts = Counter(result for report in reports if (result := reported(report)))
-    if counts:
-        line = "  ".join(f"{result.name} {counts[result]}" for result in Result)
-        terminalreporter.write_line(f"results: {line}")
-
-
 def reported(report: pytest.TestReport | pytest.CollectReport) -> Result | None:
     """The result noted in a report; None where a phase passed that is not the test's body."""
     if isinstance(report, pytest.CollectReport):
@@ -125,7 +112,7 @@ def _judge(item: pytest.Item, report: pytest.TestReport, error: BaseException | 
         if finding.must_show:
             report.outcome, report.longrepr = "failed", finding.notice
             return Result.ERROR
-    return result
+    return Result.ERROR if result in BAD and is_selftest(item) else result
 
 
 def _forgive(report: pytest.TestReport, reason: str) -> Result:

@@ -8,30 +8,38 @@
 ``run_suite``       builds, runs them in a process of its own, returns a Run
 ``Run``             provenance, and a Case for each test
 ``verdict_of``      what a Run says of its kernel: good, bad or not judged, and the exit code
-``save_run``        and ``load_run``: as JSON
+``RunFile``         the file of a run, written while it goes on; ``save_run``, ``load_run``
 ==================  ==============================================================================
 """
 
-from harness.results.case import Case, read_cases
+from harness.results.case import Case
+from harness.results.file import RunFile, load_run, save_run
+from harness.results.foreign import read_cases
 from harness.results.request import SuiteRequest, arguments_of, command_of, request_from
-from harness.results.run import Provenance, Run, load_run, provenance, run_from, save_run
-from harness.results.suite import run_suite
+from harness.results.run import Provenance, Run, no_kernel, provenance, run_from
+from harness.results.suite import run_suite, run_tests
+from harness.results.summary import summary_lines, violated_properties
 from harness.results.verdict import Verdict, verdict_of
 
 __all__ = [
     "Case",
     "Provenance",
     "Run",
+    "RunFile",
     "SuiteRequest",
     "Verdict",
     "arguments_of",
     "command_of",
     "load_run",
+    "no_kernel",
     "provenance",
     "read_cases",
     "request_from",
     "run_from",
     "run_suite",
+    "run_tests",
     "save_run",
+    "summary_lines",
     "verdict_of",
+    "violated_properties",
 ]

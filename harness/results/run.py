@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """One run of the suite on one kernel, as data: where everything came from, and how it ended."""
 
-import json
 import platform
 import subprocess
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -42,8 +40,9 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Run:
-    """What one run came to. *begin* is in UTC, in ISO 8601; *words* are pytest's beyond the kernel.
+    """How the tests of one run ended. *begin* is in UTC, in ISO 8601.
 
+    *words* are the arguments of pytest that chose the tests, *request* all of its arguments.
     *complete* is false when pytest ended before the last test.
     """
 
@@ -54,6 +53,7 @@ class Run:
     tests: tuple[Case, ...]
     complete: bool = True
     id: str = field(default_factory=lambda: uuid4().hex)
+    request: tuple[str, ...] = ()
 
     def outcome(self, test: str) -> Case | None:
         """How the test of that node id ended, None if it did not run."""
@@ -77,30 +77,28 @@ def provenance(kernel: Kernel, qemu: Qemu, flavour: str = "") -> Provenance:
     )
 
 
+def no_kernel() -> Provenance:
+    """The provenance of a run without any kernel."""
+    nothing: dict[str, Any] = {one.name: "" for one in fields(Provenance)}
+    return Provenance(**{**nothing, "series": (), "harness": _checkout(), "host": platform.node()})
+
+
 def now() -> str:
     """This moment, as a run's *begin*."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def save_run(run: Run, path: Path) -> None:
-    """Write *run* as JSON, in one step."""
-    scratch = path.with_name(f".{path.name}.new")
-    scratch.write_text(json.dumps(asdict(run), indent=1) + "\n")
-    scratch.replace(path)
-
-
-def load_run(path: Path) -> Run:
-    """Read a run back; OSError or ValueError if there is none."""
-    return run_from(json.loads(path.read_text()))
-
-
 def run_from(content: dict[str, Any]) -> Run:
     """The run that ``dataclasses.asdict`` made *content* of, which JSON may have come between."""
-    where = dict(content["provenance"], series=tuple(content["provenance"]["series"]))
     tests = [case_from(one) for one in content["tests"]]
     rest = {name: value for name, value in content.items() if name not in ("provenance", "tests")}
-    rest["words"] = tuple(rest["words"])
-    return Run(provenance=Provenance(**where), tests=tuple(tests), **rest)
+    rest.update({name: tuple(rest.get(name, ())) for name in ("words", "request")})
+    return Run(provenance=provenance_from(content["provenance"]), tests=tuple(tests), **rest)
+
+
+def provenance_from(content: dict[str, Any]) -> Provenance:
+    """The provenance that ``dataclasses.asdict`` made *content* of, with JSON between."""
+    return Provenance(**{**content, "series": tuple(content["series"])})
 
 
 @cache

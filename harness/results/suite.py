@@ -4,7 +4,6 @@
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,15 +12,12 @@ from harness.base.paths import CHECKOUT
 from harness.base.tools import find_tool
 from harness.kernel import build_initramfs, build_kernel
 from harness.machine.qemu.qemu import find_qemu
-from harness.results.case import Case, read_cases
-from harness.results.request import SuiteRequest, arguments_of, choice_of
-from harness.results.run import Run, now, provenance
+from harness.results.file import load_run
+from harness.results.request import SuiteRequest, arguments_of
+from harness.results.run import Run
 
 TIMEOUT = 4 * 3600.0
 """Seconds for one run."""
-
-PASSED, FAILED, STOPPED, NOTHING_CHOSEN = 0, 1, 2, 5
-"""pytest's exit codes; it says STOPPED when ``-x`` ends a run on several workers."""
 
 TAIL = 500
 """Characters of pytest's output that an error shows."""
@@ -33,41 +29,42 @@ def run_suite(request: SuiteRequest, log: Path | None = None) -> Run:
     pytest's output is appended to *log*. Raises what :func:`build_kernel` raises, and HarnessError
     when pytest could not run the tests.
     """
-    qemu = find_qemu(request.qemu)
+    find_qemu(request.qemu)
     kernel = build_kernel(request.spec)
     build_initramfs(kernel, request.spec)
-    where = provenance(kernel, qemu, request.spec.flavour)
-    begin, clock = now(), time.monotonic()
-    with tempfile.TemporaryDirectory() as scratch:
-        outcomes, complete = run_pytest(arguments_of(request), log or Path(scratch) / "pytest.log")
-    seconds = time.monotonic() - clock
-    return Run(where, begin, seconds, choice_of(request), outcomes, complete)
+    return run_tests(request, log)
 
 
-def run_pytest(words: Sequence[str], log: Path) -> tuple[tuple[Case, ...], bool]:
-    """Run pytest with *words*; how its tests ended, and whether it came to the last of them.
+def run_tests(
+    request: SuiteRequest, log: Path | None = None, *, show: bool = False, more: Sequence[str] = ()
+) -> Run:
+    """Run the tests on a kernel that is built, with *more* arguments for pytest; return the run.
 
-    It dies with this process, and leaves ``harness properties`` alone; its output is appended to
-    *log*. Raises HarnessError when it could not run the tests.
+    The run is the caller's: it is not in the history. pytest dies with this process; its output
+    is appended to *log*, or is left on the terminal if *show*. Raises HarnessError when it could
+    not run the tests; a run that pytest did not end is not complete.
     """
-    with tempfile.TemporaryDirectory() as scratch, log.open("ab") as out:
-        report = Path(scratch) / "junit.xml"
-        code = subprocess.run(
-            [
-                *(str(find_tool("setpriv")), "--pdeathsig", "KILL"),
-                *(sys.executable, "-m", "pytest", "-q", f"--junitxml={report}"),
-                *("-p", "no:cacheprovider", "-p", "no:harness.plugin.recorder", *words),
-            ],
-            cwd=CHECKOUT,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            check=False,
-            timeout=TIMEOUT,
-        ).returncode
-        # Python itself ends with what FAILED is, too: then there is no report
-        if code in (PASSED, NOTHING_CHOSEN) or (code in (FAILED, STOPPED) and report.is_file()):
-            outcomes = read_cases(report) if report.is_file() else []
-            return tuple(outcomes), code != STOPPED
-    tail = log.read_text(errors="replace").strip()[-TAIL:]
-    raise HarnessError(f"pytest ended with {code} and no results; its last words: {tail}")
+    with tempfile.TemporaryDirectory() as scratch:
+        file, words = Path(scratch) / "run.jsonl", Path(scratch) / "pytest.log"
+        command = [
+            *(str(find_tool("setpriv")), "--pdeathsig", "KILL"),
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *(f"--run-file={file}", *more, *arguments_of(request)),
+        ]
+        with (log or words).open("ab") as out:
+            code = subprocess.run(
+                command,
+                cwd=CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=None if show else out,
+                stderr=None if show else subprocess.STDOUT,
+                check=False,
+                timeout=TIMEOUT,
+            ).returncode
+        try:
+            return load_run(file)
+        except (OSError, ValueError) as fault:
+            tail = (log or words).read_text(errors="replace").strip()[-TAIL:]
+            raise HarnessError(
+                f"pytest ended with {code} before the first test. Its last words: {tail}"
+            ) from fault

@@ -3,45 +3,45 @@
 
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from history_scene import run_on
 
 from harness.base.errors import HarnessError
-from harness.kernel import KernelSpec
-from harness.results import Run, SuiteRequest, run_suite
-
-REPORT = """<testsuites><testcase classname="harness.suite.test_a" name="t">
-<properties><property name="result" value="FAIL"/></properties></testcase></testsuites>"""
+from harness.results import Run, SuiteRequest, run_tests, save_run
 
 
-def run_with(monkeypatch: pytest.MonkeyPatch, code: int, report: str | None) -> Run:
-    """Run the suite with a pytest that ends with *code* and leaves *report*."""
+def run_with(monkeypatch: pytest.MonkeyPatch, code: int, run: Run | None, lines: int = 9) -> Run:
+    """Run the tests with a pytest that ends with *code* and leaves that many lines of *run*."""
 
-    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
-        if report is not None:
-            (path,) = (word.partition("=")[2] for word in command if "--junitxml" in word)
-            Path(path).write_text(report)
+    def pytest_(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
+        if run is not None:
+            (path,) = (Path(one.partition("=")[2]) for one in command if "--run-file" in one)
+            save_run(run, path)
+            path.write_text("".join(path.read_text().splitlines(keepends=True)[:lines]))
         return subprocess.CompletedProcess(command, code)
 
-    for name in ("find_qemu", "build_kernel", "build_initramfs", "provenance"):
-        monkeypatch.setattr(f"harness.results.suite.{name}", lambda *_: SimpleNamespace())
-    monkeypatch.setattr("harness.results.suite.subprocess.run", run)
-    return run_suite(SuiteRequest(KernelSpec()))
+    monkeypatch.setattr("harness.results.suite.subprocess.run", pytest_)
+    return run_tests(SuiteRequest())
 
 
 @pytest.mark.parametrize("code", [1, 2, 3, 4])
-def test_a_pytest_that_leaves_no_report_is_an_error(
+def test_a_pytest_that_leaves_no_run_is_an_error(
     monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    with pytest.raises(HarnessError, match=f"pytest ended with {code} and no results"):
+    with pytest.raises(HarnessError, match=f"pytest ended with {code} before the first test"):
         run_with(monkeypatch, code, None)
 
 
-@pytest.mark.parametrize(("code", "complete"), [(1, True), (2, False)])
-def test_failures_are_results(monkeypatch: pytest.MonkeyPatch, code: int, complete: bool) -> None:
-    run = run_with(monkeypatch, code, REPORT)
+def test_failures_are_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_on(1, "FAIL")
+
+    assert run_with(monkeypatch, 1, run) == run
+
+
+def test_what_a_killed_pytest_has_written_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_with(monkeypatch, -9, run_on(1, "FAIL"), lines=2)
 
     assert [one.result for one in run.tests] == ["FAIL"]
-    assert run.complete is complete
+    assert not run.complete

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Known kernel reports by title: known.toml, one entry per bug."""
+"""Titles of which something is known: known.toml, one entry a bug."""
 
 import re
 import tomllib

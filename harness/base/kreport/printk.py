@@ -68,8 +68,6 @@ _PREFIXES = tuple(
         r"\[\d{4}-\d\d-\d\d [\d:.]+\]",
         r"\(CPU:\d+-pid:(?P<caller>\d+):[^)]*\)",  # Asus
         r"\[(?:cpu|CPU) ?\d+\]",
-        r"\[ *(?P<caller>\d{1,7})\](?= )",  # the pid alone
-        r"\([^()\s]+:(?P<caller>\d+)\)(?= )",
         r"c\d+ +(?:(?P<caller>\d+) +)?(?:\([^)]*\) +)?",  # Spreadtrum, older Samsung: cCPU pid
         r"\[ *\d+\.\d{6}\]",  # a second stamp: a logger has put its own before the kernel's
     )
@@ -86,8 +84,7 @@ _INIT = re.compile(r"^Run \S+ as init process")
 _CUT = re.compile(r"^(?:-+\[ cut here \]-+|=+)$")
 _GOES_ON = re.compile(
     r"^(?:CPU: \d+ |Modules linked in:|Hardware name: |---\[ end |Mem abort info:|Mem-Info:"
-    r"|(?:Read|Write) (?:of size|at addr) |rcu: \s|-+\[ cut here \]-|Workqueue: "
-    r"|\S+ #\d+ (?:Not tainted|Tainted)"
+    r"|(?:Read|Write) (?:of size|at addr) |rcu: \t|Workqueue: |\S+ #\d+ (?:Not tainted|Tainted)"
     r"|\"echo 0 > /proc/sys/kernel/hung_task_timeout_secs\"|in_atomic\(\): \d)"
 )
 

@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is measured, and the goal for each."""
 
-import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 
 from harness.base.errors import HarnessError
-from harness.base.paths import CHECKOUT
+from harness.base.result import Result
 from harness.devices.probe import Direction, MapCall, Probe, Space, calls
 from harness.devices.rogue import NvmeRogue
 from harness.jobs.bench.bare import bare_boot, bare_restore
@@ -17,6 +14,7 @@ from harness.machine.layout import RAM_BASE
 from harness.machine.machine import MIB, Machine
 from harness.machine.qemu.snapshot import Snapshot, boot, park, restore
 from harness.observe.memory import LiveMemory, find, live_memory
+from harness.results import SuiteRequest, Verdict, run_tests, summary_lines, verdict_of
 
 PROBE_CALLS = 4000
 """Calls of one sample; half of them map, half unmap."""
@@ -28,8 +26,6 @@ CHUNK = MIB
 
 BULK = 64 * MIB
 """Bytes that the rogue reads at once."""
-
-SUITE_TIMEOUT = 1200.0
 
 GIB = 1 << 30
 
@@ -52,18 +48,16 @@ def measure_machine(machine: Machine, repeat: int) -> Iterator[Measure]:
     yield from _measure_guest(snapshot, repeat)
 
 
-def measure_suite(workers: int) -> Measure:
-    """Tests a minute of the whole suite on *workers* workers, once."""
-    command = [sys.executable, "-m", "pytest", "-q", "-n", str(workers), "harness/"]
+def measure_suite(request: SuiteRequest) -> Measure:
+    """Tests a minute of the whole suite, once; HarnessError if the suite does not pass."""
     begin = time.monotonic()
-    done = subprocess.run(
-        command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=SUITE_TIMEOUT
-    )
+    run = run_tests(request)
     minutes = (time.monotonic() - begin) / 60
-    passed = re.search(r"(\d+) passed", done.stdout)
-    if done.returncode != 0 or passed is None:
-        raise HarnessError(f"the suite did not pass, so it cannot be timed: {done.stdout[-500:]}")
-    return Measure(f"suite, -n {workers}", "tests/min", (int(passed[1]) / minutes,))
+    if verdict_of(run) is not Verdict.GOOD:
+        said = ", ".join(summary_lines(run))
+        raise HarnessError(f"the suite did not pass, so it cannot be timed: {said}")
+    passed = sum(one.result is Result.PASS for one in run.tests)
+    return Measure(f"suite, -n {request.workers}", "tests/min", (passed / minutes,))
 
 
 def _measure_guest(snapshot: Snapshot, repeat: int) -> Iterator[Measure]:

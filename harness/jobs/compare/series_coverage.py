@@ -23,11 +23,7 @@ def patch_coverage(request: SuiteRequest) -> tuple[str, ...]:
     kernel, qemu = build_kernel(spec), find_qemu(request.qemu)
     devicetree = shaped_devicetree(qemu, DEFAULT_SHAPE, ram_size=DEFAULT_RAM)
     machine = Machine(qemu, kernel, build_initramfs(kernel, spec), devicetree)
-    options = [f"--kernel={spec.source}", f"--flavour={FLAVOUR}", f"--tier={request.tier}"]
-    options += [f"--series={path}" for path in spec.series]
-    options += [f"--kernel-config={path}" for path in spec.fragments[len(type(spec)().fragments) :]]
-    words = [*options, f"-n{request.workers}", "--keep=none", *request.words]
-    measured = measure(machine, words, tests=request.tests)
+    measured = measure(machine, replace(request, spec=spec, keep="none"))
     report = make_report(measured.kernel.directory, measured.lines)
     sources = measured.kernel.directory / DIRECTORY / SOURCES
     return tuple(line for one in report.patches for line in patch_lines(one, sources))

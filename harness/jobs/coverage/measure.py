@@ -2,13 +2,10 @@
 """Runs the suite on a kernel that counts its lines, and adds up what its guests have counted."""
 
 import shutil
-import subprocess
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.base.errors import HarnessError
-from harness.base.paths import CHECKOUT, cache_directory
+from harness.base.paths import cache_directory
 from harness.jobs.coverage.collector import COUNTS
 from harness.jobs.coverage.counts import load_counts, total
 from harness.jobs.coverage.layout import Layout, read_layout
@@ -18,28 +15,23 @@ from harness.kernel.build.notes import DIRECTORY
 from harness.machine.machine import Machine
 from harness.machine.qemu.snapshot import boot
 from harness.observe.memory import KernelTypes, Symbols, live_memory
-
-RAN = (0, 1)
-"""What pytest ends with if it ran the tests: none has failed, or some have."""
+from harness.results import SuiteRequest, Verdict, run_tests, verdict_of
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a run has reached of *kernel*, and what pytest ended with."""
+    """What a run has reached of *kernel*, and the verdict of the run."""
 
     kernel: Kernel
     lines: Lines
-    exit_code: int
+    verdict: Verdict
 
 
-def measure(
-    machine: Machine, words: Sequence[str], add: bool = False, tests: Sequence[str] = ()
-) -> Measurement:
-    """Run the suite, with *words* for pytest, on the kernel of *machine*, which counts its lines.
+def measure(machine: Machine, request: SuiteRequest, add: bool = False) -> Measurement:
+    """Run the tests of *request* on the kernel of *machine*, which counts its lines.
 
-    *tests* are node ids or files of the checkout, all if empty. With *add* what earlier runs on
-    that kernel have counted is kept. Raises HarnessError if pytest could not run the tests; that a
-    test has failed is no error.
+    With *add* what earlier runs on that kernel have counted is kept. Raises HarnessError if pytest
+    could not run the tests; that a test has failed is no error.
     """
     directory = cache_directory() / "coverage" / machine.kernel.key
     if not add:
@@ -47,17 +39,13 @@ def measure(
     directory.mkdir(parents=True, exist_ok=True)
     layout = _find_counters(machine)
     layout.save(directory)
-    chosen = [str(CHECKOUT / name) for name in tests or ("harness",)]
-    command = [sys.executable, "-m", "pytest", *chosen, f"--coverage={directory}", *words]
-    exit_code = subprocess.run(command, check=False).returncode
-    if exit_code not in RAN:
-        raise HarnessError(f"pytest ended with {exit_code}, so there is nothing to report")
+    run = run_tests(request, show=True, more=[f"--coverage={directory}"])
     counted = tuple(load_counts(directory / COUNTS))
     if not counted:
         raise HarnessError("no guest has counted anything; look at what pytest printed above")
     counts = total(counted, layout)
     lines = read_lines(machine.kernel.directory / DIRECTORY, layout, counts)
-    return Measurement(machine.kernel, lines, exit_code)
+    return Measurement(machine.kernel, lines, verdict_of(run))
 
 
 def _find_counters(machine: Machine) -> Layout:

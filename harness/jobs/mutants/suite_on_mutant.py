@@ -3,14 +3,13 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.base.errors import HarnessError
 from harness.jobs.mutants.mutant import Mutant
 from harness.jobs.mutants.mutant_trial import Judgement, weigh
-from harness.results.case import Case
-from harness.results.suite import run_pytest
+from harness.results import Case, SuiteRequest, run_tests
 
 CPUS = os.cpu_count() or 1
 FEW, ALL = CPUS, CPUS * 3 // 2
@@ -33,8 +32,8 @@ class SuiteRun:
         went wrong was the harness's fault.
         """
         errors: list[Case] = []
-        for words in self._questions():
-            bad = self._ask(*words)
+        for request in self._questions():
+            bad = self._ask(request)
             failures = [one for one in bad if one.against_kernel]
             if failures:
                 return failures
@@ -46,24 +45,27 @@ class SuiteRun:
             f"{errors[0].message}. pytest's words are in {self._log}"
         )
 
-    def _questions(self) -> Iterator[tuple[str, ...]]:
-        """Which tests to ask, as words for pytest: ever more of them."""
-        properties = [f"--property={one}" for one in self.mutant.breaks]
-        if properties and self.mutant.flavour:
-            yield (f"-n{FEW}", *properties, "-k", self.mutant.flavour)
-        if properties:
-            yield (f"-n{FEW}", *properties)
-        yield (f"-n{ALL}",)
+    def _questions(self) -> Iterator[SuiteRequest]:
+        """Which tests to ask: ever more of them. No artifacts are kept of them."""
+        mutant = self.mutant
+        whole = SuiteRequest(mutant.spec, tier=mutant.tier, workers=ALL, keep="none")
+        few = replace(whole, properties=mutant.breaks, workers=FEW)
+        if mutant.breaks and mutant.flavour:
+            yield replace(few, match=mutant.flavour)
+        if mutant.breaks:
+            yield few
+        yield whole
 
-    def _ask(self, *chosen: str) -> list[Case]:
-        """The failures and errors of the *chosen* tests.
+    def _ask(self, request: SuiteRequest) -> list[Case]:
+        """The failures and errors of the tests that are asked.
 
         The run ends at the first; if that is not for the right reason, or is the harness's own,
         the run is repeated to its end.
         """
         bad: list[Case] = []
-        for words in (("-x",), ()):
-            bad = [one for one in self._run(*chosen, *words) if one.result.at_fault]
+        for limit in (1, 0):
+            run = run_tests(replace(request, max_failures=limit), self._log)
+            bad = [one for one in run.tests if one.result.at_fault]
             failures = [one for one in bad if one.against_kernel]
             if not bad or weigh(self.mutant, failures) is Judgement.KILLED:
                 break
@@ -72,15 +74,3 @@ class SuiteRun:
     @property
     def _log(self) -> Path:
         return self.directory / "pytest.log"
-
-    def _run(self, *words: str) -> tuple[Case, ...]:
-        """How the tests end that *words* choose; no artifacts are kept of them."""
-        mutant = self.mutant
-        outcomes, _ = run_pytest(
-            [
-                *("harness/suite", "--keep=none", f"--series={mutant.path}"),
-                *(f"--tier={mutant.tier}", f"--flavour={mutant.flavour}", *words),
-            ],
-            self._log,
-        )
-        return outcomes

@@ -3,7 +3,9 @@
 
 ================  ================================================================================
 ``open_history``  a SQLite file in the cache directory, or a PostgreSQL server
+``join_runs``     adds the runs of sessions that were killed; ``joined_history`` opens and joins
 ``History``       ``add`` a run once; ``run`` by its id, ``run_of`` a job
+``last_results``  how each test ended the last time, on a kernel without a series
 ``list_runs``     the last runs, and their results in numbers
 ``appearances``   every time that a test was run
 ``standings``     since when a test fails, on each track of kernels that follow one another
@@ -15,6 +17,8 @@
 
 from harness.results.history.failures import Regression, Standing, regressions, standings
 from harness.results.history.history import History, open_history
+from harness.results.history.join import join_runs, joined_history, run_path
+from harness.results.history.last import LastResult, last_results
 from harness.results.history.queries import (
     Appearance,
     RunHead,
@@ -40,6 +44,7 @@ __all__ = [
     "Duration",
     "Flakiness",
     "History",
+    "LastResult",
     "ProvenanceChange",
     "Regression",
     "RunHead",
@@ -52,11 +57,15 @@ __all__ = [
     "find_run",
     "find_test",
     "flaky",
+    "join_runs",
+    "joined_history",
+    "last_results",
     "list_runs",
     "list_tests",
     "not_counted",
     "open_history",
     "regressions",
+    "run_path",
     "run_seconds",
     "standings",
     "track_of",

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, RowMapping, inser
 from sqlalchemy.exc import IntegrityError
 
 from harness.base.errors import InputError
-from harness.results import Provenance, Run, run_from
+from harness.results import Case, Provenance, Run, run_from
 from harness.results.history.database import connect, default_url, in_words
 from harness.results.history.migrate import migrate
 from harness.results.history.tables import OUTCOMES, RUNS
@@ -107,6 +107,7 @@ def _row(run: Run, job: str) -> dict[str, Any]:
         "seconds": run.seconds,
         "complete": run.complete,
         "words": run.words,
+        "request": run.request,
         **asdict(run.provenance),
     }
 
@@ -116,8 +117,10 @@ def _outcome_row(run: Run, position: int) -> dict[str, Any]:
 
 
 def _run(row: Row[Any], tests: Sequence[RowMapping]) -> Run:
-    names = ("test", "result", "violated", "message", "properties", "seconds", "artifacts")
-    content = {name: row._mapping[name] for name in ("id", "seconds", "complete", "words")}
+    names = [one.name for one in fields(Case)]
+    content = {
+        name: row._mapping[name] for name in ("id", "seconds", "complete", "words", "request")
+    }
     content["begin"] = begin_text(row.begin)
     content["provenance"] = {name: row._mapping[name] for name in PROVENANCE}
     content["tests"] = [{name: test[name] for name in names} for test in tests]

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 """The newest migration."""
 
 METADATA = MetaData()
@@ -67,6 +67,7 @@ RUNS = Table(
     Column("seconds", Double, nullable=False),
     Column("complete", Boolean, nullable=False),
     Column("words", JSON, nullable=False),
+    Column("request", JSON, nullable=False),
     Column("kernel_key", Words, nullable=False),
     Column("release", Words, nullable=False),
     Column("build_id", Words, nullable=False),
@@ -98,6 +99,8 @@ OUTCOMES = Table(
     Column("properties", JSON, nullable=False),
     Column("seconds", Double, nullable=False),
     Column("artifacts", Words, nullable=False),
+    Column("violations", JSON, nullable=False),
+    Column("notices", JSON, nullable=False),
     Index("outcomes_by_test", "test"),
 )
 """A test of a run a row, at its *position* in the run. The columns are Case's."""

@@ -4,7 +4,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.base.result import Result
-from harness.results import Case, Run, Verdict
+from harness.results import Case, Run, Verdict, violated_properties
 from harness.results.judge import Change, Comparison, judged
 from harness.results.render.artifacts import Artifacts
 from harness.results.render.plain_text import (
@@ -16,7 +16,7 @@ from harness.results.render.plain_text import (
     telling,
     wrapped,
 )
-from harness.results.render.summary import headline, violated_properties
+from harness.results.render.summary import headline
 
 MOST = 20
 """Tests that are named under each heading; of more, the number is given."""

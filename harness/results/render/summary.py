@@ -2,11 +2,9 @@
 """A run, or a comparison of two, in one sentence."""
 
 from collections import Counter
-from collections.abc import Iterable
 
-from harness.base.properties import in_order
 from harness.base.result import Result
-from harness.results import Case, Run, Verdict
+from harness.results import Run, Verdict, violated_properties
 from harness.results.judge import Change, Comparison
 from harness.results.render.plain_text import counts
 
@@ -15,14 +13,6 @@ _TOLD = (
     *(Change.STILL_FAILING, Change.STILL_FLAKY, Change.KNOWN, Change.PASSING),
 )
 """Changes that a headline counts, in this order."""
-
-
-def violated_properties(tests: Iterable[Case]) -> tuple[str, ...]:
-    """The properties that *tests* found violated, without known findings, in natural order."""
-    found = {
-        number for one in tests if one.against_kernel for number in one.violated or one.properties
-    }
-    return in_order(found)
 
 
 def headline(subject: Run | Comparison) -> str:

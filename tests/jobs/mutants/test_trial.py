@@ -2,7 +2,6 @@
 """A trial: bugs are judged by their own tests first, verdicts are kept, kernels are not."""
 
 import subprocess
-import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,13 +9,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from history_scene import run_on
 
 from harness.base.cache import Cache
 from harness.base.errors import BuildError, HarnessError
+from harness.base.result import Result
 from harness.cli import main
 from harness.jobs.mutants import Judgement, Mutant, try_mutant
 from harness.kernel import Kernel, KernelSpec
 from harness.machine.qemu.snapshot import PARKED
+from harness.results import Case, save_run
 
 BUG = Mutant(Path("07-overlap-x.patch"), "x", "overlap", ("B7", "E1"), "y", "default", "")
 HARMLESS = Mutant(Path("90-harmless-x.patch"), "x", "harmless", (), "y", "nightly", "numa")
@@ -38,20 +40,16 @@ class FakePytest:
         """Takes the place of subprocess.run()."""
         self.commands.append(command)
         results = self.runs.pop(0)
-        (report,) = (word.partition("=")[2] for word in command if "--junitxml" in word)
-        Path(report).write_bytes(junit(results))
-        code = 0 if all(result == PASS for result in results) else 2 if "-x" in command else 1
-        return subprocess.CompletedProcess(command, code)
+        (file,) = (word.partition("=")[2] for word in command if "--run-file" in word)
+        save_run(replace(run_on(1), tests=cases(results)), Path(file))
+        return subprocess.CompletedProcess(command, 0 if set(results) == {PASS} else 1)
 
 
-def junit(results: Sequence[tuple[str, ...]]) -> bytes:
-    root = ET.Element("testsuites")
-    for number, (result, *broken) in enumerate(results):
-        case = ET.SubElement(root, "testcase", classname="harness.suite.test_a", name=f"t{number}")
-        properties = ET.SubElement(case, "properties")
-        for name, value in [("result", result), *(("broken", one) for one in broken)]:
-            ET.SubElement(properties, "property", name=name, value=value)
-    return ET.tostring(root)
+def cases(results: Sequence[tuple[str, ...]]) -> tuple[Case, ...]:
+    return tuple(
+        Case(f"harness/suite/test_a.py::t{number}", Result(result), tuple(violated))
+        for number, (result, *violated) in enumerate(results)
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +82,12 @@ def test_the_tests_of_what_is_broken_run_first(monkeypatch: pytest.MonkeyPatch) 
 
     (command,) = suite.commands
     assert verdict.judgement is Judgement.KILLED
-    assert {"-x", "--property=B7", "--property=E1", f"--series={BUG.path}"} < set(command)
+    assert {
+        "--maxfail=1",
+        "--property=B7",
+        "--property=E1",
+        f"--series={BUG.path.absolute()}",
+    } < set(command)
 
 
 def test_tests_that_ask_for_the_kernels_flavour_run_before_them(
@@ -94,7 +97,7 @@ def test_tests_that_ask_for_the_kernels_flavour_run_before_them(
 
     try_mutant(replace(BUG, flavour="kcsan"))
 
-    assert ["kcsan" in command for command in suite.commands] == [True, False]
+    assert ["-k=kcsan" in command for command in suite.commands] == [True, False]
     assert all("--property=B7" in command for command in suite.commands)
 
 
@@ -115,7 +118,7 @@ def test_a_wrong_reason_does_not_hide_a_right_one(monkeypatch: pytest.MonkeyPatc
     suite = fake(monkeypatch, [WRONG], [WRONG, RIGHT])
 
     assert try_mutant(BUG).judgement is Judgement.KILLED
-    assert ["-x" in command for command in suite.commands] == [True, False]
+    assert ["--maxfail=1" in command for command in suite.commands] == [True, False]
 
 
 def test_a_harness_error_does_not_hide_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from harness.base.result import Result
 from harness.jobs.mutants import Judgement, Mutant, MutantTrial, kill_table, kills_json
 from harness.jobs.mutants.mutant_trial import load_trial, weigh
-from harness.results.case import Case, read_cases
+from harness.results import Case, read_cases
 
 BUG = Mutant(Path("07-overlap-x.patch"), "x", "overlap", ("B7", "E1"), "y", "default", "")
 HARMLESS = Mutant(Path("90-harmless-x.patch"), "x", "harmless", (), "y", "default", "")

@@ -101,7 +101,7 @@ def test_a_run_is_shown_as_the_json_that_can_be_added(
     assert main(["history", "add", str(file), *other]) == 0
     assert "added" in capsys.readouterr().out
     assert main(["history", "show", "0", "--json", *other]) == 0
-    assert data(capsys.readouterr().out) == data(file.read_text())
+    assert capsys.readouterr().out == file.read_text()
 
 
 def test_a_file_that_was_added_before_is_not_added_again(ask: Ask, tmp_path: Path) -> None:

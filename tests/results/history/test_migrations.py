@@ -72,4 +72,6 @@ def _put_in_first(connection: Connection, run: Run) -> None:
 def _in_first(outcome: Case) -> dict[str, Any]:
     """The columns of a test, by the names that they had in the first schema."""
     earlier = {"violated": "broken", "properties": "promises", "artifacts": "evidence"}
-    return {earlier.get(name, name): value for name, value in asdict(outcome).items()}
+    later = ("violations", "notices")
+    columns = asdict(outcome)
+    return {earlier.get(name, name): columns[name] for name in columns if name not in later}

@@ -54,18 +54,6 @@ def test_a_line_of_a_program_is_no_report_of_the_kernel(directory: Path) -> None
     assert artifacts.crashes == ()
 
 
-def test_the_page_has_the_kernels_stack_in_files_and_lines(directory: Path) -> None:
-    (directory / "traces.txt").write_text("oops in f\n  f (mm/a.c:7)\n")
-    artifacts = read_artifacts(directory)
-    assert artifacts is not None
-    outcome = case("test_x", "CRASH", artifacts=str(directory))
-
-    shown = page(replace(base_run(), tests=(outcome,)), Inputs({str(directory): artifacts}))
-
-    assert artifacts.traces == "oops in f\n  f (mm/a.c:7)"
-    assert "  f (mm/a.c:7)" in shown
-
-
 def test_a_directory_that_was_thrown_away_is_no_artifacts(tmp_path: Path) -> None:
     assert read_artifacts(tmp_path / "gone") is None
 
