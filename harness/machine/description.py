@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A machine as a file, so that the one in which a test failed can be started again."""
+"""Save and load machines, so that the machine of a failed test can be started again."""
 
 import dataclasses
 import json
@@ -93,5 +93,5 @@ def _read_fence(content: Any) -> Fence | None:
 
 
 def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
-    """JSON knows lists only."""
+    """*fields* with tuples for the lists of JSON."""
     return {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}

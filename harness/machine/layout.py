@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How guest RAM is cut into blocks: the pools in mapped files, the rest private to QEMU."""
+"""Layout of guest RAM: blocks for the pools in shared files, the rest private to QEMU."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

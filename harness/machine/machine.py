@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The frozen description of one virtual machine, and the QEMU command line it stands for."""
+"""Machine: the frozen description of one virtual machine, and its QEMU command line."""
 
 import shlex
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ PERSON_SOCKET = "qmp.sock"
 FENCE_LOG = "fence.log"
 
 SMMU_EVENTS = "smmuv3_record_event"
-"""The trace event that says whose access an SMMU refused, and when."""
+"""The trace event with the device, address and time of an access that an SMMU refused."""
 
 
 KERNEL_SMMU = ",iommu=smmuv3"
@@ -80,7 +80,7 @@ class Machine:
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """How its RAM is cut: pools, or just the windows of a fence, lie in shared blocks."""
+        """The blocks of its RAM: pools, or the windows of a fence, are shared."""
         if self.share_all:
             return (Block(RAM_BASE, self.ram_size, shared=True),)
         return cut(self.ram_size, self.fence.windows if self.fence else self.devicetree.pools)
@@ -93,7 +93,7 @@ class Machine:
 
     @property
     def firmware(self) -> Firmware | None:
-        """What starts the kernel in QEMU's place; as a rule there is none."""
+        """The firmware that starts the kernel instead of QEMU, if any."""
         return self.fence.firmware if self.fence else None
 
     @property

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From words on a command line to a machine: its size, and which devices have which pool."""
+"""Shapes of machines by name: RAM size, and which devices have which pool."""
 
 import re
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ NO_POOL = "no-pool"
 DEFAULT_SHAPE = "pool-shared"
 
 ODD = "odd/"
-"""Shapes that no board should have: contradictory, damaged, or merely unusual devicetrees."""
+"""Shapes with contradictory, damaged, or unusual devicetrees."""
 
 SMALLEST_RAM = 256 * MIB
 """The overlays put their pools at the end of 256 MiB."""

@@ -10,7 +10,7 @@ from harness.devices.attacks.context import Context
 
 
 class Protection(Enum):
-    """What stands between the rogue and memory."""
+    """Protection of memory against the rogue."""
 
     NOTHING = "nothing"
     POOL = "pool"

@@ -35,7 +35,7 @@ class Context:
 
     @property
     def driver(self) -> Device:
-        """The device that a driver of ours works with: the rogue's own, if it has no other."""
+        """The probe device that maps buffers: the rogue itself if the probe has it, else VICTIM."""
         own = str(self.rogue.bdf)
         devices = {device.name: device for device in self.probe.devices()}
         return devices.get(own) or devices[VICTIM]

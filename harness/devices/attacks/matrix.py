@@ -54,7 +54,9 @@ def cells(names: Sequence[str] = ()) -> list[Cell]:
     """
     for glob in names:
         if not any(fnmatch(name, glob) for name in attacks()):
-            raise InputError(f"no attack is named '{glob}'; there are: {', '.join(attacks())}")
+            raise InputError(
+                f"unknown attack '{glob}': expected a name or a glob of {', '.join(attacks())}"
+            )
     wanted = [n for n in attacks() if not names or any(fnmatch(n, glob) for glob in names)]
     return [cell for name in wanted for cell in _cells_of(name)]
 

@@ -37,7 +37,7 @@ class Dma(IntFlag):
 
 
 BUFFER = 0x40000
-"""Where the device's own buffer lies in its address space (edu.c, DMA_START)."""
+"""The address of the device's own buffer in its address space (edu.c, DMA_START)."""
 
 LARGEST = 4095
 """Bytes of one transfer; QEMU 7.2 aborts at 4096 (edu.c, edu_check_range)."""

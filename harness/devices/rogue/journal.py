@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a rogue tried: a line each in a file beside the guest's logs and in the guest's journal."""
+"""Journal of a rogue's accesses: a line each, in a file beside the guest's logs and in memory."""
 
 from typing import Literal
 

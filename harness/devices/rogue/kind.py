@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rogues by name: a module of ``kinds/`` each, of the same name, with its ``KIND``."""
+"""Kinds of rogue by name: each is a module of ``kinds/`` with its ``KIND``."""
 
 import functools
 import importlib

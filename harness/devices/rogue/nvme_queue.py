@@ -50,7 +50,7 @@ READY, FATAL = 1 << 0, 1 << 1
 """CSTS (Base 2.0, 3.1.3.6)."""
 
 CONTIGUOUS = 1 << 0
-"""Dword 11 of a Create command: the queue lies in one piece."""
+"""Dword 11 of a Create command: the queue is physically contiguous."""
 
 BY_SGL = 1 << 6
 """Flags of a command whose data pointer is an SGL (PSDT, Base 2.0, 3.3.3.1)."""
@@ -70,7 +70,7 @@ MEMORY_SIZE = 2 * PAGE
 """Bytes that the host side needs: a page that the controller reads, and one that it writes."""
 
 SEGMENT, PADDING = 0x800, PAGE + 0x800
-"""In that memory, behind the queues: an SGL segment, and a block of bytes that nobody wants."""
+"""In that memory, behind the queues: an SGL segment, and a block for padding bytes."""
 
 TIMEOUT = 60.0
 """Seconds for a command. Measured: 0.005 for 4 MiB, and 10 where a fence refuses all of them
@@ -90,10 +90,10 @@ def descriptor(span: AddressRange, kind: SglType = SglType.DATA_BLOCK) -> bytes:
 
 
 class Controller:
-    """The controller whose BAR 0 lies at *bar*, with its queues in *memory*.
+    """The controller with BAR 0 at *bar* and its queues in *memory*.
 
-    That is MEMORY_SIZE bytes on a page boundary that it may reach. The I/O queues lie where
-    the admin queues did, which have done their work by then.
+    That is MEMORY_SIZE bytes on a page boundary that it may reach. The I/O queues reuse
+    the memory of the admin queues, which are not needed any more.
     """
 
     def __init__(self, qtest: Qtest, bar: int, memory: Scratch) -> None:

@@ -62,12 +62,12 @@ class Bdf:
 
     @property
     def offset(self) -> int:
-        """Where its configuration space lies in ECAM."""
+        """The offset of its configuration space in ECAM."""
         return self.bus << 20 | self.device << 15 | self.function << 12
 
 
 def ecam_base(devicetree: Devicetree) -> int:
-    """Where the host bridge's configuration window lies; it moves with the size of RAM."""
+    """The base of the host bridge's configuration window; it depends on the size of RAM."""
     bridge = Tree(devicetree.blob).find(HOST_BRIDGE)
     if bridge is None:
         raise QemuError(f"the devicetree has no {HOST_BRIDGE}; is the machine a 'virt' board?")

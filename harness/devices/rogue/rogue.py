@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every rogue can do, so that an attack is written once."""
+"""Rogue: the interface of all rogue devices, so that an attack is written once."""
 
 from typing import Protocol
 
@@ -17,7 +17,7 @@ class Rogue(Protocol):
     """Its id in QEMU."""
 
     bdf: Bdf
-    """Where the guest's PCI bus has it."""
+    """Its address on the guest's PCI bus."""
 
     def read(self, address: int, size: int) -> bytes:
         """Read guest memory by DMA."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The harness's own memory in a guest, as a device sees it."""
+"""Scratch memory of the harness in a guest, by the address that a device uses."""
 
 from dataclasses import dataclass
 

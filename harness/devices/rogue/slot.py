@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Root ports as slots: a device goes into one of a running guest, and out of it again."""
+"""Slots: hot-plug a device into a root port of a running guest, and unplug it."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ class Slot:
         self._ecam = ecam_base(guest.machine.devicetree)
         bridge = ConfigSpace(guest.qtest, self._ecam, Bdf(0, port + 1))
         self.bdf = Bdf(bridge.read(Register.SECONDARY_BUS, 1), 0)
-        """Where the guest's PCI bus has the device in it."""
+        """The address of the device in it on the guest's PCI bus."""
 
     @property
     def config(self) -> ConfigSpace:

@@ -44,7 +44,7 @@ def watched_functions(symbols: Symbols, slide: int) -> tuple[Function, ...]:
 
 
 class Places:
-    """Looks places up in DWARF, and in the guest's own list of symbols for modules."""
+    """Looks up places in DWARF, and for modules in the guest's list of symbols."""
 
     def __init__(self, types: KernelTypes, agent: Agent, functions: tuple[Function, ...]) -> None:
         self._types, self._agent, self._functions = types, agent, functions

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The file that plugin and harness share: what to watch, and a ring of what was seen.
+"""The shared memory of plugin and harness: what to watch, and a ring of accesses.
 
 It is anonymous memory of the harness's, which QEMU opens through ``/proc``, so nothing is left
 behind whoever dies first. The layout is that of ``struct control`` and ``struct record`` in
@@ -44,7 +44,7 @@ class Kind(IntEnum):
     """Why a function's callers matter."""
 
     COPYING = 0
-    """It reads what it is told to."""
+    """It copies memory that its caller names."""
     DMA_API = 1
     """It copies a mapping out of the pool."""
 
@@ -94,7 +94,7 @@ class Ring:
 
     @property
     def path(self) -> str:
-        """Where another process finds it."""
+        """The path by which another process opens it."""
         return f"/proc/{os.getpid()}/fd/{self._fd}"
 
     @property
@@ -136,7 +136,7 @@ class Ring:
         return tuple(self._read(begin, head))
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the file and the mapping."""
         self._memory.close()
         os.close(self._fd)
 

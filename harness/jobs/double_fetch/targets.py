@@ -47,7 +47,7 @@ def find_target(name: str) -> Target:
         if target.name == name:
             return target
     known = ", ".join(target.name for target in TARGETS)
-    raise InputError(f"no driver '{name}' can be watched; known are {known}")
+    raise InputError(f"unknown driver '{name}': expected one of {known}")
 
 
 def available(kernel: Kernel) -> tuple[Target, ...]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A guest whose kernel's accesses to the pools are seen, and how they are brought to addresses.
+"""A guest under the plugin: record the kernel's accesses to pools, by guest-physical address.
 
 QEMU tells a plugin the "physical address" of an access. In 7.2 that is the block's offset in
 QEMU's own numbering of RAM, plus where the block lies in the board's RAM, plus the place in the
@@ -54,7 +54,7 @@ class Watched:
             raise
 
     def during(self, work: Callable[[], object]) -> tuple[Access, ...]:
-        """All accesses of the kernel's to the pools while *work* is done, in their order.
+        """All accesses of the kernel to the pools during *work*, in their order.
 
         What other CPUs and interrupts do at the time is among them.
         """
@@ -74,11 +74,11 @@ class Watched:
         return Places(KernelTypes(memory, self._symbols), self.guest.agent, self._functions)
 
     def close(self) -> None:
-        """Throw the guest away."""
+        """End the guest."""
         self.guest.close()
 
     def _tell_functions(self, guest: Guest) -> None:
-        """Before the first instruction: code is looked at when it is translated."""
+        """Tell the plugin before the first instruction: it sees code when it is translated."""
         with live_memory(guest) as memory:
             slide = locate(memory, self._symbols).slide
         self._functions = watched_functions(self._symbols, slide)
@@ -95,9 +95,8 @@ class Watched:
             if any(access.address == known for access in self.during(lambda: self._read(known))):
                 return windows
         raise ProtocolError(
-            f"a read of {known:#x} by the guest was not seen by the plugin, or at an address that "
-            f"makes no sense: {self.guest.machine.qemu.banner} reports addresses in a way that is "
-            "not known here"
+            f"the plugin did not see a read of {known:#x} by the guest at that address: "
+            f"{self.guest.machine.qemu.banner} reports addresses in an unknown way"
         )
 
     def _read(self, address: int) -> None:

@@ -82,7 +82,9 @@ def check(case: FuzzCase) -> None:
         *((setting.field, CONFIG[case.kind]) for setting in case.config),
     ):
         if name not in known:
-            raise InputError(f"a case of {case.kind} has no '{name}'; known are {', '.join(known)}")
+            raise InputError(
+                f"unknown '{name}' in a case of {case.kind}: expected one of {', '.join(known)}"
+            )
 
 
 def run_case(environment: Environment, case: FuzzCase) -> Record:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What makes a devicetree with restricted pools impossible, in sentences."""
+"""Check a devicetree with restricted pools: everything that makes it impossible, in sentences."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What QEMU's boot loader adds to a devicetree, for a machine whose firmware starts the kernel.
+"""Complete a devicetree as QEMU's boot loader does, if firmware starts the kernel.
 
 As QEMU, hw/arm/boot.c:arm_load_dtb (7.2). ``rng-seed`` stays as it is: all zeros.
 """

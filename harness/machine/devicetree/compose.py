@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A devicetree from QEMU's own blob, overlays, and the places a test wants its pools at."""
+"""Compose a devicetree from QEMU's own blob, overlays, and the addresses of pools."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ranges of physical memory: plain ones, restricted pools, and pools the kernel places itself."""
+"""Reserved memory: named regions, restricted pools, and pools that the kernel places."""
 
 from dataclasses import dataclass
 
@@ -43,14 +43,14 @@ class DynamicPool:
     users: tuple[str, ...]
 
     def at(self, base: int) -> Pool:
-        """The pool, once the kernel's log has said where it is."""
+        """The pool at the *base* that the kernel's log names."""
         return Pool(base, self.size, self.name, self.label, self.users)
 
 
 @hex_repr
 @dataclass(frozen=True)
 class Placement:
-    """Where a test wants a pool instead, in bytes; None keeps what the overlay says."""
+    """Base and size of a pool for a test, in bytes; None keeps the overlay's."""
 
     base: int | None = None
     size: int | None = None

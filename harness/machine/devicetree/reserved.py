@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a tree says about memory: RAM, reserved regions, restricted pools and who uses them."""
+"""Memory in a devicetree: RAM, reserved regions, restricted pools and their users."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping

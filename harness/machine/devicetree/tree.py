@@ -19,7 +19,7 @@ PROPERTY_HEADER = 12
 
 
 class Node:
-    """One node of a tree; what is set here changes the tree."""
+    """One node of a tree; a change of it changes the tree."""
 
     def __init__(self, path: str, node: fdt.Node) -> None:
         self.path = path

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fences: what stands in for trusted firmware, set up before the kernel, as data for a machine.
+"""Fences: emulated trusted firmware that confines devices, set up before the kernel, as data.
 
 ==================  ==============================================================================
-``Fence``           what a machine must be given for it, and what must stay as it was
-``fence_named``     the fence of a module in ``kinds/``, around some windows of memory
-``Refusal``         an access that a fence did not let through
+``Fence``           what a machine is given for it, and what must stay unchanged
+``fence_named``     the fence of a module in ``kinds/`` that allows some address ranges
+``Refusal``         an access that a fence refused
 ``smmu_refusals``   those of an SMMU, from QEMU's log
-``cpu_refusals``    those that firmware has made the kernel, from its records
+``cpu_refusals``    accesses of the kernel that firmware refused, from its records
 ==================  ==============================================================================
 """
 
@@ -39,7 +39,7 @@ def fence_named(name: str, windows: Sequence[AddressRange], ports: int) -> Fence
     Raises InputError for a name that is not in FENCES.
     """
     if name not in FENCES:
-        raise InputError(f"there is no fence '{name}'; there are: {', '.join(FENCES)}")
+        raise InputError(f"unknown fence '{name}': expected one of {', '.join(FENCES)}")
     module = importlib.import_module(f"{kinds.__name__}.{name}")
     return cast(Fence, module.fence(tuple(windows), ports))
 

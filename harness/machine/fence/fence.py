@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a fence is: all that a machine must be given, and all that must stay as it was."""
+"""Fence: what a machine is given for it, and what must stay unchanged while it works."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -16,7 +16,7 @@ need it. The kernel never maps it."""
 @hex_repr
 @dataclass(frozen=True)
 class Register:
-    """A device register of *width* 1, 2, 4 or 8 bytes and a value of it."""
+    """A device register of *width* 1, 2, 4 or 8 bytes, and its value."""
 
     address: int
     width: int
@@ -26,7 +26,7 @@ class Register:
 @hex_repr
 @dataclass(frozen=True)
 class Constant:
-    """Bytes that lie at a guest-physical address, such as tables in flash."""
+    """Bytes at a guest-physical address, such as tables in flash."""
 
     address: int
     content: bytes = field(repr=False)
@@ -34,10 +34,10 @@ class Constant:
 
 @dataclass(frozen=True)
 class Firmware:
-    """Firmware in flash bank 0, which runs first and starts the kernel in QEMU's place.
+    """Firmware in flash bank 0, which runs first and starts the kernel instead of QEMU.
 
     *kernel*, *initrd* and *devicetree* are the addresses where it expects them; *hidden* is the
-    RAM that it keeps for itself, *log* what of that holds its records (firmware_log.py).
+    RAM that it keeps for itself, *log* the part of it with its records (firmware_log.py).
     """
 
     kernel: int
@@ -49,13 +49,13 @@ class Firmware:
 
 @dataclass(frozen=True)
 class Fence:
-    """A fence, as data. *windows* are what devices may reach, in ascending order.
+    """A fence, as data. *windows* are the address ranges that devices may reach, ascending.
 
     *board* is added to QEMU's machine options, *visible_board* is what of that the devicetree
     shows, *overlays* are added to the devicetree. *flash* is the content of the read-only NOR
     flash banks by number, each at most 64 MiB. *setup* is written, in order, before the kernel's
     first instruction; *standing* are the registers, and *constants* the memory, that show whether
-    the fence still stands. *firmware*, if it has one, starts the kernel.
+    the fence is intact. *firmware*, if it has one, starts the kernel.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Fence:
 @hex_repr
 @dataclass(frozen=True)
 class Refusal:
-    """An access that a fence did not let through.
+    """An access that a fence refused.
 
     *device* is a PCI device as Linux names it, or the name of a rogue; *address* is
     guest-physical; *time* in seconds since the epoch; *access* is ``"?"`` where QEMU does not say.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The firmware of guest/firmware, built, and the flash bank that it is run from.
+"""The firmware of guest/firmware: build it, and fill the flash bank that it runs from.
 
 The bank holds the code at 0, then its orders (guest/firmware/firmware.h), the stage-2 tables and
 those of the SMMU. Where the rest of RAM goes suits harness/machine/devicetree/check.py.
@@ -55,7 +55,7 @@ HIDDEN = (FLASH, SMMU_REGISTERS, RAM)
 
 
 class Bank(IntEnum):
-    """Where each part lies in the flash bank, which begins at address 0."""
+    """The address of each part of the flash bank, which begins at 0."""
 
     CODE = 0
     ORDERS = 0x1_0000

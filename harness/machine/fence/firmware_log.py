@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the firmware's stage 2 refused the kernel, from the records in the firmware's own RAM."""
+"""Accesses of the kernel that stage 2 refused, from the records in the firmware's RAM."""
 
 import struct
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ FETCH_CLASS, WRITE = 0x20, 1 << 6
 @hex_repr
 @dataclass(frozen=True)
 class CpuRefusal:
-    """An access of the kernel's, or of its user space, by CPU number *cpu*.
+    """An access of the kernel or of user space by CPU number *cpu*.
 
     *address* is guest-physical, *pc* the virtual address of the instruction, *syndrome* ESR_EL2.
     """
@@ -34,7 +34,7 @@ class CpuRefusal:
 
     @property
     def access(self) -> Literal["read", "write", "fetch"]:
-        """What the CPU wanted to do."""
+        """The kind of access."""
         if self.syndrome >> 26 == FETCH_CLASS:
             return "fetch"
         return "write" if self.syndrome & WRITE else "read"

@@ -9,7 +9,7 @@ from enum import IntEnum, IntFlag
 
 from harness.base.address_range import AddressRange
 from harness.machine.fence.fence import SCRATCH, Register
-from harness.machine.fence.smmu_tables import STREAM_BITS, Place, Tables, smmu_tables
+from harness.machine.fence.smmu_tables import STREAM_BITS, Offset, Tables, smmu_tables
 
 SMMU = 0x0905_0000
 DOORBELL = AddressRange(0x0809_0000, 0x1000)
@@ -63,9 +63,9 @@ def program(tables: Tables, events: int, event_bits: int) -> list[Register]:
     """The writes that switch the SMMU on, with its event queue at *events*."""
     writes = (
         (Smmu.CR0, 4, 0),
-        (Smmu.STRTAB_BASE, 8, tables.base + Place.STREAMS | READ_ALLOCATE),
+        (Smmu.STRTAB_BASE, 8, tables.base + Offset.STREAMS | READ_ALLOCATE),
         (Smmu.STRTAB_BASE_CFG, 4, STREAM_BITS),
-        (Smmu.CMDQ_BASE, 8, tables.base + Place.COMMANDS | COMMAND_BITS),
+        (Smmu.CMDQ_BASE, 8, tables.base + Offset.COMMANDS | COMMAND_BITS),
         (Smmu.CMDQ_PROD, 4, 0),
         (Smmu.CMDQ_CONS, 4, 0),
         (Smmu.EVENTQ_BASE, 8, events | event_bits),
@@ -79,11 +79,11 @@ def program(tables: Tables, events: int, event_bits: int) -> list[Register]:
 
 
 def enforced(tables: Tables) -> list[Register]:
-    """What the registers of an SMMU that does its work hold."""
+    """The values of the registers of an SMMU that works."""
     values = (
         (Smmu.CR0, 4, RUNNING),
         (Smmu.CR0ACK, 4, RUNNING),
-        (Smmu.STRTAB_BASE, 8, tables.base + Place.STREAMS | READ_ALLOCATE),
+        (Smmu.STRTAB_BASE, 8, tables.base + Offset.STREAMS | READ_ALLOCATE),
         (Smmu.STRTAB_BASE_CFG, 4, STREAM_BITS),
         (Smmu.CMDQ_CONS, 4, tables.commands),
     )

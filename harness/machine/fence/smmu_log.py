@@ -19,7 +19,7 @@ _ACCESSES: dict[str, Literal["read", "write"]] = {"read": "read", "write": "writ
 
 
 def smmu_refusals(lines: Iterable[str]) -> Iterator[Refusal]:
-    """Yield the refused accesses that *lines* of QEMU's log tell of, oldest first."""
+    """Yield the refused accesses in *lines* of QEMU's log, oldest first."""
     address: int | None = None
     pending: Refusal | None = None
     for line in lines:

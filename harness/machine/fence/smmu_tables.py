@@ -33,15 +33,15 @@ IS_PAGE, IS_BLOCK, IS_TABLE = 0b11, 0b01, 0b11
 
 
 class Stream(IntEnum):
-    """What becomes of a device's accesses (STE.Config)."""
+    """How a device's accesses are treated (STE.Config)."""
 
     ABORT = 0b000
     BYPASS = 0b100
     TRANSLATE = 0b101
 
 
-class Place(IntEnum):
-    """Where each part lies, from the base of the tables on."""
+class Offset(IntEnum):
+    """The offset of each part from the base of the tables."""
 
     STREAMS = 0
     CONTEXT = 0x4_0000
@@ -66,11 +66,11 @@ def smmu_tables(base: int, windows: Iterable[AddressRange], bypass: Iterable[int
     *bypass* are the stream ids of bridges, whose own writes are hot-plug interrupts; all other
     devices of bus 0 reach nothing.
     """
-    image = bytearray(Place.FIRST_FREE)
+    image = bytearray(Offset.FIRST_FREE)
     _write_streams(image, base, set(bypass))
     _write_context(image, base)
     commands = b"".join(COMMAND.pack(*words) for words in _COMMANDS)
-    image[Place.COMMANDS : Place.COMMANDS + len(commands)] = commands
+    image[Offset.COMMANDS : Offset.COMMANDS + len(commands)] = commands
     for window in windows:
         _map(image, base, window)
     return Tables(base, bytes(image), len(_COMMANDS))
@@ -85,10 +85,10 @@ def _write_streams(image: bytearray, base: int, bypass: set[int]) -> None:
         if stream in bypass:
             word = Stream.BYPASS << 1
         elif stream >> 8:
-            word = Stream.TRANSLATE << 1 | (base + Place.CONTEXT)
+            word = Stream.TRANSLATE << 1 | (base + Offset.CONTEXT)
         else:
             word = Stream.ABORT << 1
-        STREAM_ENTRY.pack_into(image, Place.STREAMS + stream * STREAM_ENTRY.size, word | 1, 0)
+        STREAM_ENTRY.pack_into(image, Offset.STREAMS + stream * STREAM_ENTRY.size, word | 1, 0)
 
 
 def _write_context(image: bytearray, base: int) -> None:
@@ -97,18 +97,18 @@ def _write_context(image: bytearray, base: int) -> None:
     word |= 1 << 30 | 1 << 31  # no second half of the address space; valid
     word |= 5 << 32 | 1 << 41  # 48-bit output; AArch64
     word |= 1 << 45 | 1 << 46 | 1 << 47 | 1 << 48  # record and abort faults; ASID 1
-    DESCRIPTOR.pack_into(image, Place.CONTEXT, word, base + Place.ROOT)
+    DESCRIPTOR.pack_into(image, Offset.CONTEXT, word, base + Offset.ROOT)
 
 
 def _map(image: bytearray, base: int, window: AddressRange) -> None:
     address = window.base
     while address < window.end:
         if address % BLOCK == 0 and window.end - address >= BLOCK:
-            middle = _table(image, base, Place.ROOT, address // GIGABYTE)
+            middle = _table(image, base, Offset.ROOT, address // GIGABYTE)
             _set(image, middle, address // BLOCK, address | LEAF | IS_BLOCK)
             address += BLOCK
         else:
-            middle = _table(image, base, Place.ROOT, address // GIGABYTE)
+            middle = _table(image, base, Offset.ROOT, address // GIGABYTE)
             last = _table(image, base, middle, address // BLOCK)
             _set(image, last, address // PAGE, address | LEAF | IS_PAGE)
             address += PAGE

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stage-2 tables that map every address onto itself, but for some windows that they hide.
+"""Stage-2 tables that map every address to itself, except some hidden ranges.
 
 Format: Arm DDI 0487, D8 (VMSAv8-64, 4 KiB granule, 40-bit addresses from level 1 on).
 """
@@ -28,7 +28,7 @@ LEAF = 1 << 10 | 0b11 << 8 | 0b11 << 6 | 0b1111 << 2
 """Accessed, inner shareable, read and write, cached unless stage 1 says otherwise."""
 
 _CHILD = {GIGABYTE: (BLOCK, IS_BLOCK), BLOCK: (PAGE, IS_PAGE)}
-"""The bytes that an entry stands for: those of one in the table below, and the kind of that."""
+"""For the size that an entry maps: the size and the kind of an entry in the table below."""
 
 
 def stage2_tables(base: int, hidden: Iterable[AddressRange]) -> bytes:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a guest does with a vhost-user device of ours: read entropy, read and write a disk."""
+"""Work of a guest with a vhost-user device: read entropy, read and write a disk."""
 
 import shlex
 
@@ -16,13 +16,13 @@ ENTROPY, DISK = "/dev/hwrng", "/dev/vda"
 
 
 def read_device(guest: Guest, path: str, size: int = PAGE, skip: int = 0) -> bytes:
-    """Read *size* bytes from a device of the guest's, behind *skip* times as many."""
+    """Read *size* bytes from a device in the guest, after skipping *skip* times as many."""
     shell(guest, f"{_read(path, size, skip)} of=/tmp/read 2> /dev/null")
     return guest.agent.read_file("/tmp/read")
 
 
 def begin_reading(guest: Guest, path: str) -> None:
-    """Have a process of the guest's read a page from a device, and wait for nothing."""
+    """Start a process in the guest that reads a page from a device; do not wait for it."""
     in_background(guest, f"{_read(path, PAGE, 0)} of=/tmp/read && mv /tmp/read /tmp/done")
 
 

@@ -62,7 +62,7 @@ def test_every_attack_fails_somewhere_or_succeeds_somewhere_else(name: str) -> N
 
 def test_a_glob_chooses_attacks_and_a_wrong_one_is_told() -> None:
     assert {cell.attack for cell in cells(["read-s*"])} == {"read-secret", "read-stale"}
-    with pytest.raises(InputError, match="no attack is named 'reed'"):
+    with pytest.raises(InputError, match="unknown attack 'reed'"):
         cells(["reed"])
 
 

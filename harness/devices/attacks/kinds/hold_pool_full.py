@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hold the pool full: requests that never end, so that nobody else gets memory."""
+"""Exhaust the pool: hold requests forever, so that other drivers cannot map."""
 
 from harness.devices.attacks.attack import Attack, Effect, Observation, Protection
 from harness.devices.attacks.context import VICTIM, Context
@@ -37,7 +37,7 @@ def run(context: Context) -> Observation:
         except MappingError:
             what = f"{held() >> 20} MiB are held; another driver could map {mapped} times 256 KiB"
             return Observation(Effect.SUCCEEDED, what)
-    return Observation(Effect.STOPPED, f"{held() >> 20} MiB are held; another driver maps as ever")
+    return Observation(Effect.STOPPED, f"{held() >> 20} MiB are held; another driver can still map")
 
 
 ATTACK = Attack(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Patch a page table: a process has a page of somebody else's."""
+"""Patch a page table: map a secret page into a process."""
 
 from drgn.helpers.linux.pid import find_task
 
@@ -33,7 +33,7 @@ def run(context: Context) -> Observation:
 
 
 def _entry(context: Context, pid: int) -> int:
-    """Where the last level's entry for the start of a process's environment lies."""
+    """The address of the last level's entry for the start of a process's environment."""
     mm = find_task(context.types.program, pid).mm
     address: int = mm.env_start.value_()
     bits = ADDRESS_BITS - int(context.types.vmcoreinfo("NUMBER(TCR_EL1_T1SZ)"), 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read the neighbours: what lies beside a mapped buffer, in the same page of the CPU's."""
+"""Read the neighbours of a mapped buffer: other bytes of its page."""
 
 import secrets
 

@@ -14,10 +14,10 @@ STEP = 1 << 20
 
 
 def run(context: Context) -> Observation:
-    """Look for a file, each page of which begins with a canary.
+    """Search for a file whose pages each begin with a canary.
 
-    Where an SMMU refuses, QEMU writes a line for every four bytes: there the start of every
-    megabyte has to do.
+    Where an SMMU refuses, QEMU writes a line for every four bytes: there only the start of
+    every megabyte is read.
     """
     canary = secrets.token_bytes(CANARY_SIZE)
     context.guest.agent.write_file("/tmp/a", canary + bytes(PAGE - CANARY_SIZE))

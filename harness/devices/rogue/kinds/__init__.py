@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One module a kind of rogue, of the same name, with its ``KIND``."""
+"""One module for each kind of rogue, of the same name, with its ``KIND``."""

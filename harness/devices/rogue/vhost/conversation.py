@@ -36,7 +36,7 @@ from harness.machine.qemu.loop import event_loop
 @hex_repr
 @dataclass
 class Slot:
-    """What QEMU has said of a ring so far, and the *ring* itself while it runs."""
+    """The settings of a ring so far, and the *ring* itself while it runs."""
 
     size: int = 0
     base: int = 0
@@ -48,7 +48,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Listener:
-    """Who wants to know, on the event loop's thread.
+    """Callbacks of a conversation, on the event loop's thread.
 
     *guard* wraps whatever the loop shall call, so that no exception is lost; *kicked*: a ring has
     work; *stopped*: all that was taken from rings is void; *config* alters the configuration.
@@ -193,7 +193,7 @@ class Conversation:
         event_loop().call_soon(self.listener.guard(lambda: self.listener.kicked(ring)))
 
     def _layout(self, index: int) -> Layout | None:
-        """Where a ring is; None, and a refusal, if it is in no memory that was handed over."""
+        """The layout of a ring; None, and a refusal, if it is outside the memory handed over."""
         slot = self._slot(index)
         if len(slot.addresses) != 4:
             raise ProtocolError(f"QEMU started ring {index} before it said where that is")

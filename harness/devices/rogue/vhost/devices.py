@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the device at the other end of the rings is: entropy, a disk, a network card.
+"""Vhost-user devices: a source of entropy, a disk, a network card.
 
 Each serves honestly; mutations.py changes answers. Layouts and features: Virtual I/O Device
 Specification 1.2, chapters 5.1, 5.2 and 5.4.
@@ -40,7 +40,7 @@ class Device(Protocol):
     """Its configuration space, empty if QEMU does not ask for one."""
 
     def serve(self, request: Request, memory: MemoryTable) -> Sequence[Completion]:
-        """What is to be completed now that *request* has come; that may be another."""
+        """The completions after *request* has come; they may be of other requests."""
 
     def forget(self) -> None:
         """Forget requests that were kept: their ring has stopped."""

@@ -101,7 +101,7 @@ FILES_LIMIT = 8
 
 @dataclass(frozen=True)
 class Message:
-    """One message. Whoever handles it owns its open *files*."""
+    """One message. Its handler owns its open *files*."""
 
     code: int
     flags: int

@@ -42,7 +42,7 @@ class Descriptor(IntFlag):
 
 @dataclass(frozen=True)
 class Layout:
-    """Where virtqueue number *index*, of *size* descriptors, lies in guest-physical memory."""
+    """The guest-physical addresses of virtqueue number *index*, of *size* descriptors."""
 
     index: int
     size: int

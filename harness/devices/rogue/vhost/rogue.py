@@ -33,7 +33,7 @@ DEVICES: dict[Kind, Callable[[], Device]] = {
     "blk": lambda: Disk(bytes(DISK_SIZE)),
     "net": Network,
 }
-"""What a rogue is if nobody says more."""
+"""The device of each kind by default."""
 
 PLAIN_CARD = {"disable-legacy": "on", "ctrl_vq": "off", "mq": "off"}
 """With a control queue QEMU 7.2 follows a null pointer when a driver starts the card."""
@@ -179,7 +179,7 @@ class VhostRogue:
         )
 
     def wait_bound(self) -> None:
-        """Wait until the guest's driver has the device, and has done with its probe."""
+        """Wait until the guest's driver is bound to the device and its probe is over."""
         self._wait_probed()
         path = f"/sys/bus/pci/devices/{self.bdf}"
         ran = self._guest.agent.run(f"ls -d {path}/virtio*/driver", PLUG_TIMEOUT)

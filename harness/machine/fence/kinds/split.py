@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The memory split: devices that live in another process are given the windows, and no more.
+"""The memory split: devices in another process are given the allowed windows only.
 
 QEMU hands a vhost-user backend the file descriptors of its shared memory backends alone
 (hw/virtio/vhost-user.c, vhost_user_fill_set_mem_table_msg), so what lies in private ones is out of
@@ -13,5 +13,5 @@ from harness.machine.fence.fence import Fence
 
 
 def fence(windows: Sequence[AddressRange], _ports: int) -> Fence:
-    """Only *windows* are in shared memory. It confines vhost-user backends, and nobody else."""
+    """Only *windows* are in shared memory. It confines vhost-user backends only."""
     return Fence("split", tuple(windows))
