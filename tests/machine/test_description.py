@@ -24,7 +24,9 @@ DYNAMIC = DynamicPool("restricted-dma", 4 * MIB, 2 * MIB, "late", ("/pcie@100000
 def kernel(tmp_path: Path) -> Kernel:
     directory = tmp_path / "kernel"
     directory.mkdir()
-    Record("6.12.0", "c0ffee", "a tree", ("a.patch",), "gcc 12").save(directory)
+    Record("6.12.0", "c0ffee", "a tree", ("a.patch",), "gcc 12", ("a patch",), "", ()).save(
+        directory
+    )
     return load_kernel(directory)
 
 
