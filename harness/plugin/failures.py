@@ -45,6 +45,9 @@ TEXT, DATA = "violation.txt", "violation.json"
 SUITE, HELPERS = "harness/suite/", "harness/suite/lib/expect.py"
 """In the paths of tests and of what helps them; and of the helpers that only raise."""
 
+REPRODUCE = "reproduce"
+"""A section of the report of a test that failed without a violation, as when the guest died."""
+
 LINES, WIDTH = 8, 160
 """Lines of an assertion's own explanation that are kept, and characters of each."""
 
@@ -77,9 +80,11 @@ def pytest_runtest_makereport(
     """Have the report of a failed test tell its violations, and keep them with its artifacts."""
     report = yield
     error = call.excinfo.value if call.excinfo else None
-    if not isinstance(error, PropertyViolated):
-        return report
     directories = item.stash.get(kept_key, [])
+    if not isinstance(error, PropertyViolated):
+        if error is not None and directories:
+            report.sections.append((REPRODUCE, reproduce_command(item)))
+        return report
     reproduce = reproduce_command(item)
     debug = "\n".join(reopen_command(directory) for directory in directories)
     violations = [replace(one, reproduce=reproduce, debug=debug) for one in error.violations]

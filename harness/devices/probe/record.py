@@ -7,6 +7,7 @@ The text comes from the call itself: its operation and its payload, whose layout
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 from harness.base.hex_repr import hex_repr
@@ -41,13 +42,13 @@ class _Made:
     dma_addr: int | None
     where: str
     size: int
-    direction: Direction
+    direction: int
 
     @property
     def tail(self) -> str:
         """The arguments after the device."""
         size = "" if self.function == "sgtable" else f", {self.size}"
-        return f"{self.where}{size}, DMA_{self.direction.name}"
+        return f"{self.where}{size}, {_direction(self.direction)}"
 
 
 class Lines(Protocol):
@@ -179,7 +180,7 @@ class Record:
         segments: Sequence[Segment] = outcome
         got = _list([(f"{one.dma_addr:#x}", one.length) for one in segments])
         size = sum(length for _, length in entries)
-        made = _Made(device, "sgtable", None, got, size, Direction(direction))
+        made = _Made(device, "sgtable", None, got, size, direction)
         self._mappings[mapping] = made
         return f"{text} = {got}"
 
@@ -199,7 +200,7 @@ class Record:
         if not offset and not length:
             kind = "sgtable" if made.function == "sgtable" else "single"
             return f"dma_sync_{kind}_{end}({made.device}, {made.tail})"
-        part = f"{made.where}, {offset}, {length}, DMA_{made.direction.name}"
+        part = f"{made.where}, {offset}, {length}, {_direction(made.direction)}"
         return f"dma_sync_single_range_{end}({made.device}, {part})"
 
     def _need_sync(self, call: Call[Any], outcome: Any) -> str:
@@ -261,7 +262,7 @@ class Record:
         return f"buffer {handle} + {offset}"
 
     def _made(self, device: str, name: str, dma_addr: int, size: int, direction: int) -> _Made:
-        return _Made(device, name, dma_addr, f"{dma_addr:#x}", size, Direction(direction))
+        return _Made(device, name, dma_addr, f"{dma_addr:#x}", size, direction)
 
 
 SETTINGS = {
@@ -316,10 +317,12 @@ def _address(outcome: Any) -> str:
     return _failed(outcome) if isinstance(outcome, DmaError) else f"{outcome.dma_addr:#x}"
 
 
+@cache
 def _direction(value: int) -> str:
-    return f"DMA_{Direction(value).name}"
+    return f"DMA_{Direction(value).name}" if value in list(Direction) else f"{value}"
 
 
+@cache
 def _attrs(value: int) -> str:
     return " | ".join(f"DMA_ATTR_{one.name}" for one in Attr(value))
 
