@@ -2,7 +2,7 @@
 """Where the instructions of a built kernel stand in its source: file and line, from DWARF."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -157,15 +157,28 @@ def _elf(path: Path) -> ELFFile:
 def decoded(report: Report, code: KernelCode) -> Iterator[str]:
     """The stack of *report* in files and lines, a line each; where the CPU was if it has none."""
     counters = {(one.symbol, one.offset) for one in report.frames if one.register in COUNTERS}
-    for frame in [one for one in report.frames if not one.register] or report.frames:
+    for frame in _stack(report.frames):
         *inlined, last = code.places(frame, returns=(frame.symbol, frame.offset) not in counters)
         for place in inlined:
             yield f"  {place.function} ({place.file}:{place.line}) inlined"
-        where = (
-            f" ({last.file}:{last.line})" if last.file else f"+{frame.offset:#x}/{frame.size:#x}"
-        )
+        where = f"+{frame.offset:#x}/{frame.size:#x}"
+        if last.file:
+            where = f" ({last.file}:{last.line})"
         module = f" [{frame.module}]" if frame.module else ""
-        yield f"  {last.function}{where}{module}"
+        register = f", by {frame.register}" if frame.register == "lr" else ""
+        yield f"  {last.function}{where}{module}{register}"
+
+
+def _stack(frames: Sequence[Frame]) -> list[Frame]:
+    """The stack, with the caller that lr names where the stack lacks it.
+
+    arm64's unwinder does not see who called a function that has no frame record yet, or makes none.
+    """
+    stack = [one for one in frames if not one.register]
+    lr = [one for one in frames if one.register == "lr"][:1]
+    if not stack or not lr or lr[0].symbol in {one.symbol for one in stack[:2]}:
+        return stack or list(frames)
+    return [*stack[:1], *lr, *stack[1:]]
 
 
 def decoded_traces(reports: Iterable[Report], code: KernelCode) -> str:

@@ -107,6 +107,7 @@ def test_a_reports_stack_is_told_once_and_exactly_where_the_cpu_was(vmlinux: Pat
         "oops: paging request in outer",
         f"  inner (pool.c:{STORE}) inlined",
         f"  outer (pool.c:{CALL})",
+        "  caller+0x10/0x20, by lr",
         "  lost+0x10/0x20 [probe]",
     ]
 

@@ -119,7 +119,8 @@ class ReportReader:
     def _continued(self, first: First, line: KernelLine) -> "_Draft | None":
         """The earlier report that *line*, though it could begin one, is a part of."""
         if first.form.detector is Detector.PANIC:
-            last = self._drafts[-1] if self._drafts else None
+            own = [draft for draft in self._drafts if draft.takes(line.caller)]
+            last = next(iter([*own[-1:], *self._drafts[-1:]]), None)
             return last if last and last.leads_to(line.text) else None
         form = first.form
         earlier = self._drafts[-1:] if form.after_trace else self._open(line.caller)

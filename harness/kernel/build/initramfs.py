@@ -37,10 +37,7 @@ class Initramfs:
 
     @property
     def probe(self) -> Path:
-        """The probe's module with its debugging information, which the archive does not have.
-
-        An entry that was cached by an earlier version has no such file.
-        """
+        """The probe's module with its debugging information, which the archive does not have."""
         return self.path.with_name(PROBE)
 
 
