@@ -22,6 +22,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 INLINE = re.compile(r"`([^`]+)`")
 COMMAND = re.compile(r"(?:^|\s)(?:\.venv/bin/)?(harness|scripts/\w+) (.*)")
+PATH = re.compile(r"(harness|guest|dts|kernel-config|tests|scripts|docs|\.ci)/[\w./-]*")
 OPTION = re.compile(r"^--[a-z][a-z-]*")
 
 PYTEST, NIGHTLY = "scripts/run", "scripts/nightly"
@@ -167,3 +168,10 @@ def test_a_mentioned_command_or_option_exists(pytestconfig: pytest.Config, page:
             for word in words:
                 found = OPTION.match(word)
                 assert found is None or found[0] in options, words
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_a_mentioned_file_exists(page: str) -> None:
+    mentioned = [words[0] for words in _inline(TEXTS[page]) if PATH.fullmatch(words[0])]
+
+    assert [name for name in mentioned if not (CHECKOUT / name).exists()] == []

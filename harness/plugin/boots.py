@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the kernel under test boots at all: tried once in a run, for all tests and workers.
+"""Check once per run, for all tests and workers, whether the kernel under test boots.
 
 The machine of the default shape decides. A kernel that does not boot there costs one test its
 time-out; the others are not judged. Any other machine that does not boot is a result of its tests.
@@ -31,7 +31,7 @@ class Boots:
     _booted: set[str] = field(default_factory=set)
 
     def require(self, stash: pytest.Stash, kernel: Kernel, initramfs: Initramfs) -> None:
-        """Let the test that has this *stash* go on if *kernel* boots.
+        """Let the test that has this *stash* continue if *kernel* boots.
 
         Raises GuestCrash or GuestHang for the first test of the run that needs the kernel, and
         NotJudged for all others.
@@ -56,5 +56,5 @@ class Boots:
 
 
 def shared_directory(config: pytest.Config, base: Path) -> Path:
-    """The directory that a run's workers share; *base* is this process's for temporary files."""
+    """Return the directory that all workers share; *base* is this process's temporary one."""
     return base.parent if runs_in_worker(config) else base

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The guests of one test: started on request, examined on request, kept when it failed."""
+"""The guests of one test: started and examined on request, kept if the test fails."""
 
 import functools
 import re
@@ -48,21 +48,21 @@ class Guests:
         return self._add(Guest(machine))
 
     def discard(self, guest: Guest) -> None:
-        """Throw one of them away, with its artifacts."""
+        """Discard one of the guests, with its artifacts."""
         self.live.remove(guest)
         self._before.pop(guest, None)
         guest.close()
 
     def before(self, guest: Guest) -> Before:
-        """What one of them was like before it ran."""
+        """The state of one of the guests before it ran."""
         return self._before.get(guest, NOTHING)
 
     def examine(self, guest: Guest) -> list[Violation]:
-        """What the oracles have to say about one of them; raises as :meth:`Examiner.examine`."""
+        """The violations that the oracles see in *guest*; raises as :meth:`Examiner.examine`."""
         return self.examiner.examine(guest, self.before(guest))
 
     def close(self) -> None:
-        """Throw all of them away."""
+        """Discard all guests."""
         for guest in self.live:
             guest.close()
         self.live.clear()
@@ -75,7 +75,7 @@ class Guests:
 
 
 def _fenced(guest: Guest) -> Guest:
-    """The same guest; raises QemuError when its fence, if it has one, does not stand at the start.
+    """Return *guest*; raise QemuError if it has a fence that does not stand at the start.
 
     How it stands at the end is a result of the test's.
     """
@@ -87,7 +87,7 @@ def _fenced(guest: Guest) -> Guest:
 
 
 def _parked(machine: Machine) -> Snapshot:
-    """The machine's parked guest, or why there is none; tried once in a session.
+    """Return the machine's parked guest, or why there is none; tried once in a session.
 
     A kernel that hangs in the boot costs its time-out once, not for every test.
     """
@@ -137,7 +137,7 @@ def _shall_keep(config: pytest.Config, report: pytest.TestReport, phase: str) ->
 
 
 def _keep(item: pytest.Item, report: pytest.TestReport, guest: Guest) -> None:
-    """Keep the guest's artifacts, and have the report and JUnit say where they are."""
+    """Keep the guest's artifacts; the report and JUnit name their directory."""
     try:
         directory = keep(guest, re.sub(r"\W+", "-", item.name).strip("-"))
     except HarnessError as fault:

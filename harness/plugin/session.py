@@ -64,7 +64,7 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def runs_in_worker(config: pytest.Config) -> bool:
-    """Whether this process is a worker of pytest-xdist; a controller hears of its tests."""
+    """Whether this process is a worker of pytest-xdist, which reports to a controller."""
     return bool(_worker_input(config))
 
 
