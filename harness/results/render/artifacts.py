@@ -35,15 +35,15 @@ class Log:
 
     name: str
     lines: tuple[str, ...]
-    crashes: tuple[Report, ...] = ()
+    reports: tuple[Report, ...] = ()
 
-    def crash_at(self, index: int) -> Report | None:
+    def report_at(self, index: int) -> Report | None:
         """The report that line *index* belongs to."""
-        return next((one for one in self.crashes if index in one.lines), None)
+        return next((one for one in self.reports if index in one.lines), None)
 
     def kept(self, limit: int = LOG_LIMIT) -> tuple[range, ...]:
         """The spans of lines that fit into *limit* bytes: reports, the end, the begin."""
-        marked = [index for one in self.crashes for index in one.lines]
+        marked = [index for one in self.reports for index in one.lines]
         count = len(self.lines)
         tail, head = range(count - 1, count // 2 - 1, -1), range(count // 2)
         chosen: set[int] = set()
@@ -70,20 +70,20 @@ class Artifacts:
     """The stacks of the kernel's reports, in files and lines."""
 
     @property
-    def crashes(self) -> tuple[Report, ...]:
+    def reports(self) -> tuple[Report, ...]:
         """The kernel's reports, those of the boot first."""
-        return tuple(crash for log in self.logs for crash in log.crashes)
+        return tuple(report for log in self.logs for report in log.reports)
 
     @property
     def titles(self) -> tuple[str, ...]:
         """The titles of the kernel's reports, each once."""
-        return tuple(dict.fromkeys(crash.title for crash in self.crashes))
+        return tuple(dict.fromkeys(report.title for report in self.reports))
 
     def excerpt(self, limit: int) -> str:
         """The reports, or the end of the console, in at most *limit* bytes."""
         for log in self.logs:
-            if log.crashes:
-                chosen = [log.lines[index] for one in log.crashes for index in one.lines]
+            if log.reports:
+                chosen = [log.lines[index] for one in log.reports for index in one.lines]
                 return _fit("\n".join(chosen).encode()[:limit])
         console = next((log.lines for log in self.logs if log.name == CONSOLE_LOG), ())
         return _fit("\n".join(console).encode()[-limit:])

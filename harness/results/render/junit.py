@@ -66,7 +66,7 @@ def _case(outcome: Case, kept: Artifacts | None) -> ET.Element:
             ("result", outcome.result),
             *(("property", number) for number in outcome.properties),
             *(("broken", number) for number in outcome.violated),
-            *(("crash", title) for title in (kept.titles if kept else ())),
+            *(("kernel-report", title) for title in (kept.titles if kept else ())),
             *(("notice", notice) for notice in outcome.notices),
             *([("artifacts", outcome.artifacts)] if outcome.artifacts else []),
         ],

@@ -156,7 +156,7 @@ def _test(
             "message": outcome.message,
             "violations": [{**asdict(one), "text": str(one)} for one in outcome.violations],
             "notices": list(outcome.notices),
-            "crashes": list(artifacts.titles) if artifacts else [],
+            "kernel_reports": list(artifacts.titles) if artifacts else [],
         },
     }
     if artifacts and (excerpt := artifacts.excerpt(EXCERPT)):

@@ -51,7 +51,7 @@ class Row:
     base: tuple[Case, ...]
     patched: tuple[Case, ...]
     artifacts: tuple[tuple[str, Artifacts], ...] = ()
-    crashes: tuple[str, ...] = ()
+    reports: tuple[str, ...] = ()
     left_out: bool = False
     seconds: tuple[float, ...] = ()
 
@@ -68,7 +68,7 @@ class Row:
     @property
     def words(self) -> str:
         """What a filter finds."""
-        return " ".join((self.test, block(self.told), *self.crashes))
+        return " ".join((self.test, block(self.told), *self.reports))
 
     @property
     def properties(self) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Title:
-    """A crash title, the tests in whose artifacts it stands, and what is known of it."""
+    """A kernel report's title, the tests in whose artifacts it is, and what is known of it."""
 
     title: str
     tests: tuple[Row, ...]
@@ -202,7 +202,7 @@ def _state_counts(rows: Sequence[Row]) -> Mapping[str, int]:
 def _titles(rows: Sequence[Row]) -> list[Title]:
     by_title: dict[str, list[Row]] = {}
     for row in rows:
-        for title in row.crashes:
+        for title in row.reports:
             by_title.setdefault(title, []).append(row)
     return [Title(title, tuple(some), known_report(title)) for title, some in by_title.items()]
 
@@ -257,8 +257,8 @@ def _blocks(log: Log) -> Iterator[Block]:
         skipped, title = span.start - before, ""
         lines: list[str] = []
         for index in span:
-            crash = log.crash_at(index)
-            now = crash.title if crash else ""
+            report = log.report_at(index)
+            now = report.title if report else ""
             if lines and now != title:
                 yield Block(tuple(lines), title, skipped)
                 lines, skipped = [], 0

@@ -28,7 +28,7 @@ def test_a_guests_crash_is_named_and_what_its_rogue_tried(directory: Path) -> No
     artifacts = read_artifacts(directory)
 
     assert artifacts is not None
-    assert [crash.title for crash in artifacts.crashes] == [
+    assert [report.title for report in artifacts.reports] == [
         "oops: NULL pointer dereference in strlen"
     ]
     assert artifacts.accesses == (
@@ -51,7 +51,7 @@ def test_a_line_of_a_program_is_no_report_of_the_kernel(directory: Path) -> None
     artifacts = read_artifacts(directory)
 
     assert artifacts is not None
-    assert artifacts.crashes == ()
+    assert artifacts.reports == ()
 
 
 def test_a_directory_that_was_thrown_away_is_no_artifacts(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_of_a_long_log_the_reports_the_end_and_the_begin_are_kept() -> None:
 
     kept = [index for span in spans for index in span]
     assert sum(len(lines[index]) + 1 for index in kept) <= 20000
-    assert set(log.crashes[0].lines) <= set(kept)
+    assert set(log.reports[0].lines) <= set(kept)
     assert (kept[0], kept[-1]) == (0, len(lines) - 1)
     assert [span.start for span in spans] == sorted(span.start for span in spans)
 
