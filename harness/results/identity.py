@@ -1,26 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files of the harness that decide, beside the kernel and QEMU, how a test ends."""
+"""The files that decide, beside the kernel and QEMU, how a test ends: found, not listed by hand.
 
-from collections.abc import Iterator, Sequence
+They are the modules that a test file, the conftest files above it and the pytest plugin import,
+directly or not; the data beside each of those modules; and what a module names below CHECKOUT,
+such as ``CHECKOUT / "guest"``. An import within a function counts, and so does a text that is a
+module's name, as in ``pytest_plugins``.
+"""
+
+import functools
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from harness.base.cache import digest
 from harness.base.paths import CHECKOUT
+
+PACKAGE = "harness"
 
 SUITE = "harness/suite"
 
-SOURCES = (
-    *("guest", "dts", SUITE, "harness/plugin", "harness/devices"),
-    *("harness/observe", "harness/machine", "harness/base"),
-)
-"""What decides how a test ends."""
+PLUGIN = "harness/plugin/__init__.py"
 
 
-def source_files(folders: Sequence[str] = SOURCES) -> Iterator[Path]:
-    """Every file of *folders*, in a fixed order."""
-    for folder in folders:
-        for file in sorted((CHECKOUT / folder).rglob("*")):
-            if file.is_file() and file.suffix != ".pyc":
-                yield file
+def basis(tests: Sequence[str] = ()) -> str:
+    """A hash of all files behind *tests*, by name and content: node ids or files, all if empty."""
+    return digest(*(part for path in files_behind(tests) for part in (source_name(path), path)))
+
+
+def files_behind(tests: Sequence[str] = ()) -> tuple[Path, ...]:
+    """Every file that decides how *tests*, node ids, files or folders, end; all tests if empty."""
+    root = CHECKOUT
+    chosen = [root / test.partition("::")[0] for test in tests or (SUITE,)]
+    files = [file for path in chosen for file in _tests_at(path)]
+    folders = {folder for file in files for folder in file.parents if folder.is_relative_to(root)}
+    conftests = [folder / "conftest.py" for folder in folders]
+    start = [*files, root / PLUGIN, *(path for path in conftests if path.is_file())]
+    return tuple(sorted(_closure(root, start)))
+
+
+def test_files() -> tuple[Path, ...]:
+    """Every file with tests of the suite."""
+    return tuple(_tests_at(CHECKOUT / SUITE))
 
 
 def source_name(path: Path) -> str:
@@ -31,3 +53,97 @@ def source_name(path: Path) -> str:
 def is_test(name: str) -> bool:
     """Whether that is a file with tests of the suite."""
     return name.startswith(f"{SUITE}/") and Path(name).name.startswith("test_")
+
+
+@dataclass(frozen=True)
+class _Names:
+    """What a module speaks of: names that may be modules, and paths below CHECKOUT."""
+
+    modules: tuple[str, ...]
+    paths: tuple[str, ...]
+
+
+def _tests_at(path: Path) -> list[Path]:
+    return sorted(path.rglob("test_*.py")) if path.is_dir() else [path]
+
+
+def _closure(root: Path, start: Iterable[Path]) -> set[Path]:
+    found: set[Path] = set()
+    left = [path for path in start if path.is_file()]
+    folders: set[Path] = set()
+    while left:
+        path = left.pop()
+        if path in found:
+            continue
+        found.add(path)
+        if path.suffix == ".py":
+            left += _named_by(root, path)
+            folders.add(path.parent)
+    return found | {data for folder in folders for data in _data_beside(folder)}
+
+
+def _named_by(root: Path, module: Path) -> Iterator[Path]:
+    """The modules and data that a module names, directly."""
+    state = module.stat()
+    names = _names(module, state.st_mtime_ns, state.st_size)
+    for name in {*names.modules, *_packages(root, module)}:
+        yield from _files_of(root, name)
+    for name in names.paths:
+        yield from _data_at(root, root / name)
+
+
+def _packages(root: Path, module: Path) -> Iterator[str]:
+    """The packages that are imported with a module."""
+    parts = module.relative_to(root).parent.parts
+    yield from (".".join(parts[:number]) for number in range(1, len(parts) + 1))
+
+
+def _files_of(root: Path, name: str) -> Iterator[Path]:
+    """The module of that name, and the packages around it; nothing if there is none."""
+    place = root / name.replace(".", "/")
+    for path in (place.with_suffix(".py"), place / "__init__.py"):
+        if path.is_file():
+            yield path
+
+
+def _data_beside(folder: Path) -> tuple[Path, ...]:
+    """The files of a folder that are no modules."""
+    return tuple(Path(one) for one in os.scandir(folder) if one.is_file() and _is_data(one.name))
+
+
+def _data_at(root: Path, place: Path) -> tuple[Path, ...]:
+    """All files at a place of the checkout that is no code of the harness."""
+    if place.is_relative_to(root / PACKAGE):
+        return ()
+    if place.is_file():
+        return (place,)
+    return tuple(path for path in place.rglob("*") if path.is_file() and _is_data(path.name))
+
+
+def _is_data(name: str) -> bool:
+    return not name.endswith((".py", ".pyc"))
+
+
+@functools.cache
+def _names(module: Path, _changed: int, _size: int) -> _Names:
+    """What *module*, as it is now, speaks of.
+
+    A search for the forms of an import takes a tenth of the time of a parser; what it finds too
+    much, in a text, is a module all the same (tests/results/test_identity.py compares both).
+    """
+    text = module.read_text()
+    modules = dict.fromkeys(_TEXT.findall(text))
+    for package, names, plain in _IMPORT.findall(text):
+        modules[package or plain] = None
+        modules.update((f"{package}.{name}", None) for name in _WORD.findall(names))
+    return _Names(tuple(modules), tuple(_PLACE.findall(text)))
+
+
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+(harness[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]+)"
+    r"|import[ \t]+(harness[\w.]*))",
+    re.MULTILINE,
+)
+_TEXT = re.compile(r"[\"'](harness(?:\.\w+)+)")
+_PLACE = re.compile(r"\bCHECKOUT\s*/\s*[\"']([^\"']+)")
+_WORD = re.compile(r"\w+")

@@ -15,7 +15,7 @@ from harness.kernel import Kernel, build_initramfs, build_kernel
 from harness.kernel.build.build import plan_kernel
 from harness.machine.qemu.snapshot import forget_guests
 from harness.results.case import Case
-from harness.results.identity import is_test, source_files, source_name
+from harness.results.identity import files_behind, is_test, source_name, test_files
 
 FORMAT = "2"
 """Increased when the way that mutants are judged changes."""
@@ -49,7 +49,7 @@ def _deciding(judgement: Judgement, failed: Sequence[Case]) -> dict[str, str]:
 
     KILLED depends on the tests that failed, every other judgement on all tests.
     """
-    names = {file: path for path in source_files() if is_test(file := source_name(path))}
+    names = {source_name(path): path for path in test_files()}
     if judgement is Judgement.KILLED:
         killers = {one.test.partition("::")[0] for one in failed}
         names = {file: path for file, path in names.items() if file in killers}
@@ -79,7 +79,7 @@ def _tidy(kernel: Kernel) -> None:
 
 def _key(mutant: Mutant) -> str:
     """Key of the kernel, of what the mutant breaks, and of all sources but the tests."""
-    around = [path for path in source_files() if not is_test(source_name(path))]
+    around = [path for path in files_behind() if not is_test(source_name(path))]
     return digest(
         FORMAT,
         plan_kernel(mutant.spec).key,

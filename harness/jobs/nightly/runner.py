@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a job's work is done: by the suite on a kernel, or by whatever a plan names instead."""
 
-import os
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -14,10 +13,8 @@ from harness.kernel.build.build import plan_kernel
 from harness.kernel.source.sources import pin_source
 from harness.machine.qemu.qemu import find_qemu
 from harness.results import Run, SuiteRequest, run_suite
-from harness.results.identity import SOURCES, is_test, source_files, source_name
-
-AROUND = (*SOURCES, "kernel-config")
-"""What a test rests on: more than for a mutant, as a group may have any test."""
+from harness.results.identity import basis
+from harness.results.request import choice_of
 
 
 @dataclass(frozen=True)
@@ -74,11 +71,7 @@ class SuiteRunner:
 
     def basis(self, request: SuiteRequest) -> str:
         """See :class:`Runner`."""
-        chosen = {test.partition("::")[0].rstrip("/") for test in request.tests}
-        files = {source_name(path): path for path in source_files(AROUND)}
-        used = [name for name in files if not is_test(name) or _is_among(name, chosen)]
-        words = (request.tier, *request.tests, "--", *request.words)
-        return digest(*words, *(part for name in used for part in (name, files[name])))
+        return digest(*choice_of(request), basis(request.tests))
 
     def qemu(self, program: str) -> Binary:
         """See :class:`Runner`."""
@@ -106,8 +99,3 @@ def find_runner(name: str) -> Runner:
         return cast(Runner, getattr(import_module(module), attribute))
     except (ImportError, AttributeError, ValueError) as fault:
         raise InputError(f"the runner '{name}' cannot be had: {fault}.") from fault
-
-
-def _is_among(name: str, chosen: set[str]) -> bool:
-    """Whether the test file is one of those, or below one of those folders; all, if none is."""
-    return not chosen or any(name == one or name.startswith(one + os.sep) for one in chosen)

@@ -180,7 +180,8 @@ def test_a_verdict_holds_as_long_as_what_it_rests_on(
     monkeypatch.setattr("harness.results.identity.CHECKOUT", tmp_path)
     for name in {"harness/suite/test_a.py", changed}:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("pass\n")
+        imports = "from harness.devices.oracles import slots\n" if "test_a" in name else ""
+        (tmp_path / name).write_text(f"{imports}pass\n")
     suite = fake(monkeypatch, *[[outcome], [outcome]] * 2)
 
     try_mutant(mutant)

@@ -71,7 +71,8 @@ def request_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SuiteRequest:
     ):
         path = tmp_path / "harness" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("pass\n")
+        imports = "from harness.machine.fence import smmu\n" if "test_a" in name else ""
+        path.write_text(f"{imports}pass\n")
     spec = KernelSpec(str(tiny_tree(tmp_path / "tree")), fragments=())
     return SuiteRequest(spec, tests=("harness/suite/test_a.py::test_it",))
 
