@@ -327,13 +327,14 @@ def _differ(
     seen = where.read(at, len(expected))
     wrong = [index for index in range(len(expected)) if seen[index] != expected[index]]
     base = _base(where)
+    whole = f"{'buffer at ' if isinstance(where, Buffer) else ''}{_place(base, at)} {wanted}"
     if not wrong:
-        raise _violated(summary, f"{_place(base, at)} {wanted}", "it differed, and no longer does")
+        raise _violated(summary, whole, "it differed, and no longer does")
     first = wrong[0]
     verb = "changed" if wanted == UNCHANGED else "differ"
     changed = f"{_bytes(len(wrong))} of {_bytes(len(expected))} {verb}"
     byte = f"first at {_place(base, at + first)}: {expected[first]:02x} -> {seen[first]:02x}"
-    raise _violated(summary, f"{_place(base, at)} {wanted}", f"{changed}, {byte}")
+    raise _violated(summary, whole, f"{changed}, {byte}")
 
 
 def _base(where: LiveMemory | HeldMemory) -> int | None:
@@ -365,4 +366,6 @@ def _slots(count: int) -> str:
 
 
 def _bytes(count: int) -> str:
-    return f"{count // KIB} KiB" if count >= 4 * KIB and not count % KIB else f"{count} bytes"
+    if count >= 4 * KIB and not count % KIB:
+        return f"{count // KIB} KiB"
+    return f"{count} byte{'' if count == 1 else 's'}"
