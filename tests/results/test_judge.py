@@ -18,7 +18,7 @@ from harness.results.judge import (
     shown,
     verdict_of_changes,
 )
-from harness.results.render import mail
+from harness.results.render import headline, mail
 from harness.results.verdict import Verdict
 
 ENDS = {
@@ -164,9 +164,26 @@ def test_bad_outranks_not_judged(verdicts: list[Verdict], verdict: Verdict) -> N
 
 
 def test_a_known_finding_that_passes_is_told_as_gone() -> None:
-    base = run(*cases("KNOWN", "test_a"), *cases("FAIL", "test_b"))
-    patched = run(*cases("PASS", "test_a"), *cases("PASS", "test_b"))
+    base = run(
+        *(*cases("KNOWN", "test_a"), *cases("FAIL", "test_b"), *cases("KNOWN", "test_c")),
+    )
+    patched = run(
+        *(*cases("PASS", "test_a"), *cases("PASS", "test_b"), *cases("KNOWN", "test_c")),
+    )
 
     comparison = compare(base, patched)
 
     assert [one.test for one in comparison.findings_gone] == [f"{FILE}::test_a"]
+
+
+@pytest.mark.parametrize(
+    ("results", "complete", "said"),
+    [
+        ("PASS", True, "1 test passed; nothing is broken"),
+        ("PASS", False, "not judged: 0 of 1 test have no result; the run is incomplete"),
+        ("PASS NOT_JUDGED", True, "not judged: 1 of 2 tests have no result"),
+        ("FAIL NOT_JUDGED", True, "1 FAIL of 2 tests"),
+    ],
+)
+def test_a_headline_says_good_only_of_a_good_run(results: str, complete: bool, said: str) -> None:
+    assert headline(run(*cases(results), complete=complete)) == said

@@ -4,7 +4,7 @@
 from collections import Counter
 
 from harness.base.result import Result
-from harness.results import Run, Verdict, violated_properties
+from harness.results import Run, Verdict, verdict_of, violated_properties
 from harness.results.judge import Change, Comparison
 from harness.results.render.plain_text import counts
 
@@ -27,6 +27,9 @@ def _of_run(run: Run) -> str:
     end = "" if run.complete else "; the run is incomplete"
     if not run.tests:
         return f"no test ran{end}"
+    if not bad and verdict_of(run) is Verdict.NOT_JUDGED:
+        missing = number.get(Result.NOT_JUDGED, 0)
+        return f"not judged: {missing} of {_tests(len(run.tests))} have no result{end}"
     if not bad:
         known = number.get(Result.KNOWN, 0)
         besides = f", {known} known" if known else ""

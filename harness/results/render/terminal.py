@@ -73,7 +73,7 @@ def terminal_lines(subject: Run | Comparison) -> Iterator[str]:
 def _violating(subject: Run | Comparison) -> Iterator[Case]:
     """The outcomes whose violations are printed: of a series, those that it breaks."""
     if isinstance(subject, Run):
-        yield from (one for one in subject.tests if one.violations)
+        yield from (one for one in subject.tests if one.violations and one.result.at_fault)
         return
     told = (telling(d.patched) for d in subject.having(Change.BROKEN, Change.FLAKY))
     yield from (one for one in told if one.violations)
