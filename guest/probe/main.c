@@ -91,12 +91,12 @@ static int __init probe_init(void)
 	int error;
 
 	contexts_init();
-	error = targets_init();
+	error = drivers_init();
 	if (error)
 		return error;
 	error = misc_register(&device);
 	if (error)
-		targets_exit();
+		drivers_exit();
 	return error;
 }
 
@@ -106,7 +106,7 @@ static void __exit probe_exit(void)
 	targets_enter(true);
 	contexts_reset();
 	targets_leave(true);
-	targets_exit();
+	drivers_exit();
 	held_exit();
 }
 

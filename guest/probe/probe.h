@@ -84,88 +84,53 @@ struct allocation {
 
 #define PHYS_UNKNOWN	(~0ULL)
 
-/* batch.c */
-int batch_run(const void *data, size_t length, struct replies *replies);
+/* Every operation's handler, in the file of what it works on. */
+#define PROBE_HANDLER(name, handler, payload, how) int call_##handler(struct call *call);
+PROBE_OPERATIONS(PROBE_HANDLER)
+#undef PROBE_HANDLER
+
+/* The other functions, by file, in the order of the layers (Kbuild). */
+
+/* reply.c */
+int replies_reserve(struct replies *replies);
+struct probe_reply_head *reply_head(const struct replies *replies);
+void reply_refuse(struct replies *replies, int status);
 void *call_answer(struct call *call, size_t length);
 size_t call_answered(const struct call *call);
 void call_rewind(struct call *call, size_t length);
 
-/* contexts.c */
-void contexts_init(void);
-void contexts_reset(void);
-void contexts_drop_target(struct target *target);
-struct context *context_get(unsigned int number);
-struct xarray *context_objects(struct context *context, u8 space);
+/* address.c */
+u64 device_phys(struct device *dev, dma_addr_t dma_addr);
+u64 virt_phys(const void *virt);
 
-/* targets.c: call target_find() and use what it returns between enter and leave. */
-int targets_init(void);
-void targets_exit(void);
-void targets_enter(bool exclusive);
-void targets_leave(bool exclusive);
-struct target *target_find(__le16 id);
-int call_devices(struct call *call);
-int call_device_info(struct call *call);
-int call_device_set(struct call *call);
-
-/* buffers.c */
-void buffer_release(struct buffer *buffer);
-int buffer_slice(struct context *context, __le16 handle, u32 offset, u32 length,
-		 struct buffer **found);
-int call_buffer_alloc(struct call *call);
-int call_buffer_free(struct call *call);
+/* pattern.c */
+void pattern_fill(u8 *where, const struct probe_pattern *pattern, u32 length);
+u32 pattern_matching(const u8 *where, const struct probe_pattern *pattern, u32 length);
 
 /* peer.c */
 int peer_provide(struct pci_dev *pdev);
 void *peer_obtain(u32 size);
 void peer_return(void *virt, u32 size);
 
-/* mappings.c */
-struct mapping *mapping_new(struct call *call, __le16 device, u8 direction,
-			    unsigned int nbuffers, int *status);
-int mapping_keep(struct call *call, __le16 handle, struct mapping *mapping);
-void mapping_undo(struct mapping *mapping, unsigned long attrs);
-void mapping_release(struct mapping *mapping, bool leak);
-int call_map(struct call *call);
-int call_try_map(struct call *call);
-int call_map_resource(struct call *call);
-int call_unmap(struct call *call);
-
-/* sg.c */
-int call_map_sg(struct call *call);
-
-/* syncs.c */
-int call_sync(struct call *call);
-int call_need_sync(struct call *call);
-
-/* allocations.c */
-void allocation_release(struct allocation *allocation, bool leak);
-int call_alloc(struct call *call);
-int call_free(struct call *call);
+/* regions.c */
+int region_take(struct device *dev, u64 index);
+int regions_release(struct device *dev);
 
 /* allocators.c */
 bool allocation_obtain(struct allocation *allocation, gfp_t gfp);
 void allocation_return(struct allocation *allocation);
 
-/* regions.c */
-int region_take(struct device *dev, u64 index);
-int regions_release(struct device *dev);
+/* contexts.c */
+void contexts_init(void);
+struct context *context_get(unsigned int number);
+struct xarray *context_objects(struct context *context, u8 space);
 
-/* memory.c */
-u64 device_phys(struct device *dev, dma_addr_t dma_addr);
-u64 virt_phys(const void *virt);
-int call_fill(struct call *call);
-int call_compare(struct call *call);
-int call_verify(struct call *call);
-int call_write(struct call *call);
-int call_read(struct call *call);
-
-/* pattern.c */
-void pattern_fill(u8 *where, const struct probe_pattern *pattern, u32 length);
-u32 pattern_matching(const u8 *where, const struct probe_pattern *pattern, u32 length);
-
-/* live.c */
-int call_forget(struct call *call);
-int call_live(struct call *call);
+/* targets.c: call target_find() and use what it returns between enter and leave. */
+void targets_enter(bool exclusive);
+void targets_leave(bool exclusive);
+struct target *target_find(__le16 id);
+int target_add(struct target *target);
+void target_remove(struct target *target);
 
 /* guards.c: what surrounds a buffer. A visitor that returns other than 0 ends the visit. */
 typedef int (*span_visitor)(const struct probe_held *span, void *data);
@@ -178,13 +143,31 @@ int guards_visit(const struct buffer *buffer, struct probe_held *span, span_visi
 /* held.c */
 void held_leak(u8 space, void *object);
 void held_exit(void);
-int call_held(struct call *call);
 
-/* interrupts.c */
-int call_interrupt(struct call *call);
+/* buffers.c */
+void buffer_release(struct buffer *buffer);
+int buffer_slice(struct context *context, __le16 handle, u32 offset, u32 length,
+		 struct buffer **found);
 
-/* raw.c */
-int call_raw_unmap(struct call *call);
-int call_raw_sync(struct call *call);
+/* mappings.c */
+struct mapping *mapping_new(struct call *call, __le16 device, u8 direction,
+			    unsigned int nbuffers, int *status);
+int mapping_keep(struct call *call, __le16 handle, struct mapping *mapping);
+void mapping_undo(struct mapping *mapping, unsigned long attrs);
+void mapping_release(struct mapping *mapping, bool leak);
+
+/* allocations.c */
+void allocation_release(struct allocation *allocation, bool leak);
+
+/* teardown.c */
+void contexts_reset(void);
+void contexts_drop_target(struct target *target);
+
+/* drivers.c */
+int drivers_init(void);
+void drivers_exit(void);
+
+/* batch.c */
+int batch_run(const void *data, size_t length, struct replies *replies);
 
 #endif

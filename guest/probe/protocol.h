@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What is written to and read from /dev/probe: a batch of request records, and
- * one reply record for each of them. harness/devices/probe/wire.py is its mirror image.
+ * one reply record for each of them. harness/devices/probe/protocol.py reads this file.
  *
  * Every number is little-endian and nothing is padded. A request is a struct
  * probe_request_head and the payload of its operation; a reply is a struct
@@ -56,35 +56,80 @@ enum probe_refusal {
 	PROBE_REPLY_FULL,	/* no room for replies: the rest was not run */
 };
 
-enum probe_op {
-	PROBE_CONTEXT = 1,	/* struct probe_context */
-	PROBE_RESET,		/* nothing; frees everything in every context */
-	PROBE_DEVICES,		/* nothing -> struct probe_id[] */
-	PROBE_DEVICE_INFO,	/* struct probe_id -> struct probe_device_info, texts */
-	PROBE_DEVICE_SET,	/* struct probe_device_set */
-	PROBE_BUFFER_ALLOC,	/* struct probe_buffer_alloc -> struct probe_place */
-	PROBE_BUFFER_FREE,	/* struct probe_id */
-	PROBE_FILL,		/* struct probe_pattern */
-	PROBE_COMPARE,		/* struct probe_pattern -> struct probe_count, bytes that match */
-	PROBE_WRITE,		/* struct probe_range, bytes (length ignored) */
-	PROBE_READ,		/* struct probe_range -> bytes */
-	PROBE_MAP,		/* struct probe_map -> struct probe_mapped */
-	PROBE_MAP_RESOURCE,	/* struct probe_map_resource -> struct probe_mapped */
-	PROBE_MAP_SG,		/* struct probe_map_sg, entries -> struct probe_segment[] */
-	PROBE_UNMAP,		/* struct probe_unmap */
-	PROBE_SYNC,		/* struct probe_sync */
-	PROBE_NEED_SYNC,	/* struct probe_id -> u8 */
-	PROBE_ALLOC,		/* struct probe_alloc -> struct probe_allocated */
-	PROBE_FREE,		/* struct probe_id */
-	PROBE_FORGET,		/* struct probe_object: leak it, as a buggy driver would */
-	PROBE_LIVE,		/* struct probe_object (first handle) -> struct probe_live[] */
-	PROBE_RAW_UNMAP,	/* struct probe_raw_unmap: unchecked */
-	PROBE_RAW_SYNC,		/* struct probe_raw_sync: unchecked */
-	PROBE_TRY_MAP,		/* as PROBE_MAP, and unmapped at once */
-	PROBE_VERIFY,		/* struct probe_pattern; -EILSEQ if any byte differs */
-	PROBE_HELD,		/* struct probe_held_from -> struct probe_held[] */
-	PROBE_INTERRUPT,	/* struct probe_interrupt; -ENOMEM, or -EILSEQ if a byte differs */
+/* A payload that is nothing. */
+struct probe_nothing {
+} __packed;
+
+enum probe_how {
+	PROBE_PLAIN	= 0,
+	PROBE_LONGER	= 1,	/* more payload may follow the record */
+	PROBE_EXCLUSIVE	= 2,	/* no other call may run meanwhile */
+	PROBE_UNLOCKED	= 4,	/* it uses no device and no handle */
 };
+
+/*
+ * Every operation, by rising number from 1: its name, the call_...() that carries it out, the
+ * record of its payload, and how it is run. From this table follow the numbers, the declarations,
+ * the dispatch (batch.c) and the requests of the harness (harness/devices/probe/protocol.py): a new
+ * operation is an entry at the end, its handler, and a function of harness/devices/probe/calls.py.
+ */
+#define PROBE_OPERATIONS(OP)								\
+	OP(CONTEXT, context, struct probe_context, PROBE_UNLOCKED)			\
+	/* free everything in every context */						\
+	OP(RESET, reset, struct probe_nothing, PROBE_EXCLUSIVE)				\
+	/* -> struct probe_id[] */							\
+	OP(DEVICES, devices, struct probe_nothing, PROBE_PLAIN)				\
+	/* -> struct probe_device_info, texts */					\
+	OP(DEVICE_INFO, device_info, struct probe_id, PROBE_PLAIN)			\
+	OP(DEVICE_SET, device_set, struct probe_device_set, PROBE_PLAIN)		\
+	/* -> struct probe_place */							\
+	OP(BUFFER_ALLOC, buffer_alloc, struct probe_buffer_alloc, PROBE_PLAIN)		\
+	OP(BUFFER_FREE, buffer_free, struct probe_id, PROBE_PLAIN)			\
+	OP(FILL, fill, struct probe_pattern, PROBE_PLAIN)				\
+	/* -> struct probe_count, bytes that match */					\
+	OP(COMPARE, compare, struct probe_pattern, PROBE_PLAIN)				\
+	/* the bytes follow; the range's length is ignored */				\
+	OP(WRITE, write, struct probe_range, PROBE_LONGER)				\
+	/* -> bytes */									\
+	OP(READ, read, struct probe_range, PROBE_PLAIN)					\
+	/* -> struct probe_mapped */							\
+	OP(MAP, map, struct probe_map, PROBE_PLAIN)					\
+	/* -> struct probe_mapped */							\
+	OP(MAP_RESOURCE, map_resource, struct probe_map_resource, PROBE_PLAIN)		\
+	/* the entries follow -> struct probe_segment[] */				\
+	OP(MAP_SG, map_sg, struct probe_map_sg, PROBE_LONGER)				\
+	OP(UNMAP, unmap, struct probe_unmap, PROBE_PLAIN)				\
+	OP(SYNC, sync, struct probe_sync, PROBE_PLAIN)					\
+	/* -> u8 */									\
+	OP(NEED_SYNC, need_sync, struct probe_id, PROBE_PLAIN)				\
+	/* -> struct probe_allocated */							\
+	OP(ALLOC, alloc, struct probe_alloc, PROBE_PLAIN)				\
+	OP(FREE, free, struct probe_id, PROBE_PLAIN)					\
+	/* leak it, as a buggy driver would */						\
+	OP(FORGET, forget, struct probe_object, PROBE_PLAIN)				\
+	/* from that handle on -> struct probe_live[] */				\
+	OP(LIVE, live, struct probe_object, PROBE_PLAIN)				\
+	/* unchecked */									\
+	OP(RAW_UNMAP, raw_unmap, struct probe_raw_unmap, PROBE_PLAIN)			\
+	/* unchecked */									\
+	OP(RAW_SYNC, raw_sync, struct probe_raw_sync, PROBE_PLAIN)			\
+	/* as MAP, and unmapped at once */						\
+	OP(TRY_MAP, try_map, struct probe_map, PROBE_PLAIN)				\
+	/* -EILSEQ if any byte differs */						\
+	OP(VERIFY, verify, struct probe_pattern, PROBE_PLAIN)				\
+	/* -> struct probe_held[] */							\
+	OP(HELD, held, struct probe_held_from, PROBE_EXCLUSIVE)				\
+	/* -ENOMEM, or -EILSEQ if a byte differs */					\
+	OP(INTERRUPT, interrupt, struct probe_interrupt, PROBE_PLAIN)
+
+#define PROBE_NUMBER(name, handler, payload, how) PROBE_##name,
+
+enum probe_op {
+	PROBE_NO_OP,
+	PROBE_OPERATIONS(PROBE_NUMBER)
+};
+
+#undef PROBE_NUMBER
 
 /* The rest of the batch uses the handles of this context. A batch starts in 0. */
 struct probe_context {

@@ -9,7 +9,7 @@ from harness.observe.memory import KernelTypes
 from harness.observe.memory.kernel import kernel_reading
 
 PROBE = frozenset({"restricted-dma-probe-pci", "restricted-dma-probe-node"})
-"""The drivers of guest/probe/targets.c."""
+"""The drivers of guest/probe/drivers.c."""
 
 IDLE = frozenset(
     {

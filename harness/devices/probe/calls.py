@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from harness.devices.probe import answers, wire
 from harness.devices.probe.answers import Allocated, DeviceInfo, Held, Live, Mapped, Place, Segment
 from harness.devices.probe.pattern import Pattern
+from harness.devices.probe.protocol import operations
 from harness.devices.probe.values import (
     AllocationError,
     AllocCall,
@@ -24,23 +25,26 @@ from harness.devices.probe.values import (
     MappingError,
     SettingError,
 )
-from harness.devices.probe.wire import MapCall, Op, Setting, Space, SyncTarget
+from harness.devices.probe.wire import MapCall, Setting, Space, SyncTarget
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """A request, how its answer is understood, and what a "no" of the kernel's is called."""
+    """A request, the parser of its answer, and the error that a failure of the kernel is.
 
-    op: Op
+    *op* names the operation of the probe's table (``PROBE_OPERATIONS``, guest/probe/protocol.h).
+    """
+
+    op: str
     payload: bytes
     parse: Callable[[bytes], T] = field(repr=False)
     failure: type[DmaError] = field(default=DmaError, repr=False)
     what: str = ""
 
     def __str__(self) -> str:
-        return self.what or self.op.name
+        return self.what or self.op
 
     def encode(self) -> bytes:
         """The request record."""
@@ -58,47 +62,49 @@ class SgEntry:
 
 def reset() -> Call[None]:
     """Unmap and free everything, in every context."""
-    return Call(Op.RESET, b"", answers.nothing)
+    return Call("RESET", b"", answers.nothing)
 
 
 def devices() -> Call[tuple[int, ...]]:
     """The ids of all devices; an id is never used twice."""
-    return Call(Op.DEVICES, b"", answers.devices)
+    return Call("DEVICES", b"", answers.devices)
 
 
 def device_info(device: int) -> Call[DeviceInfo]:
     """What the kernel knows of a device."""
     return Call(
-        Op.DEVICE_INFO, wire.ID.pack(device), lambda answer: answers.device_info(device, answer)
+        "DEVICE_INFO",
+        _payload("DEVICE_INFO", device),
+        lambda answer: answers.device_info(device, answer),
     )
 
 
 def device_set(device: int, setting: Setting, value: int) -> Call[None]:
     """Change a parameter of a device; SettingError if the kernel does not want to."""
-    payload = wire.DEVICE_SET.pack(device, setting, value)
+    payload = _payload("DEVICE_SET", device, setting, value)
     what = f"setting {setting.name} to {value:#x}"
-    return Call(Op.DEVICE_SET, payload, answers.nothing, SettingError, what)
+    return Call("DEVICE_SET", payload, answers.nothing, SettingError, what)
 
 
 def buffer_alloc(buffer: int, kind: BufferKind, size: int) -> Call[Place]:
     """Allocate a zeroed buffer of the CPU's."""
-    return Call(Op.BUFFER_ALLOC, wire.BUFFER_ALLOC.pack(buffer, kind, size), answers.place)
+    return Call("BUFFER_ALLOC", _payload("BUFFER_ALLOC", buffer, kind, size), answers.place)
 
 
 def buffer_free(buffer: int) -> Call[None]:
     """Free a buffer; refused (BUSY) while it is mapped."""
-    return Call(Op.BUFFER_FREE, wire.ID.pack(buffer), answers.nothing)
+    return Call("BUFFER_FREE", _payload("BUFFER_FREE", buffer), answers.nothing)
 
 
 def fill(space: Space, handle: int, offset: int, length: int, pattern: Pattern) -> Call[None]:
     """Fill a range with a pattern."""
-    return Call(Op.FILL, _pattern(space, handle, offset, length, pattern), answers.nothing)
+    return Call("FILL", _pattern(space, handle, offset, length, pattern), answers.nothing)
 
 
 def compare(space: Space, handle: int, offset: int, length: int, pattern: Pattern) -> Call[int]:
     """How many bytes of a range, from its start, are as in the pattern."""
     return Call(
-        Op.COMPARE, _pattern(space, handle, offset, length, pattern), answers.one(wire.COUNT)
+        "COMPARE", _pattern(space, handle, offset, length, pattern), answers.one(wire.COUNT)
     )
 
 
@@ -106,18 +112,18 @@ def verify(space: Space, handle: int, offset: int, length: int, pattern: Pattern
     """Nothing if a range is as in the pattern; ContentError, which ends a Work, if it is not."""
     payload = _pattern(space, handle, offset, length, pattern)
     what = f"verifying {length} bytes of {space.name.lower()} {handle}"
-    return Call(Op.VERIFY, payload, answers.nothing, ContentError, what)
+    return Call("VERIFY", payload, answers.nothing, ContentError, what)
 
 
 def write(space: Space, handle: int, offset: int, content: bytes) -> Call[None]:
     """Write bytes; a request holds 32 KiB less a little."""
-    payload = wire.RANGE.pack(space, handle, offset, len(content)) + content
-    return Call(Op.WRITE, payload, answers.nothing)
+    payload = _payload("WRITE", space, handle, offset, len(content)) + content
+    return Call("WRITE", payload, answers.nothing)
 
 
 def read(space: Space, handle: int, offset: int, length: int) -> Call[bytes]:
     """Read 1 to ``wire.ANSWER_MAX`` bytes."""
-    return Call(Op.READ, wire.RANGE.pack(space, handle, offset, length), bytes)
+    return Call("READ", _payload("READ", space, handle, offset, length), bytes)
 
 
 def map_buffer(
@@ -131,9 +137,9 @@ def map_buffer(
     attrs: Attr = Attr.DEFAULT,
 ) -> Call[Mapped]:
     """``dma_map_single_attrs()`` or ``dma_map_page_attrs()``; MappingError if it fails."""
-    payload = wire.MAP.pack(mapping, device, call, direction, attrs, buffer, offset, length)
+    payload = _payload("MAP", mapping, device, call, direction, attrs, buffer, offset, length)
     what = f"dma_map_{call.name.lower()}({length} bytes, {direction.name})"
-    return Call(Op.MAP, payload, answers.mapped, MappingError, what)
+    return Call("MAP", payload, answers.mapped, MappingError, what)
 
 
 def try_map(
@@ -148,7 +154,7 @@ def try_map(
 ) -> Call[Mapped]:
     """As :func:`map_buffer`, and unmapped at once; *mapping* is a handle that nothing has."""
     mapped = map_buffer(mapping, device, call, buffer, offset, length, direction, attrs)
-    return replace(mapped, op=Op.TRY_MAP)
+    return replace(mapped, op="TRY_MAP")
 
 
 def map_resource(
@@ -160,9 +166,9 @@ def map_resource(
     attrs: Attr = Attr.DEFAULT,
 ) -> Call[Mapped]:
     """``dma_map_resource()``; MappingError if it fails."""
-    payload = wire.MAP_RESOURCE.pack(mapping, device, direction, attrs, phys, length)
+    payload = _payload("MAP_RESOURCE", mapping, device, direction, attrs, phys, length)
     what = f"dma_map_resource({phys:#x}, {length} bytes, {direction.name})"
-    return Call(Op.MAP_RESOURCE, payload, answers.mapped, MappingError, what)
+    return Call("MAP_RESOURCE", payload, answers.mapped, MappingError, what)
 
 
 def map_sg(
@@ -173,27 +179,29 @@ def map_sg(
     attrs: Attr = Attr.DEFAULT,
 ) -> Call[tuple[Segment, ...]]:
     """``dma_map_sgtable()``; MappingError if it fails, and then nothing is mapped."""
-    payload = wire.MAP_SG.pack(mapping, device, direction, attrs) + b"".join(
+    payload = _payload("MAP_SG", mapping, device, direction, attrs) + b"".join(
         wire.SG_ENTRY.pack(entry.buffer, entry.offset, entry.length) for entry in entries
     )
     what = f"dma_map_sgtable({len(entries)} entries, {direction.name})"
-    return Call(Op.MAP_SG, payload, answers.segments, MappingError, what)
+    return Call("MAP_SG", payload, answers.segments, MappingError, what)
 
 
 def unmap(mapping: int, attrs: Attr = Attr.DEFAULT) -> Call[None]:
     """End a mapping by the function that belongs to the one that made it."""
-    return Call(Op.UNMAP, wire.UNMAP.pack(mapping, attrs), answers.nothing)
+    return Call("UNMAP", _payload("UNMAP", mapping, attrs), answers.nothing)
 
 
 def sync(mapping: int, target: SyncTarget, offset: int = 0, length: int = 0) -> Call[None]:
     """``dma_sync_single_range_for_*()``, all of it if *length* is 0; whole scatterlists only."""
-    return Call(Op.SYNC, wire.SYNC.pack(mapping, target, offset, length), answers.nothing)
+    return Call("SYNC", _payload("SYNC", mapping, target, offset, length), answers.nothing)
 
 
 def need_sync(mapping: int) -> Call[bool]:
     """``dma_need_sync()``."""
     return Call(
-        Op.NEED_SYNC, wire.ID.pack(mapping), lambda answer: bool(answers.one(wire.FLAG)(answer))
+        "NEED_SYNC",
+        _payload("NEED_SYNC", mapping),
+        lambda answer: bool(answers.one(wire.FLAG)(answer)),
     )
 
 
@@ -207,29 +215,29 @@ def alloc(
     attrs: Attr = Attr.DEFAULT,
 ) -> Call[Allocated]:
     """Allocate memory for a device; AllocationError if it is NULL."""
-    payload = wire.ALLOC.pack(allocation, device, call, direction, gfp, attrs, size)
+    payload = _payload("ALLOC", allocation, device, call, direction, gfp, attrs, size)
     what = f"allocation ({call.name}) of {size} bytes"
-    return Call(Op.ALLOC, payload, answers.allocated, AllocationError, what)
+    return Call("ALLOC", payload, answers.allocated, AllocationError, what)
 
 
 def free(allocation: int) -> Call[None]:
     """Free an allocation by the function that belongs to the one that made it."""
-    return Call(Op.FREE, wire.ID.pack(allocation), answers.nothing)
+    return Call("FREE", _payload("FREE", allocation), answers.nothing)
 
 
 def forget(space: Space, handle: int) -> Call[None]:
     """Leak a mapping or an allocation: it has no handle any more, and is held forever."""
-    return Call(Op.FORGET, wire.OBJECT.pack(space, handle), answers.nothing)
+    return Call("FORGET", _payload("FORGET", space, handle), answers.nothing)
 
 
 def live(space: Space, first: int = 0) -> Call[tuple[Live, ...]]:
     """What the context holds, by rising handle from *first*; as much as one answer takes."""
-    return Call(Op.LIVE, wire.OBJECT.pack(space, first), answers.live)
+    return Call("LIVE", _payload("LIVE", space, first), answers.live)
 
 
 def held(context: int, space: Space, handle: int) -> Call[tuple[Held, ...]]:
     """What is held in all contexts from there on, as much as one answer takes."""
-    return Call(Op.HELD, wire.HELD_FROM.pack(context, space, handle), answers.held)
+    return Call("HELD", _payload("HELD", context, space, handle), answers.held)
 
 
 def interrupt(device: int, buffer: int, length: int) -> Call[None]:
@@ -237,25 +245,30 @@ def interrupt(device: int, buffer: int, length: int) -> Call[None]:
 
     DmaError with ENOMEM if one of them was refused, with EILSEQ if its device saw other bytes.
     """
-    payload = wire.INTERRUPT.pack(device, buffer, length)
-    return Call(Op.INTERRUPT, payload, answers.nothing, what=f"{length} bytes in interrupts")
+    payload = _payload("INTERRUPT", device, buffer, length)
+    return Call("INTERRUPT", payload, answers.nothing, what=f"{length} bytes in interrupts")
 
 
 def raw_unmap(
     device: int, dma_addr: int, length: int, direction: Direction, attrs: Attr = Attr.DEFAULT
 ) -> Call[None]:
     """``dma_unmap_single_attrs()`` with just these values, as a buggy driver; may crash."""
-    payload = wire.RAW_UNMAP.pack(device, dma_addr, length, direction, attrs)
-    return Call(Op.RAW_UNMAP, payload, answers.nothing)
+    payload = _payload("RAW_UNMAP", device, dma_addr, length, direction, attrs)
+    return Call("RAW_UNMAP", payload, answers.nothing)
 
 
 def raw_sync(
     device: int, target: SyncTarget, dma_addr: int, length: int, direction: Direction
 ) -> Call[None]:
     """``dma_sync_single_for_*()`` with just these values, as a buggy driver; may crash."""
-    payload = wire.RAW_SYNC.pack(device, target, dma_addr, length, direction)
-    return Call(Op.RAW_SYNC, payload, answers.nothing)
+    payload = _payload("RAW_SYNC", device, target, dma_addr, length, direction)
+    return Call("RAW_SYNC", payload, answers.nothing)
+
+
+def _payload(op: str, *values: int) -> bytes:
+    """The record that a request of *op* begins with."""
+    return operations()[op].payload.pack(*values)
 
 
 def _pattern(space: Space, handle: int, offset: int, length: int, pattern: Pattern) -> bytes:
-    return wire.PATTERN.pack(space, handle, offset, length, pattern.kind, pattern.value)
+    return _payload("FILL", space, handle, offset, length, pattern.kind, pattern.value)

@@ -21,7 +21,7 @@ from harness.devices.probe.values import (
     DmaError,
     Gfp,
 )
-from harness.devices.probe.wire import MapCall, Op, Setting, Space, SyncTarget
+from harness.devices.probe.wire import MapCall, Setting, Space, SyncTarget
 
 ENTRIES = 4
 """Entries of a scatterlist that are shown."""
@@ -67,25 +67,25 @@ class Record:
         self._buffers: dict[int, int] = {}
         self._mappings: dict[int, _Made] = {}
         self._allocations: dict[int, _Made] = {}
-        self._forms: dict[Op, Callable[[Call[Any], Any], str | None]] = {
-            Op.DEVICE_INFO: self._device_info,
-            Op.DEVICE_SET: self._device_set,
-            Op.BUFFER_ALLOC: self._buffer_alloc,
-            Op.FILL: self._fill,
-            Op.WRITE: self._write,
-            Op.MAP: self._map,
-            Op.TRY_MAP: self._try_map,
-            Op.MAP_RESOURCE: self._map_resource,
-            Op.MAP_SG: self._map_sg,
-            Op.UNMAP: self._unmap,
-            Op.SYNC: self._sync,
-            Op.NEED_SYNC: self._need_sync,
-            Op.ALLOC: self._alloc,
-            Op.FREE: self._free,
-            Op.FORGET: self._forget,
-            Op.RAW_UNMAP: self._raw_unmap,
-            Op.RAW_SYNC: self._raw_sync,
-            Op.INTERRUPT: self._interrupt,
+        self._forms: dict[str, Callable[[Call[Any], Any], str | None]] = {
+            "DEVICE_INFO": self._device_info,
+            "DEVICE_SET": self._device_set,
+            "BUFFER_ALLOC": self._buffer_alloc,
+            "FILL": self._fill,
+            "WRITE": self._write,
+            "MAP": self._map,
+            "TRY_MAP": self._try_map,
+            "MAP_RESOURCE": self._map_resource,
+            "MAP_SG": self._map_sg,
+            "UNMAP": self._unmap,
+            "SYNC": self._sync,
+            "NEED_SYNC": self._need_sync,
+            "ALLOC": self._alloc,
+            "FREE": self._free,
+            "FORGET": self._forget,
+            "RAW_UNMAP": self._raw_unmap,
+            "RAW_SYNC": self._raw_sync,
+            "INTERRUPT": self._interrupt,
         }
 
     def note(self, call: Call[Any], outcome: Any) -> None:

@@ -10,7 +10,7 @@ from harness.devices.probe import wire
 from harness.devices.probe.calls import Call
 from harness.devices.probe.record import Record
 from harness.devices.probe.values import DmaError, Refusal, RequestRefused
-from harness.devices.probe.wire import Op, Reply, Space
+from harness.devices.probe.wire import Reply, Space
 from harness.machine.qemu.agent import Agent, StressJob
 from harness.machine.qemu.frames import PAYLOAD_MAX
 
@@ -123,7 +123,7 @@ class Session:
 
 
 def _batch(context: int, calls: Sequence[Call[Any]]) -> bytes:
-    choose = wire.encode_request(Op.CONTEXT, wire.FLAG.pack(context))
+    choose = wire.encode_request("CONTEXT", wire.FLAG.pack(context))
     return choose + b"".join(call.encode() for call in calls)
 
 

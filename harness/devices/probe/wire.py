@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records of ``/dev/probe``: the mirror image of ``guest/probe/protocol.h``."""
+"""Records of ``/dev/probe``: requests, replies, and the numbers in them."""
 
 import struct
 from collections.abc import Iterator
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from harness.base.errors import ProtocolError
+from harness.devices.probe.protocol import constant, operations, record
 
-ANSWER_MAX = 32 * 1024
-"""Bytes of payload in one reply; ``PROBE_ANSWER_MAX``."""
+ANSWER_MAX = constant("PROBE_ANSWER_MAX")
+"""Bytes of payload in one reply."""
 
-CONTEXTS = 64
-"""Independent sets of handles; ``PROBE_CONTEXTS``."""
+CONTEXTS = constant("PROBE_CONTEXTS")
+"""Independent sets of handles."""
 
 HANDLES = 1 << 16
 """Handles of one kind in one context."""
@@ -20,40 +21,8 @@ HANDLES = 1 << 16
 LEAKED = CONTEXTS
 """Stands in place of a context for what was leaked; ``PROBE_LEAKED``."""
 
-GUARD_WORD = 0x9DC1A7E5
-"""What the guards around buffers are filled with, over and over; ``PROBE_GUARD_WORD``."""
-
-
-class Op(IntEnum):
-    """``enum probe_op``."""
-
-    CONTEXT = 1
-    RESET = 2
-    DEVICES = 3
-    DEVICE_INFO = 4
-    DEVICE_SET = 5
-    BUFFER_ALLOC = 6
-    BUFFER_FREE = 7
-    FILL = 8
-    COMPARE = 9
-    WRITE = 10
-    READ = 11
-    MAP = 12
-    MAP_RESOURCE = 13
-    MAP_SG = 14
-    UNMAP = 15
-    SYNC = 16
-    NEED_SYNC = 17
-    ALLOC = 18
-    FREE = 19
-    FORGET = 20
-    LIVE = 21
-    RAW_UNMAP = 22
-    RAW_SYNC = 23
-    TRY_MAP = 24
-    VERIFY = 25
-    HELD = 26
-    INTERRUPT = 27
+GUARD_WORD = constant("PROBE_GUARD_WORD")
+"""What the guards around buffers are filled with, over and over."""
 
 
 class Space(IntEnum):
@@ -92,35 +61,34 @@ class Setting(IntEnum):
     NO_REGIONS = 9
 
 
-ID = struct.Struct("<H")
-COUNT = struct.Struct("<I")
 FLAG = struct.Struct("<B")
-DEVICE_INFO = struct.Struct("<BBQQQQII")
-DEVICE_SET = struct.Struct("<HBQ")
-BUFFER_ALLOC = struct.Struct("<HBI")
-PLACE = struct.Struct("<QQ")
-OBJECT = struct.Struct("<BH")
-RANGE = struct.Struct("<BHII")
-PATTERN = struct.Struct("<BHIIBI")
-MAP = struct.Struct("<HHBBHHII")
-MAP_RESOURCE = struct.Struct("<HHBHQI")
-MAPPED = struct.Struct("<QQ")
-MAP_SG = struct.Struct("<HHBH")
-SG_ENTRY = struct.Struct("<HII")
-SEGMENT = struct.Struct("<QQI")
-UNMAP = struct.Struct("<HH")
-SYNC = struct.Struct("<HBII")
-ALLOC = struct.Struct("<HHBBBHI")
-ALLOCATED = struct.Struct("<QQQ")
-LIVE = struct.Struct("<HHQI")
-HELD_FROM = struct.Struct("<BBH")
-HELD = struct.Struct("<BBHHQI")
-INTERRUPT = struct.Struct("<HHI")
-RAW_UNMAP = struct.Struct("<HQIBH")
-RAW_SYNC = struct.Struct("<HBQIB")
+ID = record("probe_id")
+COUNT = record("probe_count")
+DEVICE_INFO = record("probe_device_info")
+DEVICE_SET = record("probe_device_set")
+BUFFER_ALLOC = record("probe_buffer_alloc")
+PLACE = record("probe_place")
+OBJECT = record("probe_object")
+RANGE = record("probe_range")
+PATTERN = record("probe_pattern")
+MAP = record("probe_map")
+MAP_RESOURCE = record("probe_map_resource")
+MAPPED = record("probe_mapped")
+MAP_SG = record("probe_map_sg")
+SG_ENTRY = record("probe_sg_entry")
+SEGMENT = record("probe_segment")
+UNMAP = record("probe_unmap")
+SYNC = record("probe_sync")
+ALLOC = record("probe_alloc")
+ALLOCATED = record("probe_allocated")
+LIVE = record("probe_live")
+HELD = record("probe_held")
+INTERRUPT = record("probe_interrupt")
+RAW_UNMAP = record("probe_raw_unmap")
+RAW_SYNC = record("probe_raw_sync")
 
-_REQUEST_HEAD = struct.Struct("<BH")
-_REPLY_HEAD = struct.Struct("<hH")
+_REQUEST_HEAD, _REPLY_HEAD = record("probe_request_head"), struct.Struct("<hH")
+"""A status is negative where the kernel failed; the header has it as the bytes of that."""
 
 
 @dataclass(frozen=True)
@@ -131,9 +99,9 @@ class Reply:
     payload: bytes
 
 
-def encode_request(op: Op, payload: bytes) -> bytes:
-    """One request record."""
-    return _REQUEST_HEAD.pack(op, len(payload)) + payload
+def encode_request(op: str, payload: bytes) -> bytes:
+    """One request record of the operation of that name."""
+    return _REQUEST_HEAD.pack(operations()[op].number, len(payload)) + payload
 
 
 def parse_replies(replies: bytes) -> Iterator[Reply]:

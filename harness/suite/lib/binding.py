@@ -9,7 +9,7 @@ DRIVERS = {
     Bus.PLATFORM: "/sys/bus/platform/drivers/restricted-dma-probe-node",
     Bus.PCI: "/sys/bus/pci/drivers/restricted-dma-probe-pci",
 }
-"""guest/probe/targets.c"""
+"""guest/probe/drivers.c"""
 
 
 def unbind(guest: Guest, device: Device) -> None:

@@ -23,8 +23,8 @@ from harness.devices.probe import (
     calls,
 )
 from harness.devices.probe.answers import Mapped
+from harness.devices.probe.protocol import operations
 from harness.devices.probe.session import Session
-from harness.devices.probe.wire import Op
 from harness.machine.qemu.frames import Frame, FrameType
 
 Requests = list[tuple[int, bytes]]
@@ -188,7 +188,7 @@ def test_a_device_that_is_not_bound_is_named_with_those_that_are() -> None:
     info = struct.pack("<BBQQQQII", 2, 0, 1, 1, 1, 1, 0, 1) + b"probe-a\0/probe-a\0"
 
     def answer(asked: Requests) -> bytes:
-        if asked[0][0] == Op.DEVICES:
+        if asked[0][0] == operations()["DEVICES"].number:
             return struct.pack("<hHH", 0, 2, 1)
         return struct.pack("<hH", 0, len(info)) + info
 

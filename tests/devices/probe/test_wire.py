@@ -3,84 +3,71 @@
 
 import re
 from enum import IntEnum
-from struct import Struct
+from pathlib import Path
 
 import pytest
 
-from harness.base.errors import ProtocolError
-from harness.base.paths import CHECKOUT
-from harness.devices.probe import values, wire
+from harness.base.errors import InputError, ProtocolError
+from harness.devices.probe import calls, protocol, values, wire
 from harness.devices.probe.pattern import Byte, PatternKind, Seed
-
-HEADER = (CHECKOUT / "guest" / "probe" / "protocol.h").read_text()
-
-SIZES = {"u8": 1, "__le16": 2, "__le32": 4, "__le64": 8}
-
-
-def header_enum(name: str, prefix: str) -> dict[str, int]:
-    body = re.search(rf"enum {name} {{(.*?)\n}};", HEADER, re.DOTALL)
-    assert body
-    names = re.findall(rf"^\s+PROBE_{prefix}(\w+)", body[1], re.MULTILINE)
-    return {name: number for number, name in enumerate(names, start=1)}
-
-
-def header_size(name: str) -> int:
-    body = re.search(rf"struct {name} {{(.*?)\n}}", HEADER, re.DOTALL)
-    assert body
-    fields = re.findall(r"^\s+(?:struct )?(\w+) \w+;", body[1], re.MULTILINE)
-    return sum(SIZES.get(field) or header_size(field) for field in fields)
 
 
 @pytest.mark.parametrize(
     ("name", "prefix", "mirror"),
     [
-        ("probe_op", "", wire.Op),
-        ("probe_refusal", "", values.Refusal),
-        ("probe_bus", "BUS_", values.Bus),
-        ("probe_setting", "SET_", wire.Setting),
-        ("probe_buffer_kind", "BUFFER_", values.BufferKind),
-        ("probe_space", "SPACE_", wire.Space),
-        ("probe_pattern_kind", "PATTERN_", PatternKind),
-        ("probe_map_call", "CALL_", wire.MapCall),
-        ("probe_sync_target", "SYNC_", wire.SyncTarget),
-        ("probe_alloc_call", "ALLOC_", values.AllocCall),
-        ("probe_gfp", "GFP_", values.Gfp),
+        ("probe_refusal", "PROBE_", values.Refusal),
+        ("probe_bus", "PROBE_BUS_", values.Bus),
+        ("probe_setting", "PROBE_SET_", wire.Setting),
+        ("probe_buffer_kind", "PROBE_BUFFER_", values.BufferKind),
+        ("probe_space", "PROBE_SPACE_", wire.Space),
+        ("probe_pattern_kind", "PROBE_PATTERN_", PatternKind),
+        ("probe_map_call", "PROBE_CALL_", wire.MapCall),
+        ("probe_sync_target", "PROBE_SYNC_", wire.SyncTarget),
+        ("probe_alloc_call", "PROBE_ALLOC_", values.AllocCall),
+        ("probe_gfp", "PROBE_GFP_", values.Gfp),
     ],
 )
 def test_both_sides_count_alike(name: str, prefix: str, mirror: type[IntEnum]) -> None:
-    assert header_enum(name, prefix) == {member.name: member.value for member in mirror}
+    assert protocol.codes(name, prefix) == {member.name: member.value for member in mirror}
 
 
 @pytest.mark.parametrize(
     ("name", "layout"),
     [
-        ("probe_device_info", wire.DEVICE_INFO),
-        ("probe_device_set", wire.DEVICE_SET),
-        ("probe_buffer_alloc", wire.BUFFER_ALLOC),
-        ("probe_place", wire.PLACE),
-        ("probe_object", wire.OBJECT),
-        ("probe_range", wire.RANGE),
-        ("probe_pattern", wire.PATTERN),
-        ("probe_map", wire.MAP),
-        ("probe_map_resource", wire.MAP_RESOURCE),
-        ("probe_mapped", wire.MAPPED),
-        ("probe_map_sg", wire.MAP_SG),
-        ("probe_sg_entry", wire.SG_ENTRY),
-        ("probe_segment", wire.SEGMENT),
-        ("probe_unmap", wire.UNMAP),
-        ("probe_sync", wire.SYNC),
-        ("probe_alloc", wire.ALLOC),
-        ("probe_allocated", wire.ALLOCATED),
-        ("probe_live", wire.LIVE),
-        ("probe_held_from", wire.HELD_FROM),
-        ("probe_held", wire.HELD),
-        ("probe_interrupt", wire.INTERRUPT),
-        ("probe_raw_unmap", wire.RAW_UNMAP),
-        ("probe_raw_sync", wire.RAW_SYNC),
+        ("probe_nothing", "<"),
+        ("probe_id", "<H"),
+        ("probe_device_info", "<BBQQQQII"),
+        ("probe_pattern", "<BHIIBI"),
+        ("probe_map_sg", "<HHBH"),
+        ("probe_held", "<BBHHQI"),
     ],
 )
-def test_both_sides_lay_records_out_alike(name: str, layout: Struct) -> None:
-    assert header_size(name) == layout.size
+def test_a_record_is_laid_out_as_the_header_says(name: str, layout: str) -> None:
+    assert protocol.record(name).format == layout
+
+
+def test_operations_are_numbered_from_1_in_the_order_of_the_table() -> None:
+    numbers = [(one.name, one.number) for one in protocol.operations().values()]
+
+    assert numbers[:3] == [("CONTEXT", 1), ("RESET", 2), ("DEVICES", 3)]
+    assert [number for _, number in numbers] == list(range(1, len(numbers) + 1))
+
+
+def test_every_operation_can_be_called() -> None:
+    source = Path(calls.__file__).read_text()
+
+    named = set(re.findall(r'"([A-Z_]{2,})"', source))
+
+    assert named | {"CONTEXT"} == set(protocol.operations())  # a session begins with a context
+
+
+def test_constants_are_read_from_the_header() -> None:
+    assert (wire.ANSWER_MAX, wire.CONTEXTS, wire.GUARD_WORD) == (32 << 10, 64, 0x9DC1A7E5)
+
+
+def test_a_record_that_the_header_lacks_is_an_error() -> None:
+    with pytest.raises(InputError, match="probe_dance"):
+        protocol.record("probe_dance")
 
 
 def test_replies_are_told_apart() -> None:
