@@ -12,7 +12,7 @@ import pytest
 from harness.base.errors import GuestError, HarnessError, QemuError
 from harness.base.result import Result
 from harness.base.violation import Violation
-from harness.devices.oracles import NOTHING, Before
+from harness.devices.oracles import NO_BASELINE, Baseline
 from harness.devices.oracles.examiner import Examiner
 from harness.machine.machine import Machine
 from harness.machine.qemu.artifacts import TRACES, keep, reopen_command
@@ -28,7 +28,7 @@ class Guests:
     watch: Callable[[Guest], None] = lambda _: None
     live: list[Guest] = field(default_factory=list)
     examiner: Examiner = field(default_factory=Examiner)
-    _before: dict[Guest, Before] = field(default_factory=dict)
+    _before: dict[Guest, Baseline] = field(default_factory=dict)
 
     def restored(self, machine: Machine) -> Guest:
         """A guest restored from the machine's parked one: a fraction of a second."""
@@ -53,9 +53,9 @@ class Guests:
         self._before.pop(guest, None)
         guest.close()
 
-    def before(self, guest: Guest) -> Before:
+    def before(self, guest: Guest) -> Baseline:
         """The state of one of the guests before it ran."""
-        return self._before.get(guest, NOTHING)
+        return self._before.get(guest, NO_BASELINE)
 
     def examine(self, guest: Guest) -> list[Violation]:
         """The violations that the oracles see in *guest*; raises as :meth:`Examiner.examine`."""

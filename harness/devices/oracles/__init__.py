@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Oracles: they read a guest's memory after a test and say what is not as guaranteed.
+"""Oracles: read a guest's memory after a test and report violated properties.
 
 Each is a function of the memory, the kernel's structures in it and the probe's list of what it
-holds; a dump will do as well as a guest that stands still.
+holds. They read the dump of a guest as well as a paused guest.
 
 ====================  ============================================================================
 ``survey, prepare``   before the test: where the pools are; their free slots get a canary
@@ -10,12 +10,19 @@ holds; a dump will do as well as a guest that stands still.
 ====================  ============================================================================
 """
 
-from harness.devices.oracles.inspection import NOTHING, Before, Ground, inspect, prepare, survey
+from harness.devices.oracles.inspection import (
+    NO_BASELINE,
+    Baseline,
+    Layout,
+    inspect,
+    prepare,
+    survey,
+)
 
 __all__ = [
-    "NOTHING",
-    "Before",
-    "Ground",
+    "NO_BASELINE",
+    "Baseline",
+    "Layout",
     "inspect",
     "prepare",
     "survey",

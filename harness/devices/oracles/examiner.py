@@ -5,7 +5,7 @@ import errno
 
 from harness.base.errors import AgentError
 from harness.base.violation import Violation
-from harness.devices.oracles.inspection import Before, Ground, inspect, prepare, survey
+from harness.devices.oracles.inspection import Baseline, Layout, inspect, prepare, survey
 from harness.devices.probe import Held, Probe
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import (
@@ -29,20 +29,20 @@ class Examiner:
 
     def __init__(self) -> None:
         self._types = KnownTypes()
-        self._grounds: dict[str, Ground] = {}
+        self._layouts: dict[str, Layout] = {}
 
-    def prepare(self, guest: Guest, state: str) -> Before:
+    def prepare(self, guest: Guest, state: str) -> Baseline:
         """Plant canaries in *guest*, which stands still; guests of the same *state* are alike.
 
         Raises AddressError when the kernel's pools cannot be read, NotInKernel when they are not
         where this harness looks for them.
         """
         with live_memory(guest) as memory:
-            if state not in self._grounds:
-                self._grounds[state] = survey(self._types_on(guest, memory))
-            return prepare(memory, self._grounds[state])
+            if state not in self._layouts:
+                self._layouts[state] = survey(self._types_on(guest, memory))
+            return prepare(memory, self._layouts[state])
 
-    def examine(self, guest: Guest, before: Before) -> list[Violation]:
+    def examine(self, guest: Guest, before: Baseline) -> list[Violation]:
         """What is wrong with a living guest, and still is at a second look.
 
         One look may fall into the middle of what a device's driver is just doing. Raises as
@@ -50,7 +50,7 @@ class Examiner:
         """
         return self._look(guest, before) and self._look(guest, before)
 
-    def _look(self, guest: Guest, before: Before) -> list[Violation]:
+    def _look(self, guest: Guest, before: Baseline) -> list[Violation]:
         status = guest.monitor.execute("query-status")["status"]
         if status == "paused":
             guest.resume()

@@ -27,41 +27,41 @@ from harness.observe.memory.ranges import without
 
 
 @dataclass(frozen=True)
-class Ground:
-    """The pools of a guest that is about to run, with their slots in use, and the default pool."""
+class Layout:
+    """The pools of a guest before it runs, each with its slots in use, and the default pool."""
 
     pools: tuple[tuple[PoolState, tuple[Slot, ...]], ...]
     default: PoolState | None
 
 
 @dataclass(frozen=True)
-class Before:
-    """What a guest was like when its test began; *planted* are the pools that have a canary."""
+class Baseline:
+    """State of a guest before its test; *planted* are the pools that have a canary."""
 
     planted: tuple[Planted, ...] = ()
     default: PoolState | None = None
 
 
-NOTHING = Before()
-"""Nothing is known of how the guest began."""
+NO_BASELINE = Baseline()
+"""The state before the test is unknown."""
 
 
-def survey(types: KernelTypes) -> Ground:
-    """Look where a canary can be planted: in pools that share no memory with anything."""
+def survey(types: KernelTypes) -> Layout:
+    """Find the pools that a canary can be planted in: those that share no memory."""
     pools = _in_ram(types, restricted_pools(types))
     alone = [pool for pool in pools if _is_alone(pool, pools) and not any(given_away(types, pool))]
-    return Ground(tuple((pool, slots_in_use(types, pool)) for pool in alone), default_pool(types))
+    return Layout(tuple((pool, slots_in_use(types, pool)) for pool in alone), default_pool(types))
 
 
-def prepare(memory: LiveMemory, ground: Ground) -> Before:
-    """Plant the canaries in a guest that stands still and is as *ground* says."""
+def prepare(memory: LiveMemory, layout: Layout) -> Baseline:
+    """Plant the canaries in a guest that stands still and is as *layout* says."""
     planted = [
-        plant(memory, number, pool, in_use) for number, (pool, in_use) in enumerate(ground.pools)
+        plant(memory, number, pool, in_use) for number, (pool, in_use) in enumerate(layout.pools)
     ]
-    return Before(tuple(planted), ground.default)
+    return Baseline(tuple(planted), layout.default)
 
 
-def inspect(types: KernelTypes, held: Sequence[Held], before: Before) -> list[Violation]:
+def inspect(types: KernelTypes, held: Sequence[Held], before: Baseline) -> list[Violation]:
     """Everything wrong with a guest that stands still, or with its dump, after a test.
 
     *held* is what the probe says that it holds. Raises as :func:`restricted_pools`.
@@ -93,7 +93,7 @@ def _leaks(
         yield from leaks(pool, alone)
 
 
-def _default(types: KernelTypes, held: Sequence[Held], before: Before) -> Iterator[Violation]:
+def _default(types: KernelTypes, held: Sequence[Held], before: Baseline) -> Iterator[Violation]:
     """The default pool may be used by devices that have no other, and by nobody else."""
     pool = default_pool(types)
     if pool is None or before.default is None or pool == before.default:
@@ -108,7 +108,7 @@ def _default(types: KernelTypes, held: Sequence[Held], before: Before) -> Iterat
 
 
 def _contents(
-    types: KernelTypes, reserved: Sequence[ReservedRegion], held: Sequence[Held], before: Before
+    types: KernelTypes, reserved: Sequence[ReservedRegion], held: Sequence[Held], before: Baseline
 ) -> Iterator[Violation]:
     """Whose memory the pools are, and what it holds; contents that nobody used need no look."""
     pools = _in_ram(types, restricted_pools(types, reserved))

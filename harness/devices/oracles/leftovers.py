@@ -17,7 +17,7 @@ IDS = {Space.MAPPING: ("B3",), Space.ALLOCATION: ("D1",)}
 def outside_pools(
     types: KernelTypes, planted: Sequence[Planted], reserved: Sequence[ReservedRegion]
 ) -> Iterator[Violation]:
-    """Canaries of pools in memory that is no pool's; reserved memory is no concern of Linux's."""
+    """Canaries of pools outside every pool; Linux does not manage reserved memory."""
     elsewhere = without(types.memory.ranges, reserved)
     for found in stale(types.memory, planted, elsewhere):
         where = Atlas(types).classify(found.phys)

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 
 from harness.base.errors import GuestError, GuestHang, HarnessError, InputError, explain
-from harness.devices.oracles import NOTHING, Before
+from harness.devices.oracles import NO_BASELINE, Baseline
 from harness.devices.oracles.examiner import Examiner
 from harness.devices.probe import Direction, Probe
 from harness.devices.rogue.vhost import Disk, Entropy, VhostRogue, mutations
@@ -104,7 +104,7 @@ def run_case(environment: Environment, case: FuzzCase) -> Record:
 
 
 def _run(snapshot: Snapshot, case: FuzzCase) -> Record:
-    before = NOTHING
+    before = NO_BASELINE
 
     def prepare(guest: Guest) -> None:
         nonlocal before
@@ -133,7 +133,7 @@ class _Running:
     symptoms: list[Symptom] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
 
-    def run(self, before: Before) -> str:
+    def run(self, before: Baseline) -> str:
         """Do all steps, then look at everything; returns what the harness could not do."""
         try:
             self._stand_by()

@@ -22,7 +22,7 @@ NAME_LENGTH = 52
 
 @dataclass(frozen=True)
 class Skipped:
-    """A mail that is no patch of the series, by its name and subject, and why."""
+    """A mail that is not a patch of the series, by its name and subject, and why."""
 
     name: str
     subject: str
@@ -129,7 +129,7 @@ def _belongs(mail: Mail) -> bool:
 
 
 def _why_not(mail: Mail, newest: int, twice: bool) -> str:
-    """Why *mail* is no part of the series; empty if it is."""
+    """Why *mail* is not part of the series; empty if it is."""
     if mail.is_reply:
         return "a reply"
     if not _belongs(mail):

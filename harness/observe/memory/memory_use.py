@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kinds of guest memory that a finding may lie in."""
+"""The kinds of guest memory that a byte may lie in."""
 
 from enum import Enum
 

@@ -15,7 +15,7 @@ import pytest
 from drgn.helpers.linux.mm import follow_phys, pfn_to_page
 
 from harness.base.errors import NotInKernel
-from harness.devices.oracles import NOTHING, inspect
+from harness.devices.oracles import NO_BASELINE, inspect
 from harness.devices.probe import BufferKind, Device, Direction, Mapping, Probe, Seed
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.artifacts import DUMP, save
@@ -198,7 +198,7 @@ def test_a_dump_tells_the_oracles_the_same(
     with ElfDump(tmp_path / DUMP) as dump:
         kept = inspect(KernelTypes(dump, types.symbols), held, before)
         assert kept == inspect(types, held, before) != []
-        assert inspect(KernelTypes(dump, types.symbols), held, NOTHING) == kept[:-1]
+        assert inspect(KernelTypes(dump, types.symbols), held, NO_BASELINE) == kept[:-1]
 
 
 @pytest.mark.breaks("B13", "a slot counts as used")
