@@ -25,7 +25,7 @@ MAKE_DATA = f"dd if=/dev/urandom of={DATA} bs=1M count={PIECE >> 20} 2> /dev/nul
 
 
 @dataclass(frozen=True)
-class Operation:
+class NamedCommand:
     """One small request of a driver: a shell *command* of the guest's that makes it, and ends."""
 
     name: str
@@ -41,7 +41,7 @@ class Work(Protocol):
     attempt: str
     """A command of the guest's shell that needs DMA to come to its end."""
 
-    operations: tuple[Operation, ...]
+    operations: tuple[NamedCommand, ...]
     """Small requests, one at a time."""
 
     @property
@@ -68,9 +68,9 @@ class Disk:
         self.usable = f"[ -b /dev/{node} ]"
         self.attempt = f"dd if={self._disk} of=/dev/null bs=256k count=8 iflag=direct"
         page = "bs=4096 count=1"
-        self.operations: tuple[Operation, ...] = (
-            Operation("read 4 KiB", f"dd if={self._disk} of=/dev/null {page} iflag=direct"),
-            Operation("write 4 KiB", f"dd if=/dev/zero of={self._disk} {page} oflag=direct"),
+        self.operations: tuple[NamedCommand, ...] = (
+            NamedCommand("read 4 KiB", f"dd if={self._disk} of=/dev/null {page} iflag=direct"),
+            NamedCommand("write 4 KiB", f"dd if=/dev/zero of={self._disk} {page} oflag=direct"),
         )
         self._file = guest.directory / "disk"
         self._file.write_bytes(os.urandom(PIECE).ljust(4 * PIECE, b"\0"))
@@ -137,10 +137,10 @@ class Network:
         self._up = f"ifconfig {card} {OWN} netmask 255.255.255.0 up"
         self._connect = f"nc {GATEWAY} {port}"
         self.attempt = f"{self._up} && head -c {PIECE} /dev/zero | {self._connect} > /dev/null"
-        self.operations: tuple[Operation, ...] = (
-            Operation("up", self._up),
+        self.operations: tuple[NamedCommand, ...] = (
+            NamedCommand("up", self._up),
             # frames; whether a ping is answered is the host's affair
-            Operation("send", f"ping -c 1 -W 1 {GATEWAY} || true"),
+            NamedCommand("send", f"ping -c 1 -W 1 {GATEWAY} || true"),
         )
         guest.monitor.execute("netdev_add", type="user", id="net", net=NET, host=GATEWAY)
 
@@ -194,8 +194,8 @@ class Entropy:
         self._guest = guest
         self._read = f"dd if=/dev/{node}"
         self.attempt = f"{self._read} of=/dev/null bs=4k count=1"
-        self.operations: tuple[Operation, ...] = tuple(
-            Operation(f"read {size} bytes", f"{self._read} of=/dev/null bs={size} count=1")
+        self.operations: tuple[NamedCommand, ...] = tuple(
+            NamedCommand(f"read {size} bytes", f"{self._read} of=/dev/null bs={size} count=1")
             for size in (16, 64)
         )
         source = guest.directory / "entropy"

@@ -26,7 +26,7 @@ _FIELD = re.compile(r"(?:struct )?(\w+) ([\w, ]+);")
 
 
 @dataclass(frozen=True)
-class Operation:
+class ProbeOperation:
     """An operation of the probe: its *number*, and the record that its payload begins with."""
 
     name: str
@@ -35,11 +35,11 @@ class Operation:
 
 
 @functools.cache
-def operations() -> Mapping[str, Operation]:
+def operations() -> Mapping[str, ProbeOperation]:
     """Every operation by its name, in the order of the numbers."""
     rows = _OPERATION.findall(_header())
     found = {
-        name: Operation(name, number, record(payload))
+        name: ProbeOperation(name, number, record(payload))
         for number, (name, payload) in enumerate(rows, start=1)
     }
     return MappingProxyType(found)
