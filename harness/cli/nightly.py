@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         _sharing(arguments.store or plan.store),
         open_night(plan.path, again=arguments.again) as night,
     ):
-        with step("looking for what is new"):
+        with step("finding the jobs of the plan"):
             found = expand(plan, runner)
         entries = sort_out(found.jobs, night, history)
         if arguments.list:

@@ -70,7 +70,7 @@ _CHANGES: Mapping[Shown, tuple[Change, ...]] = {
         *_OPEN,
     ),
     Shown.MIXED: (*(Change.STILL_FLAKY,) * 4, *_OPEN),
-    # What fails with the series, and has no result on the base, nobody can compare.
+    # A failure with the series and no result on the base: there is nothing to compare with.
     Shown.SKIPPED: (
         *(Change.PASSING, Change.KNOWN, *_OPEN),
         *(Change.SKIPPED, Change.NOT_JUDGED),
@@ -93,7 +93,7 @@ def verdict_of_changes(changes: Iterable[Change], complete: bool = True) -> Verd
     """Judge a series by the *changes* of all tests: BAD outranks NOT_JUDGED.
 
     It is judged if its run is *complete*, no test is FLAKY or NOT_JUDGED, and at least one test has
-    a result with the series: what is skipped on both kernels says nothing.
+    a result with the series: a test that is skipped on both kernels says nothing.
     """
     found = set(changes)
     if Change.BROKEN in found:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A measured number: its samples, its median, and what is wanted of it."""
+"""A measured number: its samples, its median and its goal."""
 
 import statistics
 from dataclasses import dataclass

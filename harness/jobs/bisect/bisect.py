@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finding the first bad kernel: ask one after another, remember each answer, go on after a kill.
+"""Find the first bad kernel: test one after another, keep each answer, continue after a kill.
 
 ::
 
@@ -25,12 +25,12 @@ from harness.results.render.plain_text import tally
 from harness.results.request import choice_of
 
 UNBUILDABLE = (BuildError, ConfigError, SeriesError, SourceError)
-"""What makes a kernel one to skip; all else stops the search, which goes on later."""
+"""Errors that skip a kernel; any other error stops the search, which can continue later."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A kernel that was asked: what it is, why (of one that was skipped), and its tests."""
+    """A kernel that was tested: the answer, the reason if it was skipped, and its tests."""
 
     name: str
     word: Word
@@ -40,7 +40,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class State:
-    """What is known of a search. *tests* decide; nobody knows them before both ends were asked."""
+    """State of a search. *tests* decide; they are empty until both ends have been tested."""
 
     tests: tuple[str, ...] = ()
     asked: tuple[Asked, ...] = ()
@@ -62,7 +62,7 @@ class Bisection:
 
     @property
     def first_bad(self) -> Candidate:
-        """The first bad kernel; of those that it can be, the one that was seen to be bad."""
+        """The first bad kernel; among several suspects, the one that was seen to be bad."""
         known = self.state.known
         bad = [name for name in self.found.suspects if known.get(name) is Word.BAD]
         return self.space.candidate(bad[0])
@@ -85,9 +85,9 @@ class Bisection:
 def bisect(space: Space, request: SuiteRequest, runner: Runner, again: bool = False) -> Bisection:
     """Find the first kernel of *space* on which the tests of *request* fail.
 
-    What decides are the tests that pass on the good kernel and fail on the bad one. What an
-    earlier search has learnt is used, unless *again*. Raises InputError if the good kernel is not
-    good or the bad one not bad.
+    The tests that pass on the good kernel and fail on the bad one decide; a known finding counts as
+    a failure. Answers of an earlier search are used, unless *again*. Raises InputError if the good
+    kernel is not good or the bad one not bad.
     """
     memory = Memory(space, request)
     state = State() if again else memory.load()
@@ -112,21 +112,21 @@ class Memory:
 
     @property
     def path(self) -> Path:
-        """The file; its name stands for the kernels, their configuration and the tests."""
+        """The file; its name is a hash of the kernels, their configuration and the tests."""
         request = self.request
         words = (request.qemu, *choice_of(request), request.spec.flavour)
         key = digest(self.space.identity, "\n".join(words), *request.spec.configuration)
         return cache_directory() / "bisect" / f"{key}.json"
 
     def load(self) -> State:
-        """What is known; nothing if there is no file, or none that can be read."""
+        """The saved state; an empty one if there is no file that can be read."""
         try:
             return _state_from(json.loads(self.path.read_text()))
         except (OSError, ValueError, KeyError, TypeError):
             return State()
 
     def save(self, state: State) -> None:
-        """Write it in one step, so that a kill loses no more than the kernel at hand."""
+        """Write *state* in one step, so that a kill loses only the kernel that is being tested."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         scratch = self.path.with_suffix(".new")
         asked = [{**asdict(one), "word": one.word.value} for one in state.asked]

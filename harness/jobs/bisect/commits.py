@@ -2,7 +2,7 @@
 """The commits between two revisions, searched by ``git bisect`` in a clone of the harness's own.
 
 The clone borrows the objects of the user's repository, which nothing is written to, and has no
-work tree. What is known is told to git anew each time, so that nothing depends on how the last
+work tree. Every answer is told to git again each time, so that nothing depends on how the last
 search ended.
 """
 
@@ -93,7 +93,7 @@ def find_commits(spec: KernelSpec, repository: str, good: str, bad: str) -> Comm
     """Find the revisions in *repository*, a path or a URL.
 
     Raises InputError unless the good one leads to the bad one, SourceError for a revision that is
-    not there, or a repository that cannot be had.
+    not there, or a repository that cannot be fetched.
     """
     local = Path(repository).expanduser()
     place = local.resolve() if local.is_dir() else _fetched(repository)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Searching for the first bad kernel among several: what is asked next, and what is found."""
+"""Search for the first bad kernel among several: the next one to test, and the result."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from harness.kernel import KernelSpec
 
 
 class Word(Enum):
-    """What is known of a kernel."""
+    """The answer for a kernel."""
 
     GOOD = "good"
     BAD = "bad"
-    SKIP = "skip"  # it cannot be built, or the test did not come to a result
+    SKIP = "skip"  # it cannot be built, or a test has no result
 
 
 Known = Mapping[str, Word]
-"""What is known so far, by the kernels' names, in the order in which it was learnt."""
+"""The answers so far, by the kernels' names, in the order in which they came."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Candidate:
 
 
 class Space(Protocol):
-    """Kernels of which the *good* one comes before the *bad* one."""
+    """Kernels in order, from the *good* one to the *bad* one."""
 
     @property
     def good(self) -> str: ...  # noqa: D102 - described above
@@ -60,11 +60,11 @@ class Space(Protocol):
         """The kernel of that name."""
 
     def log(self, known: Known) -> str:
-        """What was learnt, a line for each, to be kept or repeated by hand."""
+        """The answers, one a line, for keeping or for a repetition by hand."""
 
 
 def next_of(names: Sequence[str], known: Known) -> str | Found:
-    """Halve *names*, of which the first is good and the last is bad."""
+    """Halve *names*: the first is good and the last is bad."""
     bad = min(at for at, name in enumerate(names) if known.get(name) is Word.BAD)
     good = max(at for at, name in enumerate(names[:bad]) if known.get(name) is Word.GOOD)
     middle = (good + bad) / 2

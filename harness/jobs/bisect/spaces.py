@@ -33,7 +33,7 @@ class Line:
         return self.kernels[-1].name
 
     def next(self, known: Known) -> str | Found:
-        """Halve what is left."""
+        """Halve the kernels that are left."""
         return next_of([one.name for one in self.kernels], known)
 
     def candidate(self, name: str) -> Candidate:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same tests on several kernels in turn, and again where their results differ."""
+"""Run the same tests on several kernels, and repeat those whose results differ."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ Runner = Callable[[SuiteRequest], Run]
 """Runs tests on a kernel, as :func:`harness.results.run_suite` does."""
 
 REPEATS = 2
-"""How often a test is run again, on both kernels, if its results differ."""
+"""Repetitions of a test, on both kernels, if its results differ."""
 
 STEADY = (
     *(Change.STILL_PASSING, Change.STILL_FAILING, Change.PASSING),
@@ -41,10 +41,10 @@ class Kernels:
 def run_all(
     kernels: Kernels, runner: Runner, repeats: int = REPEATS
 ) -> Mapping[int, Run | Failure]:
-    """Run the tests on every kernel, and those that differ between two neighbours again.
+    """Run the tests on every kernel; repeat those that differ between two neighbours.
 
-    A position whose kernel cannot be built has a Failure, but for the base: what is wrong with
-    that is raised, and so is what is wrong with the harness or this machine.
+    A position whose kernel cannot be built has a Failure. Errors of the base, of the harness and of
+    this machine are raised.
     """
     base, *rest = kernels.positions
     runs: dict[int, Run | Failure] = {base: _announced(kernels, base, runner)}
@@ -60,7 +60,7 @@ def run_all(
 
 
 def differing(runs: Mapping[int, Run]) -> Mapping[int, tuple[str, ...]]:
-    """The tests to run again at each position, as they ended otherwise on a neighbour."""
+    """The tests to repeat at each position, because their results differ from a neighbour's."""
     again: dict[int, dict[str, None]] = {}
     for one, other in pairwise(sorted(runs)):
         for difference in compare(runs[one], runs[other]).differences:
@@ -71,7 +71,7 @@ def differing(runs: Mapping[int, Run]) -> Mapping[int, tuple[str, ...]]:
 
 
 def pooled(first: Run, second: Run) -> Run:
-    """One run of two on the same kernel: it holds a test as often as it ended."""
+    """Two runs on the same kernel as one, which holds each test as often as it ran."""
     return replace(
         first,
         tests=(*first.tests, *second.tests),
@@ -81,7 +81,7 @@ def pooled(first: Run, second: Run) -> Run:
 
 
 def compared(before: Run | Failure, after: Run | Failure) -> Comparison | Failure:
-    """The comparison, or why there is none."""
+    """Compare two runs, or return the Failure that prevents it."""
     for one in (after, before):
         if isinstance(one, Failure):
             return one

@@ -13,7 +13,7 @@ from harness.kernel.build.notes import DIRECTORY, SOURCES, added_lines
 
 @dataclass(frozen=True)
 class Missed:
-    """A line that never ran, what it says, and why it is known not to; empty if nobody knows."""
+    """A line that never ran, its text, and the known reason; empty if there is none."""
 
     path: str
     function: str
@@ -73,7 +73,7 @@ class FunctionReport:
 class PatchReport:
     """Of the lines that a series adds to *path*: which have code, and which of those ran.
 
-    Both are empty for a file of which nothing is counted, such as a document.
+    Both are empty for a file without counted lines, such as a document.
     """
 
     path: str

@@ -64,4 +64,4 @@ def _object_of(unit: Unit, notes: Path) -> Path:
         parts = path.relative_to(notes).parts
         if wanted.parts[-len(parts) :] == parts:
             return path
-    raise HostError(f"{notes} has no notes of {unit.name}; build the kernel anew")
+    raise HostError(f"{notes} has no notes of {unit.name}; build the kernel again")

@@ -31,7 +31,7 @@ def measure(machine: Machine, request: SuiteRequest, add: bool = False) -> Measu
     """Run the tests of *request* on the kernel of *machine*, which counts its lines.
 
     With *add* what earlier runs on that kernel have counted is kept. Raises HarnessError if pytest
-    could not run the tests; that a test has failed is no error.
+    could not run the tests; a failed test is not an error.
     """
     directory = cache_directory() / "coverage" / machine.kernel.key
     if not add:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which lines are the restricted DMA paths, and of which it is known why no test reaches them."""
+"""The restricted DMA paths, and the lines that no test reaches for a known reason."""
 
 import re
 import tomllib

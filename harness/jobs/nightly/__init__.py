@@ -4,7 +4,7 @@
 ================  ================================================================================
 ``read_plan``     a plan's file into a NightPlan: what to cross with what
 ``expand``        a NightPlan into jobs, each named by all that decides how it ends
-``open_night``    the night that is at hand, which outlives being killed
+``open_night``    the current night, which survives a kill
 ``sort_out``      which jobs are settled already
 ``run_night``     run the others, by a Executor, in order and in time
 ``Alone``         the Executor that is this machine; ``cluster`` has the other one

@@ -135,7 +135,7 @@ def join(address: str, runner: str) -> Iterator[Cluster]:
         say(f"cluster {address}: dashboard {client.dashboard_link}")
         store = os.environ.get(STORE, "")
         if not store:
-            say("cluster: there is no --store, so every worker builds its kernels for itself")
+            say("cluster: there is no --store, so every worker builds its own kernels")
         yield Cluster(address, client, runner, store)
 
 
@@ -184,5 +184,5 @@ def _result(job: Job, future: Future[Ended]) -> Ended:
 def _gone(address: str) -> HostError:
     return HostError(
         f"the scheduler at {address} is gone. What had ended is kept; start the "
-        "scheduler and this again, and it goes on"
+        "scheduler and this command again, and it continues"
     )

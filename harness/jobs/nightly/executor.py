@@ -26,7 +26,7 @@ class Executor(Protocol):
 class Alone:
     """This machine; *log* says where a job's output goes.
 
-    What a kernel's build came to stands in *built*, by the kernel's key: it is tried once.
+    *built* holds the error of each kernel's build, or "", by the kernel's key: it is tried once.
     """
 
     runner: Runner

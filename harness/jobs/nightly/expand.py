@@ -19,7 +19,7 @@ FORMAT = "1"
 
 @dataclass(frozen=True)
 class Lost:
-    """A combination that is no job, as its kernel or QEMU cannot be had, and why not."""
+    """A combination that cannot be a job, and why: its kernel or QEMU is not available."""
 
     name: str
     why: str
@@ -68,7 +68,7 @@ class _Resolver:
 def expand(plan: NightPlan, runner: Runner) -> Expansion:
     """Every job of *plan*; of two with one key, that of the higher priority, in the first's place.
 
-    A source that cannot be had costs its own jobs only.
+    A source that is not available costs only its own jobs.
     """
     resolver, jobs, lost = _Resolver(plan, runner), dict[str, Job](), dict[str, Lost]()
     for cross in plan.crosses:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A job with the files that it is made of, for a machine that has none of them but the harness."""
+"""A job with the files that it needs, for a worker that has only the harness."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path

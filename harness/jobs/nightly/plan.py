@@ -88,7 +88,7 @@ def read_plan(path: Path) -> NightPlan:
     top = Table(str(path), content, path.resolve().parent)
     kernels = {name: _kernel(table) for name, table in top.tables("kernels")}
     if PLAIN in top.at("series").names:
-        raise InputError(f"{path}: series: '{PLAIN}' stands for no series, and cannot be another.")
+        raise InputError(f"{path}: series: '{PLAIN}' means no series; choose another name.")
     series = {PLAIN: (), **{name: top.at("series").paths(name) for name in top.at("series").names}}
     qemus = {name: top.at("qemus").text(name) for name in top.at("qemus").names}
     groups = {name: _group(table) for name, table in top.tables("groups")}
@@ -131,7 +131,7 @@ def _group(table: Table) -> Group:
 
 
 def _cross(table: Table, plan: NightPlan) -> Cross:
-    """A kind that is not named stands for all of that kind; flavours only for the plain one."""
+    """A kind that is not named means all of that kind; for flavours only the plain one."""
     flavours = table.texts("flavours") or (PLAIN,)
     for flavour in flavours:
         try:

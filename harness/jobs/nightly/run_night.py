@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A night: what is settled is left alone, the rest is run in order while there is time."""
+"""Run a night: jobs that have a verdict are left alone, the rest run in order while time lasts."""
 
 import time
 from collections.abc import Sequence
@@ -31,10 +31,7 @@ class _Agenda:
 
 
 def sort_out(jobs: Sequence[Job], night: Night, history: History) -> tuple[Entry, ...]:
-    """In the order of running: which jobs are settled, and by which run, and which are to be run.
-
-    The latter have no run yet.
-    """
+    """The jobs in running order, each with the run that settles it; jobs to run have none."""
     return tuple(
         Entry(job, Fate.UNCHANGED if run else Fate.RUN, run)
         for job in in_order(jobs)
@@ -51,9 +48,9 @@ def run_night(
 ) -> tuple[Entry, ...]:
     """Run the *entries* without a verdict, and return all entries with their verdicts.
 
-    Each run is in the history before anything else happens: whoever kills this loses the jobs at
-    hand and no others. *budget* is in seconds, from now, None without a limit; what was begun in
-    time is let come to its end.
+    Each run is added to the history before anything else happens, so that a kill loses only the
+    jobs that are running. *budget* is in seconds from now, None without a limit; a job that started
+    in time runs to its end.
     """
     todo = [entry.job for entry in entries if entry.run is None]
     deadline = None if budget is None else time.monotonic() + budget

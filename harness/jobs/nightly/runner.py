@@ -19,7 +19,7 @@ from harness.results.request import choice_of
 
 @dataclass(frozen=True)
 class Found:
-    """What a kernel's description stands for now: its key, title, and patches (name, text)."""
+    """The kernel that a description means now: its key, title, and patches (name, text)."""
 
     key: str
     title: str
@@ -38,10 +38,10 @@ class Runner(Protocol):
     """What a plan's ``runner = "module:NAME"`` leads to."""
 
     def pin(self, source: str) -> str:
-        """Words for what the kernel *source* stands for now, that go on to mean that."""
+        """The kernel that *source* means now, as a source that will keep that meaning."""
 
     def look(self, spec: KernelSpec) -> Found:
-        """Find out which kernel *spec* stands for, building nothing."""
+        """Find out which kernel *spec* means, without building it."""
 
     def basis(self, request: SuiteRequest) -> str:
         """A hash of what decides, beside the kernel and QEMU, how the tests of *request* end."""
@@ -98,4 +98,4 @@ def find_runner(name: str) -> Runner:
     try:
         return cast(Runner, getattr(import_module(module), attribute))
     except (ImportError, AttributeError, ValueError) as fault:
-        raise InputError(f"the runner '{name}' cannot be had: {fault}.") from fault
+        raise InputError(f"cannot load the runner '{name}': {fault}.") from fault

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In which order jobs are run, and which of them still fit into the time that is left. Pure."""
+"""The order of jobs, and the next one that fits into the time that is left. Pure."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What outlives a killed night beside the history: which night it is, and how long jobs took.
+"""State of a night that survives a kill: its name, and how long jobs took.
 
 A job's run stands in the history under the job's key. A run that does not settle it (the harness
 failed at a test), or one that was asked for ``--again``, stands there under the key and the name of
@@ -46,7 +46,7 @@ class Night:
         return path
 
     def done(self, history: History, job: Job) -> Run | None:
-        """The run that makes it needless to run *job* now, None if there is none."""
+        """The run that settles *job*, None if it must run."""
         mine = history.run_of(self._own_key(job))
         return mine or (None if self.again else history.run_of(job.key))
 
@@ -56,7 +56,7 @@ class Night:
         history.add(run, job=job.key if settles else self._own_key(job))
 
     def begin(self) -> None:
-        """A call that is killed after this is gone on with by the next one."""
+        """Note that the night has begun: if it is killed, the next call continues it."""
         _write(self.folder / NIGHT, {"name": self.name, "again": self.again})
 
     def finish(self) -> None:
@@ -80,9 +80,9 @@ class Night:
 
 @contextmanager
 def open_night(plan: Path, *, again: bool = False) -> Iterator[Night]:
-    """Go on with the night over *plan* that was not finished, or begin one, and hold it.
+    """Continue the unfinished night over *plan*, or begin one, and lock it.
 
-    A night that was begun with *again* stays so. HostError if another process is at it.
+    A night that began with *again* keeps that. HostError if another process holds the lock.
     """
     folder = cache_directory() / "nightly" / digest(str(plan.resolve()))
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ def open_night(plan: Path, *, again: bool = False) -> Iterator[Night]:
             yield night
     except Timeout as fault:
         raise HostError(
-            f"another process works on {plan} (it holds {folder / 'lock'}). Let it come to its end."
+            f"another process works on {plan} (it holds {folder / 'lock'}). Wait for it to end."
         ) from fault
 
 

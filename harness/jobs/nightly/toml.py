@@ -29,7 +29,7 @@ class Table:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What stands in it."""
+        """The names in the table."""
         return tuple(self.content)
 
     def at(self, name: str) -> "Table":
@@ -97,7 +97,7 @@ class Table:
         return found
 
     def names_among(self, name: str, known: Mapping[str, Any]) -> tuple[str, ...]:
-        """A list of names that stand in *known*; all of them if it is not there."""
+        """A list of names from *known*; all of them if it is missing."""
         found = self.texts(name) or tuple(known)
         for one in found:
             if one not in known:

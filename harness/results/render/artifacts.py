@@ -17,7 +17,7 @@ from harness.results.render.files import read_log
 from harness.results.render.layout import Access, MemoryPart, accesses, parts
 
 LOG_LIMIT = 48 * 1024
-"""Bytes of one log that a report holds; what is left out is said where it is missing."""
+"""Bytes of one log that a report holds; a note stands where lines are left out."""
 
 LINE_LIMIT = 1000
 """Characters of one line."""

@@ -8,7 +8,7 @@ READ_LIMIT = 8 << 20
 
 
 def read_log(path: Path, limit: int = READ_LIMIT) -> str:
-    """The text of *path*; of a larger file the begin and the end, and between what is missing.
+    """The text of *path*; of a file above *limit* the begin, a note of the gap, and the end.
 
     Empty if there is no such file.
     """

@@ -63,7 +63,7 @@ class Access:
 def parts(machine: Mapping[str, Any], command: str, said: Iterable[str]) -> tuple[MemoryPart, ...]:
     """The parts of a guest's memory, from its description, its command and what its kernel *said*.
 
-    A part of which nothing can be known any more is left out.
+    A part that cannot be found any more is left out.
     """
     found: list[MemoryPart] = []
     if size := machine.get("ram_size"):

@@ -61,7 +61,7 @@ def test_paths_start_at_the_plans_folder(tmp_path: Path, monkeypatch: pytest.Mon
         (LEAST + "slots = true\n", "slots: expected a whole number of 1 or more, found True"),
         (LEAST + "tests = [1]\n", "tests: expected a list of texts, found [1]"),
         (LEAST + "[series]\nfix = ['no.patch']\n", "no.patch does not exist"),
-        (LEAST + "[series]\nplain = []\n", "'plain' stands for no series"),
+        (LEAST + "[series]\nplain = []\n", "'plain' means no series"),
     ],
 )
 def test_a_fault_is_named_by_its_place(tmp_path: Path, text: str, said: str) -> None:
