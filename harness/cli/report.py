@@ -9,7 +9,8 @@ from pathlib import Path
 
 from harness.base.errors import InputError
 from harness.cli.tables import print_table
-from harness.results import Run, load_run
+from harness.results import Run, load_run, read_foreign
+from harness.results.file import is_run
 from harness.results.history import History, durations, find_run, joined_history
 from harness.results.judge import Comparison, compare, judged
 from harness.results.render import (
@@ -38,7 +39,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "series, is not good.",
     )
     parser.add_argument(
-        "base", metavar="RUN", help="a file of a run, or the beginning of its id in the history"
+        "base",
+        metavar="RUN",
+        help="a run's file, a JUnit file, a kernel log, or the beginning of an id in the history",
     )
     parser.add_argument(
         "series",
@@ -99,11 +102,9 @@ def _find(word: str, history: History) -> Run:
         assert found is not None  # the history has just named it
         return found
     try:
-        return load_run(path)
+        return load_run(path) if is_run(path) else read_foreign(path)
     except (OSError, ValueError) as fault:
-        raise InputError(
-            f"{path} is not a run of the suite, as harness/results/ writes it: {fault!r}"
-        ) from fault
+        raise InputError(f"{path} is not a run of the suite: {fault}") from fault
 
 
 def _print(subject: Run | Comparison, artifacts: Mapping[str, Artifacts]) -> None:

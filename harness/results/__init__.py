@@ -14,7 +14,7 @@
 
 from harness.results.case import Case
 from harness.results.file import RunFile, load_run, save_run
-from harness.results.foreign import read_cases
+from harness.results.foreign import read_cases, read_foreign
 from harness.results.request import SuiteRequest, arguments_of, command_of, request_from
 from harness.results.run import Provenance, Run, no_kernel, provenance, run_from
 from harness.results.suite import run_suite, run_tests
@@ -34,6 +34,7 @@ __all__ = [
     "no_kernel",
     "provenance",
     "read_cases",
+    "read_foreign",
     "request_from",
     "run_from",
     "run_suite",

@@ -1,35 +1,77 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Results that another program wrote down: JUnit files of the suite or of any other tests."""
+"""Results that another program wrote down: a JUnit file, or the log of a kernel."""
 
+import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.base.kreport import reports_in
+from harness.base.kreport.reader import Report
 from harness.base.properties import in_order
 from harness.base.result import Result
 from harness.results.case import MESSAGE_SIZE, Case
+from harness.results.run import Run, no_kernel
+
+RESULTS = {"failure": Result.FAIL, "error": Result.ERROR, "skipped": Result.SKIP}
+"""What the elements of a test case in JUnit mean, if it names no result of ours."""
+
+_STAMP = re.compile(r"^(<\d+>)?\[ *\d+\.\d+\]", re.MULTILINE)
+"""How the lines of a kernel's log begin."""
+
+
+def read_foreign(path: Path) -> Run:
+    """The run that *path*, a JUnit file or a kernel's log, tells of.
+
+    OSError or ValueError if it is neither.
+
+    Of a log each report is a case, which ended as CRASH if the kernel did; without any report the
+    log is a case that passed.
+    """
+    text = path.read_text(errors="replace")
+    begin = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="milliseconds")
+    cases = _junit_cases(text)
+    if cases is None:
+        cases = [_report_case(one) for one in reports_in(text.splitlines())]
+        if not cases and not _STAMP.search(text):
+            raise ValueError("it is neither a run, nor JUnit, nor the log of a kernel")
+        cases = cases or [Case(path.name, Result.PASS)]
+    return Run(no_kernel(), begin, sum(one.seconds for one in cases), (), tuple(cases))
 
 
 def read_cases(report: Path) -> list[Case]:
-    """The tests in a JUnit file, in the order in which they ended."""
-    return list(_outcomes(ET.parse(report).getroot()))
+    """The tests in a JUnit file, in the order in which they ended; none if it is something else."""
+    return _junit_cases(report.read_text()) or []
 
 
-def _outcomes(root: ET.Element) -> Iterator[Case]:
-    for case in root.iter("testcase"):
-        properties: dict[str, list[str]] = {}
-        for one in case.iter("property"):
-            properties.setdefault(one.get("name", ""), []).append(one.get("value", ""))
-        if "result" in properties:
-            yield Case(
-                test=_node_id(case),
-                result=Result(properties["result"][-1]),
-                violated=in_order(properties.get("broken", ())),
-                message=_message(case),
-                properties=in_order(properties.get("property", ())),
-                seconds=float(case.get("time", 0)),
-                artifacts=properties.get("artifacts", [""])[-1],
-            )
+def _junit_cases(text: str) -> list[Case] | None:
+    try:
+        return list(map(_junit_case, ET.fromstring(text).iter("testcase")))
+    except ET.ParseError:
+        return None
+
+
+def _junit_case(case: ET.Element) -> Case:
+    properties: dict[str, list[str]] = {}
+    for one in case.iter("property"):
+        properties.setdefault(one.get("name", ""), []).append(one.get("value", ""))
+    elements = [kind for kind in RESULTS if case.find(kind) is not None]
+    said = RESULTS[elements[0]] if elements else Result.PASS
+    return Case(
+        test=_node_id(case),
+        result=Result(properties.get("result", [said])[-1]),
+        violated=in_order(properties.get("broken", ())),
+        message=_message(case),
+        properties=in_order(properties.get("property", ())),
+        seconds=float(case.get("time", 0)),
+        artifacts=properties.get("artifacts", [""])[-1],
+    )
+
+
+def _report_case(report: Report) -> Case:
+    """A kernel's report as a test that it fails."""
+    result = Result.KNOWN if report.benign else Result.CRASH if report.ends else Result.FAIL
+    return Case(report.title, result, message=report.first_line[:MESSAGE_SIZE])
 
 
 def _node_id(case: ET.Element) -> str:
@@ -38,7 +80,7 @@ def _node_id(case: ET.Element) -> str:
 
 
 def _message(case: ET.Element) -> str:
-    for kind in ("failure", "error"):
+    for kind in RESULTS:
         found = case.find(kind)
         if found is not None:
             return found.get("message", "").partition("\n")[0][:MESSAGE_SIZE]

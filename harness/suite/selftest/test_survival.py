@@ -4,6 +4,7 @@
 import os
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import ProtocolError, QemuError
+from harness.base.result import Result
 from harness.devices.probe import Direction, Probe, Seed
 from harness.machine.machine import MIB, PERSON_SOCKET, Machine
 from harness.machine.qemu.guest import Guest
@@ -24,7 +26,7 @@ from harness.machine.qemu.rundir import sweep
 from harness.machine.qemu.snapshot import PARKED, STATE, Snapshot, park, park_running, restore
 from harness.machine.shape import shaped_devicetree
 from harness.observe.memory import live_memory
-from harness.results import SuiteRequest, arguments_of
+from harness.results import SuiteRequest, Verdict, arguments_of, load_run
 from harness.suite.conftest import PLATFORM
 
 PAGE = 4096
@@ -50,9 +52,10 @@ def pytest_runtest_call(item):
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(os.environ["HOLD"])
         line.sendall(f"{os.getpid()} {guest.process.pid} {guest.directory}".encode())
+    signal.signal(signal.SIGUSR1, lambda *_: None)
     signal.pause()
 """
-"""A pytest plugin that has every test say who runs it, and stop before its body."""
+"""A pytest plugin that has every test say who runs it, and stop before its body until SIGUSR1."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,34 @@ def test_a_killed_run_leaves_nothing_behind(
     assert [ended(process) for process in processes] == [True] * len(processes)
     sweep()
     assert not [test.directory for test in held if test.directory.exists()]
+
+
+def test_a_killed_worker_costs_one_test(settings: SuiteRequest, tmp_path: Path) -> None:
+    """The test of a worker that is killed is an ERROR; its QEMU ends, the others are judged."""
+    file = tmp_path / "run.jsonl"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "hold.sock"))
+        server.listen()
+        server.settimeout(DEADLINE)
+        session = start_and_hold(settings, ("-n", "2", f"--run-file={file}"), tmp_path)
+        try:
+            dead, alive = (next_held(server) for _ in range(2))
+            qemu = os.pidfd_open(dead.qemu)
+            os.kill(dead.runner, signal.SIGKILL)
+            assert ended(qemu)
+            os.kill(alive.runner, signal.SIGUSR1)
+            code = session.wait(DEADLINE)
+        finally:
+            session.kill()
+            session.wait()
+
+    run = load_run(file)
+    assert {one.result for one in run.tests} == {Result.PASS, Result.ERROR}
+    assert run.complete
+    assert code == Verdict.NOT_JUDGED.exit_code
+    log = (tmp_path / "run.log").read_text()
+    assert "results: PASS 1  FAIL 0  CRASH 0  HANG 0  KNOWN 0  SKIP 0  ERROR 1" in log
+    assert "the process that ran the test was killed by SIGKILL" in log
 
 
 def test_a_guest_may_be_closed_twice(guest: Guest) -> None:
