@@ -206,7 +206,7 @@ def test_the_command_writes_all_formats_and_says_whether_all_is_good(
     base, series = tmp_path / "base.json", tmp_path / "series.json"
     save_run(base_run(), base)
     save_run(patched_run(kept), series)
-    written = [tmp_path / f"report.{name}" for name in ("html", "junit", "kcidb")]
+    written = [tmp_path / f"report.{name}" for name in ("html", "junit", "ktap", "kcidb")]
     options = [f"--{path.suffix[1:]}={path}" for path in written]
 
     code = main(["report", str(base), str(series), *options, "--mail=-"])
