@@ -185,6 +185,11 @@ NET, GATEWAY, OWN = "10.0.2.0/24", "10.0.2.2", "10.0.2.15"
 """QEMU's user network: its gateway is this machine."""
 
 
+SIZES = (256, 512)
+"""Bytes of reads that end with a completion of the device's: the hwrng core may have 64 bytes left
+(drivers/char/hw_random/core.c, rng_buffer_size()), and virtio-rng as many."""
+
+
 class Entropy:
     """A virtio-rng whose source is a file of ascending numbers, so that every byte is known."""
 
@@ -196,7 +201,7 @@ class Entropy:
         self.attempt = f"{self._read} of=/dev/null bs=4k count=1"
         self.operations: tuple[NamedCommand, ...] = tuple(
             NamedCommand(f"read {size} bytes", f"{self._read} of=/dev/null bs={size} count=1")
-            for size in (16, 64)
+            for size in SIZES
         )
         source = guest.directory / "entropy"
         source.write_bytes(b"".join(map(NUMBER.pack, range(PIECE // NUMBER.size))))

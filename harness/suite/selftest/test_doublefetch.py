@@ -126,12 +126,14 @@ def test_a_mapping_that_is_synced_and_unmapped_is_copied_twice(
 
 
 def test_a_drivers_accesses_are_seen(watched: Watched, pool: Pool) -> None:
-    """A read of /dev/hwrng is accesses of virtio's to its pool, each at a known line."""
-    read_16_bytes, _ = operations(watched.guest, find_target("virtio-rng"))
-    accesses = watched.during(read_16_bytes.work)
-
-    assert all(pool.contains(access.address, access.size) for access in accesses)
+    """Every read of /dev/hwrng is accesses of virtio's to its pool, each at a known line."""
+    read, _ = operations(watched.guest, find_target("virtio-rng"))
     places = watched.places
-    read = [places.at(places.reader(access).pc) for access in accesses if not access.store]
-    assert all(place.line for place in read)
-    assert "virtqueue_get_buf_ctx" in {place.outer or place.function for place in read}
+
+    for _ in range(4):  # whatever an earlier one has left in the buffers of the kernel
+        accesses = watched.during(read.work)
+
+        assert all(pool.contains(access.address, access.size) for access in accesses)
+        read_at = [places.at(places.reader(one).pc) for one in accesses if not one.store]
+        assert all(place.line for place in read_at)
+        assert "virtqueue_get_buf_ctx" in {place.outer or place.function for place in read_at}
