@@ -51,6 +51,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         pytest.exit("the harness could not prepare the tests", returncode=2)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove what workers have left behind that were killed."""
+    if not runs_in_worker(session.config) and kernel_key in session.config.stash:
+        sweep()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell a worker of pytest-xdist where the kernel and the guest programs are."""

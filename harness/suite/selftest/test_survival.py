@@ -159,6 +159,7 @@ def test_a_killed_worker_costs_one_test(settings: SuiteRequest, tmp_path: Path) 
     log = (tmp_path / "run.log").read_text()
     assert "results: PASS 1  FAIL 0  CRASH 0  HANG 0  KNOWN 0  SKIP 0  ERROR 1" in log
     assert "the process that ran the test was killed by SIGKILL" in log
+    assert not dead.directory.exists()
 
 
 def test_a_guest_may_be_closed_twice(guest: Guest) -> None:
