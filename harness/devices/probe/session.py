@@ -16,7 +16,7 @@ from harness.machine.qemu.frames import PAYLOAD_MAX
 
 T = TypeVar("T")
 
-TIMEOUT = 60.0
+TIMEOUT = 25.0
 """Seconds that one transfer of calls (32 KiB of requests) may take."""
 
 

@@ -7,7 +7,6 @@ of its own, which nothing but its DMA can reach, so a read takes two transfers: 
 buffer to the scratch region, which is no-map reserved memory that the kernel never touches.
 """
 
-import time
 from enum import IntEnum, IntFlag
 
 from harness.base.errors import ProtocolError
@@ -131,10 +130,10 @@ class EduRogue:
 
     def _wait_idle(self, what: str) -> None:
         """Wait for the transfer at hand: the device has a duration, and no event at its end."""
-        begin = time.monotonic()
+        patience = self._guest.watch.patience(COMPLETION_TIMEOUT)
         self._guest.watch.sleep(DURATION)
         while self._qtest.read_register(self._bar + Edu.DMA_COMMAND, 4) & Dma.RUN:
-            if time.monotonic() - begin > COMPLETION_TIMEOUT:
+            if patience.left() <= 0:
                 raise ProtocolError(
                     f"edu did not finish DMA of {what} in {COMPLETION_TIMEOUT:g} s; "
                     "does the virtual machine run?"

@@ -5,7 +5,6 @@ The fence refuses every access beside the pool, and QEMU writes each refusal dow
 refused nothing has all of its DMA there.
 """
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TypeVar
@@ -100,9 +99,9 @@ def refused(guest: Guest) -> list[Refusal]:
 
 def wait_refused(guest: Guest) -> None:
     """Wait until the device was refused something; QEMU's log has nobody told of a line."""
-    deadline = time.monotonic() + TIMEOUT
+    patience = guest.watch.patience(TIMEOUT)
     while not refused(guest):
-        assert time.monotonic() < deadline, f"nothing was refused in {TIMEOUT:g} s"
+        assert patience.left() > 0, f"nothing was refused in {TIMEOUT:g} s"
         guest.watch.sleep(0.1)
 
 

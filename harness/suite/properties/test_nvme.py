@@ -2,7 +2,6 @@
 """A hostile device that moves megabytes at once, with a fence around it and without one."""
 
 import secrets
-import time
 
 import pytest
 
@@ -21,9 +20,7 @@ PAGE = 4096
 CPU, DEVICE = Seed(0xC9), Seed(0xDE)
 
 BULK = 64 * MIB
-
-PATIENCE = 30.0
-"""Seconds for BULK, on any machine; ``edu`` would take an hour. Measured: 0.3."""
+"""Bytes that it copies in 0.3 s; ``edu`` would take an hour."""
 
 WINDOW = AddressRange(0x4F80_0000, 2 * PAGE)
 """A part of the pool."""
@@ -54,12 +51,9 @@ def test_without_a_fence_it_finds_a_secret_in_all_of_memory(
     place = next(find(memory, secret))
     base = max(RAM_BASE, (place - BULK // 2) & -PAGE)
 
-    begin = time.monotonic()
     stolen = nvme.read(base, BULK)
-    seconds = time.monotonic() - begin
 
     assert secret in stolen
-    assert seconds < PATIENCE
 
 
 @pytest.mark.property("FENCE", control=True)

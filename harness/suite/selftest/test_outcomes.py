@@ -169,15 +169,14 @@ def test_a_cpu_that_spins_in_the_kernel_is_a_hang(
         guest.agent.run("cat /dev/null", FOREVER)
 
 
-@pytest.mark.parametrize("cpus", [1, 4])
 def test_a_cpu_that_takes_no_interrupts_is_a_hang(
-    guest: Guest, overwrite: Callable[[str, bytes], None], cpus: int
+    guest: Guest, overwrite: Callable[[str, bytes], None]
 ) -> None:
     """A CPU that spins with interrupts off is a hang, though its kernel cannot say so."""
     overwrite("__arm64_sys_sethostname", MASK_INTERRUPTS + SPIN)
 
-    with pytest.raises(GuestHang, match=r"hang: CPU \d has taken no interrupt for 10 s, at pc 0x"):
-        guest.agent.run(f"taskset -c {cpus - 1} hostname stuck || hostname stuck", FOREVER)
+    with pytest.raises(GuestHang, match=r"hang: CPU 0 has taken no interrupt for 15 s, at pc 0x"):
+        guest.agent.run("hostname stuck", FOREVER)
 
     assert guest.console.reports == ()
 

@@ -6,7 +6,6 @@ blocks that are shared (hw/virtio/vhost-user.c:vhost_user_fill_set_mem_table_msg
 none: the device has the files themselves.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
@@ -234,9 +233,9 @@ class VhostRogue:
 
     def _wait_chardev(self, open_: bool) -> None:
         """Wait until QEMU has seen that we came, or went: it sends no event of that."""
-        deadline = time.monotonic() + OPEN_TIMEOUT
+        patience = self._guest.watch.patience(OPEN_TIMEOUT)
         while self._chardev_open() is not open_:
-            if time.monotonic() > deadline:
+            if patience.left() <= 0:
                 word = "take" if open_ else "give up"
                 raise QemuError(
                     f"QEMU did not {word} the connection of {self.name} in {OPEN_TIMEOUT:g} s"
