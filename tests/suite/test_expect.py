@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import pytest
 
 from harness.base.address_range import AddressRange
+from harness.base.errors import GuestHang
 from harness.base.violation import PropertyViolated, Violation
 from harness.devices.probe import Byte, Mapped, MappingError, Pattern, Seed, Segment
 from harness.machine.devicetree import Pool
+from harness.machine.fence import Refusal
 from harness.observe.memory import MemoryUse
 from harness.suite.lib import expect
 
@@ -60,6 +62,51 @@ class Log:
         return self.lines
 
 
+@dataclass(frozen=True)
+class Silent:
+    """A guest that goes on, and prints nothing more on its console."""
+
+    lines: tuple[str, ...] = ("Booting Linux", "Run /init")
+    answers: bool = True
+
+    @property
+    def console(self) -> "Silent":
+        """Its console."""
+        return self
+
+    @property
+    def agent(self) -> "Silent":
+        """Its agent."""
+        return self
+
+    def wait_for(self, pattern: str, timeout: float, *, since: int) -> None:
+        """Wait in vain."""
+        raise GuestHang(f"waited {timeout:g} s for /{pattern}/ since {since}")
+
+    def hello(self) -> None:
+        """Answer, or not."""
+        if not self.answers:
+            raise GuestHang("waited 20 s for the answer to a hello")
+
+
+@dataclass(frozen=True)
+class Fenced:
+    """A guest behind a fence."""
+
+    refusals: tuple[Refusal, ...] = ()
+    damage: tuple[str, ...] = ()
+
+    def fence_refusals(self) -> list[Refusal]:
+        """Refused accesses."""
+        return list(self.refusals)
+
+    def fence_damage(self) -> list[str]:
+        """Changes of the fence."""
+        return list(self.damage)
+
+
+REFUSAL = Refusal("0000:02:00.0", 0x4148_5000, "write", 1.0)
+
 SAID = Log(("Booting Linux", " probe-a: assigned reserved memory node restricted-dma@4f000000"))
 
 
@@ -102,6 +149,10 @@ MET: list[Callable[[], object]] = [
     lambda: expect.mapped(Mapped(0x1000, 0x1000), 1),
     lambda: expect.logged(SAID, "assigned reserved memory"),  # type: ignore[arg-type]
     lambda: expect.not_logged(SAID, "OVERLAP"),  # type: ignore[arg-type]
+    lambda: expect.fence_held(Fenced()),  # type: ignore[arg-type]
+    lambda: expect.fence_held(Fenced((REFUSAL,)), "rogue0"),  # type: ignore[arg-type]
+    lambda: expect.equal([1, 2], [1, 2], "numbers"),
+    lambda: expect.require(True, "a", "b"),
 ]
 
 UNMET: dict[str, tuple[Callable[[], object], str, str]] = {
@@ -139,7 +190,7 @@ UNMET: dict[str, tuple[Callable[[], object], str, str]] = {
     "not aligned": (
         lambda: expect.aligned(0x4F00_0804, 0x800, "a mapping of 2048 bytes"),
         "a mapping of 2048 bytes at a multiple of 0x800",
-        "0x4f000804, 0x4 bytes behind one",
+        "0x4f000804, 0x4 bytes past one",
     ),
     "twice": (
         lambda: expect.apart([at(0x1800), at(0x1000)]),
@@ -207,6 +258,52 @@ UNMET: dict[str, tuple[Callable[[], object], str, str]] = {
         "DMA_MAPPING_ERROR",
         "0x4f001000",
     ),
+    "not printed": (
+        lambda: expect.printed(Silent(), "swiotlb .* full"),  # type: ignore[arg-type]
+        "on the console: swiotlb .* full",
+        "its last lines:\nBooting Linux\nRun /init",
+    ),
+    "refused by the fence": (
+        lambda: expect.fence_held(Fenced((REFUSAL, REFUSAL))),  # type: ignore[arg-type]
+        "no refused access",
+        "2, first write of 0x41485000 by 0000:02:00.0",
+    ),
+    "a fence that was changed": (
+        lambda: expect.fence_held(Fenced(damage=("SMMU CR0 is 0",))),  # type: ignore[arg-type]
+        "an intact fence",
+        "SMMU CR0 is 0",
+    ),
+    "another address": (
+        lambda: expect.equal(0x4F00_1000, 0x4F00_0000, "dma_addr"),
+        "dma_addr: 0x4f000000",
+        "0x4f001000",
+    ),
+    "another element of many": (
+        lambda: expect.equal([1, 2, 3, 4, 5], [1, 2, 9, 4, 5], "lengths"),
+        "lengths, number 2 of 5: 9",
+        "3",
+    ),
+    "another length": (lambda: expect.equal([1], [1, 2], "lengths"), "lengths: [1, 2]", "[1]"),
+    "other content": (
+        lambda: expect.equal(b"abcd", b"abxd", "the file"),
+        "the file, byte 2 of 4: 78 64",
+        "63 64",
+    ),
+    "shorter content": (
+        lambda: expect.equal(b"ab", b"abx", "the file"),
+        "the file, byte 2 of 3: 78",
+        "nothing more",
+    ),
+    "a long value": (
+        lambda: expect.equal("x" * 1000, "", "the output"),
+        "the output: ''",
+        f"{'x' * 400}...",
+    ),
+    "a condition": (
+        lambda: expect.require(False, "an address below 1342177280", "1342177280"),
+        "an address below 0x50000000",
+        "0x50000000",
+    ),
     "not refused": (
         lambda: expect.refused(fails),
         "DMA_MAPPING_ERROR",
@@ -237,6 +334,11 @@ def test_what_is_not_says_what_was_expected_and_observed(name: str) -> None:
     assert violation.properties == ()
 
 
+def test_a_guest_that_does_not_answer_is_a_hang_and_no_violation() -> None:
+    with pytest.raises(GuestHang, match="hello"):
+        expect.printed(Silent(answers=False), "swiotlb .* full")  # type: ignore[arg-type]
+
+
 def test_an_attachment_is_told_by_log_and_structures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(expect, "assigned", lambda *_: POOL.name)
     monkeypatch.setattr(expect, "pool_of", lambda *_: "")
@@ -260,6 +362,17 @@ def test_the_first_page_that_is_not_reserved_is_named(monkeypatch: pytest.Monkey
 
     (violation,) = caught.value.violations
     assert violation.observed == "2 of 3 pages are not, first 0x4f001000: free page"
+
+
+def test_the_first_page_that_is_reserved_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    uses = [MemoryUse.FREE, MemoryUse.RESERVED, MemoryUse.RESERVED]
+    monkeypatch.setattr(expect, "page_uses", lambda *_: uses)
+
+    with pytest.raises(PropertyViolated) as caught:
+        expect.not_reserved(None, POOL)  # type: ignore[arg-type] # not asked
+
+    (violation,) = caught.value.violations
+    assert violation.observed == "2 of 3 pages are, first 0x4f001000"
 
 
 def test_a_summary_of_the_test_comes_first() -> None:

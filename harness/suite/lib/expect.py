@@ -1,38 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What property tests expect; each helper raises PropertyViolated, in addresses and bytes.
+"""Expectations of property tests; each helper raises PropertyViolated with addresses and bytes.
 
 ==================  ==============================================================================
-``in_pool``         all of what a device was given lies in its pool
-``within``          ranges of memory lie in a pool; ``none_within``: none does
-``outside``         nothing of it does
+``in_pool``         the addresses that a device was given are in its pool; ``outside``: none is
+``within``          ranges of memory are in a pool; ``none_within``: none is
 ``not_bounced``     a mapping is the buffer itself
 ``apart``           no two ranges share a byte
-``counted``         there are so many of something
-``at_addresses``    the device was given just these addresses
-``aligned``         an address is a multiple of so many bytes
-``bits_kept``       an address has the bits of the buffer's that min_align_mask asks for
+``at_addresses``    the device was given exactly these addresses
+``aligned``         an address is a multiple of an alignment
+``bits_kept``       an address keeps the bits of min_align_mask
 ``within_boundary`` a mapping does not cross a segment boundary
-``all_reserved``    no page of a pool is the page allocator's
-``attached``        a device has that pool, or none
-``logged``          the kernel log has a line; ``not_logged``: it has not
+``all_reserved``    every page of a pool is reserved; ``not_reserved``: no page is
+``attached``        a device has a given pool, or none
+``logged``          the kernel log has a line; ``not_logged``: it does not
+``printed``         the kernel prints a line soon
+``alive``           the guest still runs commands
 ``holds``           memory holds a pattern
 ``unchanged``       memory still holds a pattern
-``same_bytes``      memory holds these bytes
-``slots_used``      the kernel counts so many slots of a pool in use
+``same_bytes``      memory holds given bytes
+``slots_used``      the kernel counts a number of slots in use
 ``mapped``          the kernel mapped a buffer; ``not_mapped``: it refused
 ``refused``         the kernel refuses a call
+``fence_held``      the fence refused nothing and is intact; ``fence_intact``: it is intact
+``counted``         a count has a value
+``equal``           a value, a list or bytes are as expected; ``require``: any other condition
 ==================  ==============================================================================
 
 The plugin adds the rest: the properties of the test, unless they are named here, their sentence if
 *summary* is empty, the driver's calls, and what each address is (harness/plugin/failures.py).
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Table
 from itertools import pairwise
 from typing import ParamSpec, Protocol, TypeVar
 
 from harness.base.address_range import AddressRange
+from harness.base.errors import GuestHang
 from harness.base.violation import PropertyViolated, Violation
 from harness.devices.probe import (
     Buffer,
@@ -59,21 +64,30 @@ SLOT = 2048
 KIB = 1024
 UNCHANGED = "unchanged"
 
+PRINT_TIMEOUT = 10.0
+"""Seconds of the guest's own time until a message is on the console; measured: 0.1."""
+
+LAST_LINES = 5
+"""Console lines that a failure quotes."""
+
+LONGEST = 400
+"""Characters of a value that a failure quotes."""
+
 NAMES: Table[Pattern, str] = {
     Seed(0xC9): "what the CPU wrote",
     Seed(0xDE): "what the device wrote",
     Seed(0x57): "what an earlier mapping left",
     Byte(0): "zeros",
 }
-"""What the patterns stand for that all tests use alike."""
+"""The meaning of the patterns that all tests share."""
 
 
 class Given(Protocol):
-    """What the DMA API gave a device: a mapping, an allocation, a segment."""
+    """A mapping, an allocation or a segment, as the DMA API returned it."""
 
     @property
     def dma_addr(self) -> int:
-        """The address that the device is told."""
+        """The address for the device."""
 
 
 def in_pool(
@@ -83,7 +97,7 @@ def in_pool(
     *,
     summary: str = "The device was given an address outside its pool.",
 ) -> None:
-    """All of what was *given*, *size* bytes each if it does not say its own size, is in *pool*."""
+    """Every range that was *given* is in *pool*; *size* bytes each, where it has no own size."""
     for one in _each(given):
         length = _size(one, size)
         if not pool.contains(one.dma_addr, length):
@@ -92,7 +106,7 @@ def in_pool(
 
 
 def within(ranges: Iterable[AddressRange], pool: AddressRange, what: str) -> None:
-    """There are *ranges*, those of *what*, and all of them lie in *pool*."""
+    """There is at least one range of *what*, and all *ranges* are in *pool*."""
     every = list(ranges)
     if not every:
         raise _violated(f"The driver uses no {what}.", f"{what} in {_named(pool)}", "none")
@@ -104,7 +118,7 @@ def within(ranges: Iterable[AddressRange], pool: AddressRange, what: str) -> Non
 
 
 def none_within(ranges: Iterable[AddressRange], pool: AddressRange, what: str) -> None:
-    """None of *ranges*, those of *what*, begins in *pool*."""
+    """None of the *ranges* of *what* begins in *pool*."""
     for one in ranges:
         if pool.contains(one.base):
             summary = f"The driver told its device {what} in the pool of another device."
@@ -112,7 +126,7 @@ def none_within(ranges: Iterable[AddressRange], pool: AddressRange, what: str) -
 
 
 def outside(given: Given | Iterable[Given], pool: AddressRange) -> None:
-    """Nothing of what was *given* to a device begins in *pool*."""
+    """No address that a device was *given* is in *pool*."""
     for one in _each(given):
         if pool.contains(one.dma_addr):
             summary = "A device without a pool was given memory of a pool."
@@ -128,7 +142,7 @@ def not_bounced(mapping: Given, buffer: Buffer, offset: int = 0) -> None:
 
 
 def apart(given: Iterable[Given], size: int | None = None) -> None:
-    """No two of what was *given* share a byte, *size* bytes each if they do not say their own."""
+    """No two *given* ranges share a byte; *size* bytes each, where they have no own size."""
     ordered = sorted(given, key=lambda one: one.dma_addr)
     ranges = [AddressRange(one.dma_addr, _size(one, size)) for one in ordered]
     for one, two in pairwise(ranges):
@@ -144,14 +158,14 @@ def counted(number: int, expected: int, what: str, *, summary: str = "") -> None
 
 
 def aligned(address: int, alignment: int, what: str, *, summary: str = "") -> None:
-    """*address*, that of *what*, is a multiple of *alignment* bytes."""
+    """The *address* of *what* is a multiple of *alignment*, in bytes."""
     if address % alignment:
         wanted = f"{what} at a multiple of {alignment:#x}"
-        raise _violated(summary, wanted, f"{address:#x}, {address % alignment:#x} bytes behind one")
+        raise _violated(summary, wanted, f"{address:#x}, {address % alignment:#x} bytes past one")
 
 
 def at_addresses(given: Iterable[Given], expected: Sequence[int], *, summary: str = "") -> None:
-    """The device was given the addresses *expected*, in this order, and no others."""
+    """The device was given exactly the addresses *expected*, in this order."""
     seen = [one.dma_addr for one in given]
     if seen != list(expected):
         at = next((i for i, (a, b) in enumerate(zip(seen, expected, strict=False)) if a != b), None)
@@ -168,7 +182,7 @@ def mapped(outcome: Mapped | DmaError, size: int) -> int:
 
 
 def bits_kept(address: int, source: int, mask: int, what: str) -> None:
-    """*address*, that of a mapping of *source*, has the bits of *mask* that *source* has."""
+    """The *address* of a mapping of *source* has the bits of *mask* that *source* has."""
     if (address ^ source) & mask:
         summary = "A mapping does not keep the bits of min_align_mask."
         wanted = f"{what}: bits {mask:#x} of {source:#x}, which are {source & mask:#x}"
@@ -185,7 +199,7 @@ def within_boundary(address: int, size: int, boundary: int) -> None:
 
 
 def all_reserved(types: KernelTypes, memory: AddressRange) -> None:
-    """Every page of *memory* is reserved: the page allocator has none of them."""
+    """Every page of *memory* is reserved, and none belongs to the page allocator."""
     uses = page_uses(types, memory.base, memory.size // PAGE)
     other = [number for number, use in enumerate(uses) if use is not MemoryUse.RESERVED]
     if other:
@@ -198,8 +212,19 @@ def all_reserved(types: KernelTypes, memory: AddressRange) -> None:
         raise _violated(summary, wanted, seen)
 
 
+def not_reserved(types: KernelTypes, memory: AddressRange) -> None:
+    """No page of *memory* is reserved: all of it is ordinary memory."""
+    uses = page_uses(types, memory.base, memory.size // PAGE)
+    if MemoryUse.RESERVED in uses:
+        first = memory.base + uses.index(MemoryUse.RESERVED) * PAGE
+        summary = "The kernel keeps memory reserved that is not a pool."
+        wanted = f"no page of {AddressRange.__str__(memory)} reserved"
+        seen = f"{uses.count(MemoryUse.RESERVED)} of {len(uses)} pages are, first {first:#x}"
+        raise _violated(summary, wanted, seen)
+
+
 def attached(guest: Guest, types: KernelTypes, device: str, pool: Pool | None) -> None:
-    """*device* is attached to *pool*, or to none, by the kernel log and its structures."""
+    """*device* is attached to *pool* (None: to no pool), by the kernel log and its structures."""
     name = pool.name if pool else ""
     said, has = assigned(guest, device), pool_of(types, device)
     if (said, has) != (name, name):
@@ -224,6 +249,70 @@ def not_logged(guest: Guest, text: str) -> None:
     found = [line for line in guest.kernel_log() if text in line]
     if found:
         raise _violated("", f"not in the kernel log: {text}", found[0])
+
+
+def printed(
+    guest: Guest, pattern: str, timeout: float = PRINT_TIMEOUT, *, since: int = 0, summary: str = ""
+) -> re.Match[str]:
+    """The kernel prints a line that matches *pattern*, from console line *since* on.
+
+    A guest that does not print it in *timeout* seconds of its own time and goes on violates the
+    property. One that does not answer either is a hang.
+    """
+    try:
+        return guest.console.wait_for(pattern, timeout, since=since)
+    except GuestHang:
+        guest.agent.hello()
+    lines = guest.console.lines[-LAST_LINES:]
+    told = summary or "The kernel did not print the expected message."
+    raise _violated(told, f"on the console: {pattern}", "\n".join(["its last lines:", *lines]))
+
+
+def alive(guest: Guest) -> None:
+    """The guest still runs commands; raises GuestHang or GuestCrash otherwise."""
+    equal(guest.agent.run("echo alive").text, "alive\n", "the output of 'echo alive'")
+
+
+def fence_intact(guest: Guest) -> None:
+    """The registers, tables and code of the fence are as they were set up."""
+    damage = guest.fence_damage()
+    if damage:
+        raise _violated("The guest changed its fence.", "an intact fence", "\n".join(damage))
+
+
+def fence_held(guest: Guest, device: str = "") -> None:
+    """The fence refused no access of *device* (default: of any device), and is intact."""
+    refused = [one for one in guest.fence_refusals() if device in ("", one.device)]
+    if refused:
+        first = refused[0]
+        summary = "A driver had its device access memory outside the pool."
+        seen = f"{len(refused)}, first {first.access} of {first.address:#x} by {first.device}"
+        raise _violated(summary, "no refused access", seen)
+    fence_intact(guest)
+
+
+def equal(observed: object, expected: object, what: str, *, summary: str = "") -> None:
+    """*what* is *expected*. Of long lists and of bytes, the first difference is shown."""
+    if observed == expected:
+        return
+    if isinstance(observed, bytes) and isinstance(expected, bytes):
+        at = _first_difference(observed, expected)
+        beyond = f"{what}, byte {at} of {len(expected)}: "
+        raise _violated(
+            summary, beyond + _hex(expected[at : at + 16]), _hex(observed[at : at + 16])
+        )
+    if isinstance(observed, list | tuple) and isinstance(expected, list | tuple):
+        at = _first_difference(observed, expected)
+        if at < min(len(observed), len(expected)) and len(expected) > 4:
+            wanted = f"{what}, number {at} of {len(expected)}: {_shown(expected[at])}"
+            raise _violated(summary, wanted, _shown(observed[at]))
+    raise _violated(summary, f"{what}: {_shown(expected)}", _shown(observed))
+
+
+def require(met: object, expected: str, observed: str, *, summary: str = "") -> None:
+    """A condition that no other helper checks is *met*."""
+    if not met:
+        raise _violated(summary, in_hex(expected), in_hex(observed))
 
 
 def holds(
@@ -264,7 +353,7 @@ def same_bytes(
 
 
 def slots_used(counters: PoolCounters, slots: int, *, summary: str = "") -> None:
-    """The kernel counts so many slots of the pool in use."""
+    """The kernel counts *slots* of the pool in use."""
     used = counters.used
     if used != slots:
         told = summary or f"The kernel counts {_slots(used)} of pool {counters.name} in use."
@@ -272,7 +361,7 @@ def slots_used(counters: PoolCounters, slots: int, *, summary: str = "") -> None
 
 
 def refused(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> DmaError:
-    """The kernel says no to *call*; returns its words."""
+    """The kernel refuses *call*; returns the error."""
     try:
         got = call(*args, **kwargs)
     except DmaError as error:
@@ -289,6 +378,22 @@ def not_mapped(outcome: Mapped | DmaError, size: int) -> None:
     if isinstance(outcome, Mapped):
         summary = f"The kernel mapped {size} bytes that it must refuse."
         raise _violated(summary, "DMA_MAPPING_ERROR", f"{outcome.dma_addr:#x}")
+
+
+def _first_difference(one: Sequence[object], two: Sequence[object]) -> int:
+    """The index of the first element that differs; the shorter length if one begins the other."""
+    both = enumerate(zip(one, two, strict=False))
+    return next((at for at, (a, b) in both if a != b), min(len(one), len(two)))
+
+
+def _hex(data: bytes) -> str:
+    return data.hex(" ") or "nothing more"
+
+
+def _shown(value: object) -> str:
+    """*value* as a failure shows it: addresses in hex, not too long."""
+    text = in_hex(value if isinstance(value, str) and value.strip() else repr(value)).strip()
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _violated(summary: str, expected: str, observed: str) -> PropertyViolated:
@@ -313,7 +418,7 @@ def _named(pool: AddressRange) -> str:
 
 
 def _beside(address: int, size: int, pool: AddressRange) -> str:
-    """How the range lies to *pool*, with which it does not agree."""
+    """Describe where a range lies that is not in *pool*."""
     if not pool.overlaps(AddressRange(address, size)):
         return f"{address:#x}, outside the pool"
     out = size - (min(address + size, pool.end) - max(address, pool.base))
@@ -323,7 +428,7 @@ def _beside(address: int, size: int, pool: AddressRange) -> str:
 def _differ(
     where: LiveMemory | HeldMemory, at: int, expected: bytes, wanted: str, summary: str
 ) -> None:
-    """Raise for memory that differs from *expected*: how much, and the first byte."""
+    """Raise for memory that differs from *expected*: how many bytes, and the first of them."""
     seen = where.read(at, len(expected))
     wrong = [index for index in range(len(expected)) if seen[index] != expected[index]]
     base = _base(where)
@@ -338,7 +443,7 @@ def _differ(
 
 
 def _base(where: LiveMemory | HeldMemory) -> int | None:
-    """The address of its offset 0; None if the harness does not know it."""
+    """The address of offset 0 of *where*; None if it is unknown."""
     if isinstance(where, LiveMemory):
         return 0
     base = getattr(where, "phys", None)
@@ -350,7 +455,7 @@ def _place(base: int | None, offset: int) -> str:
 
 
 def _known(expected: bytes) -> str:
-    """What *expected* is, if it is one of the patterns; they begin at offset 0 as a rule."""
+    """Describe *expected*, by its name if it is one of the patterns from offset 0 on."""
     for pattern, name in NAMES.items():
         if pattern.content(0, len(expected)) == expected:
             return f"holds {name}"
