@@ -2,18 +2,17 @@
 """``harness bench``: how fast the harness is on this machine."""
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from harness.base.progress import step
 from harness.cli.machines import add_machine_options, machine_of, spec_of
 from harness.cli.tables import print_table
 from harness.jobs.bench import Measure, measure_machine, measure_suite, save, table
+from harness.machine.machine import Machine
 from harness.machine.shape import parse_ram_size
 from harness.results import SuiteRequest
 
 REPEAT = 7
-WORKERS = (1, 2)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -33,7 +32,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="samples per value (default: %(default)s)",
     )
     parser.add_argument(
-        "--suite", action="store_true", help="also time the whole suite with 1 and with 2 workers"
+        "--suite",
+        action="store_true",
+        help="also time the whole suite, with as many workers as scripts/run has",
     )
     parser.add_argument(
         "--json",
@@ -50,13 +51,13 @@ def run(arguments: argparse.Namespace) -> int:
     machine = machine_of(arguments)
     with step("measuring the machine"):
         measures = list(measure_machine(machine, arguments.repeat))
-    measures += _measure_suites(arguments) if arguments.suite else []
+    measures += _measure_suite(arguments, machine) if arguments.suite else []
     print_table(table(measures))
     save(measures, f"{machine.qemu.banner}, Linux {machine.kernel.release}", arguments.json)
     return 0 if all(one.met for one in measures) else 1
 
 
-def _measure_suites(arguments: argparse.Namespace) -> list[Measure]:
+def _measure_suite(arguments: argparse.Namespace, machine: Machine) -> list[Measure]:
     """Time the suite on the kernel, the QEMU and the RAM of the machine that was measured."""
     request = SuiteRequest(
         spec_of(arguments),
@@ -65,4 +66,4 @@ def _measure_suites(arguments: argparse.Namespace) -> list[Measure]:
         keep="none",
     )
     with step("measuring the suite"):
-        return [measure_suite(replace(request, workers=workers)) for workers in WORKERS]
+        return list(measure_suite(request, machine))

@@ -26,11 +26,12 @@ _EXIT_CODES = {Verdict.GOOD: 0, Verdict.BAD: 1, Verdict.NOT_JUDGED: 2}
 def verdict_of(run: Run) -> Verdict:
     """Judge *run*: BAD outranks NOT_JUDGED, because what was seen stays true.
 
-    A run is judged if it came to its end, at least one test ran, and none ended as ERROR or
-    NOT_JUDGED. KNOWN and SKIP are good.
+    A run is judged if it came to its end, at least one test says whether a property held, and none
+    ended as ERROR or NOT_JUDGED. KNOWN is good, and so is SKIP beside tests that ran.
     """
     results = {one.result for one in run.tests}
     if any(one.against_kernel for one in results):
         return Verdict.BAD
     missing = Result.NOT_JUDGED in results or any(one.against_harness for one in results)
-    return Verdict.NOT_JUDGED if missing or not results or not run.complete else Verdict.GOOD
+    judged = any(one.held is not None for one in results)
+    return Verdict.GOOD if judged and run.complete and not missing else Verdict.NOT_JUDGED

@@ -21,7 +21,7 @@ def run_of(*results: Result, complete: bool = True) -> Run:
     [
         ([PASS, KNOWN, SKIP], 0),
         ([KNOWN], 0),
-        ([SKIP], 0),
+        ([SKIP], 2),
         ([PASS, FAIL], 1),
         ([PASS, CRASH], 1),
         ([PASS, HANG], 1),

@@ -3,6 +3,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from statistics import median
 
 from harness.base.errors import HarnessError
 from harness.base.result import Result
@@ -29,6 +30,9 @@ BULK = 64 * MIB
 
 GIB = 1 << 30
 
+SUITE_BOOTS = 5
+"""Bare boots before the suite, and as many after it."""
+
 
 def measure_machine(machine: Machine, repeat: int) -> Iterator[Measure]:
     """Measure boot, restore, one test's machine, probe calls and RAM search, *repeat* times."""
@@ -48,16 +52,23 @@ def measure_machine(machine: Machine, repeat: int) -> Iterator[Measure]:
     yield from _measure_guest(snapshot, repeat)
 
 
-def measure_suite(request: SuiteRequest) -> Measure:
-    """Tests a minute of the whole suite, once; HarnessError if the suite does not pass."""
+def measure_suite(request: SuiteRequest, machine: Machine) -> Iterator[Measure]:
+    """Run the suite once, between bare boots of *machine* that say how fast the host is now.
+
+    HarnessError if the suite does not pass.
+    """
+    boots = [bare_boot(machine) for _ in range(SUITE_BOOTS)]
     begin = time.monotonic()
     run = run_tests(request)
-    minutes = (time.monotonic() - begin) / 60
+    seconds = time.monotonic() - begin
+    boots += [bare_boot(machine) for _ in range(SUITE_BOOTS)]
     if verdict_of(run) is not Verdict.GOOD:
         said = ", ".join(summary_lines(run))
         raise HarnessError(f"the suite did not pass, so it cannot be timed: {said}")
     passed = sum(one.result is Result.PASS for one in run.tests)
-    return Measure(f"suite, -n {request.workers}", "tests/min", (passed / minutes,))
+    name = f"suite, -n {request.workers}"
+    yield Measure(name, "tests/min", (60 * passed / seconds,))
+    yield Measure(f"{name}, ratio to a bare boot", "", (seconds / median(boots),), most=165)
 
 
 def _measure_guest(snapshot: Snapshot, repeat: int) -> Iterator[Measure]:

@@ -18,7 +18,7 @@ from harness.kernel.build.make import CROSS
 from harness.kernel.source.apt import extract_package, find_package
 from harness.kernel.spec import Kernel, KernelSpec
 
-FORMAT = "2"
+FORMAT = "3"
 """Raised when the same inputs are to be packed differently than before."""
 
 PROBE = "probe.ko"
