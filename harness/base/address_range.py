@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """AddressRange, a base and a size: pools, blocks of RAM, windows and segments are such ranges."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 from harness.base.hex_repr import shown
@@ -37,3 +38,14 @@ class AddressRange:
         rest = [one for one in fields(self)[2:] if one.repr]
         more = [f"{one.name}={shown(one.name, getattr(self, one.name))}" for one in rest]
         return f"{type(self).__name__}({', '.join([words, *more])})" if more else words
+
+
+def joined(ranges: Iterable[AddressRange]) -> tuple[AddressRange, ...]:
+    """The same bytes in ascending order, ranges that touch joined to one; none may overlap."""
+    found: list[AddressRange] = []
+    for one in sorted(ranges, key=lambda one: one.base):
+        if found and found[-1].end == one.base:
+            found[-1] = AddressRange(found[-1].base, found[-1].size + one.size)
+        else:
+            found.append(one)
+    return tuple(found)

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from harness.base.errors import HostError
 from harness.base.paths import cache_directory
 from harness.base.progress import say
-from harness.base.store import SHARED, Store, shared_store
+from harness.base.store import SHARED, Store, file_sha256, shared_store
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".building"
@@ -35,8 +35,7 @@ def digest(*parts: str | bytes | Path) -> str:
 
 def _sha256(part: str | bytes | Path) -> str:
     if isinstance(part, Path):
-        with part.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(part)
     return hashlib.sha256(part.encode() if isinstance(part, str) else part).hexdigest()
 
 

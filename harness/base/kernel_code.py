@@ -7,7 +7,7 @@ from types import MappingProxyType
 SWIOTLB, DIRECT, DIRECT_H = "kernel/dma/swiotlb.c", "kernel/dma/direct.c", "kernel/dma/direct.h"
 MAPPING, POOL, DMAPOOL = "kernel/dma/mapping.c", "kernel/dma/pool.c", "mm/dmapool.c"
 RESERVED, OF_DEVICE = "drivers/of/of_reserved_mem.c", "drivers/of/device.c"
-OF_ADDRESS, VIRTIO = "drivers/of/address.c", "drivers/virtio/virtio_ring.c"
+VIRTIO = "drivers/virtio/virtio_ring.c"
 
 CODE: Mapping[str, str] = MappingProxyType(
     {

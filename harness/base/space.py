@@ -6,7 +6,8 @@ from pathlib import Path
 
 from harness.base.errors import HostError
 
-MIB = 1024**2
+MIB = 1 << 20
+"""Bytes in a MiB."""
 
 
 def require_space(place: Path, size: int, purpose: str) -> None:

@@ -53,7 +53,7 @@ class Store:
             wanted = files.cat_file(pointer).decode().strip()
             with tempfile.NamedTemporaryFile(dir=directory.parent) as archive:
                 files.get_file(_object(root, wanted), archive.name)
-                found = _sha256(Path(archive.name))
+                found = file_sha256(Path(archive.name))
                 if found != wanted:
                     raise ValueError(f"its content hashes to {found}, not to {wanted}")
                 with tarfile.open(archive.name) as tar:
@@ -70,7 +70,7 @@ class Store:
                 archive = Path(scratch) / "entry.tar.gz"
                 with tarfile.open(archive, "w:gz", compresslevel=QUICK) as tar:
                     tar.add(entry, arcname=".")
-                content = _sha256(archive)
+                content = file_sha256(archive)
                 _put(files, archive, _object(root, content))
                 archive.write_text(f"{content}\n")
                 _put(files, archive, _pointer(root, kind, key))
@@ -122,6 +122,7 @@ def _put(files: Any, source: Path, target: str) -> None:
     files.mv(fresh, target)
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.base.errors import HarnessError, explain
 from harness.base.progress import say
 from harness.kernel import KernelSpec, default_fragments, helptext
-from harness.machine.qemu.qemu import DEFAULT as DEFAULT_QEMU
+from harness.machine.binary import DEFAULT as DEFAULT_QEMU
 from harness.plugin.options import TIER_HELP, TIERS
 from harness.results import Run, SuiteRequest, run_suite
 from harness.results.history import open_history

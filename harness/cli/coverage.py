@@ -9,8 +9,8 @@ from harness.cli.tables import print_table
 from harness.jobs.coverage import lines_never_run, make_report, measure, page, patch_lines, table
 from harness.kernel import KernelSpec, build_initramfs, build_kernel, helptext
 from harness.kernel.build.notes import DIRECTORY, SOURCES
+from harness.machine.binary import find_qemu
 from harness.machine.machine import DEFAULT_RAM, Machine
-from harness.machine.qemu.qemu import find_qemu
 from harness.machine.shape import DEFAULT_SHAPE, shaped_devicetree
 from harness.results import SuiteRequest
 

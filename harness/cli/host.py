@@ -14,7 +14,7 @@ from harness.base.paths import cache_directory
 from harness.base.tools import PACKAGES, is_present, run_tool
 from harness.kernel.build.build import BUILD_SIZE
 from harness.kernel.source.archive import SOURCE_SIZE
-from harness.machine.qemu.qemu import find_qemu
+from harness.machine.binary import find_qemu
 from harness.machine.qemu.rundir import leftovers, runs_root
 from harness.observe.memory.sources import ProcessRam
 

@@ -4,6 +4,7 @@
 import argparse
 from pathlib import Path
 
+from harness.base.space import MIB
 from harness.kernel import (
     Initramfs,
     Kernel,
@@ -13,9 +14,9 @@ from harness.kernel import (
     default_fragments,
     helptext,
 )
-from harness.machine.machine import DEFAULT_RAM, MIB, Machine
-from harness.machine.qemu.qemu import DEFAULT as DEFAULT_QEMU
-from harness.machine.qemu.qemu import Qemu, find_qemu
+from harness.machine.binary import DEFAULT as DEFAULT_QEMU
+from harness.machine.binary import Qemu, find_qemu
+from harness.machine.machine import DEFAULT_RAM, Machine
 from harness.machine.shape import DEFAULT_SHAPE, parse_ram_size, shaped_devicetree
 
 MOST_CPUS = 8

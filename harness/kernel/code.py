@@ -8,15 +8,13 @@ from functools import cached_property
 from pathlib import Path
 
 import drgn
-from elftools.common.exceptions import ELFError
 from elftools.elf.constants import SH_FLAGS
-from elftools.elf.elffile import ELFFile
 
-from harness.base.errors import InputError
 from harness.base.kreport import Frame, Report
+from harness.kernel.elf import open_elf
 
 SOURCE_ROOT = re.compile(r"^(?:(?:\.\./)+src/|.*/(?=guest/probe/))")
-"""How DWARF names the source from the build directory (harness/kernel/build/workspace.py)."""
+"""How DWARF names the source from the build directory (harness/kernel/source/workspace.py)."""
 
 COUNTERS = ("pc", "rip")
 """Registers that hold the address of the instruction itself; "lr" has where it returns to."""
@@ -126,7 +124,7 @@ class KernelCode:
 
 def _link_range(vmlinux: Path) -> tuple[int, int]:
     """First address and end of what *vmlinux* loads."""
-    with _elf(vmlinux) as elf:
+    with open_elf(vmlinux) as elf:
         loads = [one for one in elf.iter_segments() if one["p_type"] == "PT_LOAD"]
         return (
             min(one["p_vaddr"] for one in loads),
@@ -137,7 +135,7 @@ def _link_range(vmlinux: Path) -> tuple[int, int]:
 def _section_addresses(path: Path, base: int) -> dict[str, int]:
     """An address from *base* on for each section of a module that is loaded."""
     addresses: dict[str, int] = {}
-    with _elf(path) as elf:
+    with open_elf(path) as elf:
         for section in elf.iter_sections():
             if section["sh_flags"] & SH_FLAGS.SHF_ALLOC:
                 align = max(section["sh_addralign"], 1)
@@ -145,13 +143,6 @@ def _section_addresses(path: Path, base: int) -> dict[str, int]:
                 addresses[section.name] = base
                 base += section["sh_size"]
     return addresses
-
-
-def _elf(path: Path) -> ELFFile:
-    try:
-        return ELFFile.load_from_path(str(path))
-    except ELFError as fault:
-        raise InputError(f"{path} is not an ELF file: {fault}") from fault
 
 
 def decoded(report: Report, code: KernelCode) -> Iterator[str]:

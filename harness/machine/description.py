@@ -9,11 +9,11 @@ from typing import Any
 from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
 from harness.kernel import Initramfs, load_kernel
+from harness.machine.binary import find_qemu
 from harness.machine.devicetree import Devicetree, DynamicPool, Pool
 from harness.machine.fence import Fence, fence_named
 from harness.machine.machine import BLOB, Machine
-from harness.machine.qemu.qemu import find_qemu
-from harness.machine.qemu.virtio import VirtioDevice
+from harness.machine.virtio import VirtioDevice
 
 DESCRIPTION = "machine.json"
 

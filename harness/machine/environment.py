@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 
 from harness.kernel import Initramfs, Kernel
-from harness.machine.qemu.qemu import Qemu
+from harness.machine.binary import Qemu
 
 
 @dataclass(frozen=True)

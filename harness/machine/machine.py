@@ -7,14 +7,13 @@ from pathlib import Path
 
 from harness.base.address_range import AddressRange
 from harness.base.cache import digest
+from harness.base.space import MIB
 from harness.kernel import Initramfs, Kernel
+from harness.machine.binary import Qemu
 from harness.machine.devicetree import Devicetree, complete
 from harness.machine.fence import Fence, Firmware
 from harness.machine.layout import RAM_BASE, Block, cut
-from harness.machine.qemu.qemu import Qemu
-from harness.machine.qemu.virtio import MODERN, VirtioDevice
-
-MIB = 1024 * 1024
+from harness.machine.virtio import MODERN, VirtioDevice
 
 DEFAULT_RAM = 256 * MIB
 

@@ -3,12 +3,13 @@
 
 import re
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from harness.base.errors import InputError
+from harness.base.space import MIB
+from harness.machine.binary import Qemu
 from harness.machine.devicetree import Devicetree, Placement, base_blob, compose
-from harness.machine.machine import MIB, board_arguments
-from harness.machine.qemu.qemu import Qemu
+from harness.machine.devicetree.compose import AS_WRITTEN
+from harness.machine.machine import board_arguments
 
 ALWAYS = ("rogue-scratch", "probes")
 """Overlays of every machine: the rogue's scratch memory, two platform devices to probe with."""
@@ -23,8 +24,6 @@ ODD = "odd/"
 
 SMALLEST_RAM = 256 * MIB
 """The overlays put their pools at the end of 256 MiB."""
-
-AS_WRITTEN: Mapping[str, Placement] = MappingProxyType({})
 
 _UNITS = {"": MIB, "M": MIB, "G": 1024 * MIB}
 

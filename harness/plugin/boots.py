@@ -13,8 +13,8 @@ from filelock import FileLock
 
 from harness.base.errors import GuestError
 from harness.kernel import Initramfs, Kernel
+from harness.machine.binary import Qemu
 from harness.machine.machine import Machine
-from harness.machine.qemu.qemu import Qemu
 from harness.machine.qemu.snapshot import park
 from harness.machine.shape import DEFAULT_SHAPE, shaped_devicetree
 from harness.plugin.results import NotJudged, no_boot_key

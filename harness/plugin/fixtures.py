@@ -16,13 +16,13 @@ from harness.devices.oracles.examiner import Examiner
 from harness.devices.probe import Probe
 from harness.devices.rogue import EduRogue
 from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel
+from harness.machine.binary import Qemu, find_qemu
 from harness.machine.devicetree import Devicetree, Placement, Pool
 from harness.machine.fence import Fence, fence_named
 from harness.machine.machine import KERNEL_SMMU, Machine
 from harness.machine.qemu.guest import Guest
-from harness.machine.qemu.qemu import Qemu, find_qemu
-from harness.machine.qemu.virtio import VirtioDevice
 from harness.machine.shape import DEFAULT_SHAPE, shaped_devicetree
+from harness.machine.virtio import VirtioDevice
 from harness.observe.memory import KernelTypes, KnownTypes, LiveMemory, live_memory
 from harness.plugin.boots import Boots, shared_directory
 from harness.plugin.counters import PoolCounters

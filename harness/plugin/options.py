@@ -3,9 +3,10 @@
 
 import pytest
 
+from harness.base.space import MIB
 from harness.kernel import KernelSpec, helptext
-from harness.machine.machine import DEFAULT_RAM, MIB
-from harness.machine.qemu.qemu import DEFAULT as DEFAULT_QEMU
+from harness.machine.binary import DEFAULT as DEFAULT_QEMU
+from harness.machine.machine import DEFAULT_RAM
 
 KEEP = ("failed", "all", "none")
 

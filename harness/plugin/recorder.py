@@ -16,7 +16,7 @@ from harness.base.progress import say
 from harness.base.properties import in_order
 from harness.base.result import Result, worst
 from harness.base.violation import violation_from
-from harness.machine.qemu.qemu import find_qemu
+from harness.machine.binary import find_qemu
 from harness.plugin.deadworker import memory_kills, reason_of_death
 from harness.plugin.failures import VIOLATIONS
 from harness.plugin.properties import BROKEN

@@ -15,7 +15,7 @@ import pytest
 from harness.base.errors import HarnessError, explain
 from harness.base.progress import say
 from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel, load_kernel
-from harness.machine.qemu.qemu import find_qemu
+from harness.machine.binary import find_qemu
 from harness.machine.qemu.rundir import sweep
 from harness.results.request import request_from
 

@@ -18,9 +18,10 @@ from pathlib import Path
 import pytest
 
 from harness.base.paths import CHECKOUT
+from harness.base.space import MIB
 from harness.kernel import KernelSpec, default_fragments
-from harness.machine.machine import DEFAULT_RAM, MIB
-from harness.machine.qemu.qemu import DEFAULT
+from harness.machine.binary import DEFAULT
+from harness.machine.machine import DEFAULT_RAM
 from harness.machine.shape import parse_ram_size
 
 WORKERS = (os.cpu_count() or 1) * 3 // 2 or 1

@@ -12,7 +12,7 @@ from uuid import uuid4
 from harness.base.cache import digest
 from harness.base.paths import CHECKOUT
 from harness.kernel import Kernel
-from harness.machine.qemu.qemu import Qemu
+from harness.machine.binary import Qemu
 from harness.results.case import Case, case_from
 
 

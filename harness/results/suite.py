@@ -11,7 +11,7 @@ from harness.base.errors import HarnessError
 from harness.base.paths import CHECKOUT
 from harness.base.tools import find_tool
 from harness.kernel import build_initramfs, build_kernel
-from harness.machine.qemu.qemu import find_qemu
+from harness.machine.binary import find_qemu
 from harness.results.file import load_run
 from harness.results.request import SuiteRequest, arguments_of
 from harness.results.run import Run

@@ -12,7 +12,7 @@ import pytest
 from harness.base.cache import Cache
 from harness.base.errors import GuestCrash, HostError
 from harness.cli import main
-from harness.machine.qemu.qemu import find_qemu
+from harness.machine.binary import find_qemu
 
 SUITE = Path(__file__).resolve().parents[2] / "harness/suite/properties/test_attachment.py"
 

@@ -13,7 +13,7 @@ import pytest
 from harness.base.errors import ToolError
 from harness.cli import doctor, host
 from harness.cli.host import Check
-from harness.machine.qemu.qemu import find_qemu
+from harness.machine.binary import find_qemu
 from harness.observe.memory.sources import ProcessRam
 
 MIB = 1 << 20

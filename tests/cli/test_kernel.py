@@ -10,7 +10,7 @@ from kernel_trees import SLOTS_PATCH, tiny_tree
 
 from harness.base.cache import Cache
 from harness.cli import main
-from harness.kernel.build.workspace import open_workspace, workspaces
+from harness.kernel.source.workspace import open_workspace, workspaces
 
 KNOWN = "CONFIG_PCI=y\n"
 

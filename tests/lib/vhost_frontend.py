@@ -24,8 +24,9 @@ from harness.devices.rogue.vhost.protocol import (
     Flag,
     pack,
 )
-from harness.devices.rogue.vhost.ring import DESCRIPTOR, USED_ELEMENT
+from harness.devices.rogue.vhost.ring import USED_ELEMENT
 from harness.machine.qemu.loop import call
+from harness.observe.memory.virtqueue import DESCRIPTOR
 
 BASE, USER, SIZE = 0x4F00_0000, 0x7FFF_0000_0000, 1 << 16
 DESCRIPTORS, AVAILABLE, USED, BUFFERS, RING = 0x0, 0x1000, 0x2000, 0x4000, 4

@@ -7,14 +7,15 @@ import pytest
 
 from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
+from harness.base.space import MIB
 from harness.kernel import Initramfs, Kernel
 from harness.kernel.spec import Record, load_kernel
+from harness.machine.binary import Qemu
 from harness.machine.description import DESCRIPTION, load_machine, save_machine
 from harness.machine.devicetree import Devicetree, DynamicPool, Pool
 from harness.machine.fence import fence_named
-from harness.machine.machine import MIB, Machine
-from harness.machine.qemu.qemu import Qemu
-from harness.machine.qemu.virtio import VirtioDevice
+from harness.machine.machine import Machine
+from harness.machine.virtio import VirtioDevice
 
 POOL = Pool(0x4F00_0000, 16 * MIB, "restricted-dma@4f000000", "pool", ("/probe-a", "/probe-b"))
 DYNAMIC = DynamicPool("restricted-dma", 4 * MIB, 2 * MIB, "late", ("/pcie@10000000",))

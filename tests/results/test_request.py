@@ -13,8 +13,8 @@ from _pytest.config import _prepareconfig
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from harness.base.space import MIB
 from harness.kernel import KernelSpec, default_fragments
-from harness.machine.machine import MIB
 from harness.results import SuiteRequest, arguments_of, command_of, request_from
 
 NAMES = st.text(string.ascii_letters + string.digits + "-_. '", min_size=1).map(str.strip)

@@ -8,9 +8,9 @@ import pytest
 
 from harness.cli import main
 from harness.kernel import Initramfs, Kernel
+from harness.machine.binary import Qemu
 from harness.machine.devicetree import Devicetree
 from harness.machine.machine import Machine
-from harness.machine.qemu.qemu import Qemu
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ a report begins at the start of the kernel's text, behind nothing but printk's p
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from harness.base.kreport.symbols import FRAME, TRACE
@@ -134,13 +134,6 @@ class KernelLines:
         if len(self._held) > WINDOW:
             self._held = _from_next(self._held[1:], self._begins)
         return []
-
-
-def kernel_lines(log: Iterator[str], begins: Callable[[str], bool]) -> Iterator[KernelLine]:
-    """The kernel's lines of a whole *log*."""
-    reader = KernelLines(begins)
-    for line in log:
-        yield from reader.take(line)
 
 
 def _stamped(index: int, line: str) -> KernelLine | None:

@@ -7,12 +7,13 @@ from statistics import median
 
 from harness.base.errors import HarnessError
 from harness.base.result import Result
+from harness.base.space import MIB
 from harness.devices.probe import Direction, MapCall, Probe, Space, calls
 from harness.devices.rogue import NvmeRogue
 from harness.jobs.bench.bare import bare_boot, bare_restore
 from harness.jobs.bench.measure import Measure
 from harness.machine.layout import RAM_BASE
-from harness.machine.machine import MIB, Machine
+from harness.machine.machine import Machine
 from harness.machine.qemu.snapshot import Snapshot, boot, park, restore
 from harness.observe.memory import LiveMemory, find, live_memory
 from harness.results import SuiteRequest, Verdict, run_tests, summary_lines, verdict_of

@@ -6,8 +6,8 @@ from dataclasses import replace
 from harness.jobs.coverage import make_report, measure, patch_lines
 from harness.kernel import build_initramfs, build_kernel
 from harness.kernel.build.notes import DIRECTORY, SOURCES
+from harness.machine.binary import find_qemu
 from harness.machine.machine import DEFAULT_RAM, Machine
-from harness.machine.qemu.qemu import find_qemu
 from harness.machine.shape import DEFAULT_SHAPE, shaped_devicetree
 from harness.results import SuiteRequest
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from harness.base.cache import Cache, digest
 from harness.base.errors import HostError
 from harness.base.tools import run_tool
-from harness.machine.qemu.qemu import Qemu
+from harness.machine.binary import Qemu
 
 SOURCE = Path(__file__).with_name("watch.c")
 

@@ -10,8 +10,9 @@ from random import Random
 
 from harness.devices.rogue.vhost import Answer, Request, Write, mutations
 from harness.devices.rogue.vhost.mutations import ConfigMutation, Mutation
-from harness.devices.rogue.vhost.ring import FLAGS_OFFSET, INDEX_OFFSET, RING_HEAD
+from harness.devices.rogue.vhost.ring import FLAGS_OFFSET, INDEX_OFFSET
 from harness.jobs.fuzz.case import FieldMutation, Kind, Setting
+from harness.observe.memory.virtqueue import RING_HEAD
 
 BYTES = (0x00, 0x01, 0x5A, 0x7F, 0xA5, 0xFF)
 HALVES = (0, 1, 2, 3, 63, 64, 127, 128, 0x7FFF, 0x8000, 0xFFFE, 0xFFFF)

@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.base.errors import InputError
 from harness.jobs.nightly.toml import Table
 from harness.kernel.spec import flavour_fragment
-from harness.machine.qemu.qemu import DEFAULT as DEFAULT_QEMU
+from harness.machine.binary import DEFAULT as DEFAULT_QEMU
 
 PLAIN = "plain"
 """No series, or no flavour."""

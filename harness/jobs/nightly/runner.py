@@ -11,7 +11,7 @@ from harness.base.errors import InputError
 from harness.kernel import KernelSpec, build_initramfs, build_kernel
 from harness.kernel.build.build import plan_kernel
 from harness.kernel.source.sources import pin_source
-from harness.machine.qemu.qemu import find_qemu
+from harness.machine.binary import find_qemu
 from harness.results import Run, SuiteRequest, run_suite
 from harness.results.identity import basis
 from harness.results.request import choice_of

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
 
-from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import NoteSection
-
 from harness.base.cache import Cache, digest
 from harness.base.errors import BuildError
 from harness.base.progress import say, step
@@ -20,12 +17,13 @@ from harness.kernel.build.kconfig import check_config, read_config, unmet
 from harness.kernel.build.make import Make, check_tools, compiler_version
 from harness.kernel.build.notes import keep_notes
 from harness.kernel.build.objects import count_stale
-from harness.kernel.build.workspace import Workspace, open_workspace
+from harness.kernel.elf import build_id, open_elf
 from harness.kernel.patches.apply import apply_series
 from harness.kernel.patches.files import Patch, read_series
 from harness.kernel.patches.mail import read_subject
 from harness.kernel.source.sources import Source, resolve_source
 from harness.kernel.source.tree import Tree
+from harness.kernel.source.workspace import Workspace, open_workspace
 from harness.kernel.spec import (
     CONFIG,
     Kernel,
@@ -198,10 +196,7 @@ def _fill_entry(plan: Plan, directory: Path) -> None:
 
 def read_build_id(vmlinux: Path) -> str:
     """Return the GNU build id of an ELF file in hexadecimal; BuildError if it has none."""
-    with vmlinux.open("rb") as file:
-        for section in ELFFile(file).iter_sections():
-            if isinstance(section, NoteSection):
-                for note in section.iter_notes():
-                    if note["n_type"] == "NT_GNU_BUILD_ID":
-                        return str(note["n_desc"])
-    raise BuildError(f"{vmlinux} has no build id; was it linked with --build-id?")
+    with open_elf(vmlinux) as elf:
+        if found := build_id(elf):
+            return found.value.hex()
+    raise BuildError(f"{vmlinux} has no build id. Link the kernel with --build-id")

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from harness.base.errors import HostError
 from harness.base.tools import run_tool
+from harness.kernel.build.make import CROSS
 
-GCOV = "aarch64-linux-gnu-gcov"
+GCOV = f"{CROSS}gcov"
 
 NOTES = ".gcno"
 """The ending of what gcc writes beside a profiled object when it compiles it."""

@@ -13,7 +13,7 @@ from harness.base.errors import BuildError
 from harness.base.paths import cache_directory
 from harness.base.progress import Step
 from harness.base.tools import find_tool, run_tool
-from harness.kernel.build.workspace import workspaces
+from harness.kernel.source.workspace import workspaces
 
 CROSS = "aarch64-linux-gnu-"
 TOOLS = (f"{CROSS}gcc", f"{CROSS}ld", "gcc", "make", "ccache", "bc", "bison", "flex", "setpriv")

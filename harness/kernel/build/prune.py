@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.base.cache import Cache
 from harness.base.tools import run_tool
 from harness.kernel.build.make import environment
-from harness.kernel.build.workspace import workspaces
+from harness.kernel.source.workspace import workspaces
 
 KINDS = ("kernels", "initramfs", "parked", "devicetrees", "packages", "verdicts")
 

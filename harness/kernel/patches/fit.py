@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether a series fits a source, found out before anything is compiled."""
 
-from harness.kernel.build.workspace import open_workspace
 from harness.kernel.patches.apply import Attempt, try_series
 from harness.kernel.patches.files import read_series
 from harness.kernel.source.sources import resolve_source
+from harness.kernel.source.workspace import open_workspace
 from harness.kernel.spec import KernelSpec
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from harness.base.space import MIB
 from harness.machine.devicetree.region import Region
 from harness.machine.devicetree.reserved import (
     RESERVED,
@@ -17,7 +18,6 @@ from harness.machine.devicetree.reserved import (
 )
 from harness.machine.devicetree.tree import Node, Tree
 
-MIB = 1 << 20
 PAGE = 4096
 
 FORBIDDEN = ("no-map", "reusable", "linux,cma-default", "linux,dma-default")

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from harness.base.address_range import joined
 from harness.base.errors import DevicetreeError
 from harness.base.hex_repr import hex_repr
 from harness.machine.devicetree.region import DynamicPool, Placement, Pool, Region
@@ -58,13 +59,8 @@ def ram_regions(tree: Tree) -> tuple[Region, ...]:
     """RAM in ascending order, adjoining nodes (one for each NUMA node) joined to one region."""
     shape = child_shape(tree.root)
     banks = [node for node in tree.root.children() if "memory" in node.strings("device_type")]
-    joined: list[Region] = []
-    for bank in sorted((r for node in banks for r in shape.regions(node)), key=lambda r: r.base):
-        if joined and joined[-1].end == bank.base:
-            joined[-1] = Region(joined[-1].base, joined[-1].size + bank.size, "RAM")
-        else:
-            joined.append(Region(bank.base, bank.size, "RAM"))
-    return tuple(joined)
+    regions = joined(region for node in banks for region in shape.regions(node))
+    return tuple(Region(region.base, region.size, "RAM") for region in regions)
 
 
 def reserved_nodes(tree: Tree) -> Iterator[Node]:

@@ -18,12 +18,12 @@ from harness.base.errors import BuildError, ToolError
 from harness.base.paths import CHECKOUT
 from harness.base.progress import step
 from harness.base.tools import run_tool
+from harness.kernel.build.make import CROSS, compiler_version
 from harness.machine.fence.fence import Constant, Firmware, Register
 from harness.machine.fence.smmu import SMMU
 from harness.machine.fence.smmu_tables import Tables
 from harness.machine.fence.stage2 import stage2_tables
 
-CROSS = "aarch64-linux-gnu-"
 GUEST = CHECKOUT / "guest"
 BINARY = "program.bin"
 
@@ -102,7 +102,6 @@ def bare_program(name: str) -> bytes:
     """
     folder = GUEST / name
     sources = sorted(file for file in folder.iterdir() if file.is_file())
-    version = run_tool((f"{CROSS}gcc", "--version")).splitlines()[0]
     names = " ".join(file.name for file in sources)
 
     def build(directory: Path) -> None:
@@ -113,7 +112,7 @@ def bare_program(name: str) -> bytes:
                 raise BuildError(f"guest/{name} does not compile: {fault}") from fault
             shutil.copy2(Path(out) / f"{name}.bin", directory / BINARY)
 
-    entry = Cache("firmware").get(digest(name, version, names, *sources), build)
+    entry = Cache("firmware").get(digest(name, compiler_version(), names, *sources), build)
     return (entry / BINARY).read_bytes()
 
 

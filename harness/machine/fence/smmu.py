@@ -15,7 +15,7 @@ SMMU = 0x0905_0000
 DOORBELL = AddressRange(0x0809_0000, 0x1000)
 """The page of GITS_TRANSLATER: an MSI is a DMA write, and an SMMU translates it like any other."""
 
-BANK, BANK_BASE, BANK_SIZE = 1, 0x0400_0000, 64 << 20
+BANK, BANK_BASE = 1, 0x0400_0000
 """Flash bank 1: bank 0 would be run instead of the kernel."""
 
 EVENTS = AddressRange(0x47FE_0000, 0x1_0000)

@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Machines and running guests; take what you need from the module that holds it.
+"""Running guests: QEMU, its sockets, and what is kept of a guest that failed.
 
-===============  ============================================================================
-``machine``      the frozen description of a machine, and its QEMU command line
-``virtio``       virtio devices that a machine has from the start
-``placed``       where the kernel put its pools
-``shape``        from words to a machine's devicetree and size
-``snapshot``     boot a machine; park the booted guest; restore it for a test
-``guest``        a running machine: monitor, console, agent
-``agent``        requests to the guest's PID 1
-``monitor``      QMP, with no event lost
-``console``      the serial log, always drained
-``outcome``      how a guest ends, and what its kernel reports
-``watch``        the one condition that every wait waits on
-``process``      QEMU, which dies with the harness
-``rundir``       the private directory of a run, and the sweep of what was left
-``artifacts``    what is kept of a failure
-``description``  a machine as a file, to start it again
-``layout``       how RAM is cut into blocks
-``qemu``         the QEMU binary
-``loop``         the event loop in its thread
-===============  ============================================================================
+==============  =============================================================================
+``snapshot``    boot a machine; park the booted guest; restore it for a test
+``guest``       a running machine: monitor, console, agent
+``process``     QEMU, which dies with the harness
+``monitor``     QMP, with no event lost
+``console``     the serial log, always drained, and the kernel reports in it
+``agent``       requests to the guest's PID 1
+``line``        the agent's serial line; ``frames`` are what travels on it
+``qtest``       guest-physical memory and device registers, from outside
+``fencing``     set up a fence, check it
+``watch``       the one condition that every wait waits on
+``patience``    how long a guest is waited for, in its own time
+``pulse``       a CPU that takes no interrupts any more
+``placed``      where the kernel placed the pools that have no fixed address
+``journal``     the last actions of drivers and devices, for the report of a failure
+``artifacts``   keep the logs, the machine and the memory of a failed guest
+``standalone``  the machine of a failure, to boot without this project
+``rundir``      the private directory of a guest; remove those of killed runs
+``loop``        the event loop in its thread
+==============  =============================================================================
 """

@@ -1,12 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A machine's fence: put up before the kernel runs, checked for standing, asked what it refused."""
+"""Set up a machine's fence before the kernel runs, and check that it is intact."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from harness.machine.fence import Constant, Fence, Register
 from harness.machine.layout import Block
+from harness.machine.machine import Machine
 from harness.machine.qemu.qtest import Qtest
+
+FLASH_SIZE = 64 << 20
+"""Bytes of a flash bank of the ``virt`` board (QEMU, hw/arm/virt.c, base_memmap[VIRT_FLASH])."""
+
+
+def write_flash(machine: Machine, directory: Path) -> None:
+    """Write the flash banks of *machine* into *directory*, as sparse files of their full size."""
+    for bank, image in machine.fence.flash if machine.fence else ():
+        with machine.flash_file(directory, bank).open("wb") as file:
+            file.write(image)
+            file.truncate(FLASH_SIZE)
 
 
 def put_up(fence: Fence, qtest: Qtest) -> None:

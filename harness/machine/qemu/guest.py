@@ -27,7 +27,7 @@ from harness.machine.machine import (
 )
 from harness.machine.qemu.agent import Agent, Hello
 from harness.machine.qemu.console import Console
-from harness.machine.qemu.fencing import damage, put_up, shared_memory
+from harness.machine.qemu.fencing import damage, put_up, shared_memory, write_flash
 from harness.machine.qemu.loop import call
 from harness.machine.qemu.monitor import Event, Monitor
 from harness.machine.qemu.patience import Patience
@@ -49,9 +49,6 @@ LAST_LINES = 12
 
 RESET_TIMEOUT = 10.0
 """Seconds until QEMU has done a reset; measured: 0.01."""
-
-FLASH_SIZE = 64 << 20
-"""Bytes of a flash bank of the ``virt`` board (QEMU, hw/arm/virt.c, base_memmap[VIRT_FLASH])."""
 
 SETTLE_TIMEOUT = 2.0
 """Seconds that a dying kernel gets to finish its report after the report's first line."""
@@ -306,14 +303,6 @@ class Guest:
         if outcome is not None:
             self.console.drain()  # the kernel's own words, if they came before the event
             self.watch.end(Ending(outcome, f"QMP event {event['event']} {event.get('data', '')}"))
-
-
-def write_flash(machine: Machine, directory: Path) -> None:
-    """Write the flash banks of *machine* into *directory*, as sparse files of their full size."""
-    for bank, image in machine.fence.flash if machine.fence else ():
-        with machine.flash_file(directory, bank).open("wb") as file:
-            file.write(image)
-            file.truncate(FLASH_SIZE)
 
 
 _FINAL_EVENTS = ("GUEST_PANICKED", "SHUTDOWN")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.machine.machine import BLOB, CONSOLE_SOCKET, MONITOR_SOCKET, Machine
-from harness.machine.qemu.guest import write_flash
+from harness.machine.qemu.fencing import write_flash
 
 RUN, README, FENCE = "run.sh", "README.txt", "fence-registers.txt"
 IMAGE, INITRD, VMLINUX, COMPLETED = "Image", "initrd", "vmlinux", "completed.dtb"

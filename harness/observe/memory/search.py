@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from harness.base.address_range import AddressRange
+from harness.base.address_range import AddressRange, joined
 from harness.base.errors import InputError
 from harness.observe.memory.ram import Memory
 
@@ -34,19 +34,8 @@ def find(
             f"a pattern to search RAM for is 1 to {PAGE} bytes, one of them not zero; "
             f"this one has {len(pattern)} bytes: {pattern[:16].hex()}"
         )
-    for span in _joined(memory.ranges if within is None else within):
+    for span in joined(memory.ranges if within is None else within):
         yield from _find_in(memory, span, pattern)
-
-
-def _joined(ranges: Sequence[AddressRange]) -> list[AddressRange]:
-    """The same bytes in as few ranges as there are gaps."""
-    joined: list[AddressRange] = []
-    for span in sorted(ranges, key=lambda span: span.base):
-        if joined and joined[-1].end == span.base:
-            joined[-1] = AddressRange(joined[-1].base, joined[-1].size + span.size)
-        else:
-            joined.append(span)
-    return joined
 
 
 def _find_in(memory: Memory, span: AddressRange, pattern: bytes) -> Iterator[int]:

@@ -11,10 +11,10 @@ from typing import BinaryIO
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import NoteSection
 
 from harness.base.errors import InputError, NotInKernel
 from harness.base.hex_repr import hex_repr
+from harness.kernel.elf import BuildId, build_id
 
 SYMBOL = struct.Struct("<IBBHQQ")
 """``Elf64_Sym``: name, info, other, section index, value, size (ELF gABI, "Symbol Table")."""
@@ -34,15 +34,6 @@ class Symbol:
     name: str
     address: int
     size: int
-
-
-@hex_repr
-@dataclass(frozen=True)
-class BuildId:
-    """The bytes of the build id, and the link address at which the kernel carries them."""
-
-    value: bytes
-    address: int
 
 
 class Symbols:
@@ -132,19 +123,12 @@ def _open(path: Path, file: BinaryIO) -> tuple[BuildId, bytes, bytes]:
         table = elf.get_section_by_name(".symtab")
         if table is None:
             raise _bad(path, "it has no symbol table: it was stripped")
-        return _build_id(path, elf), table.data(), elf.get_section(table["sh_link"]).data()
+        carried = build_id(elf)
+        if carried is None:
+            raise _bad(path, "it carries no build id")
+        return carried, table.data(), elf.get_section(table["sh_link"]).data()
     except ELFError as fault:
         raise _bad(path, f"it is not an ELF file ({fault})") from fault
-
-
-def _build_id(path: Path, elf: ELFFile) -> BuildId:
-    notes = (section for section in elf.iter_sections() if isinstance(section, NoteSection))
-    for section in notes:
-        for note in section.iter_notes():
-            if note["n_type"] == "NT_GNU_BUILD_ID":
-                value = bytes.fromhex(note["n_desc"])
-                return BuildId(value, section["sh_addr"] + section.data().index(value))
-    raise _bad(path, "it carries no build id")
 
 
 def _bad(path: Path, reason: str) -> InputError:

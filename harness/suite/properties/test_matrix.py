@@ -5,8 +5,8 @@ import pytest
 
 from harness.devices.attacks import Cell, cells, run_cell
 from harness.kernel import Initramfs, Kernel
+from harness.machine.binary import Qemu
 from harness.machine.environment import Environment
-from harness.machine.qemu.qemu import Qemu
 from harness.suite.lib.tiers import some_by_day
 
 DAILY = ("patch-credentials by nvme under pool", "patch-credentials by nvme under pool + fence")

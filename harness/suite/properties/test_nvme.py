@@ -6,11 +6,11 @@ import secrets
 import pytest
 
 from harness.base.address_range import AddressRange
+from harness.base.space import MIB
 from harness.devices.probe import Direction, Probe, Seed
 from harness.devices.rogue import EduRogue, NvmeRogue
 from harness.machine.devicetree import Pool
 from harness.machine.layout import RAM_BASE
-from harness.machine.machine import MIB
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes, LiveMemory, find
 from harness.suite.lib.expect import holds, same_bytes, unchanged

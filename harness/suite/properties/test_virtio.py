@@ -7,7 +7,7 @@ from harness.base.address_range import AddressRange
 from harness.machine.devicetree import Pool
 from harness.machine.machine import BLOB
 from harness.machine.qemu.guest import Guest
-from harness.machine.qemu.virtio import VirtioDevice
+from harness.machine.virtio import VirtioDevice
 from harness.observe.memory import LiveMemory, buffers, virtqueue
 from harness.plugin.counters import PoolCounters
 from harness.suite.lib.expect import none_within, slots_used, within

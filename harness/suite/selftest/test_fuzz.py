@@ -11,8 +11,8 @@ from harness.jobs.fuzz import FieldMutation, FuzzCase, Step, load_case, run_case
 from harness.jobs.fuzz.campaign import write_down
 from harness.jobs.fuzz.work import READ, WORK, Work
 from harness.kernel import Initramfs, Kernel
+from harness.machine.binary import Qemu
 from harness.machine.environment import Environment
-from harness.machine.qemu.qemu import Qemu
 
 PLANTED = "planted"
 """The name of a piece of work that is bad in itself."""

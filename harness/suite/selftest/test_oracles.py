@@ -20,7 +20,7 @@ from harness.devices.probe import BufferKind, Device, Direction, Mapping, Probe,
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.artifacts import DUMP, save
 from harness.machine.qemu.guest import Guest
-from harness.machine.qemu.virtio import VirtioDevice
+from harness.machine.virtio import VirtioDevice
 from harness.observe.memory import (
     ElfDump,
     KernelTypes,

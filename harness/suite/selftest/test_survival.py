@@ -18,8 +18,9 @@ import pytest
 
 from harness.base.errors import ProtocolError, QemuError
 from harness.base.result import Result
+from harness.base.space import MIB
 from harness.devices.probe import Direction, Probe, Seed
-from harness.machine.machine import MIB, PERSON_SOCKET, Machine
+from harness.machine.machine import PERSON_SOCKET, Machine
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.monitor import Monitor
 from harness.machine.qemu.rundir import sweep

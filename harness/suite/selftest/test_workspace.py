@@ -16,7 +16,7 @@ from harness.base.errors import BuildError, ConfigError
 from harness.base.paths import cache_directory
 from harness.kernel import Kernel, KernelSpec, build_kernel
 from harness.kernel.build.build import configured_tree, plan_kernel
-from harness.kernel.build.workspace import open_workspace, workspaces
+from harness.kernel.source.workspace import open_workspace, workspaces
 from harness.results import SuiteRequest
 from harness.suite.lib.nasty_series import EDITS, write_series
 

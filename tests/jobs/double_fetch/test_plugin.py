@@ -17,7 +17,7 @@ from harness.jobs.double_fetch.ring import (
     Ring,
     WatchedRange,
 )
-from harness.machine.qemu.qemu import Qemu, find_qemu
+from harness.machine.binary import Qemu, find_qemu
 
 RECORD = struct.Struct("<QQQQQIHBB")
 """``struct record`` of watch.c."""

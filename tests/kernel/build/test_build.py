@@ -18,7 +18,7 @@ from harness.base.cache import Cache
 from harness.base.errors import BuildError, ConfigError, HostError, SeriesError
 from harness.kernel import KernelSpec, build_kernel, load_kernel
 from harness.kernel.build.build import read_build_id
-from harness.kernel.build.workspace import open_workspace, workspaces
+from harness.kernel.source.workspace import open_workspace, workspaces
 from harness.kernel.spec import RECORD
 
 FIREWALL = "CONFIG_FIREWALL=y\n"

@@ -10,12 +10,12 @@ from devicetree_blobs import MACHINE, compiled
 from harness.base.address_range import AddressRange
 from harness.kernel import Initramfs
 from harness.kernel.spec import Record, load_kernel
+from harness.machine.binary import Qemu
 from harness.machine.description import load_machine, save_machine
 from harness.machine.devicetree import Devicetree
 from harness.machine.devicetree.tree import Tree
 from harness.machine.fence import fence_named
 from harness.machine.machine import BLOB, Machine
-from harness.machine.qemu.qemu import Qemu
 
 RUN = Path("/run/x")
 POOL = AddressRange(0x4F00_0000, 16 << 20)

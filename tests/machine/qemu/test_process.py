@@ -14,8 +14,8 @@ import pytest
 
 from harness.base.errors import GuestCrash, HostError, QemuError
 from harness.base.outcome import Ending, Outcome
+from harness.machine.binary import find_qemu, parse_version
 from harness.machine.qemu.process import Process
-from harness.machine.qemu.qemu import find_qemu, parse_version
 from harness.machine.qemu.watch import Watch
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from harness.base.address_range import AddressRange
 from harness.kernel import Initramfs, Kernel
+from harness.machine.binary import Qemu
 from harness.machine.devicetree import Devicetree
 from harness.machine.fence import fence_named
 from harness.machine.machine import Machine
-from harness.machine.qemu.qemu import Qemu
 from harness.machine.qemu.standalone import IMAGE, INITRD, README, RUN, VMLINUX, write_standalone
 
 POOL = AddressRange(0x4F00_0000, 0x100_0000)

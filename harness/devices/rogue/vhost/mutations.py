@@ -26,13 +26,8 @@ from collections.abc import Callable, Container
 from dataclasses import replace
 
 from harness.devices.rogue.vhost.answer import Answer, Write
-from harness.devices.rogue.vhost.ring import (
-    DESCRIPTOR,
-    FLAGS_OFFSET,
-    RING_HEAD,
-    Descriptor,
-    Request,
-)
+from harness.devices.rogue.vhost.ring import FLAGS_OFFSET, Descriptor, Request
+from harness.observe.memory.virtqueue import DESCRIPTOR, RING_HEAD
 
 Mutation = Callable[[Request, Answer], Answer]
 """Turns the honest answer to a request into another."""

@@ -15,9 +15,7 @@ from enum import IntFlag
 from harness.base.hex_repr import hex_repr
 from harness.devices.rogue.vhost.answer import Answer
 from harness.devices.rogue.vhost.table import MemoryTable
-
-DESCRIPTOR = struct.Struct("<QIHH")
-"""addr, len, flags, next (2.7.5)."""
+from harness.observe.memory.virtqueue import DESCRIPTOR, RING_HEAD
 
 FLAGS_OFFSET = 12
 """Of ``flags`` in a descriptor."""
@@ -26,8 +24,8 @@ USED_ELEMENT = struct.Struct("<II")
 """id, len (2.7.8)."""
 
 INDEX = struct.Struct("<H")
-INDEX_OFFSET, RING_HEAD = 2, 4
-"""Of ``idx`` and of the first element, in the available and in the used ring."""
+INDEX_OFFSET = 2
+"""Of ``idx``, in the available and in the used ring (2.7.6, 2.7.8)."""
 
 WRAP = 0xFFFF
 

@@ -11,8 +11,9 @@ from vhost_frontend import BASE, BUFFERS, DESCRIPTORS, RING, USED, USER, Fronten
 from harness.devices.rogue.vhost import Answer, Buffer, Request, mutations
 from harness.devices.rogue.vhost.devices import Disk, Entropy, Network
 from harness.devices.rogue.vhost.protocol import CONFIG, RING_STATE, U64, Code, Feature
-from harness.devices.rogue.vhost.ring import DESCRIPTOR, Descriptor
+from harness.devices.rogue.vhost.ring import Descriptor
 from harness.machine.qemu.loop import call
+from harness.observe.memory.virtqueue import DESCRIPTOR
 
 NEXT, WRITE, INDIRECT = Descriptor.NEXT, Descriptor.WRITE, Descriptor.INDIRECT
 

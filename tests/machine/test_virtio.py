@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import InputError
-from harness.machine.qemu.virtio import VirtioDevice
+from harness.machine.virtio import VirtioDevice
 
 DISK = Path("/run/disk")
 
