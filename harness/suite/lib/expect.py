@@ -312,7 +312,7 @@ def equal(observed: object, expected: object, what: str, *, summary: str = "") -
 def require(met: object, expected: str, observed: str, *, summary: str = "") -> None:
     """A condition that no other helper checks is *met*."""
     if not met:
-        raise _violated(summary, in_hex(expected), in_hex(observed))
+        raise _violated(summary, in_hex(expected), _shown(observed))
 
 
 def holds(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A hostile device that moves megabytes at once, with a fence around it and without one."""
+"""FENCE: an NVMe rogue, which copies megabytes at once, with a fence and without one."""
 
 import secrets
 
@@ -13,7 +13,14 @@ from harness.machine.devicetree import Pool
 from harness.machine.layout import RAM_BASE
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes, LiveMemory, find
-from harness.suite.lib.expect import holds, same_bytes, unchanged
+from harness.suite.lib.expect import (
+    equal,
+    fence_held,
+    holds,
+    require,
+    same_bytes,
+    unchanged,
+)
 from harness.suite.lib.tiers import some_by_day
 
 PAGE = 4096
@@ -29,7 +36,7 @@ RANGES = (
     *((0, 1), (3, 5), (7, 513), (4095, 2)),
     *((0, 512), (100, 3996), (0, PAGE), (1, 3 * PAGE), (4095, PAGE + 2)),
 )
-"""Offsets in a page and sizes: within a block of the device's and across it, and a page's end."""
+"""Offsets in a page and sizes: within a block of the device, across blocks, across a page's end."""
 
 FENCED = pytest.mark.parametrize("fence_name", ["smmu"])
 WITH_AND_WITHOUT_FENCE = pytest.mark.parametrize("fence_name", ["", "smmu"])
@@ -45,7 +52,7 @@ def nvme(guest: Guest) -> NvmeRogue:
 def test_without_a_fence_it_finds_a_secret_in_all_of_memory(
     guest: Guest, nvme: NvmeRogue, memory: LiveMemory
 ) -> None:
-    """A hostile device copies memory by the tens of megabytes, and with it a file's content."""
+    """A hostile device copies 64 MiB of kernel memory, and the content of a file with it."""
     secret = secrets.token_bytes(32)
     guest.agent.write_file("/tmp/secret", secret)
     place = next(find(memory, secret))
@@ -53,37 +60,37 @@ def test_without_a_fence_it_finds_a_secret_in_all_of_memory(
 
     stolen = nvme.read(base, BULK)
 
-    assert secret in stolen
+    require(secret in stolen, "the file's content in what the device read", "it is not there")
 
 
 @pytest.mark.property("FENCE", control=True)
 def test_without_a_fence_it_overwrites_the_release_string(
     guest: Guest, nvme: NvmeRogue, types: KernelTypes
 ) -> None:
-    """A hostile device rewrites kernel data, and the guest itself says so."""
+    """A hostile device overwrites kernel data, and uname(2) shows it."""
     nvme.write(release(types), b"PWNED\0")
 
-    assert guest.agent.run("uname -r").text == "PWNED\n"
+    equal(guest.agent.run("uname -r").text, "PWNED\n", "uname -r")
 
 
 @FENCED
 @pytest.mark.property("FENCE")
-@pytest.mark.tries("the rogue tries what lies outside")
+@pytest.mark.tries("the rogue accesses memory outside its window")
 def test_a_fence_keeps_it_from_kernel_memory(
     guest: Guest, nvme: NvmeRogue, types: KernelTypes, memory: LiveMemory
 ) -> None:
-    """Kernel memory is neither read nor written, and the fence says who tried what, and where."""
+    """The fence refuses reads and writes of kernel memory, and records device and address."""
     place = release(types)
     before = memory.read(place & -PAGE, PAGE)
 
     stolen = nvme.read(place, 8)
     nvme.write(place, b"PWNED\0\0\0")
 
-    assert stolen == bytes(8)
+    equal(stolen, bytes(8), "what the device read")
     same_bytes(memory, place & -PAGE, before)
-    tried = {(one.device, one.address, one.access) for one in guest.fence_refusals()}
-    name = str(nvme.bdf)
-    assert {(name, place, "read"), (name, place, "write")} <= tried
+    refused = {(one.device, one.address, one.access) for one in guest.fence_refusals()}
+    missing = {(str(nvme.bdf), place, access) for access in ("read", "write")} - refused
+    equal(missing, set(), "accesses that the fence did not record")
 
 
 @WITH_AND_WITHOUT_FENCE
@@ -91,7 +98,7 @@ def test_a_fence_keeps_it_from_kernel_memory(
 def test_what_it_writes_into_the_pool_reaches_its_driver(
     guest: Guest, nvme: NvmeRogue, probe: Probe
 ) -> None:
-    """A device that does DMA to the address it was given works through pool and fence."""
+    """A device that does DMA to its mapping reaches the buffer, with a fence and without one."""
     device = probe.device(str(nvme.bdf))
     buffer = probe.buffer(PAGE)
     buffer.fill(CPU)
@@ -100,17 +107,17 @@ def test_what_it_writes_into_the_pool_reaches_its_driver(
         read = nvme.read(mapping.dma_addr, PAGE)
         nvme.write(mapping.dma_addr, DEVICE.content(0, 100))
 
-    assert read == CPU.content(0, PAGE)
+    equal(read, CPU.content(0, PAGE), "what the device read from the mapping")
     holds(buffer, DEVICE, 0, 100)
     unchanged(buffer, CPU, 100)
-    assert guest.fence_refusals() == []
+    fence_held(guest)
 
 
 @WITH_AND_WITHOUT_FENCE
 def test_it_reads_and_writes_just_the_bytes_that_it_is_told_to(
     guest: Guest, nvme: NvmeRogue, pool: Pool, memory: LiveMemory
 ) -> None:
-    """Any range of bytes can be read or written, and no neighbour of it changes."""
+    """The rogue reads or writes any range of bytes, and changes no byte next to it."""
     base, room = pool.base + pool.size // 2, 5 * PAGE
     for offset, size in RANGES:
         before, data = secrets.token_bytes(room), secrets.token_bytes(size)
@@ -120,7 +127,7 @@ def test_it_reads_and_writes_just_the_bytes_that_it_is_told_to(
         expected = before[:offset] + data + before[offset + size :]
 
         same_bytes(memory, base, expected)
-        assert nvme.read(base + offset, size) == data
+        equal(nvme.read(base + offset, size), data, "what the device read")
         same_bytes(memory, base, expected)
 
 
@@ -128,11 +135,11 @@ def test_it_reads_and_writes_just_the_bytes_that_it_is_told_to(
 @pytest.mark.property("FENCE")
 @pytest.mark.parametrize("windows", [(WINDOW,)])
 @pytest.mark.parametrize("offset", some_by_day([0, 1000, PAGE - 1], "1000"))
-@pytest.mark.tries("the rogue tries what lies outside")
+@pytest.mark.tries("the rogue accesses memory outside its window")
 def test_a_transfer_across_a_window_stops_at_its_edges(
     guest: Guest, nvme: NvmeRogue, memory: LiveMemory, offset: int
 ) -> None:
-    """Of a range that lies around a window the part within is all that it gets."""
+    """A device that accesses a range larger than its window reaches only the window."""
     base, size = WINDOW.base - 2 * PAGE + offset, WINDOW.size + 3 * PAGE
     before, data = secrets.token_bytes(size), secrets.token_bytes(size)
     guest.qtest.write(base, before)
@@ -142,14 +149,15 @@ def test_a_transfer_across_a_window_stops_at_its_edges(
     read = nvme.read(base, size)
     nvme.write(base, data)
 
-    assert read == bytes(inner.start) + before[inner] + bytes(size - inner.stop)
+    expected_read = bytes(inner.start) + before[inner] + bytes(size - inner.stop)
+    equal(read, expected_read, "what the device read")
     same_bytes(memory, base, expected)
 
 
 @FENCED
-@pytest.mark.nightly("the rogue works alone by day")
+@pytest.mark.nightly("the default tier tests one rogue at a time")
 def test_two_rogues_do_not_disturb_each_other(guest: Guest, probe: Probe, pool: Pool) -> None:
-    """An edu and an nvme in two ports reach the pool in turn, each by its own means."""
+    """An edu and an nvme in two root ports reach the pool in turn."""
     edu, nvme = EduRogue(guest, 0), NvmeRogue(guest, 1)
     place, data = pool.base + pool.size // 2, secrets.token_bytes(100)
 
@@ -157,27 +165,28 @@ def test_two_rogues_do_not_disturb_each_other(guest: Guest, probe: Probe, pool: 
     seen = edu.read(place, len(data))
     edu.write(place, data[::-1])
 
-    assert seen == data
-    assert nvme.read(place, len(data)) == data[::-1]
-    names = {device.name for device in probe.devices()}
-    assert {str(edu.bdf), str(nvme.bdf)} <= names
+    equal(seen, data, "what edu read after nvme wrote")
+    equal(nvme.read(place, len(data)), data[::-1], "what nvme read after edu wrote")
+    missing = {str(edu.bdf), str(nvme.bdf)} - {device.name for device in probe.devices()}
+    equal(missing, set(), "devices that the kernel does not have")
 
 
 @pytest.mark.nightly("a slot takes a second to switch off")
 def test_it_can_be_pulled_out_and_plugged_in_again(guest: Guest, probe: Probe, pool: Pool) -> None:
-    """The guest lets the device go, and takes the next one in the same slot."""
+    """The kernel removes the device, and takes the next one in the same slot."""
     place, data = pool.base + pool.size // 2, secrets.token_bytes(100)
     first = NvmeRogue(guest)
     first.write(place, data)
 
     first.detach()
 
-    assert str(first.bdf) not in {device.name for device in probe.devices()}
-    assert NvmeRogue(guest).read(place, len(data)) == data
+    names = {device.name for device in probe.devices()}
+    require(str(first.bdf) not in names, f"no device {first.bdf}", ", ".join(sorted(names)))
+    equal(NvmeRogue(guest).read(place, len(data)), data, "what the next device read")
 
 
 def release(types: KernelTypes) -> int:
-    """Where the kernel's release string lies in physical memory."""
+    """The physical address of the kernel's release string."""
     address = types.program["init_uts_ns"].name.release.address_
     assert address is not None
     return types.image.to_phys(address)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A hostile device without a fence (controls), and the driver bugs that a pool does contain."""
+"""Properties B3 to B5: driver bugs that a pool contains; and a rogue without a fence (controls)."""
 
 import secrets
 
@@ -10,7 +10,7 @@ from harness.devices.rogue import EduRogue
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import Atlas, KernelTypes, LiveMemory, MemoryUse, find
-from harness.suite.lib.expect import holds, unchanged
+from harness.suite.lib.expect import equal, holds, require, unchanged
 from harness.suite.lib.standstill import still
 
 PAGE = 4096
@@ -24,15 +24,15 @@ WITH_AND_WITHOUT_POOL = pytest.mark.parametrize("shape", ["pool-shared", NO_POOL
 def test_without_a_fence_a_rogue_reads_a_secret(
     guest: Guest, rogue: EduRogue, memory: LiveMemory
 ) -> None:
-    """A hostile device reads a file's content out of the kernel's memory, pool or no pool."""
+    """Without a fence a hostile device reads a file from kernel memory, with or without a pool."""
     secret = secrets.token_bytes(32)
     guest.agent.write_file("/tmp/secret", secret)
     places = list(find(memory, secret))
 
     stolen = [rogue.read(place, len(secret)) for place in places]
 
-    assert places
-    assert stolen == [secret] * len(places)
+    require(places, "the file's content in memory", "it is not there")
+    equal(stolen, [secret] * len(places), "what the device read")
 
 
 @pytest.mark.property("FENCE", control=True)
@@ -40,33 +40,33 @@ def test_without_a_fence_a_rogue_reads_a_secret(
 def test_without_a_fence_a_rogue_overwrites_the_release_string(
     guest: Guest, rogue: EduRogue, types: KernelTypes
 ) -> None:
-    """A hostile device rewrites kernel data, and the guest itself says so."""
+    """Without a fence a hostile device overwrites kernel data, and uname(2) shows it."""
     address = types.program["init_uts_ns"].name.release.address_
     assert address is not None
 
     rogue.write(types.image.to_phys(address), b"PWNED\0")
 
-    assert guest.agent.run("uname -r").text == "PWNED\n"
+    equal(guest.agent.run("uname -r").text, "PWNED\n", "uname -r")
 
 
 @pytest.mark.property("FENCE", control=True)
 def test_without_a_fence_a_forged_msi_writes_at_once(
     rogue: EduRogue, memory: LiveMemory, types: KernelTypes
 ) -> None:
-    """A device's own MSI, aimed at kernel data, is a write of four bytes."""
-    assert written_by_msi(rogue, memory, types) == b"AA\0\0"
+    """A device's MSI to the address of kernel data writes four bytes there."""
+    equal(written_by_msi(rogue, memory, types), b"AA\0\0", "the release string")
 
 
 @pytest.mark.escape("G5")
 def test_a_forged_msi_passes_a_pool_by(
     rogue: EduRogue, memory: LiveMemory, types: KernelTypes
 ) -> None:
-    """A device with a pool writes outside of it by an MSI, for which no driver mapped anything."""
-    assert written_by_msi(rogue, memory, types) == b"AA\0\0"
+    """A device with a pool writes outside the pool by an MSI, which needs no mapping."""
+    equal(written_by_msi(rogue, memory, types), b"AA\0\0", "the release string")
 
 
 def written_by_msi(rogue: EduRogue, memory: LiveMemory, types: KernelTypes) -> bytes:
-    """Forge an MSI with 0x4141 to the kernel's release string; the four bytes there afterwards."""
+    """Forge an MSI of 0x4141 to the kernel's release string; returns its first four bytes."""
     address = types.program["init_uts_ns"].name.release.address_
     assert address is not None
     place = types.image.to_phys(address) & ~3
@@ -76,7 +76,7 @@ def written_by_msi(rogue: EduRogue, memory: LiveMemory, types: KernelTypes) -> b
 
 @pytest.mark.property("FENCE", control=True)
 def test_a_rogue_without_bus_mastering_reaches_nothing(rogue: EduRogue, probe: Probe) -> None:
-    """With the bus master bit off the same device reads and writes no byte."""
+    """With the bus master bit clear the same device reads and writes no byte."""
     buffer = probe.buffer(PAGE)
     buffer.fill(CPU)
     rogue.set_bus_master(False)
@@ -90,7 +90,7 @@ def test_a_rogue_without_bus_mastering_reaches_nothing(rogue: EduRogue, probe: P
 
 @pytest.mark.property("B4")
 def test_what_a_real_device_writes_reaches_its_driver(probe: Probe, rogue: EduRogue) -> None:
-    """A device that does DMA to the address it was given works through the pool."""
+    """A device that writes to its mapping reaches the driver's buffer after unmap."""
     device = probe.device(str(rogue.bdf))
     buffer = probe.buffer(PAGE)
     buffer.fill(CPU)
@@ -104,19 +104,19 @@ def test_what_a_real_device_writes_reaches_its_driver(probe: Probe, rogue: EduRo
 
 @pytest.mark.property("B5")
 def test_dma_after_unmap_does_not_reach_the_buffer(probe: Probe, rogue: EduRogue) -> None:
-    """A device that goes on writing after unmap hits the pool, not the driver's memory."""
-    assert late_write(probe, rogue) == CPU.content(0, PAGE)
+    """A device that writes after unmap changes the pool, not the driver's buffer."""
+    equal(late_write(probe, rogue), CPU.content(0, PAGE), "the driver's buffer")
 
 
 @pytest.mark.property("B5", control=True)
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_pool_dma_after_unmap_corrupts_the_buffer(probe: Probe, rogue: EduRogue) -> None:
-    """The same late write overwrites memory that the driver has long taken back."""
-    assert late_write(probe, rogue).startswith(DEVICE.content(0, 100))
+    """Without a pool a device that writes after unmap changes the driver's buffer."""
+    equal(late_write(probe, rogue)[:100], DEVICE.content(0, 100), "the driver's buffer")
 
 
 def late_write(probe: Probe, rogue: EduRogue) -> bytes:
-    """Map, unmap, reuse the buffer, let the device write to the old address; the buffer then."""
+    """Map, unmap and reuse a buffer, then write to the old mapping; returns the buffer."""
     device = probe.device(str(rogue.bdf))
     buffer = probe.buffer(PAGE)
     mapping = device.map_single(buffer, Direction.FROM_DEVICE)
@@ -130,7 +130,7 @@ def late_write(probe: Probe, rogue: EduRogue) -> bytes:
 def test_a_search_of_all_memory_says_where_a_payload_is(
     guest: Guest, probe: Probe, rogue: EduRogue, types: KernelTypes
 ) -> None:
-    """A mapped payload lies in the CPU's buffer and in the pool, and nowhere else."""
+    """A mapped payload is in the CPU's buffer and once in the pool, at the mapping's address."""
     device = probe.device(str(rogue.bdf))
     payload = secrets.token_bytes(64)
     buffer = probe.buffer(PAGE)
@@ -139,9 +139,7 @@ def test_a_search_of_all_memory_says_where_a_payload_is(
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping, still(guest):
         hits = Atlas(types).search(payload[:32]).hits
 
-    places = {hit.phys: hit.use for hit in hits}
-    assert places[mapping.dma_addr] is MemoryUse.POOL
-    assert buffer.phys in places
-    assert [phys for phys, region in places.items() if region is MemoryUse.POOL] == [
-        mapping.dma_addr
-    ]
+    in_pools = [hit.phys for hit in hits if hit.use is MemoryUse.POOL]
+    equal(in_pools, [mapping.dma_addr], "the payload in pools")
+    found = ", ".join(f"{hit.phys:#x}" for hit in hits)
+    require(buffer.phys in {hit.phys for hit in hits}, f"the payload at {buffer.phys:#x}", found)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Property B19: the kernel's trace events tell of every bounce, and of every address given."""
+"""Property B19: trace events show each bounce, and each address that the DMA API returned."""
 
 import re
 from dataclasses import dataclass
@@ -12,12 +12,13 @@ from harness.machine.qemu.agent import Agent
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.suite.conftest import DRIVERS_BY_NIGHT
+from harness.suite.lib.expect import equal, in_pool, require
 
 PAGE = 4096
 TRACING = "/sys/kernel/tracing"
 
 NEW_EVENTS = ("6.12", "038eb433dc14")
-"""Since when the DMA API has trace events of its own."""
+"""The version and the commit that added trace events to the DMA API."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Trace:
         self.agent.write_file(f"{TRACING}/events/{system}/enable", b"1")
 
     def events(self, name: str) -> list[str]:
-        """What the events whose name *name* matches said, the oldest first."""
+        """The text of each event whose name the pattern *name* matches, oldest first."""
         lines = self.agent.read_file(f"{TRACING}/trace").decode().splitlines()
         found = (re.search(rf": {name}: (.*)", line) for line in lines)
         return [event[1] for event in found if event]
@@ -50,16 +51,23 @@ def buffer(probe: Probe) -> Buffer:
 
 
 def field(event: str, name: str) -> int:
-    """A hexadecimal field of an event, the first of an array."""
+    """A hexadecimal field of an event; of an array, the first element."""
     found = re.search(rf"\b{name}=(?:\{{)?(?:0x)?([0-9a-f]+)", event)
-    assert found, event
-    return int(found[1], 16)
+    require(found, f"an event with the field {name}", event)
+    return int(found[1], 16) if found else 0
+
+
+def one_event(trace: Trace, name: str) -> str:
+    """The only event whose name the pattern *name* matches."""
+    events = trace.events(name)
+    equal(len(events), 1, f"events {name}")
+    return events[0]
 
 
 @pytest.mark.property("B19")
 @pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
 def test_every_bounce_is_traced(device: Device, buffer: Buffer, trace: Trace) -> None:
-    """swiotlb_bounced names the device, the buffer's address and size, and says FORCE."""
+    """swiotlb_bounced shows the device, the buffer's address and size, and FORCE."""
     trace.follow("swiotlb")
 
     device.map_single(buffer, Direction.TO_DEVICE, offset=100, size=77).unmap()
@@ -68,21 +76,22 @@ def test_every_bounce_is_traced(device: Device, buffer: Buffer, trace: Trace) ->
 
     wanted = [(100, 77), (0, PAGE), *((n * PAGE, 5) for n in range(4))]
     mask = (1 << 64) - 1
-    assert trace.events("swiotlb_bounced") == [
+    expected = [
         f"dev_name: {device.name} dma_mask={mask:x} dev_addr={buffer.phys + at:x} size={size} FORCE"
         for at, size in wanted
     ]
+    equal(trace.events("swiotlb_bounced"), expected, "events swiotlb_bounced")
 
 
 @pytest.mark.property("B19", control=True)
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_pool_no_bounce_is_traced(device: Device, buffer: Buffer, trace: Trace) -> None:
-    """An unrestricted device's mappings leave no swiotlb_bounced event."""
+    """Mappings of an unrestricted device cause no swiotlb_bounced event."""
     trace.follow("swiotlb")
 
     device.map_single(buffer, Direction.TO_DEVICE).unmap()
 
-    assert trace.events("swiotlb_bounced") == []
+    equal(trace.events("swiotlb_bounced"), [], "events swiotlb_bounced")
 
 
 @pytest.mark.property("B19")
@@ -91,23 +100,23 @@ def test_without_a_pool_no_bounce_is_traced(device: Device, buffer: Buffer, trac
 def test_every_address_that_is_given_is_traced(
     device: Device, buffer: Buffer, pool: Pool, trace: Trace
 ) -> None:
-    """The events of map and alloc name the addresses that the driver got, all in the pool."""
+    """The events of map and alloc show the addresses that the driver got, all in the pool."""
     trace.follow("dma")
 
     single = device.map_single(buffer, Direction.TO_DEVICE)
     scattered = device.map_sg([Slice(buffer)], Direction.TO_DEVICE)
     coherent = device.alloc_coherent(PAGE)
 
-    (mapped,) = trace.events("dma_map_(?:page|phys)")
-    (listed,) = trace.events("dma_map_sg")
-    (allocated,) = trace.events("dma_alloc")
-    assert field(mapped, "dma_addr") == single.dma_addr
-    assert field(mapped, "phys_addr") == buffer.phys
-    assert field(listed, "dma_addrs") == scattered.segments[0].dma_addr
-    assert field(allocated, "dma_addr") == coherent.dma_addr
-    for event, name in ((mapped, "dma_addr"), (listed, "dma_addrs"), (allocated, "dma_addr")):
-        assert event.startswith(device.name)
-        assert pool.contains(field(event, name))
+    mapped = one_event(trace, "dma_map_(?:page|phys)")
+    equal(field(mapped, "phys_addr"), buffer.phys, "phys_addr of dma_map")
+    for event, name, given in (
+        (mapped, "dma_addr", single),
+        (one_event(trace, "dma_map_sg"), "dma_addrs", scattered.segments[0]),
+        (one_event(trace, "dma_alloc"), "dma_addr", coherent),
+    ):
+        require(event.startswith(device.name), f"an event of {device.name}", event)
+        equal(field(event, name), given.dma_addr, f"{name} of the event: {event}")
+        in_pool(given, pool)
 
 
 @pytest.mark.property("B19", control=True)
@@ -116,10 +125,11 @@ def test_every_address_that_is_given_is_traced(
 def test_without_a_pool_the_events_show_the_buffer_itself(
     device: Device, buffer: Buffer, trace: Trace
 ) -> None:
-    """For an unrestricted device the traced DMA address is the buffer's own."""
+    """For an unrestricted device the event's DMA address is the buffer's own."""
     trace.follow("dma")
 
     device.map_single(buffer, Direction.TO_DEVICE).unmap()
 
-    (mapped,) = trace.events("dma_map_(?:page|phys)")
-    assert field(mapped, "dma_addr") == field(mapped, "phys_addr") == buffer.phys
+    mapped = one_event(trace, "dma_map_(?:page|phys)")
+    for name in ("dma_addr", "phys_addr"):
+        equal(field(mapped, name), buffer.phys, f"{name} of dma_map")

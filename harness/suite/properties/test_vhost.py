@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A vhost-user device below a restricted host bridge: what it is handed, and what it can reach."""
+"""Property A14 and FENCE: a vhost-user device below a restricted host bridge, and its reach."""
 
 import os
 import secrets
@@ -16,7 +16,7 @@ from harness.machine.shape import NO_POOL
 from harness.observe.memory import KernelTypes, LiveMemory, find
 from harness.plugin.counters import PoolCounters
 from harness.plugin.guests import Guests
-from harness.suite.lib.expect import same_bytes, slots_used
+from harness.suite.lib.expect import equal, fence_held, require, same_bytes, slots_used
 from harness.suite.lib.vhost_work import (
     DISK,
     ENTROPY,
@@ -28,6 +28,8 @@ from harness.suite.lib.vhost_work import (
 
 SECTOR, SECTORS = 512, 128
 
+REACH = "memory that the backend shares"
+
 
 @pytest.fixture
 def disk() -> Disk:
@@ -37,27 +39,27 @@ def disk() -> Disk:
 
 @pytest.mark.property("A14")
 def test_a_driver_gets_what_its_device_put_into_the_pool(guest: Guest, pool: Pool) -> None:
-    """virtio-rng reads the device's own bytes, and hands it no buffer outside the pool."""
+    """virtio-rng returns the device's bytes, and gives the device only buffers in the pool."""
     rogue = VhostRogue(guest, Entropy(0xA7))
 
-    assert read_device(guest, ENTROPY, 256) == b"\xa7" * 256
+    equal(read_device(guest, ENTROPY, 256), b"\xa7" * 256, ENTROPY)
     buffers_in_pool(rogue, pool)
 
 
 @pytest.mark.property("A14", control=True)
 @pytest.mark.parametrize(("shape", "share_all"), [(NO_POOL, True)], ids=[NO_POOL])
 def test_without_a_pool_a_driver_hands_out_ordinary_memory(guest: Guest) -> None:
-    """The same driver without a pool gives the device its own buffers."""
+    """The same driver without a pool gives the device buffers in ordinary memory."""
     rogue = VhostRogue(guest, Entropy(0xA7))
 
-    assert read_device(guest, ENTROPY, 256) == b"\xa7" * 256
-    assert rogue.requests
-    assert not rogue.refusals()
+    equal(read_device(guest, ENTROPY, 256), b"\xa7" * 256, ENTROPY)
+    require(rogue.requests, "requests of virtio-rng", "none")
+    fence_held(guest)
 
 
 @pytest.mark.property("A14")
 def test_a_disk_reads_and_writes_through_the_pool(guest: Guest, pool: Pool, disk: Disk) -> None:
-    """What virtio-blk reads and writes is right to the byte, and all of it lies in the pool."""
+    """virtio-blk reads and writes the right bytes, and all its buffers lie in the pool."""
     rogue, content = VhostRogue(guest, disk), bytes(disk.content)
     written = content[::-1][:PAGE]
     guest.agent.write_file("/tmp/written", written)
@@ -65,17 +67,18 @@ def test_a_disk_reads_and_writes_through_the_pool(guest: Guest, pool: Pool, disk
     read = read_device(guest, DISK, len(content))
     shell(guest, f"dd if=/tmp/written of={DISK} bs={PAGE} seek=2 conv=fsync 2> /dev/null")
 
-    assert read == content
-    assert disk.content == content[: 2 * PAGE] + written + content[3 * PAGE :]
+    expected = content[: 2 * PAGE] + written + content[3 * PAGE :]
+    equal(read, content, f"what the guest read from {DISK}")
+    equal(bytes(disk.content), expected, "the disk after the guest wrote")
     buffers_in_pool(rogue, pool)
-    assert not rogue.refusals()
+    fence_held(guest)
 
 
 @pytest.mark.property("FENCE")
 def test_a_vhost_user_device_is_handed_the_pool_and_nothing_else(
     guest: Guest, pool: Pool, memory: LiveMemory, types: KernelTypes
 ) -> None:
-    """Where only the pool is shared, a backend gets the pool, and no access of its leaves it."""
+    """A backend that shares only the pool gets the pool, and reaches no other memory."""
     rogue = VhostRogue(guest, "rng")
     name = types.program["init_uts_ns"].name.release.address_
     assert name is not None
@@ -85,13 +88,12 @@ def test_a_vhost_user_device_is_handed_the_pool_and_nothing_else(
     stolen = rogue.read(place, 8)
     rogue.write(place, b"PWNED\0\0\0")
 
-    assert rogue.reach == (AddressRange(pool.base, pool.size),)
-    assert stolen == bytes(8)
+    equal(rogue.reach, (AddressRange(pool.base, pool.size),), "memory that the backend shares")
+    equal(stolen, bytes(8), "what the backend read")
     same_bytes(memory, place, before)
-    assert [(r.device, r.address, r.access) for r in rogue.refusals()] == [
-        ("rogue0", place, "read"),
-        ("rogue0", place, "write"),
-    ]
+    refused = [(r.device, r.address, r.access) for r in rogue.refusals()]
+    expected = [("rogue0", place, "read"), ("rogue0", place, "write")]
+    equal(refused, expected, "refused accesses")
 
 
 @pytest.mark.property("FENCE", control=True)
@@ -99,7 +101,7 @@ def test_a_vhost_user_device_is_handed_the_pool_and_nothing_else(
 def test_where_all_memory_is_shared_a_vhost_user_device_reads_a_secret(
     guest: Guest, memory: LiveMemory
 ) -> None:
-    """The same backend, handed all RAM, reads a file's content out of the kernel's memory."""
+    """The same backend, which shares all RAM, reads a file from the kernel's memory."""
     rogue = VhostRogue(guest, "rng")
     secret = secrets.token_bytes(32)
     guest.agent.write_file("/tmp/secret", secret)
@@ -107,34 +109,34 @@ def test_where_all_memory_is_shared_a_vhost_user_device_reads_a_secret(
 
     stolen = [rogue.read(place, len(secret)) for place in places]
 
-    assert places
-    assert stolen == [secret] * len(places)
-    assert not rogue.refusals()
+    require(places, "the file's content in memory", "it is not there")
+    equal(stolen, [secret] * len(places), "what the backend read")
+    fence_held(guest)
 
 
 @pytest.mark.property("FENCE", control=True)
 @pytest.mark.parametrize("share_all", [True], ids=["all-shared"])
-@pytest.mark.nightly("reading is enough by day")
+@pytest.mark.nightly("the default tier tests reads")
 def test_where_all_memory_is_shared_a_vhost_user_device_rewrites_the_kernel(
     guest: Guest, types: KernelTypes
 ) -> None:
-    """The same backend, handed all RAM, changes kernel data, and the guest itself says so."""
+    """The same backend, which shares all RAM, overwrites kernel data, and uname(2) shows it."""
     rogue = VhostRogue(guest, "rng")
     name = types.program["init_uts_ns"].name.release.address_
     assert name is not None
 
     rogue.write(types.image.to_phys(name), b"PWNED\0")
 
-    assert shell(guest, "uname -r") == "PWNED\n"
+    equal(shell(guest, "uname -r"), "PWNED\n", "uname -r")
 
 
 @pytest.mark.property("F1")
 @pytest.mark.parametrize(("kind", "path"), [("blk", DISK), ("rng", ENTROPY)], ids=["blk", "rng"])
-@pytest.mark.nightly("a device that stays is what is tried by day")
+@pytest.mark.nightly("the default tier tests a device that stays")
 def test_a_device_that_comes_back_answers_what_it_left(
     guest: Guest, pool: Pool, kind: str, path: str
 ) -> None:
-    """A request that the device went away from is served, in the pool, once it is back."""
+    """A device that disconnects with a request in flight serves it after it reconnects."""
     rogue = VhostRogue(guest, Entropy() if kind == "rng" else Disk(b"\x5a" * PAGE))
     rogue.on_request = mutations.hang_up
     begin_reading(guest, path)
@@ -144,12 +146,12 @@ def test_a_device_that_comes_back_answers_what_it_left(
     rogue.reconnect()
     shell(guest, "until [ -e /tmp/done ]; do :; done")
 
-    assert guest.agent.read_file("/tmp/done") == b"\x5a" * PAGE
+    equal(guest.agent.read_file("/tmp/done"), b"\x5a" * PAGE, f"what the guest read from {path}")
     buffers_in_pool(rogue, pool)
 
 
 def test_an_error_on_the_way_reaches_the_test(guest: Guest) -> None:
-    """What goes wrong while a request is served is raised by whoever waits for the device."""
+    """An exception of a request's handler is raised by wait_for()."""
     rogue = VhostRogue(guest, "rng")
 
     def broken(request: Request, _: Answer) -> Answer:
@@ -166,14 +168,14 @@ def test_an_error_on_the_way_reaches_the_test(guest: Guest) -> None:
 @pytest.mark.property("F1")
 @pytest.mark.nightly("a slot takes a second to switch off")
 def test_a_device_that_went_away_can_be_unplugged(guest: Guest, counters: PoolCounters) -> None:
-    """A device whose other end is gone is unplugged as any other, and leaves no slot behind."""
+    """A device whose backend has disconnected can be unplugged, and leaves no slot in use."""
     rogue = VhostRogue(guest, "blk")
     rogue.hang_up()
 
     rogue.detach()
 
     slots_used(counters, 0)
-    assert rogue.reach == ()
+    equal(rogue.reach, (), REACH)
 
 
 @pytest.mark.property("F1")
@@ -182,19 +184,19 @@ def test_a_device_that_went_away_can_be_unplugged(guest: Guest, counters: PoolCo
 def test_a_device_that_is_gone_leaves_the_pool_empty(
     guest: Guest, kind: str, counters: PoolCounters
 ) -> None:
-    """A device that is unplugged takes its mappings along; another finds the slot free."""
+    """The driver ends its mappings when its device is unplugged, also for the next device."""
     for _ in range(2):
         rogue = VhostRogue(guest, kind, driver=kind != "net")  # type: ignore[arg-type] # a Kind
 
         rogue.detach()
 
         slots_used(counters, 0)
-        assert rogue.reach == ()
+        equal(rogue.reach, (), REACH)
 
 
 @pytest.mark.nightly("two guests")
 def test_a_guest_thrown_away_takes_the_device_along(guests: Guests, machine: Machine) -> None:
-    """Nothing of a device stays open in this process after its guest."""
+    """The harness closes all files of a device when it discards the guest."""
     guests.discard(guests.restored(machine))
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 # not paths, a number
     guest = guests.restored(machine)

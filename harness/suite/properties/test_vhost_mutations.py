@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drivers whose device gives mutated answers: the guest goes on, and all DMA is in the pool."""
+"""Property A14: drivers survive mutated answers of their device, and all DMA is in the pool."""
 
 import functools
 from fractions import Fraction
@@ -12,6 +12,7 @@ from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.plugin.counters import PoolCounters
+from harness.suite.lib.expect import alive, equal, printed, require
 from harness.suite.lib.tiers import some_by_day
 from harness.suite.lib.vhost_work import (
     DISK,
@@ -23,14 +24,11 @@ from harness.suite.lib.vhost_work import (
     read_device,
 )
 
-NOTICE_TIMEOUT = 10.0
-"""Seconds for the driver to notice; measured: 0.1."""
-
 TRUE, FALSE = b"\x5a", 0xEE
 HONEST = TRUE * PAGE
 
 NOT_A_HEAD, OUT_OF_RANGE = r"id \d+ is not a head!", r"id \d+ out of range"
-"""What the kernel says as it gives a queue up (drivers/virtio/virtio_ring.c, BAD_RING)."""
+"""What the kernel prints when it gives up a queue (drivers/virtio/virtio_ring.c, BAD_RING)."""
 
 SERVED = {
     "rng-wrong-length": ("rng", mutations.wrong_length(0xFFFF_FFFF)),
@@ -44,7 +42,7 @@ SERVED = {
     "blk-available-ring": ("blk", mutations.scribble(0xFF, available=True)),
     "blk-delayed": ("blk", mutations.delayed(0.01)),
 }
-"""Mutations that a driver does not notice: it gets something, once."""
+"""Mutations that a driver does not notice: its request completes once."""
 
 REFUSED = {
     "rng-other-id": ("rng", mutations.wrong_id(1), NOT_A_HEAD),
@@ -55,7 +53,7 @@ REFUSED = {
     "blk-index-back": ("blk", mutations.index_jump(0xFFFF), NOT_A_HEAD),
     "blk-duplicate": ("blk", mutations.duplicate(), NOT_A_HEAD),
 }
-"""Mutations that make a driver give its queue up, and the line that says so."""
+"""Mutations that make a driver give up its queue, and the message that it prints."""
 
 SILENT = {
     "rng-hold": ("rng", mutations.hold),
@@ -67,11 +65,15 @@ SILENT = {
     "blk-hang-up": ("blk", mutations.hang_up),
     "blk-index-stays": ("blk", mutations.index_jump(0)),
 }
-"""Mutations after which a driver waits, forever if it must."""
+"""Mutations after which a driver waits, possibly forever."""
+
+
+IN_FLIGHT = "slots of the request in flight, as a fraction of both"
+UNMAPPED = "virtio unmapped a request that is still in flight."
 
 
 def plug(guest: Guest, kind: str) -> tuple[VhostRogue, str]:
-    """A device that has been honest so far, and its path in the guest."""
+    """Plug in a device that answers correctly; returns it and its path in the guest."""
     if kind == "rng":
         return VhostRogue(guest, "rng"), ENTROPY
     return VhostRogue(guest, Disk(HONEST)), DISK
@@ -80,38 +82,39 @@ def plug(guest: Guest, kind: str) -> tuple[VhostRogue, str]:
 @pytest.mark.property("A14")
 @pytest.mark.parametrize("name", some_by_day(SERVED.keys(), "rng-wrong-length"))
 def test_a_driver_survives_a_mutation_that_it_believes(guest: Guest, pool: Pool, name: str) -> None:
-    """A driver that believes its device is served, and hands out nothing but the pool."""
+    """A driver that trusts a mutated answer completes, and gives its device only the pool."""
     kind, mutation = SERVED[name]
     rogue, path = plug(guest, kind)
 
     rogue.on_request = mutation
     content = read_device(guest, path)
 
-    assert len(content) == PAGE
-    assert kind == "rng" or content == HONEST
+    equal(len(content), PAGE, f"bytes that the guest read from {path}")
+    if kind == "blk":
+        equal(content, HONEST, f"what the guest read from {path}")
     buffers_in_pool(rogue, pool)
 
 
 @pytest.mark.property("A14")
 @pytest.mark.parametrize("name", some_by_day(REFUSED.keys(), "blk-index-jump"))
 def test_a_driver_gives_up_a_ring_that_is_inconsistent(guest: Guest, pool: Pool, name: str) -> None:
-    """A used ring that makes no sense is a message; the guest goes on without the device."""
+    """The kernel reports an inconsistent used ring, and goes on without the device."""
     kind, mutation, message = REFUSED[name]
     rogue, path = plug(guest, kind)
     mark = guest.console.mark
 
     rogue.on_request = mutation
     begin_reading(guest, path)
-    guest.console.wait_for(message, NOTICE_TIMEOUT, since=mark)
+    printed(guest, message, since=mark)
 
-    assert shell(guest, "echo alive") == "alive\n"
+    alive(guest)
     buffers_in_pool(rogue, pool)
 
 
 @pytest.mark.property("A14")
 @pytest.mark.parametrize("name", some_by_day(SILENT.keys(), "rng-hold"))
 def test_a_guest_lives_on_while_a_driver_waits(guest: Guest, pool: Pool, name: str) -> None:
-    """A device that never answers keeps its own user waiting, and nobody else."""
+    """A device that never answers blocks the process that uses it, and no other."""
     kind, mutation = SILENT[name]
     rogue, path = plug(guest, kind)
     before = len(rogue.requests)
@@ -120,13 +123,13 @@ def test_a_guest_lives_on_while_a_driver_waits(guest: Guest, pool: Pool, name: s
     begin_reading(guest, path)
     rogue.wait_for("a request", lambda: len(rogue.requests) > before)
 
-    assert shell(guest, "echo alive") == "alive\n"
+    alive(guest)
     buffers_in_pool(rogue, pool)
 
 
 @pytest.mark.property("A14")
 def test_what_was_held_is_served_when_it_is_released(guest: Guest) -> None:
-    """A request that is answered late is answered rightly."""
+    """The driver accepts the answer of a request that the device held for some time."""
     rogue, path = plug(guest, "blk")
     rogue.on_request = mutations.hold
     begin_reading(guest, path)
@@ -135,13 +138,13 @@ def test_what_was_held_is_served_when_it_is_released(guest: Guest) -> None:
     rogue.release()
     shell(guest, "until [ -e /tmp/done ]; do :; done")
 
-    assert guest.agent.read_file("/tmp/done") == HONEST
+    equal(guest.agent.read_file("/tmp/done"), HONEST, f"what the guest read from {path}")
 
 
 def left_in_flight(guest: Guest, counters: PoolCounters, mutation: mutations.Mutation) -> Fraction:
-    """Have two like requests in flight, complete the first with a *mutation*; slots still in use.
+    """Complete the first of two equal requests with a *mutation*.
 
-    As a part of those that both had together.
+    Returns the slots still in use as a fraction of the slots of both.
     """
     rogue = VhostRogue(guest, Disk(2 * HONEST))
     idle, first = counters.used, len(rogue.requests)
@@ -158,12 +161,12 @@ def left_in_flight(guest: Guest, counters: PoolCounters, mutation: mutations.Mut
     rogue.release(mutations.both(mutations.only(mutation, {first}), held))
     shell(guest, "until [ -e /tmp/done0 ]; do :; done")
 
-    assert holds(rogue, 1)
+    require(holds(rogue, 1), "1 request held", f"{len(rogue.held)}")
     return Fraction(counters.used - idle, both)
 
 
 def holds(rogue: VhostRogue, number: int) -> bool:
-    """Whether so many requests are held."""
+    """Whether the device holds *number* requests."""
     return len(rogue.held) == number
 
 
@@ -172,22 +175,23 @@ def holds(rogue: VhostRogue, number: int) -> bool:
 def test_a_chain_that_runs_on_frees_no_slot_of_another_request(
     guest: Guest, counters: PoolCounters
 ) -> None:
-    """What a device writes into the ring does not end the mappings of a request in flight."""
-    assert left_in_flight(guest, counters, mutations.run_on) == Fraction(1, 2)
+    """The kernel does not unmap a request in flight because of what a device writes to the ring."""
+    left = left_in_flight(guest, counters, mutations.run_on)
+    equal(left, Fraction(1, 2), IN_FLIGHT, summary=UNMAPPED)
 
 
 @pytest.mark.property("B7", control=True)
 def test_a_chain_that_ends_frees_its_own_slots(guest: Guest, counters: PoolCounters) -> None:
-    """Of two like requests in flight each holds half of the slots until it is done."""
-    assert left_in_flight(guest, counters, mutations.delayed(0.0)) == Fraction(1, 2)
+    """Each of two equal requests in flight holds half of the slots until it completes."""
+    equal(left_in_flight(guest, counters, mutations.delayed(0.0)), Fraction(1, 2), IN_FLIGHT)
 
 
 @pytest.mark.property("B7")
 @pytest.mark.finding("chain-ends-where-ring-says", kernels=">=6.1")
-@pytest.mark.nightly("a guest that hangs is waited for")
+@pytest.mark.nightly("it waits for a guest that hangs")
 @pytest.mark.unexamined("it hangs")
 def test_a_chain_without_an_end_does_not_hang_the_guest(guest: Guest) -> None:
-    """A device that has every descriptor say "go on" keeps no CPU of the guest's forever."""
+    """A device that sets NEXT in every descriptor does not make the kernel loop forever."""
     rogue, path = plug(guest, "rng")
     before = len(rogue.requests)
 
@@ -199,7 +203,7 @@ def test_a_chain_without_an_end_does_not_hang_the_guest(guest: Guest) -> None:
 
 
 def late_write(guest: Guest) -> bytes:
-    """A page of a disk as the page cache has it after the device wrote to it unasked."""
+    """Have a disk write to a page after its request completed; returns the page cache's page."""
     rogue, path = plug(guest, "blk")
     before = len(rogue.requests)
     in_background(
@@ -213,32 +217,32 @@ def late_write(guest: Guest) -> bytes:
     for buffer in (buffer for request in requests for buffer in request.writable):
         rogue.write(buffer.address, bytes([FALSE]) * buffer.size)
     shell(guest, "touch /tmp/go; until [ -e /tmp/done ]; do :; done")
-    assert rogue.requests[before:] == requests, "the page was read anew"
+    equal(len(rogue.requests), before + len(requests), "requests: the page is in the page cache")
     return guest.agent.read_file("/tmp/done")
 
 
 @pytest.mark.property("B5")
 def test_data_after_completion_do_not_reach_the_page_cache(guest: Guest) -> None:
-    """A disk that goes on writing after it has answered changes no page of a file."""
-    assert late_write(guest) == HONEST
+    """A disk that writes after its request completed does not change the page cache."""
+    equal(late_write(guest), HONEST, "the page in the page cache")
 
 
 @pytest.mark.property("B5", control=True)
 @pytest.mark.parametrize(("shape", "share_all"), [(NO_POOL, True)], ids=[NO_POOL])
 def test_without_a_pool_data_after_completion_change_the_page_cache(guest: Guest) -> None:
-    """The same disk without a pool rewrites what the guest has read long ago."""
-    assert late_write(guest) == bytes([FALSE]) * PAGE
+    """The same disk without a pool changes a page that the guest read before."""
+    equal(late_write(guest), bytes([FALSE]) * PAGE, "the page in the page cache")
 
 
 @pytest.mark.property("A14")
 def test_a_disk_that_grew_beyond_its_content_is_an_io_error(guest: Guest) -> None:
-    """A capacity that is not the disk's is believed, and reading what is not there fails."""
+    """The kernel believes a wrong capacity, and reads beyond the disk's content fail."""
     rogue, path = plug(guest, "blk")
     mark = guest.console.mark
 
     rogue.change_config(mutations.capacity(1024))
-    guest.console.wait_for("detected capacity change from 8 to 1024", NOTICE_TIMEOUT, since=mark)
+    printed(guest, "detected capacity change from 8 to 1024", since=mark)
     ran = guest.agent.run(f"dd if={path} bs={PAGE} skip=1 count=1 of=/tmp/read")
 
-    assert ran.status != 0
-    assert read_device(guest, path) == HONEST
+    require(ran.status, "an error from dd", "status 0")
+    equal(read_device(guest, path), HONEST, f"what the guest read from {path}")
