@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pools in places that are not theirs: what a devicetree with a mistake does to the kernel."""
+"""Properties A1, A2, A12, E5, E9 and E11: devicetrees that place a pool wrongly."""
 
 import pytest
 
@@ -8,11 +8,11 @@ from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes
 from harness.suite.lib.attached import ASSIGNED, FAILED, assigned
-from harness.suite.lib.expect import all_reserved, in_pool, logged, not_logged
+from harness.suite.lib.expect import all_reserved, equal, in_pool, logged, not_logged
 from harness.suite.lib.filling import PAGE
 from harness.suite.lib.smoke import check_unrestricted
 
-pytestmark = pytest.mark.nightly("known to be broken, by devicetrees that nobody should write")
+pytestmark = pytest.mark.nightly("known findings, with devicetrees that are wrong")
 
 NO_CHECK = pytest.mark.finding("unchecked-place", kernels=">=5.15")
 
@@ -29,7 +29,7 @@ NO_CHECK = pytest.mark.finding("unchecked-place", kernels=">=5.15")
     ],
 )
 def test_a_pool_that_the_kernel_cannot_write_to_is_refused(guest: Guest, probe: Probe) -> None:
-    """Where memory is not there, not mapped or read-only a pool cannot be, and is warned of."""
+    """The kernel refuses a pool in memory that is missing, unmapped or read-only, and warns."""
     logged(guest, f"probe-a: {FAILED}")
     check_unrestricted(probe.device("probe-a"), probe)
 
@@ -38,7 +38,7 @@ def test_a_pool_that_the_kernel_cannot_write_to_is_refused(guest: Guest, probe: 
 @NO_CHECK
 @pytest.mark.parametrize("shape", ["odd/over-initrd"])
 def test_a_pool_over_the_initial_ram_disk_is_nobody_elses(pool: Pool, types: KernelTypes) -> None:
-    """When the initial RAM disk is done with, the memory that it shares with a pool stays there."""
+    """The kernel does not free pool memory when it frees the initial RAM disk over it."""
     all_reserved(types, pool)
 
 
@@ -46,25 +46,26 @@ def test_a_pool_over_the_initial_ram_disk_is_nobody_elses(pool: Pool, types: Ker
 @NO_CHECK
 @pytest.mark.parametrize("shape", ["odd/over-devicetree"])
 def test_a_pool_over_the_devicetree_leaves_it_readable(guest: Guest, pool: Pool) -> None:
-    """Devices that are attached after the first are still known, and have the pool."""
-    assert {assigned(guest, name) for name in ("probe-a", "probe-b")} == {pool.name}
+    """A pool over the devicetree does not destroy it: later devices still get the pool."""
+    for name in ("probe-a", "probe-b"):
+        equal(assigned(guest, name), pool.name, f"the pool that the kernel log assigns to {name}")
 
 
 @pytest.mark.property("E5", "E9")
 @pytest.mark.finding("refused-frees-others", kernels=">=5.15")
 @pytest.mark.parametrize("shape", ["odd/refused-over-pool"])
 def test_a_refused_node_gives_back_no_memory_but_its_own(guest: Guest, types: KernelTypes) -> None:
-    """A good pool keeps all its pages when a node over the same memory is refused."""
+    """A valid pool keeps all its pages when the kernel refuses a node over the same memory."""
     (pool,) = (pool for pool in guest.pools() if pool.users)
 
-    assert assigned(guest, "probe-a") == pool.name
+    equal(assigned(guest, "probe-a"), pool.name, "the pool that the kernel log assigns to probe-a")
     all_reserved(types, pool)
 
 
 @pytest.mark.property("E5", "E9", control=True)
 @pytest.mark.parametrize("shape", ["odd/several-reg"])
 def test_a_pool_by_itself_keeps_all_its_pages(guest: Guest, types: KernelTypes) -> None:
-    """The pages of a pool that nothing else lies over are reserved to the last."""
+    """Every page of a pool that overlaps nothing is reserved."""
     (pool,) = guest.pools()
 
     all_reserved(types, pool)
@@ -74,7 +75,7 @@ def test_a_pool_by_itself_keeps_all_its_pages(guest: Guest, types: KernelTypes) 
 @pytest.mark.finding("unusable-place", kernels=">=6.9")
 @pytest.mark.parametrize("shape", ["odd/no-alignment"])
 def test_a_pool_is_placed_where_it_can_be_used(probe: Probe, pool: Pool) -> None:
-    """A pool that the kernel places, with no alignment to keep to, has room for a mapping."""
+    """A pool without an alignment, which the kernel places, has room for a mapping."""
     with probe.device("probe-a").map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
         in_pool(mapping, pool)
 
@@ -83,7 +84,7 @@ def test_a_pool_is_placed_where_it_can_be_used(probe: Probe, pool: Pool) -> None
 @pytest.mark.finding("second-compatible", kernels=">=5.15")
 @pytest.mark.parametrize("shape", ["odd/second-compatible"])
 def test_a_device_is_not_called_attached_to_a_pool_that_is_none(guest: Guest) -> None:
-    """Of a node that the kernel took for something else it does not say that it was assigned."""
+    """The kernel does not log that it assigned a node which it did not set up as a pool."""
     not_logged(guest, f"probe-a: {ASSIGNED}")
     logged(guest, f"probe-a: {FAILED}")
 
@@ -92,5 +93,5 @@ def test_a_device_is_not_called_attached_to_a_pool_that_is_none(guest: Guest) ->
 @pytest.mark.finding("empty-reg", kernels=">=6.12,<6.19")
 @pytest.mark.parametrize("shape", ["odd/empty-reg"])
 def test_a_pool_without_a_place_is_not_made(guest: Guest) -> None:
-    """A node whose reg is empty is no pool, wherever the bytes behind it would lead."""
+    """The kernel creates no pool for a node whose reg is empty."""
     not_logged(guest, "created restricted DMA pool")

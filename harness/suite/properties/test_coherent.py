@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Properties D1 to D4, D6 and D11: memory that the DMA API allocates comes from the pool alone."""
+"""Properties D1 to D4, D6 and D11: the DMA API allocates from the pool only."""
 
 import pytest
 
@@ -10,11 +10,14 @@ from harness.observe.memory import LiveMemory
 from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import COHERENT, DRIVERS, PLATFORM
 from harness.suite.lib.expect import (
+    aligned,
     counted,
+    equal,
     holds,
     in_pool,
     outside,
     refused,
+    require,
     same_bytes,
     slots_used,
 )
@@ -36,7 +39,7 @@ CPU = Seed(0xC9)
 @pytest.mark.property("D1")
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_coherent_memory_is_shared_with_the_device(device: Device, memory: LiveMemory) -> None:
-    """What the CPU writes the device reads at the handle, and the other way round."""
+    """CPU and device see each other's writes to coherent memory."""
     allocation = device.alloc_coherent(PAGE)
 
     allocation.fill(CPU)
@@ -48,12 +51,12 @@ def test_coherent_memory_is_shared_with_the_device(device: Device, memory: LiveM
 @pytest.mark.property("D1", "D2", "D11")
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_every_allocation_lies_in_the_pool(device: Device, pool: Pool) -> None:
-    """Whatever function allocates: the handle, and the memory behind it, is in the pool."""
+    """Every allocating function returns a handle, and memory, in the pool."""
     for call in AllocCall:
         for size in SIZES:
             allocation = device.alloc(call, size)
             in_pool(allocation, pool)
-            assert allocation.phys == allocation.dma_addr, (call.name, size)
+            equal(allocation.phys, allocation.dma_addr, f"phys of {call.name}, {size} bytes")
             allocation.free()
 
 
@@ -61,7 +64,7 @@ def test_every_allocation_lies_in_the_pool(device: Device, pool: Pool) -> None:
 @pytest.mark.property("D4", control=True)
 @pytest.mark.parametrize(("shape", "driver"), [("pool-platform", COHERENT)])
 def test_a_device_without_a_pool_is_given_other_memory(device: Device, pool: Pool) -> None:
-    """An unrestricted device never gets memory of a pool that another device has."""
+    """An unrestricted device never gets memory of another device's pool."""
     for call in AllocCall:
         outside(device.alloc(call, PAGE), pool)
 
@@ -69,36 +72,37 @@ def test_a_device_without_a_pool_is_given_other_memory(device: Device, pool: Poo
 @pytest.mark.property("D1", "D2", "D11")
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_new_memory_is_zeroed(device: Device, pool: Pool, memory: LiveMemory) -> None:
-    """New memory holds zeros, although the pool held other bytes there."""
+    """New memory holds zeros, even where the pool held other bytes."""
     memory.write(pool.base, b"stale..." * (pool.size // 8))
 
     for call in AllocCall:
         for size in SIZES:
-            assert device.alloc(call, size).holds(Byte(0)), (call.name, size)
+            holds(device.alloc(call, size), Byte(0), summary=f"{call.name}: memory is not zeroed.")
 
 
 @pytest.mark.property("D3", "D11")
 @pytest.mark.finding("6.1-page-order", kernels=">=6.1,<6.2")
 @pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
 def test_an_allocation_is_aligned_to_its_page_order(device: Device, probe: Probe) -> None:
-    """Every address is a multiple of the smallest power of two of pages that holds the size."""
+    """Every address is a multiple of the page order of the allocation's size."""
     odd = probe.buffer(SLOT)
 
     for call in AllocCall:
         for size in SIZES:
             device.map_single(odd, Direction.TO_DEVICE)  # the next free slot is unaligned
             place = device.alloc(call, size).dma_addr
-            assert place % page_order_size(size) == 0, (call.name, size)
+            aligned(place, page_order_size(size), f"{call.name}, {size} bytes")
 
 
 @pytest.mark.property("D3", control=True)
 def test_a_streaming_mapping_is_not_aligned_to_its_size(device: Device, probe: Probe) -> None:
-    """A pool does hold unaligned room: a streaming mapping of 20 KiB may begin on any page."""
+    """A pool has unaligned room: a streaming mapping of 20 KiB may begin on any page."""
     buffer = probe.buffer(5 * PAGE)
 
     places = [device.map_single(buffer, Direction.TO_DEVICE).dma_addr for _ in range(4)]
 
-    assert any(place % page_order_size(5 * PAGE) for place in places)
+    unaligned = any(place % page_order_size(5 * PAGE) for place in places)
+    require(unaligned, "a mapping that is not aligned to 32 KiB", ", ".join(map(hex, places)))
 
 
 @pytest.mark.property("D4", "D6", "D11")
@@ -106,7 +110,7 @@ def test_a_streaming_mapping_is_not_aligned_to_its_size(device: Device, probe: P
 def test_an_exhausted_pool_gives_null_and_no_other_memory(
     device: Device, pool: Pool, counters: PoolCounters
 ) -> None:
-    """When no room is left an allocation is NULL; none ever comes from outside the pool."""
+    """An allocation from a full pool is NULL; none comes from outside the pool."""
     capacity = pool.size // SLOT_SET
 
     for call in AllocCall:
@@ -123,7 +127,7 @@ def test_an_exhausted_pool_gives_null_and_no_other_memory(
 def test_an_allocation_larger_than_a_slot_set_is_null(
     device: Device, counters: PoolCounters
 ) -> None:
-    """More than 256 KiB is NULL from an empty pool, and comes from nowhere else."""
+    """An allocation of more than 256 KiB is NULL, and uses no other memory."""
     for call in AllocCall:
         refused(device.alloc, call, SLOT_SET + 1)
 
@@ -134,21 +138,21 @@ def test_an_allocation_larger_than_a_slot_set_is_null(
 @pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_pool_large_allocations_succeed(device: Device) -> None:
-    """An unrestricted device is given more than a slot set, so the pool is what said no."""
+    """An unrestricted device can allocate more than a slot set."""
     for call in AllocCall:
-        assert device.alloc(call, 4 * SLOT_SET).size == 4 * SLOT_SET, call.name
+        counted(device.alloc(call, 4 * SLOT_SET).size, 4 * SLOT_SET, f"bytes of {call.name}")
 
 
 @pytest.mark.property("D6", "D11")
 @pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
 def test_free_returns_every_slot(device: Device, counters: PoolCounters) -> None:
-    """After free io_tlb_used is what it was, and everything can be allocated again."""
+    """After free io_tlb_used has its old value, and everything can be allocated again."""
     before = counters.used
 
     for call in AllocCall:
         for _ in range(2):
             allocations = [device.alloc(call, size) for size in (SLOT_SET, *SIZES)]
-            assert counters.used > before, call.name
+            require(counters.used > before, f"{call.name}: more than {before} slots", f"{before}")
             for allocation in allocations:
                 allocation.free()
             slots_used(counters, before)
@@ -156,7 +160,7 @@ def test_free_returns_every_slot(device: Device, counters: PoolCounters) -> None
 
 @pytest.mark.property("D6", control=True)
 def test_a_forgotten_allocation_keeps_its_slots(device: Device, counters: PoolCounters) -> None:
-    """A driver that never frees keeps its slots: the count would tell a leak."""
+    """A driver that never frees keeps its slots in use: the counter shows a leak."""
     device.alloc_coherent(SLOT_SET).forget()
 
     slots_used(counters, SLOT_SET // SLOT)
@@ -167,7 +171,7 @@ def test_a_forgotten_allocation_keeps_its_slots(device: Device, counters: PoolCo
 def test_a_sync_of_allocated_pages_copies_nothing(
     device: Device, probe: Probe, pool: Pool, memory: LiveMemory
 ) -> None:
-    """Pages do not bounce: a sync changes neither them nor the buffer that was mapped before."""
+    """A sync of allocated pages changes neither them nor a buffer that was mapped there before."""
     buffer = probe.buffer(SLOT_SET)
     mapped = fill(device, buffer, SLOT_SET, attempts=pool.size // SLOT_SET)
     unmap(device, list(mapped)[:1])

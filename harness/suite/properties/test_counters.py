@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Property E17: what debugfs counts."""
+"""Property E17: debugfs counts slots, used slots and their peak."""
 
 import errno
 
@@ -9,21 +9,21 @@ from harness.base.errors import AgentError
 from harness.devices.probe import Probe
 from harness.machine.devicetree import Pool
 from harness.plugin.counters import PoolCounters
-from harness.suite.lib.expect import counted, slots_used
+from harness.suite.lib.expect import counted, equal, require, slots_used
 
 SLOT = 2048
 
 
 @pytest.mark.property("E17")
 def test_debugfs_counts_the_slots_of_a_pool(pool: Pool, counters: PoolCounters) -> None:
-    """debugfs shows size / 2 KiB slots in the pool, none of them in use by idle devices."""
+    """debugfs counts one slot for each 2 KiB of the pool, and idle devices use none."""
     counted(counters.nslabs, pool.size // SLOT, "slots (io_tlb_nslabs)")
     slots_used(counters, 0)
 
 
 @pytest.mark.property("E17")
 def test_debugfs_follows_an_allocation(probe: Probe, counters: PoolCounters) -> None:
-    """io_tlb_used rises and falls with what is taken from the pool."""
+    """io_tlb_used counts the slots of allocations, until they are freed."""
     allocation = probe.device("probe-a").alloc_coherent(4 * SLOT)
 
     slots_used(counters, 4)
@@ -35,9 +35,9 @@ def test_debugfs_follows_an_allocation(probe: Probe, counters: PoolCounters) -> 
 @pytest.mark.since("6.3", "8b0977ecc8b3: swiotlb: track and report io_tlb_used high water marks")
 @pytest.mark.parametrize("append", ["swiotlb=track_hiwater"])
 def test_debugfs_keeps_the_peak(probe: Probe, counters: PoolCounters) -> None:
-    """io_tlb_used_hiwater is the most that was in use at once.
+    """io_tlb_used_hiwater is the largest number of slots that were in use at once.
 
-    7.3 counts it on request only (121f9fd1c308); those before it do not know the word.
+    7.3 counts it on request only (121f9fd1c308); earlier kernels do not know the option.
     """
     device = probe.device("probe-a")
     device.alloc_coherent(4 * SLOT).free()
@@ -45,7 +45,7 @@ def test_debugfs_keeps_the_peak(probe: Probe, counters: PoolCounters) -> None:
 
     device.alloc_coherent(2 * SLOT)
 
-    assert peak >= 4
+    require(peak >= 4, "io_tlb_used_hiwater of at least 4", f"{peak}")
     counted(counters.hiwater, peak, "slots (io_tlb_used_hiwater)")
 
 
@@ -53,13 +53,14 @@ def test_debugfs_keeps_the_peak(probe: Probe, counters: PoolCounters) -> None:
 @pytest.mark.since("6.3", "8b0977ecc8b3: swiotlb: track and report io_tlb_used high water marks")
 @pytest.mark.parametrize("append", ["swiotlb=track_hiwater"])
 def test_the_peak_can_be_forgotten_and_nothing_else(probe: Probe, counters: PoolCounters) -> None:
-    """Writing 0 begins a new peak; any other number is refused and changes nothing."""
+    """Writing 0 to io_tlb_used_hiwater resets the peak; the kernel refuses any other number."""
     probe.device("probe-a").alloc_coherent(4 * SLOT).free()
     peak = counters.hiwater
 
     with pytest.raises(AgentError) as refusal:
         counters.set_hiwater(peak + 1)
-    assert (refusal.value.errno, counters.hiwater) == (errno.EINVAL, peak)
+    equal(refusal.value.errno, errno.EINVAL, "the error of the write")
+    counted(counters.hiwater, peak, "slots (io_tlb_used_hiwater)")
 
     counters.set_hiwater(0)
     counted(counters.hiwater, 0, "slots (io_tlb_used_hiwater)")
@@ -70,7 +71,7 @@ def test_the_peak_can_be_forgotten_and_nothing_else(probe: Probe, counters: Pool
 @pytest.mark.property("E17", control=True)
 @pytest.mark.parametrize("shape", ["pool-platform"])
 def test_a_device_without_a_pool_does_not_count_in_it(probe: Probe, counters: PoolCounters) -> None:
-    """What an unrestricted device allocates is not counted in another device's pool."""
+    """The kernel does not count an unrestricted device's allocation in another device's pool."""
     probe.device("probe-b").alloc_coherent(4 * SLOT)
 
     slots_used(counters, 0)

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Property E3: the bounce buffer of all other devices is not used for restricted ones."""
+"""Property E3: restricted devices do not use the default pool."""
 
 import pytest
 
 from harness.devices.probe import AllocCall, Device, Direction, Probe
 from harness.observe.memory import KernelTypes, default_pool
 from harness.suite.conftest import COHERENT, PLATFORM
+from harness.suite.lib.expect import equal, require
 from harness.suite.lib.filling import SLOT, SLOT_SET, allocate, fill, free, unmap
 
 BOUNCE_ALL = "swiotlb=512,force"
-"""One MiB for the devices without a pool of their own, and all of their mappings bounce."""
+"""A default pool of 1 MiB, and unrestricted devices bounce all mappings there."""
 
 pytestmark = [
     pytest.mark.parametrize("shape", ["pool-platform"]),
@@ -18,7 +19,7 @@ pytestmark = [
 
 
 def work(device: Device, probe: Probe) -> None:
-    """Map, allocate, exhaust, and begin anew; some of it stays mapped."""
+    """Map and allocate until the pool is full, free all, and leave one mapping."""
     buffer = probe.buffer(SLOT_SET)
     unmap(device, fill(device, buffer, SLOT_SET, attempts=100))
     for call in AllocCall:
@@ -31,13 +32,13 @@ def work(device: Device, probe: Probe) -> None:
 def test_a_restricted_device_leaves_the_default_pool_alone(
     device: Device, probe: Probe, types: KernelTypes
 ) -> None:
-    """Not a slot of it is taken, neither for mappings nor allocations nor when the pool is full."""
+    """A restricted device uses no slot of the default pool, even when its own pool is full."""
     before = default_pool(types)
 
     work(device, probe)
 
-    assert before is not None
-    assert default_pool(types) == before
+    require(before, "a default pool", "none")
+    equal(default_pool(types), before, "the default pool")
 
 
 @pytest.mark.property("E3", control=True)
@@ -45,12 +46,11 @@ def test_a_restricted_device_leaves_the_default_pool_alone(
 def test_an_unrestricted_device_uses_the_default_pool(
     device: Device, probe: Probe, types: KernelTypes
 ) -> None:
-    """The same work by a device without a pool takes slots of the default one."""
+    """The same work by an unrestricted device uses slots of the default pool."""
     before = default_pool(types)
 
     work(device, probe)
 
     after = default_pool(types)
-    assert before is not None
-    assert after is not None
-    assert after.used == before.used + SLOT_SET // SLOT
+    used = before and after and after.used - before.used
+    equal(used, SLOT_SET // SLOT, "slots of the default pool that the mapping uses")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Properties E9, E10, E12 and E13: nodes that are refused, contradict each other, or are too many.
+"""Properties E9, E10, E12 and E13: nodes that are refused, overlap, or are too many.
 
-A devicetree that makes no sense is answered with a message, and never brings the kernel down.
+The kernel answers a wrong devicetree with a message, and never crashes.
 """
 
 import pytest
@@ -9,16 +9,25 @@ import pytest
 from harness.devices.probe import Direction, Probe
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
-from harness.observe.memory import KernelTypes, LiveMemory, MemoryUse, page_uses
+from harness.observe.memory import KernelTypes, LiveMemory
 from harness.suite.lib.attached import FAILED, assigned, log, pool_of
-from harness.suite.lib.expect import in_pool, logged, not_logged, refused
+from harness.suite.lib.expect import (
+    counted,
+    equal,
+    in_pool,
+    logged,
+    not_logged,
+    not_reserved,
+    refused,
+    require,
+)
 from harness.suite.lib.filling import PAGE
+from harness.suite.lib.paused import paused
 from harness.suite.lib.smoke import check_restricted, check_unrestricted
-from harness.suite.lib.standstill import still
 
 MIB = 1 << 20
 
-TOO_MANY = r"too many defined dynamic regions|not enough space for all defined regions"
+TOO_MANY = ("too many defined dynamic regions", "not enough space for all defined regions")
 """drivers/of/of_reserved_mem.c:fdt_scan_reserved_mem since 6.12, fdt_reserved_mem_save_node before.
 """
 
@@ -33,17 +42,18 @@ WARNED_OF = ("probe-h",)
 def test_a_refused_pool_is_given_back_and_its_device_unrestricted(
     guest: Guest, probe: Probe, types: KernelTypes
 ) -> None:
-    """A pool with no-map, reusable or a default of Linux's is ordinary memory, and none at all."""
+    """A no-map, reusable or linux,dma-default pool is ordinary memory; its device is unrestricted."""
     pools = guest.pools()
 
-    assert len(pools) == len(probe.devices()) == 4
+    counted(len(pools), 4, "pools in the devicetree")
+    counted(len(probe.devices()), 4, "devices")
     for pool in pools:
         logged(guest, f"node {pool.name} compatible matching fail")
-        with still(guest):
-            assert MemoryUse.RESERVED not in page_uses(types, pool.base, pool.size // PAGE)
+        with paused(guest):
+            not_reserved(types, pool)
     for device in probe.devices():
         logged(guest, f"{device.name}: {FAILED}")
-        assert pool_of(types, device.name) == ""
+        equal(pool_of(types, device.name), "", f"the pool of {device.name}")
         check_unrestricted(device, probe)
 
 
@@ -51,10 +61,10 @@ def test_a_refused_pool_is_given_back_and_its_device_unrestricted(
 def test_a_good_pool_is_neither_refused_nor_complained_of(
     guest: Guest, probe: Probe, memory: LiveMemory, pool: Pool
 ) -> None:
-    """None of the complaints about odd nodes is made of a good one."""
+    """The kernel prints none of these messages for a valid pool."""
     check_restricted(guest, probe.device("probe-a"), probe, memory, pool)
-    for complaint in ("compatible matching fail", "OVERLAP", "ignores", "too many", "not enough"):
-        not_logged(guest, f"reserved mem: {complaint}")
+    for message in ("compatible matching fail", "OVERLAP", "ignores", "too many", "not enough"):
+        not_logged(guest, f"reserved mem: {message}")
 
 
 @pytest.mark.property("E10")
@@ -62,7 +72,7 @@ def test_a_good_pool_is_neither_refused_nor_complained_of(
 def test_pools_that_overlap_are_reported_and_work(
     guest: Guest, probe: Probe, memory: LiveMemory
 ) -> None:
-    """Of two nodes with memory in common the kernel says so; each is a pool for its device."""
+    """The kernel reports two pools that overlap, and each device gets its pool."""
     low, high = guest.pools()
 
     logged(guest, "OF: reserved mem: OVERLAP DETECTED!")
@@ -75,8 +85,8 @@ def test_pools_that_overlap_are_reported_and_work(
 def test_of_several_places_the_first_is_the_pool(
     guest: Guest, probe: Probe, memory: LiveMemory, pool: Pool
 ) -> None:
-    """A pool whose node gives two places is at the first one, and no larger than that."""
-    assert pool.size == MIB
+    """A pool whose node has two reg entries is the first one only."""
+    equal(pool.size, MIB, "the size of the pool in bytes")
     logged(guest, f"created restricted DMA pool at {pool.base:#018x}, size 1 MiB")
     check_restricted(guest, probe.device("probe-a"), probe, memory, pool)
 
@@ -86,14 +96,16 @@ def test_of_several_places_the_first_is_the_pool(
 def test_more_pools_than_there_is_room_for_are_an_error(
     guest: Guest, probe: Probe, memory: LiveMemory
 ) -> None:
-    """Nodes beyond the kernel's limit are complained of and skipped; the others are pools."""
-    assert any(line for line in guest.kernel_log() if _complains(line))
+    """The kernel reports nodes beyond its limit and skips them; the others are pools."""
+    log_lines = guest.kernel_log()
+    found = any(text in line for line in log_lines for text in TOO_MANY)
+    require(found, f"in the kernel log: {' or '.join(TOO_MANY)}", "neither")
     logged(guest, f"probe-b: {FAILED}")
     check_unrestricted(probe.device("probe-b"), probe)
     (mine,) = (pool for pool in guest.pools() if "/probe-a" in pool.users)
     with probe.device("probe-a").map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
         in_pool(mapping, mine)
-    assert memory.read(mine.base, mine.size)
+    equal(len(memory.read(mine.base, mine.size)), mine.size, "bytes of the pool in RAM")
 
 
 @pytest.mark.property("A7", "A12")
@@ -101,26 +113,23 @@ def test_more_pools_than_there_is_room_for_are_an_error(
 def test_references_that_lead_nowhere_do_no_harm(
     guest: Guest, probe: Probe, memory: LiveMemory, pool: Pool, types: KernelTypes
 ) -> None:
-    """A pool is found behind dead references; where there is none the device is unrestricted."""
+    """The kernel skips dangling references; a device without a valid one is unrestricted."""
     for name in WITH_THE_POOL:
-        assert pool_of(types, name) == pool.name
+        equal(pool_of(types, name), pool.name, f"the pool of {name}")
         check_restricted(guest, probe.device(name), probe, memory, pool)
     for name in (*WITHOUT_A_WORD, *WARNED_OF):
-        assert assigned(guest, name) == ""
+        equal(assigned(guest, name), "", f"the pool that the kernel log assigns to {name}")
         check_unrestricted(probe.device(name), probe)
     warned = {name for name in ("probe-d", "probe-h") if f"{name}: {FAILED}" in log(guest)}
-    assert warned == set(WARNED_OF)
+    equal(warned, set(WARNED_OF), "devices that the kernel warns of")
 
 
 @pytest.mark.property("E7")
 @pytest.mark.parametrize("shape", ["odd/size-zero"])
 def test_a_pool_of_no_size_lets_nothing_through(guest: Guest, probe: Probe) -> None:
-    """A device whose pool has no size gets no mapping, from its pool or from anywhere else."""
+    """A device whose pool has size 0 gets no mapping, and no other memory."""
     device, buffer = probe.device("probe-a"), probe.buffer(PAGE)
 
     refused(device.map_single, buffer, Direction.TO_DEVICE)
-    assert assigned(guest, "probe-a") == "restricted-dma"
-
-
-def _complains(line: str) -> bool:
-    return any(words in line for words in TOO_MANY.split("|"))
+    name = assigned(guest, "probe-a")
+    equal(name, "restricted-dma", "the pool that the kernel log assigns to probe-a")

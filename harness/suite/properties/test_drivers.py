@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real drivers at work behind a fence that is as large as their pool: whatever they do, it holds.
+"""Properties A3, A15, B1, B12 and D1: real drivers behind a fence whose window is their pool.
 
-The fence refuses every access beside the pool, and QEMU writes each refusal down: a driver that is
-refused nothing has all of its DMA there.
+The fence refuses every access outside the pool, and QEMU logs each refused access. If no access of
+a driver's device was refused, all of its DMA is in the pool.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -29,6 +29,7 @@ from harness.machine.fence import Refusal
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.suite.lib.background import ending, start
+from harness.suite.lib.expect import equal, fence_held, fence_intact, require
 from harness.suite.lib.filling import SLOT_SET, fill_up, unmap
 
 pytestmark = [
@@ -41,24 +42,28 @@ pytestmark = [
 FULL = f"{ENDPOINT}: swiotlb buffer is full"
 
 BASE, TIGHT, SMALL = 0x4F00_0000, 1 << 20, 2 << 20
-"""Pools where the usual one lies: too small for the block layer's largest request, which is of
-1280 KiB, and large enough for one at a time."""
+"""Base and sizes of small pools: too small for the block layer's largest request, of 1280 KiB, and
+large enough for one at a time."""
 
 RNG_WAITS = pytest.mark.finding("virtio-rng-waits-for-ever", kernels=">=5.15")
 BLK_RETRIES = pytest.mark.finding("virtio-blk-retries-for-ever", kernels=">=5.15")
 SDHCI_WARNS = pytest.mark.finding("sdhci-warns", kernels=">=5.15")
 
 SDHCI_MAY_WARN = pytest.mark.expects_report(r"drivers/mmc/host/sdhci\.c")
-"""Where it depends on how far it has got when the pool is full: docs/findings.md, sdhci-warns."""
+"""sdhci may warn, by its state when the pool is full: docs/findings.md, sdhci-warns."""
 
 FULL_POOL = {"virtio-rng-pci": RNG_WAITS, "sdhci-pci": SDHCI_WARNS}
 SMALLER_POOL = {"virtio-blk-pci": BLK_RETRIES, "sdhci-pci": SDHCI_WARNS}
 
 MOMENT = 3.0
-"""Seconds for a driver to notice that its pool is full."""
+"""Seconds that a driver has to fail in a full pool."""
 
 TIMEOUT = 30.0
-"""Seconds after which something waits forever."""
+"""Seconds of the guest's own time after which a command counts as one that never ends."""
+
+WAITS = f"it still runs after {TIMEOUT:g} s"
+FOREVER = "A driver whose pool was full waits forever."
+RETRIES = "A driver retries a request that can never fit its pool."
 
 Test = TypeVar("Test", bound=Callable[..., None])
 Note = Callable[[str, object], None]
@@ -68,13 +73,13 @@ def each(
     known: Mapping[str, pytest.MarkDecorator] = MappingProxyType({}),
     drivers: Iterable[Driver] = DRIVERS,
 ) -> pytest.MarkDecorator:
-    """Once for each driver; of some it is *known* that they break the property."""
+    """Parametrize by driver; *known* marks the drivers that violate the property."""
     one = [pytest.param(d, id=d.model, marks=known.get(d.model, ())) for d in drivers]
     return pytest.mark.parametrize("real", one)
 
 
 def in_pool_of(size: int) -> Callable[[Test], Test]:
-    """A machine whose pool, and the fence's window, have that size."""
+    """A machine whose pool and fence window have *size* bytes."""
     pool = pytest.mark.parametrize("placements", [{"pool": Placement(size=size)}], ids=[""])
     window = pytest.mark.parametrize(
         "windows", [(AddressRange(BASE, size),)], ids=[f"{size >> 20}M"]
@@ -84,7 +89,7 @@ def in_pool_of(size: int) -> Callable[[Test], Test]:
 
 @pytest.fixture
 def note(request: pytest.FixtureRequest) -> Note:
-    """Adds a number or a word to the test's record in ``--junitxml``; nothing depends on it."""
+    """Adds a value to the test's record in ``--junitxml``; nothing depends on it."""
 
     def add(name: str, value: object) -> None:
         request.node.user_properties.append((name, value))
@@ -93,7 +98,7 @@ def note(request: pytest.FixtureRequest) -> Note:
 
 
 def refused(guest: Guest) -> list[Refusal]:
-    """What the driver's device was refused."""
+    """Accesses of the driver's device that the fence refused."""
     return [one for one in guest.fence_refusals() if one.device == ENDPOINT]
 
 
@@ -108,7 +113,7 @@ def wait_refused(guest: Guest) -> None:
 @pytest.mark.property("A3", "A15", "B1", "D1")
 @each()
 def test_all_dma_of_a_driver_lies_in_its_pool(guest: Guest, real: Driver, note: Note) -> None:
-    """Data in all directions is right, after a second binding too, and nothing leaves the pool."""
+    """A driver moves data correctly, also after unbind and bind, with all DMA in the pool."""
     work = plug(guest, real)
     wait_usable(guest, work)
     moved = work.do()
@@ -117,8 +122,7 @@ def test_all_dma_of_a_driver_lies_in_its_pool(guest: Guest, real: Driver, note: 
     wait_usable(guest, work)
     note("moved", moved + work.do())
 
-    assert refused(guest) == []
-    assert guest.fence_damage() == []
+    fence_held(guest, ENDPOINT)
 
 
 @pytest.mark.property("B1", "B12", "B13")
@@ -126,7 +130,7 @@ def test_all_dma_of_a_driver_lies_in_its_pool(guest: Guest, real: Driver, note: 
 def test_a_driver_stays_within_a_full_pool(
     guest: Guest, probe: Probe, real: Driver, note: Note
 ) -> None:
-    """A driver whose pool is full fails or waits, and is as good as new once there is room."""
+    """A driver whose pool is full fails or waits, and works again once there is room."""
     work = plug(guest, real)
     wait_usable(guest, work)
     work.do()
@@ -137,38 +141,36 @@ def test_a_driver_stays_within_a_full_pool(
     note("while full", "waits" if while_full is None else f"status {while_full}")
     unmap(probe.device("probe-a"), taken)
     if while_full is None:
-        assert ending(guest, TIMEOUT) is not None, "it waits forever"
+        require(ending(guest, TIMEOUT) is not None, "the command ends", WAITS, summary=FOREVER)
     work.do()
 
-    assert refused(guest) == []
-    assert guest.fence_damage() == []
+    fence_held(guest, ENDPOINT)
 
 
 @pytest.mark.property("B1", "B12", "B13")
 @in_pool_of(SMALL)
 @each()
 def test_a_driver_makes_do_with_a_small_pool(guest: Guest, real: Driver, note: Note) -> None:
-    """Data is right where a pool is full again and again, as several requests at once need more."""
+    """A driver moves data correctly in a pool that is too small for several requests at once."""
     work = plug(guest, real)
     wait_usable(guest, work)
     work.do()
     note("full", sum(FULL in line for line in guest.console.lines))
 
-    assert refused(guest) == []
-    assert guest.fence_damage() == []
+    fence_held(guest, ENDPOINT)
 
 
 @pytest.mark.property("B1", "B12")
 @in_pool_of(TIGHT)
 @each(SMALLER_POOL, [driver for driver in DRIVERS if driver.work is Disk])
 def test_a_large_request_ends_in_a_pool_that_is_smaller(guest: Guest, real: Driver) -> None:
-    """A disk makes requests that its pool can hold, or says that it cannot."""
+    """A disk driver makes requests that fit its pool, or fails them."""
     wait_usable(guest, plug(guest, real))
 
     start(guest, f"dd if=/dev/{real.node} of=/dev/null bs=2M count=4 iflag=direct")
-    assert ending(guest, TIMEOUT) is not None, "it is tried forever"
+    require(ending(guest, TIMEOUT) is not None, "the command ends", WAITS, summary=RETRIES)
 
-    assert refused(guest) == []
+    equal([str(one) for one in refused(guest)], [], "accesses that the fence refused")
 
 
 @pytest.mark.property("B1", "B12", "B13", "D4")
@@ -176,7 +178,7 @@ def test_a_large_request_ends_in_a_pool_that_is_smaller(guest: Guest, real: Driv
 def test_a_driver_that_is_bound_to_a_full_pool_stays_within_it(
     guest: Guest, probe: Probe, real: Driver, note: Note
 ) -> None:
-    """A driver that finds its pool full at its start takes no other memory, then or later."""
+    """A driver that finds its pool full at probe uses no other memory, then or later."""
     work = plug(guest, real)
     wait_usable(guest, work)
     unbind(guest, real)
@@ -187,25 +189,24 @@ def test_a_driver_that_is_bound_to_a_full_pool_stays_within_it(
     note("while full", "waits" if while_full is None else f"status {while_full}")
     unmap(probe.device("probe-a"), taken)
     if while_full is None:
-        assert ending(guest, TIMEOUT) is not None, "it waits forever"
+        require(ending(guest, TIMEOUT) is not None, "the command ends", WAITS, summary=FOREVER)
     if is_bound(guest, real):
         unbind(guest, real)
     bind(guest, real)
     wait_usable(guest, work)
     work.do()
 
-    assert refused(guest) == []
-    assert guest.fence_damage() == []
+    fence_held(guest, ENDPOINT)
 
 
 @pytest.mark.property("A3", "B1", "B12", "D1", control=True)
 @pytest.mark.parametrize("shape", [NO_POOL])
-@pytest.mark.tries("its DMA is not in the window")
+@pytest.mark.tries("its DMA is outside the window")
 @each()
 def test_without_a_pool_the_fence_refuses_the_driver(guest: Guest, real: Driver) -> None:
-    """The same device without a pool is refused: the fence does see what its driver has it do."""
+    """The fence refuses the DMA of the same device without a pool."""
     work = plug(guest, real)
     start(guest, f"until {work.usable}; do usleep 20000; done; {work.attempt}")
 
     wait_refused(guest)
-    assert guest.fence_damage() == []
+    fence_intact(guest)

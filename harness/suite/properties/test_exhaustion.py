@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Properties B12 and B13: a full pool refuses mappings, and serves again once it is empty."""
+"""Properties B12 and B13: a full pool refuses mappings, and can be used again once it is empty."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,7 +12,15 @@ from harness.machine.shape import NO_POOL
 from harness.observe.memory import KernelTypes, default_pool
 from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import DRIVERS
-from harness.suite.lib.expect import counted, in_pool, refused, slots_used
+from harness.suite.lib.expect import (
+    counted,
+    equal,
+    in_pool,
+    not_logged,
+    printed,
+    refused,
+    slots_used,
+)
 from harness.suite.lib.filling import SLOT, SLOT_SET, fill, unmap
 
 ORDERS: Mapping[str, Callable[[list[int]], list[int]]] = {
@@ -20,13 +28,13 @@ ORDERS: Mapping[str, Callable[[list[int]], list[int]]] = {
     "last": lambda handles: handles[::-1],
     "every other": lambda handles: handles[::2] + handles[1::2],
 }
-"""In which order mappings are unmapped: the oldest first, the newest first, with holes."""
+"""The order in which mappings are unmapped: oldest first, newest first, every other one first."""
 
 FULL = r"swiotlb buffer is full \(sz: (\d+) bytes\), total (\d+) \(slots\), used (\d+) \(slots\)"
 
 
 def fills(device: Device, buffer: Buffer, pool: Pool, attempts: int) -> None:
-    """Map *buffer*, of a slot set, until the pool is full; the kernel refuses what is too much."""
+    """Map *buffer*, of a slot set, until the pool is full; the kernel must refuse further mappings."""
     mapped = fill(device, buffer, SLOT_SET, attempts)
     in_pool(mapped.values(), pool, SLOT_SET, summary="A full pool fell back to other memory.")
     counted(len(mapped), pool.size // SLOT_SET, "mappings of 256 KiB in the pool")
@@ -37,29 +45,29 @@ def fills(device: Device, buffer: Buffer, pool: Pool, attempts: int) -> None:
 def test_a_full_pool_refuses_and_does_not_fall_back(
     device: Device, probe: Probe, pool: Pool, types: KernelTypes, counters: PoolCounters
 ) -> None:
-    """A mapping that finds the pool full fails; nothing is taken from any other memory."""
+    """A mapping fails when the pool is full; the kernel uses no other memory."""
     outside, capacity = default_pool(types), pool.size // SLOT_SET
 
     fills(device, probe.buffer(SLOT_SET), pool, attempts=capacity + 8)
 
     slots_used(counters, pool.size // SLOT)
-    assert default_pool(types) == outside
+    equal(default_pool(types), outside, "the default pool", summary="A full pool fell back to it.")
 
 
 @pytest.mark.property("B12")
 def test_a_full_pool_is_reported_with_its_numbers(
     guest: Guest, device: Device, probe: Probe, pool: Pool
 ) -> None:
-    """The kernel logs the size it could not map, the pool's slots and how many are used."""
+    """The kernel logs the size that it could not map, the pool's slots, and the slots in use."""
     buffer = probe.buffer(SLOT_SET)
     fills(device, buffer, pool, attempts=pool.size // SLOT_SET)
     mark = guest.console.mark
 
     refused(device.map_single, probe.buffer(3000), Direction.TO_DEVICE)
 
-    said = guest.console.wait_for(FULL, timeout=5, since=mark)
+    logged_numbers = printed(guest, FULL, since=mark).groups()
     slots = str(pool.size // SLOT)
-    assert said.groups() == ("3000", slots, slots)
+    equal(logged_numbers, ("3000", slots, slots), "bytes, slots and used slots in the message")
 
 
 @pytest.mark.property("B12")
@@ -72,15 +80,15 @@ def test_no_warn_keeps_the_kernel_quiet_about_a_full_pool(
     refused(device.map_single, buffer, Direction.TO_DEVICE, attrs=Attr.NO_WARN)
     guest.agent.write_file("/dev/kmsg", b"end of the test\n")
 
-    guest.console.wait_for("end of the test", timeout=5, since=mark)
+    printed(guest, "end of the test", since=mark)
 
-    assert not any("swiotlb buffer is full" in line for line in guest.console.lines)
+    not_logged(guest, "swiotlb buffer is full")
 
 
 @pytest.mark.property("B12", control=True)
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_pool_there_is_no_such_limit(device: Device, probe: Probe) -> None:
-    """An unrestricted device maps far more than a pool of the usual size holds."""
+    """An unrestricted device can map far more than the size of the pool."""
     mapped = fill(device, probe.buffer(SLOT_SET), SLOT_SET, attempts=200)
 
     counted(len(mapped), 200, "mappings")
@@ -92,7 +100,7 @@ def test_without_a_pool_there_is_no_such_limit(device: Device, probe: Probe) -> 
 def test_a_pool_that_was_full_is_as_good_as_new(
     device: Device, probe: Probe, pool: Pool, counters: PoolCounters, order: str
 ) -> None:
-    """After unmap in any order every slot is free and the largest mappings fit again."""
+    """After unmap in any order, all slots are free and the largest mappings fit again."""
     buffer, baseline, capacity = probe.buffer(SLOT_SET), counters.used, pool.size // SLOT_SET
     handles = list(fill(device, buffer, SLOT_SET // 4, attempts=4 * capacity))
 
@@ -108,9 +116,10 @@ def test_a_pool_that_was_full_is_as_good_as_new(
 def test_a_leaked_mapping_does_take_its_slots_away(
     device: Device, probe: Probe, pool: Pool, counters: PoolCounters
 ) -> None:
-    """A driver that forgets to unmap leaves its slots in use: the count would tell."""
+    """A driver that does not unmap leaves its slots in use: the counter shows it."""
     buffer, capacity = probe.buffer(SLOT_SET), pool.size // SLOT_SET
     device.map_single(buffer, Direction.TO_DEVICE).forget()
 
     slots_used(counters, SLOT_SET // SLOT)
-    assert len(fill(device, buffer, SLOT_SET, attempts=capacity)) == capacity - 1
+    mapped = fill(device, buffer, SLOT_SET, attempts=capacity)
+    counted(len(mapped), capacity - 1, "mappings of 256 KiB in the pool")

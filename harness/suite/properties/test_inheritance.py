@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Properties A3 to A7: whose memory-region counts, and which entry of it."""
+"""Properties A3 to A7: which node's memory-region, and which of its entries, a device uses."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes
 from harness.suite.lib.attached import HOST_BRIDGE, assigned
-from harness.suite.lib.expect import attached, in_pool, not_bounced
+from harness.suite.lib.expect import attached, equal, in_pool, not_bounced
 
 PAGE = 4096
 
@@ -40,8 +40,8 @@ def test_a_pci_endpoint_inherits_nothing_from_a_bridge_without_a_pool(
 def test_a_root_port_does_not_hand_its_pool_down(
     guest: Guest, rogue: EduRogue, pool: Pool, types: KernelTypes
 ) -> None:
-    """The pool of a root port is its own: only the host bridge's is inherited."""
-    assert assigned(guest, "0000:00:01.0") == pool.name
+    """Only the host bridge's pool is inherited, not that of a root port."""
+    equal(assigned(guest, "0000:00:01.0"), pool.name, "the pool of the root port")
     attached(guest, types, str(rogue.bdf), None)
 
 
@@ -50,7 +50,7 @@ def test_a_root_port_does_not_hand_its_pool_down(
 def test_the_pool_of_an_endpoints_own_node_wins(
     guest: Guest, probe: Probe, rogue: EduRogue, types: KernelTypes
 ) -> None:
-    """An endpoint whose node names a pool has that one, below a bridge that has another."""
+    """An endpoint whose node names a pool uses it instead of the host bridge's pool."""
     pool, device = guest.machine.devicetree.pool("own_pool"), probe.device(str(rogue.bdf))
 
     with device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
@@ -63,7 +63,7 @@ def test_the_pool_of_an_endpoints_own_node_wins(
 def test_an_endpoint_with_another_memory_region_does_not_inherit(
     guest: Guest, probe: Probe, types: KernelTypes
 ) -> None:
-    """A node with memory regions, none of them a restricted pool, leaves its device without one."""
+    """A device whose node has only other memory regions has no restricted pool."""
     device = probe.device(str(EduRogue(guest, port=1).bdf))
     buffer = probe.buffer(PAGE)
 
@@ -104,7 +104,7 @@ def test_the_first_available_restricted_region_is_taken(
 @pytest.mark.property("A7", control=True)
 @pytest.mark.parametrize("shape", ["pool-several"])
 def test_the_pool_that_was_not_taken_could_have_been(guest: Guest, types: KernelTypes) -> None:
-    """The later pool in the list of one device is the pool of another: it is usable as well."""
+    """The second pool in the list of one device is usable: another device has it."""
     pool = guest.machine.devicetree.pool("second_pool")
 
     attached(guest, types, "probe-c", pool)

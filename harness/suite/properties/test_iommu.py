@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Property A9 and the escape G6: a device behind an IOMMU has the IOMMU instead of its pool."""
+"""Property A9 and the escape G6: a device behind an IOMMU uses the IOMMU instead of its pool."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes
 from harness.suite.lib.attached import HOST_BRIDGE, assigned, pool_of
-from harness.suite.lib.expect import attached, in_pool, outside
+from harness.suite.lib.expect import attached, equal, in_pool, outside
 
 PAGE = 4096
 SECRET = b"a secret beside the mapped bytes"
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.parametrize("iommu", [True])
 def test_a_device_behind_an_iommu_ignores_its_pool(
     guest: Guest, probe: Probe, rogue: EduRogue, pool: Pool, types: KernelTypes
 ) -> None:
-    """Below a restricted host bridge an endpoint behind the SMMU is not restricted."""
+    """An endpoint behind the SMMU is not restricted, below a restricted host bridge too."""
     device = probe.device(str(rogue.bdf))
 
     with device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
@@ -44,20 +44,21 @@ def test_a_device_behind_an_iommu_ignores_its_pool(
 def test_a_device_beside_the_iommu_has_its_pool(
     guest: Guest, probe: Probe, pool: Pool, types: KernelTypes
 ) -> None:
-    """On the same machine devices that are not behind the SMMU do have the pool they name."""
+    """On the same machine, devices that are not behind the SMMU use their pool."""
     for device in (probe.device("probe-a"), probe.device("probe-b")):
         with device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
             in_pool(mapping, pool)
-        assert assigned(guest, device.name) == pool.name
-    assert pool_of(types, HOST_BRIDGE) == pool.name
+        equal(assigned(guest, device.name), pool.name, f"the pool assigned to {device.name}")
+    equal(pool_of(types, HOST_BRIDGE), pool.name, "the pool of the host bridge")
 
 
 @pytest.mark.escape("G6")
 @pytest.mark.parametrize("append", ["iommu.passthrough=1"])
 def test_an_identity_domain_opens_all_of_memory(probe: Probe, rogue: EduRogue) -> None:
-    """An IOMMU that translates nothing replaces the pool, and stops no access."""
+    """An IOMMU with an identity domain replaces the pool, and stops no access."""
     buffer = probe.buffer(PAGE)
     buffer.write(SECRET, offset=PAGE // 2)
 
     with probe.device(str(rogue.bdf)).map_single(buffer, Direction.TO_DEVICE, size=64) as mapping:
-        assert rogue.read(mapping.dma_addr + PAGE // 2, len(SECRET)) == SECRET
+        read = rogue.read(mapping.dma_addr + PAGE // 2, len(SECRET))
+        equal(read, SECRET, "what the device read beside its mapping")

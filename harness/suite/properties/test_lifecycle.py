@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Properties A15, F1 and F8: devices that are bound, removed, plugged in, and bound again."""
+"""Properties A15, F1 and F8: devices that are bound, removed, plugged in and bound again."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import COHERENT, PCI, PLATFORM
 from harness.suite.lib.attached import allocator_of, pool_of
 from harness.suite.lib.binding import bind, rebind, replace, unbind
-from harness.suite.lib.expect import in_pool, slots_used
+from harness.suite.lib.expect import counted, equal, in_pool, require, slots_used
 
 PAGE, SLOT = 4096, 2048
 TURNS = 10
@@ -20,7 +20,7 @@ TURNS = 10
 
 @pytest.fixture
 def devices(guest: Guest, probe: Probe) -> tuple[Device, ...]:
-    """A platform device that is not dma-coherent, one that is, and a PCI endpoint, on one pool."""
+    """A platform device that is not dma-coherent, one that is, and a PCI endpoint; on one pool."""
     return tuple(probe.device(name) for name in (PLATFORM, COHERENT, str(EduRogue(guest).bdf)))
 
 
@@ -33,8 +33,8 @@ def use(device: Device, probe: Probe) -> None:
 
 
 def check_restricted(probe: Probe, name: str, pool: Pool, types: KernelTypes) -> None:
-    """The device *name* bounces through *pool*, and can use it."""
-    assert pool_of(types, name) == pool.name
+    """The device *name* has *pool*, and maps there."""
+    equal(pool_of(types, name), pool.name, f"the pool of {name}")
     with probe.device(name).map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
         in_pool(mapping, pool)
 
@@ -48,7 +48,7 @@ def test_a_device_bound_again_has_the_same_pool(
     types: KernelTypes,
     counters: PoolCounters,
 ) -> None:
-    """However often a driver comes and goes, its device has its pool, and no slot is lost."""
+    """A device that is unbound and bound again has the same pool, and loses no slot."""
     before = allocator_of(types, PLATFORM)
     for device in devices:
         use(device, probe)
@@ -56,7 +56,7 @@ def test_a_device_bound_again_has_the_same_pool(
         rebind(guest, device, TURNS)
 
         slots_used(counters, 0)
-        assert allocator_of(types, device.name) == before
+        equal(allocator_of(types, device.name), before, f"io_tlb_mem of {device.name}")
         check_restricted(probe, device.name, pool, types)
 
 
@@ -69,14 +69,14 @@ def test_a_pci_device_removed_and_found_again_has_the_same_pool(
     types: KernelTypes,
     counters: PoolCounters,
 ) -> None:
-    """A PCI device that the kernel removes and finds again inherits the same pool."""
+    """A PCI device that is removed and found by a rescan inherits the same pool."""
     device, before = probe.device(str(rogue.bdf)), allocator_of(types, PLATFORM)
     use(device, probe)
 
     replace(guest, device, TURNS)
 
     slots_used(counters, 0)
-    assert allocator_of(types, device.name) == before
+    equal(allocator_of(types, device.name), before, f"io_tlb_mem of {device.name}")
     check_restricted(probe, device.name, pool, types)
 
 
@@ -85,7 +85,7 @@ def test_a_pci_device_removed_and_found_again_has_the_same_pool(
 def test_a_pci_device_plugged_in_again_has_the_same_pool(
     guest: Guest, probe: Probe, pool: Pool, types: KernelTypes, counters: PoolCounters
 ) -> None:
-    """Each of many devices that go through one slot has the host bridge's pool, and leaves it."""
+    """Each device plugged into a slot gets the host bridge's pool, and leaves no slot in use."""
     for _ in range(TURNS):
         rogue = EduRogue(guest)
         name = str(rogue.bdf)
@@ -102,12 +102,12 @@ def test_a_pci_device_plugged_in_again_has_the_same_pool(
 def test_rebinding_leaves_no_record_behind(
     guest: Guest, device: Device, types: KernelTypes
 ) -> None:
-    """The kernel remembers an attached device once, not once for every time it was bound."""
+    """The kernel records an attached device once, not once for every bind."""
     before = len(attachments(types))
 
     rebind(guest, device, TURNS)
 
-    assert len(attachments(types)) == before
+    counted(len(attachments(types)), before, "records of attached devices")
 
 
 @pytest.mark.property("F1")
@@ -118,11 +118,13 @@ def test_a_device_that_is_gone_is_forgotten(
 ) -> None:
     """The kernel keeps no pointer to a device that was removed."""
     address = types.device(device.name).value_()
-    assert address in {entry.device for entry in attachments(types)}
+    attached = [entry.device for entry in attachments(types)]
+    require(address in attached, f"a record of {address:#x}", f"{attached}")
 
     guest.agent.write_file(f"/sys/bus/pci/devices/{device.name}/remove", b"1")
 
-    assert address not in {entry.device for entry in attachments(types)}
+    attached = [entry.device for entry in attachments(types)]
+    require(address not in attached, f"no record of {address:#x}", f"{attached}")
 
 
 @pytest.mark.property("F8")
@@ -135,7 +137,7 @@ def test_a_device_removed_with_live_mappings_leaks_no_more_than_them(
     pool: Pool,
     counters: PoolCounters,
 ) -> None:
-    """Slots that a buggy driver never gave back stay taken, and nobody else is given them."""
+    """Slots that a driver never unmapped stay in use, and no other device gets them."""
     buffer, leaked = probe.buffer(PAGE), set[int]()
     for device in devices:
         leaked |= {device.map_single(buffer, Direction.TO_DEVICE).dma_addr for _ in range(10)}
@@ -149,7 +151,8 @@ def test_a_device_removed_with_live_mappings_leaks_no_more_than_them(
         again = probe.device(device.name)
         other = [again.map_single(buffer, Direction.FROM_DEVICE) for _ in range(10)]
         in_pool(other, pool, PAGE)
-        assert not leaked & {mapping.dma_addr for mapping in other}
+        again_given = sorted(leaked & {mapping.dma_addr for mapping in other})
+        equal(again_given, [], "slots of leaked mappings that another device got")
         for mapping in other:
             mapping.unmap()
     slots_used(counters, len(leaked) * PAGE // SLOT)
@@ -159,7 +162,7 @@ def test_a_device_removed_with_live_mappings_leaks_no_more_than_them(
 def test_a_device_removed_by_a_tidy_driver_leaks_nothing(
     guest: Guest, devices: tuple[Device, ...], probe: Probe, counters: PoolCounters
 ) -> None:
-    """A driver that ends its mappings when it goes leaves the pool empty."""
+    """A driver that ends its mappings when it is unbound leaves no slot in use."""
     for device in devices:
         use(device, probe)
         slots_used(counters, 4 * PAGE // SLOT)

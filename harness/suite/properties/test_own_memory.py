@@ -19,7 +19,7 @@ from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import COHERENT, PLATFORM
 from harness.suite.lib.expect import holds, in_pool, refused, same_bytes, slots_used
 from harness.suite.lib.filling import PAGE, SLOT, SLOT_SET, allocate
-from harness.suite.lib.standstill import still
+from harness.suite.lib.paused import paused
 
 MIB = 1 << 20
 OWN = {
@@ -137,7 +137,7 @@ def test_memory_that_is_freed_after_the_region_goes_back_to_the_pool(
 
     allocation.free()
 
-    with still(guest):
+    with paused(guest):
         uses = page_uses(types, restricted.base, SLOT_SET // PAGE)
     assert (set(uses), counters.used) == ({MemoryUse.RESERVED}, 0)
 

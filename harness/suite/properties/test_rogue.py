@@ -11,7 +11,7 @@ from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import Atlas, KernelTypes, LiveMemory, MemoryUse, find
 from harness.suite.lib.expect import equal, holds, require, unchanged
-from harness.suite.lib.standstill import still
+from harness.suite.lib.paused import paused
 
 PAGE = 4096
 CPU, DEVICE = Seed(0xC9), Seed(0xDE)
@@ -136,7 +136,7 @@ def test_a_search_of_all_memory_says_where_a_payload_is(
     buffer = probe.buffer(PAGE)
     buffer.write(payload)
 
-    with device.map_single(buffer, Direction.TO_DEVICE) as mapping, still(guest):
+    with device.map_single(buffer, Direction.TO_DEVICE) as mapping, paused(guest):
         hits = Atlas(types).search(payload[:32]).hits
 
     in_pools = [hit.phys for hit in hits if hit.use is MemoryUse.POOL]

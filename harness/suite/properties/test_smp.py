@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Property B7: whatever several CPUs map at once, no two mappings share a slot."""
+"""Property B7: live mappings never share a slot, on many CPUs too."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.base.address_range import AddressRange
 from harness.devices.probe import (
     AllocCall,
     Byte,
@@ -31,7 +32,7 @@ from harness.observe.memory import KernelTypes, slots
 from harness.observe.memory import restricted_pools as kernel_pools
 from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import DRIVERS_BY_NIGHT
-from harness.suite.lib.expect import slots_used
+from harness.suite.lib.expect import at_addresses, equal, require, slots_used
 
 PAGE, SLOT, KIB = 4096, 2048, 1024
 LARGEST = 256 * KIB
@@ -41,28 +42,30 @@ SIZES = ((700, 9000, 2048), (4096, 1, 6000), (2049, 3000, 100), (5000, 2047, 409
 """Bytes of the mappings that each CPU holds at once."""
 
 MIXED, LIVE, STEPS = (1, 2048, 2049, 4097), 5, 120
-"""Bytes of mappings that come and go in no order, how many a CPU has at most, and how many times
-one comes or goes in a run; all together leave room for one more."""
+"""Sizes in bytes of mappings that are made and ended in random order, the most that a CPU has at a
+time, and the number of map and unmap calls in a run. There is always room for one more."""
 
 BUFFER = max(*MIXED, *chain(*SIZES))
 """Bytes of each of a CPU's buffers."""
 
 CHECKED_RUNS, BARE_RUNS, MIXED_RUNS, INTERRUPTS = 150, 2000, 100, 10
-"""How often each CPU does its work, and how many interrupts are sent in a run of the last one."""
+"""How often each CPU repeats its work, and how many interrupts the last CPU sends in a run."""
 
 CROWDED = {"pool": Placement(size=LARGEST)}
-"""A pool of one slot set, so that the CPUs search and merge among each other's slots."""
+"""A pool of one slot set, so that all CPUs search and merge in the same slots."""
 
 FIRST, SECOND = Seed(0xF1), Seed(0x5E)
 
+SHARED = "The kernel gave one slot to two live mappings."
+
 
 def cpu_seed(cpu: int, number: int) -> Seed:
-    """What is in a buffer before anything is mapped: no two buffers hold the same."""
+    """The content of a buffer before it is mapped; unique for each buffer."""
     return Seed(0xC000 + 16 * cpu + number)
 
 
 def device_seed(cpu: int, number: int) -> Seed:
-    """What the device writes into a mapping: no two mappings hold the same."""
+    """The content that the device writes into a mapping; unique for each mapping."""
     return Seed(0xD000 + 16 * cpu + number)
 
 
@@ -75,7 +78,7 @@ def map_all(device: Device, sizes: Sequence[int]) -> Iterator[Call[Any]]:
 
 
 def checked_run(device: Device, cpu: int) -> Iterator[Call[Any]]:
-    """Map, have the device write, see that nobody else wrote, end, see what has arrived."""
+    """Map, have the device write, check the mapping, unmap, check the buffer."""
     parts = list(enumerate(SIZES[cpu]))
     yield from map_all(device, SIZES[cpu])
     yield calls.alloc(0, device.id, AllocCall.COHERENT, PAGE)
@@ -90,16 +93,16 @@ def checked_run(device: Device, cpu: int) -> Iterator[Call[Any]]:
 
 
 def bare_run(device: Device, cpu: int) -> Iterator[Call[Any]]:
-    """Map and unmap, with the least between the moments at which the CPUs meet."""
+    """Map and unmap and nothing else, so that the CPUs contend for the pool."""
     yield from map_all(device, SIZES[cpu])
     for number in range(len(SIZES[cpu])):
         yield calls.unmap(number)
 
 
 def mixed_run(device: Device, cpu: int) -> Iterator[Call[Any]]:
-    """Map and unmap in no order; whatever ends still shows the device what it showed at first.
+    """Map and unmap in random order; before each unmap, check that the mapping is unchanged.
 
-    A map alone writes into the pool (B3), so two mappings in one slot are noticed without more.
+    Each map writes into the pool (B3), so the check finds two mappings in one slot.
     """
     random = Random(cpu)
     live: dict[int, int] = {}
@@ -115,13 +118,13 @@ def mixed_run(device: Device, cpu: int) -> Iterator[Call[Any]]:
 
 
 def mixed_work(device: Device) -> list[list[Call[Any]]]:
-    """All CPUs but the last map and unmap, which interrupts them to do the same."""
+    """All CPUs but the last map and unmap; the last interrupts them, and the handlers map too."""
     busy = [list(mixed_run(device, cpu)) for cpu in range(CPUS - 1)]
     return [*busy, [calls.interrupt(device.id, 0, 1)] * INTERRUPTS]
 
 
 def on_every_cpu(guest: Guest, probe: Probe, runs: int, work: list[list[Call[Any]]]) -> None:
-    """Do the *work* of each CPU on it, all at once; every call of every run succeeds."""
+    """Run the *work* of all CPUs at once; every call of every run must succeed."""
     for cpu in range(CPUS):
         own = Probe(guest.agent, context=1 + cpu)
         for number in range(LIVE):
@@ -130,13 +133,13 @@ def on_every_cpu(guest: Guest, probe: Probe, runs: int, work: list[list[Call[Any
     done = probe.stress([Work(cpu, runs, 1 + cpu, work[cpu]) for cpu in range(CPUS)], 120)
 
     wrong = [
-        (cpu, str(outcome))
+        f"CPU {cpu}: {outcome}"
         for cpu, worked in enumerate(done)
         for outcome in worked.outcomes
         if isinstance(outcome, DmaError)
     ]
-    assert not wrong
-    assert [worked.runs for worked in done] == [runs] * CPUS
+    require(not wrong, "every call succeeds", "\n".join(wrong))
+    equal([worked.runs for worked in done], [runs] * CPUS, "finished runs of each CPU")
 
 
 @pytest.mark.property("B7")
@@ -146,7 +149,7 @@ def on_every_cpu(guest: Guest, probe: Probe, runs: int, work: list[list[Call[Any
 def test_mappings_of_several_cpus_never_share_a_byte(
     guest: Guest, device: Device, probe: Probe, counters: PoolCounters
 ) -> None:
-    """What a device writes for one CPU is not changed by what it writes for another."""
+    """A device's writes into the mappings of one CPU do not change those of another CPU."""
     work = [list(checked_run(device, cpu)) for cpu in range(CPUS)]
 
     on_every_cpu(guest, probe, CHECKED_RUNS, work)
@@ -160,7 +163,7 @@ def test_mappings_of_several_cpus_never_share_a_byte(
 def test_mappings_that_come_and_go_keep_their_content(
     guest: Guest, device: Device, probe: Probe, counters: PoolCounters
 ) -> None:
-    """What a device sees in a mapping stays, whatever CPUs and interrupts map and unmap beside."""
+    """A mapping keeps its content while other CPUs and interrupts map and unmap."""
     on_every_cpu(guest, probe, MIXED_RUNS, mixed_work(device))
 
     slots_used(counters, 0)
@@ -168,14 +171,14 @@ def test_mappings_that_come_and_go_keep_their_content(
 
 @pytest.mark.nightly("a kernel of its own")
 @pytest.mark.property("B7", "B13")
-@pytest.mark.needs_config("KCSAN=y", "nobody watches for data races")
+@pytest.mark.needs_config("KCSAN=y", "nothing detects data races")
 @pytest.mark.parametrize("flavour", ["kcsan"])
 @pytest.mark.parametrize("cpus", [CPUS])
 @pytest.mark.parametrize("placements", [CROWDED], ids=["crowded"])
 def test_cpus_do_not_race_for_what_the_kernel_knows_of_a_pool(
     guest: Guest, device: Device, probe: Probe, counters: PoolCounters
 ) -> None:
-    """The same work leaves KCSAN silent: what one CPU is at, no other writes meanwhile."""
+    """KCSAN reports no data race while CPUs and interrupts map and unmap."""
     on_every_cpu(guest, probe, MIXED_RUNS, mixed_work(device))
 
     slots_used(counters, 0)
@@ -192,21 +195,22 @@ def test_a_pool_is_whole_after_several_cpus_used_it(
     counters: PoolCounters,
     types: KernelTypes,
 ) -> None:
-    """When all CPUs are done no slot is in use, none is lost, and the largest mapping fits."""
+    """After all CPUs have unmapped, no slot is in use and the largest mapping fits."""
     work = [list(bare_run(device, cpu)) for cpu in range(CPUS)]
 
     on_every_cpu(guest, probe, BARE_RUNS, work)
 
     slots_used(counters, 0)
-    assert not any(slot.in_use for slot in slots(types, kernel_pools(types)[0]))
+    in_use = [at for at, slot in enumerate(slots(types, kernel_pools(types)[0])) if slot.in_use]
+    equal(in_use, [], "slots in use by the kernel's slot table")
     with device.map_single(probe.buffer(LARGEST), Direction.TO_DEVICE) as mapping:
-        assert mapping.dma_addr == pool.base
+        at_addresses([mapping], [pool.base])
 
 
 @pytest.mark.property("B7")
 @pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
 def test_every_mapping_has_slots_of_its_own(device: Device, probe: Probe, pool: Pool) -> None:
-    """Mappings of one buffer, of any size, and coherent memory lie in different slots."""
+    """No two mappings of one buffer, of any size, and no coherent memory share a slot."""
     buffer = probe.buffer(LARGEST)
     sizes = [1, 2047, 2048, 2049, 4096, 10_000] * 20
 
@@ -216,13 +220,15 @@ def test_every_mapping_has_slots_of_its_own(device: Device, probe: Probe, pool: 
     ranges += [(segment.dma_addr, segment.length) for segment in scattered.segments]
 
     for (one, size), (two, _) in pairwise(sorted(ranges)):
-        assert (one + size - 1 - pool.base) // SLOT < (two - pool.base) // SLOT
+        last, first = (one + size - 1 - pool.base) // SLOT, (two - pool.base) // SLOT
+        seen = f"{AddressRange(one, size)} and {two:#x}, in slot {first}"
+        require(last < first, "ranges that share no slot", seen, summary=SHARED)
 
 
 @pytest.mark.property("B7", control=True)
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_pool_mappings_of_one_buffer_share_it(device: Device, probe: Probe) -> None:
-    """An unrestricted device's mappings of one buffer are one memory, and the check tells."""
+    """Two mappings of one buffer of an unrestricted device share memory, and the check finds it."""
     buffer = probe.buffer(PAGE)
     first = device.map_single(buffer, Direction.BIDIRECTIONAL)
     second = device.map_single(buffer, Direction.BIDIRECTIONAL)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reference model with several CPUs: what they hold at the same time has slots of its own."""
+"""Properties B7 and B13: the reference model with calls of several CPUs at the same time."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -36,20 +36,20 @@ from harness.suite.lib.expect import slots_used
 CPUS = 4
 
 HELD = 12
-"""What each CPU holds at a time.
+"""Mappings and allocations that each CPU has at a time.
 
-There is always room for one more: each is at most LARGEST bytes and lies in at most two of the
-pool's parts of that size, so all together leave 32 of its 128 parts alone.
+There is always room for one more: each has at most LARGEST bytes and is in at most two of the
+pool's 128 parts of that size, so all together leave 32 parts free.
 """
 
 LARGEST = 16 * SLOT
 POOL_SIZE = 128 * LARGEST
 
 SIZES = (1, 100, SLOT, SLOT + 1, 2 * SLOT, 4 * SLOT, LARGEST)
-"""Bytes; the smaller, the more often."""
+"""Sizes in bytes; small ones are chosen more often."""
 
 THINGS = 60
-"""What a CPU makes in a run, one after the other; a request has 32 KiB for all CPUs."""
+"""Mappings and allocations that a CPU makes in a run; a request has 32 KiB for all CPUs."""
 
 RUNS = 12
 TIMEOUT = 120.0
@@ -70,7 +70,7 @@ class Thing:
 
     @property
     def demand(self) -> Demand:
-        """What it needs of the pool."""
+        """The slots and the alignment that it needs."""
         if self.space is Space.ALLOCATION:
             return allocated(self.size, Rules())
         return streaming(self.buffer.phys + self.handle * LARGEST, self.size, Rules())
@@ -84,11 +84,11 @@ class Thing:
         return calls.map_buffer(self.handle, self.device, MapCall.SINGLE, *part, *how)
 
     def write(self) -> Call[Any]:
-        """Fill it as its device would."""
+        """Have its device fill it."""
         return calls.fill(self.space, self.handle, 0, self.size, self.fill)
 
     def end(self) -> Iterator[Call[Any]]:
-        """See that nobody else has written to it, end it, and see what the CPU gets."""
+        """Check its content, unmap or free it, and check the CPU's buffer."""
         yield calls.verify(self.space, self.handle, 0, self.size, self.fill)
         if self.space is Space.ALLOCATION:
             yield calls.free(self.handle)
@@ -99,7 +99,7 @@ class Thing:
 
 
 def things(random: Random, devices: Sequence[Device], buffer: Buffer) -> list[Thing]:
-    """What one CPU makes; each has the handle of the one that is ended before it."""
+    """The things that one CPU makes; each reuses the handle of the one that ended before it."""
     return [
         Thing(
             space=random.choice([Space.MAPPING, Space.MAPPING, Space.ALLOCATION]),
@@ -114,7 +114,7 @@ def things(random: Random, devices: Sequence[Device], buffer: Buffer) -> list[Th
 
 
 def in_turn(some: Sequence[Thing]) -> Iterator[Call[Any]]:
-    """Make one after the other, and end the oldest when there are HELD; the last ones stay."""
+    """Make one after the other, and end the oldest of HELD; the last HELD stay."""
     held: deque[Thing] = deque()
     for thing in some:
         if len(held) == HELD:
@@ -124,14 +124,14 @@ def in_turn(some: Sequence[Thing]) -> Iterator[Call[Any]]:
 
 
 def ending(some: Sequence[Thing]) -> Iterator[Call[Any]]:
-    """End what :func:`in_turn` has left."""
+    """End the things that :func:`in_turn` leaves."""
     for thing in some[-HELD:]:
         yield from thing.end()
 
 
 @pytest.fixture
 def workers(guest: Guest, probe: Probe) -> list[list[Thing]]:
-    """What each CPU makes, in a context of its own."""
+    """The things that each CPU makes, in its own context of the probe."""
     random = Random(START)
     devices = [probe.device("probe-a"), probe.device("probe-b")]
     buffers = [Probe(guest.agent, context=1 + cpu).buffer(HELD * LARGEST) for cpu in range(CPUS)]
@@ -139,12 +139,15 @@ def workers(guest: Guest, probe: Probe) -> list[list[Thing]]:
 
 
 def at_once(probe: Probe, some: Sequence[Sequence[Call[Any]]], runs: int) -> list[list[Any]]:
-    """Make the calls of each CPU on it; returns the outcomes of the last run, each a success."""
+    """Make the calls of all CPUs at once; returns the outcomes of the last run.
+
+    Raises PropertyViolated if a call fails.
+    """
     work = [Work(cpu, runs, 1 + cpu, own) for cpu, own in enumerate(some)]
     try:
         done = probe.stress(work, TIMEOUT)
     except RequestRefused as refused:
-        raise violated(f"something is missing that was to be made: {refused}", "B13") from None
+        raise violated(f"A mapping or an allocation was not made: {refused}", "B13") from None
     for cpu, worked in enumerate(done):
         for outcome in worked.outcomes:
             if isinstance(outcome, DmaError):
@@ -160,7 +163,7 @@ def at_once(probe: Probe, some: Sequence[Sequence[Call[Any]]], runs: int) -> lis
 def test_several_cpus_and_devices_have_slots_of_their_own(
     probe: Probe, pool: Pool, counters: PoolCounters, workers: list[list[Thing]]
 ) -> None:
-    """With room for all, every call succeeds, and nobody's slots or bytes are another's."""
+    """With room for all, every call succeeds, and no two mappings or allocations share a slot."""
     at_once(probe, [[*in_turn(own), *ending(own)] for own in workers], RUNS)
     slots_used(counters, 0)
 

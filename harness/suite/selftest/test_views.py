@@ -35,7 +35,7 @@ from harness.observe.memory import (
     restricted_pools,
     slots,
 )
-from harness.suite.lib.standstill import still
+from harness.suite.lib.paused import paused
 
 PAGE, SLOT = 4096, 2048
 
@@ -177,5 +177,5 @@ def test_known_places_are_classified(
     }
     atlas = Atlas(types)
 
-    with still(guest):
+    with paused(guest):
         assert {place: atlas.classify(place).use for place in known} == known

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A guest that stands still, for a look at structures that it changes all the time."""
+"""A paused guest, to read structures that its kernel changes all the time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +8,8 @@ from harness.machine.qemu.guest import Guest
 
 
 @contextmanager
-def still(guest: Guest) -> Iterator[None]:
-    """Stop the virtual CPUs of *guest*: whose page a page is, several reads say together."""
+def paused(guest: Guest) -> Iterator[None]:
+    """Pause the virtual CPUs of *guest*, so that several reads of its memory agree."""
     guest.pause()
     try:
         yield
