@@ -42,7 +42,7 @@ WARNED_OF = ("probe-h",)
 def test_a_refused_pool_is_given_back_and_its_device_unrestricted(
     guest: Guest, probe: Probe, types: KernelTypes
 ) -> None:
-    """A no-map, reusable or linux,dma-default pool is ordinary memory; its device is unrestricted."""
+    """A no-map, reusable or linux,dma-default pool is refused; its device is unrestricted."""
     pools = guest.pools()
 
     counted(len(pools), 4, "pools in the devicetree")

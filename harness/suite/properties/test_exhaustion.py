@@ -34,7 +34,7 @@ FULL = r"swiotlb buffer is full \(sz: (\d+) bytes\), total (\d+) \(slots\), used
 
 
 def fills(device: Device, buffer: Buffer, pool: Pool, attempts: int) -> None:
-    """Map *buffer*, of a slot set, until the pool is full; the kernel must refuse further mappings."""
+    """Map *buffer*, of a slot set, until the pool is full; more mappings must fail."""
     mapped = fill(device, buffer, SLOT_SET, attempts)
     in_pool(mapped.values(), pool, SLOT_SET, summary="A full pool fell back to other memory.")
     counted(len(mapped), pool.size // SLOT_SET, "mappings of 256 KiB in the pool")
