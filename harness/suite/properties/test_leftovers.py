@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Properties B6 and B14: what map and unmap leave as it was."""
+"""Properties B6 and B14: memory that map and unmap do not change."""
 
 from collections.abc import Callable
 
@@ -10,12 +10,12 @@ from harness.machine.devicetree import Pool
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import LiveMemory
 from harness.suite.conftest import DRIVERS_BY_NIGHT
-from harness.suite.lib.expect import holds, same_bytes, unchanged
+from harness.suite.lib.expect import counted, holds, same_bytes, unchanged
 
 PAGE, SLOT = 4096, 2048
 
 CPU, DEVICE, EARLIER = Seed(0xC9), Seed(0xDE), Byte(0x5E)
-"""What the CPU's buffer holds, what the device writes, what earlier mappings left in the pool."""
+"""The content of the CPU's buffer, of the device's writes, and of earlier mappings in the pool."""
 
 OTHER_SLOTS = "dma_map_single() wrote into slots that are not the mapping's."
 
@@ -30,10 +30,11 @@ def test_map_writes_into_no_slots_but_its_own(
     memory: LiveMemory,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """Map writes the mapping, and nothing outside its slots; the report says if it clears padding.
+    """Map writes nothing outside its slots; the report says how many stale bytes stay in them.
 
-    What an earlier mapping left beside the mapping in its slots the device can see; nobody
-    guaranteed otherwise (kernel/dma/swiotlb.c, comment above swiotlb_tbl_map_single, 6.12).
+    A device can read bytes of earlier mappings in the slots of its mapping, beside the mapping; the
+    kernel guarantees nothing else (kernel/dma/swiotlb.c, comment above swiotlb_tbl_map_single,
+    6.12).
     """
     buffer = probe.buffer(4 * PAGE)
     buffer.fill(CPU)
@@ -58,13 +59,14 @@ def test_map_writes_into_no_slots_but_its_own(
 def test_a_mapping_of_a_whole_slot_leaves_nothing_of_an_earlier_one(
     device: Device, probe: Probe, pool: Pool, memory: LiveMemory
 ) -> None:
-    """Where a mapping fills its slot, nothing is left beside it that the device could see."""
+    """A mapping that fills its slot leaves no bytes of an earlier mapping there."""
     buffer = probe.buffer(SLOT)
     memory.write(pool.base, EARLIER.content(0, pool.size))
 
     with device.map_single(buffer, Direction.FROM_DEVICE) as mapping:
         slot = mapping.dma_addr - mapping.dma_addr % SLOT
-        assert EARLIER.value not in memory.read(slot, SLOT)
+        left = memory.read(slot, SLOT).count(EARLIER.value)
+        counted(left, 0, f"bytes of the earlier mapping in the slot at {slot:#x}")
 
 
 @pytest.mark.property("B14")
@@ -72,7 +74,7 @@ def test_a_mapping_of_a_whole_slot_leaves_nothing_of_an_earlier_one(
 def test_skip_cpu_sync_at_map_copies_in_all_the_same(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
-    """With DMA_ATTR_SKIP_CPU_SYNC the pool holds the CPU's bytes after map, in every direction."""
+    """With DMA_ATTR_SKIP_CPU_SYNC map still copies the CPU's buffer, in every direction."""
     buffer = probe.buffer(PAGE)
     buffer.fill(CPU)
 
@@ -87,7 +89,7 @@ def test_skip_cpu_sync_at_map_copies_in_all_the_same(
 def test_skip_cpu_sync_at_unmap_brings_nothing(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
-    """unmap with DMA_ATTR_SKIP_CPU_SYNC leaves the CPU's buffer as it is, and frees the slots."""
+    """With DMA_ATTR_SKIP_CPU_SYNC unmap does not change the CPU's buffer."""
     buffer = probe.buffer(PAGE)
     buffer.fill(CPU)
 
@@ -103,7 +105,7 @@ def test_skip_cpu_sync_at_unmap_brings_nothing(
 def test_without_a_pool_skip_cpu_sync_holds_nothing_back(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
-    """An unrestricted device writes into the CPU's buffer, whatever unmap is told to skip."""
+    """An unrestricted device writes into the CPU's buffer, also with DMA_ATTR_SKIP_CPU_SYNC."""
     buffer = probe.buffer(PAGE)
 
     mapping = device.map_single(buffer, Direction.FROM_DEVICE, attrs=Attr.SKIP_CPU_SYNC)

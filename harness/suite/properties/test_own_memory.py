@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Property D10: a region that a driver takes for itself, beside the restricted pool."""
+"""Property D10: a device's own shared-dma-pool is used before its restricted pool."""
 
 import pytest
 
+from harness.base.address_range import AddressRange
 from harness.devices.probe import (
     AllocCall,
     Byte,
@@ -14,10 +15,18 @@ from harness.devices.probe import (
 )
 from harness.machine.devicetree import Devicetree, Region
 from harness.machine.qemu.guest import Guest
-from harness.observe.memory import KernelTypes, LiveMemory, MemoryUse, page_uses
+from harness.observe.memory import KernelTypes, LiveMemory
 from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import COHERENT, PLATFORM
-from harness.suite.lib.expect import holds, in_pool, refused, same_bytes, slots_used
+from harness.suite.lib.expect import (
+    all_reserved,
+    equal,
+    holds,
+    in_pool,
+    refused,
+    same_bytes,
+    slots_used,
+)
 from harness.suite.lib.filling import PAGE, SLOT, SLOT_SET, allocate
 from harness.suite.lib.paused import paused
 
@@ -26,7 +35,7 @@ OWN = {
     PLATFORM: Region(0x4EE0_0000, MIB, "coherent"),
     COHERENT: Region(0x4EF0_0000, MIB, "coherent"),
 }
-"""Where dts/pool-own.dtso puts the regions, the second entries of the devices' memory-region."""
+"""The regions of dts/pool-own.dtso, the second entries of the devices' memory-region."""
 
 FROM_OWN = (AllocCall.COHERENT, AllocCall.POOL, AllocCall.MANAGED)
 FROM_POOL = (AllocCall.PAGES, AllocCall.NONCOHERENT, AllocCall.NONCONTIGUOUS)
@@ -47,7 +56,7 @@ def restricted(devicetree: Devicetree) -> Region:
 def test_a_region_of_its_own_comes_first(
     device: Device, driver: str, memory: LiveMemory, counters: PoolCounters
 ) -> None:
-    """Coherent memory is the region's as soon as the driver has taken that, and none the pool's."""
+    """Coherent memory comes from a device's own region once its driver has initialized that."""
     device.take_memory_region(1)
 
     for call in FROM_OWN:
@@ -62,7 +71,7 @@ def test_a_region_of_its_own_comes_first(
 
 @pytest.mark.property("D10", control=True)
 def test_a_region_that_is_not_taken_is_not_used(device: Device, restricted: Region) -> None:
-    """Being named by the node is not enough: all is the restricted pool's until then."""
+    """Until the driver initializes the region, all memory comes from the restricted pool."""
     for call in AllocCall:
         in_pool(device.alloc(call, PAGE), restricted)
 
@@ -71,7 +80,7 @@ def test_a_region_that_is_not_taken_is_not_used(device: Device, restricted: Regi
 def test_everything_else_stays_in_the_restricted_pool(
     device: Device, probe: Probe, restricted: Region
 ) -> None:
-    """Mappings and allocated pages are still the pool's when coherent memory is not."""
+    """Mappings and allocated pages come from the restricted pool, coherent memory does not."""
     device.take_memory_region(1)
 
     for call in FROM_POOL:
@@ -84,21 +93,20 @@ def test_everything_else_stays_in_the_restricted_pool(
 def test_an_exhausted_region_gives_null(
     device: Device, driver: str, counters: PoolCounters
 ) -> None:
-    """When the region is full coherent memory is NULL; the restricted pool does not stand in."""
+    """Coherent memory from a full region is NULL; the kernel does not use the pool instead."""
     device.take_memory_region(1)
 
     pages = allocate(device, PAGE, attempts=MIB // PAGE + 2)
 
-    assert sorted(page.dma_addr for page in pages.values()) == [
-        OWN[driver].base + offset for offset in range(0, MIB, PAGE)
-    ]
+    expected = [OWN[driver].base + offset for offset in range(0, MIB, PAGE)]
+    equal(sorted(page.dma_addr for page in pages.values()), expected, "addresses of the pages")
     slots_used(counters, 0)
 
 
 @pytest.mark.property("D9", "D10")
 @on_both
 def test_a_region_of_its_own_serves_atomic_allocations(device: Device, driver: str) -> None:
-    """That region is mapped already, so it serves a caller that must not sleep, coherent or not."""
+    """A device's own region serves atomic allocations, because it is mapped already."""
     device.take_memory_region(1)
 
     allocation = device.alloc_coherent(PAGE, gfp=Gfp.BOTTOM_HALF)
@@ -111,7 +119,7 @@ def test_a_region_of_its_own_serves_atomic_allocations(device: Device, driver: s
 def test_a_driver_that_gives_its_region_back_stays_restricted(
     device: Device, probe: Probe, restricted: Region
 ) -> None:
-    """A device is restricted as long as a driver is bound, whatever that does with its region."""
+    """A device stays restricted when its driver releases the device's own region."""
     device.take_memory_region(1)
     device.release_memory_regions()
 
@@ -131,20 +139,20 @@ def test_memory_that_is_freed_after_the_region_goes_back_to_the_pool(
     types: KernelTypes,
     counters: PoolCounters,
 ) -> None:
-    """What came from the pool returns to the pool, and no page of it to the page allocator."""
+    """Memory of the pool returns to the pool, not to the page allocator, when it is freed."""
     allocation = device.alloc_coherent(SLOT_SET)
     device.release_memory_regions()
 
     allocation.free()
 
     with paused(guest):
-        uses = page_uses(types, restricted.base, SLOT_SET // PAGE)
-    assert (set(uses), counters.used) == ({MemoryUse.RESERVED}, 0)
+        all_reserved(types, AddressRange(restricted.base, SLOT_SET))
+    slots_used(counters, 0)
 
 
 @pytest.mark.property("D6", control=True)
 def test_memory_that_is_freed_before_does(device: Device, counters: PoolCounters) -> None:
-    """Freed while its driver holds the region, the same memory is the pool's again."""
+    """Memory that is freed before its driver releases the region returns to the pool."""
     allocation = device.alloc_coherent(SLOT_SET)
     slots_used(counters, SLOT_SET // SLOT)
 
@@ -156,7 +164,7 @@ def test_memory_that_is_freed_before_does(device: Device, counters: PoolCounters
 
 @pytest.mark.property("D10")
 def test_a_region_serves_when_the_pool_is_full(device: Device) -> None:
-    """A driver that finds its restricted pool full has memory again when it takes its region."""
+    """A driver whose restricted pool is full can allocate from its own region."""
     allocate(device, SLOT_SET, attempts=100)
     refused(device.alloc_coherent, PAGE)
 

@@ -20,14 +20,14 @@ pytestmark = pytest.mark.needs_config(
 
 @pytest.fixture
 def peer(guest: Guest) -> str:
-    """A device with memory of its own, and its name."""
+    """Plug in a device that has memory of its own; returns its name."""
     return plug_peer_memory(guest)
 
 
 @pytest.fixture
 def peer_page(peer: str, probe: Probe) -> Buffer:
     """A page of the peer's memory."""
-    assert peer
+    assert peer  # it is plugged in
     return probe.buffer(PAGE, BufferKind.PEER)
 
 
@@ -37,7 +37,7 @@ def peer_page(peer: str, probe: Probe) -> Buffer:
 def test_a_page_of_another_device_is_refused(
     device: Device, peer_page: Buffer, counters: PoolCounters
 ) -> None:
-    """dma_map_page of P2PDMA memory fails: it is neither mapped in place nor bounced."""
+    """dma_map_page() of P2PDMA memory fails: the kernel neither maps nor bounces it."""
     refused(device.map_page, peer_page, Direction.TO_DEVICE)
 
     slots_used(counters, 0)
@@ -47,7 +47,7 @@ def test_a_page_of_another_device_is_refused(
 def test_a_refused_entry_unwinds_the_scatterlist(
     device: Device, probe: Probe, peer_page: Buffer, counters: PoolCounters
 ) -> None:
-    """A scatterlist with P2PDMA memory in it fails as a whole, and holds no slot."""
+    """A scatterlist with P2PDMA memory fails as a whole, and keeps no slot in use."""
     ordinary = [Slice(probe.buffer(PAGE)) for _ in range(3)]
 
     for before in ([], ordinary):
@@ -61,7 +61,7 @@ def test_a_refused_entry_unwinds_the_scatterlist(
 def test_without_a_pool_memory_of_another_device_is_mapped(
     device: Device, peer_page: Buffer
 ) -> None:
-    """An unrestricted device is handed the address of the other device's memory."""
+    """An unrestricted device gets the address of the other device's memory."""
     with device.map_page(peer_page, Direction.TO_DEVICE) as mapping:
         not_bounced(mapping, peer_page)
 
@@ -70,7 +70,7 @@ def test_without_a_pool_memory_of_another_device_is_mapped(
 def test_a_bus_address_of_p2pdma_passes_a_pool_by(
     probe: Probe, peer: str, peer_page: Buffer, counters: PoolCounters
 ) -> None:
-    """Where PCI can route between two functions, a scatterlist holds plain bus addresses."""
+    """Where PCI routes between two functions, a scatterlist has plain bus addresses."""
     device = probe.device(peer)
 
     with device.map_sg([Slice(peer_page)], Direction.TO_DEVICE) as mapping:
