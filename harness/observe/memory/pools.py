@@ -101,12 +101,13 @@ class ReservedRegion(AddressRange):
     """A reserved-memory node as the kernel recorded it.
 
     *taken* says whether a driver of the kernel took it, *restricted* whether that was the one of
-    restricted pools; *pool* is the pointer to the pool, 0 until the first device has been attached.
+    restricted pools (None if this kernel gives no way to tell); *pool* is the pointer to the pool,
+    0 until the first device has been attached.
     """
 
     name: str
     taken: bool
-    restricted: bool
+    restricted: bool | None
     pool: int
 
 
@@ -142,10 +143,10 @@ def require_recognised(regions: Iterable[ReservedRegion], described: Collection[
     """Raise NotInKernel if a pool that the devicetree describes is not recognised in *regions*.
 
     *described* are the names of the pools' nodes. A node that no driver of the kernel took was
-    refused, and is no pool.
+    refused, and one that another driver took is not a restricted pool.
     """
     for region in regions:
-        if region.taken and not region.restricted and region.name in described:
+        if region.restricted is None and region.name in described:
             raise NotInKernel(f"the restricted pool {region.name}", "symbol", OPERATIONS)
 
 
@@ -198,8 +199,10 @@ def _slot(pool: PoolState, index: int, row: tuple[int, ...]) -> Slot:
     )
 
 
-def _restricted_pool_operations(types: KernelTypes, nodes: Iterable[drgn.Object]) -> frozenset[int]:
-    """The addresses that the nodes of restricted pools point to; none without the feature.
+def _restricted_pool_operations(
+    types: KernelTypes, nodes: Iterable[drgn.Object]
+) -> frozenset[int] | None:
+    """The addresses that the nodes of restricted pools point to; None if they cannot be found.
 
     By name, and without that name by use: a node whose memory is the pool of a device is one.
     """
@@ -208,7 +211,7 @@ def _restricted_pool_operations(types: KernelTypes, nodes: Iterable[drgn.Object]
     except LookupError:
         bases = {pool: _base(types, pool) for pool in _pools_of_devices(types)}
         using = (node for node in nodes if bases.get(node.priv.value_()) == node.base.value_())
-        return frozenset(node.ops.value_() for node in using)
+        return frozenset(node.ops.value_() for node in using) or None
     return frozenset([by_name])
 
 
@@ -223,16 +226,17 @@ def _base(types: KernelTypes, pool: int) -> int:
     return base
 
 
-def _region(node: drgn.Object, takers: frozenset[int]) -> ReservedRegion:
+def _region(node: drgn.Object, takers: frozenset[int] | None) -> ReservedRegion:
     """Describe *node*; if the kernel took it for a pool, its operations lie at one of *takers*."""
     taker = node.ops.value_()
-    restricted = taker in takers
+    known = not taker or takers is not None
+    restricted = takers is not None and taker in takers
     return ReservedRegion(
         base=node.base.value_(),
         size=node.size.value_(),
         name=short_string(node.name),
         taken=taker != 0,
-        restricted=restricted,
+        restricted=restricted if known else None,
         pool=node.priv.value_() if restricted else 0,
     )
 

@@ -167,7 +167,7 @@ def test_a_large_request_ends_in_a_pool_that_is_smaller(guest: Guest, real: Driv
     """A disk driver makes requests that fit its pool, or fails them."""
     wait_usable(guest, plug(guest, real))
 
-    start(guest, f"dd if=/dev/{real.node} of=/dev/null bs=2M count=4 iflag=direct")
+    start(guest, f"dd if=$(echo /dev/{real.node}) of=/dev/null bs=2M count=4 iflag=direct")
     require(ending(guest, TIMEOUT) is not None, "the command ends", WAITS, summary=RETRIES)
 
     equal([str(one) for one in refused(guest)], [], "accesses that the fence refused")

@@ -153,7 +153,7 @@ def test_a_kernel_without_the_feature_has_no_pools(tmp_path: Path) -> None:
     swiotlb = SWIOTLB.replace("{ &pool }", "{ &io_tlb_default_mem }")
     types = compile_kernel(tmp_path, "6.12", untaken, swiotlb.replace("rmem_swiotlb_ops", "unused"))
 
-    assert [region.restricted for region in reserved_regions(types)] == [False] * 3
+    assert not any(region.restricted for region in reserved_regions(types))
     assert restricted_pools(types) == ()
     require_recognised(reserved_regions(types), ["attached"])
 
@@ -177,6 +177,10 @@ def test_a_pool_that_is_not_recognised_is_said(tmp_path: Path) -> None:
 
     with pytest.raises(NotInKernel, match=r"the restricted pool waiting .* no symbol rmem_swiotlb"):
         require_recognised(reserved_regions(types), ["waiting"])
+
+
+def test_a_node_that_another_driver_took_is_not_a_restricted_pool(types: StubTypes) -> None:
+    require_recognised(reserved_regions(types), ["attached", "cma"])
 
 
 def test_a_pool_that_a_device_has_and_no_node_is_found(tmp_path: Path) -> None:
