@@ -47,7 +47,7 @@ static int take(struct device *dev, u8 bus)
 	}
 	error = devm_add_action_or_reset(dev, release, target);
 	if (!error)
-		dev_info(dev, "bound to the probe\n"); /* harness/devices/rogue/slot.py waits for this */
+		dev_info(dev, "bound to the probe\n"); /* harness/devices/rogue/root_port.py waits for this */
 	return error;
 }
 

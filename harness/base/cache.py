@@ -40,7 +40,7 @@ def _sha256(part: str | bytes | Path) -> str:
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """One finished entry: its directory, size in bytes and when it was last used (epoch, s)."""
 
     path: Path
@@ -102,12 +102,12 @@ class Cache:
         if store and entry and not store.has(self.kind, key):
             store.publish(self.kind, key, entry)
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[CacheEntry]:
         """Yield every finished entry, most recently used first."""
         found = [path for path in self.root.iterdir() if (path / MANIFEST).is_file()]
         for path in sorted(found, key=lambda path: -path.stat().st_mtime):
             size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-            yield Entry(path, size, path.stat().st_mtime)
+            yield CacheEntry(path, size, path.stat().st_mtime)
 
     def remove(self, key: str) -> None:
         """Delete entry *key*, if it is there."""

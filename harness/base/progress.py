@@ -15,7 +15,7 @@ PLAIN_STEP = 10
 """Without a terminal, write a line each time this many per cent more are done."""
 
 
-class Step(Protocol):
+class ProgressStep(Protocol):
     """Receives the progress of a step."""
 
     def update(self, done: int, total: int, note: str = "") -> None:
@@ -42,7 +42,7 @@ class _BarStep:
 
 
 @contextmanager
-def step(title: str, out: TextIO | None = None) -> Iterator[Step]:
+def step(title: str, out: TextIO | None = None) -> Iterator[ProgressStep]:
     """Announce a step that may take more than two seconds, and its duration.
 
     Goes to *out*, else to the process's real standard error, past any capture.

@@ -10,7 +10,7 @@ from pathlib import Path
 import drgn
 from elftools.elf.constants import SH_FLAGS
 
-from harness.base.kreport import Frame, Report
+from harness.base.kreport import Report, StackFrame
 from harness.kernel.elf import open_elf
 
 SOURCE_ROOT = re.compile(r"^(?:(?:\.\./)+src/|.*/(?=guest/probe/))")
@@ -29,7 +29,7 @@ MODULES_END = 1 << 47
 
 
 @dataclass(frozen=True)
-class Place:
+class CodePlace:
     """A place in the kernel's code.
 
     *line* is 0 and *file* empty where there is no DWARF; *module* is empty for the kernel itself;
@@ -48,7 +48,7 @@ class Place:
         return f"{self.function}{where}{inside}" + (f" [{self.module}]" if self.module else "")
 
 
-def places_at(program: drgn.Program, address: int, module: str = "") -> tuple[Place, ...]:
+def places_at(program: drgn.Program, address: int, module: str = "") -> tuple[CodePlace, ...]:
     """The functions at *address* of *program*, the innermost inlined one first.
 
     Raises LookupError where there is no DWARF.
@@ -56,7 +56,7 @@ def places_at(program: drgn.Program, address: int, module: str = "") -> tuple[Pl
     chain = list(program.source_location(address))
     outer = chain[-1].name() or "?"
     return tuple(
-        Place(
+        CodePlace(
             one.name() or "?",
             SOURCE_ROOT.sub("", one.filename),
             one.line,
@@ -76,7 +76,7 @@ class KernelCode:
     def __init__(self, vmlinux: Path, modules: Mapping[str, Path] | None = None) -> None:
         self._vmlinux, self._modules = vmlinux, dict(modules or {})
 
-    def places(self, frame: Frame, *, returns: bool = True) -> tuple[Place, ...]:
+    def places(self, frame: StackFrame, *, returns: bool = True) -> tuple[CodePlace, ...]:
         """The functions of *frame*, the innermost inlined one first; only its name if no more.
 
         An address to which a call *returns* is behind the call: the byte before it is looked up.
@@ -88,9 +88,9 @@ class KernelCode:
                 return places_at(self._program, address, frame.module)
             except LookupError:
                 pass
-        return (Place(frame.symbol, module=frame.module),)
+        return (CodePlace(frame.symbol, module=frame.module),)
 
-    def _start(self, frame: Frame) -> int | None:
+    def _start(self, frame: StackFrame) -> int | None:
         """The address of the function; None if there is none of that name and size."""
         if frame.module and frame.module not in self._modules:
             return None
@@ -160,7 +160,7 @@ def decoded(report: Report, code: KernelCode) -> Iterator[str]:
         yield f"  {last.function}{where}{module}{register}"
 
 
-def _stack(frames: Sequence[Frame]) -> list[Frame]:
+def _stack(frames: Sequence[StackFrame]) -> list[StackFrame]:
     """The stack, with the caller that lr names where the stack lacks it.
 
     arm64's unwinder does not see who called a function that has no frame record yet, or makes none.

@@ -50,7 +50,7 @@ class KernelSpec:
 
 
 @dataclass(frozen=True)
-class Record:
+class KernelRecord:
     """What is stored about a built kernel beside its files."""
 
     release: str

@@ -13,7 +13,7 @@ PAGE = 4096
 
 
 @dataclass(frozen=True, repr=False)
-class Block(AddressRange):
+class RamBlock(AddressRange):
     """A contiguous piece of guest RAM.
 
     A shared block is a file that the harness, and a vhost-user backend, may map; a private one
@@ -23,24 +23,24 @@ class Block(AddressRange):
     shared: bool
 
 
-def cut(ram_size: int, pools: Sequence[AddressRange]) -> tuple[Block, ...]:
+def cut(ram_size: int, pools: Sequence[AddressRange]) -> tuple[RamBlock, ...]:
     """Cut *ram_size* bytes of RAM so that the pages of every pool are shared blocks.
 
     Skip empty pools and pools outside RAM; merge what overlapping pools have in common.
     """
     ram_end = RAM_BASE + ram_size
-    blocks: list[Block] = []
+    blocks: list[RamBlock] = []
     position = RAM_BASE
     for base, end in sorted(_page_span(pool) for pool in pools):
         if end <= max(base, position) or base < RAM_BASE or end > ram_end:
             continue
         start = max(base, position)
         if start > position:
-            blocks.append(Block(position, start - position, shared=False))
-        blocks.append(Block(start, end - start, shared=True))
+            blocks.append(RamBlock(position, start - position, shared=False))
+        blocks.append(RamBlock(start, end - start, shared=True))
         position = end
     if position < ram_end:
-        blocks.append(Block(position, ram_end - position, shared=False))
+        blocks.append(RamBlock(position, ram_end - position, shared=False))
     return tuple(blocks)
 
 

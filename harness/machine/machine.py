@@ -12,7 +12,7 @@ from harness.kernel import Initramfs, Kernel
 from harness.machine.binary import Qemu
 from harness.machine.devicetree import Devicetree, complete
 from harness.machine.fence import Fence, Firmware
-from harness.machine.layout import RAM_BASE, Block, cut
+from harness.machine.layout import RAM_BASE, RamBlock, cut
 from harness.machine.virtio import MODERN, VirtioDevice
 
 DEFAULT_RAM = 256 * MIB
@@ -78,10 +78,10 @@ class Machine:
     share_all: bool = False
 
     @property
-    def blocks(self) -> tuple[Block, ...]:
+    def blocks(self) -> tuple[RamBlock, ...]:
         """The blocks of its RAM: pools, or the windows of a fence, are shared."""
         if self.share_all:
-            return (Block(RAM_BASE, self.ram_size, shared=True),)
+            return (RamBlock(RAM_BASE, self.ram_size, shared=True),)
         return cut(self.ram_size, self.fence.windows if self.fence else self.devicetree.pools)
 
     @property
@@ -155,7 +155,7 @@ class Machine:
         """The file in *run* that holds the content of a flash bank."""
         return run / f"flash-{bank}"
 
-    def memory_file(self, run: Path, block: Block) -> Path:
+    def memory_file(self, run: Path, block: RamBlock) -> Path:
         """The file in *run* that holds a shared block."""
         return run / f"ram-{block.base:x}"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.base.kreport import Frame, reports_in
+from harness.base.kreport import StackFrame, reports_in
 from harness.kernel.build.make import CROSS
-from harness.kernel.code import KernelCode, Place, decoded_traces
+from harness.kernel.code import CodePlace, KernelCode, decoded_traces
 
 SOURCE = """\
 static inline __attribute__((always_inline)) void inner(volatile int *at)
@@ -64,7 +64,7 @@ def test_a_frame_is_its_functions_with_file_and_line(
     code = KernelCode(vmlinux, {"probe": module})
     offset = store_offset(module if name else vmlinux)
 
-    places = code.places(Frame("outer", offset, 0x20, name), returns=False)
+    places = code.places(StackFrame("outer", offset, 0x20, name), returns=False)
 
     assert [(one.function, Path(one.file).name, one.line, one.outer) for one in places] == [
         ("inner", "pool.c", STORE, "outer"),
@@ -75,8 +75,11 @@ def test_a_frame_is_its_functions_with_file_and_line(
 def test_an_address_that_a_call_returns_to_is_looked_up_at_the_call(vmlinux: Path) -> None:
     code, behind = KernelCode(vmlinux), store_offset(vmlinux) + 4
 
-    assert [one.line for one in code.places(Frame("outer", behind, 0x20))] == [STORE, CALL]
-    assert code.places(Frame("outer", behind, 0x20), returns=False)[0].line not in (STORE, CALL)
+    assert [one.line for one in code.places(StackFrame("outer", behind, 0x20))] == [STORE, CALL]
+    assert code.places(StackFrame("outer", behind, 0x20), returns=False)[0].line not in (
+        STORE,
+        CALL,
+    )
 
 
 def test_without_debugging_information_a_frame_is_its_name(vmlinux: Path, tmp_path: Path) -> None:
@@ -85,9 +88,9 @@ def test_without_debugging_information_a_frame_is_its_name(vmlinux: Path, tmp_pa
     subprocess.run([f"{CROSS}strip", "--strip-debug", stripped], check=True)
 
     for code in (KernelCode(stripped), KernelCode(tmp_path / "gone"), KernelCode(vmlinux)):
-        assert code.places(Frame("nowhere", 4, 0x20)) == (Place("nowhere"),)
-        assert code.places(Frame("f", 4, 8, "other")) == (Place("f", module="other"),)
-    assert KernelCode(stripped).places(Frame("outer", 4, 0x20)) == (Place("outer"),)
+        assert code.places(StackFrame("nowhere", 4, 0x20)) == (CodePlace("nowhere"),)
+        assert code.places(StackFrame("f", 4, 8, "other")) == (CodePlace("f", module="other"),)
+    assert KernelCode(stripped).places(StackFrame("outer", 4, 0x20)) == (CodePlace("outer"),)
 
 
 def test_a_reports_stack_is_told_once_and_exactly_where_the_cpu_was(vmlinux: Path) -> None:

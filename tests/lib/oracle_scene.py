@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.base.violation import Violation
 from harness.devices.probe import Held, Space
-from harness.observe.memory import LiveMemory, PoolState, Segment, Slot
+from harness.observe.memory import LiveMemory, PoolState, RamSegment, Slot
 
 SLOT, PAGE = 2048, 4096
 BASE = 0x4F00_0000
@@ -79,7 +79,7 @@ def ids(violations: Iterable[Violation]) -> list[tuple[str, ...]]:
     return [violation.properties for violation in violations]
 
 
-def _segment(base: int, size: int) -> Segment:
+def _segment(base: int, size: int) -> RamSegment:
     fd = os.memfd_create("ram")
     os.truncate(fd, size)
-    return Segment(base, size, fd=fd)
+    return RamSegment(base, size, fd=fd)

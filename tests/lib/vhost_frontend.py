@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from harness.devices.rogue.vhost.backend import Backend
-from harness.devices.rogue.vhost.devices import Device
+from harness.devices.rogue.vhost.devices import VhostDevice
 from harness.devices.rogue.vhost.protocol import (
     HEADER,
     RING_ADDRESS,
@@ -38,7 +38,7 @@ TIMEOUT = 10.0
 class Frontend:
     """Memory, a ring in it, and the connection to a backend."""
 
-    def __init__(self, path: Path, device: Device) -> None:
+    def __init__(self, path: Path, device: VhostDevice) -> None:
         self.file = os.memfd_create("guest")
         os.ftruncate(self.file, SIZE)
         self.memory = mmap.mmap(self.file, SIZE)
@@ -154,7 +154,7 @@ class Frontend:
 
 
 @contextlib.contextmanager
-def frontend(path: Path, device: Device) -> Iterator[Frontend]:
+def frontend(path: Path, device: VhostDevice) -> Iterator[Frontend]:
     """A front-end with a backend for *device* connected to it."""
     end = Frontend(path / "vhost", device)
     try:

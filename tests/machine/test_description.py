@@ -9,7 +9,7 @@ from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
 from harness.base.space import MIB
 from harness.kernel import Initramfs, Kernel
-from harness.kernel.spec import Record, load_kernel
+from harness.kernel.spec import KernelRecord, load_kernel
 from harness.machine.binary import Qemu
 from harness.machine.description import DESCRIPTION, load_machine, save_machine
 from harness.machine.devicetree import Devicetree, DynamicPool, Pool
@@ -25,7 +25,7 @@ DYNAMIC = DynamicPool("restricted-dma", 4 * MIB, 2 * MIB, "late", ("/pcie@100000
 def kernel(tmp_path: Path) -> Kernel:
     directory = tmp_path / "kernel"
     directory.mkdir()
-    Record("6.12.0", "c0ffee", "a tree", ("a.patch",), "gcc 12", ("a patch",), "", ()).save(
+    KernelRecord("6.12.0", "c0ffee", "a tree", ("a.patch",), "gcc 12", ("a patch",), "", ()).save(
         directory
     )
     return load_kernel(directory)

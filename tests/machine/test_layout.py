@@ -4,7 +4,7 @@
 import itertools
 
 from harness.machine.devicetree import Pool
-from harness.machine.layout import RAM_BASE, Block, cut
+from harness.machine.layout import RAM_BASE, RamBlock, cut
 
 MIB = 1 << 20
 RAM_SIZE = 256 * MIB
@@ -15,15 +15,15 @@ def pool(base: int, size: int) -> Pool:
 
 
 def test_without_a_pool_ram_is_one_private_block() -> None:
-    assert cut(RAM_SIZE, ()) == (Block(RAM_BASE, RAM_SIZE, shared=False),)
+    assert cut(RAM_SIZE, ()) == (RamBlock(RAM_BASE, RAM_SIZE, shared=False),)
 
 
 def test_a_pool_at_the_end_of_ram_leaves_two_blocks() -> None:
     blocks = cut(RAM_SIZE, (pool(RAM_BASE + 240 * MIB, 16 * MIB),))
 
     assert blocks == (
-        Block(RAM_BASE, 240 * MIB, shared=False),
-        Block(RAM_BASE + 240 * MIB, 16 * MIB, shared=True),
+        RamBlock(RAM_BASE, 240 * MIB, shared=False),
+        RamBlock(RAM_BASE + 240 * MIB, 16 * MIB, shared=True),
     )
 
 

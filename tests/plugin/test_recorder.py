@@ -15,7 +15,7 @@ import pytest
 
 from harness.base.result import Result
 from harness.base.violation import Violation
-from harness.kernel.spec import Record
+from harness.kernel.spec import KernelRecord
 from harness.results import Run, load_run
 from harness.results.history import joined_history, list_runs
 
@@ -204,7 +204,7 @@ def kernel(session: Session) -> None:
     (session.root / "harness/conftest.py").write_text(textwrap.dedent(KERNEL))
     (session.root / "kernel").mkdir()
     (session.root / "kernel/config").write_text("CONFIG_A=y\n")
-    record = Record("6.12.1", "ab", "debian x", (), "gcc", (), "", ())
+    record = KernelRecord("6.12.1", "ab", "debian x", (), "gcc", (), "", ())
     record.save(session.root / "kernel")
 
 

@@ -15,7 +15,7 @@ _FIELDS = {"title", "about", "links"}
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownReport:
     """What is known of the titles that the regular expression *title* matches in full."""
 
     title: re.Pattern[str]
@@ -23,7 +23,7 @@ class Known:
     links: tuple[str, ...]
 
 
-def read_known(text: str) -> tuple[Known, ...]:
+def read_known(text: str) -> tuple[KnownReport, ...]:
     """The entries of a list; InputError says which of them is wrong, and how."""
     try:
         entries = tomllib.loads(text).get("known", [])
@@ -32,23 +32,23 @@ def read_known(text: str) -> tuple[Known, ...]:
         raise InputError(f"the list of known reports cannot be read: {fault}") from fault
 
 
-def _known(entry: dict[str, object]) -> Known:
+def _known(entry: dict[str, object]) -> KnownReport:
     about, links = entry.get("about"), entry.get("links")
     if set(entry) != _FIELDS or not isinstance(links, list) or not links or not about:
         raise InputError(
             f"an entry of the list of known reports has a title, an about and links; this is "
             f"{entry!r}"
         )
-    return Known(re.compile(str(entry["title"])), str(about), tuple(map(str, links)))
+    return KnownReport(re.compile(str(entry["title"])), str(about), tuple(map(str, links)))
 
 
 @cache
-def known_reports() -> tuple[Known, ...]:
+def known_reports() -> tuple[KnownReport, ...]:
     """The list that comes with the harness."""
     return read_known(LIST.read_text())
 
 
-def known_report(title: str, entries: tuple[Known, ...] | None = None) -> Known | None:
+def known_report(title: str, entries: tuple[KnownReport, ...] | None = None) -> KnownReport | None:
     """The first entry that matches *title*, of known.toml if no other list is given."""
     known = known_reports() if entries is None else entries
     return next((one for one in known if one.title.fullmatch(title)), None)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness.base.kreport.printk import KernelLine, KernelLines
-from harness.base.kreport.symbols import CARRIERS, OTHER_STACK, TRACE, Frame, frame_in
+from harness.base.kreport.symbols import CARRIERS, OTHER_STACK, TRACE, StackFrame, frame_in
 from harness.base.kreport.table import (
     FOLLOWS,
     KILLED,
@@ -58,7 +58,7 @@ class Report:
     last_words: str = ""
     locks: tuple[str, ...] = ()
     cut: bool = False
-    frames: tuple[Frame, ...] = ()
+    frames: tuple[StackFrame, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.title}: {self.first_line}"
@@ -140,7 +140,7 @@ class _Draft:
     line: KernelLine
     open: bool = True
     traced: bool = False
-    frames: list[Frame] = field(default_factory=list)
+    frames: list[StackFrame] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.begin = self.end = self.line.index

@@ -76,7 +76,7 @@ CARRIERS = re.compile(
 
 
 @dataclass(frozen=True)
-class Frame:
+class StackFrame:
     """A place in a report: *offset* bytes into *symbol* of *size* bytes, of *module* or the kernel.
 
     *register* is the one that held it ("pc", "lr", "rip"), empty for a frame of a stack. *size* is
@@ -95,7 +95,7 @@ class Frame:
         return function_name(self.symbol)
 
 
-def frame_in(text: str) -> Frame | None:
+def frame_in(text: str) -> StackFrame | None:
     """The frame, or the program counter, that a line of a report is."""
     found, register = FRAME.match(text), ""
     if found is None:
@@ -104,7 +104,7 @@ def frame_in(text: str) -> Frame | None:
             return None
         register = found["register"].partition(" ")[0].strip(":").lower()
     offset, size = found["offset"], found["size"]
-    return Frame(
+    return StackFrame(
         found["function"],
         int(offset, 16) if offset else 0,
         int(size, 16) if size else 0,

@@ -13,16 +13,16 @@
 
 from harness.devices.drivers.driver import DRIVERS, Child, Driver, built_in
 from harness.devices.drivers.plug import ENDPOINT, bind, is_bound, plug, unbind, wait_usable
-from harness.devices.drivers.work import Disk, Entropy, Network, Work
+from harness.devices.drivers.work import DiskWork, EntropyWork, NetworkWork, Work
 
 __all__ = [
     "DRIVERS",
     "ENDPOINT",
     "Child",
-    "Disk",
+    "DiskWork",
     "Driver",
-    "Entropy",
-    "Network",
+    "EntropyWork",
+    "NetworkWork",
     "Work",
     "bind",
     "built_in",

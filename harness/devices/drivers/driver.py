@@ -4,7 +4,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.devices.drivers.work import Disk, Entropy, Network, Work
+from harness.devices.drivers.work import DiskWork, EntropyWork, NetworkWork, Work
 from harness.kernel import Kernel
 from harness.kernel.build.kconfig import read_config
 from harness.machine.qemu.guest import Guest
@@ -56,13 +56,13 @@ class Driver:
 
 
 DRIVERS: tuple[Driver, ...] = (
-    Driver("virtio-blk", "VIRTIO_BLK", "virtio-blk-pci", "virtio-pci", Disk, "vd?", MODERN),
+    Driver("virtio-blk", "VIRTIO_BLK", "virtio-blk-pci", "virtio-pci", DiskWork, "vd?", MODERN),
     Driver(
         "virtio-net",
         "VIRTIO_NET",
         "virtio-net-pci",
         "virtio-pci",
-        Network,
+        NetworkWork,
         "eth?",
         MODERN + NO_ROM,
     ),
@@ -71,18 +71,18 @@ DRIVERS: tuple[Driver, ...] = (
         "HW_RANDOM_VIRTIO",
         "virtio-rng-pci",
         "virtio-pci",
-        Entropy,
+        EntropyWork,
         "hwrng",
         MODERN,
     ),
-    Driver("nvme", "BLK_DEV_NVME", "nvme", "nvme", Disk, "nvme*n1", (("serial", "1"),)),
-    Driver("e1000e", "E1000E", "e1000e", "e1000e", Network, "eth?", NO_ROM),
+    Driver("nvme", "BLK_DEV_NVME", "nvme", "nvme", DiskWork, "nvme*n1", (("serial", "1"),)),
+    Driver("e1000e", "E1000E", "e1000e", "e1000e", NetworkWork, "eth?", NO_ROM),
     Driver(
         "ahci",
         "SATA_AHCI",
         "ich9-ahci",
         "ahci",
-        Disk,
+        DiskWork,
         "sd?",
         child=Child("ide-hd", f"{CONTROLLER}.0", cold=True),
     ),
@@ -91,7 +91,7 @@ DRIVERS: tuple[Driver, ...] = (
         "MMC_SDHCI_PCI",
         "sdhci-pci",
         "sdhci-pci",
-        Disk,
+        DiskWork,
         "mmcblk?",
         child=Child("sd-card", "sd-bus", cold=True),
     ),
@@ -100,7 +100,7 @@ DRIVERS: tuple[Driver, ...] = (
         "USB_STORAGE",
         "qemu-xhci",
         "xhci_hcd",
-        Disk,
+        DiskWork,
         "sd?",
         child=Child("usb-storage", f"{CONTROLLER}.0", cold=False),
     ),

@@ -55,7 +55,7 @@ class Work(Protocol):
         """
 
 
-class Disk:
+class DiskWork:
     """A disk of a guest; its content is a file of four pieces in the run directory.
 
     The harness writes the first piece, the guest the second past its page cache and the third
@@ -119,7 +119,7 @@ class Disk:
         return f"dd if={DATA} {where} {how} 2> /dev/null"
 
 
-class Network:
+class NetworkWork:
     """A network card of a guest; QEMU's user network leads to a server of the harness.
 
     Who connects sends a piece and is sent another, at the same time.
@@ -190,7 +190,7 @@ SIZES = (256, 512)
 (drivers/char/hw_random/core.c, rng_buffer_size()), and virtio-rng as many."""
 
 
-class Entropy:
+class EntropyWork:
     """A virtio-rng whose source is a file of ascending numbers, so that every byte is known."""
 
     usable = "grep -q virtio_rng /sys/class/misc/hw_random/rng_current"

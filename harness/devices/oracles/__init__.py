@@ -13,7 +13,7 @@ holds. They read the dump of a guest as well as a paused guest.
 from harness.devices.oracles.inspection import (
     NO_BASELINE,
     Baseline,
-    Layout,
+    PoolLayout,
     inspect,
     prepare,
     survey,
@@ -22,7 +22,7 @@ from harness.devices.oracles.inspection import (
 __all__ = [
     "NO_BASELINE",
     "Baseline",
-    "Layout",
+    "PoolLayout",
     "inspect",
     "prepare",
     "survey",

@@ -5,7 +5,7 @@ import errno
 
 from harness.base.errors import AgentError
 from harness.base.violation import Violation
-from harness.devices.oracles.inspection import Baseline, Layout, inspect, prepare, survey
+from harness.devices.oracles.inspection import Baseline, PoolLayout, inspect, prepare, survey
 from harness.devices.probe import Held, Probe
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import (
@@ -29,7 +29,7 @@ class Examiner:
 
     def __init__(self) -> None:
         self._types = KnownTypes()
-        self._layouts: dict[str, Layout] = {}
+        self._layouts: dict[str, PoolLayout] = {}
 
     def prepare(self, guest: Guest, state: str) -> Baseline:
         """Plant canaries in *guest*, which stands still; guests of the same *state* are alike.

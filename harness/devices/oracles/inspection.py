@@ -27,7 +27,7 @@ from harness.observe.memory.ranges import without
 
 
 @dataclass(frozen=True)
-class Layout:
+class PoolLayout:
     """The pools of a guest before it runs, each with its slots in use, and the default pool."""
 
     pools: tuple[tuple[PoolState, tuple[Slot, ...]], ...]
@@ -46,14 +46,16 @@ NO_BASELINE = Baseline()
 """The state before the test is unknown."""
 
 
-def survey(types: KernelTypes) -> Layout:
+def survey(types: KernelTypes) -> PoolLayout:
     """Find the pools that a canary can be planted in: those that share no memory."""
     pools = _in_ram(types, restricted_pools(types))
     alone = [pool for pool in pools if _is_alone(pool, pools) and not any(given_away(types, pool))]
-    return Layout(tuple((pool, slots_in_use(types, pool)) for pool in alone), default_pool(types))
+    return PoolLayout(
+        tuple((pool, slots_in_use(types, pool)) for pool in alone), default_pool(types)
+    )
 
 
-def prepare(memory: LiveMemory, layout: Layout) -> Baseline:
+def prepare(memory: LiveMemory, layout: PoolLayout) -> Baseline:
     """Plant the canaries in a guest that stands still and is as *layout* says."""
     planted = [
         plant(memory, number, pool, in_use) for number, (pool, in_use) in enumerate(layout.pools)

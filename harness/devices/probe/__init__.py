@@ -11,7 +11,7 @@
 ``Byte, Seed``         contents that guest and harness both know
 ``DmaError``           the kernel said no: ``MappingError``, ``AllocationError``, ``SettingError``
 ``RequestRefused``     the request made no sense to the probe
-``calls``              every call as a value, for batches and for ``Work`` on several CPUs
+``calls``              every call as a value, for batches and for ``StressCalls`` on several CPUs
 =====================  ===========================================================================
 """
 
@@ -26,7 +26,7 @@ from harness.devices.probe.held_memory import HeldMemory
 from harness.devices.probe.mapping import Mapping, SgMapping, Slice
 from harness.devices.probe.pattern import Byte, Pattern, Seed
 from harness.devices.probe.probe import Probe
-from harness.devices.probe.session import Session, Work, Worked
+from harness.devices.probe.session import ProbeSession, StressCalls, StressOutcome
 from harness.devices.probe.values import (
     AllocationError,
     AllocCall,
@@ -38,7 +38,7 @@ from harness.devices.probe.values import (
     DmaError,
     Gfp,
     MappingError,
-    Refusal,
+    ProbeRefusal,
     RequestRefused,
     SettingError,
 )
@@ -72,19 +72,19 @@ __all__ = [
     "Pattern",
     "Pending",
     "Probe",
-    "Refusal",
+    "ProbeRefusal",
+    "ProbeSession",
     "RequestRefused",
     "Seed",
     "Segment",
-    "Session",
     "Setting",
     "SettingError",
     "SgEntry",
     "SgMapping",
     "Slice",
     "Space",
+    "StressCalls",
+    "StressOutcome",
     "SyncTarget",
-    "Work",
-    "Worked",
     "calls",
 ]

@@ -20,7 +20,7 @@ PHYS_UNKNOWN = (1 << 64) - 1
 
 @hex_repr
 @dataclass(frozen=True)
-class Place:
+class BufferAddresses:
     """Where a buffer lies: kernel virtual and physical address."""
 
     virt: int
@@ -147,9 +147,9 @@ def device_info(device: int, answer: bytes) -> DeviceInfo:
     return DeviceInfo(device, name, of_path, Bus(bus), bool(coherent), *numbers)
 
 
-def place(answer: bytes) -> Place:
+def place(answer: bytes) -> BufferAddresses:
     """Where a buffer lies."""
-    return Place(*_unpack(wire.PLACE, answer))
+    return BufferAddresses(*_unpack(wire.PLACE, answer))
 
 
 def mapped(answer: bytes) -> Mapped:

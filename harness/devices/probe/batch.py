@@ -6,7 +6,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from harness.base.errors import InputError
 from harness.devices.probe.calls import Call
-from harness.devices.probe.session import Session
+from harness.devices.probe.session import ProbeSession
 from harness.devices.probe.values import DmaError
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class Pending(Generic[T]):
 class Batch:
     """A ``with`` block that collects calls and makes them, in order, when it ends without error."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: ProbeSession) -> None:
         self._session = session
         self._pending: list[Pending[Any]] = []
 

@@ -10,7 +10,15 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from harness.devices.probe import answers, wire
-from harness.devices.probe.answers import Allocated, DeviceInfo, Held, Live, Mapped, Place, Segment
+from harness.devices.probe.answers import (
+    Allocated,
+    BufferAddresses,
+    DeviceInfo,
+    Held,
+    Live,
+    Mapped,
+    Segment,
+)
 from harness.devices.probe.pattern import Pattern
 from harness.devices.probe.protocol import operations
 from harness.devices.probe.values import (
@@ -86,7 +94,7 @@ def device_set(device: int, setting: Setting, value: int) -> Call[None]:
     return Call("DEVICE_SET", payload, answers.nothing, SettingError, what)
 
 
-def buffer_alloc(buffer: int, kind: BufferKind, size: int) -> Call[Place]:
+def buffer_alloc(buffer: int, kind: BufferKind, size: int) -> Call[BufferAddresses]:
     """Allocate a zeroed buffer of the CPU's."""
     return Call("BUFFER_ALLOC", _payload("BUFFER_ALLOC", buffer, kind, size), answers.place)
 

@@ -10,7 +10,7 @@ from harness.devices.probe.answers import DeviceInfo, Mapped
 from harness.devices.probe.buffer import Buffer
 from harness.devices.probe.calls import SgEntry
 from harness.devices.probe.mapping import Mapping, SgMapping, Slice
-from harness.devices.probe.session import Session
+from harness.devices.probe.session import ProbeSession
 from harness.devices.probe.unchecked import Unchecked
 from harness.devices.probe.values import AllocCall, Attr, Bus, Direction, DmaError, Gfp
 from harness.devices.probe.wire import MapCall, Setting, Space
@@ -23,7 +23,7 @@ class Device:
     *id* is that of this binding: the device has another one after it is unbound and bound again.
     """
 
-    session: Session = field(repr=False)
+    session: ProbeSession = field(repr=False)
     id: int
     name: str
     bus: Bus

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from harness.devices.probe import calls
 from harness.devices.probe.pattern import Pattern
-from harness.devices.probe.session import Session
+from harness.devices.probe.session import ProbeSession
 from harness.devices.probe.wire import ANSWER_MAX, Space
 
 WRITE_MAX = 16 * 1024
@@ -17,7 +17,7 @@ WRITE_MAX = 16 * 1024
 class HeldMemory:
     """*size* bytes. Offsets count from its start; a length of None means up to its end."""
 
-    session: Session = field(repr=False)
+    session: ProbeSession = field(repr=False)
     space: Space
     handle: int
     size: int

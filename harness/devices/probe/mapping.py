@@ -10,7 +10,7 @@ from harness.devices.probe import calls
 from harness.devices.probe.answers import Segment
 from harness.devices.probe.buffer import Buffer
 from harness.devices.probe.held_memory import HeldMemory
-from harness.devices.probe.session import Session
+from harness.devices.probe.session import ProbeSession
 from harness.devices.probe.values import Attr, Direction
 from harness.devices.probe.wire import Space, SyncTarget
 
@@ -33,7 +33,7 @@ class Slice:
 class AnyMapping:
     """What every live mapping can do; as a context manager it ends with the block."""
 
-    session: Session = field(repr=False)
+    session: ProbeSession = field(repr=False)
     handle: int
     device: str
     direction: Direction

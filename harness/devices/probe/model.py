@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from harness.base.hex_repr import hex_repr
 from harness.base.violation import PropertyViolated, violated
 from harness.devices.probe.answers import Segment
-from harness.devices.probe.model_slots import SLOT, Rules, Slots, allocated, streaming
+from harness.devices.probe.model_slots import SLOT, AddressRules, Slots, allocated, streaming
 from harness.devices.probe.values import AllocCall, Attr, Direction
 from harness.devices.probe.wire import SyncTarget
 
@@ -33,7 +33,7 @@ class CpuBuffer:
 
 
 @dataclass(frozen=True)
-class Part:
+class BufferPart:
     """A part of a buffer that is mapped as one piece; *offset* and *size* in bytes."""
 
     buffer: CpuBuffer
@@ -47,7 +47,7 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
+class UsedMemory:
     """Memory of the pool that is in use: *size* bytes, *at* bytes from the pool's base."""
 
     what: str
@@ -57,12 +57,12 @@ class Held:
 
 
 @dataclass(frozen=True, eq=False)
-class Bounce(Held):
+class Bounce(UsedMemory):
     """One mapped piece of CPU memory, and its copy in the pool."""
 
-    part: Part
+    part: BufferPart
     direction: Direction
-    rules: Rules
+    rules: AddressRules
 
 
 class PoolModel:
@@ -76,11 +76,13 @@ class PoolModel:
         self.base = base
         self.content = bytearray(content)
         self.slots = Slots(base, len(content))
-        self.held: list[Held] = []
-        self._touched: list[Held] = []
+        self.held: list[UsedMemory] = []
+        self._touched: list[UsedMemory] = []
         self._suspects: set[str] = set()
 
-    def map(self, part: Part, direction: Direction, rules: Rules, dma_addr: int) -> Bounce:
+    def map(
+        self, part: BufferPart, direction: Direction, rules: AddressRules, dma_addr: int
+    ) -> Bounce:
         """A mapping was made: its bytes are the CPU's, whatever the direction (B3)."""
         demand = streaming(part.phys, part.size, rules)
         slots = self.slots.take(demand, dma_addr)
@@ -93,9 +95,9 @@ class PoolModel:
 
     def map_sg(
         self,
-        parts: Sequence[Part],
+        parts: Sequence[BufferPart],
         direction: Direction,
-        rules: Rules,
+        rules: AddressRules,
         segments: Sequence[Segment],
     ) -> tuple[Bounce, ...]:
         """A scatterlist was mapped: every entry by itself, in its order (B2)."""
@@ -104,14 +106,16 @@ class PoolModel:
         pairs = zip(parts, segments, strict=True)
         return tuple(self.map(part, direction, rules, one.dma_addr) for part, one in pairs)
 
-    def refuse_map_sg(self, parts: Sequence[Part], rules: Rules, content: bytes) -> None:
+    def refuse_map_sg(
+        self, parts: Sequence[BufferPart], rules: AddressRules, content: bytes
+    ) -> None:
         """As :meth:`refuse_map`; what was mapped until then has left its bytes in free slots."""
         self.refuse_map(parts, rules)
         for slot in self.slots.all_free():
             at = slot * SLOT
             self.content[at : at + SLOT] = content[at : at + SLOT]
 
-    def refuse_map(self, parts: Sequence[Part], rules: Rules) -> None:
+    def refuse_map(self, parts: Sequence[BufferPart], rules: AddressRules) -> None:
         """A mapping of *parts* found no room: right only if there can have been none (B13)."""
         self.slots.refuse([streaming(part.phys, part.size, rules) for part in parts])
 
@@ -135,21 +139,23 @@ class PoolModel:
             self.sync(bounce, target, 0, bounce.size)
             self._suspect(bounce, "C8")
 
-    def allocate(self, call: AllocCall, size: int, rules: Rules, dma_addr: int) -> Held:
+    def allocate(
+        self, call: AllocCall, size: int, rules: AddressRules, dma_addr: int
+    ) -> UsedMemory:
         """Memory was allocated: all of its pages are zero (D1)."""
         demand = allocated(size, rules, _inside_id(call))
         slots = self.slots.take(demand, dma_addr)
-        held = Held(demand.what, dma_addr - self.base, demand.length, slots)
+        held = UsedMemory(demand.what, dma_addr - self.base, demand.length, slots)
         self.held.append(held)
         self.content[held.at : held.at + held.size] = bytes(held.size)
         self._suspect(held, demand.inside_id)
         return held
 
-    def refuse_allocation(self, call: AllocCall, size: int, rules: Rules) -> None:
+    def refuse_allocation(self, call: AllocCall, size: int, rules: AddressRules) -> None:
         """An allocation found no room: right only if there was none."""
         self.slots.refuse([allocated(size, rules, _inside_id(call))])
 
-    def free(self, held: Held) -> None:
+    def free(self, held: UsedMemory) -> None:
         """An allocation was freed."""
         self._suspect(held, "D6")
         self._let_go(held)
@@ -205,11 +211,11 @@ class PoolModel:
         at, first = bounce.at + offset, bounce.part.offset + offset
         self.content[at : at + length] = bounce.part.buffer.content[first : first + length]
 
-    def _suspect(self, held: Held, broken: str) -> None:
+    def _suspect(self, held: UsedMemory, broken: str) -> None:
         self._touched.append(held)
         self._suspects.add(broken)
 
-    def _let_go(self, held: Held) -> None:
+    def _let_go(self, held: UsedMemory) -> None:
         self.held.remove(held)
         self.slots.give_back(held.slots)
 
@@ -223,7 +229,7 @@ class PoolModel:
                 continue
             raise self._wrong(at, byte, owner)
 
-    def _wrong(self, at: int, byte: int, owner: Held | None) -> PropertyViolated:
+    def _wrong(self, at: int, byte: int, owner: UsedMemory | None) -> PropertyViolated:
         whose = f"byte {at - owner.at} of {owner.what}" if owner else "nobody's"
         told = f"the device sees {byte:02x} at {self.base + at:#x}, {whose}"
         if owner is None:

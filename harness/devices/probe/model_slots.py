@@ -18,7 +18,7 @@ SLOT, SET, PAGE = 2048, 128, 4096
 
 @hex_repr
 @dataclass(frozen=True)
-class Rules:
+class AddressRules:
     """What a device asks of addresses: both are masks of low bits, *seg_boundary* at least 4095."""
 
     min_align_mask: int = 0
@@ -58,7 +58,7 @@ class Demand:
         return addr & ~self.boundary == last & ~self.boundary
 
 
-def streaming(phys: int, size: int, rules: Rules) -> Demand:
+def streaming(phys: int, size: int, rules: AddressRules) -> Demand:
     """What a mapping of *size* bytes at *phys* needs (B8, B9, B10)."""
     mask = rules.min_align_mask
     offset = phys & mask & (SLOT - 1)
@@ -76,7 +76,7 @@ def streaming(phys: int, size: int, rules: Rules) -> Demand:
     )
 
 
-def allocated(size: int, rules: Rules, inside_id: str = "D1") -> Demand:
+def allocated(size: int, rules: AddressRules, inside_id: str = "D1") -> Demand:
     """What an allocation of *size* bytes needs: whole pages, aligned to their order (D3)."""
     pages = -(-size // PAGE)
     return Demand(

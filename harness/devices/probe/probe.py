@@ -9,7 +9,7 @@ from harness.devices.probe.answers import Held, Live
 from harness.devices.probe.batch import Batch
 from harness.devices.probe.buffer import Buffer
 from harness.devices.probe.device import Device
-from harness.devices.probe.session import Session, Work, Worked
+from harness.devices.probe.session import ProbeSession, StressCalls, StressOutcome
 from harness.devices.probe.values import BufferKind
 from harness.devices.probe.wire import HANDLES, Space
 from harness.machine.qemu.agent import Agent
@@ -23,7 +23,7 @@ class Probe:
     """
 
     def __init__(self, agent: Agent, context: int = 0) -> None:
-        self.session = Session(agent, context)
+        self.session = ProbeSession(agent, context)
 
     def devices(self) -> tuple[Device, ...]:
         """Every bound device, in the order of binding."""
@@ -61,7 +61,7 @@ class Probe:
         """Collect calls and make them all when the ``with`` block ends."""
         return Batch(self.session)
 
-    def stress(self, work: Sequence[Work], timeout: float) -> tuple[Worked, ...]:
+    def stress(self, work: Sequence[StressCalls], timeout: float) -> tuple[StressOutcome, ...]:
         """Do all the *work*, each on its CPU, at the same time; *timeout* in seconds."""
         return self.session.stress(work, timeout)
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from harness.base.hex_repr import hex_repr
 from harness.devices.probe import wire
-from harness.devices.probe.answers import Allocated, DeviceInfo, Mapped, Place, Segment
+from harness.devices.probe.answers import Allocated, BufferAddresses, DeviceInfo, Mapped, Segment
 from harness.devices.probe.calls import Call
 from harness.devices.probe.values import (
     AllocCall,
@@ -58,7 +58,7 @@ class Lines(Protocol):
         """Take a line."""
 
 
-class Record:
+class CallRecord:
     """Knows what the handles of a session stand for; adds each DMA API call to *journal*."""
 
     def __init__(self, journal: Lines) -> None:
@@ -111,7 +111,7 @@ class Record:
 
     def _buffer_alloc(self, call: Call[Any], outcome: Any) -> None:
         handle, _, _ = wire.BUFFER_ALLOC.unpack(call.payload)
-        if isinstance(outcome, Place):
+        if isinstance(outcome, BufferAddresses):
             self._buffers[handle] = outcome.phys
 
     def _fill(self, call: Call[Any], _: Any) -> str:

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from harness.base.errors import InputError, ProtocolError
 from harness.devices.probe import wire
 from harness.devices.probe.calls import Call
-from harness.devices.probe.record import Record
-from harness.devices.probe.values import DmaError, Refusal, RequestRefused
+from harness.devices.probe.record import CallRecord
+from harness.devices.probe.values import DmaError, ProbeRefusal, RequestRefused
 from harness.devices.probe.wire import Reply, Space
 from harness.machine.qemu.agent import Agent, StressJob
 from harness.machine.qemu.frames import PAYLOAD_MAX
@@ -21,7 +21,7 @@ TIMEOUT = 25.0
 
 
 @dataclass(frozen=True)
-class Work:
+class StressCalls:
     """Calls to be made on *cpu* in *context*, over and over, *runs* times or until one fails."""
 
     cpu: int
@@ -31,20 +31,20 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Worked:
+class StressOutcome:
     """How often the calls were made, and the last result of each."""
 
     runs: int
     outcomes: tuple[Any, ...]
 
 
-class Session:
+class ProbeSession:
     """Calls through *agent* with the handles of one context (0 to 63), and which are free."""
 
     def __init__(self, agent: Agent, context: int = 0) -> None:
         self._agent = agent
         self._context = context
-        self._record = Record(agent.journal)
+        self._record = CallRecord(agent.journal)
         self._fresh = {space: iter(range(wire.HANDLES)) for space in Space}
         self._returned: dict[Space, list[int]] = {space: [] for space in Space}
 
@@ -73,13 +73,17 @@ class Session:
             outcomes += self._transfer(calls, len(outcomes))
         return outcomes
 
-    def stress(self, work: Sequence[Work], timeout: float = TIMEOUT) -> tuple[Worked, ...]:
+    def stress(
+        self, work: Sequence[StressCalls], timeout: float = TIMEOUT
+    ) -> tuple[StressOutcome, ...]:
         """Do all the *work* at the same time; its contexts are its own. *timeout* in seconds."""
         jobs = [StressJob(w.cpu, w.runs, _batch(w.context, w.calls)) for w in work]
         self._record.note_stress(len(work))
         results = self._agent.stress(jobs, timeout)
         return tuple(
-            Worked(result.runs, tuple(_understand(w.calls, _replies(w.context, result.replies))))
+            StressOutcome(
+                result.runs, tuple(_understand(w.calls, _replies(w.context, result.replies)))
+            )
             for w, result in zip(work, results, strict=True)
         )
 
@@ -110,7 +114,7 @@ class Session:
         some = calls[first : first + _fitting(calls, first)]
         replies = self._agent.probe(_batch(self._context, some), TIMEOUT)
         answered = _replies(self._context, replies)
-        if len(answered) > 1 and answered[-1].status == Refusal.REPLY_FULL:
+        if len(answered) > 1 and answered[-1].status == ProbeRefusal.REPLY_FULL:
             del answered[-1]
             some = some[: len(answered)]
         if len(answered) != len(some):
@@ -131,7 +135,7 @@ def _replies(context: int, replies: bytes) -> list[Reply]:
     """The replies to the calls of :func:`_batch`, without the one to its choice of context."""
     parsed = list(wire.parse_replies(replies))
     if parsed and parsed[0].status != 0:
-        raise RequestRefused(f"context {context}", Refusal(parsed[0].status))
+        raise RequestRefused(f"context {context}", ProbeRefusal(parsed[0].status))
     return parsed[1:]
 
 
@@ -150,7 +154,7 @@ def _fitting(calls: Sequence[Call[Any]], first: int) -> int:
 def _understand(calls: Sequence[Call[Any]], replies: Sequence[Reply]) -> Iterator[Any]:
     for call, reply in zip(calls, replies, strict=False):
         if reply.status > 0:
-            raise RequestRefused(str(call), Refusal(reply.status))
+            raise RequestRefused(str(call), ProbeRefusal(reply.status))
         if reply.status < 0:
             yield call.failure(str(call), -reply.status)
         else:

@@ -4,7 +4,7 @@
 from dataclasses import dataclass, field
 
 from harness.devices.probe import calls
-from harness.devices.probe.session import Session
+from harness.devices.probe.session import ProbeSession
 from harness.devices.probe.values import Direction
 from harness.devices.probe.wire import SyncTarget
 
@@ -13,7 +13,7 @@ from harness.devices.probe.wire import SyncTarget
 class Unchecked:
     """The probe passes these values on as they are, which may bring the kernel down."""
 
-    session: Session = field(repr=False)
+    session: ProbeSession = field(repr=False)
     device: int
 
     def sync_single_for_cpu(self, dma_addr: int, size: int, direction: Direction) -> None:

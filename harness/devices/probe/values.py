@@ -65,7 +65,7 @@ class Bus(IntEnum):
     PLATFORM = 2
 
 
-class Refusal(IntEnum):
+class ProbeRefusal(IntEnum):
     """Why the probe did not make a call: ``enum probe_refusal``."""
 
     UNKNOWN_OP = 1
@@ -84,7 +84,7 @@ class Refusal(IntEnum):
 class RequestRefused(InputError):
     """The probe did not make a call, because the request makes no sense; *refusal* says why."""
 
-    def __init__(self, what: str, refusal: Refusal) -> None:
+    def __init__(self, what: str, refusal: ProbeRefusal) -> None:
         super().__init__(f"the probe refused {what}: {refusal.name}")
         self.refusal = refusal
 

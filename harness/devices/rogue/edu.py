@@ -12,8 +12,8 @@ from enum import IntEnum, IntFlag
 from harness.base.errors import ProtocolError
 from harness.devices.rogue.journal import note
 from harness.devices.rogue.pci import MSI_CAPABILITY, MSI_ENABLE, Command, Msi
+from harness.devices.rogue.root_port import RootPort
 from harness.devices.rogue.scratch import scratch_for
-from harness.devices.rogue.slot import Slot
 from harness.machine.qemu.guest import Guest
 
 
@@ -62,7 +62,7 @@ class EduRogue:
         self._guest = guest
         self._qtest = guest.qtest
         self.name = f"rogue{port}"
-        self._slot = Slot(guest, port)
+        self._slot = RootPort(guest, port)
         self.bdf, self.config = self._slot.bdf, self._slot.config
         self._slot.plug({"driver": "edu", "id": self.name, "dma_mask": ALL_ADDRESSES})
         self._bar = self.config.bar0()

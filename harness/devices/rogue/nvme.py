@@ -16,8 +16,8 @@ from harness.base.errors import InputError
 from harness.devices.rogue.journal import note
 from harness.devices.rogue.nvme_queue import MEMORY_SIZE, PAGE, Controller, Opcode
 from harness.devices.rogue.pci import Command
+from harness.devices.rogue.root_port import RootPort
 from harness.devices.rogue.scratch import scratch_for
-from harness.devices.rogue.slot import Slot
 from harness.kernel.build.kconfig import read_config
 from harness.machine.fence import SCRATCH
 from harness.machine.qemu.guest import Guest
@@ -50,7 +50,7 @@ class NvmeRogue:
         self.name = f"rogue{port}"
         self._node = f"rogue-data{port}"
         self._path = guest.directory / self._node
-        self._slot = Slot(guest, port)
+        self._slot = RootPort(guest, port)
         self.bdf, self.config = self._slot.bdf, self._slot.config
         self._data = self._make_data()
         self._slot.plug(

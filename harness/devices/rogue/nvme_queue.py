@@ -16,7 +16,7 @@ from harness.devices.rogue.scratch import Scratch
 from harness.machine.qemu.qtest import Qtest
 
 
-class Property(IntEnum):
+class ControllerProperty(IntEnum):
     """Offsets in BAR 0 (Base 2.0, 3.1.3; the doorbells: PCIe Transport 1.0, 3.1.2)."""
 
     CAPABILITIES = 0x00
@@ -100,7 +100,7 @@ class Controller:
         """Switch it on and make a pair of I/O queues."""
         self._qtest, self._bar = qtest, bar
         self._memory, self._seen = memory.phys, memory.device
-        self._stride = 4 << (self._read(Property.CAPABILITIES, 8) >> 32 & 0xF)
+        self._stride = 4 << (self._read(ControllerProperty.CAPABILITIES, 8) >> 32 & 0xF)
         self._start_queues(ADMIN)
         self._enable()
         self._make_data_queues()
@@ -128,12 +128,12 @@ class Controller:
         return descriptor(AddressRange(self._seen + SEGMENT, len(segment)), SglType.LAST_SEGMENT)
 
     def _enable(self) -> None:
-        self._write(Property.CONFIGURATION, 4, 0)
-        self._write(Property.ADMIN_SIZES, 4, (ENTRIES - 1) << 16 | ENTRIES - 1)
-        self._write(Property.ADMIN_SUBMISSIONS, 8, self._seen)
-        self._write(Property.ADMIN_COMPLETIONS, 8, self._seen + PAGE)
-        self._write(Property.CONFIGURATION, 4, ENABLE)
-        status = self._read(Property.STATUS, 4)  # QEMU does it within the write
+        self._write(ControllerProperty.CONFIGURATION, 4, 0)
+        self._write(ControllerProperty.ADMIN_SIZES, 4, (ENTRIES - 1) << 16 | ENTRIES - 1)
+        self._write(ControllerProperty.ADMIN_SUBMISSIONS, 8, self._seen)
+        self._write(ControllerProperty.ADMIN_COMPLETIONS, 8, self._seen + PAGE)
+        self._write(ControllerProperty.CONFIGURATION, 4, ENABLE)
+        status = self._read(ControllerProperty.STATUS, 4)  # QEMU does it within the write
         if status & FATAL or not status & READY:
             raise ProtocolError(f"the NVMe controller did not start: CSTS is {status:#x}")
 
@@ -179,11 +179,11 @@ class Controller:
 
     def _ring(self, which: int, value: int) -> None:
         """Ring a doorbell of the queue pair in use: 0 for submissions, 1 for completions."""
-        offset = Property.DOORBELLS + (2 * self._queue + which) * self._stride
+        offset = ControllerProperty.DOORBELLS + (2 * self._queue + which) * self._stride
         self._qtest.write_register(self._bar + offset, 4, value)
 
-    def _read(self, place: Property, width: int) -> int:
+    def _read(self, place: ControllerProperty, width: int) -> int:
         return self._qtest.read_register(self._bar + place, width)
 
-    def _write(self, place: Property, width: int, value: int) -> None:
+    def _write(self, place: ControllerProperty, width: int, value: int) -> None:
         self._qtest.write_register(self._bar + place, width, value)

@@ -14,7 +14,7 @@ from harness.machine.devicetree.tree import Tree
 from harness.machine.qemu.qtest import Qtest
 
 
-class Register(IntEnum):
+class ConfigRegister(IntEnum):
     """Offsets in configuration space."""
 
     ID = 0x00
@@ -91,16 +91,16 @@ class ConfigSpace:
 
     def bar0(self) -> int:
         """The guest-physical address of BAR 0; 0 until the guest has assigned one."""
-        return self.read(Register.BAR0, 4) & ~BAR_FLAGS
+        return self.read(ConfigRegister.BAR0, 4) & ~BAR_FLAGS
 
     def set_command(self, bits: Command, on: bool) -> None:
         """Set or clear bits of the command register."""
-        old = self.read(Register.COMMAND, 2)
-        self.write(Register.COMMAND, 2, old | bits if on else old & ~bits)
+        old = self.read(ConfigRegister.COMMAND, 2)
+        self.write(ConfigRegister.COMMAND, 2, old | bits if on else old & ~bits)
 
     def capability(self, wanted: int) -> int:
         """The offset of capability *wanted*; raises QemuError when the function has none."""
-        offset = self.read(Register.CAPABILITIES, 1)
+        offset = self.read(ConfigRegister.CAPABILITIES, 1)
         while offset:
             kind, following = self.read(offset, 1), self.read(offset + 1, 1)
             if kind == wanted:

@@ -5,7 +5,7 @@ QEMU's ``ivshmem-plain``: its BAR 2 is a memory backend (hw/misc/ivshmem.c). The
 BAR to other devices as BufferKind.PEER, and does DMA for the device itself as for any other.
 """
 
-from harness.devices.rogue.slot import PLUG_TIMEOUT
+from harness.devices.rogue.root_port import PLUG_TIMEOUT
 from harness.machine.qemu.guest import Guest
 
 SIZE = 2 << 20

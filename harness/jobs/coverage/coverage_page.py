@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.jobs.coverage.coverage_report import FunctionReport, PatchReport, Report, Tally
 from harness.jobs.coverage.coverage_table import patch_lines
-from harness.kernel.build.gcov import Line
+from harness.kernel.build.gcov import CoveredLine
 
 _HEAD = """\
 <!DOCTYPE html>
@@ -68,7 +68,7 @@ def _function(function: FunctionReport, source: str) -> Iterator[str]:
     yield "</table>\n"
 
 
-def _source_line(number: int, text: str, line: Line | None, reason: str) -> str:
+def _source_line(number: int, text: str, line: CoveredLine | None, reason: str) -> str:
     count = "" if line is None else str(line.count)
     taken = [branch > 0 for branch in line.branches] if line else []
     branches = f"{sum(taken)}/{len(taken)}" if taken else ""
@@ -76,7 +76,7 @@ def _source_line(number: int, text: str, line: Line | None, reason: str) -> str:
     return f'<tr class="{_class(line, reason)}" title="{escape(reason)}">{cells}</tr>\n'
 
 
-def _class(line: Line | None, reason: str) -> str:
+def _class(line: CoveredLine | None, reason: str) -> str:
     if line is None:
         return "none"
     if line.count == 0:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.jobs.coverage.lines import Lines
 from harness.jobs.coverage.scope import Extent, known_reasons, restricted_paths
-from harness.kernel.build.gcov import Line
+from harness.kernel.build.gcov import CoveredLine
 from harness.kernel.build.notes import DIRECTORY, SOURCES, added_lines
 
 
@@ -53,7 +53,7 @@ class FunctionReport:
     """A function: its lines with code, and those of them that never ran."""
 
     extent: Extent
-    lines: tuple[Line, ...]
+    lines: tuple[CoveredLine, ...]
     missed: tuple[Missed, ...]
 
     @property

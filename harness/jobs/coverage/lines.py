@@ -11,10 +11,10 @@ from harness.base.errors import HostError
 from harness.jobs.coverage.counts import Counts
 from harness.jobs.coverage.gcda import encode
 from harness.jobs.coverage.layout import Layout, Unit
-from harness.kernel.build.gcov import Line, find_notes, read_gcov
+from harness.kernel.build.gcov import CoveredLine, find_notes, read_gcov
 from harness.kernel.build.notes import NOTES
 
-Lines = Mapping[tuple[str, int], Line]
+Lines = Mapping[tuple[str, int], CoveredLine]
 """Every line with code, by its path in the kernel's tree and its number."""
 
 
@@ -22,7 +22,7 @@ def read_lines(coverage: Path, layout: Layout, counts: Counts) -> Lines:
     """Return the lines of the kernel whose notes lie in directory *coverage*."""
     notes = coverage / NOTES
     units = {_object_of(unit, notes): values for unit, values in _split(layout, counts)}
-    found: list[Line] = []
+    found: list[CoveredLine] = []
     with tempfile.TemporaryDirectory() as scratch:
         for original, data in units.items():
             copy = Path(scratch) / original.name
@@ -32,22 +32,22 @@ def read_lines(coverage: Path, layout: Layout, counts: Counts) -> Lines:
     return merge(found)
 
 
-def merge(lines: Iterable[Line]) -> Lines:
+def merge(lines: Iterable[CoveredLine]) -> Lines:
     """Add up what several objects tell of one line of a header."""
-    merged: dict[tuple[str, int], Line] = {}
+    merged: dict[tuple[str, int], CoveredLine] = {}
     for line in lines:
         key = (line.path, line.number)
         merged[key] = _add(merged[key], line) if key in merged else line
     return merged
 
 
-def _add(one: Line, other: Line) -> Line:
+def _add(one: CoveredLine, other: CoveredLine) -> CoveredLine:
     """Branches that are alike are the same branches; others stand side by side."""
     if len(one.branches) == len(other.branches):
         branches = tuple(map(sum, zip(one.branches, other.branches, strict=True)))
     else:
         branches = one.branches + other.branches
-    return Line(one.path, one.number, one.count + other.count, branches)
+    return CoveredLine(one.path, one.number, one.count + other.count, branches)
 
 
 def _split(layout: Layout, counts: Counts) -> Iterator[tuple[Unit, bytes]]:

@@ -23,16 +23,16 @@ from harness.jobs.double_fetch.targets import (
     operations,
 )
 from harness.jobs.double_fetch.watch import Watched
-from harness.kernel.code import Place
+from harness.kernel.code import CodePlace
 
 __all__ = [
     "TARGETS",
     "Access",
+    "CodePlace",
     "DoubleFetch",
     "DriverReport",
     "LocatedDoubleFetch",
     "Operation",
-    "Place",
     "Places",
     "Reader",
     "Report",

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from harness.jobs.double_fetch.analyse import Reader
 from harness.jobs.double_fetch.ring import Access, Function, Kind
-from harness.kernel.code import Place, places_at
+from harness.kernel.code import CodePlace, places_at
 from harness.machine.qemu.agent import Agent
 from harness.observe.memory import KernelTypes, Symbols
 
@@ -48,7 +48,7 @@ class Places:
 
     def __init__(self, types: KernelTypes, agent: Agent, functions: tuple[Function, ...]) -> None:
         self._types, self._agent, self._functions = types, agent, functions
-        self._known: dict[int, Place] = {}
+        self._known: dict[int, CodePlace] = {}
 
     def reader(self, access: Access) -> Reader:
         """Who it is that loads."""
@@ -57,7 +57,7 @@ class Places:
                 return Reader(access.site, function.name, self._driver(access))
         return Reader(access.pc)
 
-    def at(self, pc: int) -> Place:
+    def at(self, pc: int) -> CodePlace:
         """The place of the instruction at *pc*."""
         if pc not in self._known:
             self._known[pc] = self._look_up(pc)
@@ -67,20 +67,20 @@ class Places:
         bounce = self.at(access.site)
         return access.driver if BOUNCE in (bounce.function, bounce.outer) else 0
 
-    def _look_up(self, pc: int) -> Place:
+    def _look_up(self, pc: int) -> CodePlace:
         try:
             return places_at(self._types.program, pc)[0]
         except LookupError:
             return self._symbol(pc)
 
-    def _symbol(self, pc: int) -> Place:
+    def _symbol(self, pc: int) -> CodePlace:
         """What the guest says of a module's address; the kernel's symbol if it is none."""
         index = bisect_right(self._modules, (pc, "\U0010ffff", ""))
         if index and self._types.image.link + self._types.image.slide > pc:
             _, name, module = self._modules[index - 1]
-            return Place(name, module=module)
+            return CodePlace(name, module=module)
         symbol = self._types.symbols.nearest(pc - self._types.image.slide)
-        return Place(symbol.name if symbol else f"{pc:#x}")
+        return CodePlace(symbol.name if symbol else f"{pc:#x}")
 
     @cached_property
     def _modules(self) -> list[tuple[int, str, str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.jobs.double_fetch.analyse import DoubleFetch, Reader
 from harness.jobs.double_fetch.places import Places
-from harness.kernel.code import Place
+from harness.kernel.code import CodePlace
 
 MOST_RANGES = 3
 """Ranges of addresses that the text names of one double fetch."""
@@ -22,9 +22,9 @@ class LocatedReader:
     that; *pc* is in hexadecimal.
     """
 
-    place: Place
+    place: CodePlace
     helper: str
-    driver: Place | None
+    driver: CodePlace | None
     pc: str = field(compare=False)
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
-from harness.base.progress import Step, say, step
+from harness.base.progress import ProgressStep, say, step
 from harness.jobs.fuzz.case import FuzzCase
 from harness.jobs.fuzz.corpus import Corpus, save_finding
 from harness.jobs.fuzz.known import identity, known_as
@@ -193,7 +193,7 @@ def _workers(number: int) -> Iterator[ProcessPoolExecutor]:
         yield pool
 
 
-def _show(progress: Step, campaign: Campaign, summary: Summary) -> None:
+def _show(progress: ProgressStep, campaign: Campaign, summary: Summary) -> None:
     """Progress in whichever comes first, time or runs."""
     note = f"{summary.runs} guests, {summary.rate:.1f}/s, {len(summary.found)} found"
     of_time = summary.seconds / campaign.seconds

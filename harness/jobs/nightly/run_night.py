@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.base.progress import Step, say, step
+from harness.base.progress import ProgressStep, say, step
 from harness.jobs.nightly.entry import Ended, Entry, Fate
 from harness.jobs.nightly.executor import Executor
 from harness.jobs.nightly.job import Job
@@ -72,7 +72,7 @@ def _book(ended: Ended, night: Night, history: History) -> Entry:
     return Entry(ended.job, Fate.RUN, ended.run)
 
 
-def _tell(entry: Entry, progress: Step, done: int, total: int) -> None:
+def _tell(entry: Entry, progress: ProgressStep, done: int, total: int) -> None:
     verdict = entry.verdict
     say(f"{entry.job.name}: {verdict.value if verdict else f'{entry.fate.value}: {entry.why}'}")
     progress.update(done, total, entry.job.name)

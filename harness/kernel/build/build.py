@@ -22,13 +22,13 @@ from harness.kernel.patches.apply import apply_series
 from harness.kernel.patches.files import Patch, read_series
 from harness.kernel.patches.mail import read_subject
 from harness.kernel.source.sources import Source, resolve_source
-from harness.kernel.source.tree import Tree
+from harness.kernel.source.tree import SourceTree
 from harness.kernel.source.workspace import Workspace, open_workspace
 from harness.kernel.spec import (
     CONFIG,
     Kernel,
+    KernelRecord,
     KernelSpec,
-    Record,
     default_fragments,
     load_kernel,
 )
@@ -121,13 +121,13 @@ def configured_tree(plan: Plan) -> Iterator[tuple[Workspace, Make]]:
             yield workspace, make
 
 
-def _prepare_source(plan: Plan, tree: Tree) -> None:
+def _prepare_source(plan: Plan, tree: SourceTree) -> None:
     if tree.state.pristine != plan.source.identity:
         plan.source.populate(tree)
     tree.patch(apply_series(plan.patches, tree.pristine))
 
 
-def _configure(plan: Plan, make: Make, tree: Tree) -> None:
+def _configure(plan: Plan, make: Make, tree: SourceTree) -> None:
     """Write the configuration, unless it was written from the same inputs and checked."""
     stamp, config = make.output / "harness-config.stamp", make.output / ".config"
     inputs = digest(plan.wanted.text, plan.compiler, str(tree.state.pristine), *_kconfig(tree))
@@ -144,7 +144,7 @@ def _configure(plan: Plan, make: Make, tree: Tree) -> None:
     stamp.write_text(inputs)
 
 
-def _kconfig(tree: Tree) -> Iterator[str]:
+def _kconfig(tree: SourceTree) -> Iterator[str]:
     """Each change of a series that may change the configuration: all but C and texts.
 
     Kconfig files may have any name, and run scripts and makefiles.
@@ -181,7 +181,7 @@ def _fill_entry(plan: Plan, directory: Path) -> None:
             keep_notes(make.output, workspace.tree, directory)
         own = default_fragments()
         release = (make.output / "include/config/kernel.release").read_text().strip()
-    record = Record(
+    record = KernelRecord(
         release=release,
         build_id=read_build_id(directory / "vmlinux"),
         source=plan.source.title,

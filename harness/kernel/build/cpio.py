@@ -13,7 +13,7 @@ _ALIGN = 4
 
 
 @dataclass(frozen=True)
-class Node:
+class CpioFile:
     """One file: its path without a leading slash, its mode with type bits, its data.
 
     *device* is the (major, minor) of a device node.
@@ -25,28 +25,28 @@ class Node:
     device: tuple[int, int] = (0, 0)
 
 
-def directory(path: str) -> Node:
+def directory(path: str) -> CpioFile:
     """Return a directory that everyone can enter."""
-    return Node(path, stat.S_IFDIR | 0o755)
+    return CpioFile(path, stat.S_IFDIR | 0o755)
 
 
-def program(path: str, data: bytes) -> Node:
+def program(path: str, data: bytes) -> CpioFile:
     """Return an executable file."""
-    return Node(path, stat.S_IFREG | 0o755, data)
+    return CpioFile(path, stat.S_IFREG | 0o755, data)
 
 
-def character_device(path: str, major: int, minor: int) -> Node:
+def character_device(path: str, major: int, minor: int) -> CpioFile:
     """Return a character device node for root alone."""
-    return Node(path, stat.S_IFCHR | 0o600, device=(major, minor))
+    return CpioFile(path, stat.S_IFCHR | 0o600, device=(major, minor))
 
 
-def pack(nodes: Iterable[Node]) -> bytes:
+def pack(nodes: Iterable[CpioFile]) -> bytes:
     """Return the archive of *nodes*, in their order; a directory must precede what lies in it."""
-    entries = [*nodes, Node("TRAILER!!!", 0)]
+    entries = [*nodes, CpioFile("TRAILER!!!", 0)]
     return b"".join(_entry(number, node) for number, node in enumerate(entries, 1))
 
 
-def _entry(inode: int, node: Node) -> bytes:
+def _entry(inode: int, node: CpioFile) -> bytes:
     name = node.path.encode() + b"\0"
     fields = (
         inode,

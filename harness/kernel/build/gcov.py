@@ -21,7 +21,7 @@ _IN_TREE = re.compile(r"(?:.*?/)?src/(.+)")
 
 
 @dataclass(frozen=True)
-class Line:
+class CoveredLine:
     """How often a line ran, and how often each of its branches was taken."""
 
     path: str
@@ -30,7 +30,7 @@ class Line:
     branches: tuple[int, ...]
 
 
-def read_gcov(notes: Path) -> Iterator[Line]:
+def read_gcov(notes: Path) -> Iterator[CoveredLine]:
     """Yield the lines of an object, of its source and of every header that has code in it.
 
     Counters are taken from the ``.gcda`` file beside *notes*; without one every line has run 0
@@ -43,7 +43,7 @@ def read_gcov(notes: Path) -> Iterator[Line]:
             if found := _IN_TREE.fullmatch(file["file"]):
                 for line in file["lines"]:
                     taken = tuple(branch["count"] for branch in line["branches"])
-                    yield Line(found[1], line["line_number"], line["count"], taken)
+                    yield CoveredLine(found[1], line["line_number"], line["count"], taken)
 
 
 def find_notes(directory: Path) -> list[Path]:

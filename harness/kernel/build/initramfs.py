@@ -117,7 +117,7 @@ def _busybox(deb: Path) -> bytes:
         return (Path(scratch) / "bin/busybox").read_bytes()
 
 
-def _layout(agent: bytes, busybox: bytes, probe: bytes) -> Iterator[cpio.Node]:
+def _layout(agent: bytes, busybox: bytes, probe: bytes) -> Iterator[cpio.CpioFile]:
     yield from (cpio.directory(folder) for folder in FOLDERS)
     yield cpio.character_device("dev/console", *CONSOLE)
     yield cpio.program("init", agent)

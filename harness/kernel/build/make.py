@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.base.errors import BuildError
 from harness.base.paths import cache_directory
-from harness.base.progress import Step
+from harness.base.progress import ProgressStep
 from harness.base.tools import find_tool, run_tool
 from harness.kernel.source.workspace import workspaces
 
@@ -58,7 +58,7 @@ class Make:
         """Everything that make and the compilers printed."""
         return self.output / "harness-build.log"
 
-    def run(self, *words: str, progress: Step | None = None, total: int = 0) -> None:
+    def run(self, *words: str, progress: ProgressStep | None = None, total: int = 0) -> None:
         """Run make; with *progress* count objects up to *total*. BuildError with the reason."""
         done = 0
         argv = ("setpriv", "--pdeathsig", "TERM", *self.command(*words))

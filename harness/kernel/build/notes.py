@@ -16,12 +16,12 @@ from pathlib import Path
 
 from harness.kernel.build.gcov import find_notes, read_gcov
 from harness.kernel.source.content import Content
-from harness.kernel.source.tree import Tree
+from harness.kernel.source.tree import SourceTree
 
 DIRECTORY, NOTES, SOURCES, ADDED = "coverage", "notes", "sources", "added.json"
 
 
-def keep_notes(output: Path, tree: Tree, kernel: Path) -> None:
+def keep_notes(output: Path, tree: SourceTree, kernel: Path) -> None:
     """Copy all that a report needs, from build directory *output*, to the entry of a *kernel*."""
     directory = kernel / DIRECTORY
     paths = set(tree.state.patched)

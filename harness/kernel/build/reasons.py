@@ -20,7 +20,7 @@ _SYMBOL = re.compile(r"\b[A-Z0-9_]*[A-Z][A-Z0-9_]*\b")
 
 
 @dataclass
-class Entry:
+class KconfigEntry:
     """One definition of an option: whether it can be set by hand, and under which conditions."""
 
     symbol: str
@@ -36,7 +36,7 @@ class _Walk:
     blocks: list[list[str]] = field(default_factory=list)
 
 
-def explain_missing(entries: Iterable[Entry], symbol: str, config: Mapping[str, str]) -> str:
+def explain_missing(entries: Iterable[KconfigEntry], symbol: str, config: Mapping[str, str]) -> str:
     """Say why *symbol*, in a tree with *entries*, is not in *config* what it was wanted to be."""
     entries = [entry for entry in entries if entry.symbol == symbol]
     if not entries:
@@ -52,7 +52,7 @@ def explain_missing(entries: Iterable[Entry], symbol: str, config: Mapping[str, 
     return f"it is {value}; it may be selected by another option, or out of its range"
 
 
-def _unmet(entry: Entry, config: Mapping[str, str]) -> str:
+def _unmet(entry: KconfigEntry, config: Mapping[str, str]) -> str:
     """Return the conditions of *entry* that name options which are not set, empty if none does."""
     parts = []
     for condition in entry.conditions:
@@ -68,16 +68,16 @@ def _unmet(entry: Entry, config: Mapping[str, str]) -> str:
     return "; ".join(parts)
 
 
-def read_entries(source: Path) -> Iterator[Entry]:
+def read_entries(source: Path) -> Iterator[KconfigEntry]:
     """Yield every definition of every option, as arm64 sees the tree."""
     yield from _read_file(_Walk(source), "Kconfig")
 
 
-def _read_file(walk: _Walk, name: str) -> Iterator[Entry]:
+def _read_file(walk: _Walk, name: str) -> Iterator[KconfigEntry]:
     path = walk.root / name.replace("$(SRCARCH)", "arm64").replace("$(HEADER_ARCH)", "arm64")
     if not path.is_file():
         return
-    entry: Entry | None = None
+    entry: KconfigEntry | None = None
     for line in _statements(path):
         begins = _ENTRY.match(line) or _OPEN.match(line) or _CLOSE.match(line)
         inner = _SOURCE.match(line)
@@ -112,7 +112,7 @@ def _statements(path: Path) -> Iterator[str]:
             yield statement
 
 
-def _begin(walk: _Walk, line: str) -> Entry | None:
+def _begin(walk: _Walk, line: str) -> KconfigEntry | None:
     """Open or close a block, or start an entry within the blocks that are open."""
     if _CLOSE.match(line):
         walk.blocks.pop()
@@ -120,11 +120,11 @@ def _begin(walk: _Walk, line: str) -> Entry | None:
         walk.blocks.append([opened[2]] if opened[1] == "if" else [])
     elif started := _ENTRY.match(line):
         around = [condition for block in walk.blocks for condition in block]
-        return Entry(started[1], conditions=around)
+        return KconfigEntry(started[1], conditions=around)
     return None
 
 
-def _attribute(walk: _Walk, entry: Entry | None, line: str) -> None:
+def _attribute(walk: _Walk, entry: KconfigEntry | None, line: str) -> None:
     """Take note of a dependency or a prompt of the entry, or of the block, that is at hand."""
     if depends := _DEPENDS.match(line):
         target = entry.conditions if entry else walk.blocks[-1] if walk.blocks else []

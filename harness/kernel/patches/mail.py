@@ -19,7 +19,7 @@ _HEADER = re.compile(r"^(Author|Email|Subject): (.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Place:
+class SubjectTags:
     """What the tags of a subject say: ``[PATCH v2 3/5]`` is number 3 of 5 of version 2."""
 
     version: int = 1
@@ -47,7 +47,7 @@ class Mail:
     subject: str
     author: str
     message_id: str
-    place: Place
+    tags: SubjectTags
     is_reply: bool
     message: str
     trailers: tuple[Trailer, ...]
@@ -62,24 +62,24 @@ class Mail:
     @property
     def is_cover(self) -> bool:
         """Whether it is number 0 of a series."""
-        return self.place.number == 0 and not self.is_patch
+        return self.tags.number == 0 and not self.is_patch
 
 
 def parse_mail(name: str, text: bytes) -> Mail:
     """Read one mail, or a bare diff, which is all there is to it."""
     if not is_mail(text):
-        return Mail(name, name, "", "", Place(), False, "", (), (), text)
+        return Mail(name, name, "", "", SubjectTags(), False, "", (), (), text)
     parts = take_apart(text)
     headers = BytesHeaderParser().parsebytes(text)
     found = dict(_HEADER.findall(parts.headers))
     tagged = found.get("Subject") or _decoded(headers, "Subject")
-    subject, place, is_reply = read_subject(tagged)
+    subject, said, is_reply = read_subject(tagged)
     return Mail(
         name=name,
         subject=subject,
         author=_author(found),
         message_id=_decoded(headers, "Message-Id").strip("<> \t"),
-        place=place,
+        tags=said,
         is_reply=is_reply,
         message=parts.message.strip(),
         trailers=_trailers(parts.message),
@@ -88,7 +88,7 @@ def parse_mail(name: str, text: bytes) -> Mail:
     )
 
 
-def read_subject(text: str) -> tuple[str, Place, bool]:
+def read_subject(text: str) -> tuple[str, SubjectTags, bool]:
     """Take a subject apart: without its tags, what they say, and whether it begins with "Re:"."""
     rest, reply = _REPLY.subn("", text, count=1) if _REPLY.match(text) else (text, 0)
     tags = []
@@ -97,12 +97,12 @@ def read_subject(text: str) -> tuple[str, Place, bool]:
         rest = rest[tag.end() :]
     words = " ".join(tags)
     number, version = _NUMBER.search(words), _VERSION.search(words)
-    place = Place(
+    said = SubjectTags(
         version=int(version[1]) if version else 1,
         number=int(number[1]) if number else None,
         total=int(number[2]) if number else None,
     )
-    return " ".join(rest.split()), place, bool(reply)
+    return " ".join(rest.split()), said, bool(reply)
 
 
 def _author(found: dict[str, str]) -> str:

@@ -106,7 +106,7 @@ def _mails(file: Path) -> list[Mail]:
 
 def _arrange(mails: Sequence[Mail], counted: bool) -> Series | Sequence[Skipped]:
     """Make a series of *mails*, in the order of their numbers if *counted*."""
-    newest = max((one.place.version for one in mails if _belongs(one)), default=1)
+    newest = max((one.tags.version for one in mails if _belongs(one)), default=1)
     kept: dict[str, Mail] = {}
     skipped = []
     for mail in mails:
@@ -134,31 +134,31 @@ def _why_not(mail: Mail, newest: int, twice: bool) -> str:
         return "a reply"
     if not _belongs(mail):
         return "holds no diff"
-    if mail.place.version < newest:
-        return f"of version {mail.place.version}; there is a version {newest}"
+    if mail.tags.version < newest:
+        return f"of version {mail.tags.version}; there is a version {newest}"
     return "is there twice" if twice else ""
 
 
 def _in_order(patches: Sequence[Mail]) -> Sequence[Mail]:
     """Sort by number, if all count to the same total; SeriesError if two have one number."""
-    totals = {mail.place.total for mail in patches}
+    totals = {mail.tags.total for mail in patches}
     if len(totals) > 1 or None in totals:
         return patches
-    numbered = {mail.place.number or 0: mail for mail in reversed(patches)}
+    numbered = {mail.tags.number or 0: mail for mail in reversed(patches)}
     for mail in patches:
-        if numbered[mail.place.number or 0] is not mail:
-            other = numbered[mail.place.number or 0]
+        if numbered[mail.tags.number or 0] is not mail:
+            other = numbered[mail.tags.number or 0]
             raise SeriesError(
-                f"{other.name} and {mail.name} are both patch {mail.place.number} of "
-                f"{mail.place.total}. Expected one series; give its patches alone."
+                f"{other.name} and {mail.name} are both patch {mail.tags.number} of "
+                f"{mail.tags.total}. Expected one series; give its patches alone."
             )
     return [numbered[number] for number in sorted(numbered)]
 
 
 def _missing(patches: Sequence[Mail]) -> tuple[int, ...]:
-    totals = {mail.place.total for mail in patches}
+    totals = {mail.tags.total for mail in patches}
     (total,) = totals if len(totals) == 1 else (None,)
-    there = {mail.place.number for mail in patches}
+    there = {mail.tags.number for mail in patches}
     return tuple(number for number in range(1, (total or 0) + 1) if number not in there)
 
 

@@ -18,7 +18,7 @@ from filelock import FileLock
 from harness.base.cache import Cache, digest
 from harness.base.errors import SourceError
 from harness.base.paths import cache_directory
-from harness.base.progress import Step, say, step
+from harness.base.progress import ProgressStep, say, step
 from harness.base.space import MIB, require_space
 from harness.base.tools import find_tool, run_tool
 
@@ -219,7 +219,7 @@ def extract_package(deb: Path, into: Path) -> None:
     run_tool(["dpkg-deb", "--extract", deb, into])
 
 
-def _follow(status: int, progress: Step) -> None:
+def _follow(status: int, progress: ProgressStep) -> None:
     """Show the percentages that apt writes to file descriptor *status*."""
     with open(status) as lines:
         for line in lines:

@@ -24,7 +24,7 @@ from harness.kernel.source.snapshot import (
     snapshot_identity,
 )
 from harness.kernel.source.suites import find_in_suite, newest
-from harness.kernel.source.tree import Reader, Snapshot, Tree
+from harness.kernel.source.tree import Reader, Snapshot, SourceTree
 from harness.kernel.source.version import parse_version, read_version
 
 FORMS = (
@@ -54,7 +54,7 @@ class Source(Protocol):
     @property
     def version(self) -> Version: ...  # noqa: D102 - described above
 
-    def populate(self, tree: Tree) -> None:
+    def populate(self, tree: SourceTree) -> None:
         """Bring this source into *tree*, replacing what is there."""
 
 
@@ -68,7 +68,7 @@ class ArchiveSource:
     version: Version
     fetch: Callable[[Path], Path]
 
-    def populate(self, tree: Tree) -> None:
+    def populate(self, tree: SourceTree) -> None:
         """Unpack the archive; *fetch* gets a scratch directory of its own."""
 
         def unpack(directory: Path) -> None:
@@ -90,7 +90,7 @@ class SnapshotSource:
     files: Snapshot
     read: Reader
 
-    def populate(self, tree: Tree) -> None:
+    def populate(self, tree: SourceTree) -> None:
         """Copy what differs."""
         tree.sync(self.identity, self.files, self.read)
 

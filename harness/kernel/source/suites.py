@@ -39,7 +39,7 @@ _ROW = re.compile(r" *(linux-source-\d+\.\d+) \| *(\S+) \| \S+ ([^/ ]+)/main \S+
 
 
 @dataclass(frozen=True)
-class Candidate:
+class SuiteKernel:
     """A kernel source in a suite, by its package's name and version."""
 
     suite: str
@@ -65,7 +65,7 @@ def find_in_suite(suite: str, name: str) -> Package:
     )
 
 
-def newest() -> Candidate:
+def newest() -> SuiteKernel:
     """Return the newest kernel source of all suites; SourceError if none can be found."""
     if found := max(candidates(), key=lambda kernel: kernel.order, default=None):
         return found
@@ -73,12 +73,12 @@ def newest() -> Candidate:
     raise SourceError(f"this machine's Debian mirror shows no kernel sources. {complaint}".strip())
 
 
-def candidates() -> list[Candidate]:
+def candidates() -> list[SuiteKernel]:
     """Return all kernel sources of all suites that the mirror has."""
     lists = _all_lists()
     names = lists.ask("apt-cache", "pkgnames", "linux-source-").split()
     rows = map(_ROW.match, lists.ask("apt-cache", "madison", *names).splitlines() if names else ())
-    return [Candidate(row[3], row[1], row[2]) for row in rows if row]
+    return [SuiteKernel(row[3], row[1], row[2]) for row in rows if row]
 
 
 def _all_lists() -> PackageLists:

@@ -31,7 +31,7 @@ UNKNOWN = ""
 
 
 @dataclass(frozen=True)
-class State:
+class TreeState:
     """The identity of the pristine tree (None: incomplete) and the paths a series has changed."""
 
     pristine: str | None = None
@@ -39,7 +39,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Tree:
+class SourceTree:
     """The source tree of one workspace; the caller holds the workspace's lock."""
 
     directory: Path
@@ -50,13 +50,13 @@ class Tree:
         return self.directory / "src"
 
     @property
-    def state(self) -> State:
+    def state(self) -> TreeState:
         """What is recorded about the tree."""
         try:
             stored = json.loads(self._state.read_text())
         except FileNotFoundError:
-            return State()
-        return State(stored["pristine"], frozenset(stored["patched"]))
+            return TreeState()
+        return TreeState(stored["pristine"], frozenset(stored["patched"]))
 
     def replace(self, identity: str, unpack: Callable[[Path], None]) -> None:
         """Throw the tree away and let *unpack* fill a new one, called *identity*."""
@@ -65,7 +65,7 @@ class Tree:
         fresh.mkdir()
         unpack(fresh)
         fresh.rename(self.source)
-        self._save(State(identity))
+        self._save(TreeState(identity))
 
     def clear(self) -> None:
         """Throw the tree away."""
@@ -83,7 +83,7 @@ class Tree:
         gone = [path for path in have if path not in wanted]
         changed = [path for path, file in wanted.items() if have.get(path) != file]
         patched = self.state.patched
-        self._save(State(None, patched))
+        self._save(TreeState(None, patched))
         self._save_files({**have, **dict.fromkeys(gone + changed, UNKNOWN)})
         for path in gone:
             home = self._home(path, patched)
@@ -94,7 +94,7 @@ class Tree:
                 raise SourceError(f"{path} changed while it was read. Run it again.")
             write_content(self._home(path, patched), content)
         self._save_files(wanted)
-        self._save(State(identity, patched))
+        self._save(TreeState(identity, patched))
 
     def pristine(self, path: str) -> Content | None:
         """Return the file at *path* as it is without any series."""
@@ -110,14 +110,14 @@ class Tree:
         dropped = before.patched - changes.keys()
         for path in changes.keys() - before.patched:
             write_content(self._original(path), read_content(self.source / path))
-        self._save(State(before.pristine, before.patched | changes.keys()))
+        self._save(TreeState(before.pristine, before.patched | changes.keys()))
         restored = {path: read_content(self._original(path)) for path in dropped}
         targets = {**changes, **restored}
         for path in (path for path, content in targets.items() if content is None):
             self._remove(path)
         for path, content in targets.items():
             write_content(self.source / path, content)
-        self._save(State(before.pristine, frozenset(changes)))
+        self._save(TreeState(before.pristine, frozenset(changes)))
         for path in dropped:
             write_content(self._original(path), None)
 
@@ -141,7 +141,7 @@ class Tree:
     def _files(self) -> Path:
         return self.directory / "files.json"
 
-    def _save(self, state: State) -> None:
+    def _save(self, state: TreeState) -> None:
         stored = {"pristine": state.pristine, "patched": sorted(state.patched)}
         _write_whole(self._state, json.dumps(stored, indent=1))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.base.paths import cache_directory
 from harness.base.progress import say
-from harness.kernel.source.tree import Tree
+from harness.kernel.source.tree import SourceTree
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Workspace:
     lock: int
 
     @property
-    def tree(self) -> Tree:
+    def tree(self) -> SourceTree:
         """The source tree."""
-        return Tree(self.directory)
+        return SourceTree(self.directory)
 
     @contextmanager
     def build(self, name: str) -> Iterator[Path]:

@@ -29,7 +29,7 @@ DTB_ALIGNMENT = 2 * MIB
 
 
 @dataclass(frozen=True)
-class Payload:
+class BootPayload:
     """Room, in bytes, for what QEMU loads before it starts the machine.
 
     *kernel* is the image with its bss (``image_size`` of its header), *initrd* the archive. The
@@ -40,7 +40,7 @@ class Payload:
     initrd: int = 32 * MIB
 
 
-def find_faults(tree: Tree, payload: Payload) -> tuple[str, ...]:
+def find_faults(tree: Tree, payload: BootPayload) -> tuple[str, ...]:
     """Everything that is wrong with the reserved memory of *tree*; () if nothing is."""
     return (
         *_wrong_parent(tree),
@@ -105,7 +105,7 @@ def _overlaps(tree: Tree) -> Iterator[str]:
             yield f"{one} and {other} overlap"
 
 
-def _overlaps_payload(tree: Tree, payload: Payload) -> Iterator[str]:
+def _overlaps_payload(tree: Tree, payload: BootPayload) -> Iterator[str]:
     shape, ram = child_shape(tree.root), ram_regions(tree)
     loaded = _loaded(ram[0], payload) if ram else ()
     for node in pool_nodes(tree):
@@ -115,7 +115,7 @@ def _overlaps_payload(tree: Tree, payload: Payload) -> Iterator[str]:
                     yield f"{region} covers {other}, where QEMU loads it"
 
 
-def _loaded(ram: Region, payload: Payload) -> tuple[Region, ...]:
+def _loaded(ram: Region, payload: BootPayload) -> tuple[Region, ...]:
     """Where QEMU 7.2 puts things (hw/arm/boot.c:load_aarch64_image, arm_setup_direct_kernel_boot).
 
     The initial RAM disk starts behind half of RAM, 128 MiB or the kernel, whichever suits, and

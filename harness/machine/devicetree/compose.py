@@ -9,14 +9,14 @@ from types import MappingProxyType
 from harness.base.cache import digest
 from harness.base.errors import DevicetreeError
 from harness.base.tools import run_tool
-from harness.machine.devicetree.check import Payload, find_faults
+from harness.machine.devicetree.check import BootPayload, find_faults
 from harness.machine.devicetree.overlay import apply_overlays, overlay_path
 from harness.machine.devicetree.region import DynamicPool, Placement, Pool
 from harness.machine.devicetree.reserved import place, read_pools, take_labels
 from harness.machine.devicetree.tree import Tree
 
 AS_WRITTEN: Mapping[str, Placement] = MappingProxyType({})
-ROOMY = Payload()
+ROOMY = BootPayload()
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def compose(
     overlays: Sequence[Path | str],
     *,
     pools: Mapping[str, Placement] = AS_WRITTEN,
-    payload: Payload = ROOMY,
+    payload: BootPayload = ROOMY,
     allow_invalid: bool = False,
 ) -> Devicetree:
     """Apply *overlays* (names in dts/ or paths) to the blob *base* and move *pools* by label.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.machine.fence import Constant, Fence, Register
-from harness.machine.layout import Block
+from harness.machine.layout import RamBlock
 from harness.machine.machine import Machine
 from harness.machine.qemu.qtest import Qtest
 
@@ -36,7 +36,7 @@ def damage(fence: Fence, qtest: Qtest) -> list[str]:
     ]
 
 
-def shared_memory(blocks: Sequence[Block], backends: Sequence[Mapping[str, Any]]) -> list[str]:
+def shared_memory(blocks: Sequence[RamBlock], backends: Sequence[Mapping[str, Any]]) -> list[str]:
     """What of QEMU's memory *backends* (``query-memdev``) is not cut and shared as *blocks* say."""
     seen = {backend["id"]: (backend["size"], backend["share"]) for backend in backends}
     wanted = {f"ram{number}": (block.size, block.shared) for number, block in enumerate(blocks)}

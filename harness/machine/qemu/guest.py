@@ -14,7 +14,7 @@ from harness.base.kreport import Report
 from harness.base.outcome import Ending, Outcome
 from harness.machine.devicetree import Pool
 from harness.machine.fence import CpuRefusals, Refusal, cpu_refusals, smmu_refusals
-from harness.machine.layout import Block
+from harness.machine.layout import RamBlock
 from harness.machine.machine import (
     AGENT_SOCKET,
     BLOB,
@@ -146,7 +146,7 @@ class Guest:
         devicetree = self.machine.devicetree
         return (*devicetree.pools, *placed(devicetree.dynamic, self.kernel_log()))
 
-    def memory_file(self, block: Block) -> Path:
+    def memory_file(self, block: RamBlock) -> Path:
         """The file behind a shared block."""
         return self.machine.memory_file(self.directory, block)
 

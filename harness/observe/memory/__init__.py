@@ -24,7 +24,7 @@ from harness.observe.memory.pools import (
     slots,
     slots_in_use,
 )
-from harness.observe.memory.ram import LiveMemory, Memory, Segment
+from harness.observe.memory.ram import LiveMemory, Memory, RamSegment
 from harness.observe.memory.search import find
 from harness.observe.memory.symbols import Symbol, Symbols
 from harness.observe.memory.virtqueue import Virtqueue, buffers, virtqueue
@@ -43,9 +43,9 @@ __all__ = [
     "Memory",
     "MemoryUse",
     "PoolState",
+    "RamSegment",
     "ReservedRegion",
     "Search",
-    "Segment",
     "Slot",
     "Symbol",
     "Symbols",

@@ -11,7 +11,7 @@ from elftools.elf.elffile import ELFFile
 from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
 from harness.observe.memory.ram import Memory
-from harness.observe.memory.sources import Mapped
+from harness.observe.memory.sources import MappedRam
 
 
 class ElfDump(Memory):
@@ -29,7 +29,7 @@ class ElfDump(Memory):
             view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         super().__init__(
             [span for span, _ in loads],
-            [Mapped(view[offset : offset + span.size]) for span, offset in loads],
+            [MappedRam(view[offset : offset + span.size]) for span, offset in loads],
         )
 
 

@@ -5,9 +5,9 @@ import os
 import re
 
 from harness.base.errors import ProtocolError
-from harness.machine.layout import Block
+from harness.machine.layout import RamBlock
 from harness.machine.qemu.guest import Guest
-from harness.observe.memory.ram import LiveMemory, Segment
+from harness.observe.memory.ram import LiveMemory, RamSegment
 
 
 def live_memory(guest: Guest) -> LiveMemory:
@@ -21,11 +21,11 @@ def live_memory(guest: Guest) -> LiveMemory:
                 os.close(segment.fd)
 
 
-def _segment(guest: Guest, block: Block) -> Segment:
+def _segment(guest: Guest, block: RamBlock) -> RamSegment:
     if block.shared:
         fd = os.open(guest.memory_file(block), os.O_RDWR | os.O_CLOEXEC)
-        return Segment(block.base, block.size, host=None, fd=fd)
-    return Segment(block.base, block.size, host=_host_address(guest, block.base), fd=None)
+        return RamSegment(block.base, block.size, host=None, fd=fd)
+    return RamSegment(block.base, block.size, host=_host_address(guest, block.base), fd=None)
 
 
 def _host_address(guest: Guest, phys: int) -> int:

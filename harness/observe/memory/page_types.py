@@ -32,7 +32,7 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Rules:
+class PageRules:
     """How this kernel writes a page's type: ``page_type & mask == value`` for each."""
 
     buddy: tuple[int, int]
@@ -48,7 +48,7 @@ class Rules:
         return bool(page.flags & self.slab_flag)
 
 
-def page_rules(program: drgn.Program) -> Rules:
+def page_rules(program: drgn.Program) -> PageRules:
     """Return how the kernel of *program* writes types; raises NotInKernel if it is not known."""
     flags, kinds = _enumerators(program, "enum pageflags"), _enumerators(program, "enum pagetype")
     reserved_flag = 1 << _value(flags, "PG_reserved")
@@ -58,10 +58,10 @@ def page_rules(program: drgn.Program) -> Rules:
             (top, _value(kinds, name) << TYPE_SHIFT)
             for name in ("PGTY_buddy", "PGTY_table", "PGTY_slab")
         )
-        return Rules(buddy, table, slab, 0, reserved_flag)
+        return PageRules(buddy, table, slab, 0, reserved_flag)
     if "PG_slab" not in flags:  # it went when the types of today came
         raise NotInKernel(WHAT, "type", "enum pagetype")
-    return Rules(
+    return PageRules(
         buddy=(OLD_TYPE_BASE | OLD_BUDDY, OLD_TYPE_BASE),
         table=(OLD_TYPE_BASE | OLD_TABLE, OLD_TYPE_BASE),
         slab=None,
@@ -84,7 +84,7 @@ def _value(enumerators: dict[str, int], name: str) -> int:
     return enumerators[name]
 
 
-def typed_region(page: Page, rules: Rules) -> MemoryUse | None:
+def typed_region(page: Page, rules: PageRules) -> MemoryUse | None:
     """Return what a head page's flags and type say it is used for; None if they say nothing."""
     if page.flags & rules.reserved_flag:
         return MemoryUse.RESERVED
@@ -96,6 +96,6 @@ def typed_region(page: Page, rules: Rules) -> MemoryUse | None:
 
 
 def typed(page: Page, kind: tuple[int, int]) -> bool:
-    """Whether *page* has the type *kind*, one of a kernel's :class:`Rules`."""
+    """Whether *page* has the type *kind*, one of a kernel's :class:`PageRules`."""
     mask, value = kind
     return page.page_type & mask == value

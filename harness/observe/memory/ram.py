@@ -9,11 +9,11 @@ from typing import Self
 from harness.base.address_range import AddressRange
 from harness.base.errors import AddressError, InputError
 from harness.observe.memory.ranges import split
-from harness.observe.memory.sources import Mapped, ProcessRam, Source
+from harness.observe.memory.sources import MappedRam, ProcessRam, RamSource
 
 
 @dataclass(frozen=True, repr=False)
-class Segment(AddressRange):
+class RamSegment(AddressRange):
     """One block of a running guest's RAM; exactly one of *host* and *fd* is given.
 
     *host* is its virtual address in QEMU's process (HMP ``gpa2hva``), *fd* a file that QEMU has
@@ -37,7 +37,7 @@ class Memory:
     live = False
     """Whether the contents may change between two reads."""
 
-    def __init__(self, ranges: Sequence[AddressRange], sources: Sequence[Source]) -> None:
+    def __init__(self, ranges: Sequence[AddressRange], sources: Sequence[RamSource]) -> None:
         self.ranges = tuple(ranges)
         self._sources = tuple(sources)
 
@@ -67,7 +67,7 @@ class Memory:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _source(self, index: int) -> Source:
+    def _source(self, index: int) -> RamSource:
         return self._sources[index]
 
 
@@ -80,7 +80,7 @@ class LiveMemory(Memory):
 
     live = True
 
-    def __init__(self, pid: int, segments: Sequence[Segment]) -> None:
+    def __init__(self, pid: int, segments: Sequence[RamSegment]) -> None:
         super().__init__(segments, [_open(pid, segment) for segment in segments])
         self.on_write: Callable[[int, int], None] = lambda _phys, _size: None
         """Told of each write: its address and size."""
@@ -101,7 +101,7 @@ class LiveMemory(Memory):
         """
         parts = list(split(self.ranges, phys, size))
         source = self._source(parts[0].index) if len(parts) == 1 else None
-        if not isinstance(source, Mapped):
+        if not isinstance(source, MappedRam):
             raise AddressError(
                 f"{size} bytes at {phys:#x} can be read, but not viewed: only RAM in one "
                 "file-backed segment is mapped in this process"
@@ -109,8 +109,8 @@ class LiveMemory(Memory):
         return source.view[parts[0].offset : parts[0].offset + size]
 
 
-def _open(pid: int, segment: Segment) -> Source:
+def _open(pid: int, segment: RamSegment) -> RamSource:
     if segment.fd is not None:
-        return Mapped(memoryview(mmap.mmap(segment.fd, segment.size)))
+        return MappedRam(memoryview(mmap.mmap(segment.fd, segment.size)))
     assert segment.host is not None, "checked when the segment was made"
     return ProcessRam(pid, segment.host)

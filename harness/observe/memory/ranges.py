@@ -28,7 +28,7 @@ def _sides(span: AddressRange, hole: AddressRange) -> Iterator[AddressRange]:
 
 
 @dataclass(frozen=True)
-class Part:
+class RangePart:
     """*size* bytes at *offset* into the span number *index*."""
 
     index: int
@@ -36,7 +36,7 @@ class Part:
     size: int
 
 
-def split(ranges: Sequence[AddressRange], phys: int, size: int) -> Iterator[Part]:
+def split(ranges: Sequence[AddressRange], phys: int, size: int) -> Iterator[RangePart]:
     """Cut the range ``[phys, phys + size)`` at the borders of *ranges*.
 
     Neighbouring ranges may be crossed. Raises AddressError when a byte of the range lies in none.
@@ -48,7 +48,7 @@ def split(ranges: Sequence[AddressRange], phys: int, size: int) -> Iterator[Part
             raise AddressError(_not_ram(ranges, phys, size, at))
         span = ranges[index]
         part = min(end, span.end) - at
-        yield Part(index, at - span.base, part)
+        yield RangePart(index, at - span.base, part)
         at += part
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from harness.base.errors import QemuError
 
 
-class Source(Protocol):
+class RamSource(Protocol):
     """The bytes of one span, by offset from its base."""
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
@@ -19,7 +19,7 @@ class Source(Protocol):
         """Store *data* at *offset*."""
 
 
-class Mapped:
+class MappedRam:
     """Bytes that this process has mapped: a shared file of QEMU's, or a dump."""
 
     def __init__(self, view: memoryview) -> None:

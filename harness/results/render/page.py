@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.base.kreport import Known, known_report
+from harness.base.kreport import KnownReport, known_report
 from harness.base.properties import NOT_GUARANTEED, PROPERTIES, in_order
 from harness.base.result import worst
 from harness.results import Case, Run
@@ -88,7 +88,7 @@ class Title:
 
     title: str
     tests: tuple[Row, ...]
-    known: Known | None
+    known: KnownReport | None
 
 
 @dataclass(frozen=True)

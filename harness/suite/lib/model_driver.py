@@ -19,8 +19,8 @@ from harness.devices.probe import (
     SyncTarget,
     calls,
 )
-from harness.devices.probe.model import CpuBuffer, Part, PoolModel
-from harness.devices.probe.model_slots import SET, SLOT, Rules
+from harness.devices.probe.model import BufferPart, CpuBuffer, PoolModel
+from harness.devices.probe.model_slots import SET, SLOT, AddressRules
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import LiveMemory
@@ -105,7 +105,7 @@ class Driver:
         line = f"{target.name}.map_{call.name.lower()}(buffer, {_direction(direction)}, " + (
             f"offset={offset}, size={size}{_attrs(attrs)})"
         )
-        piece = Part(self.cpu, offset, size)
+        piece = BufferPart(self.cpu, offset, size)
         for handle, outcome in zip(handles, outcomes, strict=True):
             name = self.script.made("m", line, outcome)
             if isinstance(outcome, DmaError):
@@ -129,7 +129,7 @@ class Driver:
         name = self.script.made(
             "m", f"{target.name}.map_sg([{slices}], {_direction(direction)})", outcome
         )
-        pieces = [Part(self.cpu, offset, size) for offset, size in parts]
+        pieces = [BufferPart(self.cpu, offset, size) for offset, size in parts]
         if isinstance(outcome, DmaError):
             self._session.return_handle(Space.MAPPING, handle)
             target.pool.refuse_map_sg(pieces, target.rules, self._seen(target.pool))
@@ -189,7 +189,7 @@ class Driver:
             self._session.return_handle(Space.ALLOCATION, allocation.handle)
         self._check(*(allocation.target for allocation in allocations))
 
-    def set_rules(self, target: Target, rules: Rules) -> None:
+    def set_rules(self, target: Target, rules: AddressRules) -> None:
         """Set what the device asks of addresses; nothing may be mapped for it."""
         before, wanted = _settings(target.rules), _settings(rules)
         changes = {one: wanted[one] for one in wanted if wanted[one] != before[one]}
@@ -264,7 +264,7 @@ class Driver:
             pool.settle()
 
 
-def _settings(rules: Rules) -> dict[Setting, int]:
+def _settings(rules: AddressRules) -> dict[Setting, int]:
     return {
         Setting.MIN_ALIGN_MASK: rules.min_align_mask,
         Setting.SEG_BOUNDARY: rules.seg_boundary,

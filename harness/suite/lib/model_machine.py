@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from harness.base.errors import GuestHang
 from harness.base.paths import cache_directory
 from harness.devices.probe import AllocCall, Attr, Direction, MapCall, SyncTarget
-from harness.devices.probe.model_slots import PAGE, SLOT, Rules
+from harness.devices.probe.model_slots import PAGE, SLOT, AddressRules
 from harness.suite.lib.model_things import LARGEST, Target
 from harness.suite.lib.model_world import World
 
@@ -70,7 +70,7 @@ allocators = st.sampled_from(
 )
 few = st.integers(1, 6)
 times = few | st.sampled_from((16, 64))
-limits = st.builds(Rules, st.sampled_from(MASKS), st.sampled_from(BOUNDARIES))
+limits = st.builds(AddressRules, st.sampled_from(MASKS), st.sampled_from(BOUNDARIES))
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,12 @@ class PoolCalls(RuleBasedStateMachine):
         self.driver = world.driver()
 
     @initialize(limits=st.lists(limits, min_size=1, max_size=3))
-    def set_rules(self, limits: list[Rules]) -> None:
+    def set_rules(self, limits: list[AddressRules]) -> None:
         """Give the devices limits; this begins each sequence of calls."""
         with self._told():
             for target, rules in zip(self.driver.targets, limits, strict=False):
                 mask = rules.min_align_mask if self._scope.masks else 0
-                self.driver.set_rules(target, Rules(mask, rules.seg_boundary))
+                self.driver.set_rules(target, AddressRules(mask, rules.seg_boundary))
 
     @rule(
         which=numbers,

@@ -4,8 +4,8 @@
 from dataclasses import dataclass
 
 from harness.devices.probe import Device
-from harness.devices.probe.model import Bounce, Held, PoolModel
-from harness.devices.probe.model_slots import SET, SLOT, Rules
+from harness.devices.probe.model import Bounce, PoolModel, UsedMemory
+from harness.devices.probe.model_slots import SET, SLOT, AddressRules
 
 BUFFER = 512 * 1024
 """Bytes of the CPU's buffer; as a power of two its address is a multiple of it."""
@@ -14,7 +14,7 @@ LARGEST = SET * SLOT
 """Bytes of the largest mapping."""
 
 
-DEFAULT, UNKNOWN = Rules(), Rules(-1, -1)
+DEFAULT, UNKNOWN = AddressRules(), AddressRules(-1, -1)
 """What the kernel says of a device that asked for nothing, and what nobody knows of a used one."""
 
 
@@ -25,7 +25,7 @@ class Target:
     name: str
     device: Device
     pool: PoolModel
-    rules: Rules
+    rules: AddressRules
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,4 +46,4 @@ class LiveAllocation:
     name: str
     handle: int
     target: Target
-    held: Held
+    held: UsedMemory

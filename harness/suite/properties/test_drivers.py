@@ -15,7 +15,7 @@ from harness.base.address_range import AddressRange
 from harness.devices.drivers import (
     DRIVERS,
     ENDPOINT,
-    Disk,
+    DiskWork,
     Driver,
     bind,
     is_bound,
@@ -162,7 +162,7 @@ def test_a_driver_makes_do_with_a_small_pool(guest: Guest, real: Driver, note: N
 
 @pytest.mark.property("B1", "B12")
 @in_pool_of(TIGHT)
-@each(SMALLER_POOL, [driver for driver in DRIVERS if driver.work is Disk])
+@each(SMALLER_POOL, [driver for driver in DRIVERS if driver.work is DiskWork])
 def test_a_large_request_ends_in_a_pool_that_is_smaller(guest: Guest, real: Driver) -> None:
     """A disk driver makes requests that fit its pool, or fails them."""
     wait_usable(guest, plug(guest, real))

@@ -3,7 +3,7 @@
 
 import pytest
 
-from harness.devices.probe import Attr, Device, Direction, MapCall, Probe, Work, calls
+from harness.devices.probe import Attr, Device, Direction, MapCall, Probe, StressCalls, calls
 from harness.devices.shell import shell
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
@@ -67,13 +67,13 @@ def test_devices_attached_one_by_one_share_the_pool(probe: Probe, types: KernelT
     check_shared(probe, types)
 
 
-def mapping_work(guest: Guest, device: Device, cpu: int) -> Work:
+def mapping_work(guest: Guest, device: Device, cpu: int) -> StressCalls:
     """Map and unmap repeatedly, in the CPU's own context of the probe."""
     buffer = Probe(guest.agent, context=1 + cpu).buffer(PAGE)
     place = (MapCall.SINGLE, buffer.handle, 0, PAGE, Direction.TO_DEVICE, Attr.DEFAULT)
     maps = [calls.map_buffer(handle, device.id, *place) for handle in range(MAPPINGS)]
     unmaps = [calls.unmap(handle) for handle in range(MAPPINGS)]
-    return Work(cpu, RUNS, 1 + cpu, [*maps, *unmaps])
+    return StressCalls(cpu, RUNS, 1 + cpu, [*maps, *unmaps])
 
 
 @pytest.mark.property("F7")
@@ -104,12 +104,12 @@ def test_what_a_cpu_mapped_can_be_unmapped_without_it(
 ) -> None:
     """Mappings made on a CPU that went offline can be unmapped on another CPU."""
     work = mapping_work(guest, device, LEAVING)
-    probe.stress([Work(LEAVING, 1, work.context, work.calls[:MAPPINGS])], STRESS_TIMEOUT)
+    probe.stress([StressCalls(LEAVING, 1, work.context, work.calls[:MAPPINGS])], STRESS_TIMEOUT)
     slots_used(counters, MAPPINGS * PAGE // 2048)
 
     shell(guest, f"echo 0 > /sys/devices/system/cpu/cpu{LEAVING}/online")
     offline = guest.agent.read_file("/sys/devices/system/cpu/offline").strip()
     equal(offline, b"%d" % LEAVING, "offline CPUs")
-    probe.stress([Work(0, 1, work.context, work.calls[MAPPINGS:])], STRESS_TIMEOUT)
+    probe.stress([StressCalls(0, 1, work.context, work.calls[MAPPINGS:])], STRESS_TIMEOUT)
 
     slots_used(counters, 0)

@@ -22,7 +22,7 @@ from harness.devices.probe import (
     Seed,
     Slice,
     Space,
-    Work,
+    StressCalls,
     calls,
 )
 from harness.machine.devicetree import Placement, Pool
@@ -130,7 +130,7 @@ def on_every_cpu(guest: Guest, probe: Probe, runs: int, work: list[list[Call[Any
         for number in range(LIVE):
             own.buffer(BUFFER).fill(cpu_seed(cpu, number))
 
-    done = probe.stress([Work(cpu, runs, 1 + cpu, work[cpu]) for cpu in range(CPUS)], 120)
+    done = probe.stress([StressCalls(cpu, runs, 1 + cpu, work[cpu]) for cpu in range(CPUS)], 120)
 
     wrong = [
         f"CPU {cpu}: {outcome}"

@@ -24,10 +24,17 @@ from harness.devices.probe import (
     Probe,
     RequestRefused,
     Space,
-    Work,
+    StressCalls,
     calls,
 )
-from harness.devices.probe.model_slots import SLOT, Demand, Rules, Slots, allocated, streaming
+from harness.devices.probe.model_slots import (
+    SLOT,
+    AddressRules,
+    Demand,
+    Slots,
+    allocated,
+    streaming,
+)
 from harness.machine.devicetree import Placement, Pool
 from harness.machine.qemu.guest import Guest
 from harness.plugin.counters import PoolCounters
@@ -72,8 +79,8 @@ class Thing:
     def demand(self) -> Demand:
         """The slots and the alignment that it needs."""
         if self.space is Space.ALLOCATION:
-            return allocated(self.size, Rules())
-        return streaming(self.buffer.phys + self.handle * LARGEST, self.size, Rules())
+            return allocated(self.size, AddressRules())
+        return streaming(self.buffer.phys + self.handle * LARGEST, self.size, AddressRules())
 
     def make(self) -> Call[Any]:
         """Map or allocate it."""
@@ -143,7 +150,7 @@ def at_once(probe: Probe, some: Sequence[Sequence[Call[Any]]], runs: int) -> lis
 
     Raises PropertyViolated if a call fails.
     """
-    work = [Work(cpu, runs, 1 + cpu, own) for cpu, own in enumerate(some)]
+    work = [StressCalls(cpu, runs, 1 + cpu, own) for cpu, own in enumerate(some)]
     try:
         done = probe.stress(work, TIMEOUT)
     except RequestRefused as refused:

@@ -7,13 +7,18 @@ import pytest
 
 from harness.base.violation import PropertyViolated
 from harness.devices.probe import AllocCall, Attr, Direction, Segment, SyncTarget
-from harness.devices.probe.model import Bounce, CpuBuffer, Part, PoolModel
-from harness.devices.probe.model_slots import PAGE, SET, SLOT, Rules, allocated, streaming
+from harness.devices.probe.model import Bounce, BufferPart, CpuBuffer, PoolModel
+from harness.devices.probe.model_slots import PAGE, SET, SLOT, AddressRules, allocated, streaming
 
 BASE, SETS = 0x4F00_0000, 2
 PHYS = 0x4150_0000
-PLAIN, SECTOR, NVME, LARGE = Rules(), Rules(0x1FF), Rules(0xFFF), Rules(0xFFFF)
-NARROW = Rules(seg_boundary=0xFFFF)
+PLAIN, SECTOR, NVME, LARGE = (
+    AddressRules(),
+    AddressRules(0x1FF),
+    AddressRules(0xFFF),
+    AddressRules(0xFFFF),
+)
+NARROW = AddressRules(seg_boundary=0xFFFF)
 
 Step = Callable[[PoolModel, CpuBuffer], object]
 
@@ -32,7 +37,7 @@ def bounce(
     pool: PoolModel, cpu: CpuBuffer, direction: Direction = Direction.BIDIRECTIONAL
 ) -> Bounce:
     """100 bytes, mapped from 10 bytes into the buffer to the start of the pool."""
-    return pool.map(Part(cpu, 10, 100), direction, PLAIN, BASE)
+    return pool.map(BufferPart(cpu, 10, 100), direction, PLAIN, BASE)
 
 
 def with_change(content: bytes | bytearray, at: int, byte: int) -> bytes:
@@ -55,7 +60,7 @@ def with_change(content: bytes | bytearray, at: int, byte: int) -> bytes:
     ],
 )
 def test_a_mapping_where_it_may_not_be_is_refused(
-    pool: PoolModel, broken: str, size: int, phys: int, rules: Rules, addr: int
+    pool: PoolModel, broken: str, size: int, phys: int, rules: AddressRules, addr: int
 ) -> None:
     with pytest.raises(PropertyViolated) as caught:
         pool.slots.take(streaming(phys, size, rules), addr)
@@ -76,7 +81,7 @@ def test_a_mapping_where_it_may_not_be_is_refused(
     ],
 )
 def test_a_mapping_takes_the_slots_that_it_touches(
-    pool: PoolModel, size: int, phys: int, rules: Rules, addr: int, slots: range
+    pool: PoolModel, size: int, phys: int, rules: AddressRules, addr: int, slots: range
 ) -> None:
     assert pool.slots.take(streaming(phys, size, rules), addr) == slots
     assert pool.slots.used == len(slots)
@@ -125,14 +130,14 @@ def fill(pool: PoolModel, free: set[int]) -> None:
     ],
 )
 def test_a_refusal_where_there_is_room_is_none(
-    pool: PoolModel, cpu: CpuBuffer, free: set[int], size: int, rules: Rules
+    pool: PoolModel, cpu: CpuBuffer, free: set[int], size: int, rules: AddressRules
 ) -> None:
     fill(pool, free)
 
     with pytest.raises(
         PropertyViolated, match=f"^B13 violated: .* fits at {BASE + min(free) * SLOT:#x}"
     ):
-        pool.refuse_map([Part(cpu, 0, size)], rules)
+        pool.refuse_map([BufferPart(cpu, 0, size)], rules)
 
 
 @pytest.mark.parametrize(
@@ -147,17 +152,17 @@ def test_a_refusal_where_there_is_room_is_none(
     ],
 )
 def test_a_refusal_where_there_is_no_room_is_right(
-    pool: PoolModel, cpu: CpuBuffer, free: set[int], size: int, rules: Rules
+    pool: PoolModel, cpu: CpuBuffer, free: set[int], size: int, rules: AddressRules
 ) -> None:
     fill(pool, free)
 
-    pool.refuse_map([Part(cpu, 0, size)], rules)
+    pool.refuse_map([BufferPart(cpu, 0, size)], rules)
 
 
 def test_a_refused_scatterlist_had_room_only_if_it_had_some_wherever_its_first_entries_lay(
     pool: PoolModel, cpu: CpuBuffer
 ) -> None:
-    one, two = Part(cpu, 0, 1), Part(cpu, 0, SET * SLOT)
+    one, two = BufferPart(cpu, 0, 1), BufferPart(cpu, 0, SET * SLOT)
 
     pool.refuse_map([one, two, two], PLAIN)
 
@@ -167,15 +172,15 @@ def test_a_refused_scatterlist_had_room_only_if_it_had_some_wherever_its_first_e
 
 def test_a_pool_with_a_part_of_a_set_says_so(cpu: CpuBuffer) -> None:
     pool = PoolModel(BASE, bytes(3 * SLOT))
-    pool.map(Part(cpu, 0, 1), Direction.TO_DEVICE, PLAIN, BASE)
+    pool.map(BufferPart(cpu, 0, 1), Direction.TO_DEVICE, PLAIN, BASE)
 
     with pytest.raises(PropertyViolated, match=r"^B13 E6 violated: "):
-        pool.refuse_map([Part(cpu, 0, 1)], PLAIN)
+        pool.refuse_map([BufferPart(cpu, 0, 1)], PLAIN)
 
 
 def test_the_one_place_that_the_search_may_miss_is_no_room(pool: PoolModel, cpu: CpuBuffer) -> None:
     """docs/findings.md, search-misses-slots."""
-    second_half_of_a_page = Part(cpu, SLOT, 1)
+    second_half_of_a_page = BufferPart(cpu, SLOT, 1)
     fill(pool, {9, 10, 12, 13})
     with pytest.raises(PropertyViolated, match=r"^B13 violated: .* fits at 0x4f004800"):
         pool.refuse_map([second_half_of_a_page], NVME)
@@ -272,7 +277,7 @@ def test_a_sync_copies_only_as_the_direction_says(
 def test_a_partial_sync_with_an_offset_of_its_own_is_named_so(
     pool: PoolModel, cpu: CpuBuffer
 ) -> None:
-    mapping = pool.map(Part(cpu, 10, 100), Direction.BIDIRECTIONAL, SECTOR, BASE + 10)
+    mapping = pool.map(BufferPart(cpu, 10, 100), Direction.BIDIRECTIONAL, SECTOR, BASE + 10)
     pool.settle()
     pool.sync(mapping, SyncTarget.CPU, 1, 2)
 
@@ -281,7 +286,7 @@ def test_a_partial_sync_with_an_offset_of_its_own_is_named_so(
 
 
 def test_each_entry_of_a_scatterlist_keeps_its_length(pool: PoolModel, cpu: CpuBuffer) -> None:
-    parts = [Part(cpu, 0, 10), Part(cpu, 10, 10)]
+    parts = [BufferPart(cpu, 0, 10), BufferPart(cpu, 10, 10)]
     merged = [Segment(BASE, BASE, 20)]
 
     with pytest.raises(PropertyViolated, match=r"^B2 violated: "):
@@ -309,7 +314,9 @@ def test_a_wrong_count_is_found(pool: PoolModel, cpu: CpuBuffer, counted: int, b
 @pytest.mark.parametrize("size", [1, PAGE, PAGE + 1, 3 * PAGE, 100_000, SET * SLOT])
 @pytest.mark.parametrize("rules", [PLAIN, SECTOR, LARGE, NARROW])
 @pytest.mark.parametrize("base", [BASE, BASE + PAGE, BASE + 0x3_7000])
-def test_room_is_found_wherever_every_slot_is_tried(base: int, rules: Rules, size: int) -> None:
+def test_room_is_found_wherever_every_slot_is_tried(
+    base: int, rules: AddressRules, size: int
+) -> None:
     pool = PoolModel(base, bytes((SET + 30) * SLOT))
     pool.slots.take(streaming(PHYS, 40 * SLOT + 1, PLAIN), base + 8 * SLOT)
     for demand in (streaming(PHYS + 0x2805, size, rules), allocated(size, rules)):

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from harness.devices.probe import AllocCall, Attr, BufferKind, Byte, Direction, Gfp, MapCall, calls
-from harness.devices.probe.answers import Allocated, DeviceInfo, Mapped, Place, Segment
+from harness.devices.probe.answers import Allocated, BufferAddresses, DeviceInfo, Mapped, Segment
 from harness.devices.probe.calls import Call, SgEntry
-from harness.devices.probe.record import Record
+from harness.devices.probe.record import CallRecord
 from harness.devices.probe.values import AllocationError, Bus, MappingError, SettingError
 from harness.devices.probe.wire import Setting, Space, SyncTarget
 
@@ -95,9 +95,9 @@ LAST: dict[str, tuple[Step, ...]] = {
 
 def journal(steps: tuple[Step, ...]) -> list[str]:
     lines: list[str] = []
-    record = Record(lines)
+    record = CallRecord(lines)
     record.note(calls.device_info(1), INFO)
-    record.note(calls.buffer_alloc(2, BufferKind.PAGES, 8192), Place(1 << 63, BUFFER))
+    record.note(calls.buffer_alloc(2, BufferKind.PAGES, 8192), BufferAddresses(1 << 63, BUFFER))
     for call, outcome in steps:
         record.note(call, outcome)
     return lines
@@ -117,7 +117,7 @@ def test_questions_of_the_harness_are_left_out() -> None:
 def test_what_nobody_told_of_is_shown_by_its_number() -> None:
     lines: list[str] = []
 
-    Record(lines).note(mapping(), FULL)
+    CallRecord(lines).note(mapping(), FULL)
 
     assert lines == [
         "dma_map_single(device 1, buffer 2 + 0, 4096, DMA_TO_DEVICE) = DMA_MAPPING_ERROR"

@@ -16,15 +16,15 @@ from harness.devices.probe import (
     MapCall,
     MappingError,
     Probe,
-    Refusal,
+    ProbeRefusal,
     RequestRefused,
     Space,
-    Work,
+    StressCalls,
     calls,
 )
 from harness.devices.probe.answers import Mapped
 from harness.devices.probe.protocol import operations
-from harness.devices.probe.session import Session
+from harness.devices.probe.session import ProbeSession
 from harness.machine.qemu.frames import Frame, FrameType
 
 Requests = list[tuple[int, bytes]]
@@ -33,8 +33,8 @@ FINE = struct.pack("<hH", 0, 0)
 MAPPED = struct.pack("<hHQQ", 0, 16, 0x4F000800, 0x4F000800)
 FULL = struct.pack("<hHQQ", -12, 16, 0, 0)
 NO_MEMORY = struct.pack("<hH", -12, 0)
-REPLY_FULL = struct.pack("<hH", Refusal.REPLY_FULL, 0)
-BUSY = struct.pack("<hH", Refusal.BUSY, 0)
+REPLY_FULL = struct.pack("<hH", ProbeRefusal.REPLY_FULL, 0)
+BUSY = struct.pack("<hH", ProbeRefusal.BUSY, 0)
 
 
 def requests(batch: bytes) -> Requests:
@@ -65,7 +65,7 @@ def map_call(handle: int) -> calls.Call[Mapped]:
 
 def test_the_answer_to_a_call_is_returned() -> None:
     with fake_agent(probe_of(lambda asked: MAPPED * len(asked))) as agent:
-        assert Session(agent).call(map_call(0)) == Mapped(0x4F000800, 0x4F000800)
+        assert ProbeSession(agent).call(map_call(0)) == Mapped(0x4F000800, 0x4F000800)
 
 
 def test_a_mapping_error_is_raised_by_a_single_call() -> None:
@@ -73,14 +73,14 @@ def test_a_mapping_error_is_raised_by_a_single_call() -> None:
         fake_agent(probe_of(lambda asked: FULL * len(asked))) as agent,
         pytest.raises(MappingError, match=r"64 bytes, TO_DEVICE.*ENOMEM") as caught,
     ):
-        Session(agent).call(map_call(0))
+        ProbeSession(agent).call(map_call(0))
 
     assert caught.value.errno == 12
 
 
 def test_a_mapping_error_is_a_value_among_many_calls() -> None:
     with fake_agent(probe_of(lambda _asked: MAPPED + FULL + MAPPED)) as agent:
-        first, second, third = Session(agent).outcomes([map_call(i) for i in range(3)])
+        first, second, third = ProbeSession(agent).outcomes([map_call(i) for i in range(3)])
 
     assert first == third == Mapped(0x4F000800, 0x4F000800)
     assert isinstance(second, MappingError)
@@ -91,7 +91,7 @@ def test_a_null_allocation_is_an_allocation_error() -> None:
         fake_agent(probe_of(lambda _asked: NO_MEMORY)) as agent,
         pytest.raises(AllocationError),
     ):
-        Session(agent).call(calls.alloc(0, 1, AllocCall.COHERENT, 4096))
+        ProbeSession(agent).call(calls.alloc(0, 1, AllocCall.COHERENT, 4096))
 
 
 def test_a_refusal_is_the_caller_s_error() -> None:
@@ -99,7 +99,7 @@ def test_a_refusal_is_the_caller_s_error() -> None:
         fake_agent(probe_of(lambda _asked: BUSY)) as agent,
         pytest.raises(RequestRefused, match="BUFFER_FREE: BUSY"),
     ):
-        Session(agent).call(calls.buffer_free(3))
+        ProbeSession(agent).call(calls.buffer_free(3))
 
 
 def test_many_calls_are_split_into_transfers_and_keep_their_order() -> None:
@@ -108,7 +108,7 @@ def test_many_calls_are_split_into_transfers_and_keep_their_order() -> None:
         return b"".join(struct.pack("<hHQQ", 0, 16, handle, handle) for handle in handles)
 
     with fake_agent(probe_of(answer)) as agent:
-        outcomes = Session(agent).outcomes([map_call(i) for i in range(5000)])
+        outcomes = ProbeSession(agent).outcomes([map_call(i) for i in range(5000)])
 
     assert [outcome.dma_addr for outcome in outcomes] == list(range(5000))
 
@@ -118,7 +118,7 @@ def test_calls_whose_replies_had_no_room_are_made_again() -> None:
         return MAPPED * len(asked) if len(asked) <= 2 else MAPPED * 2 + REPLY_FULL
 
     with fake_agent(probe_of(answer)) as agent:
-        outcomes = Session(agent).outcomes([map_call(i) for i in range(5)])
+        outcomes = ProbeSession(agent).outcomes([map_call(i) for i in range(5)])
 
     assert len(outcomes) == 5
 
@@ -128,12 +128,12 @@ def test_a_missing_reply_makes_no_sense() -> None:
         fake_agent(probe_of(lambda _asked: MAPPED)) as agent,
         pytest.raises(ProtocolError, match="1 replies to 2 calls"),
     ):
-        Session(agent).outcomes([map_call(0), map_call(1)])
+        ProbeSession(agent).outcomes([map_call(0), map_call(1)])
 
 
 def test_a_handle_is_free_again_when_what_it_was_for_failed() -> None:
     with fake_agent(probe_of(lambda _asked: FULL)) as agent:
-        session = Session(agent)
+        session = ProbeSession(agent)
 
         for _ in range(3):
             with pytest.raises(MappingError):
@@ -144,7 +144,7 @@ def test_a_handle_is_free_again_when_what_it_was_for_failed() -> None:
 
 def test_handles_run_out_with_a_clear_error() -> None:
     with fake_agent(probe_of(lambda _asked: b"")) as agent:
-        session = Session(agent)
+        session = ProbeSession(agent)
         for _ in range(65536):
             session.take_handle(Space.BUFFER)
 
@@ -219,7 +219,7 @@ def test_stressed_work_comes_back_as_outcomes() -> None:
         return chunk + Frame(FrameType.END, frame.id).encode()
 
     with fake_agent(answer) as agent:
-        work = Work(cpu=1, runs=100, context=3, calls=[map_call(0), map_call(1)])
+        work = StressCalls(cpu=1, runs=100, context=3, calls=[map_call(0), map_call(1)])
         (worked,) = Probe(agent).stress([work], timeout=5)
 
     assert worked.runs == 17

@@ -15,7 +15,7 @@ from harness.devices.probe.pattern import Byte, PatternKind, Seed
 @pytest.mark.parametrize(
     ("name", "prefix", "mirror"),
     [
-        ("probe_refusal", "PROBE_", values.Refusal),
+        ("probe_refusal", "PROBE_", values.ProbeRefusal),
         ("probe_bus", "PROBE_BUS_", values.Bus),
         ("probe_setting", "PROBE_SET_", wire.Setting),
         ("probe_buffer_kind", "PROBE_BUFFER_", values.BufferKind),

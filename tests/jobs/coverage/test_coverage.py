@@ -15,7 +15,7 @@ from harness.jobs.coverage.gcda import FUNCTION
 from harness.jobs.coverage.layout import Counters, Function, Layout, Unit, load_layout
 from harness.jobs.coverage.lines import merge, read_lines
 from harness.jobs.coverage.scope import Extent, known_reasons, restricted_paths
-from harness.kernel.build.gcov import Line
+from harness.kernel.build.gcov import CoveredLine
 from harness.kernel.build.notes import _added
 from harness.kernel.source.content import Content
 
@@ -54,11 +54,11 @@ def kernel(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def lines(**counts: int) -> dict[tuple[str, int], Line]:
+def lines(**counts: int) -> dict[tuple[str, int], CoveredLine]:
     """Lines of the source by number, with two branches in line 13."""
     numbers = {int(name[1:]): count for name, count in counts.items()}
     return merge(
-        Line(SWIOTLB, number, count, (count, 0) if number == 13 else ())
+        CoveredLine(SWIOTLB, number, count, (count, 0) if number == 13 else ())
         for number, count in numbers.items()
     )
 
@@ -123,8 +123,8 @@ def test_table_has_a_row_for_functions_files_and_all(kernel: Path) -> None:
 
 
 def test_header_in_two_objects_is_added_up() -> None:
-    one, other = Line("a.h", 1, 2, (2, 0)), Line("a.h", 1, 3, (0, 3))
-    assert merge([one, other]) == {("a.h", 1): Line("a.h", 1, 5, (2, 3))}
+    one, other = CoveredLine("a.h", 1, 2, (2, 0)), CoveredLine("a.h", 1, 3, (0, 3))
+    assert merge([one, other]) == {("a.h", 1): CoveredLine("a.h", 1, 5, (2, 3))}
 
 
 def test_layout_is_read_back(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from kernel_trees import tiny_tree
 
 from harness.base.errors import HostError, SeriesError
 from harness.kernel.patches.files import read_series
-from harness.kernel.patches.mail import Place, Trailer, read_subject
+from harness.kernel.patches.mail import SubjectTags, Trailer, read_subject
 from harness.kernel.patches.origin import find_series
 from harness.kernel.patches.series import Series, read_paths, store_prefix
 
@@ -104,8 +104,8 @@ def test_a_directory_of_format_patch_has_cover_fixes_and_trailers() -> None:
     assert series.title == "swiotlb: say more about a full pool, and fail less often"
     assert series.cover is not None
     assert "the fifth repairs it" in series.cover.message
-    assert [mail.place for mail in series.patches] == [
-        Place(1, number, 5) for number in range(1, 6)
+    assert [mail.tags for mail in series.patches] == [
+        SubjectTags(1, number, 5) for number in range(1, 6)
     ]
     assert series.patches[4].fixes == (
         'a6efe8adc736 ("swiotlb: do not fail a mapping that the device can do without")',
@@ -183,15 +183,17 @@ def test_what_holds_no_patch_is_refused_with_the_reason(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("subject", "expected"),
     [
-        ("[PATCH v2 3/5] swiotlb: x", ("swiotlb: x", Place(2, 3, 5), False)),
-        ("[RFC][PATCH 03/12] x", ("x", Place(1, 3, 12), False)),
-        ("[PATCH net-next v3] x [y]", ("x [y]", Place(3), False)),
-        ("Re: [PATCH 1/2] x", ("x", Place(1, 1, 2), True)),
-        ("swiotlb: x", ("swiotlb: x", Place(), False)),
-        ("[PATCH 1/2] fold\n ed", ("fold ed", Place(1, 1, 2), False)),
+        ("[PATCH v2 3/5] swiotlb: x", ("swiotlb: x", SubjectTags(2, 3, 5), False)),
+        ("[RFC][PATCH 03/12] x", ("x", SubjectTags(1, 3, 12), False)),
+        ("[PATCH net-next v3] x [y]", ("x [y]", SubjectTags(3), False)),
+        ("Re: [PATCH 1/2] x", ("x", SubjectTags(1, 1, 2), True)),
+        ("swiotlb: x", ("swiotlb: x", SubjectTags(), False)),
+        ("[PATCH 1/2] fold\n ed", ("fold ed", SubjectTags(1, 1, 2), False)),
     ],
 )
-def test_a_subjects_tags_say_its_place(subject: str, expected: tuple[str, Place, bool]) -> None:
+def test_a_subjects_tags_say_its_place(
+    subject: str, expected: tuple[str, SubjectTags, bool]
+) -> None:
     assert read_subject(subject) == expected
 
 

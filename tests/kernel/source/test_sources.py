@@ -9,7 +9,7 @@ from kernel_trees import FILES, tiny_tree
 
 from harness.base.errors import HostError, SourceError
 from harness.kernel.source.sources import resolve_source
-from harness.kernel.source.tree import Tree
+from harness.kernel.source.tree import SourceTree
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def tarball(directory: Path, suffix: str, *options: str) -> Path:
 
 def populate(text: str, tmp_path: Path) -> dict[str, str]:
     """Return the files that source *text* brings into an empty tree."""
-    tree = Tree(tmp_path / "workspace")
+    tree = SourceTree(tmp_path / "workspace")
     tree.directory.mkdir(exist_ok=True)
     resolve_source(text).populate(tree)
     files = (path for path in tree.source.rglob("*") if path.is_file())

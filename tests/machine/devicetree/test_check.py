@@ -7,7 +7,7 @@ import pytest
 from devicetree_blobs import GOOD_POOL, GOOD_REG, POOL, machine, overlay
 
 from harness.base.errors import DevicetreeError
-from harness.machine.devicetree import Payload, Placement, compose
+from harness.machine.devicetree import BootPayload, Placement, compose
 
 MIB = 1 << 20
 
@@ -102,7 +102,7 @@ def test_a_small_payload_leaves_more_room_for_pools() -> None:
     placement = {"pool": Placement(base=0x40400000, size=MIB)}
 
     devicetree = compose(
-        machine(), ["pool-platform"], pools=placement, payload=Payload(kernel=2 * MIB)
+        machine(), ["pool-platform"], pools=placement, payload=BootPayload(kernel=2 * MIB)
     )
 
     assert devicetree.pools[0].base == 0x40400000

@@ -9,7 +9,7 @@ from devicetree_blobs import MACHINE, compiled
 
 from harness.base.address_range import AddressRange
 from harness.kernel import Initramfs
-from harness.kernel.spec import Record, load_kernel
+from harness.kernel.spec import KernelRecord, load_kernel
 from harness.machine.binary import Qemu
 from harness.machine.description import load_machine, save_machine
 from harness.machine.devicetree import Devicetree
@@ -25,7 +25,7 @@ POOL = AddressRange(0x4F00_0000, 16 << 20)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     kernel = tmp_path / "kernel"
     kernel.mkdir()
-    Record("6.12.0", "c0ffee", "a tree", (), "gcc 12", (), "", ()).save(kernel)
+    KernelRecord("6.12.0", "c0ffee", "a tree", (), "gcc 12", (), "", ()).save(kernel)
     archive = tmp_path / "initramfs.cpio"
     archive.write_bytes(bytes(1000))
     qemu = Qemu(tmp_path / "qemu", (7, 2), "QEMU emulator version 7.2.0")

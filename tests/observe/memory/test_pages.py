@@ -8,7 +8,7 @@ from memory_stub import stub_program
 
 from harness.base.errors import NotInKernel
 from harness.observe.memory import MemoryUse
-from harness.observe.memory.page_types import Page, Rules, page_rules, typed_region
+from harness.observe.memory.page_types import Page, PageRules, page_rules, typed_region
 
 FLAGS = "enum pageflags {{ PG_locked, PG_reserved = 5{slab} }} flags;\n"
 TYPES = (
@@ -19,18 +19,18 @@ RESERVED_BIT, SLAB_BIT = 1 << 5, 1 << 9
 UNTYPED = 0xFFFFFFFF
 
 
-def rules(place: Path, text: str) -> Rules:
+def rules(place: Path, text: str) -> PageRules:
     return page_rules(stub_program(place, {"mm/page_alloc.c": text}))
 
 
 @pytest.fixture(scope="module")
-def old(tmp_path_factory: pytest.TempPathFactory) -> Rules:
+def old(tmp_path_factory: pytest.TempPathFactory) -> PageRules:
     """Of 6.1: slab is a flag, a type is a cleared bit."""
     return rules(tmp_path_factory.mktemp("old"), FLAGS.format(slab=", PG_slab = 9"))
 
 
 @pytest.fixture(scope="module")
-def new(tmp_path_factory: pytest.TempPathFactory) -> Rules:
+def new(tmp_path_factory: pytest.TempPathFactory) -> PageRules:
     """Of 6.12: a type is a number in the top byte."""
     text = FLAGS.format(slab="") + TYPES.format(prefix="PGTY")
     return rules(tmp_path_factory.mktemp("new"), text)
@@ -52,7 +52,7 @@ def page(page_type: int = UNTYPED, flags: int = 0) -> Page:
     ],
 )
 def test_a_type_is_the_top_byte_since_6_12(
-    new: Rules, what: Page, region: MemoryUse | None
+    new: PageRules, what: Page, region: MemoryUse | None
 ) -> None:
     assert typed_region(what, new) is region
 
@@ -68,7 +68,9 @@ def test_a_type_is_the_top_byte_since_6_12(
         (page(0), None),
     ],
 )
-def test_a_type_is_a_cleared_bit_in_6_1(old: Rules, what: Page, region: MemoryUse | None) -> None:
+def test_a_type_is_a_cleared_bit_in_6_1(
+    old: PageRules, what: Page, region: MemoryUse | None
+) -> None:
     assert typed_region(what, old) is region
 
 

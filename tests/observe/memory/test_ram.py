@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from harness.base.errors import AddressError, InputError, QemuError
-from harness.observe.memory import LiveMemory, Segment
+from harness.observe.memory import LiveMemory, RamSegment
 
 BASE = 0x4000_0000
 SIZE = 2 * mmap.PAGESIZE
@@ -59,7 +59,7 @@ def shared() -> Iterator[int]:
 
 @pytest.fixture
 def memory(child: Child, shared: int) -> Iterator[LiveMemory]:
-    segments = [Segment(BASE, SIZE, host=child.host), Segment(POOL, SIZE, fd=shared)]
+    segments = [RamSegment(BASE, SIZE, host=child.host), RamSegment(POOL, SIZE, fd=shared)]
     with LiveMemory(child.process.pid, segments) as memory:
         yield memory
 
@@ -98,7 +98,7 @@ def test_a_view_is_not_given_of_private_memory(memory: LiveMemory) -> None:
 
 
 def test_a_view_across_two_files_is_not_given(child: Child, shared: int) -> None:
-    segments = [Segment(BASE, SIZE, fd=shared), Segment(POOL, SIZE, fd=shared)]
+    segments = [RamSegment(BASE, SIZE, fd=shared), RamSegment(POOL, SIZE, fd=shared)]
     memory = LiveMemory(child.process.pid, segments)
 
     with pytest.raises(AddressError, match="not viewed"):
@@ -133,7 +133,7 @@ def test_a_dead_process_is_reported_as_qemu_gone(memory: LiveMemory, child: Chil
 
 
 def test_an_unmapped_host_address_is_reported(child: Child) -> None:
-    memory = LiveMemory(child.process.pid, [Segment(BASE, SIZE, host=0x1000)])
+    memory = LiveMemory(child.process.pid, [RamSegment(BASE, SIZE, host=0x1000)])
 
     with pytest.raises(QemuError, match="nothing is mapped there"):
         memory.read(BASE, 4)
@@ -149,4 +149,4 @@ def test_closed_memory_has_no_ram(memory: LiveMemory) -> None:
 @pytest.mark.parametrize("where", [{}, {"host": 1, "fd": 1}])
 def test_a_segment_has_exactly_one_source(where: dict[str, int]) -> None:
     with pytest.raises(InputError, match="either a host address or a file"):
-        Segment(BASE, SIZE, **where)
+        RamSegment(BASE, SIZE, **where)

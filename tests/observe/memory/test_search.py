@@ -10,7 +10,7 @@ from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
 from harness.observe.memory import Memory, find
 from harness.observe.memory.search import CHUNK, PAGE
-from harness.observe.memory.sources import Mapped
+from harness.observe.memory.sources import MappedRam
 
 BASE = 0x4000_0000
 
@@ -18,7 +18,7 @@ BASE = 0x4000_0000
 def ram(*blocks: tuple[int, bytes]) -> Memory:
     """RAM with the given bytes at the given physical addresses."""
     ranges = [AddressRange(base, len(data)) for base, data in blocks]
-    return Memory(ranges, [Mapped(memoryview(data)) for _, data in blocks])
+    return Memory(ranges, [MappedRam(memoryview(data)) for _, data in blocks])
 
 
 def holding(pattern: bytes, *offsets: int, size: int = 3 * CHUNK) -> Memory:

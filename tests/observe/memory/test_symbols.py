@@ -10,7 +10,7 @@ import pytest
 from harness.base.address_range import AddressRange
 from harness.base.errors import AddressError, InputError
 from harness.observe.memory import Memory, Symbols, locate
-from harness.observe.memory.sources import Mapped
+from harness.observe.memory.sources import MappedRam
 from harness.observe.memory.vmcoreinfo import read_vmcoreinfo
 
 LINK = 0xFFFF_8000_8000_0000
@@ -90,7 +90,7 @@ def guest(kernel: bytes, at: int = LOADED, also: bytes = b"") -> Memory:
     data = bytearray(8 << 20)
     data[at - RAM : at - RAM + len(kernel)] = kernel
     data[7 << 20 : (7 << 20) + len(also)] = also
-    return Memory([AddressRange(RAM, len(data))], [Mapped(memoryview(data))])
+    return Memory([AddressRange(RAM, len(data))], [MappedRam(memoryview(data))])
 
 
 def test_a_symbol_has_its_link_address_and_size(symbols: Symbols) -> None:

@@ -15,12 +15,12 @@
 from harness.devices.rogue.vhost import mutations
 from harness.devices.rogue.vhost.answer import Answer, Write
 from harness.devices.rogue.vhost.devices import Disk, Entropy, Network
-from harness.devices.rogue.vhost.ring import Buffer, Request
+from harness.devices.rogue.vhost.ring import DeviceBuffer, Request
 from harness.devices.rogue.vhost.rogue import VhostRogue
 
 __all__ = [
     "Answer",
-    "Buffer",
+    "DeviceBuffer",
     "Disk",
     "Entropy",
     "Network",

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.base.errors import QemuError
 from harness.devices.rogue.vhost.answer import Answer, Write
 from harness.devices.rogue.vhost.conversation import Conversation, Listener
-from harness.devices.rogue.vhost.devices import Completion, Device
+from harness.devices.rogue.vhost.devices import Completion, VhostDevice
 from harness.devices.rogue.vhost.mutations import ConfigMutation, Mutation
 from harness.devices.rogue.vhost.ring import Request, Ring
 from harness.devices.rogue.vhost.table import MemoryTable
@@ -23,7 +23,7 @@ class Backend:
     the conversation, for QEMU would wait forever for an answer, and stands in *faults*.
     """
 
-    def __init__(self, device: Device, name: str, news: Callable[[], None]) -> None:
+    def __init__(self, device: VhostDevice, name: str, news: Callable[[], None]) -> None:
         self.device = device
         self.table = MemoryTable(name, news)
         self.requests: list[Request] = []

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from harness.base.errors import ProtocolError
 from harness.base.hex_repr import hex_repr
-from harness.devices.rogue.vhost.devices import Device
+from harness.devices.rogue.vhost.devices import VhostDevice
 from harness.devices.rogue.vhost.protocol import (
     CONFIG,
     CONFIG_CHANGE,
@@ -28,14 +28,14 @@ from harness.devices.rogue.vhost.protocol import (
     ProtocolFeature,
     pack,
 )
-from harness.devices.rogue.vhost.ring import Layout, Ring
-from harness.devices.rogue.vhost.table import Entry, MemoryTable
+from harness.devices.rogue.vhost.ring import Ring, RingLayout
+from harness.devices.rogue.vhost.table import MemoryTable, TableEntry
 from harness.machine.qemu.loop import event_loop
 
 
 @hex_repr
 @dataclass
-class Slot:
+class RingSettings:
     """The settings of a ring so far, and the *ring* itself while it runs."""
 
     size: int = 0
@@ -65,10 +65,10 @@ class Conversation:
     """Answers QEMU on a connected socket; for the event loop's thread only."""
 
     connection: socket.socket
-    device: Device
+    device: VhostDevice
     table: MemoryTable
     listener: Listener
-    slots: dict[int, Slot] = field(default_factory=dict)
+    slots: dict[int, RingSettings] = field(default_factory=dict)
     acknowledged: int = 0
     """The features that QEMU has set."""
 
@@ -157,7 +157,7 @@ class Conversation:
         places = range(
             TABLE_HEAD.size, TABLE_HEAD.size + count * TABLE_ENTRY.size, TABLE_ENTRY.size
         )
-        entries = [Entry(*TABLE_ENTRY.unpack_from(message.payload, place)) for place in places]
+        entries = [TableEntry(*TABLE_ENTRY.unpack_from(message.payload, place)) for place in places]
         self.table.replace(entries, message.files)
 
     def _set_size(self, message: Message) -> None:
@@ -192,7 +192,7 @@ class Conversation:
         event_loop().add_reader(kick, self.listener.guard(kicked))
         event_loop().call_soon(self.listener.guard(lambda: self.listener.kicked(ring)))
 
-    def _layout(self, index: int) -> Layout | None:
+    def _layout(self, index: int) -> RingLayout | None:
         """The layout of a ring; None, and a refusal, if it is outside the memory handed over."""
         slot = self._slot(index)
         if len(slot.addresses) != 4:
@@ -206,7 +206,7 @@ class Conversation:
         if descriptors is None or used is None or available is None:
             self.table.refuse(log, "read")
             return None
-        return Layout(index, slot.size, descriptors, available, used)
+        return RingLayout(index, slot.size, descriptors, available, used)
 
     def _set_call(self, message: Message) -> None:
         index = message.number & RING_MASK
@@ -245,5 +245,5 @@ class Conversation:
         config = self.listener.config(self.device.config)[offset : offset + size]
         return CONFIG.pack(offset, size, flags) + config.ljust(size, b"\0")
 
-    def _slot(self, index: int) -> Slot:
-        return self.slots.setdefault(index, Slot())
+    def _slot(self, index: int) -> RingSettings:
+        return self.slots.setdefault(index, RingSettings())

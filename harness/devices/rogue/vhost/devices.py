@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import Protocol
 
 from harness.devices.rogue.vhost.answer import Answer, Write
-from harness.devices.rogue.vhost.ring import Buffer, Request
+from harness.devices.rogue.vhost.ring import DeviceBuffer, Request
 from harness.devices.rogue.vhost.table import MemoryTable
 
 
@@ -24,7 +24,7 @@ class Completion:
     answer: Answer
 
 
-class Device(Protocol):
+class VhostDevice(Protocol):
     """A kind of device."""
 
     kind: str
@@ -124,7 +124,7 @@ class Disk:
         kind, _, sector = self._HEADER.unpack_from(out)
         *places, status = request.writable
         if status.size > 1:  # the driver may have put data and status into one buffer
-            places.append(Buffer(status.address, status.size - 1, True, status.descriptor))
+            places.append(DeviceBuffer(status.address, status.size - 1, True, status.descriptor))
         result, data = self._do(
             kind, sector * SECTOR, out[self._HEADER.size :], sum(b.size for b in places)
         )
@@ -192,7 +192,7 @@ def completion(request: Request, writes: Sequence[Write]) -> Completion:
     return Completion(request, Answer(request.head, length, tuple(writes)))
 
 
-def scatter(data: bytes, places: Sequence[Buffer]) -> list[Write]:
+def scatter(data: bytes, places: Sequence[DeviceBuffer]) -> list[Write]:
     """Spread *data* over buffers, as far as they go."""
     writes, done = [], 0
     for buffer in places:

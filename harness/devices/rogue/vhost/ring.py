@@ -39,7 +39,7 @@ class Descriptor(IntFlag):
 
 
 @dataclass(frozen=True)
-class Layout:
+class RingLayout:
     """The guest-physical addresses of virtqueue number *index*, of *size* descriptors."""
 
     index: int
@@ -56,7 +56,7 @@ class Layout:
 
 @hex_repr
 @dataclass(frozen=True)
-class Buffer:
+class DeviceBuffer:
     """A piece of memory that the driver has handed over.
 
     Its *address* as the driver gave it, which is guest-physical unless an IOMMU stands between,
@@ -77,18 +77,18 @@ class Request:
     """
 
     number: int
-    layout: Layout
+    layout: RingLayout
     head: int
-    buffers: tuple[Buffer, ...]
+    buffers: tuple[DeviceBuffer, ...]
     links: tuple[int, ...]
 
     @property
-    def readable(self) -> tuple[Buffer, ...]:
+    def readable(self) -> tuple[DeviceBuffer, ...]:
         """What the device shall read."""
         return tuple(buffer for buffer in self.buffers if not buffer.writable)
 
     @property
-    def writable(self) -> tuple[Buffer, ...]:
+    def writable(self) -> tuple[DeviceBuffer, ...]:
         """What the device shall write to."""
         return tuple(buffer for buffer in self.buffers if buffer.writable)
 
@@ -96,7 +96,7 @@ class Request:
 class Ring:
     """A running virtqueue; the first request taken is number *base* of its driver's."""
 
-    def __init__(self, table: MemoryTable, layout: Layout, base: int) -> None:
+    def __init__(self, table: MemoryTable, layout: RingLayout, base: int) -> None:
         self.layout = layout
         self.next = base & WRAP
         self.call: int | None = None
@@ -137,10 +137,10 @@ class Ring:
     def _index(self, ring: int) -> int:
         return int(INDEX.unpack(self._table.read(ring + INDEX_OFFSET, INDEX.size))[0])
 
-    def _chain(self, head: int) -> tuple[tuple[int, ...], tuple[Buffer, ...]]:
+    def _chain(self, head: int) -> tuple[tuple[int, ...], tuple[DeviceBuffer, ...]]:
         """The chain from *head* on: where its links are, and the buffers that they stand for."""
         layout = self.layout
-        links, buffers = list[int](), list[Buffer]()
+        links, buffers = list[int](), list[DeviceBuffer]()
         for place, flags, buffer in self._walk(layout.descriptors, layout.size, head):
             links.append(place)
             if flags & Descriptor.INDIRECT:
@@ -150,7 +150,7 @@ class Ring:
                 buffers.append(buffer)
         return tuple(links), tuple(buffers)
 
-    def _walk(self, table: int, size: int, number: int) -> Iterator[tuple[int, int, Buffer]]:
+    def _walk(self, table: int, size: int, number: int) -> Iterator[tuple[int, int, DeviceBuffer]]:
         """Descriptors of a *table* from *number* on: place, flags, and what each points to."""
         for _ in range(size):  # a chain that the device itself has spoilt may be a circle
             if number >= size:
@@ -159,7 +159,7 @@ class Ring:
             address, length, flags, following = DESCRIPTOR.unpack(
                 self._table.read(place, DESCRIPTOR.size)
             )
-            yield place, flags, Buffer(address, length, bool(flags & Descriptor.WRITE), place)
+            yield place, flags, DeviceBuffer(address, length, bool(flags & Descriptor.WRITE), place)
             if not flags & Descriptor.NEXT:
                 return
             number = following

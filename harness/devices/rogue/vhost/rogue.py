@@ -12,9 +12,9 @@ from typing import Literal, TypeVar
 from harness.base.address_range import AddressRange
 from harness.base.errors import QemuError
 from harness.devices.rogue.journal import note
-from harness.devices.rogue.slot import Slot
+from harness.devices.rogue.root_port import RootPort
 from harness.devices.rogue.vhost.backend import Backend
-from harness.devices.rogue.vhost.devices import Device, Disk, Entropy, Network
+from harness.devices.rogue.vhost.devices import Disk, Entropy, Network, VhostDevice
 from harness.devices.rogue.vhost.mutations import ConfigMutation, Mutation
 from harness.devices.rogue.vhost.ring import Request
 from harness.machine.fence import Refusal
@@ -27,7 +27,7 @@ Kind = Literal["rng", "blk", "net"]
 
 DISK_SIZE = 1 << 20
 
-DEVICES: dict[Kind, Callable[[], Device]] = {
+DEVICES: dict[Kind, Callable[[], VhostDevice]] = {
     "rng": Entropy,
     "blk": lambda: Disk(bytes(DISK_SIZE)),
     "net": Network,
@@ -55,7 +55,7 @@ class VhostRogue:
     def __init__(
         self,
         guest: Guest,
-        kind: Kind | Device,
+        kind: Kind | VhostDevice,
         port: int = 0,
         *,
         on_request: Mutation | None = None,
@@ -65,7 +65,7 @@ class VhostRogue:
         """Plug it in. Raises the guest's ending, or GuestHang when no driver uses the device."""
         self._guest, self._port = guest, port
         self.name = f"rogue{port}"
-        self._slot = Slot(guest, port)
+        self._slot = RootPort(guest, port)
         self.bdf = self._slot.bdf
         self.device = DEVICES[kind]() if isinstance(kind, str) else kind
         self._backend = Backend(self.device, self.name, guest.watch.notify)

@@ -12,7 +12,7 @@ from harness.machine.fence import Refusal
 
 
 @dataclass(frozen=True, repr=False)
-class Entry(AddressRange):
+class TableEntry(AddressRange):
     """A region as SET_MEM_TABLE has it.
 
     *user* is its address in QEMU's process, *offset* where it begins in its file.
@@ -26,7 +26,7 @@ class Entry(AddressRange):
 class MappedRegion:
     """An entry, and the *mapping* of its file from the begin on."""
 
-    entry: Entry
+    entry: TableEntry
     mapping: mmap.mmap
 
 
@@ -48,7 +48,7 @@ class MemoryTable:
         reach = [AddressRange(one.entry.base, one.entry.size) for one in self._regions]
         return tuple(sorted(reach, key=lambda one: one.base))
 
-    def replace(self, entries: Sequence[Entry], files: Sequence[int]) -> None:
+    def replace(self, entries: Sequence[TableEntry], files: Sequence[int]) -> None:
         """Forget the old regions and map these; the *files* remain the caller's to close."""
         self.close()
         regions = []

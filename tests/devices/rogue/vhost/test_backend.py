@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from vhost_frontend import BASE, BUFFERS, DESCRIPTORS, RING, USED, USER, Frontend, frontend
 
-from harness.devices.rogue.vhost import Answer, Buffer, Request, mutations
+from harness.devices.rogue.vhost import Answer, DeviceBuffer, Request, mutations
 from harness.devices.rogue.vhost.devices import Disk, Entropy, Network
 from harness.devices.rogue.vhost.protocol import CONFIG, RING_STATE, U64, Code, Feature
 from harness.devices.rogue.vhost.ring import Descriptor
@@ -47,7 +47,7 @@ def test_a_request_is_filled_completed_and_recorded(end: Frontend) -> None:
     assert (end.used_index, end.used(0)) == (1, (2, 64))
     (request,) = end.backend.requests
     place = BASE + DESCRIPTORS + 2 * DESCRIPTOR.size
-    assert request.buffers == (Buffer(BASE + BUFFERS, 64, True, place),)
+    assert request.buffers == (DeviceBuffer(BASE + BUFFERS, 64, True, place),)
 
 
 def test_the_ring_wraps(end: Frontend) -> None:

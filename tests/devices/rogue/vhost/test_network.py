@@ -3,7 +3,7 @@
 
 from harness.devices.rogue.vhost.answer import Write
 from harness.devices.rogue.vhost.devices import Network
-from harness.devices.rogue.vhost.ring import Buffer, Layout, Request
+from harness.devices.rogue.vhost.ring import DeviceBuffer, Request, RingLayout
 from harness.devices.rogue.vhost.table import MemoryTable
 
 
@@ -17,8 +17,8 @@ class Memory(MemoryTable):
 
 
 def request(queue: int, writable: bool, size: int, number: int = 0) -> Request:
-    layout = Layout(queue, 4, 0, 0, 0)
-    return Request(number, layout, number, (Buffer(0x1000, size, writable, 0),), (0,))
+    layout = RingLayout(queue, 4, 0, 0, 0)
+    return Request(number, layout, number, (DeviceBuffer(0x1000, size, writable, 0),), (0,))
 
 
 def test_a_frame_comes_back_in_the_first_waiting_buffer() -> None:

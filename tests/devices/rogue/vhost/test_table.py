@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from harness.base.address_range import AddressRange
-from harness.devices.rogue.vhost.table import Entry, MemoryTable
+from harness.devices.rogue.vhost.table import MemoryTable, TableEntry
 
 PAGE = 4096
 FIRST, SECOND = 0x4000_0000, 0x4800_0000
@@ -26,7 +26,10 @@ def file() -> Iterator[int]:
 def table(file: int) -> Iterator[MemoryTable]:
     """Page 3 of the file, then page 1, far apart."""
     table = MemoryTable("rogue")
-    second, first = Entry(SECOND, PAGE, 0x9000, PAGE), Entry(FIRST, PAGE, 0x1000, 3 * PAGE)
+    second, first = (
+        TableEntry(SECOND, PAGE, 0x9000, PAGE),
+        TableEntry(FIRST, PAGE, 0x1000, 3 * PAGE),
+    )
     table.replace([second, first], [file, file])
     yield table
     table.close()

@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 
 from harness.base.errors import QemuError
-from harness.devices.rogue.pci import Bdf, ConfigSpace, Register, ecam_base
+from harness.devices.rogue.pci import Bdf, ConfigRegister, ConfigSpace, ecam_base
 from harness.machine.qemu.guest import Guest
 
 PLUG_TIMEOUT = 30.0
@@ -14,14 +14,14 @@ UNPLUG_TIMEOUT = 30.0
 """Seconds for the guest to let a device go and switch its slot off; measured: 1.1."""
 
 
-class Slot:
+class RootPort:
     """Root port number *port* of a running guest."""
 
     def __init__(self, guest: Guest, port: int) -> None:
         self._guest, self._port = guest, port
         self._ecam = ecam_base(guest.machine.devicetree)
         bridge = ConfigSpace(guest.qtest, self._ecam, Bdf(0, port + 1))
-        self.bdf = Bdf(bridge.read(Register.SECONDARY_BUS, 1), 0)
+        self.bdf = Bdf(bridge.read(ConfigRegister.SECONDARY_BUS, 1), 0)
         """The address of the device in it on the guest's PCI bus."""
 
     @property
