@@ -10,6 +10,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from harness.base.paths import CHECKOUT
+from harness.base.result import Result
 from harness.kernel import Kernel
 from harness.kernel.build.fragment import UNSET
 from harness.kernel.build.kconfig import read_config
@@ -23,9 +24,10 @@ MARKERS = (
     "on_request(reason): runs with --tier=all only",
     "since(version, commit): the kernel has what is tested since this version",
     "needs_config(option, reason): the kernel is built with this, for example SWIOTLB_DYNAMIC=y",
-    "finding(name, kernels, sometimes=why): these kernels, for example '>=6.1,<6.9', violate the "
-    "property, as the entry of that name in docs/findings.md says; sometimes: why not every run "
-    "shows it",
+    "finding(name, kernels, sometimes=why, ends=results): these kernels, for example "
+    "'>=6.1,<6.9', violate the property, as the entry of that name in docs/findings.md says; "
+    "sometimes: why not every run shows it; ends: how the test ends then, if not with FAIL, for "
+    "example ('CRASH',)",
     "escape(id): shows a way around a pool that nobody guaranteed to close; never a failure",
     "selftest(reason): tests the harness, as all of harness/suite/selftest do: a failure is an "
     "ERROR",
@@ -50,12 +52,14 @@ class ExpectedFinding:
     """A finding of docs/findings.md that a test is expected to show on its kernel.
 
     *sometimes* says why not every run shows it; empty if every run does. *seen* is whether it was
-    seen on this very kernel, without any change.
+    seen on this very kernel, without any change. *ends* are the results with which it shows: a
+    test that ends otherwise shows something else.
     """
 
     name: str
     sometimes: str
     seen: bool
+    ends: tuple[Result, ...]
 
     @property
     def must_show(self) -> bool:
@@ -123,7 +127,8 @@ def known_finding(item: pytest.Item) -> ExpectedFinding | None:
             name = str(mark.args[0])
             shipped = kernel.source.startswith(PACKAGED) and not kernel.series
             seen = shipped and str(version_of(kernel)) in seen_on(name)
-            return ExpectedFinding(name, mark.kwargs.get("sometimes", ""), seen)
+            ends = tuple(Result(one) for one in mark.kwargs.get("ends", (Result.FAIL,)))
+            return ExpectedFinding(name, mark.kwargs.get("sometimes", ""), seen, ends)
     return None
 
 

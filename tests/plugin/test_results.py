@@ -38,6 +38,10 @@ def test_one_of_two_properties_broken(): raise violated("slots overlap", "B7")
 @pytest.mark.property("D3")
 @pytest.mark.finding("6.1-page-order", kernels=">=6.1,<6.9")
 def test_known_to_be_broken(kernel): assert 1 == 2
+@pytest.mark.finding("6.1-page-order", kernels=">=6.1,<6.9")
+def test_known_to_be_broken_and_hangs(kernel): raise GuestHang("waited 1 s")
+@pytest.mark.finding("6.1-page-order", kernels=">=6.1,<6.9", ends=("HANG",))
+def test_known_to_hang(kernel): raise GuestHang("waited 1 s")
 @pytest.mark.property("D4")
 @pytest.mark.finding("6.1-page-order", kernels=">=6.1,<6.9")
 def test_known_to_be_broken_and_is_not(kernel): pass
@@ -72,6 +76,8 @@ EXPECTED = {
     "test_one_of_two_properties_broken": "FAIL",
     "test_known_to_be_broken": "KNOWN",
     "test_known_to_be_broken_and_is_not": "ERROR",
+    "test_known_to_be_broken_and_hangs": "HANG",
+    "test_known_to_hang": "KNOWN",
     "test_mended_by_a_series": "PASS",
     "test_not_seen_on_this_kernel": "PASS",
     "test_sometimes_broken": "PASS",
