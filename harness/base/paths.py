@@ -13,6 +13,9 @@ APPLICATION = "restricted-dma-harness"
 CHECKOUT = Path(__file__).resolve().parents[2]
 """The checkout that this package runs from; it also holds guest/, dts/ and kernel-config/."""
 
+SUITE = "harness/suite/"
+"""The folder of the VM tests in the checkout; the node id of each begins with it."""
+
 
 def cache_directory() -> Path:
     """The root of every cache; ``HARNESS_CACHE`` overrides the user's cache directory.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.base.errors import InputError
 from harness.cli.choice import add_choice_options, request_of, runner_of
+from harness.cli.machines import add_source_option
 from harness.jobs.bisect import bisect, bisection_text, find_commits, kernels_line, series_line
 from harness.jobs.bisect.search import Space
 from harness.jobs.compare import find_series
@@ -52,12 +53,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="SOURCE",
         help="the kernels between GOOD and BAD (default, for packages: all on the mirror)",
     )
-    parser.add_argument(
-        "--kernel",
-        default=KernelSpec().source,
-        metavar="SOURCE",
-        help="with --series: the kernel it applies to (default: %(default)s)",
-    )
+    add_source_option(parser, "with --series: the kernel it applies to (default: %(default)s)")
     add_choice_options(parser)
     parser.add_argument(
         "--again", action="store_true", help="discard earlier results and start over"

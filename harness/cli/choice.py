@@ -7,8 +7,8 @@ from pathlib import Path
 
 from harness.base.errors import HarnessError, explain
 from harness.base.progress import say
-from harness.kernel import KernelSpec, default_fragments, helptext
-from harness.machine.binary import DEFAULT as DEFAULT_QEMU
+from harness.cli.machines import add_config_options, add_qemu_option, fragments_of
+from harness.kernel import KernelSpec
 from harness.plugin.options import TIER_HELP, TIERS
 from harness.results import Run, SuiteRequest, run_suite
 from harness.results.history import open_history
@@ -40,21 +40,8 @@ def add_choice_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="tests at a time (default: %(default)s)",
     )
-    parser.add_argument(
-        "--qemu",
-        default=DEFAULT_QEMU,
-        metavar="PROGRAM",
-        help="QEMU binary (default: %(default)s)",
-    )
-    parser.add_argument("--flavour", default="", metavar="NAME", help=helptext.FLAVOUR)
-    parser.add_argument(
-        "--kernel-config",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="FRAGMENT",
-        help=helptext.KERNEL_CONFIG,
-    )
+    add_qemu_option(parser)
+    add_config_options(parser)
     parser.add_argument(
         "--log", type=Path, metavar="FILE", help="append the output of pytest to FILE"
     )
@@ -62,9 +49,8 @@ def add_choice_options(parser: argparse.ArgumentParser) -> None:
 
 def request_of(arguments: argparse.Namespace, source: str) -> SuiteRequest:
     """Return the request that the options describe, for the kernel *source* and all tests."""
-    fragments = (*default_fragments(), *(path.resolve() for path in arguments.kernel_config))
     return SuiteRequest(
-        spec=KernelSpec(source, (), fragments, arguments.flavour),
+        spec=KernelSpec(source, (), fragments_of(arguments), arguments.flavour),
         qemu=arguments.qemu,
         tier=arguments.tier,
         workers=arguments.workers,

@@ -5,16 +5,12 @@ import argparse
 from pathlib import Path
 
 from harness.base.progress import say
+from harness.cli.machines import add_series_option, add_source_option
 from harness.cli.tables import print_table
 from harness.jobs.coverage import lines_never_run, make_report, measure, page, patch_lines, table
-from harness.kernel import KernelSpec, build_initramfs, build_kernel, helptext
+from harness.kernel import KernelSpec
 from harness.kernel.build.notes import DIRECTORY, SOURCES
-from harness.machine.binary import find_qemu
-from harness.machine.machine import DEFAULT_RAM, Machine
-from harness.machine.shape import DEFAULT_SHAPE, shaped_devicetree
 from harness.results import SuiteRequest
-
-FLAVOUR = "coverage"
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -25,12 +21,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Run the suite on a kernel built with gcov and report which lines of the "
         "restricted DMA code ran. The exit code is that of pytest.",
     )
-    parser.add_argument(
-        "--kernel", default=KernelSpec().source, metavar="SOURCE", help=helptext.KERNEL
-    )
-    parser.add_argument(
-        "--series", action="append", default=[], type=Path, metavar="PATCHES", help=helptext.SERIES
-    )
+    add_source_option(parser)
+    add_series_option(parser)
     parser.add_argument(
         "--add", action="store_true", help="add to the counts of earlier runs on this kernel"
     )
@@ -52,9 +44,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print the tables, write the page; the exit code of the run's verdict."""
-    spec = KernelSpec(arguments.kernel, tuple(arguments.series), flavour=FLAVOUR)
-    request = SuiteRequest(spec, words=tuple(arguments.words))
-    measured = measure(_machine(spec), request, arguments.add)
+    spec = KernelSpec(arguments.kernel, tuple(arguments.series))
+    measured = measure(SuiteRequest(spec, words=tuple(arguments.words)), arguments.add)
     report = make_report(measured.kernel.directory, measured.lines)
     print_table(table(report))
     sources = measured.kernel.directory / DIRECTORY / SOURCES
@@ -68,10 +59,3 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.html.write_text(page(report, sources, title))
     say(f"report with source lines: {arguments.html.resolve()}")
     return measured.verdict.exit_code
-
-
-def _machine(spec: KernelSpec) -> Machine:
-    """The usual machine, with the kernel of *spec*."""
-    kernel, qemu = build_kernel(spec), find_qemu()
-    devicetree = shaped_devicetree(qemu, DEFAULT_SHAPE, ram_size=DEFAULT_RAM)
-    return Machine(qemu, kernel, build_initramfs(kernel, spec), devicetree)

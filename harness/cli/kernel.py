@@ -3,18 +3,17 @@
 
 import argparse
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from harness.base.cache import Cache
+from harness.cli.machines import add_config_options, add_series_option, fragments_of
 from harness.cli.tables import print_table
 from harness.kernel import (
     Kernel,
     KernelSpec,
     build_kernel,
-    default_fragments,
     helptext,
     load_kernel,
 )
@@ -69,29 +68,13 @@ def _add_build(actions: "Subparsers") -> None:
     building.add_argument(
         "source", nargs="?", default=DEFAULT_SOURCE, metavar="SOURCE", help=helptext.KERNEL
     )
-    building.add_argument(
-        "--series",
-        action="append",
-        type=Path,
-        default=[],
-        metavar="PATCHES",
-        help=helptext.SERIES,
-    )
-    building.add_argument(
-        "--kernel-config",
-        action="append",
-        type=Path,
-        default=[],
-        metavar="FRAGMENT",
-        help=helptext.KERNEL_CONFIG,
-    )
-    building.add_argument("--flavour", default="", metavar="NAME", help=helptext.FLAVOUR)
+    add_series_option(building)
+    add_config_options(building)
     building.set_defaults(run=_build)
 
 
 def _build(args: argparse.Namespace) -> int:
-    fragments = (*default_fragments(), *args.kernel_config)
-    spec = KernelSpec(args.source, tuple(args.series), fragments, args.flavour)
+    spec = KernelSpec(args.source, tuple(args.series), fragments_of(args), args.flavour)
     kernel = build_kernel(spec)
     for name, value in _facts(kernel):
         print(f"{name:{NAME_WIDTH}}{value}")

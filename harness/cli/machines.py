@@ -14,6 +14,7 @@ from harness.kernel import (
     default_fragments,
     helptext,
 )
+from harness.kernel.spec import DEFAULT_SOURCE
 from harness.machine.binary import DEFAULT as DEFAULT_QEMU
 from harness.machine.binary import Qemu, find_qemu
 from harness.machine.machine import DEFAULT_RAM, Machine
@@ -25,12 +26,26 @@ MOST_CPUS = 8
 
 def add_kernel_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which kernel, and which QEMU; :func:`kernel_of` reads them."""
-    parser.add_argument(
-        "--kernel", default=KernelSpec().source, metavar="SOURCE", help=helptext.KERNEL
-    )
+    add_source_option(parser)
+    add_series_option(parser)
+    add_config_options(parser)
+    add_qemu_option(parser)
+
+
+def add_source_option(parser: argparse.ArgumentParser, text: str = helptext.KERNEL) -> None:
+    """Add ``--kernel``, with *text* as its help."""
+    parser.add_argument("--kernel", default=DEFAULT_SOURCE, metavar="SOURCE", help=text)
+
+
+def add_series_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--series``: patches to apply before the build."""
     parser.add_argument(
         "--series", action="append", default=[], type=Path, metavar="PATCHES", help=helptext.SERIES
     )
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that change the kernel's configuration; :func:`fragments_of` reads one."""
     parser.add_argument(
         "--kernel-config",
         action="append",
@@ -40,6 +55,10 @@ def add_kernel_options(parser: argparse.ArgumentParser) -> None:
         help=helptext.KERNEL_CONFIG,
     )
     parser.add_argument("--flavour", default="", metavar="NAME", help=helptext.FLAVOUR)
+
+
+def add_qemu_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--qemu``."""
     parser.add_argument(
         "--qemu",
         default=DEFAULT_QEMU,
@@ -86,9 +105,14 @@ def spec_of(arguments: argparse.Namespace) -> KernelSpec:
     return KernelSpec(
         source=arguments.kernel,
         series=tuple(arguments.series),
-        fragments=(*default_fragments(), *arguments.kernel_config),
+        fragments=fragments_of(arguments),
         flavour=arguments.flavour,
     )
+
+
+def fragments_of(arguments: argparse.Namespace) -> tuple[Path, ...]:
+    """The configuration fragments: the default ones, then those of ``--kernel-config``."""
+    return (*default_fragments(), *(path.resolve() for path in arguments.kernel_config))
 
 
 def kernel_of(arguments: argparse.Namespace) -> tuple[Qemu, Kernel, Initramfs]:
@@ -102,7 +126,7 @@ def kernel_of(arguments: argparse.Namespace) -> tuple[Qemu, Kernel, Initramfs]:
 def machine_of(arguments: argparse.Namespace) -> Machine:
     """Build, or take from the caches, all that the described machine needs."""
     ram_size = parse_ram_size(arguments.machine_memory)
-    qemu = find_qemu(arguments.qemu)  # what is quick first: a wrong word shall not cost a build
+    qemu = find_qemu(arguments.qemu)  # before the build, so that a wrong option fails at once
     devicetree = shaped_devicetree(qemu, arguments.shape, ram_size=ram_size, cpus=arguments.cpus)
     _, kernel, initramfs = kernel_of(arguments)
     return Machine(

@@ -11,13 +11,11 @@ import pytest
 from rich.table import Column, Table
 
 from harness.base.errors import HostError
-from harness.base.paths import CHECKOUT
+from harness.base.paths import CHECKOUT, SUITE
 from harness.base.properties import NOT_GUARANTEED, PROPERTIES, UNTESTED
 from harness.base.result import worst
 from harness.cli.tables import print_table
 from harness.results.history import LastResult, joined_history, last_results
-
-SUITE = CHECKOUT / "harness/suite"
 
 ALL_PROVEN, SOMETHING_MISSING = 0, 1
 
@@ -75,7 +73,7 @@ def _collect() -> Sequence[pytest.Item]:
     collector, said = _Collector(), io.StringIO()
     options = ["--collect-only", "-qq", "--assert=plain", "--tier=all", f"--rootdir={CHECKOUT}"]
     with contextlib.redirect_stdout(said):
-        code = pytest.main([*options, str(SUITE)], plugins=[collector])
+        code = pytest.main([*options, str(CHECKOUT / SUITE)], plugins=[collector])
     if code != pytest.ExitCode.OK:
         raise HostError(f"pytest cannot collect the VM tests:\n{said.getvalue()}")
     return collector.items

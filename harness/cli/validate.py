@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.base.progress import say
 from harness.cli.choice import add_choice_options, request_of, runner_of
+from harness.cli.machines import add_source_option
 from harness.jobs.compare import (
     Series,
     SeriesJudgement,
@@ -22,7 +23,6 @@ from harness.jobs.compare import (
     store_prefix,
 )
 from harness.jobs.compare.kernel_runs import REPEATS
-from harness.kernel import KernelSpec, helptext
 from harness.kernel.patches.fit import fit_series
 from harness.kernel.patches.origin import FORMS
 from harness.kernel.source.sources import pin_source
@@ -43,12 +43,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--git", type=Path, default=Path(), metavar="REPO", help="repository of base..tip"
     )
-    parser.add_argument(
-        "--kernel",
-        default=KernelSpec().source,
-        metavar="SOURCE",
-        help=helptext.KERNEL,
-    )
+    add_source_option(parser)
     add_choice_options(parser)
     parser.add_argument(
         "--per-patch",

@@ -13,6 +13,7 @@ pytest_plugins = (
     "harness.plugin.failures",
     "harness.plugin.oracles",
     "harness.plugin.fences",
-    "harness.plugin.fixtures",
+    "harness.plugin.machine_fixtures",
+    "harness.plugin.guest_fixtures",
     "harness.plugin.recorder",
 )

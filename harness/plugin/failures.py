@@ -24,7 +24,7 @@ from _pytest._code.code import (
 
 from harness.base.errors import GuestError, HarnessError
 from harness.base.kernel_code import code_for
-from harness.base.paths import CHECKOUT
+from harness.base.paths import CHECKOUT, SUITE
 from harness.base.properties import PROPERTIES
 from harness.base.violation import PropertyViolated, Violation
 from harness.devices.probe import DmaError
@@ -42,8 +42,8 @@ them; the controller of pytest-xdist receives it too."""
 TEXT, DATA = "violation.txt", "violation.json"
 """Files beside the artifacts of a failure."""
 
-SUITE, HELPERS = "harness/suite/", "harness/suite/lib/expect.py"
-"""In the paths of tests and of what helps them; and of the helpers that only raise."""
+HELPERS = f"{SUITE}lib/expect.py"
+"""The helpers that only raise; a traceback leaves their frames out."""
 
 REPRODUCE = "reproduce"
 """A section of the report of a test that failed without a violation, as when the guest died."""
@@ -56,7 +56,7 @@ _NUMBER = re.compile(r"(?<![\w.])\d{8,20}(?![\w.])")
 _KEYWORD = re.compile(r"[\w:+\-.\[\]\\/]+")
 """What pytest's ``-k`` takes for one word (_pytest/mark/expression.py)."""
 
-known_types = pytest.StashKey[KnownTypes]()
+known_types_key = pytest.StashKey[KnownTypes]()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -103,6 +103,11 @@ def reproduce_command(item: pytest.Item) -> str:
     asked = request_from(item.config)
     again = SuiteRequest(asked.spec, asked.qemu, asked.tier, match=name, ram_size=asked.ram_size)
     return command_of(again).replace(f"{CHECKOUT}/", "")
+
+
+def types_of_session(config: pytest.Config) -> KnownTypes:
+    """The types of kernels that this session has read; tests and failures share them."""
+    return config.stash.setdefault(known_types_key, KnownTypes())
 
 
 def in_hex(text: str) -> str:
@@ -176,7 +181,7 @@ def _guest(item: pytest.Item) -> Guest | None:
 def _places(item: pytest.Item, guest: Guest | None, texts: Sequence[str]) -> tuple[str, ...]:
     if guest is None or not addresses(texts):
         return ()
-    types = item.config.stash.setdefault(known_types, KnownTypes())
+    types = types_of_session(item.config)
     with contextlib.suppress(GuestError, HarnessError), live_memory(guest) as memory:
         return explain(Places(guest, types.on(guest.machine.kernel, memory)), texts)
     return ()

@@ -13,17 +13,6 @@ from harness.base.violation import violated
 from harness.machine.qemu.guest import Guest
 from harness.plugin.guests import Guests, guests_key
 
-MARKERS = (
-    "tries(reason): a device tries what the fence refuses; it must have refused something",
-    "disables(reason): the test takes the fence down itself, and must have",
-)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Declare the markers."""
-    for line in MARKERS:
-        config.addinivalue_line("markers", line)
-
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Markers of VM tests: which tests run, and which kernels they apply to."""
+"""Markers of VM tests: all of them declared; which tests run, and which kernels they apply to."""
 
 import functools
 import re
@@ -9,7 +9,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from harness.base.paths import CHECKOUT
+from harness.base.paths import CHECKOUT, SUITE
 from harness.base.result import Result
 from harness.kernel import Kernel
 from harness.kernel.build.fragment import UNSET
@@ -29,6 +29,11 @@ MARKERS = (
     "sometimes: why not every run shows it; ends: how the test ends then, if not with FAIL, for "
     "example ('CRASH',)",
     "escape(id): shows a way around a pool that nobody guaranteed to close; never a failure",
+    "tries(reason): a device tries what the fence refuses; it must have refused something",
+    "disables(reason): the test disables the fence itself, and must have",
+    "expects_report(pattern): the kernel may print a report whose title or first line matches",
+    "breaks(id, reason): the test breaks this property itself, and the oracles must find that",
+    "unexamined(reason): the test leaves a guest that the oracles cannot examine",
     "selftest(reason): tests the harness, as all of harness/suite/selftest do: a failure is an "
     "ERROR",
 )
@@ -36,7 +41,7 @@ MARKERS = (
 TIER_OF = {"nightly": "nightly", "on_request": "all"}
 """The first tier that a test with the marker belongs to."""
 
-SELFTESTS = "harness/suite/selftest/"
+SELFTESTS = f"{SUITE}selftest/"
 """How the node ids of tests of the harness begin."""
 
 FINDINGS = CHECKOUT / "docs/findings.md"

@@ -17,18 +17,6 @@ from harness.base.violation import PropertyViolated, Violation
 from harness.observe.memory.kernel import not_in_kernel
 from harness.plugin.guests import Guests, guests_key
 
-MARKERS = (
-    "expects_report(pattern): the kernel may print a report whose title or first line matches",
-    "breaks(id, reason): the test breaks this property itself, and the oracles must find that",
-    "unexamined(reason): the test leaves a guest that cannot be looked at",
-)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Declare the markers."""
-    for line in MARKERS:
-        config.addinivalue_line("markers", line)
-
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from harness.base.errors import HarnessError, explain
+from harness.base.paths import SUITE
 from harness.base.progress import say
 from harness.base.properties import in_order
 from harness.base.result import Result, worst
@@ -21,8 +22,7 @@ from harness.plugin.deadworker import memory_kills, reason_of_death
 from harness.plugin.failures import VIOLATIONS
 from harness.plugin.properties import BROKEN
 from harness.plugin.properties import PROPERTY as ABOUT
-from harness.plugin.results import BAD, NOTICE, reported
-from harness.plugin.results import PROPERTY as RESULT
+from harness.plugin.results import BAD, NOTICE, RESULT, reported
 from harness.plugin.session import kernel_key, runs_in_worker, wants_guests
 from harness.results import (
     Case,
@@ -39,9 +39,6 @@ from harness.results import (
 from harness.results.case import MESSAGE_SIZE
 from harness.results.request import choice_of
 from harness.results.run import now
-
-SUITE = "harness/suite/"
-"""How the node ids of VM tests begin."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -8,13 +8,12 @@ import pytest
 from _pytest.outcomes import Skipped
 
 from harness.base.errors import GuestCrash, GuestHang, HarnessError
+from harness.base.paths import SUITE
 from harness.base.result import Result
 from harness.plugin.markers import is_selftest, known_finding
 
-PROPERTY = "result"
+RESULT = "result"
 """The name under which each test's result stands in its JUnit properties."""
-
-SUITE = "harness/suite"
 
 NOTICE = "notice"
 """The name of what a test that passes has to say all the same; the summary shows it."""
@@ -62,8 +61,8 @@ def pytest_runtest_makereport(
     error = call.excinfo.value if call.excinfo else None
     result = _judge(item, report, error)
     if report.when == "call" or result is not Result.PASS:
-        report.user_properties.append((PROPERTY, result.name))
-        item.user_properties.append((PROPERTY, result.name))  # JUnit takes the last report's
+        report.user_properties.append((RESULT, result.name))
+        item.user_properties.append((RESULT, result.name))  # JUnit takes the last report's
     if result is Result.ERROR and report.when == "call":
         report.when = "setup"  # pytest and JUnit call a failure outside the body an error
     return report
@@ -88,7 +87,7 @@ def reported(report: pytest.TestReport | pytest.CollectReport) -> Result | None:
         return Result.ERROR if report.failed else None
     if report.passed and report.when != "call":
         return None
-    names = [value for name, value in report.user_properties if name == PROPERTY]
+    names = [value for name, value in report.user_properties if name == RESULT]
     return Result[str(names[-1])] if names else None
 
 
@@ -98,7 +97,7 @@ def _judge(item: pytest.Item, report: pytest.TestReport, error: BaseException | 
     if item.stash.get(no_boot_key, False):
         return result
     if result is Result.NOT_JUDGED and error is not None:
-        report.longrepr = (SUITE, 1, str(error))  # one place, so that pytest says it once
+        report.longrepr = (SUITE, 1, str(error))  # the same for all tests: pytest prints it once
         return result
     escape = item.get_closest_marker("escape")
     if escape and result is Result.FAIL:

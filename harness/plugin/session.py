@@ -13,13 +13,12 @@ from typing import Any, cast
 import pytest
 
 from harness.base.errors import HarnessError, explain
+from harness.base.paths import CHECKOUT, SUITE
 from harness.base.progress import say
 from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel, load_kernel
 from harness.machine.binary import find_qemu
 from harness.machine.qemu.rundir import sweep
 from harness.results.request import request_from
-
-SUITE = Path(__file__).resolve().parent.parent / "suite"
 
 PR_SET_PDEATHSIG = 1
 """prctl(2)."""
@@ -79,7 +78,8 @@ def wants_guests(config: pytest.Config) -> bool:
     if config.option.collectonly:
         return False
     paths = [Path(str(argument).partition("::")[0]).resolve() for argument in config.args]
-    return any(SUITE.is_relative_to(path) or path.is_relative_to(SUITE) for path in paths)
+    suite = CHECKOUT / SUITE
+    return any(suite.is_relative_to(path) or path.is_relative_to(suite) for path in paths)
 
 
 def _prepare(config: pytest.Config) -> None:

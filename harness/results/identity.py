@@ -15,11 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.base.cache import digest
-from harness.base.paths import CHECKOUT
+from harness.base.paths import CHECKOUT, SUITE
 
 PACKAGE = "harness"
-
-SUITE = "harness/suite"
 
 PLUGIN = "harness/plugin/__init__.py"
 
@@ -52,7 +50,7 @@ def source_name(path: Path) -> str:
 
 def is_test(name: str) -> bool:
     """Whether that is a file with tests of the suite."""
-    return name.startswith(f"{SUITE}/") and Path(name).name.startswith("test_")
+    return name.startswith(SUITE) and Path(name).name.startswith("test_")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.base.paths import CHECKOUT
+from harness.base.paths import CHECKOUT, SUITE
 from harness.base.space import MIB
 from harness.kernel import KernelSpec, default_fragments
 from harness.machine.binary import DEFAULT
@@ -27,7 +27,7 @@ from harness.machine.shape import parse_ram_size
 WORKERS = (os.cpu_count() or 1) * 3 // 2 or 1
 """As scripts/run: tests wait for their guests to notice a hot-plug."""
 
-WHOLE_SUITE = "harness/suite"
+WHOLE_SUITE = SUITE.rstrip("/")
 
 ROOTS = ("harness", WHOLE_SUITE)
 """Folders that stand for all VM tests."""
@@ -133,9 +133,12 @@ def _absolute(source: str) -> str:
 
 
 def _typed(word: str) -> str:
-    """A word as a person types it in a shell."""
+    """A word as a person types it in a shell.
+
+    A value that begins with ``-`` or ``@``, which argparse takes for a file, stays after its ``=``.
+    """
     name, _, value = word.partition("=")
-    if name == "-k" and not value.startswith("-"):
+    if name == "-k" and not value.startswith(("-", "@")):
         plain = value.isprintable() and not set(value) & set('"$`\\!')
         return f'-k "{value}"' if plain else f"-k {shlex.quote(value)}"
     return shlex.quote(word)

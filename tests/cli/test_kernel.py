@@ -18,7 +18,7 @@ KNOWN = "CONFIG_PCI=y\n"
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("harness.cli.kernel.default_fragments", tuple)
+    monkeypatch.setattr("harness.cli.machines.default_fragments", tuple)
 
 
 @pytest.fixture

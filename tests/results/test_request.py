@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from _pytest.config import _prepareconfig
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from harness.base.space import MIB
@@ -70,6 +70,8 @@ def test_a_request_survives_pytests_command_line(request_: SuiteRequest) -> None
 
 @settings(max_examples=25, **FAST)
 @given(REQUESTS)
+@example(SuiteRequest(match="@0"))
+@example(SuiteRequest(match="-x"))
 def test_what_a_person_types_is_the_same_request(request_: SuiteRequest) -> None:
     script, *words = shlex.split(command_of(request_))
 

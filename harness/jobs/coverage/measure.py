@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the suite on a kernel that counts its lines, and adds up what its guests have counted."""
+"""Run the suite on a kernel that counts its lines, and add up the counts of all guests."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.base.errors import HarnessError
 from harness.base.paths import cache_directory
@@ -10,29 +10,36 @@ from harness.jobs.coverage.collector import COUNTS
 from harness.jobs.coverage.counts import load_counts, total
 from harness.jobs.coverage.layout import Layout, read_layout
 from harness.jobs.coverage.lines import Lines, read_lines
-from harness.kernel import Kernel
+from harness.kernel import Kernel, build_initramfs, build_kernel
 from harness.kernel.build.notes import DIRECTORY
-from harness.machine.machine import Machine
+from harness.machine.binary import find_qemu
+from harness.machine.machine import DEFAULT_RAM, Machine
 from harness.machine.qemu.snapshot import boot
+from harness.machine.shape import DEFAULT_SHAPE, shaped_devicetree
 from harness.observe.memory import KernelTypes, Symbols, live_memory
 from harness.results import SuiteRequest, Verdict, run_tests, verdict_of
+
+FLAVOUR = "coverage"
+"""The flavour of kernel-config/flavours whose kernel counts its lines with gcov."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a run has reached of *kernel*, and the verdict of the run."""
+    """The lines of *kernel* with their counts, and the verdict of the run."""
 
     kernel: Kernel
     lines: Lines
     verdict: Verdict
 
 
-def measure(machine: Machine, request: SuiteRequest, add: bool = False) -> Measurement:
-    """Run the tests of *request* on the kernel of *machine*, which counts its lines.
+def measure(request: SuiteRequest, add: bool = False) -> Measurement:
+    """Build the kernel of *request* with FLAVOUR, so that it counts its lines, and run the tests.
 
-    With *add* what earlier runs on that kernel have counted is kept. Raises HarnessError if pytest
-    could not run the tests; a failed test is not an error.
+    With *add* the counts of earlier runs on that kernel are kept. Raises what build_kernel raises,
+    and HarnessError if pytest could not run the tests; a failed test is not an error.
     """
+    request = replace(request, spec=replace(request.spec, flavour=FLAVOUR))
+    machine = _machine(request)
     directory = cache_directory() / "coverage" / machine.kernel.key
     if not add:
         shutil.rmtree(directory, ignore_errors=True)
@@ -42,10 +49,17 @@ def measure(machine: Machine, request: SuiteRequest, add: bool = False) -> Measu
     run = run_tests(request, show=True, more=[f"--coverage={directory}"])
     counted = tuple(load_counts(directory / COUNTS))
     if not counted:
-        raise HarnessError("no guest has counted anything; look at what pytest printed above")
+        raise HarnessError("no guest reported a counter: pytest printed the reason above")
     counts = total(counted, layout)
     lines = read_lines(machine.kernel.directory / DIRECTORY, layout, counts)
     return Measurement(machine.kernel, lines, verdict_of(run))
+
+
+def _machine(request: SuiteRequest) -> Machine:
+    """The machine of the default shape, with the kernel of *request*."""
+    kernel, qemu = build_kernel(request.spec), find_qemu(request.qemu)
+    devicetree = shaped_devicetree(qemu, DEFAULT_SHAPE, ram_size=DEFAULT_RAM)
+    return Machine(qemu, kernel, build_initramfs(kernel, request.spec), devicetree)
 
 
 def _find_counters(machine: Machine) -> Layout:

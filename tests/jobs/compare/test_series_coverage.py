@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The lines that a series adds are counted with the tests and the QEMU that were asked for."""
 
+import sys
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from harness.base.errors import HarnessError
-from harness.jobs.compare import patch_coverage, series_coverage
+from harness.jobs.compare import patch_coverage
 from harness.kernel import KernelSpec
 from harness.results import SuiteRequest
 
@@ -19,15 +19,14 @@ REQUEST = SuiteRequest(
 def test_nothing_of_the_request_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[SuiteRequest] = []
 
-    def measure(_: Any, request: SuiteRequest) -> None:
+    def machine(request: SuiteRequest) -> None:
         asked.append(request)
-        raise HarnessError("that is enough")
+        raise HarnessError("stop before the build")
 
-    for name in ("build_kernel", "build_initramfs", "find_qemu", "shaped_devicetree", "Machine"):
-        monkeypatch.setattr(series_coverage, name, lambda *_, **__: None)
-    monkeypatch.setattr(series_coverage, "measure", measure)
+    module = sys.modules["harness.jobs.coverage.measure"]
+    monkeypatch.setattr(module, "_machine", machine)
 
-    with pytest.raises(HarnessError, match="enough"):
+    with pytest.raises(HarnessError, match="before the build"):
         patch_coverage(REQUEST)
 
     assert asked == [replace(REQUEST, spec=KernelSpec(flavour="coverage"), keep="none")]

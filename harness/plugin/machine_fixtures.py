@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures in two layers: dimensions describe the machine, life-cycles start it.
+"""Fixtures that describe the machine, one for each dimension.
 
 A test overrides a dimension by parametrising it, ``@pytest.mark.parametrize("shape", [...])``,
-and gets every life-cycle fixture for that machine.
+and gets every fixture of guest_fixtures.py for that machine.
 """
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
 from harness.base.address_range import AddressRange
-from harness.devices.oracles.examiner import Examiner
-from harness.devices.probe import Probe
-from harness.devices.rogue import EduRogue
 from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel
 from harness.machine.binary import Qemu, find_qemu
 from harness.machine.devicetree import Devicetree, Placement, Pool
@@ -23,16 +20,10 @@ from harness.machine.machine import KERNEL_SMMU, Machine
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import DEFAULT_SHAPE, shaped_devicetree
 from harness.machine.virtio import VirtioDevice
-from harness.observe.memory import KernelTypes, KnownTypes, LiveMemory, live_memory
 from harness.plugin.boots import Boots, shared_directory
-from harness.plugin.counters import PoolCounters
-from harness.plugin.coverage import watch
-from harness.plugin.guests import Guests, guests_key
 from harness.plugin.markers import runs_on
 from harness.plugin.session import initramfs_key, kernel_key
 from harness.results.request import SuiteRequest, request_from
-
-# --- dimensions: what the machine is ---
 
 
 @pytest.fixture(scope="session")
@@ -244,78 +235,3 @@ def pool(request: pytest.FixtureRequest, devicetree: Devicetree) -> Pool:
     guest: Guest = request.getfixturevalue("guest")
     (placed,) = guest.pools()
     return placed
-
-
-# --- life-cycles: how the guest comes up ---
-
-
-@pytest.fixture(scope="session")
-def examiner() -> Examiner:
-    """The oracles, which examine every guest before and after its test."""
-    return Examiner()
-
-
-@pytest.fixture
-def guests(request: pytest.FixtureRequest, examiner: Examiner) -> Iterator[Guests]:
-    """Starts guests for tests that need several, or machines of their own."""
-    watching = functools.partial(watch, request.config)
-    started = request.node.stash[guests_key] = Guests(watching, examiner=examiner)
-    yield started
-    started.close()
-
-
-@pytest.fixture
-def guest(guests: Guests, machine: Machine) -> Guest:
-    """A guest that is restored from the machine's parked one."""
-    return guests.restored(machine)
-
-
-@pytest.fixture
-def booted_guest(guests: Guests, machine: Machine) -> Guest:
-    """A guest that has booted for this test alone."""
-    return guests.booted(machine)
-
-
-# --- views of the restored guest ---
-
-
-@pytest.fixture
-def probe(guest: Guest) -> Probe:
-    """DMA API calls in the guest."""
-    return Probe(guest.agent)
-
-
-@pytest.fixture
-def memory(guest: Guest) -> Iterator[LiveMemory]:
-    """The guest's RAM, as it is at this moment; a test writes it in place of a device."""
-
-    def note(phys: int, size: int) -> None:
-        guest.agent.journal.append(f"[device writes {size} bytes at {phys:#x}]")
-
-    with live_memory(guest) as memory:
-        memory.on_write = note
-        yield memory
-
-
-@pytest.fixture(scope="session")
-def known_types() -> KnownTypes:
-    """The types of kernels, once a test has read them."""
-    return KnownTypes()
-
-
-@pytest.fixture
-def types(memory: LiveMemory, kernel: Kernel, known_types: KnownTypes) -> KernelTypes:
-    """The kernel's own structures in the guest's RAM."""
-    return known_types.on(kernel, memory)
-
-
-@pytest.fixture
-def counters(guest: Guest, pool: Pool) -> PoolCounters:
-    """What the kernel's debugfs says about the machine's only pool."""
-    return PoolCounters(guest.agent, pool.name)
-
-
-@pytest.fixture
-def rogue(guest: Guest) -> EduRogue:
-    """A rogue device in root port 0."""
-    return EduRogue(guest)
