@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What several files of the suite need: the device under test, in each of its shapes."""
+"""Fixtures of the suite: the device under test, and a guest before its boot."""
 
 import pytest
 
@@ -13,26 +13,26 @@ PLATFORM, COHERENT, PCI = "probe-a", "probe-b", "pci"
 DRIVERS = (PLATFORM, COHERENT, PCI)
 """A platform device that is not dma-coherent, one that is, and a hot-plugged PCI endpoint."""
 
-PLATFORM_BY_DAY = (
+PCI_NIGHTLY = (
     PLATFORM,
     COHERENT,
-    pytest.param(PCI, marks=pytest.mark.nightly("a sync does not know what bus a device is on")),
+    pytest.param(PCI, marks=pytest.mark.nightly("a sync does not depend on the device's bus")),
 )
-"""For tests of syncs."""
+"""DRIVERS for tests of syncs: the default tier has the platform devices."""
 
-DRIVERS_BY_NIGHT = (
+MOSTLY_NIGHTLY = (
     PLATFORM,
     *(
-        pytest.param(name, marks=pytest.mark.nightly("the same code serves every kind of device"))
+        pytest.param(name, marks=pytest.mark.nightly("the allocator does not depend on the device"))
         for name in (COHERENT, PCI)
     ),
 )
-"""For tests of the allocator itself."""
+"""DRIVERS for tests of the slot allocator: the default tier has PLATFORM only."""
 
 
 @pytest.fixture
 def driver() -> str:
-    """Which device a test works with; parametrise it with DRIVERS for all kinds."""
+    """The name of the device under test; parametrize it with DRIVERS for all kinds."""
     return PLATFORM
 
 
@@ -44,5 +44,5 @@ def device(guest: Guest, probe: Probe, driver: str) -> Device:
 
 @pytest.fixture
 def stopped_guest(guests: Guests, machine: Machine) -> Guest:
-    """A guest before its first instruction, to prepare its memory."""
+    """A guest that has not run an instruction, so that a test can write its memory."""
     return guests.stopped(machine)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Filling pools: many calls in one transfer, and the places that an empty pool has for them."""
+"""Fill pools: many calls in one transfer, and the addresses that an empty pool has for them."""
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -34,7 +34,7 @@ SLOT_SET = 256 * 1024
 def fill(
     device: Device, buffer: Buffer, size: int, attempts: int, offset: int = 0
 ) -> dict[int, Mapped]:
-    """Try to map *buffer* so many times in one go; returns what was mapped, by handle."""
+    """Try to map *buffer* *attempts* times in one transfer; returns the mappings by handle."""
     return _make(
         device,
         Space.MAPPING,
@@ -67,7 +67,7 @@ def fill_up(device: Device, buffer: Buffer) -> dict[int, Mapped]:
 def allocate(
     device: Device, size: int, attempts: int, call: AllocCall = AllocCall.COHERENT
 ) -> dict[int, Allocated]:
-    """Try to allocate so many times in one go; returns what the kernel gave, by handle."""
+    """Try to allocate *attempts* times in one transfer; returns the allocations by handle."""
     return _make(
         device,
         Space.ALLOCATION,
@@ -77,25 +77,25 @@ def allocate(
 
 
 def unmap(device: Device, handles: Iterable[int]) -> None:
-    """Unmap in that order, in one go."""
+    """Unmap in this order, in one transfer."""
     with Batch(device.session) as batch:
         for handle in handles:
             batch.add(calls.unmap(handle))
 
 
 def free(device: Device, handles: Iterable[int]) -> None:
-    """Free in that order, in one go."""
+    """Free in this order, in one transfer."""
     with Batch(device.session) as batch:
         for handle in handles:
             batch.add(calls.free(handle))
 
 
 def places(region: Region, size: int, alignment: int = SLOT) -> list[int]:
-    """Where *size* bytes fit one after the other into an empty pool, each *alignment* aligned.
+    """The addresses at which an empty pool holds *size* bytes, each a multiple of *alignment*.
 
-    A mapping begins with a slot and lies in one slot set, which is counted from the pool's base
-    (kernel/dma/swiotlb.c:swiotlb_search_pool_area, 6.12). An address is checked as it is: a pool
-    whose base is not slot aligned has none.
+    A mapping begins with a slot and lies in one slot set; slot sets are counted from the pool's
+    base (kernel/dma/swiotlb.c:swiotlb_search_pool_area, 6.12). Alignment is that of the address:
+    a pool whose base is not slot aligned has no address.
     """
     found, at, end = [], 0, region.size // SLOT * SLOT
     length = -(-size // SLOT) * SLOT

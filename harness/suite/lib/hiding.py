@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names that are read of a kernel, and a vmlinux in which one of them is hidden.
+"""Names that the harness reads of a kernel, and a vmlinux in which one of them is hidden.
 
-The names are those that the code which reads kernels mentions: nobody keeps a list of them.
+The names are found in the code that reads kernels; there is no list of them.
 """
 
 import ast
@@ -17,18 +17,18 @@ from elftools.elf.elffile import ELFFile
 from harness.base.paths import CHECKOUT
 
 READERS = ("harness/observe/memory", "harness/devices/oracles")
-"""Where kernels are read."""
+"""Packages that read kernels."""
 
 HELPERS = ("device", "list", "mmzone", "percpu", "cpumask")
-"""Modules of drgn.helpers.linux that they call."""
+"""Modules of drgn.helpers.linux that these packages call."""
 
 NAME = re.compile(r"^(?:struct |union |enum )?([A-Za-z_]\w+)$")
 
 STRINGS, ENTRIES, SYMBOLS = ".debug_str", ".debug_info", ".strtab"
 
 OFFSET = 4
-"""Bytes of an offset into the strings (DWARF 5, ``DW_FORM_strp``). A name that takes no more, with
-its end, stands in the entry itself; one of two letters looks like numbers."""
+"""Bytes of an offset into the strings (DWARF 5, ``DW_FORM_strp``). A name that is no longer than
+this with its NUL is in the entry itself; a name of two letters cannot be told from numbers."""
 
 
 def names_read(vmlinux: Path) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ def _mentioned(file: Path) -> Iterator[str]:
 
 
 class Vmlinux:
-    """A copy of a vmlinux of the test's own at *path*, in which names can be hidden."""
+    """The test's own copy of a vmlinux at *path*, in which names can be hidden."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -76,7 +76,7 @@ class Vmlinux:
 
     @contextmanager
     def hidden(self, name: str) -> Iterator[None]:
-        """Nothing in the file is called *name*, in symbols and types, while this lasts."""
+        """Rename every symbol, type and member called *name* while the context lasts."""
         kept = dict(self._changes(name.encode()))
         before = {at: self._bytes[at : at + len(new)] for at, new in kept.items()}
         self._write(kept.items())
@@ -91,9 +91,9 @@ class Vmlinux:
         self._bytes.flush()
 
     def _changes(self, name: bytes) -> Iterator[tuple[int, bytes]]:
-        """Yield where to write what: the first letter becomes ``?``.
+        """Yield the offsets and bytes to write: the first letter becomes ``?``.
 
-        Names that end with this one may share its bytes, and are hidden with it.
+        Names that end with this one may share its bytes, and are hidden too.
         """
         yield from ((at, b"?") for at in self._find(SYMBOLS, name + b"\0") if self._begins(at))
         if len(name) < OFFSET:
@@ -103,7 +103,7 @@ class Vmlinux:
             yield from ((at, b"?") for at in self._find(STRINGS, name + b"\0"))
 
     def _begins(self, at: int) -> bool:
-        """Whether the text at *at* is not the end of a longer name."""
+        """Whether a name begins at *at*, and not the end of a longer one."""
         before = self._bytes[at - 1 : at]
         return not (before.isalnum() or before == b"_")
 

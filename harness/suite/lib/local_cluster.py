@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Dask cluster of real processes on this machine, whose workers can be killed."""
+"""A Dask cluster of local processes, whose workers can be killed."""
 
 import queue
 import subprocess
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TextIO
 
 PATIENCE = 90.0
-"""Seconds that a part of the cluster may take to come up on a busy machine."""
+"""Seconds that a process of the cluster may take to start on a busy machine."""
 
 QUIET = "--no-dashboard"
 
@@ -20,7 +20,7 @@ NIGHT = "import sys; from harness.cli import main; sys.exit(main())"
 
 @dataclass
 class LocalCluster:
-    """A scheduler at *address*, and workers; *environment* makes one for a part of that name."""
+    """A scheduler at *address*, and workers; *environment* gives the environment by name."""
 
     environment: Callable[[str], Mapping[str, str]]
     address: str = ""
@@ -28,7 +28,7 @@ class LocalCluster:
     _all: list["subprocess.Popen[str]"] = field(default_factory=list)
 
     def add_workers(self, count: int, *words: str) -> None:
-        """Start that many, with a slot for a guest or what *words* say instead; wait for each."""
+        """Start *count* workers and wait for them; *words* replace the default of one VM each."""
         offer = words or ("--resources", "vm=1")
         command = ("worker", self.address, "--no-nanny", "--nthreads", "3", QUIET, *offer)
         first = len(self.workers)
@@ -38,12 +38,12 @@ class LocalCluster:
             _hear(worker, "Registered to:")
 
     def start_scheduler(self) -> None:
-        """Start it at a free port."""
+        """Start the scheduler at a free port."""
         scheduler = self._start("scheduler", "scheduler", "--host=127.0.0.1", "--port=0", QUIET)
         self.address = _hear(scheduler, "Scheduler at:")
 
     def end(self) -> None:
-        """Kill all of it."""
+        """Kill all processes of the cluster."""
         for process in self._all:
             process.kill()
         for process in self._all:
@@ -66,7 +66,7 @@ class LocalCluster:
 def local_cluster(
     environment: Callable[[str], Mapping[str, str]], workers: int
 ) -> Iterator[LocalCluster]:
-    """A cluster with *workers*, that is gone afterwards."""
+    """A cluster with *workers*, which is killed at the end of the context."""
     cluster = LocalCluster(environment)
     try:
         cluster.start_scheduler()
@@ -78,7 +78,7 @@ def local_cluster(
 
 @contextmanager
 def night_at_work(environment: Mapping[str, str], *words: str) -> Iterator["subprocess.Popen[str]"]:
-    """``harness nightly`` with *words*, when it has its first result; it is killed afterwards."""
+    """Run ``harness nightly`` with *words* until its first result; kill it at the end."""
     with subprocess.Popen(
         [sys.executable, "-c", NIGHT, "nightly", *words],
         env=environment,
@@ -87,18 +87,18 @@ def night_at_work(environment: Mapping[str, str], *words: str) -> Iterator["subp
         text=True,
     ) as night:
         assert night.stderr is not None
-        said = []
+        printed = []
         for line in night.stderr:
-            said.append(line)
+            printed.append(line)
             if "/plain/plain/default/" in line:
                 yield night
                 night.kill()
                 return
-        raise AssertionError(f"the night came to no result: {''.join(said)}")
+        raise AssertionError(f"harness nightly printed no result: {''.join(printed)}")
 
 
 def _hear(process: "subprocess.Popen[str]", announced: str) -> str:
-    """What *process* says after those words; all that it says later is read and dropped."""
+    """The text after *announced* in the output of *process*; later output is dropped."""
     assert process.stderr is not None
     heard: queue.Queue[str] = queue.Queue()
     listener = (process.stderr, announced, heard)
@@ -106,8 +106,8 @@ def _hear(process: "subprocess.Popen[str]", announced: str) -> str:
     return heard.get(timeout=PATIENCE)
 
 
-def _listen(said: TextIO, announced: str, heard: "queue.Queue[str]") -> None:
-    for line in said:
+def _listen(output: TextIO, announced: str, heard: "queue.Queue[str]") -> None:
+    for line in output:
         _, found, rest = line.partition(announced)
         if found:
             heard.put(rest.strip())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls on a guest, each checked against the reference model and written down in a script."""
+"""DMA API calls on a guest, each checked against the reference model and recorded in a script."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,13 +37,13 @@ from harness.suite.lib.model_things import (
 )
 
 PASTE = (
-    "These calls lead to it, in the machine that is named below, after 'rogue plug' if they have "
-    "an endpoint; paste them below 'python':"
+    "These calls reproduce it on the machine that is named below; run 'rogue plug' first if they "
+    "have an endpoint, then paste them below 'python':"
 )
 
 
 class Driver:
-    """Makes calls for devices: by their name in scripts, their name in sysfs and their pool."""
+    """Makes calls for *devices*: name in scripts -> name in sysfs, and pool."""
 
     def __init__(
         self, guest: Guest, memory: LiveMemory, devices: Mapping[str, tuple[str, Pool]]
@@ -67,7 +67,7 @@ class Driver:
             self.set_rules(target, DEFAULT)
 
     def begin(self) -> None:
-        """Start a new script: nothing is mapped, buffer and pools are full of noise."""
+        """Start a new script: nothing is mapped, and buffer and pools hold random bytes."""
         lines = [f'{one.name} = probe.device("{one.device.name}")' for one in self.targets]
         self.script = Script([f"buffer = probe.buffer({BUFFER})", *lines])
         self.cpu_write(0, BUFFER)
@@ -76,7 +76,7 @@ class Driver:
 
     @contextmanager
     def told(self) -> Iterator[None]:
-        """Add the script to whatever goes wrong."""
+        """Add the script to an exception as a note."""
         try:
             yield
         except Exception as error:
@@ -93,7 +93,7 @@ class Driver:
         attrs: Attr = Attr.DEFAULT,
         times: int = 1,
     ) -> None:
-        """Map a part of the buffer (offset and size), several times."""
+        """Map a part of the buffer (offset and size) *times* times."""
         offset, size = part
         handles = [self._session.take_handle(Space.MAPPING) for _ in range(times)]
         buffer, device = self._buffer.handle, target.device.id
@@ -139,7 +139,7 @@ class Driver:
         self._check(target)
 
     def unmap(self, mappings: Sequence[LiveMapping], attrs: Attr = Attr.DEFAULT) -> None:
-        """Unmap all of these, which are different ones."""
+        """Unmap *mappings*, which must be distinct."""
         self._make(calls.unmap(mapping.handle, attrs) for mapping in mappings)
         for mapping in mappings:
             self.script.say(f"{mapping.name}.unmap({f'Attr.{attrs.name}' if attrs else ''})")
@@ -150,7 +150,7 @@ class Driver:
         self._check(*(mapping.target for mapping in mappings))
 
     def sync(self, mapping: LiveMapping, target: SyncTarget, offset: int, length: int) -> None:
-        """Sync a range of a mapping; all of a scatterlist."""
+        """Sync a range of a mapping; a scatterlist is synced as a whole."""
         whole = mapping.scattered
         self._make([calls.sync(mapping.handle, target, *((0, 0) if whole else (offset, length)))])
         arguments = "" if whole else f"{offset}, {length}"
@@ -163,7 +163,7 @@ class Driver:
         self._check(mapping.target)
 
     def allocate(self, target: Target, call: AllocCall, size: int, *, times: int = 1) -> None:
-        """Allocate memory, several times."""
+        """Allocate memory *times* times."""
         handles = [self._session.take_handle(Space.ALLOCATION) for _ in range(times)]
         outcomes = self._make(
             calls.alloc(handle, target.device.id, call, size) for handle in handles
@@ -180,7 +180,7 @@ class Driver:
         self._check(target)
 
     def free(self, allocations: Sequence[LiveAllocation]) -> None:
-        """Free all of these, which are different ones."""
+        """Free *allocations*, which must be distinct."""
         self._make(calls.free(allocation.handle) for allocation in allocations)
         for allocation in allocations:
             self.script.say(f"{allocation.name}.free()")
@@ -190,7 +190,7 @@ class Driver:
         self._check(*(allocation.target for allocation in allocations))
 
     def set_rules(self, target: Target, rules: AddressRules) -> None:
-        """Set what the device asks of addresses; nothing may be mapped for it."""
+        """Set min_align_mask and segment boundary of the device, which must have no mappings."""
         before, wanted = _settings(target.rules), _settings(rules)
         changes = {one: wanted[one] for one in wanted if wanted[one] != before[one]}
         device = target.device.id
@@ -200,34 +200,34 @@ class Driver:
         target.rules = rules
 
     def cpu_write(self, offset: int, length: int) -> None:
-        """The CPU fills a part of its buffer with noise."""
+        """The CPU fills a part of its buffer with random bytes."""
         data = self.script.noise(f"buffer.phys + {offset}", length)
         self._memory.write(self.cpu.phys + offset, data)
         self.cpu.content[offset : offset + length] = data
 
     def device_write(self, pool: PoolModel, at: int, length: int) -> None:
-        """A device fills a part of a pool, *at* bytes from its base, with noise."""
+        """A device fills a part of a pool, *at* bytes from its base, with random bytes."""
         data = self.script.noise(f"{pool.base + at:#x}", length)
         self._memory.write(pool.base + at, data)
         pool.device_write(at, data)
 
     def count(self) -> None:
-        """See that the kernel counts the slots in use rightly."""
+        """Check the kernel's count of slots in use."""
         self.script.say("# the kernel counts the slots in use")
         for pool, model in self.pools.items():
             model.check_used(self._counters[pool].used)
 
     def fill(self, mapping: LiveMapping) -> None:
-        """The device fills all that a mapping gives it with noise."""
+        """The device fills all of a mapping with random bytes."""
         for bounce in mapping.bounces:
             self.device_write(mapping.target.pool, bounce.at, bounce.size)
 
     def rewind(self) -> None:
-        """Unmap and free everything, and let the kernel search from each pool's start again.
+        """Unmap and free everything, and have the kernel search from each pool's base again.
 
-        It searches on from the end of the last mapping it made (kernel/dma/swiotlb.c, 6.12:
-        area->index), so the last one here ends where the pool does. All of the pool is used
-        meanwhile: whatever a script has left behind is found here.
+        The kernel's search begins at the end of its last mapping (kernel/dma/swiotlb.c, 6.12:
+        area->index), so the last mapping here ends where the pool ends. It uses all of the pool on
+        the way, and so finds slots that a script has left in use.
         """
         self.unmap(list(self.mappings))
         self.free(list(self.allocations))

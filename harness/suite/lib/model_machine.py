@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hypothesis chooses calls; the driver makes them and checks them."""
+"""Random DMA API calls by Hypothesis; the driver makes and checks them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,16 +32,16 @@ T = TypeVar("T")
 MOST_OFFSET = 128 * 1024
 
 SMALL_EDGES, LARGE_EDGES = (1, SLOT, PAGE, 2 * PAGE), (32 * SLOT, 64 * SLOT, LARGEST)
-"""Sizes beside which mistakes are made."""
+"""Sizes at which bugs are likely, one byte less and one more."""
 
 MASKS = (0, 0x1FF, 0xFFF, 0xFFFF)
 """min_align_mask: none, a disk's sector, a page of NVMe's, and 64 KiB."""
 
 BOUNDARIES = (0xFFFF_FFFF, 0xFFFF, 0x1_FFFF)
-"""Segment boundaries: the default, and two that a mapping can be larger than."""
+"""Segment boundaries: the default, and two that are smaller than the largest mapping."""
 
 numbers = st.integers(0, 1 << 16)
-"""Chooses one of a number of things that is only known later."""
+"""Chooses one of several things whose number is not known in advance."""
 
 
 def _beside(edge: int, more: int) -> int:
@@ -61,8 +61,8 @@ sizes = (
 )
 parts = st.tuples(offsets, sizes)
 beside_slots = st.sampled_from((-1, 0, 1, -100, 100)) | st.integers(-SLOT, SLOT)
-"""Where syncs begin, from the beginning of a mapping's 2 KiB on: its slots begin elsewhere if it
-keeps address bits for a min_align_mask."""
+"""Offsets of a sync from a multiple of 2 KiB in its mapping; slots begin elsewhere if the mapping
+keeps bits of a min_align_mask."""
 directions = st.sampled_from([Direction.BIDIRECTIONAL, Direction.TO_DEVICE, Direction.FROM_DEVICE])
 attributes = st.sampled_from([Attr.DEFAULT, Attr.DEFAULT, Attr.SKIP_CPU_SYNC])
 allocators = st.sampled_from(
@@ -75,7 +75,7 @@ limits = st.builds(AddressRules, st.sampled_from(MASKS), st.sampled_from(BOUNDAR
 
 @dataclass(frozen=True)
 class Scope:
-    """What is tried: docs/findings.md says what kernels are known to do wrong."""
+    """The calls that are tried, without those of known findings (docs/findings.md)."""
 
     masks: bool = True
     """min_align_mask: 6.1-endless-search and 6.1-partial-sync."""
@@ -85,9 +85,9 @@ class Scope:
 
 
 class _Hung(BaseException):
-    """Ends the search: to make a hang shorter, Hypothesis would wait for guest after guest.
+    """Ends the search, because Hypothesis would shrink a hang by waiting for guest after guest.
 
-    Not an Exception, which Hypothesis would take for one more failure.
+    It is not an Exception, which Hypothesis would count as a failure.
     """
 
     def __init__(self, hang: GuestHang) -> None:
@@ -96,7 +96,7 @@ class _Hung(BaseException):
 
 
 class PoolCalls(RuleBasedStateMachine):
-    """Any calls of the DMA API for any of the devices, with rogue writes in between."""
+    """Random DMA API calls for random devices, with rogue writes in between."""
 
     def __init__(self, world: World, scope: Scope) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class PoolCalls(RuleBasedStateMachine):
 
     @initialize(limits=st.lists(limits, min_size=1, max_size=3))
     def set_rules(self, limits: list[AddressRules]) -> None:
-        """Give the devices limits; this begins each sequence of calls."""
+        """Give the devices limits, at the beginning of each sequence of calls."""
         with self._told():
             for target, rules in zip(self.driver.targets, limits, strict=False):
                 mask = rules.min_align_mask if self._scope.masks else 0
@@ -147,7 +147,7 @@ class PoolCalls(RuleBasedStateMachine):
     @precondition(lambda self: self.driver.mappings)
     @rule(which=numbers, times=few, attrs=attributes, written=st.booleans())
     def unmap(self, which: int, times: int, attrs: Attr, written: bool) -> None:
-        """Unmap a few mappings, after the device has written into them or not."""
+        """Unmap a few mappings; if *written*, the device writes into them before."""
         with self._told():
             mappings = _some(self.driver.mappings, which, times)
             for mapping in mappings if written else ():
@@ -163,7 +163,7 @@ class PoolCalls(RuleBasedStateMachine):
         length=sizes,
     )
     def sync(self, which: int, whose: SyncTarget, slot: int, at: int, length: int) -> None:
-        """Sync from beside the beginning of a slot on, after the other side has written it all."""
+        """Sync a range that begins near a slot boundary, after the other side wrote all of it."""
         with self._told():
             mapping = self.driver.mappings[which % len(self.driver.mappings)]
             part = mapping.bounces[0].part
@@ -176,7 +176,7 @@ class PoolCalls(RuleBasedStateMachine):
 
     @rule(which=numbers, call=allocators, size=sizes, times=times)
     def allocate(self, which: int, call: AllocCall, size: int, times: int) -> None:
-        """Allocate memory; masks of more than a page: docs/findings.md, large-mask-skips-pages."""
+        """Allocate memory, with a mask below a page (docs/findings.md, large-mask-skips-pages)."""
         target = self._target(which)
         if target.rules.min_align_mask < PAGE:
             with self._told():
@@ -192,19 +192,19 @@ class PoolCalls(RuleBasedStateMachine):
 
     @rule(offset=offsets, length=sizes)
     def cpu_write(self, offset: int, length: int) -> None:
-        """Write into the CPU's buffer, mapped or not."""
+        """Write into the CPU's buffer, whether it is mapped or not."""
         with self._told():
             self.driver.cpu_write(offset, length)
 
     @rule(which=numbers, at=st.integers(0, 1 << 30), length=sizes)
     def rogue_write(self, which: int, at: int, length: int) -> None:
-        """Write anywhere in a pool, as no device should."""
+        """Write to any address in a pool, as a rogue device does."""
         with self._told():
             pool = self._target(which).pool
             self.driver.device_write(pool, *_within(len(pool.content), at, length))
 
     def teardown(self) -> None:
-        """End everything, which must leave the pools as new."""
+        """Unmap and free everything, which must leave no slot in use."""
         if not self._failed:
             with self._told():
                 self.driver.count()
@@ -213,7 +213,7 @@ class PoolCalls(RuleBasedStateMachine):
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """Give the guest up when something goes wrong."""
+        """Discard the guest after a failure."""
         try:
             with self.driver.told():
                 yield
@@ -231,15 +231,15 @@ class PoolCalls(RuleBasedStateMachine):
 EVERYTHING = Scope()
 
 SHRINKING = 40
-"""Seconds for making a failure shorter; Hypothesis would take up to 300."""
+"""Seconds for shrinking a failure; the default of Hypothesis is 300."""
 
 
 def run_calls(
     world: World, start: str, scope: Scope = EVERYTHING, *, examples: int, steps: int
 ) -> None:
-    """Make *examples* sequences of *steps* calls, chosen from *start* on, always the same ones.
+    """Make *examples* sequences of *steps* calls; the seed *start* determines the calls.
 
-    A failure is made shorter and raised with its script; a hang is raised as it was first seen.
+    A failure is shrunk and raised with its script; a hang is raised without shrinking.
     """
     engine.MAX_SHRINKING_SECONDS = SHRINKING
     home = cache_directory() / "hypothesis"
@@ -256,7 +256,7 @@ def run_calls(
         verbosity=Verbosity.quiet,
     )
     try:
-        # a function is fine, says its documentation
+        # its documentation allows a function
         run_state_machine_as_test(factory, settings=chosen)  # type: ignore[arg-type]
     except _Hung as hung:
         raise hung.hang from None
@@ -265,7 +265,7 @@ def run_calls(
 
 
 def _some(things: Sequence[T], which: int, times: int) -> list[T]:
-    """Up to *times* of the *things*, from a chosen one on."""
+    """Up to *times* consecutive *things*; *which* chooses the first."""
     first = which % len(things)
     return list(things[first : first + times])
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls written down as lines of Python that make the same calls again.
+"""A script in Python that repeats DMA API calls.
 
-They are for ``python`` in ``harness shell --reopen``, or for a test with the fixtures ``probe`` and
+Run it with ``python`` in ``harness shell --reopen``, or in a test with the fixtures ``probe`` and
 ``memory``.
 """
 
@@ -20,7 +20,7 @@ HEAD = (
 
 
 class Script:
-    """What a person can paste, line by line too: a block ends with an empty one."""
+    """A script that can be pasted line by line: each block ends with an empty line."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         self._lines = [*HEAD, *lines]
@@ -31,11 +31,11 @@ class Script:
         return "\n".join(self._lines)
 
     def say(self, line: str) -> None:
-        """Write down a call that makes nothing."""
+        """Append a line that makes nothing."""
         self._lines.append(line)
 
     def made(self, kind: str, line: str, outcome: Any) -> str:
-        """Write down a call that makes a thing, or was refused; returns the thing's name."""
+        """Append a call that makes a mapping or an allocation, or fails; returns its name."""
         name = f"{kind}{next(self._numbers)}"
         if isinstance(outcome, DmaError):
             self.say(f"with suppress(DmaError):\n    {line}  # refused\n")
@@ -45,7 +45,7 @@ class Script:
         return name
 
     def noise(self, where: str, length: int) -> bytes:
-        """Write down that memory is filled with noise; returns it, no two times the same."""
+        """Append a write of random bytes, different each time; returns the bytes."""
         seed = next(self._seeds)
         self.say(f"memory.write({where}, Random({seed}).randbytes({length}))")
         return Random(seed).randbytes(length)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the driver of the reference model works with: devices, and what is live of theirs."""
+"""Devices, live mappings and live allocations of the reference model's driver."""
 
 from dataclasses import dataclass
 
@@ -8,19 +8,19 @@ from harness.devices.probe.model import Bounce, PoolModel, UsedMemory
 from harness.devices.probe.model_slots import SET, SLOT, AddressRules
 
 BUFFER = 512 * 1024
-"""Bytes of the CPU's buffer; as a power of two its address is a multiple of it."""
+"""Bytes of the CPU's buffer; a power of two, so that its address is a multiple of it."""
 
 LARGEST = SET * SLOT
 """Bytes of the largest mapping."""
 
 
 DEFAULT, UNKNOWN = AddressRules(), AddressRules(-1, -1)
-"""What the kernel says of a device that asked for nothing, and what nobody knows of a used one."""
+"""The limits of a new device, and a value for a device whose limits are unknown."""
 
 
 @dataclass(eq=False)
 class Target:
-    """A device that calls are made for, by its name in scripts, and the pool it must use."""
+    """A device by its name in scripts, and the pool that it must use."""
 
     name: str
     device: Device
@@ -30,7 +30,7 @@ class Target:
 
 @dataclass(frozen=True, eq=False)
 class LiveMapping:
-    """A live mapping: one piece, or those of a scatterlist."""
+    """A live mapping: one range, or those of a scatterlist."""
 
     name: str
     handle: int
@@ -41,7 +41,7 @@ class LiveMapping:
 
 @dataclass(frozen=True, eq=False)
 class LiveAllocation:
-    """Memory that the DMA API has allocated."""
+    """A live allocation of the DMA API."""
 
     name: str
     handle: int

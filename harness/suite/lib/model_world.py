@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guests for run after run of the model: one is used until something in it stays wrong."""
+"""Guests for the runs of the model: one guest is used until it stays broken."""
 
 from harness.base.errors import GuestError
 from harness.base.violation import PropertyViolated
@@ -13,13 +13,13 @@ from harness.plugin.guests import Guests
 from harness.suite.lib.model_driver import Driver
 
 HOST_BRIDGE = "/pcie@10000000"
-"""The node of the devicetree whose pool a PCI endpoint inherits."""
+"""The devicetree node whose pool a PCI endpoint inherits."""
 
 
 class World:
-    """Drivers on a guest of *machine*, each at the beginning of its script.
+    """Provides drivers on a guest of *machine*, each with a new script.
 
-    *failure* is what went wrong last, if anything has.
+    *failure* is the last failure, None if there was none.
     """
 
     def __init__(self, guests: Guests, machine: Machine) -> None:
@@ -32,24 +32,24 @@ class World:
         self.failure: Exception | None = None
 
     def driver(self) -> Driver:
-        """A driver in a guest in which nothing is wrong."""
+        """A driver in a guest without a failure."""
         if self._driver is None:
             self._driver = self._again() or self._restored()
         self._driver.begin()
         return self._driver
 
     def spoil(self, failure: Exception) -> None:
-        """Something went wrong: whether it stays wrong is seen before the next run."""
+        """Record a failure; before the next run, check whether the guest is still broken."""
         self.failure = failure
         self._driver = None
 
     def close(self) -> None:
-        """Let go of the guest's memory."""
+        """Close the guest's memory."""
         if self._memory is not None:
             self._memory.close()
 
     def _again(self) -> Driver | None:
-        """A driver on the same guest, if everything that was mapped can be unmapped there."""
+        """A driver on the same guest, if everything can be unmapped there; None otherwise."""
         if self._guest is None or self._guest.ending is not None:
             return None
         try:
@@ -78,7 +78,7 @@ class World:
 
 
 def _devices(guest: Guest) -> dict[str, tuple[str, Pool]]:
-    """Every device that has a pool: its name in scripts, its name in sysfs, the pool."""
+    """Every device that has a pool: name in scripts -> name in sysfs, and pool."""
     pools = {user: pool for pool in guest.machine.devicetree.pools for user in pool.users}
     devices = {
         path.strip("/").replace("-", "_"): (path.strip("/"), pools[path])

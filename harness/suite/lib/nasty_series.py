@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Series that a workspace may stumble over: each as what it makes of some files of the kernel."""
+"""Series that are hard for a workspace: each as functions that change files of the kernel."""
 
 import difflib
 import re
@@ -10,7 +10,7 @@ KCONFIG, HZ = "kernel/dma/Kconfig", "kernel/Kconfig.hz"
 MAKEFILE, SWIOTLB, HEADER = "kernel/dma/Makefile", "kernel/dma/swiotlb.c", "kernel/dma/direct.h"
 
 Read = Callable[[str], str]
-"""Gives the text of a file of the tree."""
+"""Returns the text of a file of the tree."""
 
 Changed = Mapping[str, str | None]
 """The new text of each changed file, by path; None for one that is deleted."""
@@ -79,11 +79,11 @@ EDITS: Mapping[str, tuple[Callable[[Read], Changed], ...]] = {
     "empty": (),
     "reverted": (_option_renamed, lambda read: {KCONFIG: read(KCONFIG)}),
 }
-"""Each series by name: what its patches, in order, make of the pristine tree."""
+"""Each series by name: the changes of its patches, in order, to the pristine tree."""
 
 
 def write_series(name: str, read: Read, directory: Path) -> tuple[Path, ...]:
-    """Write the patches of series *name* into *directory*; *read* gives the pristine files."""
+    """Write the patches of series *name* into *directory*; *read* returns the pristine files."""
     paths, state = [], dict[str, str | None]()
     for number, edit in enumerate(EDITS[name], 1):
         changed = edit(read)

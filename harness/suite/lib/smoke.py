@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The properties of a pool in brief, for any device of any machine: a bit of each, in one guest."""
+"""A short check of the main properties, for any device of any machine, in one guest."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import LiveMemory
 from harness.plugin.counters import PoolCounters
-from harness.suite.lib.expect import counted, holds, in_pool, same_bytes, slots_used, within
+from harness.suite.lib.expect import counted, equal, holds, in_pool, same_bytes, slots_used, within
 from harness.suite.lib.filling import PAGE, SLOT_SET, fill, places, unmap
 
 HOST_BRIDGE = "/pcie@10000000"
@@ -19,16 +19,16 @@ CPU, DEVICE, LATER = Seed(0xC9), Seed(0xDE), Seed(0x1A7E)
 
 
 def plug_everywhere(guest: Guest) -> None:
-    """Put a device into every root port of a machine with a pool somewhere on its PCI bus."""
+    """Plug a device into every root port, if the machine has a pool on its PCI bus."""
     if any(user.startswith(HOST_BRIDGE) for pool in guest.pools() for user in pool.users):
         for port in range(guest.machine.ports):
             EduRogue(guest, port)
 
 
 def expected_pools(guest: Guest, probe: Probe) -> Iterator[tuple[Device, Pool | None]]:
-    """Each device of the probe's, and the pool that the devicetree gives it.
+    """Each device of the probe, and its pool by the devicetree.
 
-    A device whose node has memory regions has none but those; see test_inheritance.py.
+    A device whose node has memory regions does not inherit a pool; see test_inheritance.py.
     """
     pools = {user: pool for pool in reversed(guest.pools()) for user in pool.users}
     for device in probe.devices():
@@ -39,7 +39,7 @@ def expected_pools(guest: Guest, probe: Probe) -> Iterator[tuple[Device, Pool | 
 def check_restricted(
     guest: Guest, device: Device, probe: Probe, memory: LiveMemory, pool: Pool
 ) -> None:
-    """The device bounces through its pool, gets memory from it, fills it, and leaves it empty."""
+    """The device maps and allocates in its pool only, fills it, and leaves no slot in use."""
     counters = PoolCounters(guest.agent, pool.name)
     slots_used(counters, 0)
     bounce(device, probe, memory, pool)
@@ -49,7 +49,7 @@ def check_restricted(
 
 
 def bounce(device: Device, probe: Probe, memory: LiveMemory, pool: Pool) -> None:
-    """B1, B3, C1, C2 and B5: what is mapped, synced and unmapped goes through the pool."""
+    """B1, B3, B5, C1 and C2: map, sync and unmap copy through the pool."""
     buffer = probe.buffer(PAGE)
     buffer.fill(CPU)
     with device.map_single(buffer, Direction.BIDIRECTIONAL) as mapping:
@@ -74,7 +74,7 @@ def allocate(device: Device, pool: Pool) -> None:
 
 
 def exhaust(device: Device, probe: Probe, pool: Pool) -> None:
-    """B12 and B13: of the largest mappings as many succeed as there is room for, and no more."""
+    """B12 and B13: exactly as many of the largest mappings succeed as the pool has room for."""
     room = len(places(pool, SLOT_SET))
     mapped = fill(device, probe.buffer(SLOT_SET), SLOT_SET, attempts=room + 3)
     within((AddressRange(one.phys, SLOT_SET) for one in mapped.values()), pool, "mappings")
@@ -83,7 +83,7 @@ def exhaust(device: Device, probe: Probe, pool: Pool) -> None:
 
 
 def check_unrestricted(device: Device, probe: Probe) -> None:
-    """The device is handed the buffer itself."""
+    """The device gets the buffer's own address."""
     buffer = probe.buffer(PAGE)
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
-        assert mapping.phys == buffer.phys
+        equal(mapping.phys, buffer.phys, "the physical address of the mapping")

@@ -1,23 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parameters of which a few are tried by day, and all of them at night."""
+"""Parameters of which the default tier has a few, and the nightly tier all."""
 
 from collections.abc import Iterable, Mapping
 
 import pytest
 from _pytest.mark.structures import ParameterSet
 
-REASON = "one of many like it; some of them are tried by day"
+REASON = "the default tier has some parameters of this test"
 
 
-def some_by_day(values: Iterable[object] | Mapping[str, object], *daily: str) -> list[ParameterSet]:
-    """The *values* as parameters, or their names; those not named in *daily* are nightly.
+def in_default_tier(
+    values: Iterable[object] | Mapping[str, object], *names: str
+) -> list[ParameterSet]:
+    """The *values* as parameters; those that are not in *names* are nightly.
 
-    A mapping's values are known by its keys, other values by what they are as text.
+    The name of a mapping's value is its key; the name of any other value is its text.
     """
     named = values if isinstance(values, Mapping) else {str(one): one for one in values}
-    missing = set(daily) - named.keys()
+    missing = set(names) - named.keys()
     assert not missing, f"no value is named {missing}"
     return [
-        pytest.param(value, id=name, marks=() if name in daily else pytest.mark.nightly(REASON))
+        pytest.param(value, id=name, marks=() if name in names else pytest.mark.nightly(REASON))
         for name, value in named.items()
     ]

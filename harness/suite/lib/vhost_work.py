@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Work of a guest with a vhost-user device: read entropy, read and write a disk."""
+"""Reads of a vhost-user device in the guest, and the buffers of its requests."""
 
 import shlex
 
@@ -22,21 +22,21 @@ def read_device(guest: Guest, path: str, size: int = PAGE, skip: int = 0) -> byt
 
 
 def begin_reading(guest: Guest, path: str) -> None:
-    """Start a process in the guest that reads a page from a device; do not wait for it."""
+    """Start to read a page from a device in the guest, and do not wait."""
     in_background(guest, f"{_read(path, PAGE, 0)} of=/tmp/read && mv /tmp/read /tmp/done")
 
 
 def in_background(guest: Guest, command: str) -> None:
-    """Begin a shell command in the guest."""
+    """Start a shell command in the guest, and do not wait."""
     shell(guest, f"sh -c {shlex.quote(command)} > /dev/null 2>&1 < /dev/null &")
 
 
 def buffers_in_pool(rogue: VhostRogue, pool: Pool) -> None:
-    """There were requests, and every buffer that a driver handed over lies in the pool."""
+    """The driver made requests, and every buffer of them is in the pool."""
     buffers = (buffer for request in rogue.requests for buffer in request.buffers)
     within((AddressRange(one.address, one.size) for one in buffers), pool, "virtqueue buffers")
 
 
 def _read(path: str, size: int, skip: int) -> str:
-    # a stream may give less at once than was asked for
+    # a read of a stream may return fewer bytes than requested
     return f"dd if={path} bs={size} count=1 skip={skip} iflag=fullblock"

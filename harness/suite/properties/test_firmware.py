@@ -15,7 +15,7 @@ from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.snapshot import park_running, restore
 from harness.observe.memory import KernelTypes, LiveMemory, find
 from harness.suite.lib.expect import equal, fence_intact, logged, require, same_bytes
-from harness.suite.lib.tiers import some_by_day
+from harness.suite.lib.tiers import in_default_tier
 
 PAGE = 4096
 ANYTHING = 0x5A5A_5A5A
@@ -45,7 +45,7 @@ PLACES = {
 
 @pytest.mark.property("FENCE")
 @WITH_FIRMWARE
-@pytest.mark.parametrize("cpus", some_by_day([1, 4, 8], "4"))
+@pytest.mark.parametrize("cpus", in_default_tier([1, 4, 8], "4"))
 def test_all_cpus_come_up_below_the_firmware(booted_guest: Guest, cpus: int) -> None:
     """The kernel starts every CPU at EL1 and accesses no address that the firmware hides."""
     logged(booted_guest, "CPU: All CPU(s) started at EL1")
@@ -70,7 +70,9 @@ def test_the_kernel_is_not_told_of_the_fence(guest: Guest) -> None:
 
 @pytest.mark.property("FENCE")
 @WITH_FIRMWARE
-@pytest.mark.parametrize("address", some_by_day(PLACES, "SMMU-switch", "stage-2-tables", "stack"))
+@pytest.mark.parametrize(
+    "address", in_default_tier(PLACES, "SMMU-switch", "stage-2-tables", "stack")
+)
 def test_what_the_kernel_writes_to_the_fence_is_dropped(guest: Guest, address: int) -> None:
     """A write by root to any part of the fence changes nothing, and the firmware records it."""
     before = guest.qtest.read_register(address, 4)

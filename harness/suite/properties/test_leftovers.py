@@ -9,7 +9,7 @@ from harness.devices.probe import Attr, Byte, Device, Direction, Probe, Seed
 from harness.machine.devicetree import Pool
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import LiveMemory
-from harness.suite.conftest import DRIVERS_BY_NIGHT
+from harness.suite.conftest import MOSTLY_NIGHTLY
 from harness.suite.lib.expect import counted, holds, same_bytes, unchanged
 
 PAGE, SLOT = 4096, 2048
@@ -70,7 +70,7 @@ def test_a_mapping_of_a_whole_slot_leaves_nothing_of_an_earlier_one(
 
 
 @pytest.mark.property("B14")
-@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+@pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
 def test_skip_cpu_sync_at_map_copies_in_all_the_same(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
@@ -85,7 +85,7 @@ def test_skip_cpu_sync_at_map_copies_in_all_the_same(
 
 
 @pytest.mark.property("B14")
-@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+@pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
 def test_skip_cpu_sync_at_unmap_brings_nothing(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:

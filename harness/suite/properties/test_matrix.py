@@ -8,14 +8,17 @@ from harness.kernel import Initramfs, Kernel
 from harness.machine.binary import Qemu
 from harness.machine.environment import Environment
 from harness.suite.lib.expect import require
-from harness.suite.lib.tiers import some_by_day
+from harness.suite.lib.tiers import in_default_tier
 
-DAILY = ("patch-credentials by nvme under pool", "patch-credentials by nvme under pool + fence")
+IN_DEFAULT = (
+    "patch-credentials by nvme under pool",
+    "patch-credentials by nvme under pool + fence",
+)
 """One attack with its control for the default tier; ``harness matrix`` runs all."""
 
 
 @pytest.mark.property("FENCE")
-@pytest.mark.parametrize("cell", some_by_day(cells(), *DAILY))
+@pytest.mark.parametrize("cell", in_default_tier(cells(), *IN_DEFAULT))
 def test_an_attack_has_the_expected_effect(
     qemu: Qemu, kernel: Kernel, initramfs: Initramfs, cell: Cell
 ) -> None:

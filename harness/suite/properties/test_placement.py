@@ -19,7 +19,7 @@ from harness.devices.probe import (
 )
 from harness.machine.devicetree import Placement
 from harness.machine.shape import NO_POOL
-from harness.suite.conftest import DRIVERS_BY_NIGHT
+from harness.suite.conftest import MOSTLY_NIGHTLY
 from harness.suite.lib.expect import (
     aligned,
     bits_kept,
@@ -95,7 +95,7 @@ def litter(device: Device, buffer: Buffer) -> None:
 
 
 @pytest.mark.property("B8")
-@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+@pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
 def test_mappings_of_a_page_and_more_are_page_aligned(device: Device, buffer: Buffer) -> None:
     """Without a min_align_mask a mapping begins at a slot, and from 4 KiB on at a page."""
     parts = [Slice(buffer, offset, size) for offset in OFFSETS[:3] for size in SIZES]
@@ -123,7 +123,7 @@ def test_without_a_pool_a_mapping_is_aligned_as_its_buffer(device: Device, buffe
 
 
 @pytest.mark.property("B9")
-@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+@pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
 def test_the_bits_of_min_align_mask_are_preserved(device: Device, buffer: Buffer) -> None:
     """The DMA address keeps the min_align_mask bits of the buffer, for every mask and size."""
     for mask in MASKS:
@@ -155,7 +155,7 @@ def test_without_min_align_mask_the_bits_are_lost(device: Device, buffer: Buffer
 
 
 @pytest.mark.property("B10")
-@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+@pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
 @pytest.mark.parametrize("placements", [ODD_BASE], ids=["odd base"])
 def test_no_mapping_crosses_the_segment_boundary(device: Device, buffer: Buffer) -> None:
     """A mapping that fits between two segment boundaries crosses none."""
@@ -182,7 +182,7 @@ def test_without_a_boundary_mappings_do_cross_it(device: Device, buffer: Buffer)
 
 
 @pytest.mark.property("B11")
-@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+@pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
 def test_every_size_up_to_the_maximum_fits_an_empty_pool(device: Device, buffer: Buffer) -> None:
     """Every size up to dma_max_mapping_size() can be mapped, at the worst offset of any mask."""
     for mask in (0, *MASKS):
@@ -193,7 +193,7 @@ def test_every_size_up_to_the_maximum_fits_an_empty_pool(device: Device, buffer:
 
 
 @pytest.mark.property("B11")
-@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+@pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
 def test_nothing_above_256_kib_is_mapped(device: Device, buffer: Buffer) -> None:
     """A mapping of more than 128 slots fails, with and without an offset."""
     device.set_min_align_mask(PAGE - 1)

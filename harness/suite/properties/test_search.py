@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Properties B11 to B13 by the allocator's search: it finds what fits, and ends where nothing does.
+"""Properties B11 to B13: the slot search finds free slots, and ends when there are none.
 
-The kernel searches a pool from behind its last find, in steps of the alignment that is wanted,
-and so may visit every slot or miss some (kernel/dma/swiotlb.c:swiotlb_search_pool_area, 6.12).
+The kernel searches a pool from behind its last find, in steps of the requested alignment, and so
+may visit every slot or miss some (kernel/dma/swiotlb.c:swiotlb_search_pool_area, 6.12).
 """
 
 import pytest
@@ -21,16 +21,16 @@ from harness.devices.probe import (
 )
 from harness.machine.devicetree import Placement, Pool
 from harness.plugin.counters import PoolCounters
-from harness.suite.lib.expect import at_addresses, slots_used
+from harness.suite.lib.expect import at_addresses, not_mapped, require, slots_used
 
 SLOT, PAGE, KIB = 2048, 4096, 1024
 LARGEST = 256 * KIB
 
 NVME = PAGE - 1
-"""The min_align_mask of drivers/nvme/host/pci.c: a buffer's place in its page is kept."""
+"""The min_align_mask of drivers/nvme/host/pci.c: a mapping keeps the offset in the page."""
 
 ONE_SET = {"pool": Placement(base=0x4F00_0000, size=LARGEST)}
-"""A pool of one set of 128 slots: the largest mapping has one place, or few."""
+"""A pool of one slot set of 128 slots."""
 
 SMALL = {"pool": Placement(size=1024 * KIB)}
 
@@ -39,12 +39,12 @@ MISSES = pytest.mark.finding("search-misses-slots", kernels=">=6.3")
 
 @pytest.fixture
 def buffer(probe: Probe) -> Buffer:
-    """512 KiB that begin at a multiple of that."""
+    """512 KiB at a multiple of 512 KiB."""
     return probe.buffer(2 * LARGEST)
 
 
 def map_slot(handle: int, device: Device, buffer: Buffer, phase: int) -> Call[Mapped]:
-    """A mapping of one slot, which begins at *phase* (0 or SLOT) of a page."""
+    """A call that maps one slot, from offset *phase* (0 or SLOT) of a page on."""
     return calls.map_buffer(
         handle, device.id, MapCall.SINGLE, buffer.handle, phase, SLOT, Direction.TO_DEVICE
     )
@@ -53,7 +53,7 @@ def map_slot(handle: int, device: Device, buffer: Buffer, phase: int) -> Call[Ma
 def fill_by_slots(device: Device, buffer: Buffer, pool: Pool) -> list[int]:
     """Map slot after slot of an empty *pool*; returns the handles in the order of addresses.
 
-    The device must not have a min_align_mask yet, with which 6.1 leaves every other slot out.
+    The device must not have a min_align_mask yet: with one, 6.1 skips every other slot.
     """
     handles = [device.session.take_handle(Space.MAPPING) for _ in range(pool.size // SLOT)]
     mapped = device.session.call_all(
@@ -69,14 +69,14 @@ def fill_by_slots(device: Device, buffer: Buffer, pool: Pool) -> list[int]:
 def test_what_is_unmapped_from_a_full_pool_can_be_mapped_again(
     device: Device, buffer: Buffer, pool: Pool, hole: int
 ) -> None:
-    """With NVMe's min_align_mask a hole in a full pool is found, again and again."""
+    """With NVMe's min_align_mask the search finds a hole in a full pool, again and again."""
     handle = fill_by_slots(device, buffer, pool)[hole]
     device.set_min_align_mask(NVME)
 
     for _ in range(3):
         device.session.call(calls.unmap(handle))
         again = map_slot(handle, device, buffer, hole % 2 * SLOT)
-        assert device.session.call(again).dma_addr == pool.base + hole * SLOT
+        at_addresses([device.session.call(again)], [pool.base + hole * SLOT])
 
 
 @pytest.mark.property("B11")
@@ -92,7 +92,7 @@ def test_what_is_unmapped_from_a_full_pool_can_be_mapped_again(
 def test_the_largest_mapping_fits_wherever_the_search_begins(
     device: Device, buffer: Buffer, counters: PoolCounters, mask: int
 ) -> None:
-    """An empty pool takes a mapping of dma_max_mapping_size(), whatever was mapped before."""
+    """A mapping of dma_max_mapping_size() fits an empty pool after a mapping of any size."""
     device.set_min_align_mask(mask)
     largest = Slice(buffer, mask, device.info().max_mapping_size)
     befores = [Slice(buffer, mask, slots * SLOT - mask % SLOT) for slots in range(1, 127)]
@@ -101,7 +101,13 @@ def test_the_largest_mapping_fits_wherever_the_search_begins(
 
     slots_used(counters, 0)
     for before, outcome in zip(befores, tried[1::2], strict=True):
-        assert isinstance(outcome, Mapped), f"after one of {before.length} bytes"
+        summary = f"The largest mapping does not fit after one of {before.length} bytes."
+        require(
+            isinstance(outcome, Mapped),
+            f"{largest.length} bytes mapped",
+            f"{outcome}",
+            summary=summary,
+        )
 
 
 @pytest.mark.property("B12")
@@ -110,15 +116,15 @@ def test_the_largest_mapping_fits_wherever_the_search_begins(
 def test_a_search_for_what_is_not_there_comes_to_an_end(
     device: Device, buffer: Buffer, pool: Pool, counters: PoolCounters
 ) -> None:
-    """Where slots are free, but none at the phase that min_align_mask asks for, map fails."""
+    """Map fails when slots are free but none has the bits that min_align_mask requires."""
     handles = fill_by_slots(device, buffer, pool)
     device.set_min_align_mask(NVME)
     device.session.call_all(calls.unmap(handle) for handle in handles[4::2])
-    device.session.call(map_slot(handles[4], device, buffer, phase=0))  # searched on from there
+    device.session.call(map_slot(handles[4], device, buffer, phase=0))  # the search begins there
 
     (tried,) = device.try_each([Slice(buffer, SLOT, SLOT)])
 
-    assert not isinstance(tried, Mapped)
+    not_mapped(tried, SLOT)
     slots_used(counters, len(handles[:5]) + len(handles[5::2]))
 
 
@@ -126,21 +132,21 @@ def test_a_search_for_what_is_not_there_comes_to_an_end(
 @pytest.mark.finding("large-mask-skips-pages", kernels=">=6.1")
 @pytest.mark.parametrize("placements", [SMALL], ids=["1 MiB"])
 def test_coherent_memory_is_found_whatever_the_min_align_mask(device: Device, pool: Pool) -> None:
-    """A mask for streaming mappings does not hide a free page from coherent allocations."""
+    """A min_align_mask does not keep coherent allocations from a free page."""
     device.set_min_align_mask(16 * PAGE - 1)
     pages = [device.alloc_coherent(PAGE) for _ in range(pool.size // PAGE)]
 
     pages[5].free()
 
-    assert device.alloc_coherent(PAGE).dma_addr == pages[5].dma_addr
+    at_addresses([device.alloc_coherent(PAGE)], [pages[5].dma_addr])
 
 
 @pytest.mark.property("B13", control=True)
 @pytest.mark.parametrize("placements", [SMALL], ids=["1 MiB"])
 def test_coherent_memory_is_found_without_a_mask(device: Device, pool: Pool) -> None:
-    """Without that mask the free page is found: it is there."""
+    """Without a min_align_mask coherent allocations find the free page."""
     pages = [device.alloc_coherent(PAGE) for _ in range(pool.size // PAGE)]
 
     pages[5].free()
 
-    assert device.alloc_coherent(PAGE).dma_addr == pages[5].dma_addr
+    at_addresses([device.alloc_coherent(PAGE)], [pages[5].dma_addr])

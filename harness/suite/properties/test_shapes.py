@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every shape that users have keeps the properties in brief; properties E11 and E15."""
+"""Properties E11 and E15; and the main properties on every shape that users have."""
 
 import pytest
 
+from harness.base.address_range import AddressRange
 from harness.devices.probe import Probe
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import KernelTypes, LiveMemory, default_pool
-from harness.suite.lib.expect import logged
+from harness.suite.lib.expect import aligned, equal, logged, require, within
 from harness.suite.lib.smoke import (
     check_restricted,
     check_unrestricted,
@@ -16,8 +17,8 @@ from harness.suite.lib.smoke import (
     plug_everywhere,
 )
 
-BY_NIGHT = pytest.mark.nightly("no property depends on both at once; those apart run by day")
-KNOWN_WELL = pytest.mark.nightly("other files work with these shapes by day")
+COMBINED = pytest.mark.nightly("no property depends on both; the default tier tests each alone")
+USED_ELSEWHERE = pytest.mark.nightly("other files test these shapes in the default tier")
 
 SHAPES = (
     "pool-chromeos",
@@ -27,17 +28,20 @@ SHAPES = (
     "pool-pci-child",
     "pool-several",
     *(
-        pytest.param(shape, marks=KNOWN_WELL)
+        pytest.param(shape, marks=USED_ELSEWHERE)
         for shape in ("pool-pci-host", "pool-pci-port", "pool-platforms", "pool-shared", "pool-two")
     ),
 )
-"""All but those of virtio-mmio transports, which test_virtio.py is about."""
+"""All shapes but those of virtio-mmio transports; they are in test_virtio.py."""
 
 SLOTS_SMALL = 256
 
+ALLOC_RANGE = AddressRange(0x4C00_0000, 0x200_0000)
+"""The alloc-ranges of dts/pool-dynamic-range.dtso, rounded up to 1 MiB."""
+
 
 def check_all(guest: Guest, probe: Probe, memory: LiveMemory) -> None:
-    """Each pool is announced, and each device keeps to the one that the devicetree gives it."""
+    """The kernel logs each pool, and each device uses the pool of its devicetree node only."""
     for made in guest.pools():
         logged(guest, f"created restricted DMA pool at {made.base:#018x}")
     plug_everywhere(guest)
@@ -50,27 +54,27 @@ def check_all(guest: Guest, probe: Probe, memory: LiveMemory) -> None:
 
 @pytest.mark.property("A1", "B1", "B3", "B5", "B12", "B13", "C1", "C2", "D1", "D6")
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("cpus", [1, pytest.param(4, marks=BY_NIGHT)])
+@pytest.mark.parametrize("cpus", [1, pytest.param(4, marks=COMBINED)])
 def test_a_shape_keeps_the_properties(guest: Guest, probe: Probe, memory: LiveMemory) -> None:
-    """Every device of the machine has the pool that its devicetree says, whole and sound."""
+    """Every device of the machine has the pool of its devicetree node, and all properties hold."""
     check_all(guest, probe, memory)
 
 
 @pytest.mark.property("B1", "D1", control=True)
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_pool_no_device_is_restricted(probe: Probe) -> None:
-    """On a machine without a pool every device is handed the buffer itself."""
+    """On a machine without a pool, every device gets the buffer's own address."""
     for device in probe.devices():
         check_unrestricted(device, probe)
 
 
 @pytest.mark.property("E15")
-@pytest.mark.parametrize("shape", ["pool-platform", pytest.param("pool-pci-both", marks=BY_NIGHT)])
+@pytest.mark.parametrize("shape", ["pool-platform", pytest.param("pool-pci-both", marks=COMBINED)])
 @pytest.mark.parametrize("append", ["swiotlb=noforce", "swiotlb=256"])
 def test_the_default_pools_options_mean_nothing_to_a_restricted_device(
     guest: Guest, probe: Probe, memory: LiveMemory
 ) -> None:
-    """Without a default pool, or with a small one, restricted devices have all that is theirs."""
+    """A restricted device has all of its pool, without a default pool or with a small one."""
     check_all(guest, probe, memory)
 
 
@@ -79,7 +83,7 @@ def test_the_default_pools_options_mean_nothing_to_a_restricted_device(
 def test_forced_bouncing_does_not_take_a_device_out_of_its_pool(
     guest: Guest, probe: Probe, memory: LiveMemory, pool: Pool
 ) -> None:
-    """Where all devices must bounce, restricted ones still do so in their own pool."""
+    """With swiotlb=force restricted devices still bounce in their own pool."""
     for name in ("probe-a", "probe-b"):
         check_restricted(guest, probe.device(name), probe, memory, pool)
 
@@ -90,45 +94,43 @@ def test_forced_bouncing_does_not_take_a_device_out_of_its_pool(
     "append",
     [
         "swiotlb=noforce",
-        pytest.param("swiotlb=force", marks=BY_NIGHT),
-        pytest.param("swiotlb=256", marks=BY_NIGHT),
+        pytest.param("swiotlb=force", marks=COMBINED),
+        pytest.param("swiotlb=256", marks=COMBINED),
     ],
 )
 def test_the_default_pools_options_do_change_the_default_pool(
     types: KernelTypes, append: str
 ) -> None:
-    """The same words on the command line remove, force and shrink the default pool."""
+    """The same options remove, force and shrink the default pool."""
     pool = default_pool(types)
 
     match append:
         case "swiotlb=noforce":
-            assert pool is None
+            equal(pool, None, "the default pool")
         case "swiotlb=force":
-            assert pool is not None
-            assert pool.force_bounce
+            equal(pool and pool.force_bounce, True, "force_bounce of the default pool")
         case _:
-            assert pool is not None
-            assert pool.nslabs == SLOTS_SMALL
+            equal(pool and pool.nslabs, SLOTS_SMALL, "slots of the default pool")
 
 
 @pytest.mark.property("E11")
 @pytest.mark.parametrize("shape", ["pool-dynamic", "pool-dynamic-range"])
 def test_the_kernel_places_a_pool_as_its_node_asks(guest: Guest, pool: Pool) -> None:
-    """A pool with a size but no address lies in RAM, aligned, and in the range that is given."""
+    """The kernel places a pool without an address in RAM, aligned, and in its alloc-ranges."""
     (asked,) = guest.machine.devicetree.dynamic
     ram = guest.machine.blocks
 
-    assert pool.size == asked.size
-    assert pool.base % asked.alignment == 0
-    assert any(bank.base <= pool.base and pool.end <= bank.end for bank in ram)
+    equal(pool.size, asked.size, "the size of the pool in bytes")
+    aligned(pool.base, asked.alignment, "the pool")
+    in_ram = any(bank.base <= pool.base and pool.end <= bank.end for bank in ram)
+    require(in_ram, "the pool in RAM", f"{pool}")
     if guest.machine.devicetree.overlays[-1] == "pool-dynamic-range":
-        assert pool.base >= 0x4C00_0000
-        assert pool.end <= 0x4E00_0000
+        within([AddressRange(pool.base, pool.size)], ALLOC_RANGE, "a pool")
 
 
 @pytest.mark.property("E11", control=True)
 @pytest.mark.parametrize("shape", ["odd/no-room"])
 def test_a_pool_that_fits_nowhere_is_not_made(guest: Guest) -> None:
-    """Of a pool that is larger than RAM the kernel says that it could not be had."""
+    """The kernel reports a pool that is larger than RAM, and does not create it."""
     logged(guest, "failed to allocate memory for node 'restricted-dma'")
-    assert guest.pools() == ()
+    equal(guest.pools(), (), "pools")

@@ -31,7 +31,7 @@ from harness.machine.shape import NO_POOL
 from harness.observe.memory import KernelTypes, slots
 from harness.observe.memory import restricted_pools as kernel_pools
 from harness.plugin.counters import PoolCounters
-from harness.suite.conftest import DRIVERS_BY_NIGHT
+from harness.suite.conftest import MOSTLY_NIGHTLY
 from harness.suite.lib.expect import at_addresses, equal, require, slots_used
 
 PAGE, SLOT, KIB = 4096, 2048, 1024
@@ -145,7 +145,7 @@ def on_every_cpu(guest: Guest, probe: Probe, runs: int, work: list[list[Call[Any
 @pytest.mark.property("B7")
 @pytest.mark.parametrize("cpus", [CPUS])
 @pytest.mark.parametrize("placements", [CROWDED], ids=["crowded"])
-@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+@pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
 def test_mappings_of_several_cpus_never_share_a_byte(
     guest: Guest, device: Device, probe: Probe, counters: PoolCounters
 ) -> None:
@@ -208,7 +208,7 @@ def test_a_pool_is_whole_after_several_cpus_used_it(
 
 
 @pytest.mark.property("B7")
-@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+@pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
 def test_every_mapping_has_slots_of_its_own(device: Device, probe: Probe, pool: Pool) -> None:
     """No two mappings of one buffer, of any size, and no coherent memory share a slot."""
     buffer = probe.buffer(LARGEST)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Properties B1 to B5: where streaming mappings lie, and what map and unmap copy."""
+"""Properties B1 to B5: streaming mappings are in the pool; what map and unmap copy."""
 
 import pytest
 
@@ -11,6 +11,8 @@ from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import DRIVERS
 from harness.suite.lib.expect import (
     apart,
+    at_addresses,
+    equal,
     holds,
     in_pool,
     not_bounced,
@@ -22,10 +24,10 @@ from harness.suite.lib.expect import (
 
 PAGE = 4096
 SIZES = (1, 64, 2047, 2048, 2049, 4096, 10_000, 256 * 1024)
-"""Bytes: within a slot, at its borders, over several, and the largest mapping."""
+"""Sizes in bytes: within a slot, at slot boundaries, of several slots, and the largest."""
 
 CPU, DEVICE, STALE = Seed(0xC9), Seed(0xDE), Seed(0x57)
-"""What the CPU's buffer holds, what the device writes, what an earlier mapping left behind."""
+"""The content of the CPU's buffer, of the device's writes, and of an earlier mapping."""
 
 WRITING = (Direction.FROM_DEVICE, Direction.BIDIRECTIONAL)
 READING = (Direction.TO_DEVICE, Direction.BIDIRECTIONAL)
@@ -33,10 +35,10 @@ EVERY = (Direction.TO_DEVICE, Direction.FROM_DEVICE, Direction.BIDIRECTIONAL)
 
 ESCAPED = "dma_map_{}() gave the device an address outside its pool."
 NOT_COPIED_IN = "dma_map_single() did not copy the CPU's buffer into the pool."
-STALE_LEAK = "dma_unmap_single() brought bytes that the device did not write."
+STALE_LEAK = "dma_unmap_single() copied stale bytes that the device did not write."
 COPIED_BACK = "dma_unmap_single() copied a TO_DEVICE mapping back to the CPU's buffer."
 LOST = "dma_unmap_single() did not copy what the device wrote to the CPU's buffer."
-BESIDE = "dma_unmap_single() wrote beside the mapping."
+BESIDE = "dma_unmap_single() wrote outside the mapping."
 
 
 @pytest.mark.property("B1")
@@ -59,7 +61,7 @@ def test_every_mapping_lies_in_the_pool(device: Device, probe: Probe, pool: Pool
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_pool_a_mapping_is_the_buffer_itself(device: Device, probe: Probe) -> None:
-    """An unrestricted device is handed the buffer's own address."""
+    """An unrestricted device gets the buffer's own address."""
     buffer = probe.buffer(PAGE)
 
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
@@ -71,11 +73,12 @@ def test_without_a_pool_a_mapping_is_the_buffer_itself(device: Device, probe: Pr
 def test_each_entry_of_a_scatterlist_is_bounced_by_itself(
     device: Device, probe: Probe, pool: Pool
 ) -> None:
-    """dma_map_sg gives each entry its own place in the pool, of the entry's length."""
+    """dma_map_sg gives each entry its own slots in the pool, of the entry's length."""
     parts = [Slice(probe.buffer(size), 0, size) for size in SIZES[:-1]]
 
     with device.map_sg(parts, Direction.TO_DEVICE) as mapping:
-        assert [segment.length for segment in mapping.segments] == [part.size for part in parts]
+        lengths = [segment.length for segment in mapping.segments]
+        equal(lengths, [part.size for part in parts], "lengths of the segments")
         in_pool(mapping, pool)
         apart(mapping.segments)
 
@@ -85,7 +88,7 @@ def test_each_entry_of_a_scatterlist_is_bounced_by_itself(
 def test_a_scatterlist_that_does_not_fit_leaves_nothing_mapped(
     device: Device, probe: Probe, counters: PoolCounters
 ) -> None:
-    """When an entry finds the pool full, those before it are unmapped; CPU memory is as it was."""
+    """When an entry does not fit, map unmaps the earlier entries, and CPU memory is unchanged."""
     parts = [Slice(probe.buffer(100 * 1024)) for _ in range(3)]
     for part in parts:
         part.buffer.fill(CPU)
@@ -101,11 +104,11 @@ def test_a_scatterlist_that_does_not_fit_leaves_nothing_mapped(
 @pytest.mark.property("B2", control=True)
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_pool_a_scatterlist_is_mapped_in_place(device: Device, probe: Probe) -> None:
-    """An unrestricted device is handed the entries' own addresses."""
+    """An unrestricted device gets the entries' own addresses."""
     buffers = [probe.buffer(PAGE) for _ in range(3)]
 
     with device.map_sg([Slice(buffer) for buffer in buffers], Direction.TO_DEVICE) as mapping:
-        assert [segment.dma_addr for segment in mapping.segments] == [b.phys for b in buffers]
+        at_addresses(mapping.segments, [buffer.phys for buffer in buffers])
 
 
 @pytest.mark.property("B3")
@@ -114,7 +117,7 @@ def test_without_a_pool_a_scatterlist_is_mapped_in_place(device: Device, probe: 
 def test_a_new_mapping_shows_the_device_the_buffer(
     device: Device, probe: Probe, memory: LiveMemory, direction: Direction
 ) -> None:
-    """At map the pool's bytes equal the CPU's for every direction, FROM_DEVICE too."""
+    """map copies the CPU's buffer to the pool in every direction, FROM_DEVICE too."""
     for size in SIZES:
         buffer = probe.buffer(size)
         buffer.fill(CPU)
@@ -128,7 +131,7 @@ def test_a_new_mapping_shows_the_device_the_buffer(
 def test_a_mapping_is_a_copy_from_the_moment_it_was_made(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
-    """What the CPU writes after map does not reach the device without a sync."""
+    """CPU writes after map do not reach the device without a sync."""
     buffer = probe.buffer(PAGE)
     buffer.fill(CPU)
 
@@ -138,7 +141,7 @@ def test_a_mapping_is_a_copy_from_the_moment_it_was_made(
             memory,
             mapping.dma_addr,
             CPU.content(0, PAGE),
-            summary="The CPU wrote its buffer, and the device sees that without a sync.",
+            summary="The device sees a CPU write to the buffer without a sync.",
         )
 
 
@@ -147,7 +150,7 @@ def test_a_mapping_is_a_copy_from_the_moment_it_was_made(
 def test_without_a_pool_the_device_sees_what_the_cpu_writes_later(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
-    """An unrestricted mapping is no copy: the device reads the buffer itself."""
+    """An unrestricted device reads the buffer itself."""
     buffer = probe.buffer(PAGE)
     buffer.fill(CPU)
 
@@ -161,7 +164,7 @@ def test_without_a_pool_the_device_sees_what_the_cpu_writes_later(
 def test_a_short_device_write_leaks_no_stale_bytes(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
-    """After a device that wrote less than the mapping, the rest of the buffer is unchanged."""
+    """When a device writes less than the mapping, unmap does not change the rest of the buffer."""
     old, buffer = probe.buffer(PAGE), probe.buffer(PAGE)
     old.fill(STALE)
     buffer.fill(CPU)
@@ -179,13 +182,14 @@ def test_a_short_device_write_leaks_no_stale_bytes(
 def test_a_pool_does_keep_the_bytes_of_earlier_mappings(
     device: Device, probe: Probe, pool: Pool, memory: LiveMemory
 ) -> None:
-    """Stale bytes of an ended mapping stay in the pool: there is something that could leak."""
+    """The bytes of an unmapped mapping stay in the pool, so they could leak."""
     old = probe.buffer(PAGE)
     old.fill(STALE)
 
     device.map_single(old, Direction.TO_DEVICE).unmap()
 
-    assert STALE.content(0, PAGE) in bytes(memory.view(pool.base, pool.size))
+    found = STALE.content(0, PAGE) in bytes(memory.view(pool.base, pool.size))
+    equal(found, True, "the bytes of the earlier mapping are in the pool")
 
 
 @pytest.mark.property("B5")
@@ -193,7 +197,7 @@ def test_a_pool_does_keep_the_bytes_of_earlier_mappings(
 def test_unmap_of_a_to_device_mapping_copies_nothing_back(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
-    """What a device writes into a TO_DEVICE mapping never reaches the CPU's buffer."""
+    """unmap does not copy a TO_DEVICE mapping back to the CPU's buffer."""
     for size in SIZES:
         buffer = probe.buffer(size)
         buffer.fill(CPU)
@@ -212,7 +216,7 @@ def test_unmap_of_a_to_device_mapping_copies_nothing_back(
 def test_unmap_copies_what_the_device_wrote(
     device: Device, probe: Probe, memory: LiveMemory, direction: Direction
 ) -> None:
-    """unmap of FROM_DEVICE and BIDIRECTIONAL copies the mapping, and nothing beside it."""
+    """unmap of FROM_DEVICE and BIDIRECTIONAL copies exactly the mapping back."""
     buffer = probe.buffer(4 * PAGE)
     for offset, size in ((0, PAGE), (100, 1), (2000, 5000), (PAGE - 1, 2 * PAGE)):
         buffer.fill(CPU)
@@ -231,7 +235,7 @@ def test_unmap_copies_what_the_device_wrote(
 def test_without_a_pool_a_device_writes_into_a_to_device_buffer(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
-    """An unrestricted device that disregards the direction changes the CPU's buffer."""
+    """An unrestricted device that writes to a TO_DEVICE mapping changes the CPU's buffer."""
     buffer = probe.buffer(PAGE)
     buffer.fill(Byte(0))
 

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Properties C1 to C3 and C6 to C8: what a sync copies, and what it leaves alone."""
+"""Properties C1 to C3 and C6 to C8: a sync copies exactly its range, in its direction."""
 
 import pytest
 
 from harness.devices.probe import Device, Direction, Mapping, Probe, Seed, Slice
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import LiveMemory
-from harness.suite.conftest import COHERENT, PLATFORM, PLATFORM_BY_DAY
-from harness.suite.lib.expect import holds, same_bytes, unchanged
+from harness.suite.conftest import COHERENT, PCI_NIGHTLY, PLATFORM
+from harness.suite.lib.expect import equal, holds, same_bytes, unchanged
 
 SIZE = 10_000
-"""Bytes of the mappings here: over several slots, and no multiple of one."""
+"""Bytes of a mapping: several slots, and not a multiple of one."""
 
 RANGES = ((0, 1), (0, 2048), (1, 2047), (2047, 2), (2048, 100), (4095, 4098), (9999, 1))
 """Offset and length of partial syncs: at, across and between the borders of 2 KiB slots."""
@@ -20,16 +20,19 @@ CPU, DEVICE = Seed(0xC9), Seed(0xDE)
 FROM = (Direction.FROM_DEVICE, Direction.BIDIRECTIONAL)
 TO = (Direction.TO_DEVICE, Direction.BIDIRECTIONAL)
 
-NOT_BROUGHT = "dma_sync_single_for_cpu() did not copy what the device wrote to the CPU's buffer."
-NOT_TAKEN = "dma_sync_single_for_device() did not copy the CPU's buffer into the pool."
+NOT_COPIED_TO_CPU = (
+    "dma_sync_single_for_cpu() did not copy what the device wrote to the CPU's buffer."
+)
+NOT_COPIED_TO_POOL = "dma_sync_single_for_device() did not copy the CPU's buffer into the pool."
 OVERWRITTEN = "dma_sync_single_for_device() overwrote what the device wrote (FROM_DEVICE)."
 TOO_EARLY = "The pool changed before the sync."
-NOT_EXACT = "A partial sync copied another range than it was asked to."
+NOT_EXACT = "A partial sync did not copy exactly its range."
+NEEDS_NO_SYNC = "dma_need_sync() is false for an address in the pool."
 
 
 def needs_sync(mapping: Mapping) -> None:
-    """The kernel tells the driver that *mapping* needs syncs."""
-    assert mapping.need_sync(), "dma_need_sync() is false for an address in the pool"
+    """dma_need_sync() is true for *mapping*."""
+    equal(mapping.need_sync(), True, "dma_need_sync()", summary=NEEDS_NO_SYNC)
 
 
 def patched(background: Seed, patch: Seed, offset: int, length: int) -> bytes:
@@ -42,7 +45,7 @@ def patched(background: Seed, patch: Seed, offset: int, length: int) -> bytes:
 
 
 @pytest.mark.property("C1")
-@pytest.mark.parametrize("driver", PLATFORM_BY_DAY)
+@pytest.mark.parametrize("driver", PCI_NIGHTLY)
 @pytest.mark.parametrize("direction", FROM, ids=lambda direction: direction.name)
 def test_sync_for_cpu_brings_what_the_device_wrote(
     device: Device, probe: Probe, memory: LiveMemory, direction: Direction
@@ -55,15 +58,15 @@ def test_sync_for_cpu_brings_what_the_device_wrote(
         memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
         unchanged(buffer, CPU, summary="The CPU's buffer changed before the sync.")
         mapping.sync_for_cpu()
-        holds(buffer, DEVICE, summary=NOT_BROUGHT)
+        holds(buffer, DEVICE, summary=NOT_COPIED_TO_CPU)
 
 
 @pytest.mark.property("C1")
-@pytest.mark.parametrize("driver", PLATFORM_BY_DAY)
+@pytest.mark.parametrize("driver", PCI_NIGHTLY)
 def test_sync_for_cpu_of_a_to_device_mapping_brings_nothing(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
-    """sync_for_cpu of TO_DEVICE leaves the CPU's buffer alone, whatever the device wrote."""
+    """sync_for_cpu of TO_DEVICE does not change the CPU's buffer."""
     buffer = probe.buffer(SIZE)
     buffer.fill(CPU)
 
@@ -79,7 +82,7 @@ def test_sync_for_cpu_of_a_to_device_mapping_brings_nothing(
 def test_without_a_pool_the_cpu_sees_the_device_without_a_sync(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
-    """An unrestricted device writes into the CPU's buffer itself; no sync brings it."""
+    """An unrestricted device writes into the CPU's buffer itself, without a sync."""
     buffer = probe.buffer(SIZE)
     buffer.fill(CPU)
 
@@ -89,7 +92,7 @@ def test_without_a_pool_the_cpu_sees_the_device_without_a_sync(
 
 
 @pytest.mark.property("C2")
-@pytest.mark.parametrize("driver", PLATFORM_BY_DAY)
+@pytest.mark.parametrize("driver", PCI_NIGHTLY)
 @pytest.mark.parametrize("direction", TO, ids=lambda direction: direction.name)
 def test_sync_for_device_takes_what_the_cpu_wrote(
     device: Device, probe: Probe, memory: LiveMemory, direction: Direction
@@ -101,15 +104,15 @@ def test_sync_for_device_takes_what_the_cpu_wrote(
         buffer.fill(CPU)
         same_bytes(memory, mapping.dma_addr, bytes(SIZE), summary=TOO_EARLY)
         mapping.sync_for_device()
-        same_bytes(memory, mapping.dma_addr, CPU.content(0, SIZE), summary=NOT_TAKEN)
+        same_bytes(memory, mapping.dma_addr, CPU.content(0, SIZE), summary=NOT_COPIED_TO_POOL)
 
 
 @pytest.mark.property("C2")
-@pytest.mark.parametrize("driver", PLATFORM_BY_DAY)
+@pytest.mark.parametrize("driver", PCI_NIGHTLY)
 def test_sync_for_device_of_a_from_device_mapping_takes_nothing(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
-    """sync_for_device of FROM_DEVICE does not overwrite what the device wrote meanwhile."""
+    """sync_for_device of FROM_DEVICE does not overwrite what the device wrote."""
     buffer = probe.buffer(SIZE)
     buffer.fill(CPU)
 
@@ -124,7 +127,7 @@ def test_sync_for_device_of_a_from_device_mapping_takes_nothing(
 def test_without_a_pool_the_device_sees_the_cpu_without_a_sync(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
-    """An unrestricted device reads the CPU's buffer itself; no sync takes it there."""
+    """An unrestricted device reads the CPU's buffer itself, without a sync."""
     buffer = probe.buffer(SIZE)
 
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
@@ -133,7 +136,7 @@ def test_without_a_pool_the_device_sees_the_cpu_without_a_sync(
 
 
 @pytest.mark.property("C3")
-@pytest.mark.parametrize("driver", PLATFORM_BY_DAY)
+@pytest.mark.parametrize("driver", PCI_NIGHTLY)
 def test_a_partial_sync_for_cpu_copies_just_its_range(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
@@ -149,7 +152,7 @@ def test_a_partial_sync_for_cpu_copies_just_its_range(
 
 
 @pytest.mark.property("C3")
-@pytest.mark.parametrize("driver", PLATFORM_BY_DAY)
+@pytest.mark.parametrize("driver", PCI_NIGHTLY)
 def test_a_partial_sync_for_device_copies_just_its_range(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
@@ -170,7 +173,7 @@ def test_a_partial_sync_for_device_copies_just_its_range(
 def test_without_a_pool_no_range_is_held_back(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
-    """For an unrestricted device a partial sync holds nothing back: all bytes are shared."""
+    """An unrestricted device sees all bytes of the buffer, whatever range is synced."""
     buffer = probe.buffer(SIZE)
 
     with device.map_single(buffer, Direction.BIDIRECTIONAL) as mapping:
@@ -184,38 +187,38 @@ def test_without_a_pool_no_range_is_held_back(
 def test_a_coherent_device_in_a_pool_needs_syncs(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
-    """On a dma-coherent device syncs are carried out, from the first bounced mapping on."""
-    assert device.info().coherent
+    """Syncs of a dma-coherent device copy, from its first bounced mapping on."""
+    equal(device.info().coherent, True, "the device is dma-coherent")
     buffer = probe.buffer(SIZE)
 
     with device.map_single(buffer, Direction.BIDIRECTIONAL) as mapping:
         needs_sync(mapping)
         memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
         mapping.sync_for_cpu()
-        holds(buffer, DEVICE, summary=NOT_BROUGHT)
+        holds(buffer, DEVICE, summary=NOT_COPIED_TO_CPU)
 
 
 @pytest.mark.property("C6")
 @pytest.mark.finding("set-mask-skips-syncs", kernels=">=6.10")
-@pytest.mark.needs_config("DMA_API_DEBUG=n", "it has all syncs carried out")
+@pytest.mark.needs_config("DMA_API_DEBUG=n", "with it the kernel never skips syncs")
 @pytest.mark.parametrize("driver", [COHERENT])
 def test_a_coherent_device_needs_syncs_after_its_mask_is_set_again(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
-    """dma_set_mask() while something is mapped does not make the syncs of that void."""
+    """Syncs of a live mapping still copy after dma_set_mask()."""
     buffer = probe.buffer(SIZE)
 
     with device.map_single(buffer, Direction.BIDIRECTIONAL) as mapping:
         device.set_dma_mask((1 << 64) - 1)
         memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
         mapping.sync_for_cpu()
-        holds(buffer, DEVICE, summary=NOT_BROUGHT)
+        holds(buffer, DEVICE, summary=NOT_COPIED_TO_CPU)
 
 
 @pytest.mark.property("C7")
 @pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
 def test_every_mapping_in_a_pool_needs_syncs(device: Device, probe: Probe) -> None:
-    """dma_need_sync() is true for what is bounced, on dma-coherent devices too."""
+    """dma_need_sync() is true for a bounced mapping, on dma-coherent devices too."""
     buffer = probe.buffer(SIZE)
 
     for direction in (Direction.TO_DEVICE, *FROM):
@@ -229,7 +232,7 @@ def test_every_mapping_in_a_pool_needs_syncs(device: Device, probe: Probe) -> No
 def test_without_a_pool_a_coherent_device_needs_no_sync(device: Device, probe: Probe) -> None:
     """dma_need_sync() is false for an unrestricted dma-coherent device."""
     with device.map_single(probe.buffer(SIZE), Direction.BIDIRECTIONAL) as mapping:
-        assert not mapping.need_sync()
+        equal(mapping.need_sync(), False, "dma_need_sync()")
 
 
 @pytest.mark.property("C8")
@@ -237,7 +240,7 @@ def test_without_a_pool_a_coherent_device_needs_no_sync(device: Device, probe: P
 def test_a_sync_of_a_scatterlist_covers_every_entry(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
-    """dma_sync_sg copies all of each entry, in its direction, and nothing beside the entries."""
+    """dma_sync_sg copies all of each entry, in its direction, and no byte outside the entries."""
     buffer = probe.buffer(8 * SIZE)
     sizes = [SIZE // 2, SIZE, 100, SIZE + 100]
     parts = [Slice(buffer, 2 * n * SIZE + n, size) for n, size in enumerate(sizes)]

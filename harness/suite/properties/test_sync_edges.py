@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Properties C4, C5 and C9: syncs at awkward places, too long, and in no direction."""
+"""Properties C4, C5 and C9: syncs with min_align_mask, beyond a mapping, and with DMA_NONE."""
 
 import pytest
 
@@ -17,22 +17,22 @@ from harness.devices.probe import (
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import LiveMemory
-from harness.suite.conftest import COHERENT, DRIVERS_BY_NIGHT
-from harness.suite.lib.expect import same_bytes, unchanged
+from harness.suite.conftest import COHERENT, MOSTLY_NIGHTLY
+from harness.suite.lib.expect import alive, printed, same_bytes, unchanged
 
 PAGE, SLOT = 4096, 2048
 
 PHASES = (1, 100, 2047, 2048, 2049, 4000, 4095)
-"""Where in a page a buffer begins, which min_align_mask preserves."""
+"""Offsets of a buffer in its page, which min_align_mask keeps."""
 
 SIZE = 3 * SLOT + 700
-"""Bytes of a mapping: over four slots or five, by its phase."""
+"""Bytes of a mapping: in four slots or five, by its offset."""
 
 CPU, DEVICE, BEYOND = Seed(0xC9), Seed(0xDE), Seed(0xBE)
 
 OVERFLOW = "Buffer overflow detected"
 
-NOT_EXACT = "A partial sync of a mapping with min_align_mask copied another range than asked."
+NOT_EXACT = "A partial sync of a mapping with min_align_mask did not copy exactly its range."
 NOT_CUT = "A sync larger than its mapping copied beyond the mapping."
 
 
@@ -45,7 +45,7 @@ def buffer(probe: Probe) -> Buffer:
 
 
 def ranges(phase: int) -> list[tuple[int, int]]:
-    """Offset and length of syncs around each border of a slot, and around *phase* behind it."""
+    """Offset and length of syncs around each slot boundary, and around *phase* bytes after it."""
     borders = [slot - phase % SLOT for slot in range(SLOT, SIZE, SLOT)]
     starts = [at + step for at in borders for step in (-1, 0, 1, phase % SLOT - 1, phase % SLOT)]
     return [(start, length) for start in starts for length in (1, 64) if 0 <= start < SIZE - 64]
@@ -60,11 +60,11 @@ def sync_ranges(mapping: Mapping, target: SyncTarget, phase: int) -> None:
 
 @pytest.mark.property("C4")
 @pytest.mark.finding("6.1-partial-sync", kernels=">=6.1,<6.10")
-@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+@pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
 def test_partial_syncs_are_exact_with_min_align_mask(
     device: Device, buffer: Buffer, memory: LiveMemory
 ) -> None:
-    """Each sync copies just its range, also in the first bytes of a mapping's later slots."""
+    """Each sync copies exactly its range, also in the first bytes of a mapping's later slots."""
     device.set_min_align_mask(PAGE - 1)
     for phase in PHASES:
         buffer.fill(CPU)
@@ -90,7 +90,7 @@ def test_partial_syncs_are_exact_with_min_align_mask(
 def test_without_a_pool_a_partial_sync_holds_nothing_back(
     device: Device, buffer: Buffer, memory: LiveMemory
 ) -> None:
-    """An unrestricted device with that mask shows all it wrote, whatever range is synced."""
+    """The CPU sees all that an unrestricted device wrote, whatever range is synced."""
     device.set_min_align_mask(PAGE - 1)
 
     with device.map_single(buffer, Direction.BIDIRECTIONAL, offset=100, size=SIZE) as mapping:
@@ -102,11 +102,11 @@ def test_without_a_pool_a_partial_sync_holds_nothing_back(
 @pytest.mark.property("C5")
 @pytest.mark.expects_report("swiotlb_bounce")
 @pytest.mark.expects_report("sync DMA memory it has not allocated")  # with DMA_API_DEBUG
-@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+@pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
 def test_a_sync_of_more_than_the_mapping_is_cut_and_warned_of(
     guest: Guest, device: Device, buffer: Buffer, memory: LiveMemory
 ) -> None:
-    """The sync copies up to the mapping's end and no further, both ways, and the kernel says so."""
+    """The kernel cuts a sync at the mapping's end, in both directions, and warns."""
     mapping = device.map_single(buffer, Direction.BIDIRECTIONAL, size=SIZE)
     memory.write(mapping.dma_addr, DEVICE.content(0, SIZE) + BEYOND.content(0, SLOT))
 
@@ -118,7 +118,7 @@ def test_a_sync_of_more_than_the_mapping_is_cut_and_warned_of(
     device.unchecked.sync_single_for_device(mapping.dma_addr, SIZE + SLOT, mapping.direction)
     cut = CPU.content(0, SIZE) + BEYOND.content(0, SLOT)
     same_bytes(memory, mapping.dma_addr, cut, summary=NOT_CUT)
-    guest.console.wait_for(OVERFLOW, timeout=5)
+    printed(guest, OVERFLOW)
 
 
 @pytest.mark.property("C5")
@@ -127,7 +127,7 @@ def test_a_sync_of_more_than_the_mapping_is_cut_and_warned_of(
 def test_a_sync_that_begins_behind_its_mapping_copies_nothing(
     device: Device, buffer: Buffer, memory: LiveMemory
 ) -> None:
-    """In the padding of a mapping's last slot there is nothing that a sync could bring."""
+    """A sync that begins after its mapping's end copies nothing from the padding of the slot."""
     mapping = device.map_single(buffer, Direction.FROM_DEVICE, size=100)
     memory.write(mapping.dma_addr, BEYOND.content(0, SLOT))
 
@@ -140,7 +140,7 @@ def test_a_sync_that_begins_behind_its_mapping_copies_nothing(
 @pytest.mark.expects_report("sync DMA memory it has not allocated")  # with DMA_API_DEBUG
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_pool_no_sync_is_cut(device: Device, buffer: Buffer, memory: LiveMemory) -> None:
-    """An unrestricted device reaches what lies behind its mapping, and no sync is warned of."""
+    """For an unrestricted device the kernel neither cuts such a sync nor warns."""
     mapping = device.map_single(buffer, Direction.BIDIRECTIONAL, size=SIZE)
     memory.write(mapping.dma_addr + SIZE, BEYOND.content(0, SLOT))
 
@@ -154,7 +154,7 @@ def test_without_a_pool_no_sync_is_cut(device: Device, buffer: Buffer, memory: L
 @pytest.mark.parametrize("driver", [COHERENT])
 @pytest.mark.parametrize("target", ["cpu", "device"])
 def test_a_sync_in_no_direction_is_a_bug(device: Device, buffer: Buffer, target: str) -> None:
-    """A driver that syncs in DMA_NONE is stopped by a BUG, on a dma-coherent device too."""
+    """A sync with DMA_NONE is a BUG(), on a dma-coherent device too."""
     mapping = device.map_single(buffer, Direction.BIDIRECTIONAL)
     unchecked = device.unchecked
     sync = unchecked.sync_single_for_cpu if target == "cpu" else unchecked.sync_single_for_device
@@ -165,15 +165,15 @@ def test_a_sync_in_no_direction_is_a_bug(device: Device, buffer: Buffer, target:
 
 @pytest.mark.property("C9", control=True)
 @pytest.mark.since("6.10", "f406c8e4b770")
-@pytest.mark.needs_config("DMA_API_DEBUG=n", "it has the DMA API check every sync")
+@pytest.mark.needs_config("DMA_API_DEBUG=n", "with it the kernel checks every sync")
 @pytest.mark.parametrize("driver", [COHERENT])
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_pool_a_coherent_device_does_no_sync_at_all(
     guest: Guest, device: Device, buffer: Buffer
 ) -> None:
-    """For an unrestricted dma-coherent device a sync does nothing, in whatever direction."""
+    """For an unrestricted dma-coherent device a sync does nothing, in any direction."""
     mapping = device.map_single(buffer, Direction.BIDIRECTIONAL)
 
     device.unchecked.sync_single_for_cpu(mapping.dma_addr, PAGE, Direction.NONE)
 
-    assert guest.agent.run("echo alive").text == "alive\n"
+    alive(guest)

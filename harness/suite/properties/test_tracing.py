@@ -11,7 +11,7 @@ from harness.machine.devicetree import Pool
 from harness.machine.qemu.agent import Agent
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
-from harness.suite.conftest import DRIVERS_BY_NIGHT
+from harness.suite.conftest import MOSTLY_NIGHTLY
 from harness.suite.lib.expect import equal, in_pool, require
 
 PAGE = 4096
@@ -65,7 +65,7 @@ def one_event(trace: Trace, name: str) -> str:
 
 
 @pytest.mark.property("B19")
-@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+@pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
 def test_every_bounce_is_traced(device: Device, buffer: Buffer, trace: Trace) -> None:
     """swiotlb_bounced shows the device, the buffer's address and size, and FORCE."""
     trace.follow("swiotlb")
@@ -96,7 +96,7 @@ def test_without_a_pool_no_bounce_is_traced(device: Device, buffer: Buffer, trac
 
 @pytest.mark.property("B19")
 @pytest.mark.since(*NEW_EVENTS)
-@pytest.mark.parametrize("driver", DRIVERS_BY_NIGHT)
+@pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
 def test_every_address_that_is_given_is_traced(
     device: Device, buffer: Buffer, pool: Pool, trace: Trace
 ) -> None:

@@ -13,7 +13,7 @@ from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.plugin.counters import PoolCounters
 from harness.suite.lib.expect import alive, equal, printed, require
-from harness.suite.lib.tiers import some_by_day
+from harness.suite.lib.tiers import in_default_tier
 from harness.suite.lib.vhost_work import (
     DISK,
     ENTROPY,
@@ -80,7 +80,7 @@ def plug(guest: Guest, kind: str) -> tuple[VhostRogue, str]:
 
 
 @pytest.mark.property("A14")
-@pytest.mark.parametrize("name", some_by_day(SERVED.keys(), "rng-wrong-length"))
+@pytest.mark.parametrize("name", in_default_tier(SERVED.keys(), "rng-wrong-length"))
 def test_a_driver_survives_a_mutation_that_it_believes(guest: Guest, pool: Pool, name: str) -> None:
     """A driver that trusts a mutated answer completes, and gives its device only the pool."""
     kind, mutation = SERVED[name]
@@ -96,7 +96,7 @@ def test_a_driver_survives_a_mutation_that_it_believes(guest: Guest, pool: Pool,
 
 
 @pytest.mark.property("A14")
-@pytest.mark.parametrize("name", some_by_day(REFUSED.keys(), "blk-index-jump"))
+@pytest.mark.parametrize("name", in_default_tier(REFUSED.keys(), "blk-index-jump"))
 def test_a_driver_gives_up_a_ring_that_is_inconsistent(guest: Guest, pool: Pool, name: str) -> None:
     """The kernel reports an inconsistent used ring, and goes on without the device."""
     kind, mutation, message = REFUSED[name]
@@ -112,7 +112,7 @@ def test_a_driver_gives_up_a_ring_that_is_inconsistent(guest: Guest, pool: Pool,
 
 
 @pytest.mark.property("A14")
-@pytest.mark.parametrize("name", some_by_day(SILENT.keys(), "rng-hold"))
+@pytest.mark.parametrize("name", in_default_tier(SILENT.keys(), "rng-hold"))
 def test_a_guest_lives_on_while_a_driver_waits(guest: Guest, pool: Pool, name: str) -> None:
     """A device that never answers blocks the process that uses it, and no other."""
     kind, mutation = SILENT[name]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Property A14 and the escapes G1 and G2: virtio devices, whose DMA their transport does."""
+"""Property A14 and the escapes G1 and G2: virtio devices use the pool of their parent."""
 
 import pytest
 
@@ -10,7 +10,14 @@ from harness.machine.qemu.guest import Guest
 from harness.machine.virtio import VirtioDevice
 from harness.observe.memory import LiveMemory, buffers, virtqueue
 from harness.plugin.counters import PoolCounters
-from harness.suite.lib.expect import none_within, slots_used, within
+from harness.suite.lib.expect import (
+    equal,
+    none_within,
+    printed,
+    require,
+    slots_used,
+    within,
+)
 
 ENTROPY, DISK, OWN, FREE = (
     VirtioDevice("rng", 0),
@@ -18,21 +25,21 @@ ENTROPY, DISK, OWN, FREE = (
     VirtioDevice("rng", 2),
     VirtioDevice("rng", 3),
 )
-"""Two devices on one pool, one on a pool of its own, and one on a transport without any."""
+"""Two devices on one pool, one on its own pool, and one on a transport without a pool."""
 
 ON_TRANSPORTS = pytest.mark.parametrize(
     ("shape", "virtio"), [("pool-virtio-mmio", (ENTROPY, DISK, OWN, FREE))], ids=["mmio"]
 )
 
 PLUG_TIMEOUT = 30.0
-"""Seconds until a driver is bound to a device that was plugged in; measured: 0.2."""
+"""Seconds of the guest's own time until a driver is bound to a new device; measured: 0.2."""
 
 BALLOONED = 200 << 20
 
 
 @pytest.fixture
 def disk_content(guest: Guest) -> bytes:
-    """What the machine's virtio disk holds."""
+    """The content of the machine's virtio disk."""
     content = (guest.directory / BLOB).read_bytes()
     return content.ljust(-(-len(content) // 512) * 512, b"\0")
 
@@ -41,7 +48,7 @@ QUEUES = "virtqueue memory"
 
 
 def touched(guest: Guest, memory: LiveMemory, device: str) -> tuple[AddressRange, ...]:
-    """All memory that the driver has told virtio *device* to use."""
+    """All memory that the driver gave to virtio *device*."""
     queue = virtqueue(guest, device)
     return (*queue.rings, *buffers(memory, queue))
 
@@ -53,12 +60,12 @@ def read_entropy(guest: Guest, device: VirtioDevice) -> bytes:
         f"echo virtio_rng.{number} > /sys/class/misc/hw_random/rng_current && "
         "dd if=/dev/hwrng of=/tmp/entropy bs=64 count=1 2> /dev/null"
     )
-    assert ran.status == 0
+    require(ran.status == 0, "a read of /dev/hwrng", ran.text or f"status {ran.status}")
     return guest.agent.read_file("/tmp/entropy")
 
 
 def plug_disk(guest: Guest, access_platform: bool) -> str:
-    """Plug a virtio-blk into root port 0, wait for its driver; returns its name in QEMU."""
+    """Plug a virtio-blk into root port 0 and wait for its driver; returns its name in QEMU."""
     guest.monitor.execute(
         "blockdev-add",
         {
@@ -70,7 +77,7 @@ def plug_disk(guest: Guest, access_platform: bool) -> str:
     )
     mark = guest.console.mark
     plug(guest, "virtio-blk-pci", access_platform, drive="disk")
-    guest.console.wait_for(r"virtio_blk virtio\d+: \[vda\]", PLUG_TIMEOUT, since=mark)
+    printed(guest, r"virtio_blk virtio\d+: \[vda\]", PLUG_TIMEOUT, since=mark)
     return "virtio-blk-pci"
 
 
@@ -94,15 +101,16 @@ def plug(guest: Guest, driver: str, access_platform: bool, **properties: str) ->
 def test_virtio_devices_use_the_pool_of_their_transport(
     guest: Guest, memory: LiveMemory, disk_content: bytes
 ) -> None:
-    """Rings and buffers of a virtio device lie in the pool that its transport's node names."""
-    assert len(set(read_entropy(guest, ENTROPY))) > 1
-    assert len(set(read_entropy(guest, OWN))) > 1
-    assert guest.agent.read_file("/dev/vda") == disk_content
+    """Rings and buffers of a virtio device lie in the pool of its transport's node."""
+    for source in (ENTROPY, OWN):
+        entropy = read_entropy(guest, source)
+        require(len(set(entropy)) > 1, f"entropy from {source.name}", entropy.hex())
+    equal(guest.agent.read_file("/dev/vda"), disk_content, "/dev/vda")
 
     tree = guest.machine.devicetree
     for device, label in ((ENTROPY, "shared_pool"), (DISK, "shared_pool"), (OWN, "own_pool")):
         pool = tree.pool(label)
-        assert device.node in pool.users
+        require(device.node in pool.users, f"{pool} for {device.node}", ", ".join(pool.users))
         within(touched(guest, memory, device.name), pool, QUEUES)
 
 
@@ -111,7 +119,7 @@ def test_virtio_devices_use_the_pool_of_their_transport(
 def test_a_virtio_device_on_a_transport_without_a_pool_uses_none(
     guest: Guest, memory: LiveMemory
 ) -> None:
-    """Beside them, a virtio device whose transport names no pool uses ordinary memory."""
+    """A virtio device whose transport names no pool uses ordinary memory."""
     read_entropy(guest, FREE)
 
     for pool in guest.pools():
@@ -122,43 +130,41 @@ def test_a_virtio_device_on_a_transport_without_a_pool_uses_none(
 def test_a_virtio_device_on_pci_uses_the_pool_of_its_host_bridge(
     guest: Guest, memory: LiveMemory, pool: Pool, counters: PoolCounters, disk_content: bytes
 ) -> None:
-    """A hot-plugged virtio disk works, right data and all, within the host bridge's pool."""
+    """A hot-plugged virtio disk returns the right data, and uses the host bridge's pool only."""
     disk = plug_disk(guest, access_platform=True)
 
-    assert guest.agent.read_file("/dev/vda") == disk_content
+    equal(guest.agent.read_file("/dev/vda"), disk_content, "/dev/vda")
     within(touched(guest, memory, disk), pool, QUEUES)
-    assert counters.used > 0
+    require(counters.used, "slots in use", "0")
 
 
 @pytest.mark.escape("G1")
 def test_virtio_without_access_platform_passes_the_pool_by(
     guest: Guest, memory: LiveMemory, pool: Pool, counters: PoolCounters, disk_content: bytes
 ) -> None:
-    """A virtio device that does not offer ACCESS_PLATFORM is handed ordinary memory."""
+    """A virtio device that does not offer ACCESS_PLATFORM gets ordinary memory."""
     disk = plug_disk(guest, access_platform=False)
 
-    assert guest.agent.read_file("/dev/vda") == disk_content
+    equal(guest.agent.read_file("/dev/vda"), disk_content, "/dev/vda")
     none_within(touched(guest, memory, disk), pool, QUEUES)
     slots_used(counters, 0)
 
 
 @pytest.mark.escape("G2")
 def test_a_balloon_passes_the_pool_by(guest: Guest, memory: LiveMemory, pool: Pool) -> None:
-    """virtio-balloon tells its device of ordinary memory, below a restricted host bridge."""
+    """virtio-balloon gives its device ordinary memory, below a restricted host bridge too."""
     plug(guest, "virtio-balloon-pci", access_platform=False)
     begin = guest.monitor.mark
     guest.monitor.execute("balloon", value=BALLOONED)
     guest.monitor.wait_event("BALLOON_CHANGE", timeout=PLUG_TIMEOUT, since=begin)
 
-    assert not any(
-        pool.contains(span.base) for span in touched(guest, memory, "virtio-balloon-pci")
-    )
+    none_within(touched(guest, memory, "virtio-balloon-pci"), pool, QUEUES)
 
 
 @pytest.mark.escape("G2")
-@pytest.mark.nightly("the balloon above has its rings outside because of this")
+@pytest.mark.nightly("it is the reason for the result of the test above")
 def test_a_balloon_never_takes_access_platform(guest: Guest) -> None:
-    """Offered ACCESS_PLATFORM, virtio-balloon declines it, and a device that insists refuses."""
+    """virtio-balloon declines ACCESS_PLATFORM, and a device that requires it refuses the driver."""
     plug(guest, "virtio-balloon-pci", access_platform=True)
 
-    guest.console.wait_for("virtio_balloon .*: device refuses features", PLUG_TIMEOUT)
+    printed(guest, "virtio_balloon .*: device refuses features", PLUG_TIMEOUT)

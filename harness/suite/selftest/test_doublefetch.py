@@ -19,7 +19,7 @@ from harness.machine.devicetree import Pool
 from harness.machine.machine import Machine
 from harness.machine.qemu.snapshot import park
 from harness.plugin.guests import Guests
-from harness.suite.lib.tiers import some_by_day
+from harness.suite.lib.tiers import in_default_tier
 
 SIZE = 256
 
@@ -66,7 +66,7 @@ def test_bytes_that_are_read_twice_are_a_double_fetch(
     assert (place.module, place.function) == ("probe", "call_read")
 
 
-@pytest.mark.parametrize("size", some_by_day([1, 3, 12, 40, 100, SIZE], "12"))
+@pytest.mark.parametrize("size", in_default_tier([1, 3, 12, 40, 100, SIZE], "12"))
 def test_bytes_that_are_read_once_are_none(
     watched: Watched, allocation: Allocation, size: int
 ) -> None:
