@@ -103,10 +103,10 @@ def refused(guest: Guest) -> list[Refusal]:
 
 
 def wait_refused(guest: Guest) -> None:
-    """Wait until the device was refused something; QEMU's log has nobody told of a line."""
+    """Poll until the fence refused an access of the device: QEMU has no event for its log."""
     patience = guest.watch.patience(TIMEOUT)
     while not refused(guest):
-        assert patience.left() > 0, f"nothing was refused in {TIMEOUT:g} s"
+        require(patience.left() > 0, "a refused access", f"none in {TIMEOUT:g} s")
         guest.watch.sleep(0.1)
 
 

@@ -15,6 +15,7 @@ from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.snapshot import park_running, restore
 from harness.observe.memory import KernelTypes, LiveMemory, find
 from harness.suite.lib.expect import equal, fence_intact, logged, require, same_bytes
+from harness.suite.lib.kernel_data import release_string
 from harness.suite.lib.tiers import in_default_tier
 
 PAGE = 4096
@@ -162,7 +163,7 @@ def test_a_refusal_names_device_address_and_direction(
     guest: Guest, rogue: EduRogue, types: KernelTypes, memory: LiveMemory
 ) -> None:
     """The fence records device, address and direction of an access, and the data stay unchanged."""
-    place = release_string(types)
+    place = release_string(types) & ~3
     before = memory.read(place, 4)
 
     rogue.read(place, 4)
@@ -230,7 +231,7 @@ def test_windows_may_be_several_and_of_any_size(
 def write(guest: Guest, address: int, value: int, width: int = 4, before: str = "") -> None:
     """Write guest-physical memory as root; *before* is a prefix of the command."""
     command = f"{before} devmem {address:#x} {8 * width} {value:#x}".strip()
-    assert guest.agent.run(command).status == 0
+    equal(guest.agent.run(command).status, 0, f"exit status of {command}")
 
 
 def read(guest: Guest, address: int, width: int = 4) -> int:
@@ -241,7 +242,7 @@ def read(guest: Guest, address: int, width: int = 4) -> int:
 def refused(guest: Guest) -> list[tuple[str, int]]:
     """Every access that the firmware refused, with its address."""
     refusals = guest.cpu_refusals()
-    assert refusals.count == len(refusals.last)
+    equal(refusals.count, len(refusals.last), ACCESSES)
     return [(refusal.access, refusal.address) for refusal in refusals.last]
 
 
@@ -269,10 +270,3 @@ def reads_secret(guest: Guest, rogue: EduRogue, memory: LiveMemory) -> bool:
     guest.agent.write_file("/tmp/secret", secret)
     (place, *_) = find(memory, secret)
     return rogue.read(place, len(secret)) == secret
-
-
-def release_string(types: KernelTypes) -> int:
-    """The physical address of the kernel's release string."""
-    address = types.program["init_uts_ns"].name.release.address_
-    assert address is not None
-    return types.image.to_phys(address) & ~3

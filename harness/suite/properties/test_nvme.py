@@ -21,6 +21,7 @@ from harness.suite.lib.expect import (
     same_bytes,
     unchanged,
 )
+from harness.suite.lib.kernel_data import release_string
 from harness.suite.lib.tiers import in_default_tier
 
 PAGE = 4096
@@ -68,7 +69,7 @@ def test_without_a_fence_it_overwrites_the_release_string(
     guest: Guest, nvme: NvmeRogue, types: KernelTypes
 ) -> None:
     """A hostile device overwrites kernel data, and uname(2) shows it."""
-    nvme.write(release(types), b"PWNED\0")
+    nvme.write(release_string(types), b"PWNED\0")
 
     equal(guest.agent.run("uname -r").text, "PWNED\n", "uname -r")
 
@@ -80,7 +81,7 @@ def test_a_fence_keeps_it_from_kernel_memory(
     guest: Guest, nvme: NvmeRogue, types: KernelTypes, memory: LiveMemory
 ) -> None:
     """The fence refuses reads and writes of kernel memory, and records device and address."""
-    place = release(types)
+    place = release_string(types)
     before = memory.read(place & -PAGE, PAGE)
 
     stolen = nvme.read(place, 8)
@@ -183,10 +184,3 @@ def test_it_can_be_pulled_out_and_plugged_in_again(guest: Guest, probe: Probe, p
     names = {device.name for device in probe.devices()}
     require(str(first.bdf) not in names, f"no device {first.bdf}", ", ".join(sorted(names)))
     equal(NvmeRogue(guest).read(place, len(data)), data, "what the next device read")
-
-
-def release(types: KernelTypes) -> int:
-    """The physical address of the kernel's release string."""
-    address = types.program["init_uts_ns"].name.release.address_
-    assert address is not None
-    return types.image.to_phys(address)

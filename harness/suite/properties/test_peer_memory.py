@@ -26,8 +26,8 @@ def peer(guest: Guest) -> str:
 
 @pytest.fixture
 def peer_page(peer: str, probe: Probe) -> Buffer:
-    """A page of the peer's memory."""
-    assert peer  # it is plugged in
+    """A page of the peer's memory, after *peer* is plugged in."""
+    assert peer
     return probe.buffer(PAGE, BufferKind.PEER)
 
 

@@ -11,6 +11,7 @@ from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import Atlas, KernelTypes, LiveMemory, MemoryUse, find
 from harness.suite.lib.expect import equal, holds, require, unchanged
+from harness.suite.lib.kernel_data import release_string
 from harness.suite.lib.paused import paused
 
 PAGE = 4096
@@ -41,10 +42,7 @@ def test_without_a_fence_a_rogue_overwrites_the_release_string(
     guest: Guest, rogue: EduRogue, types: KernelTypes
 ) -> None:
     """Without a fence a hostile device overwrites kernel data, and uname(2) shows it."""
-    address = types.program["init_uts_ns"].name.release.address_
-    assert address is not None
-
-    rogue.write(types.image.to_phys(address), b"PWNED\0")
+    rogue.write(release_string(types), b"PWNED\0")
 
     equal(guest.agent.run("uname -r").text, "PWNED\n", "uname -r")
 
@@ -67,9 +65,7 @@ def test_a_forged_msi_passes_a_pool_by(
 
 def written_by_msi(rogue: EduRogue, memory: LiveMemory, types: KernelTypes) -> bytes:
     """Forge an MSI of 0x4141 to the kernel's release string; returns its first four bytes."""
-    address = types.program["init_uts_ns"].name.release.address_
-    assert address is not None
-    place = types.image.to_phys(address) & ~3
+    place = release_string(types) & ~3
     rogue.forge_msi(place, 0x4141)
     return memory.read(place, 4)
 

@@ -17,6 +17,7 @@ from harness.observe.memory import KernelTypes, LiveMemory, find
 from harness.plugin.counters import PoolCounters
 from harness.plugin.guests import Guests
 from harness.suite.lib.expect import equal, fence_held, require, same_bytes, slots_used
+from harness.suite.lib.kernel_data import release_string
 from harness.suite.lib.vhost_work import (
     DISK,
     ENTROPY,
@@ -80,9 +81,7 @@ def test_a_vhost_user_device_is_handed_the_pool_and_nothing_else(
 ) -> None:
     """A backend that shares only the pool gets the pool, and reaches no other memory."""
     rogue = VhostRogue(guest, "rng")
-    name = types.program["init_uts_ns"].name.release.address_
-    assert name is not None
-    place = types.image.to_phys(name)
+    place = release_string(types)
     before = memory.read(place, 8)
 
     stolen = rogue.read(place, 8)
@@ -122,10 +121,8 @@ def test_where_all_memory_is_shared_a_vhost_user_device_rewrites_the_kernel(
 ) -> None:
     """The same backend, which shares all RAM, overwrites kernel data, and uname(2) shows it."""
     rogue = VhostRogue(guest, "rng")
-    name = types.program["init_uts_ns"].name.release.address_
-    assert name is not None
 
-    rogue.write(types.image.to_phys(name), b"PWNED\0")
+    rogue.write(release_string(types), b"PWNED\0")
 
     equal(shell(guest, "uname -r"), "PWNED\n", "uname -r")
 
