@@ -133,7 +133,7 @@ def test_a_device_that_is_not_coherent_has_an_alias(
 
 @pytest.mark.property("D9", control=True)
 @pytest.mark.parametrize("driver", [COHERENT])
-def test_a_coherent_device_has_none(guest: Guest, device: Device, probe: Probe) -> None:
+def test_a_coherent_device_has_no_alias(guest: Guest, device: Device, probe: Probe) -> None:
     """A dma-coherent device gets the linear mapping of the pool."""
     before = aliases(guest)
 

@@ -83,7 +83,7 @@ def test_a_pool_is_placed_where_it_can_be_used(probe: Probe, pool: Pool) -> None
 @pytest.mark.property("A12")
 @pytest.mark.finding("second-compatible", kernels=">=5.15")
 @pytest.mark.parametrize("shape", ["odd/second-compatible"])
-def test_a_device_is_not_called_attached_to_a_pool_that_is_none(guest: Guest) -> None:
+def test_a_refused_node_is_not_logged_as_assigned(guest: Guest) -> None:
     """The kernel does not log that it assigned a node which it did not set up as a pool."""
     not_logged(guest, f"probe-a: {ASSIGNED}")
     logged(guest, f"probe-a: {FAILED}")

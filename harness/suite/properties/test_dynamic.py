@@ -78,6 +78,8 @@ def test_a_restricted_pool_does_not_need_the_default_one(
 
 
 @pytest.mark.property("E15", "E16", control=True)
-def test_with_a_default_pool_it_maps(device: Device, probe: Probe, pool: Pool) -> None:
+def test_with_a_default_pool_a_restricted_device_maps(
+    device: Device, probe: Probe, pool: Pool
+) -> None:
     """Without swiotlb=noforce the same device can map."""
     in_pool(device.map_single(probe.buffer(SLOT_SET), Direction.TO_DEVICE), pool)

@@ -151,7 +151,9 @@ def test_memory_that_is_freed_after_the_region_goes_back_to_the_pool(
 
 
 @pytest.mark.property("D6", control=True)
-def test_memory_that_is_freed_before_does(device: Device, counters: PoolCounters) -> None:
+def test_memory_that_is_freed_before_the_region_goes_back_to_the_pool(
+    device: Device, counters: PoolCounters
+) -> None:
     """Memory that is freed before its driver releases the region returns to the pool."""
     allocation = device.alloc_coherent(SLOT_SET)
     slots_used(counters, SLOT_SET // SLOT)

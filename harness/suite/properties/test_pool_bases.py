@@ -96,7 +96,7 @@ def test_the_largest_coherent_memory_needs_an_aligned_pool(
 
 @pytest.mark.property("D5", control=True)
 @pytest.mark.property("B11")
-def test_the_largest_mapping_needs_none(probe: Probe, devicetree: Devicetree) -> None:
+def test_the_largest_mapping_needs_no_aligned_pool(probe: Probe, devicetree: Devicetree) -> None:
     """Four mappings of 256 KiB fit a pool of 1 MiB whose base is any multiple of 4 KiB."""
     buffer = probe.buffer(SLOT_SET)
 
@@ -167,7 +167,7 @@ def test_nothing_fits_into_a_pool_off_a_slot(
 
 
 @pytest.mark.property("E8", control=True)
-def test_a_base_on_a_slot_is_all_it_takes(probe: Probe, devicetree: Devicetree) -> None:
+def test_a_base_on_a_slot_makes_all_slots_usable(probe: Probe, devicetree: Devicetree) -> None:
     """All slots of the same pool, with a base 1 KiB higher, can be used again and again."""
     pool = devicetree.pool("base_2k")
     device, buffer = user(probe, pool), probe.buffer(PAGE)

@@ -121,7 +121,7 @@ def test_a_pool_is_zeroed_when_its_first_device_is_attached(
 @pytest.mark.property("E4", control=True)
 @pytest.mark.parametrize("shape", [NO_POOL])
 @pytest.mark.needs_config("KASAN=n", "its shadow memory is there")
-def test_memory_that_is_no_pool_is_not_zeroed_at_boot(stopped_guest: Guest) -> None:
+def test_ordinary_memory_is_not_zeroed_at_boot(stopped_guest: Guest) -> None:
     """The kernel does not zero ordinary free memory at boot."""
     with live_memory(stopped_guest) as memory:
         memory.write(POOL_BASE, GARBAGE * (POOL_SIZE // len(GARBAGE)))
