@@ -210,7 +210,7 @@ UNMET: dict[str, tuple[Callable[[], object], str, str]] = {
     ),
     "other bytes": (
         lambda: expect.same_bytes(Memory(b"abc"), 1, b"bd"),  # type: ignore[arg-type]
-        "0x41485001 holds what was written there",
+        "0x41485001 holds the expected bytes",
         "1 byte of 2 bytes differ, first at 0x41485002: 64 -> 63",
     ),
     "leaked": (

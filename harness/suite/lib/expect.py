@@ -102,7 +102,7 @@ def in_pool(
         length = _size(one, size)
         if not pool.contains(one.dma_addr, length):
             wanted = f"{AddressRange(one.dma_addr, length)} in {_named(pool)}"
-            raise _violated(summary, wanted, _beside(one.dma_addr, length, pool))
+            raise _violated(summary, wanted, _where(one.dma_addr, length, pool))
 
 
 def within(ranges: Iterable[AddressRange], pool: AddressRange, what: str) -> None:
@@ -112,16 +112,16 @@ def within(ranges: Iterable[AddressRange], pool: AddressRange, what: str) -> Non
         raise _violated(f"The driver uses no {what}.", f"{what} in {_named(pool)}", "none")
     for one in every:
         if not pool.contains(one.base, one.size):
-            summary = f"The driver told its device {what} outside its pool."
+            summary = f"The driver gave its device {what} outside its pool."
             wanted = f"{AddressRange.__str__(one)} in {_named(pool)}"
-            raise _violated(summary, wanted, _beside(one.base, one.size, pool))
+            raise _violated(summary, wanted, _where(one.base, one.size, pool))
 
 
 def none_within(ranges: Iterable[AddressRange], pool: AddressRange, what: str) -> None:
     """None of the *ranges* of *what* begins in *pool*."""
     for one in ranges:
         if pool.contains(one.base):
-            summary = f"The driver told its device {what} in the pool of another device."
+            summary = f"The driver gave its device {what} in the pool of another device."
             raise _violated(summary, f"{what} outside {_named(pool)}", f"{one.base:#x}")
 
 
@@ -134,7 +134,7 @@ def outside(given: Given | Iterable[Given], pool: AddressRange) -> None:
 
 
 def not_bounced(mapping: Given, buffer: Buffer, offset: int = 0) -> None:
-    """An unrestricted device was handed the address of *buffer* itself."""
+    """The address of a mapping is that of *buffer* itself."""
     address = buffer.phys + offset
     if mapping.dma_addr != address:
         summary = "A mapping of an unrestricted device is not the buffer itself."
@@ -228,7 +228,7 @@ def attached(guest: Guest, types: KernelTypes, device: str, pool: Pool | None) -
     name = pool.name if pool else ""
     said, has = assigned(guest, device), pool_of(types, device)
     if (said, has) != (name, name):
-        summary = f"Device {device} is not attached as its devicetree says."
+        summary = f"Device {device} does not have the pool of its devicetree node."
         wanted = f"{device} has {_pool_or_none(name)}"
         seen = (
             f"the kernel log assigns {_pool_or_none(said)}, dma_io_tlb_mem is {_pool_or_none(has)}"
@@ -408,7 +408,7 @@ def _each(given: Given | SgMapping | Iterable[Given]) -> Iterable[Given]:
 
 def _size(given: Given, size: int | None) -> int:
     found = size or getattr(given, "size", None) or getattr(given, "length", None)
-    assert isinstance(found, int), f"{given} does not say its size"
+    assert isinstance(found, int), f"{given} has no size"
     return found
 
 
@@ -417,7 +417,7 @@ def _named(pool: AddressRange) -> str:
     return f"pool {pool.name} {borders}" if isinstance(pool, Pool) else borders
 
 
-def _beside(address: int, size: int, pool: AddressRange) -> str:
+def _where(address: int, size: int, pool: AddressRange) -> str:
     """Describe where a range lies that is not in *pool*."""
     if not pool.overlaps(AddressRange(address, size)):
         return f"{address:#x}, outside the pool"
@@ -459,7 +459,7 @@ def _known(expected: bytes) -> str:
     for pattern, name in NAMES.items():
         if pattern.content(0, len(expected)) == expected:
             return f"holds {name}"
-    return "holds what was written there"
+    return "holds the expected bytes"
 
 
 def _pool_or_none(name: str) -> str:

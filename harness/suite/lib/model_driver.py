@@ -75,7 +75,7 @@ class Driver:
             self.device_write(pool, 0, len(pool.content))
 
     @contextmanager
-    def told(self) -> Iterator[None]:
+    def noting_script(self) -> Iterator[None]:
         """Add the script to an exception as a note."""
         try:
             yield
@@ -107,7 +107,7 @@ class Driver:
         )
         piece = BufferPart(self.cpu, offset, size)
         for handle, outcome in zip(handles, outcomes, strict=True):
-            name = self.script.made("m", line, outcome)
+            name = self.script.add_result("m", line, outcome)
             if isinstance(outcome, DmaError):
                 self._session.return_handle(Space.MAPPING, handle)
                 target.pool.refuse_map([piece], target.rules)
@@ -126,13 +126,13 @@ class Driver:
             [calls.map_sg(handle, target.device.id, entries, direction, Attr.NO_WARN)]
         )
         slices = ", ".join(f"Slice(buffer, {offset}, {size})" for offset, size in parts)
-        name = self.script.made(
+        name = self.script.add_result(
             "m", f"{target.name}.map_sg([{slices}], {_direction(direction)})", outcome
         )
         pieces = [BufferPart(self.cpu, offset, size) for offset, size in parts]
         if isinstance(outcome, DmaError):
             self._session.return_handle(Space.MAPPING, handle)
-            target.pool.refuse_map_sg(pieces, target.rules, self._seen(target.pool))
+            target.pool.refuse_map_sg(pieces, target.rules, self._content(target.pool))
         else:
             bounces = target.pool.map_sg(pieces, direction, target.rules, outcome)
             self.mappings.append(LiveMapping(name, handle, target, bounces, scattered=True))
@@ -142,7 +142,7 @@ class Driver:
         """Unmap *mappings*, which must be distinct."""
         self._make(calls.unmap(mapping.handle, attrs) for mapping in mappings)
         for mapping in mappings:
-            self.script.say(f"{mapping.name}.unmap({f'Attr.{attrs.name}' if attrs else ''})")
+            self.script.add(f"{mapping.name}.unmap({f'Attr.{attrs.name}' if attrs else ''})")
             for bounce in mapping.bounces:
                 mapping.target.pool.unmap(bounce, attrs)
             self.mappings.remove(mapping)
@@ -154,7 +154,7 @@ class Driver:
         whole = mapping.scattered
         self._make([calls.sync(mapping.handle, target, *((0, 0) if whole else (offset, length)))])
         arguments = "" if whole else f"{offset}, {length}"
-        self.script.say(f"{mapping.name}.sync_for_{target.name.lower()}({arguments})")
+        self.script.add(f"{mapping.name}.sync_for_{target.name.lower()}({arguments})")
         pool = mapping.target.pool
         if whole:
             pool.sync_sg(mapping.bounces, target)
@@ -170,7 +170,7 @@ class Driver:
         )
         for handle, outcome in zip(handles, outcomes, strict=True):
             line = f"{target.name}.alloc(AllocCall.{call.name}, {size})"
-            name = self.script.made("a", line, outcome)
+            name = self.script.add_result("a", line, outcome)
             if isinstance(outcome, DmaError):
                 self._session.return_handle(Space.ALLOCATION, handle)
                 target.pool.refuse_allocation(call, size, target.rules)
@@ -183,7 +183,7 @@ class Driver:
         """Free *allocations*, which must be distinct."""
         self._make(calls.free(allocation.handle) for allocation in allocations)
         for allocation in allocations:
-            self.script.say(f"{allocation.name}.free()")
+            self.script.add(f"{allocation.name}.free()")
             allocation.target.pool.free(allocation.held)
             self.allocations.remove(allocation)
             self._session.return_handle(Space.ALLOCATION, allocation.handle)
@@ -196,24 +196,24 @@ class Driver:
         device = target.device.id
         self._make(calls.device_set(device, setting, mask) for setting, mask in changes.items())
         for setting, mask in changes.items():
-            self.script.say(f"{target.name}.set_{setting.name.lower()}({mask:#x})")
+            self.script.add(f"{target.name}.set_{setting.name.lower()}({mask:#x})")
         target.rules = rules
 
     def cpu_write(self, offset: int, length: int) -> None:
         """The CPU fills a part of its buffer with random bytes."""
-        data = self.script.noise(f"buffer.phys + {offset}", length)
+        data = self.script.random_bytes(f"buffer.phys + {offset}", length)
         self._memory.write(self.cpu.phys + offset, data)
         self.cpu.content[offset : offset + length] = data
 
     def device_write(self, pool: PoolModel, at: int, length: int) -> None:
         """A device fills a part of a pool, *at* bytes from its base, with random bytes."""
-        data = self.script.noise(f"{pool.base + at:#x}", length)
+        data = self.script.random_bytes(f"{pool.base + at:#x}", length)
         self._memory.write(pool.base + at, data)
         pool.device_write(at, data)
 
     def count(self) -> None:
         """Check the kernel's count of slots in use."""
-        self.script.say("# the kernel counts the slots in use")
+        self.script.add("# the kernel counts the slots in use")
         for pool, model in self.pools.items():
             model.check_used(self._counters[pool].used)
 
@@ -253,12 +253,12 @@ class Driver:
     def _make(self, some: Iterable[Call[Any]]) -> list[Any]:
         return self._session.outcomes(list(some))
 
-    def _seen(self, pool: PoolModel) -> bytes:
+    def _content(self, pool: PoolModel) -> bytes:
         return self._memory.read(pool.base, len(pool.content))
 
     def _check(self, *targets: Target) -> None:
         for pool in self.pools.values():
-            pool.check(self._seen(pool))
+            pool.check(self._content(pool))
         for pool in {target.pool for target in targets}:
             pool.check_buffer(self.cpu, self._memory.read(self.cpu.phys, BUFFER))
             pool.settle()

@@ -44,7 +44,7 @@ numbers = st.integers(0, 1 << 16)
 """Chooses one of several things whose number is not known in advance."""
 
 
-def _beside(edge: int, more: int) -> int:
+def _near(edge: int, more: int) -> int:
     return max(1, edge + more)
 
 
@@ -54,13 +54,13 @@ offsets = (
     | st.integers(0, MOST_OFFSET)
 )
 sizes = (
-    st.builds(_beside, st.sampled_from(SMALL_EDGES), st.integers(-1, 1))
+    st.builds(_near, st.sampled_from(SMALL_EDGES), st.integers(-1, 1))
     | st.integers(1, 4 * PAGE)
-    | st.builds(_beside, st.sampled_from(LARGE_EDGES), st.integers(-1, 1))
+    | st.builds(_near, st.sampled_from(LARGE_EDGES), st.integers(-1, 1))
     | st.integers(1, LARGEST)
 )
 parts = st.tuples(offsets, sizes)
-beside_slots = st.sampled_from((-1, 0, 1, -100, 100)) | st.integers(-SLOT, SLOT)
+near_slots = st.sampled_from((-1, 0, 1, -100, 100)) | st.integers(-SLOT, SLOT)
 """Offsets of a sync from a multiple of 2 KiB in its mapping; slots begin elsewhere if the mapping
 keeps bits of a min_align_mask."""
 directions = st.sampled_from([Direction.BIDIRECTIONAL, Direction.TO_DEVICE, Direction.FROM_DEVICE])
@@ -108,7 +108,7 @@ class PoolCalls(RuleBasedStateMachine):
     @initialize(limits=st.lists(limits, min_size=1, max_size=3))
     def set_rules(self, limits: list[AddressRules]) -> None:
         """Give the devices limits, at the beginning of each sequence of calls."""
-        with self._told():
+        with self._noting_script():
             for target, rules in zip(self.driver.targets, limits, strict=False):
                 mask = rules.min_align_mask if self._scope.masks else 0
                 self.driver.set_rules(target, AddressRules(mask, rules.seg_boundary))
@@ -131,7 +131,7 @@ class PoolCalls(RuleBasedStateMachine):
         times: int,
     ) -> None:
         """Map a part of the buffer."""
-        with self._told():
+        with self._noting_script():
             self.driver.map(self._target(which), call, part, direction, attrs=attrs, times=times)
 
     @rule(
@@ -141,14 +141,14 @@ class PoolCalls(RuleBasedStateMachine):
     )
     def map_sg(self, which: int, some: list[tuple[int, int]], direction: Direction) -> None:
         """Map a scatterlist."""
-        with self._told():
+        with self._noting_script():
             self.driver.map_sg(self._target(which), some, direction)
 
     @precondition(lambda self: self.driver.mappings)
     @rule(which=numbers, times=few, attrs=attributes, written=st.booleans())
     def unmap(self, which: int, times: int, attrs: Attr, written: bool) -> None:
         """Unmap a few mappings; if *written*, the device writes into them before."""
-        with self._told():
+        with self._noting_script():
             mappings = _some(self.driver.mappings, which, times)
             for mapping in mappings if written else ():
                 self.driver.fill(mapping)
@@ -159,12 +159,12 @@ class PoolCalls(RuleBasedStateMachine):
         which=numbers,
         whose=st.sampled_from(SyncTarget),
         slot=numbers,
-        at=beside_slots,
+        at=near_slots,
         length=sizes,
     )
     def sync(self, which: int, whose: SyncTarget, slot: int, at: int, length: int) -> None:
         """Sync a range that begins near a slot boundary, after the other side wrote all of it."""
-        with self._told():
+        with self._noting_script():
             mapping = self.driver.mappings[which % len(self.driver.mappings)]
             part = mapping.bounces[0].part
             if whose is SyncTarget.CPU:
@@ -179,7 +179,7 @@ class PoolCalls(RuleBasedStateMachine):
         """Allocate memory, with a mask below a page (docs/findings.md, large-mask-skips-pages)."""
         target = self._target(which)
         if target.rules.min_align_mask < PAGE:
-            with self._told():
+            with self._noting_script():
                 most = size if self._scope.orders else min(size, PAGE)
                 self.driver.allocate(target, call, most, times=times)
 
@@ -187,39 +187,39 @@ class PoolCalls(RuleBasedStateMachine):
     @rule(which=numbers, times=few)
     def free(self, which: int, times: int) -> None:
         """Free a few allocations."""
-        with self._told():
+        with self._noting_script():
             self.driver.free(_some(self.driver.allocations, which, times))
 
     @rule(offset=offsets, length=sizes)
     def cpu_write(self, offset: int, length: int) -> None:
         """Write into the CPU's buffer, whether it is mapped or not."""
-        with self._told():
+        with self._noting_script():
             self.driver.cpu_write(offset, length)
 
     @rule(which=numbers, at=st.integers(0, 1 << 30), length=sizes)
     def rogue_write(self, which: int, at: int, length: int) -> None:
         """Write to any address in a pool, as a rogue device does."""
-        with self._told():
+        with self._noting_script():
             pool = self._target(which).pool
             self.driver.device_write(pool, *_within(len(pool.content), at, length))
 
     def teardown(self) -> None:
         """Unmap and free everything, which must leave no slot in use."""
         if not self._failed:
-            with self._told():
+            with self._noting_script():
                 self.driver.count()
                 self.driver.rewind()
                 self.driver.count()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _noting_script(self) -> Iterator[None]:
         """Discard the guest after a failure."""
         try:
-            with self.driver.told():
+            with self.driver.noting_script():
                 yield
         except Exception as error:
             self._failed = True
-            self._world.spoil(error)
+            self._world.record_failure(error)
             if isinstance(error, GuestHang):
                 raise _Hung(error) from error
             raise

@@ -30,22 +30,22 @@ class Script:
     def __str__(self) -> str:
         return "\n".join(self._lines)
 
-    def say(self, line: str) -> None:
+    def add(self, line: str) -> None:
         """Append a line that makes nothing."""
         self._lines.append(line)
 
-    def made(self, kind: str, line: str, outcome: Any) -> str:
+    def add_result(self, kind: str, line: str, outcome: Any) -> str:
         """Append a call that makes a mapping or an allocation, or fails; returns its name."""
         name = f"{kind}{next(self._numbers)}"
         if isinstance(outcome, DmaError):
-            self.say(f"with suppress(DmaError):\n    {line}  # refused\n")
+            self.add(f"with suppress(DmaError):\n    {line}  # refused\n")
         else:
             first = outcome[0] if isinstance(outcome, tuple) else outcome
-            self.say(f"{name} = {line}  # {first.dma_addr:#x}")
+            self.add(f"{name} = {line}  # {first.dma_addr:#x}")
         return name
 
-    def noise(self, where: str, length: int) -> bytes:
+    def random_bytes(self, where: str, length: int) -> bytes:
         """Append a write of random bytes, different each time; returns the bytes."""
         seed = next(self._seeds)
-        self.say(f"memory.write({where}, Random({seed}).randbytes({length}))")
+        self.add(f"memory.write({where}, Random({seed}).randbytes({length}))")
         return Random(seed).randbytes(length)

@@ -34,11 +34,11 @@ class World:
     def driver(self) -> Driver:
         """A driver in a guest without a failure."""
         if self._driver is None:
-            self._driver = self._again() or self._restored()
+            self._driver = self._reused() or self._restored()
         self._driver.begin()
         return self._driver
 
-    def spoil(self, failure: Exception) -> None:
+    def record_failure(self, failure: Exception) -> None:
         """Record a failure; before the next run, check whether the guest is still broken."""
         self.failure = failure
         self._driver = None
@@ -48,7 +48,7 @@ class World:
         if self._memory is not None:
             self._memory.close()
 
-    def _again(self) -> Driver | None:
+    def _reused(self) -> Driver | None:
         """A driver on the same guest, if everything can be unmapped there; None otherwise."""
         if self._guest is None or self._guest.ending is not None:
             return None
@@ -71,7 +71,7 @@ class World:
     def _ready(self, guest: Guest) -> Driver:
         assert self._memory is not None, "opened with the guest"
         driver = Driver(guest, self._memory, self._devices)
-        with driver.told():
+        with driver.noting_script():
             driver.rewind()
             driver.count()
         return driver

@@ -151,8 +151,8 @@ def test_an_atomic_allocation_that_needs_an_alias_crashes_or_is_of_the_pool(
     """An atomic allocation for a non-coherent device is a BUG(), or memory of the pool.
 
     The binding asks for a shared-dma-pool next to the restricted one. mm/vmalloc.c has a BUG();
-    since 7.2 it goes on ("do not trigger BUG() on BH disabled context"), and the pool serves the
-    allocation.
+    since 7.2 it has none ("do not trigger BUG() on BH disabled context"), and the pool serves
+    the allocation.
     """
     try:
         allocation = device.alloc_coherent(PAGE, gfp=Gfp.BOTTOM_HALF)

@@ -12,7 +12,7 @@ from harness.suite.lib.attached import HOST_BRIDGE, assigned, pool_of
 from harness.suite.lib.expect import attached, equal, in_pool, outside
 
 PAGE = 4096
-SECRET = b"a secret beside the mapped bytes"
+SECRET = b"a secret after the mapped bytes."
 
 pytestmark = pytest.mark.parametrize("iommu", [True])
 
@@ -61,4 +61,4 @@ def test_an_identity_domain_opens_all_of_memory(probe: Probe, rogue: EduRogue) -
 
     with probe.device(str(rogue.bdf)).map_single(buffer, Direction.TO_DEVICE, size=64) as mapping:
         read = rogue.read(mapping.dma_addr + PAGE // 2, len(SECRET))
-        equal(read, SECRET, "what the device read beside its mapping")
+        equal(read, SECRET, "the bytes after the mapping, read by the device")

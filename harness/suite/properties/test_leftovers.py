@@ -32,7 +32,7 @@ def test_map_writes_into_no_slots_but_its_own(
 ) -> None:
     """Map writes nothing outside its slots; the report says how many stale bytes stay in them.
 
-    A device can read bytes of earlier mappings in the slots of its mapping, beside the mapping; the
+    A device can read bytes of earlier mappings in the slots of its mapping, around the mapping; the
     kernel guarantees nothing else (kernel/dma/swiotlb.c, comment above swiotlb_tbl_map_single,
     6.12).
     """
@@ -49,10 +49,10 @@ def test_map_writes_into_no_slots_but_its_own(
             same_bytes(memory, start, CPU.content(offset, size))
             for base, length in ((pool.base, first - pool.base), (last, pool.end - last)):
                 same_bytes(memory, base, EARLIER.content(0, length), summary=OTHER_SLOTS)
-            beside = memory.read(first, start - first) + memory.read(end, last - end)
-        left += beside.count(EARLIER.value)
+            around = memory.read(first, start - first) + memory.read(end, last - end)
+        left += around.count(EARLIER.value)
 
-    record_property("bytes of earlier mappings that stay beside new ones", left)
+    record_property("bytes of earlier mappings that stay in the slots of new ones", left)
 
 
 @pytest.mark.property("B6", control=True)

@@ -79,7 +79,7 @@ def pairs(device: Device, parts: list[Slice]) -> Iterator[tuple[Slice, int]]:
         yield part, mapped(outcome, part.length)
 
 
-def litter(device: Device, buffer: Buffer) -> None:
+def fragment(device: Device, buffer: Buffer) -> None:
     """Fill the pool with mappings of one to three slots, with holes between them."""
     handles = [device.session.take_handle(Space.MAPPING) for _ in range(300)]
     with Batch(device.session) as batch:
@@ -107,7 +107,7 @@ def test_mappings_of_a_page_and_more_are_page_aligned(device: Device, buffer: Bu
 @pytest.mark.parametrize("placements", [ODD_BASE], ids=["odd base"])
 def test_page_alignment_holds_in_a_pool_full_of_holes(device: Device, buffer: Buffer) -> None:
     """A mapping of a page or more is page aligned in a fragmented pool too."""
-    litter(device, buffer)
+    fragment(device, buffer)
 
     parts = [Slice(buffer, offset, size) for offset in OFFSETS for size in (1, SLOT, PAGE, 10_000)]
     for part, dma_addr in pairs(device, parts):
@@ -136,7 +136,7 @@ def test_the_bits_of_min_align_mask_are_preserved(device: Device, buffer: Buffer
 @pytest.mark.parametrize("placements", [ODD_BASE], ids=["odd base"])
 def test_min_align_mask_holds_in_a_pool_full_of_holes(device: Device, buffer: Buffer) -> None:
     """The DMA address keeps these bits in a fragmented pool with an odd base too."""
-    litter(device, buffer)
+    fragment(device, buffer)
 
     for mask in MASKS:
         device.set_min_align_mask(mask)

@@ -92,7 +92,7 @@ def four_slots_fit(
     """Whether 8 KiB can be mapped in a full pool after slots *first* to *first* + 3 were unmapped.
 
     The last two of them were free when the first two were unmapped; with *taken* they are mapped
-    again, since the search goes on behind its last find. Other slots are free too, but no two of
+    again, since the search begins behind its last find. Other slots are free too, but no two of
     them are adjacent.
     """
     buffer = probe.buffer(2 * PAGE)
