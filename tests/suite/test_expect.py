@@ -280,8 +280,13 @@ UNMET: dict[str, tuple[Callable[[], object], str, str]] = {
     ),
     "another element of many": (
         lambda: expect.equal([1, 2, 3, 4, 5], [1, 2, 9, 4, 5], "lengths"),
-        "lengths, number 2 of 5: 9",
-        "3",
+        "lengths: 5, number 2: 9",
+        "5, number 2: 3",
+    ),
+    "fewer elements": (
+        lambda: expect.equal([], ["a", "b", "c", "d", "e"], "events"),
+        "events: 5, number 0: a",
+        "0, number 0: missing",
     ),
     "another length": (lambda: expect.equal([1], [1, 2], "lengths"), "lengths: [1, 2]", "[1]"),
     "other content": (
@@ -307,7 +312,7 @@ UNMET: dict[str, tuple[Callable[[], object], str, str]] = {
     "not refused": (
         lambda: expect.refused(fails),
         "DMA_MAPPING_ERROR",
-        "fails() gave 0x4f001000",
+        "0x4f001000",
     ),
 }
 

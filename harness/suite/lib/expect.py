@@ -70,6 +70,9 @@ PRINT_TIMEOUT = 10.0
 LAST_LINES = 5
 """Console lines that a failure quotes."""
 
+FEW = 4
+"""Elements of a list that a failure quotes as a whole."""
+
 LONGEST = 400
 """Characters of a value that a failure quotes."""
 
@@ -80,6 +83,10 @@ NAMES: Table[Pattern, str] = {
     Byte(0): "zeros",
 }
 """The meaning of the patterns that all tests share."""
+
+
+C_NAMES: Table[str, str] = {"map_sg": "dma_map_sgtable", "alloc": "dma_alloc_attrs"}
+"""C functions behind methods of the probe, where the name is another."""
 
 
 class Given(Protocol):
@@ -295,18 +302,16 @@ def equal(observed: object, expected: object, what: str, *, summary: str = "") -
     """*what* is *expected*. Of long lists and of bytes, the first difference is shown."""
     if observed == expected:
         return
+    wanted, seen = _shown(expected), _shown(observed)
     if isinstance(observed, bytes) and isinstance(expected, bytes):
         at = _first_difference(observed, expected)
-        beyond = f"{what}, byte {at} of {len(expected)}: "
-        raise _violated(
-            summary, beyond + _hex(expected[at : at + 16]), _hex(observed[at : at + 16])
-        )
-    if isinstance(observed, list | tuple) and isinstance(expected, list | tuple):
+        what = f"{what}, byte {at} of {len(expected)}"
+        wanted, seen = _hex(expected[at:]), _hex(observed[at:])
+    elif isinstance(observed, list | tuple) and isinstance(expected, list | tuple):
         at = _first_difference(observed, expected)
-        if at < min(len(observed), len(expected)) and len(expected) > 4:
-            wanted = f"{what}, number {at} of {len(expected)}: {_shown(expected[at])}"
-            raise _violated(summary, wanted, _shown(observed[at]))
-    raise _violated(summary, f"{what}: {_shown(expected)}", _shown(observed))
+        if max(len(observed), len(expected)) > FEW:
+            wanted, seen = _element(expected, at), _element(observed, at)
+    raise _violated(summary, f"{what}: {wanted}", seen)
 
 
 def require(met: object, expected: str, observed: str, *, summary: str = "") -> None:
@@ -366,11 +371,13 @@ def refused(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> DmaError
         got = call(*args, **kwargs)
     except DmaError as error:
         return error
-    address = getattr(got, "dma_addr", None)
     name = getattr(call, "__name__", "the call")
-    seen = f"{name}() succeeded" if address is None else f"{name}() gave {address:#x}"
+    function = C_NAMES.get(name, f"dma_{name}")
+    given = getattr(got, "segments", [got])
+    seen = ", ".join(f"{one.dma_addr:#x}" for one in given if hasattr(one, "dma_addr"))
     wanted = "NULL" if "alloc" in name else "DMA_MAPPING_ERROR"
-    raise _violated(f"{name}() succeeded where the kernel must refuse.", wanted, seen)
+    summary = f"{function}() succeeded where the kernel must refuse."
+    raise _violated(summary, wanted, seen or "success")
 
 
 def not_mapped(outcome: Mapped | DmaError, size: int) -> None:
@@ -386,8 +393,14 @@ def _first_difference(one: Sequence[object], two: Sequence[object]) -> int:
     return next((at for at, (a, b) in both if a != b), min(len(one), len(two)))
 
 
+def _element(some: Sequence[object], at: int) -> str:
+    """Describe the list *some* by its element number *at*."""
+    return f"{len(some)}, number {at}: {_shown(some[at]) if at < len(some) else 'missing'}"
+
+
 def _hex(data: bytes) -> str:
-    return data.hex(" ") or "nothing more"
+    """The first 16 bytes of *data*."""
+    return data[:16].hex(" ") or "nothing more"
 
 
 def _shown(value: object) -> str:

@@ -17,6 +17,8 @@ from harness.suite.lib.paused import paused
 PAGE = 4096
 CPU, DEVICE = Seed(0xC9), Seed(0xDE)
 
+LATE = "A device wrote into the driver's buffer after unmap."
+
 WITH_AND_WITHOUT_POOL = pytest.mark.parametrize("shape", ["pool-shared", NO_POOL])
 
 
@@ -101,7 +103,8 @@ def test_what_a_real_device_writes_reaches_its_driver(probe: Probe, rogue: EduRo
 @pytest.mark.property("B5")
 def test_dma_after_unmap_does_not_reach_the_buffer(probe: Probe, rogue: EduRogue) -> None:
     """A device that writes after unmap changes the pool, not the driver's buffer."""
-    equal(late_write(probe, rogue), CPU.content(0, PAGE), "the driver's buffer")
+    buffer = late_write(probe, rogue)
+    equal(buffer, CPU.content(0, PAGE), "the driver's buffer", summary=LATE)
 
 
 @pytest.mark.property("B5", control=True)
@@ -136,6 +139,6 @@ def test_a_search_of_all_memory_says_where_a_payload_is(
         hits = Atlas(types).search(payload[:32]).hits
 
     in_pools = [hit.phys for hit in hits if hit.use is MemoryUse.POOL]
-    equal(in_pools, [mapping.dma_addr], "the payload in pools")
+    equal(in_pools, [mapping.dma_addr], "addresses of the payload in pools")
     found = ", ".join(f"{hit.phys:#x}" for hit in hits)
     require(buffer.phys in {hit.phys for hit in hits}, f"the payload at {buffer.phys:#x}", found)

@@ -43,7 +43,10 @@ def test_a_driver_gets_what_its_device_put_into_the_pool(guest: Guest, pool: Poo
     """virtio-rng returns the device's bytes, and gives the device only buffers in the pool."""
     rogue = VhostRogue(guest, Entropy(0xA7))
 
-    equal(read_device(guest, ENTROPY, 256), b"\xa7" * 256, ENTROPY)
+    content = read_device(guest, ENTROPY, 256)
+
+    fence_held(guest)
+    equal(content, b"\xa7" * 256, f"what the guest read from {ENTROPY}")
     buffers_in_pool(rogue, pool)
 
 
@@ -68,11 +71,11 @@ def test_a_disk_reads_and_writes_through_the_pool(guest: Guest, pool: Pool, disk
     read = read_device(guest, DISK, len(content))
     shell(guest, f"dd if=/tmp/written of={DISK} bs={PAGE} seek=2 conv=fsync 2> /dev/null")
 
+    fence_held(guest)
     expected = content[: 2 * PAGE] + written + content[3 * PAGE :]
     equal(read, content, f"what the guest read from {DISK}")
     equal(bytes(disk.content), expected, "the disk after the guest wrote")
     buffers_in_pool(rogue, pool)
-    fence_held(guest)
 
 
 @pytest.mark.property("FENCE")
