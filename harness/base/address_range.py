@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AddressRange, a base and a size: pools, blocks of RAM, windows and segments are such ranges."""
+"""AddressRange, a base and a size: the base class of pools, RAM blocks and BARs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -19,7 +19,7 @@ class AddressRange:
 
     @property
     def end(self) -> int:
-        """The first address behind the range."""
+        """The first address after the range."""
         return self.base + self.size
 
     def contains(self, address: int, size: int = 1) -> bool:
@@ -27,7 +27,7 @@ class AddressRange:
         return self.base <= address and address + size <= self.end
 
     def overlaps(self, other: "AddressRange") -> bool:
-        """Whether both ranges contain some byte."""
+        """Whether at least one byte is in both ranges."""
         return max(self.base, other.base) < min(self.end, other.end)
 
     def __str__(self) -> str:

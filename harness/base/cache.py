@@ -22,7 +22,7 @@ MANIFEST = "manifest.json"
 UNFINISHED = ".building"
 
 DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO})
-"""Error numbers of a failed write that are the fault of the disk, not of the program."""
+"""Error numbers of a failed write that are the fault of the disk, not of this program."""
 
 
 def digest(*parts: str | bytes | Path) -> str:
@@ -81,9 +81,9 @@ class Cache:
     def get(self, key: str, build: Callable[[Path], None]) -> Path:
         """Return entry *key*, calling *build* with an empty directory to fill if it is absent.
 
-        Whatever *build* raises passes through and leaves no entry behind, but for a disk that is
-        full or cannot be written: that is a HostError. Kinds that machines share are looked for
-        in their store before they are built, and put there afterwards.
+        An exception of *build* is raised again and leaves no entry; a full or read-only disk is a
+        HostError. Kinds that machines share are fetched from their store if it has them, and
+        published there after a build.
         """
         with _writing(self.root), self.lock(key):
             if entry := self.find(key):
@@ -115,7 +115,7 @@ class Cache:
             shutil.rmtree(self.root / key, ignore_errors=True)
 
     def sweep(self) -> Iterator[Path]:
-        """Remove and yield unfinished entries of killed runs; keep those being built now."""
+        """Remove and yield unfinished entries of killed runs; keep those that are being built."""
         for fresh in self.root.glob(f"*{UNFINISHED}"):
             lock = self.lock(fresh.name.removesuffix(UNFINISHED))
             with suppress(Timeout), lock.acquire(timeout=0):
@@ -140,7 +140,7 @@ class Cache:
 
     def _build(self, key: str, build: Callable[[Path], None]) -> Path:
         fresh = self.root / f"{key}{UNFINISHED}"
-        shutil.rmtree(fresh, ignore_errors=True)  # a killed run's, whose lock is gone
+        shutil.rmtree(fresh, ignore_errors=True)  # left by a killed run
         fresh.mkdir()
         try:
             build(fresh)
@@ -163,7 +163,7 @@ def _writing(place: Path) -> Iterator[None]:
             raise
         raise HostError(
             f"cannot write to the cache directory {place}: {fault}. Free space "
-            "('harness kernel prune' removes what was not used for long), or name another "
+            "('harness kernel prune' removes entries not used for a long time), or name another "
             "directory with HARNESS_CACHE=PATH"
         ) from fault
 

@@ -5,15 +5,15 @@
 
     HarnessError            the harness or this machine could not do its work: result ERROR, exit 2
     ├── HostError           this machine lacks something: a tool, a package, disk space
-    │   └── ToolError       an external program failed for a reason that is not the input's
+    │   └── ToolError       an external program failed for a reason other than its input
     ├── InputError          the user's input is wrong: an option, a path, a description
     │   ├── SourceError     a kernel source cannot be found or fetched
     │   ├── SeriesError     a patch does not apply
     │   ├── ConfigError     a wanted kernel option is not set after olddefconfig
     │   ├── BuildError      the kernel or a guest program does not compile
-    │   ├── NotInKernel     the kernel lacks a symbol, type, member or file that is read of it
+    │   ├── NotInKernel     the kernel lacks a symbol, type, member or file that a check reads
     │   └── DevicetreeError a devicetree does not compile, or describes an impossible pool
-    ├── QemuError           QEMU did not start, refused a command, or died by its own fault
+    ├── QemuError           QEMU did not start, refused a command, or crashed
     ├── AddressError        a guest address is not RAM, or the kernel's page tables do not map it
     ├── ProtocolError       a peer (QMP, qtest, agent) violated its protocol
     └── AgentError          the guest's agent could not carry out a request
@@ -62,16 +62,16 @@ class BuildError(InputError):
 
 
 class NotInKernel(InputError):
-    """The kernel lacks what is read of it, so that what needs it cannot be judged.
+    """The kernel lacks a symbol, type or file that a check reads, so the check cannot judge it.
 
-    *kind* is ``symbol``, ``constant``, ``type``, ``member`` or ``file``; a member's *name* is that
-    of its type and its own, ``struct io_tlb_mem.defpool``.
+    *kind* is ``symbol``, ``constant``, ``type``, ``member`` or ``file``; the *name* of a member
+    includes its type: ``struct io_tlb_mem.defpool``.
     """
 
     def __init__(self, what: str, kind: str, name: str) -> None:
         super().__init__(
-            f"cannot read {what} of this kernel: it has no {kind} {name}. It was changed there, "
-            "its version is unknown here, or it lacks the option that brings it"
+            f"cannot read {what} of this kernel: it has no {kind} {name}. The kernel was "
+            "changed, the harness does not know this version, or its configuration lacks an option"
         )
         self.kind, self.name = kind, name
 

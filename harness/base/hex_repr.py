@@ -16,7 +16,7 @@ ADDRESSES = frozenset(
 
 
 def hex_repr(cls: type[T]) -> type[T]:
-    """Decorate a dataclass, from outside, so that its repr shows addresses and masks in hex."""
+    """Class decorator, above ``@dataclass``: the repr shows addresses and masks in hex."""
 
     def text(self: T) -> str:
         said = (

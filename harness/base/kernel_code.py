@@ -88,9 +88,9 @@ CODE: Mapping[str, str] = MappingProxyType(
         "F7": f"swiotlb_find_slots(), {SWIOTLB}",
     }
 )
-"""By property: functions and files, as Linux 6.12.117 has them."""
+"""Property id to kernel functions and their files, in Linux 6.12.117."""
 
 
 def code_for(properties: Iterable[str]) -> str:
-    """The functions behind the first of *properties*; empty if they are not known."""
+    """The functions behind the first of *properties* that is in the table; empty if none is."""
     return next((CODE[one] for one in properties if one in CODE), "")

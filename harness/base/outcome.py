@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a guest ends, and whose fault that is."""
+"""Outcome of a guest: how it ended, and the exception for those who wait for it."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -23,7 +23,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Ending:
-    """How a guest ended; *detail* says in one line what was seen."""
+    """How a guest ended; *detail* is one line with what was seen."""
 
     outcome: Outcome
     detail: str

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Column
 
 PLAIN_STEP = 10
-"""Without a terminal, write a line each time this many per cent more are done."""
+"""Percent between two lines where there is no terminal."""
 
 
 class ProgressStep(Protocol):
@@ -45,7 +45,7 @@ class _BarStep:
 def step(title: str, out: TextIO | None = None) -> Iterator[ProgressStep]:
     """Announce a step that may take more than two seconds, and its duration.
 
-    Goes to *out*, else to the process's real standard error, past any capture.
+    Writes to *out*, by default to the real standard error, even while pytest captures it.
     """
     stream = out or sys.__stderr__ or sys.stderr
     begin = time.monotonic()

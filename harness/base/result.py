@@ -41,7 +41,7 @@ class Result(StrEnum):
 
     @property
     def excused(self) -> bool:
-        """Whether nobody is at fault although the property was not shown to hold."""
+        """Whether the test neither passed nor shows a fault of kernel or harness."""
         return self in (Result.KNOWN, Result.SKIP)
 
     @property

@@ -2,8 +2,9 @@
 """Share cache entries between machines in a directory or bucket, named by ``HARNESS_STORE``.
 
 Any file system of fsspec works: ``/net/harness``, ``s3://bucket/harness``. An entry
-is one archive, stored by the hash of its content; a pointer, stored by kind and key, names it and
-is written last, so that nobody finds half an entry. Nothing of fsspec is imported without a store.
+is one archive, stored by the hash of its content. A pointer, stored by kind and key, names the
+archive; it is written last, so that no reader finds half an entry. Without a store fsspec is not
+imported.
 """
 
 import hashlib
@@ -82,7 +83,7 @@ class Store:
         return _file_system(self.url)
 
     def _failed(self, kind: str, key: str, fault: Exception) -> bool:
-        say(f"store {self.url}: {kind}/{key}: {fault}; going on without it")
+        say(f"store {self.url}: {kind}/{key}: {fault}; continuing without it")
         return False
 
 

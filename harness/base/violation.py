@@ -55,7 +55,7 @@ class Violation:
 
 
 def violation_from(content: Mapping[str, Any]) -> Violation:
-    """The violation that ``dataclasses.asdict`` made *content* of, with JSON between."""
+    """Read a violation back from the JSON of ``dataclasses.asdict``."""
     lists = {name: tuple(content.get(name, ())) for name in ("properties", "calls", "places")}
     return Violation(**{**content, **lists})
 
@@ -79,5 +79,5 @@ def violated(summary: str, *properties: str) -> PropertyViolated:
 
 
 def _labelled(label: str, lines: Sequence[str]) -> list[str]:
-    """*lines* beside *label*, which stands before the first of them."""
+    """*lines* indented by the width of a label; *label* precedes the first."""
     return [f"{label if number == 0 else '':<{LABEL}} {one}" for number, one in enumerate(lines)]

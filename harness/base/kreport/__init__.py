@@ -3,22 +3,23 @@
 
 =================  =========================================================================
 ``Report``         one report: detector, title, first line, functions, how the guest ends
-``reports_in``     all reports in the lines of a log
-``ReportReader``   the same, line by line, for a console that is still running
-``StackFrame``          a place on its stack
+``reports_in``     every report in the lines of a log
+``ReportReader``   the same, line by line, for a running guest
+``StackFrame``          a function on the stack of a report
 ``Detector``       what in the kernel found the fault
 ``FORMS``          the table: a row for each first line (table.py)
-``boot_stop``      the title of a boot that came to nothing and reported nothing
-``known_report``   what is known of a title (known.toml), with links
+``boot_stop``      the title of a boot that stopped without a report
+``known_report``   an explanation of a title, with links (known.toml)
 =================  =========================================================================
 
-printk.py says which lines of a console are the kernel's.
+printk.py decides which lines of a console the kernel wrote.
 """
 
+from harness.base.kreport.form import Detector
 from harness.base.kreport.known import KnownReport, known_report, known_reports
 from harness.base.kreport.reader import Report, ReportReader, boot_stop, reports_in
 from harness.base.kreport.symbols import StackFrame
-from harness.base.kreport.table import FORMS, Detector
+from harness.base.kreport.table import FORMS
 
 __all__ = [
     "FORMS",

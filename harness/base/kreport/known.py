@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Titles of which something is known: known.toml, one entry a bug."""
+"""Explanations of known titles: known.toml, one entry for each bug."""
 
 import re
 import tomllib
@@ -16,7 +16,7 @@ _FIELDS = {"title", "about", "links"}
 
 @dataclass(frozen=True)
 class KnownReport:
-    """What is known of the titles that the regular expression *title* matches in full."""
+    """An explanation of titles; regular expression *title* must match the whole title."""
 
     title: re.Pattern[str]
     about: str
@@ -24,7 +24,7 @@ class KnownReport:
 
 
 def read_known(text: str) -> tuple[KnownReport, ...]:
-    """The entries of a list; InputError says which of them is wrong, and how."""
+    """The entries of a list; InputError names the entry that is wrong."""
     try:
         entries = tomllib.loads(text).get("known", [])
         return tuple(_known(entry) for entry in entries)
@@ -36,7 +36,7 @@ def _known(entry: dict[str, object]) -> KnownReport:
     about, links = entry.get("about"), entry.get("links")
     if set(entry) != _FIELDS or not isinstance(links, list) or not links or not about:
         raise InputError(
-            f"an entry of the list of known reports has a title, an about and links; this is "
+            f"an entry of the list of known reports must have just title, about and links: "
             f"{entry!r}"
         )
     return KnownReport(re.compile(str(entry["title"])), str(about), tuple(map(str, links)))
@@ -44,11 +44,11 @@ def _known(entry: dict[str, object]) -> KnownReport:
 
 @cache
 def known_reports() -> tuple[KnownReport, ...]:
-    """The list that comes with the harness."""
+    """The entries of known.toml."""
     return read_known(LIST.read_text())
 
 
 def known_report(title: str, entries: tuple[KnownReport, ...] | None = None) -> KnownReport | None:
-    """The first entry that matches *title*, of known.toml if no other list is given."""
+    """The first entry that matches *title*, from known.toml unless *entries* are given."""
     known = known_reports() if entries is None else entries
     return next((one for one in known if one.title.fullmatch(title)), None)

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which lines of a console the kernel wrote, and what it said in them.
 
-A console carries what the kernel logs and what programs print. The rules, in this order:
+A console shows the kernel's log and the output of programs. The rules, in this order:
 
-1. A line with printk's time stamp (``CONFIG_PRINTK_TIME``, ``printk.time=1``) is the kernel's.
-   dmesg's and syslog's forms of the stamp count too. The text before it (a shell's prompt without
-   a line end) does not matter.
-2. After the first stamped line, a line without a stamp is a program's: this kernel has stamps.
-3. From a kernel's first line ("Booting Linux", "Linux version") until it runs init, every line is
-   the kernel's: there is no program yet.
-4. Any other line without a stamp is the kernel's only if it begins a report, and if more of that
-   report follows in the next lines (the CPU and process, a stack, an end mark) or a frame line
-   ("cut here", "====") stands before it. A program that prints one such line is not believed.
+1. The kernel wrote each line with printk's time stamp (``CONFIG_PRINTK_TIME``,
+   ``printk.time=1``), also in the formats of dmesg and syslog. Text before the stamp, such as a
+   shell prompt without a line end, is ignored.
+2. After the first stamped line, programs wrote the lines without a stamp: this kernel has stamps.
+3. From the kernel's first line ("Booting Linux", "Linux version") until it runs init, the kernel
+   wrote every line: there is no program yet.
+4. The kernel wrote any other line without a stamp only if the line begins a report, and more of
+   that report follows in the next lines (the CPU and process, a stack, an end mark) or a line
+   such as "cut here" or "====" precedes it. One such line printed by a program is ignored.
 
-What a program writes to /dev/kmsg has a stamp as well. It is told apart by the report's own rule:
-a report begins at the start of the kernel's text, behind nothing but printk's prefixes.
+A program's text in /dev/kmsg has a stamp too. The rule for reports tells it apart: a report
+begins at the start of the kernel's text, after nothing but printk's prefixes.
 """
 
 import re
@@ -24,12 +24,12 @@ from dataclasses import dataclass, replace
 from harness.base.kreport.symbols import FRAME, TRACE
 
 WINDOW = 20
-"""Lines without a stamp in which a report must go on, to be the kernel's."""
+"""Lines without a stamp within which a report must continue, or a program wrote it."""
 
 
 @dataclass(frozen=True)
 class KernelLine:
-    """Line *index* of the log: its *text* without stamp and prefixes, and who wrote it.
+    """Line number *index* (from 0) of the log; *text* is without stamp and prefixes.
 
     *caller* is the task or CPU that printk names (``CONFIG_PRINTK_CALLER``), or "".
     """
@@ -75,7 +75,7 @@ _PREFIXES = tuple(
 """What printk, or a vendor's printk, puts between the stamp and the text."""
 
 _ANY_CALLER = re.compile(r"^\[(?P<caller>[^\]]*)\]")
-"""Directly behind the stamp, without a blank, stands the caller, whatever its form."""
+"""The caller, in any format, directly after the stamp without a blank."""
 
 _BOOT = re.compile(r"^(?:Booting Linux on physical CPU|Linux version \d)")
 _INIT = re.compile(r"^Run \S+ as init process")
@@ -90,9 +90,9 @@ _GOES_ON = re.compile(
 
 
 class KernelLines:
-    """Picks the kernel's lines out of a console's, one after the other.
+    """Selects the kernel's lines from the lines of a console, one after the other.
 
-    *begins* says of a text whether it would begin a report.
+    *begins* says whether a text begins a report.
     """
 
     def __init__(self, begins: Callable[[str], bool]) -> None:
@@ -103,7 +103,7 @@ class KernelLines:
         self._held: list[KernelLine] = []
 
     def take(self, line: str) -> list[KernelLine]:
-        """The kernel's lines that are known with *line*: itself, or some held back before it."""
+        """Take *line*; return the lines known to be the kernel's now, earlier ones included."""
         index, self._count = self._count, self._count + 1
         line = line.rstrip("\r\n")
         stamped = _stamped(index, line)
@@ -116,7 +116,7 @@ class KernelLines:
         return self._bare(_without_prefixes(KernelLine(index, line.rstrip())))
 
     def _bare(self, line: KernelLine) -> list[KernelLine]:
-        """A line of a log that has had no stamps so far."""
+        """Take a line of a log without stamps so far."""
         if _BOOT.match(line.text):
             self._booting = True
         elif _INIT.match(line.text):

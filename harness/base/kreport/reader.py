@@ -1,29 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the kernel's reports out of a console's lines, as they come or from a whole log."""
+"""Read the kernel's reports from the lines of a running console or of a whole log."""
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from harness.base.kreport.first_line import First, recognise, title_of, without_numbers
+from harness.base.kreport.form import LONGEST, Detector
 from harness.base.kreport.printk import KernelLine, KernelLines
 from harness.base.kreport.symbols import CARRIERS, OTHER_STACK, TRACE, StackFrame, frame_in
-from harness.base.kreport.table import (
-    FOLLOWS,
-    KILLED,
-    LONGEST,
-    Detector,
-    First,
-    recognise,
-    title_of,
-    without_numbers,
-)
+from harness.base.kreport.table import FOLLOWS, KILLED
 from harness.base.outcome import Outcome
 
 NAMED_LOCKS = 2
-"""Locks that a report of lockdep's is about; it goes on to list all that are held."""
+"""Locks that a lockdep report is about; after them it lists all held locks."""
 
 BENIGN_LOCKS = frozenset({frozenset({"pci_rescan_remove_lock", "&ctrl->reset_lock"})})
-"""Every hot-plug into a root port that was there at boot is reported so by 6.12's lockdep: pciehp
+"""6.12's lockdep reports these at every hot-plug into a root port that was there at boot: pciehp
 takes the two in both orders (drivers/pci/hotplug/pciehp_core.c:pciehp_probe, pciehp_ist).
 From then on lockdep is off in that guest."""
 
@@ -40,13 +33,13 @@ _OTHER_CPUS = re.compile(r"^Sending NMI from CPU")
 
 @dataclass(frozen=True)
 class Report:
-    """One report of the kernel's.
+    """One kernel report.
 
-    *first_line* is the kernel's own text, *functions* where it was and who called, in the report's
-    order; *lines* are indices into the log. *ends* is how the guest ends by it, None if the kernel
-    goes on, and *last_words* the line that says so. *locks* are those that lockdep names first: the
-    one to be taken, and the one that is held. *cut*: the log ends before the report names the
-    function that its title should have. *frames* are the program counter and the stack.
+    *first_line* is the kernel's own text, *functions* the function at fault and its callers, in the
+    report's order; *lines* are indices into the log. *ends* is how the report ends the guest, None
+    if the kernel continues, and *last_words* the line that says so. *locks* are the two that
+    lockdep names first: the lock to be taken, and the lock that is held. *cut*: the log ends before
+    the report names the function for its title. *frames* are the program counter and the stack.
     """
 
     detector: Detector
@@ -65,7 +58,7 @@ class Report:
 
     @property
     def benign(self) -> bool:
-        """Whether it is known, on kernels without any change, and says nothing about DMA."""
+        """Whether unmodified kernels print it too, and it says nothing about DMA."""
         return frozenset(self.locks) in BENIGN_LOCKS
 
     def matches(self, pattern: re.Pattern[str]) -> bool:
@@ -74,7 +67,7 @@ class Report:
 
 
 class ReportReader:
-    """Takes a console's lines one after the other and keeps the reports in them."""
+    """Reads the lines of a console one after the other and keeps the reports in them."""
 
     def __init__(self) -> None:
         self._lines = KernelLines(lambda text: recognise(text) is not None)
@@ -83,11 +76,11 @@ class ReportReader:
 
     @property
     def reports(self) -> tuple[Report, ...]:
-        """The reports so far, oldest first; the last ones may yet get more lines."""
+        """The reports so far, oldest first; the last ones may still get more lines."""
         return tuple(draft.report() for draft in self._drafts)
 
     def take(self, line: str) -> list[Report]:
-        """The reports that begin with *line*, or that end the guest from now on."""
+        """Read *line*; return the reports that begin with it, or that end the guest with it."""
         found = (self._take(kernel_line) for kernel_line in self._lines.take(line))
         return [draft.report() for draft in found if draft is not None]
 
@@ -107,7 +100,7 @@ class ReportReader:
         return host if host.go_on(first, line) else None
 
     def _add(self, line: KernelLine) -> None:
-        """Give *line* to the report that it belongs to, if there is one."""
+        """Add *line* to the report that it belongs to, if there is one."""
         if _NEW_BOOT.match(line.text):
             self._unfinished = []
         for draft in self._open(line.caller)[-1:]:
@@ -117,7 +110,7 @@ class ReportReader:
         return [draft for draft in self._unfinished if draft.open and draft.takes(caller)]
 
     def _continued(self, first: First, line: KernelLine) -> "_Draft | None":
-        """The earlier report that *line*, though it could begin one, is a part of."""
+        """The earlier report that *line* continues, although it could begin one."""
         if first.form.detector is Detector.PANIC:
             own = [draft for draft in self._drafts if draft.takes(line.caller)]
             last = next(iter([*own[-1:], *self._drafts[-1:]]), None)
@@ -151,18 +144,18 @@ class _Draft:
         self._other_stack = self._dead = False
 
     def takes(self, caller: str) -> bool:
-        """Whether a line of *caller*'s may belong to it."""
+        """Whether a line of *caller* may belong to it."""
         return self.any_caller or not caller or not self.caller or caller == self.caller
 
     def leads_to(self, panic: str) -> bool:
-        """Whether *panic* only follows from this report."""
+        """Whether *panic* is only a consequence of this report."""
         if self._dead:
             return False
         killed = KILLED.search(panic) and self.ends in (Outcome.OOPS, Outcome.BUG)
         return bool(FOLLOWS.search(panic) or killed)
 
     def go_on(self, first: First, line: KernelLine) -> bool:
-        """Take a line that could begin a report itself; whether the guest ends only now."""
+        """Add a line that could begin a report; return whether it ends the guest."""
         is_panic = first.form.detector is Detector.PANIC
         if not is_panic:
             self.named += first.functions
@@ -176,7 +169,7 @@ class _Draft:
         return True
 
     def add(self, line: KernelLine) -> None:
-        """Take a line that begins nothing."""
+        """Add a line that does not begin a report."""
         text = line.text
         ruler = bool(_RULER.match(text)) and line.index > self.begin + 2
         if line.index - self.begin >= LONGEST:
@@ -204,7 +197,7 @@ class _Draft:
             self.frames.append(frame)
 
     def report(self) -> Report:
-        """What is known of it now."""
+        """The report as far as it was read."""
         form = self.first.form
         functions = tuple(dict.fromkeys((*self.named, *(one.function for one in self.frames))))
         function = self._telling(functions) if form.placed else ""
@@ -225,7 +218,7 @@ class _Draft:
         )
 
     def _telling(self, functions: Sequence[str]) -> str:
-        """The first function that tells this bug from others; the first at all if none does."""
+        """The first function that distinguishes this bug; the first one if none does."""
         skip = self.first.form.skip
         for name in functions:
             if not CARRIERS.match(name) and not (skip and skip.match(name)):
@@ -234,7 +227,7 @@ class _Draft:
 
 
 def reports_in(log: Iterable[str]) -> list[Report]:
-    """The reports in the lines of a log: a console's, dmesg's, the journal's."""
+    """The reports in the lines of a log: of a console, dmesg or the journal."""
     reader = ReportReader()
     for line in log:
         reader.take(line)
@@ -242,9 +235,9 @@ def reports_in(log: Iterable[str]) -> list[Report]:
 
 
 def boot_stop(log: Iterable[str]) -> str:
-    """The title of a boot that came to nothing, by the last thing that the kernel said.
+    """The title of a boot that stopped without a report: the kernel's last line.
 
-    Numbers do not count, so that the title is the same on the next try.
+    Numbers are replaced, so that the next try has the same title.
     """
     reader = KernelLines(lambda text: recognise(text) is not None)
     said = [text for line in log for one in reader.take(line) if (text := one.text.strip())]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of functions in a report: stack frames, program counters, and which of them say nothing."""
+"""Functions in a report: stack frames, program counters, and which of them are in every report."""
 
 import re
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ _WHERE = (
     r"(?: \((?P<source>[^\s()]+:\d+)(?: \(discriminator \d+\))?\)| (?P<line>[\w./+-]+\.[chS]:\d+))?"
     r"(?:\s+\[(?P<module>[\w-]+)[^\]]*\])?"
 )
-"""A place as the kernel prints it, or as scripts/decode_stacktrace.sh and syzkaller rewrite it."""
+"""A function as the kernel prints it, or scripts/decode_stacktrace.sh or syzkaller rewrites it."""
 
 FRAME = re.compile(
     rf"^(?:\S{{1,16}}: (?= ))?\s*(?:\[<[0-9a-f]*>\]\s+)?{_WHERE}(?:\s+\([A-Z]+\))?\s*$", re.ASCII
 )
 """A frame of a stack: kernel/stacktrace.c, arch/arm64/kernel/stacktrace.c:dump_backtrace_entry.
 
-A module may have its build id behind its name (CONFIG_STACKTRACE_BUILD_ID); "(P)", "(C)", "(F)" and
-the like say where arm64 has a frame from, since 6.14. A "? " before a name, as on x86, is a word
-found on the stack and no frame."""
+A module's build id may follow its name (CONFIG_STACKTRACE_BUILD_ID); since 6.14 "(P)", "(C)", "(F)"
+and the like say how arm64 found the frame. A name after "? ", as on x86, is a word found on the
+stack, not a frame."""
 
 COUNTER = re.compile(
     rf"(?:^|\s)(?P<register>pc|lr|PC is at|LR is at|RIP: [0-9a-f]+)(?: ?: ?|:| ){_WHERE}", re.ASCII
@@ -37,10 +37,10 @@ OTHER_STACK = re.compile(
     r"^(?:Allocated|Freed|Last potentially related work|Second to last|Uninit was|Local variable"
     r"|allocated by|freed by|page last (?:allocated|free)|Stack depot|Showing all locks)"
 )
-"""What follows is the stack of an earlier event: it does not say where the report was made."""
+"""After it comes the stack of an earlier event, not that of the report."""
 
 _SUFFIX = re.compile(r"\.(constprop|isra|part|cold|llvm|lto_priv|cfi|cfi_jt|resume)\b.*")
-"""What a compiler adds to the name of a function that it has cut, cloned or wrapped."""
+"""What a compiler adds to the name of a function that it split, cloned or wrapped."""
 
 CARRIERS = re.compile(
     # what prints a report
@@ -72,15 +72,15 @@ CARRIERS = re.compile(
     r"|update_process_times|(arch_trigger|nmi_cpu|nmi_trigger)_\w*backtrace|rcu_dump_cpu_stacks|__this_cpu_preempt_check"
     r"|_*atomic\d*_\w+|_*(test_and_)?(set|clear|change)_bit\w*|instrument_\w+)$"
 )
-"""Functions that many reports have on their stack: they do not say which bug it is."""
+"""Functions on the stack of many reports: they do not distinguish bugs."""
 
 
 @dataclass(frozen=True)
 class StackFrame:
-    """A place in a report: *offset* bytes into *symbol* of *size* bytes, of *module* or the kernel.
+    """An address in a report: *offset* bytes into *symbol* of *size* bytes.
 
-    *register* is the one that held it ("pc", "lr", "rip"), empty for a frame of a stack. *size* is
-    0 where the report does not say.
+    *module* is empty for the kernel itself. *register* is the register that held the address ("pc",
+    "lr", "rip"), empty for an entry of the stack. *size* is 0 if the report does not say.
     """
 
     symbol: str
@@ -96,7 +96,7 @@ class StackFrame:
 
 
 def frame_in(text: str) -> StackFrame | None:
-    """The frame, or the program counter, that a line of a report is."""
+    """The frame or program counter in a line of a report; None if it has none."""
     found, register = FRAME.match(text), ""
     if found is None:
         found = COUNTER.search(text)

@@ -8,8 +8,8 @@ import pytest
 from golden_logs import GoldenLog, golden_log, golden_logs, rewrite, statement
 
 from harness.base.kreport import FORMS, Report, reports_in
+from harness.base.kreport.first_line import recognise
 from harness.base.kreport.printk import KernelLines
-from harness.base.kreport.table import recognise
 from harness.base.outcome import Ending
 from harness.machine.qemu.console import Console
 from harness.machine.qemu.watch import Watch
