@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the instructions of a built kernel stand in its source: file and line, from DWARF."""
+"""File and line of a built kernel's instructions, from DWARF."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,26 +14,27 @@ from harness.base.kreport import Report, StackFrame
 from harness.kernel.elf import open_elf
 
 SOURCE_ROOT = re.compile(r"^(?:(?:\.\./)+src/|.*/(?=guest/probe/))")
-"""How DWARF names the source from the build directory (harness/kernel/source/workspace.py)."""
+"""The start of source paths in DWARF, relative to the build directory
+(harness/kernel/source/workspace.py)."""
 
 COUNTERS = ("pc", "rip")
-"""Registers that hold the address of the instruction itself; "lr" has where it returns to."""
+"""Registers with the address of the instruction itself; "lr" has the return address."""
 
 MODULES_AT = 0x1000_0000
-"""Where modules are put while they are looked up: below all that vmlinux is linked for."""
+"""The address given to modules for a lookup: below all link addresses of vmlinux."""
 
 _MODULE_GAP = 0x100_0000
 
 MODULES_END = 1 << 47
-"""Above are the kernel's own link addresses."""
+"""The kernel's own link addresses lie above."""
 
 
 @dataclass(frozen=True)
 class CodePlace:
-    """A place in the kernel's code.
+    """A function with file and line in the kernel's source.
 
-    *line* is 0 and *file* empty where there is no DWARF; *module* is empty for the kernel itself;
-    *outer* the function that *function* was inlined into, if it was.
+    *line* is 0 and *file* empty without DWARF; *module* is empty for the kernel itself; *outer* is
+    the function that *function* was inlined into, if it was.
     """
 
     function: str
@@ -70,16 +71,17 @@ def places_at(program: drgn.Program, address: int, module: str = "") -> tuple[Co
 class KernelCode:
     """The code of *vmlinux* and of *modules* (their ``.ko`` files by name), without any guest.
 
-    Opening takes milliseconds. A file that is missing or has no DWARF has no places.
+    Opening takes milliseconds. A missing file, or one without DWARF, has no places.
     """
 
     def __init__(self, vmlinux: Path, modules: Mapping[str, Path] | None = None) -> None:
         self._vmlinux, self._modules = vmlinux, dict(modules or {})
 
     def places(self, frame: StackFrame, *, returns: bool = True) -> tuple[CodePlace, ...]:
-        """The functions of *frame*, the innermost inlined one first; only its name if no more.
+        """The functions of *frame*, the innermost inlined one first; just its name without DWARF.
 
-        An address to which a call *returns* is behind the call: the byte before it is looked up.
+        A return address is that of the next instruction: with *returns*, the byte before it is
+        looked up.
         """
         start = self._start(frame)
         if start is not None:
@@ -123,7 +125,7 @@ class KernelCode:
 
 
 def _link_range(vmlinux: Path) -> tuple[int, int]:
-    """First address and end of what *vmlinux* loads."""
+    """First and end address of the loaded segments of *vmlinux*."""
     with open_elf(vmlinux) as elf:
         loads = [one for one in elf.iter_segments() if one["p_type"] == "PT_LOAD"]
         return (
@@ -133,7 +135,7 @@ def _link_range(vmlinux: Path) -> tuple[int, int]:
 
 
 def _section_addresses(path: Path, base: int) -> dict[str, int]:
-    """An address from *base* on for each section of a module that is loaded."""
+    """An address, from *base* on, for each loaded section of a module."""
     addresses: dict[str, int] = {}
     with open_elf(path) as elf:
         for section in elf.iter_sections():
@@ -146,7 +148,7 @@ def _section_addresses(path: Path, base: int) -> dict[str, int]:
 
 
 def decoded(report: Report, code: KernelCode) -> Iterator[str]:
-    """The stack of *report* in files and lines, a line each; where the CPU was if it has none."""
+    """The stack of *report* in files and lines, a line each; the program counter if it has none."""
     counters = {(one.symbol, one.offset) for one in report.frames if one.register in COUNTERS}
     for frame in _stack(report.frames):
         *inlined, last = code.places(frame, returns=(frame.symbol, frame.offset) not in counters)
@@ -163,7 +165,7 @@ def decoded(report: Report, code: KernelCode) -> Iterator[str]:
 def _stack(frames: Sequence[StackFrame]) -> list[StackFrame]:
     """The stack, with the caller that lr names where the stack lacks it.
 
-    arm64's unwinder does not see who called a function that has no frame record yet, or makes none.
+    arm64's unwinder misses the caller of a function that has no frame record, or not yet.
     """
     stack = [one for one in frames if not one.register]
     lr = [one for one in frames if one.register == "lr"][:1]
@@ -173,7 +175,7 @@ def _stack(frames: Sequence[StackFrame]) -> list[StackFrame]:
 
 
 def decoded_traces(reports: Iterable[Report], code: KernelCode) -> str:
-    """All *reports* with their frames in file and line; empty if no report has a frame."""
+    """All *reports* with their frames in file and line; empty if none has a frame."""
     parts = [
         "\n".join((report.title, *decoded(report, code))) for report in reports if report.frames
     ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user asks for (a KernelSpec) and what comes out (a Kernel)."""
+"""KernelSpec, a kernel to build, and Kernel, the built one."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -19,12 +19,14 @@ def default_fragments() -> tuple[Path, ...]:
 
 
 def flavour_fragment(name: str) -> Path:
-    """The fragment that makes a kernel of flavour *name*; InputError names those there are."""
+    """The fragment that makes a kernel of flavour *name*; InputError lists the flavours."""
     directory = CHECKOUT / "kernel-config/flavours"
     path = directory / f"{name}.config"
     if not path.is_file():
         known = ", ".join(sorted(flavour.stem for flavour in directory.glob("*.config")))
-        raise InputError(f"there is no kernel flavour '{name}'; those in {directory} are: {known}.")
+        raise InputError(
+            f"unknown kernel flavour '{name}': expected one of {known} (in {directory})"
+        )
     return path
 
 
@@ -34,8 +36,8 @@ class KernelSpec:
 
     *source* is ``debian:VERSION``, a directory, a tarball, or ``git:PATH-OR-URL@REVISION``.
     *series* are patch files, mailboxes, or directories of patches, applied in this order.
-    *fragments* are merged on top of ``allnoconfig``; of two that set one option the later wins.
-    *flavour* names one more of them, from kernel-config/flavours; empty for the plain kernel.
+    *fragments* are merged on top of ``allnoconfig``; the last one that sets an option wins.
+    *flavour* names one more fragment, from kernel-config/flavours; empty for the plain kernel.
     """
 
     source: str = DEFAULT_SOURCE
@@ -45,13 +47,13 @@ class KernelSpec:
 
     @property
     def configuration(self) -> tuple[Path, ...]:
-        """All fragments, the flavour's last; InputError if there is no such flavour."""
+        """All fragments, the flavour's last; InputError for an unknown flavour."""
         return (*self.fragments, *([flavour_fragment(self.flavour)] if self.flavour else []))
 
 
 @dataclass(frozen=True)
 class KernelRecord:
-    """What is stored about a built kernel beside its files."""
+    """Properties of a built kernel, stored beside its files."""
 
     release: str
     build_id: str
@@ -69,12 +71,12 @@ class KernelRecord:
 
 @dataclass(frozen=True)
 class Kernel:
-    """A built kernel, verified when it was taken from the cache.
+    """A built kernel, verified when read from the cache.
 
-    *source* says where it came from (package and version, tree, revision), *series* names the
+    *source* says where it comes from (package and version, tree, revision), *series* names the
     patches applied to that and *titles* says what they do, *release* is what ``uname -r`` prints,
-    *build_id* is the GNU build id of vmlinux in hexadecimal. *fragments* names those beside the
-    project's own. The last three are empty for a kernel that an older harness built.
+    *build_id* is the GNU build id of vmlinux in hexadecimal. *fragments* names those that are
+    not the project's own. The last three are empty for a kernel that an older harness built.
     """
 
     key: str
@@ -105,7 +107,7 @@ class Kernel:
 
 
 def load_kernel(directory: Path) -> Kernel:
-    """Read the kernel that lies in cache entry *directory*; OSError or ValueError if none does."""
+    """Read the kernel in cache entry *directory*; OSError or ValueError if there is none."""
     stored = json.loads((directory / RECORD).read_text())
     lists = {name: tuple(value) for name, value in stored.items() if isinstance(value, list)}
     return Kernel(directory.name, directory, **{**stored, **lists})

@@ -34,27 +34,27 @@ from harness.kernel.spec import (
 )
 
 FORMAT = "1"
-"""Raised when the same inputs are to be built differently than before."""
+"""Increase it when the same inputs shall be built differently than before."""
 
 BUILD_SIZE = 1024**3
-"""Bytes that a build directory and its share of ccache may take; Linux 6.12 takes 0.6 GiB."""
+"""Bytes for a build directory and its share of ccache; Linux 6.12 takes 0.6 GiB."""
 
 TARGETS = ("Image", "modules")
 """``modules`` also makes Module.symvers, which the probe is linked against."""
 
 BUILT_CONFIG = "include/config/auto.conf"
-"""What kbuild compiles by, in the build directory: made from .config, and newer than it."""
+"""The configuration that kbuild compiles with, made from .config, in the build directory."""
 
 SOURCES = frozenset({".c", ".h", ".S", ".rst", ".txt"})
-"""Endings of files that Kconfig does not read, unless they lie in scripts/, where it is built."""
+"""Suffixes of files that Kconfig does not read, outside scripts/, where Kconfig is built."""
 
 COUNTING = "GCOV_KERNEL"
-"""The option of a kernel that counts which of its lines run."""
+"""The option that makes a kernel count which of its lines run."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that decides what kernel comes out; *key* names it. *spec* asked for it."""
+    """All inputs of a kernel build; *key* is their hash. *spec* is what the user asked for."""
 
     source: Source
     patches: tuple[Patch, ...]
@@ -76,7 +76,7 @@ class Plan:
 
 
 def plan_kernel(spec: KernelSpec) -> Plan:
-    """Find out what *spec* stands for at this moment, without building anything."""
+    """Resolve *spec* to its present inputs, without building anything."""
     check_tools()
     source = resolve_source(spec.source)
     wanted = read_fragments(spec.configuration, source.version)
@@ -86,8 +86,8 @@ def plan_kernel(spec: KernelSpec) -> Plan:
 def build_kernel(spec: KernelSpec) -> Kernel:
     """Return the kernel that *spec* asks for, building it if the cache does not hold it intact.
 
-    Raises SourceError, SeriesError, ConfigError or BuildError for what is wrong with the input,
-    HostError if this machine lacks a tool or disk space.
+    Raises SourceError, SeriesError, ConfigError or BuildError for wrong input, HostError if this
+    machine lacks a tool or disk space.
     """
     plan = plan_kernel(spec)
     kernels, fill = Cache("kernels"), partial(_fill_entry, plan)
@@ -101,7 +101,7 @@ def build_kernel(spec: KernelSpec) -> Kernel:
 
 @contextmanager
 def built_tree(plan: Plan) -> Iterator[tuple[Workspace, Make]]:
-    """Bring a workspace to the state where the kernel of *plan* is built in it, and hold it."""
+    """Build the kernel of *plan* in its workspace, which stays locked for the block."""
     with configured_tree(plan) as (workspace, make):
         _compile(plan, make)
         check_config(plan.wanted.options, make.output / BUILT_CONFIG, make.source)
@@ -110,7 +110,7 @@ def built_tree(plan: Plan) -> Iterator[tuple[Workspace, Make]]:
 
 @contextmanager
 def configured_tree(plan: Plan) -> Iterator[tuple[Workspace, Make]]:
-    """Bring a workspace to the state where the kernel of *plan* is configured, and hold it."""
+    """Configure the kernel of *plan* in its workspace, which stays locked for the block."""
     with open_workspace(plan.source.workspace) as workspace:
         _prepare_source(plan, workspace.tree)
         with workspace.build(plan.build_name) as output:
@@ -145,7 +145,7 @@ def _configure(plan: Plan, make: Make, tree: SourceTree) -> None:
 
 
 def _kconfig(tree: SourceTree) -> Iterator[str]:
-    """Each change of a series that may change the configuration: all but C and texts.
+    """Each file changed by a series that may change the configuration: all but C and text.
 
     Kconfig files may have any name, and run scripts and makefiles.
     """
@@ -156,7 +156,7 @@ def _kconfig(tree: SourceTree) -> Iterator[str]:
 
 
 def _compile(plan: Plan, make: Make) -> None:
-    """Compile what is to be compiled; nothing, if this very kernel was the last one built here."""
+    """Compile the kernel, unless it was the last one built in this directory."""
     stamp, built = make.output / "harness-built.stamp", make.output / BUILT_CONFIG
     if built.is_file() and stamp.is_file() and stamp.read_text() == plan.key:
         return

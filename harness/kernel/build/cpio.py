@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writing an initial RAM file system: the same input always gives the same bytes.
+"""Write an initial RAM file system: the same input always gives the same bytes.
 
 The format is "newc" (Linux, Documentation/driver-api/early-userspace/buffer-format.rst), written
-here because a device node in it needs no right that a normal user lacks. All belongs to root.
+here because a normal user can then make device nodes. All files belong to root.
 """
 
 import stat
@@ -41,7 +41,7 @@ def character_device(path: str, major: int, minor: int) -> CpioFile:
 
 
 def pack(nodes: Iterable[CpioFile]) -> bytes:
-    """Return the archive of *nodes*, in their order; a directory must precede what lies in it."""
+    """Return the archive of *nodes*, in their order; a directory must precede its content."""
     entries = [*nodes, CpioFile("TRAILER!!!", 0)]
     return b"".join(_entry(number, node) for number, node in enumerate(entries, 1))
 

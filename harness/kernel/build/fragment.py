@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configuration fragments: files of kernel options, as Linux's own merge_config.sh takes them.
 
-Comments that begin with ``#:`` say more than a kernel's configuration can::
+Comments that begin with ``#:`` are instructions to the harness::
 
     #: kernels <7.3             the next option exists in these versions only
     CONFIG_PROC_SYSCTL=y
@@ -28,7 +28,7 @@ UNSET = "n"
 
 @dataclass(frozen=True)
 class Option:
-    """One wanted option: its symbol without ``CONFIG_``, its value, and where that is asked for."""
+    """One wanted option: symbol without ``CONFIG_``, value, and the FILE:LINE that asks for it."""
 
     symbol: str
     value: str
@@ -56,9 +56,9 @@ class Wanted:
 
 
 def read_fragments(fragments: Sequence[Path], version: Version) -> Wanted:
-    """Merge what *fragments* ask of a kernel of *version*; of two that set one option the later.
+    """Merge *fragments* for a kernel of *version*; the last fragment that sets an option wins.
 
-    Raises ConfigError for a line that makes no sense.
+    Raises ConfigError, with FILE:LINE, for a line that is not valid.
     """
     read = [_read_line(*line, version) for path in fragments for line in _lines(path)]
     options = {item.symbol: item for item in read if isinstance(item, Option)}
@@ -66,11 +66,11 @@ def read_fragments(fragments: Sequence[Path], version: Version) -> Wanted:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield every line of a fragment with its place, and the line above it."""
+    """Yield FILE:LINE, the line above and the line itself, for each line of a fragment."""
     try:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as fault:
-        raise ConfigError(f"the configuration fragment {path} cannot be read: {fault}.") from fault
+        raise ConfigError(f"the configuration fragment {path} cannot be read: {fault}") from fault
     above = ""
     for number, line in enumerate(lines, 1):
         yield f"{path}:{number}", above, line.strip()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What gcc's gcov says about a profiled object: which lines hold code, and how often each ran."""
+"""Read gcov's output for a profiled object: lines with code, and how often each ran."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from harness.kernel.build.make import CROSS
 GCOV = f"{CROSS}gcov"
 
 NOTES = ".gcno"
-"""The ending of what gcc writes beside a profiled object when it compiles it."""
+"""The suffix of the file that gcc writes beside a profiled object."""
 
 _IN_TREE = re.compile(r"(?:.*?/)?src/(.+)")
 """A file of a workspace's tree, by the path that the compiler was given."""
@@ -31,10 +31,10 @@ class CoveredLine:
 
 
 def read_gcov(notes: Path) -> Iterator[CoveredLine]:
-    """Yield the lines of an object, of its source and of every header that has code in it.
+    """Yield the lines of an object, of its source and of every header with code.
 
-    Counters are taken from the ``.gcda`` file beside *notes*; without one every line has run 0
-    times. Paths are those within the kernel's tree.
+    Counters are taken from the ``.gcda`` file beside *notes*; without one all counts are
+    0. Paths are relative to the kernel's tree.
     """
     words = (GCOV, "--json-format", "--stdout", "--branch-probabilities", notes.name)
     printed = run_tool(words, cwd=notes.parent)

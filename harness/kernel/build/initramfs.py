@@ -19,33 +19,33 @@ from harness.kernel.source.apt import extract_package, find_package
 from harness.kernel.spec import Kernel, KernelSpec
 
 FORMAT = "3"
-"""Raised when the same inputs are to be packed differently than before."""
+"""Increase it when the same inputs shall be packed differently than before."""
 
 PROBE = "probe.ko"
 
 FOLDERS = ("bin", "dev", "lib", "lib/modules", "proc", "root", "run", "sys", "tmp")
 CONSOLE = (5, 1)
-"""/dev/console (Linux, Documentation/admin-guide/devices.txt), open before devtmpfs is there."""
+"""/dev/console (Linux, Documentation/admin-guide/devices.txt), open before devtmpfs is mounted."""
 
 
 @dataclass(frozen=True)
 class Initramfs:
-    """An uncompressed cpio archive for QEMU's ``-initrd``, verified when it was taken out."""
+    """An uncompressed cpio archive for QEMU's ``-initrd``, verified when read from the cache."""
 
     path: Path
     key: str
 
     @property
     def probe(self) -> Path:
-        """The probe's module with its debugging information, which the archive does not have."""
+        """The probe module with debugging information, which the archive's copy lacks."""
         return self.path.with_name(PROBE)
 
 
 def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
     """Return the guest programs packed for *kernel*, which ``build_kernel(spec)`` returned.
 
-    If the probe must be compiled, the kernel's build tree is brought back first. Raises
-    SourceError if *spec* no longer stands for *kernel*, BuildError if a program does not compile,
+    To compile the probe, the kernel's build tree is restored first. Raises SourceError if
+    *spec* no longer resolves to *kernel*, BuildError if a program does not compile,
     and what :func:`build_kernel` raises.
     """
     busybox = find_package("busybox-static")
@@ -92,9 +92,9 @@ def _build_agent() -> bytes:
 
 
 def _build_probe(plan: Plan, whole: Path) -> bytes:
-    """Compile the probe in a copy at a fixed place, so that paths in it are always the same.
+    """Compile a copy of the probe at a fixed path, so that paths in it are always the same.
 
-    *whole* gets it with its debugging information.
+    The module with debugging information is copied to *whole*.
     """
     with built_tree(plan) as (workspace, make):
         guest = workspace.directory / "guest"
@@ -106,7 +106,7 @@ def _build_probe(plan: Plan, whole: Path) -> bytes:
 
 
 def _stripped(binary: Path) -> bytes:
-    """Return *binary* without its debugging information, which the guest has no use for."""
+    """Return *binary* without its debugging information, which the guest does not need."""
     run_tool((f"{CROSS}strip", "--strip-debug", binary))
     return binary.read_bytes()
 

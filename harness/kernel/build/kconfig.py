@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Complete configurations: reading them, and checking that every wanted option is there."""
+"""Read complete configurations, and check that they have every wanted option."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ def unmet(options: Mapping[str, Option], config: Mapping[str, str]) -> list[Opti
 
 
 def check_config(options: Mapping[str, Option], config: Path, source: Path) -> None:
-    """Raise ConfigError, naming options and likely reasons, if any did not make it to *config*."""
+    """Raise ConfigError, naming options and likely reasons, if *config* lacks any."""
     have = read_config(config)
     missing = unmet(options, have)
     if not missing:
@@ -32,6 +32,6 @@ def check_config(options: Mapping[str, Option], config: Path, source: Path) -> N
         for option in missing
     )
     raise ConfigError(
-        f"the kernel configuration lacks what was asked for. {reasons}. "
-        f"Correct the fragments; the configuration as it came out is {config}."
+        f"the kernel configuration lacks wanted options. {reasons}. "
+        f"Correct the fragments; the configuration that the kernel made of them is {config}."
     )

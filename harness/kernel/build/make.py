@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Running the kernel's own makefiles: out of tree, reproducibly, into a log, with progress."""
+"""Run the kernel's makefiles: out of tree, reproducibly, with a log and progress."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from harness.kernel.source.workspace import workspaces
 
 CROSS = "aarch64-linux-gnu-"
 TOOLS = (f"{CROSS}gcc", f"{CROSS}ld", "gcc", "make", "ccache", "bc", "bison", "flex", "setpriv")
-"""What a kernel build calls; all are looked for before it starts."""
+"""Programs that a kernel build calls; :func:`check_tools` looks for them before it starts."""
 
 FIXED: Mapping[str, str] = {
     "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
@@ -26,7 +26,7 @@ FIXED: Mapping[str, str] = {
     "KBUILD_BUILD_VERSION": "1",
     "LOCALVERSION": "",
 }
-"""What would differ from build to build (Linux, Documentation/kbuild/reproducible-builds.rst)."""
+"""Values that would differ between builds (Linux, Documentation/kbuild/reproducible-builds.rst)."""
 
 _FILE_NAMES = "-fmacro-prefix-map=../src/="
 """Makes __FILE__ ``kernel/fork.c`` although ccache passes ``../src/kernel/fork.c``."""
@@ -42,9 +42,9 @@ _CONTEXT = 4
 
 @dataclass(frozen=True)
 class Make:
-    """A kernel source, the directory it is built in, and the log that its makes append to.
+    """A kernel source, the directory it is built in, and the log of its makes.
 
-    *lock* is a file descriptor that every child inherits: as long as one of them lives, even
+    *lock* is a file descriptor that every child inherits: while one of them lives, even
     after the harness was killed, the workspace stays locked. *variables* are set for the makefiles.
     """
 
@@ -59,7 +59,7 @@ class Make:
         return self.output / "harness-build.log"
 
     def run(self, *words: str, progress: ProgressStep | None = None, total: int = 0) -> None:
-        """Run make; with *progress* count objects up to *total*. BuildError with the reason."""
+        """Run make; with *progress*, count objects up to *total*. Raises BuildError."""
         done = 0
         argv = ("setpriv", "--pdeathsig", "TERM", *self.command(*words))
         for line in self._lines(argv):
@@ -121,10 +121,10 @@ class Make:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of a build: only what it needs, so that no setting leaks into it.
+    """Return the environment of a build, without the user's settings.
 
-    ccache takes paths relative to the build directory, and so serves every source tree and every
-    configuration with one object.
+    ccache uses paths relative to the build directory, so that all source trees and
+    configurations share objects.
     """
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     return {
@@ -159,5 +159,5 @@ def first_error(log: Path) -> str:
 
 
 def _is_context(line: str) -> bool:
-    """Whether *line* belongs to the complaint above it, and is not what make said next."""
+    """Whether *line* belongs to the complaint above it."""
     return line.startswith(" ")

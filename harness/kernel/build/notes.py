@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a report on coverage needs of a build, kept beside a kernel that counts its lines.
+"""Files that a coverage report needs from a build, kept beside a kernel that counts its lines.
 
 ::
 
     notes/PATH.gcno    gcc's notes of every profiled object, by its path in the build directory
-    sources/PATH       every source and header that has code in those
+    sources/PATH       every source and header with code in them
     added.json         the lines that the series has added, by path
 """
 
@@ -22,7 +22,7 @@ DIRECTORY, NOTES, SOURCES, ADDED = "coverage", "notes", "sources", "added.json"
 
 
 def keep_notes(output: Path, tree: SourceTree, kernel: Path) -> None:
-    """Copy all that a report needs, from build directory *output*, to the entry of a *kernel*."""
+    """Copy what a coverage report needs from build directory *output* to the *kernel*'s entry."""
     directory = kernel / DIRECTORY
     paths = set(tree.state.patched)
     for notes in find_notes(output):

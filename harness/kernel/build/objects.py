@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many objects a build still has to compile, from the dependencies that kbuild wrote down.
+"""Count the objects that a build still has to compile, from the dependencies kbuild recorded.
 
 Beside each object lies ``.NAME.o.cmd`` (Linux, scripts/basic/fixdep.c), which lists the source,
 every header, and as ``$(wildcard include/config/NAME)`` every configuration option that it uses.
@@ -16,7 +16,7 @@ _CLOSING = b")"
 def count_stale(output: Path) -> int:
     """Return how many objects in build directory *output* are older than what they depend on.
 
-    Objects that were never compiled do not count: of those nothing is written down yet.
+    Objects that were never compiled do not count: kbuild has no record of them.
     """
     compiled = {record: _product_time(record) for record in output.rglob(".*.o.cmd")}
     if not compiled:
@@ -31,7 +31,7 @@ def count_stale(output: Path) -> int:
 
 
 def _product_time(record: Path) -> float:
-    """When the object that *record* tells of was compiled; never, if it is gone."""
+    """Modification time of the object of *record*, epoch in seconds; 0 if it is gone."""
     try:
         return record.with_name(record.name[1:].removesuffix(".cmd")).stat().st_mtime
     except FileNotFoundError:
@@ -39,12 +39,12 @@ def _product_time(record: Path) -> float:
 
 
 def _names(record: Path) -> frozenset[bytes]:
-    """Every word of *record*, among which are the names of the files the object depends on."""
+    """Every word of *record*; the names of files that the object depends on are among them."""
     return frozenset(record.read_bytes().split())
 
 
 def _newer_than(limit: float, output: Path, names: Iterable[bytes]) -> Mapping[bytes, float]:
-    """Return which of *names* are files that changed after *limit*, and when."""
+    """Return those of *names* that are files changed after *limit*, with their times."""
     times = {}
     for name in names:
         if b"/" in name and not name.startswith(b"-"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Remove what was not used for a while: kernels and what was built for them, packages, trees."""
+"""Remove cache entries not used for some time: kernels, their guests, packages, trees."""
 
 import fcntl
 import os
@@ -17,9 +17,9 @@ KINDS = ("kernels", "initramfs", "parked", "devicetrees", "packages", "verdicts"
 
 
 def prune(age: float) -> Iterator[Path]:
-    """Remove every kernel, and what was made for it, not used for *age* seconds; yield what went.
+    """Remove every entry not used for *age* seconds; yield the paths removed.
 
-    A workspace that another run has locked is in use and stays.
+    A workspace that another run has locked stays.
     """
     limit = time.time() - age
     for kind in KINDS:

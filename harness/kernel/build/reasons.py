@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why a kernel option did not stick: what the tree's Kconfig files say about it.
+"""Explain from the tree's Kconfig files why a kernel option was not set as wanted.
 
 This reads Kconfig (Linux 6.12, Documentation/kbuild/kconfig-language.rst) as far as an error
 message needs: entries, their prompts and dependencies, and the conditions around them.
@@ -30,17 +30,17 @@ class KconfigEntry:
 
 @dataclass
 class _Walk:
-    """Where in the Kconfig files a walk is: the conditions of every block around the line."""
+    """State of a walk through Kconfig files: the conditions of all blocks around the line."""
 
     root: Path
     blocks: list[list[str]] = field(default_factory=list)
 
 
 def explain_missing(entries: Iterable[KconfigEntry], symbol: str, config: Mapping[str, str]) -> str:
-    """Say why *symbol*, in a tree with *entries*, is not in *config* what it was wanted to be."""
+    """Say why *symbol*, in a tree with *entries*, does not have the wanted value in *config*."""
     entries = [entry for entry in entries if entry.symbol == symbol]
     if not entries:
-        return "this source has no such option; it may be named otherwise in this version"
+        return "this source has no such option; it may have another name in this version"
     unmet = [_unmet(entry, config) for entry in entries]
     if all(unmet):
         return "Kconfig asks for " + ", or for ".join(unmet)
@@ -48,12 +48,14 @@ def explain_missing(entries: Iterable[KconfigEntry], symbol: str, config: Mappin
         return "it cannot be set by hand; other options select it"
     value = config.get(symbol)
     if value is None:
-        return "Kconfig did not take the value; it may be of another type, or lose a choice"
+        return (
+            "Kconfig did not accept the value; the option may have another type, or be in a choice"
+        )
     return f"it is {value}; it may be selected by another option, or out of its range"
 
 
 def _unmet(entry: KconfigEntry, config: Mapping[str, str]) -> str:
-    """Return the conditions of *entry* that name options which are not set, empty if none does."""
+    """Return the conditions of *entry* that name options which are not set; empty if none is."""
     parts = []
     for condition in entry.conditions:
         absent = [name for name in _SYMBOL.findall(condition) if name not in config]
@@ -125,7 +127,7 @@ def _begin(walk: _Walk, line: str) -> KconfigEntry | None:
 
 
 def _attribute(walk: _Walk, entry: KconfigEntry | None, line: str) -> None:
-    """Take note of a dependency or a prompt of the entry, or of the block, that is at hand."""
+    """Record a dependency or a prompt of the present entry or block."""
     if depends := _DEPENDS.match(line):
         target = entry.conditions if entry else walk.blocks[-1] if walk.blocks else []
         target.append(depends[1])

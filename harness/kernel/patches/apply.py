@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Applying a series to pristine files, beside the tree, and explaining what does not fit."""
+"""Apply a series to copies of pristine files, and explain why a patch does not apply."""
 
 import re
 import shutil
@@ -25,7 +25,7 @@ _ERROR = re.compile(r"^error: (.+)$", re.MULTILINE)
 
 
 class Fit(Enum):
-    """What comes of applying a patch."""
+    """The result of applying a patch."""
 
     APPLIES = "applies"
     ALREADY = "is in this source already"
@@ -34,7 +34,7 @@ class Fit(Enum):
 
 @dataclass(frozen=True)
 class Attempt:
-    """A patch by name, whether it fits, and if not which hunks of which files."""
+    """A patch by name, whether it applies, and if not which hunks of which files."""
 
     patch: str
     fit: Fit
@@ -44,10 +44,10 @@ class Attempt:
 def apply_series(
     patches: Sequence[Patch], pristine: Callable[[str], Content | None]
 ) -> Mapping[str, Content | None]:
-    """Return what the files touched by *patches* become; None for one that is removed.
+    """Return the new content of each file that *patches* change; None for a removed file.
 
-    *pristine* gives a file of the unpatched tree. A patch that the tree holds already is left
-    out with one line. Raises SeriesError that names patch, file and hunk.
+    *pristine* returns a file of the unpatched tree. A patch that the tree already contains is
+    skipped with a message. Raises SeriesError with patch, file and hunk.
     """
     with _files_of(patches, pristine) as (root, before):
         for number, patch in enumerate(patches, 1):
@@ -59,7 +59,7 @@ def apply_series(
 def try_series(
     patches: Sequence[Patch], pristine: Callable[[str], Content | None]
 ) -> tuple[Attempt, ...]:
-    """Say of each patch whether it fits, up to the first that does not."""
+    """Try each patch, up to the first that does not apply."""
     attempts = []
     with _files_of(patches, pristine) as (root, _):
         for patch in patches:
@@ -73,7 +73,7 @@ def try_series(
 def _files_of(
     patches: Sequence[Patch], pristine: Callable[[str], Content | None]
 ) -> Iterator[tuple[Path, Mapping[str, Content | None]]]:
-    """Write the files that *patches* touch into a scratch directory; and return what they are."""
+    """Write the files that *patches* touch to a scratch directory; yield it and their content."""
     paths = sorted(frozenset().union(*(patch.paths for patch in patches)))
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch) / "tree"
@@ -86,17 +86,17 @@ def _files_of(
 
 def _require(attempt: Attempt, position: str) -> None:
     if attempt.fit is Fit.ALREADY:
-        say(f"series: {attempt.patch} ({position}) is in this source already; it is left out")
+        say(f"series: {attempt.patch} ({position}) is in this source already; skipped")
     if attempt.fit is Fit.REFUSED:
         raise SeriesError(
             f"the patch {attempt.patch} ({position}) does not apply: {attempt.reason}. "
-            "Expected a patch for this very source, with the patches before it applied; "
-            "rebase it, or name another --kernel."
+            "Expected a patch for this source with all patches before it applied. "
+            "Rebase it, or name another --kernel."
         )
 
 
 def _attempt(root: Path, patch: Patch) -> Attempt:
-    """Apply *patch* to the files in *root*; of one that is refused, what fits is left there."""
+    """Apply *patch* to the files in *root*; a refused patch leaves its good hunks there."""
     forward = _git_apply(root, patch)
     if forward.returncode == 0:
         return Attempt(patch.name, Fit.APPLIES)
@@ -108,7 +108,7 @@ def _attempt(root: Path, patch: Patch) -> Attempt:
 
 
 def _hunks_there(root: Path, patch: Patch) -> Callable[[str, str], bool]:
-    """Return what says of a file and the number of a hunk whether the file holds it already."""
+    """Return a function that says whether a file already contains the hunk of that number."""
     with tempfile.TemporaryDirectory() as scratch:
         copy = shutil.copytree(root, Path(scratch) / "tree", symlinks=True)
         said = _git_apply(copy, patch, "--reverse", "--reject", "--verbose").stderr
@@ -118,7 +118,7 @@ def _hunks_there(root: Path, patch: Patch) -> Callable[[str, str], bool]:
 
 
 def _git_apply(root: Path, patch: Patch, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run ``git apply`` in *root*, which must not look like a part of some repository above it."""
+    """Run ``git apply`` in *root*, which must not be taken for part of a repository above it."""
     return subprocess.run(
         [find_tool("git"), "apply", "--whitespace=nowarn", *options],
         check=False,
@@ -142,7 +142,7 @@ def _explain(complaint: str, there: Callable[[str, str], bool]) -> str:
 
 
 def _rejects(complaint: str) -> Iterator[tuple[str, list[str]]]:
-    """Each file that ``git apply --reject -v`` could not change whole, and its rejected hunks."""
+    """Each file with rejected hunks in the output of ``git apply --reject -v``, and these."""
     parts = _APPLYING.split(complaint)
     for file, text in zip(parts[1::2], parts[2::2], strict=True):
         yield file, _REJECTED.findall(text)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Patch series: reading them in all the forms they come in."""
+"""Read patch series: patch files, mailboxes and directories of them."""
 
 import re
 import tempfile
@@ -12,7 +12,7 @@ from harness.base.errors import SeriesError
 from harness.kernel.source.git import git
 
 SUFFIXES = frozenset({".patch", ".diff", ".mbox", ".mbx", ".eml"})
-"""Files that count as patches when a directory is given."""
+"""Suffixes of the files that are patches in a directory."""
 
 _MAIL = re.compile(rb"(From |([A-Za-z-]+: .*\n([ \t].*\n)*)*Subject: )")
 _DIFF = re.compile(rb"^(--- \S.*\n\+\+\+ \S|diff --git )", re.MULTILINE)
@@ -23,7 +23,7 @@ _HEADER = re.compile(rb"^diff --git a/(\S+) b/(\S+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Patch:
-    """One patch: its name, its diff with whatever prose stands around it, its mail's subject."""
+    """One patch: its name, its diff with the text around it, and its mail's subject."""
 
     name: str
     text: bytes
@@ -31,12 +31,12 @@ class Patch:
 
     @property
     def identity(self) -> str:
-        """A hash of the content; the name does not count."""
+        """A hash of the content without the name."""
         return digest(self.text)
 
     @property
     def paths(self) -> frozenset[str]:
-        """Every path that the patch may read or write, and perhaps a few more."""
+        """A superset of the paths that the patch reads or writes."""
         plain = {_strip(name) for name in _TOUCHED.findall(self.text)}
         both = {name for pair in _HEADER.findall(self.text) for name in pair}
         names = (name.decode(errors="surrogateescape") for name in plain | both)
@@ -45,7 +45,7 @@ class Patch:
 
 @dataclass(frozen=True)
 class MailParts:
-    """What ``git mailinfo`` makes of a mail: its headers, its message up to ``---``, the rest."""
+    """The parts of a mail by ``git mailinfo``: headers, message up to ``---``, the rest."""
 
     headers: str
     message: str
@@ -71,7 +71,7 @@ def patch_files(path: Path) -> Sequence[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise SeriesError(f"--series {path}: there is no such file or directory.")
+        raise SeriesError(f"--series {path}: no such file or directory")
     listed = path / "series"
     if listed.is_file():
         lines = (line.partition("#")[0].split() for line in listed.read_text().splitlines())
@@ -79,7 +79,7 @@ def patch_files(path: Path) -> Sequence[Path]:
     found = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
     if not found:
         raise SeriesError(
-            f"--series {path}: the directory holds no patch. Expected files that end in "
+            f"--series {path}: the directory contains no patch. Expected files that end in "
             f"{', '.join(sorted(SUFFIXES))}, or a quilt 'series' file."
         )
     return found
@@ -90,7 +90,7 @@ def read_file(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as fault:
-        raise SeriesError(f"the patch {file} cannot be read: {fault.strerror}.") from fault
+        raise SeriesError(f"the patch {file} cannot be read: {fault.strerror}") from fault
 
 
 def has_diff(text: bytes) -> bool:
@@ -104,7 +104,7 @@ def is_mail(text: bytes) -> bool:
 
 
 def split_mailbox(mailbox: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield each mail of a file as it is, and what to call it."""
+    """Yield the name and the raw text of each mail of a file."""
     with tempfile.TemporaryDirectory() as scratch:
         git("mailsplit", "-b", f"-o{scratch}", mailbox)
         mails = sorted(Path(scratch).iterdir())
@@ -129,7 +129,7 @@ def _patches(file: Path) -> Iterator[Patch]:
         patches = [Patch(file.name, text)]
     kept = [patch for patch in patches if has_diff(patch.text)]
     if not kept:
-        raise SeriesError(f"{file} holds no diff. Expected a patch in unified format, or mails.")
+        raise SeriesError(f"{file} contains no diff. Expected a patch in unified format, or mails.")
     yield from kept
 
 

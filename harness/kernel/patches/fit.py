@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a series fits a source, found out before anything is compiled."""
+"""Check before a build whether a series applies to its source."""
 
 from harness.kernel.patches.apply import Attempt, try_series
 from harness.kernel.patches.files import read_series
@@ -9,9 +9,9 @@ from harness.kernel.spec import KernelSpec
 
 
 def fit_series(spec: KernelSpec) -> tuple[Attempt, ...]:
-    """Say of each patch of *spec* whether it fits, up to the first that does not.
+    """Try each patch of *spec*, up to the first that does not apply.
 
-    The source is unpacked if need be. Raises SourceError, and SeriesError if a file holds no patch.
+    Unpacks the source if necessary. Raises SourceError, and SeriesError for a file without patch.
     """
     source, patches = resolve_source(spec.source), read_series(spec.series)
     with open_workspace(source.workspace) as workspace:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One mail of a series, as data: what its subject's tags, its trailers and its diff say."""
+"""One mail of a series as data: subject tags, trailers, message and diff."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _HEADER = re.compile(r"^(Author|Email|Subject): (.*)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class SubjectTags:
-    """What the tags of a subject say: ``[PATCH v2 3/5]`` is number 3 of 5 of version 2."""
+    """The tags of a subject: ``[PATCH v2 3/5]`` is version 2, number 3 of 5."""
 
     version: int = 1
     number: int | None = None
@@ -37,10 +37,10 @@ class Trailer:
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail, or a bare diff, by the *name* of where it lay.
+    """A mail or a bare diff; *name* says where it was read from.
 
-    *subject* has no tags. *fixes* are the values of all ``Fixes:`` lines, which *trailers* hold
-    too. *diff* is what is applied, with the prose around it; without one in it, it is no patch.
+    *subject* is without *tags*. *fixes* are the values of all ``Fixes:`` lines, also among
+    *trailers*. *diff* is the diff with the text around it; empty of diffs if it is not a patch.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Mail:
 
 
 def parse_mail(name: str, text: bytes) -> Mail:
-    """Read one mail, or a bare diff, which is all there is to it."""
+    """Read one mail, or a bare diff."""
     if not is_mail(text):
         return Mail(name, name, "", "", SubjectTags(), False, "", (), (), text)
     parts = take_apart(text)
@@ -89,7 +89,7 @@ def parse_mail(name: str, text: bytes) -> Mail:
 
 
 def read_subject(text: str) -> tuple[str, SubjectTags, bool]:
-    """Take a subject apart: without its tags, what they say, and whether it begins with "Re:"."""
+    """Return the subject without tags, the tags, and whether it begins with "Re:"."""
     rest, reply = _REPLY.subn("", text, count=1) if _REPLY.match(text) else (text, 0)
     tags = []
     while tag := _TAG.match(rest):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a series comes from: files, a range of commits, or a message on a mailing list."""
+"""Find a series: in files, a range of commits, or a message on a mailing list."""
 
 import tempfile
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ FORMS = (
 )
 
 PLAIN = ("diff.noprefix=false", "diff.mnemonicPrefix=false", "format.pretty=email")
-"""Settings of a user that would change what ``git format-patch`` writes."""
+"""Resets user settings that change the output of ``git format-patch``."""
 
 FORMAT = (
     *("format-patch", "--stdout", "--numbered", "--subject-prefix=PATCH", "--no-attach"),
@@ -27,13 +27,13 @@ FORMAT = (
 
 
 def find_series(words: Sequence[str], repository: Path) -> Series:
-    """Read the series that *words* name; SeriesError says what can be given instead."""
+    """Read the series that *words* name; SeriesError lists the accepted forms."""
     paths = [Path(word).expanduser() for word in words]
     if all(path.exists() for path in paths):
         return read_paths(paths)
     if len(words) > 1:
         gone = ", ".join(str(path) for path in paths if not path.exists())
-        raise SeriesError(f"there is no {gone}. Expected {FORMS}.")
+        raise SeriesError(f"no such file or directory: {gone}. Expected {FORMS}.")
     (word,) = words
     if ".." in word and not word.startswith((".", "/")):
         return read_range(repository, word)
@@ -43,7 +43,7 @@ def find_series(words: Sequence[str], repository: Path) -> Series:
 
 
 def read_range(repository: Path, commits: str) -> Series:
-    """Read the commits ``base..tip`` of *repository*; a merge is skipped, as it is no patch."""
+    """Read the commits ``base..tip`` of *repository*; merges are skipped."""
     settings = [word for one in PLAIN for word in ("-c", one)]
     try:
         merges = git("-C", repository, "log", "--merges", "--format=%h %s", commits).decode()
@@ -54,7 +54,7 @@ def read_range(repository: Path, commits: str) -> Series:
             "repository that --git names."
         ) from fault
     if not mailbox:
-        raise SeriesError(f"{commits} of {repository} holds no commit but merges, or none at all.")
+        raise SeriesError(f"{commits} of {repository} contains no commit other than merges.")
     series = _from_mailbox(mailbox, f"{repository} {commits}")
     names = (line.partition(" ") for line in merges.splitlines())
     skipped = tuple(Skipped(name, subject, "a merge") for name, _, subject in names)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A patch series as data: its patches in order, its cover letter, and what was left out and why."""
+"""A patch series as data: its patches in order, its cover letter, and the skipped mails."""
 
 import re
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ STORED = Cache("series")
 _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
 
 NAME_LENGTH = 52
-"""Characters of a subject in the name of a patch's file, as ``git format-patch`` has it."""
+"""Most characters of a subject in the name of a patch file, as in ``git format-patch``."""
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A mail that is not a patch of the series, by its name and subject, and why."""
+    """A mail that is not a patch of the series, and the reason."""
 
     name: str
     subject: str
@@ -33,8 +33,7 @@ class Skipped:
 class Series:
     """Patches in the order in which they apply.
 
-    *origin* is what the user gave; *missing* are the numbers that the subjects count and that are
-    not there.
+    *origin* is the user's argument; *missing* are the patch numbers that no mail has.
     """
 
     origin: str
@@ -45,11 +44,11 @@ class Series:
 
     @property
     def title(self) -> str:
-        """What to call it: the cover letter's subject, else the first patch's."""
+        """The subject of the cover letter, or of the first patch without one."""
         return (self.cover or self.patches[0]).subject
 
     def label(self, position: int) -> str:
-        """Position *position* of the series for people; 0 is the base."""
+        """Name position *position* (0: the base) for messages."""
         if position == 0:
             return "the base"
         return f'patch {position}/{len(self.patches)} "{self.patches[position - 1].subject}"'
@@ -58,8 +57,8 @@ class Series:
 def read_paths(paths: Sequence[Path], origin: str = "") -> Series:
     """Read patch files, mailboxes and directories; SeriesError if there is no patch.
 
-    A mailbox or directory is put in the order of its ``[PATCH n/m]``, and so are files that stand
-    beside each other; a quilt ``series`` file keeps its own order.
+    The mails of a mailbox or directory are sorted by their ``[PATCH n/m]``, and so are single files
+    given one after the other; a quilt ``series`` file keeps its own order.
     """
     groups: list[tuple[bool, list[Mail]]] = []
     single: list[Mail] = []
@@ -78,7 +77,7 @@ def read_paths(paths: Sequence[Path], origin: str = "") -> Series:
 
 
 def store_prefix(series: Series, length: int) -> tuple[Path, ...]:
-    """Put the first *length* patches into a directory of the cache: what a KernelSpec takes."""
+    """Write the first *length* patches to a cache directory, for ``KernelSpec.series``."""
     patches = series.patches[:length]
     if not patches:
         return ()
@@ -133,10 +132,10 @@ def _why_not(mail: Mail, newest: int, twice: bool) -> str:
     if mail.is_reply:
         return "a reply"
     if not _belongs(mail):
-        return "holds no diff"
+        return "contains no diff"
     if mail.tags.version < newest:
-        return f"of version {mail.tags.version}; there is a version {newest}"
-    return "is there twice" if twice else ""
+        return f"of version {mail.tags.version}; the newest is {newest}"
+    return "a duplicate" if twice else ""
 
 
 def _in_order(patches: Sequence[Mail]) -> Sequence[Mail]:
@@ -167,7 +166,7 @@ def _join(origin: str, parts: Sequence[Series | Sequence[Skipped]]) -> Series:
     left = [one for part in parts if not isinstance(part, Series) for one in part]
     if not whole:
         names = "; ".join(f"{one.name} ({one.reason})" for one in left)
-        raise SeriesError(f"{origin} holds no patch. Expected a diff; there is: {names}.")
+        raise SeriesError(f"{origin} contains no patch. Expected a diff; found: {names}.")
     first = next((part for part in whole if part.cover), whole[0])
     return replace(
         first,

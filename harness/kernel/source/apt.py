@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Debian packages through apt, and without touching the machine's state.
+"""Debian packages through apt, without changing the machine's state.
 
-apt runs on private lists under our cache directory: no root is needed, nothing gets installed,
-and packages for arm64 can be had on any Debian machine. apt verifies what it downloads.
+apt runs on private lists in our cache directory: it needs no root, installs nothing, and finds
+packages for arm64 on any Debian machine. apt verifies what it downloads.
 """
 
 import os
@@ -46,8 +46,8 @@ Acquire::Languages "none";
 Acquire::http::Timeout "30";
 Acquire::https::Timeout "30";
 """
-"""On top of the machine's own settings (proxies, pins). The hooks that are cleared would work on
-the machine's state; the download user of apt could not enter a private directory."""
+"""Added to the machine's settings (proxies, pins). The cleared hooks would change the machine's
+state; apt's download user cannot enter a private directory."""
 
 _OTHER_SOURCES = """\
 Dir::Etc::sourcelist "{root}/other.sources";
@@ -63,7 +63,7 @@ class PackageLists:
     """The packages of some sources, with an apt state of their own in directory *root*.
 
     *sources* are deb822 stanzas (see sources.list(5)); empty for the machine's own sources. *size*
-    is what they may take on the disk, in bytes.
+    is the disk space for the lists, in bytes.
     """
 
     root: Path
@@ -81,13 +81,13 @@ class PackageLists:
         return found
 
     def ask(self, tool: str, *words: str) -> str:
-        """Return what an apt *tool* prints about the lists, which are refreshed if they are old."""
+        """Return the output of an apt *tool* on the lists, which are refreshed if they are old."""
         with self._lock():
             self._refresh_old()
             return self._apt(tool, *words).stdout
 
     def codenames(self) -> list[str]:
-        """Return the code names of the suites that are there, as their Release files have them."""
+        """Return the code names of all suites, from their Release files."""
         with self._lock():
             self._refresh_old()
         releases = sorted((self.root / "lists").glob("*Release"))
@@ -102,7 +102,7 @@ class PackageLists:
             return ""
 
     def settings(self) -> Path:
-        """Write apt's settings, and the folders that it does not make itself."""
+        """Write apt's settings, and make the directories that apt expects."""
         for directory in ("lists/partial", "archives/partial", "none"):
             (self.root / directory).mkdir(parents=True, exist_ok=True)
         (self.root / "status").touch()
@@ -123,7 +123,7 @@ class PackageLists:
         return subprocess.run(argv, check=False, env=env, capture_output=True, text=True)
 
     def _age(self) -> float:
-        """Seconds since the lists were last refreshed, or it was last tried."""
+        """Seconds since the last attempt to refresh the lists."""
         try:
             return time.time() - (self.root / "refreshed").stat().st_mtime
         except FileNotFoundError:
@@ -139,7 +139,9 @@ class PackageLists:
             done = self._apt("apt-get", "update")
         complaint = " ".join(line for line in done.stderr.splitlines() if line.startswith("E:"))
         if complaint:
-            say(f"package lists: not all could be refreshed ({complaint}); going on with old ones")
+            say(
+                f"package lists: not all could be refreshed ({complaint}); continuing with old ones"
+            )
         (self.root / "refreshed").write_text(complaint)
         return complaint
 
@@ -188,8 +190,8 @@ class Package:
             complaint.seek(0)
             if process.returncode != 0:
                 raise SourceError(
-                    f"{title} failed: {complaint.read().strip()} Check the network; "
-                    "a run needs it only for packages that are not in the cache."
+                    f"{title} failed: {complaint.read().strip()} Check the network, "
+                    "which is needed for packages that are not in the cache."
                 )
 
 
@@ -201,7 +203,7 @@ def machine_lists() -> PackageLists:
 def find_package(name: str) -> Package:
     """Look up the newest *name* for arm64 in the machine's own sources.
 
-    Raises SourceError if they do not have it.
+    Raises SourceError if they have none.
     """
     lists = machine_lists()
     if found := lists.find(name):
@@ -209,8 +211,8 @@ def find_package(name: str) -> Package:
     reason = f" Refreshing the lists failed: {lists.complaint}" if lists.complaint else ""
     raise SourceError(
         f"the package '{name}' (for arm64) is not in this machine's package sources.{reason} "
-        f"Look at 'apt-cache policy {name}' and at /etc/apt/sources.list*; "
-        "another kernel source (directory, tarball, git:PATH@REVISION) can be given instead."
+        f"Check 'apt-cache policy {name}' and /etc/apt/sources.list*, or give "
+        "another kernel source (directory, tarball, git:PATH@REVISION)."
     )
 
 

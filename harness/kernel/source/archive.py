@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Unpacking source archives."""
+"""Unpack source archives."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ COMPRESSION = {
     b"BZh": "--bzip2",
     b"\x28\xb5\x2f\xfd": "--zstd",
 }
-"""How each kind of archive begins, and what tar calls it."""
+"""The first bytes of each compression, and tar's option for it."""
 
 SOURCE_SIZE = 2 * 1024**3
 """Bytes that an unpacked source may take; Linux 6.12 takes 1.7 GiB."""
@@ -51,7 +51,7 @@ def unpack_archive(archive: Path, into: Path) -> None:
 def read_member(archive: Path, name: str) -> str:
     """Return the text of file *name* in the top directory of tar *archive*; SourceError if absent.
 
-    Reads no more of the archive than it must.
+    Reads the archive only up to that file.
     """
     options = ("--extract", "--to-stdout", "--occurrence=1", "--no-wildcards-match-slash")
     found = subprocess.run(
@@ -83,4 +83,4 @@ def _feed(tar: subprocess.Popen[bytes], archive: Path) -> None:
                 progress.update(file.tell(), size)
             tar.stdin.close()
     except BrokenPipeError:
-        return  # tar gave up and says why
+        return  # tar failed and says why

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One file of a source tree as a value, identified as git would identify it."""
+"""One file of a source tree as a value, with its identity in git."""
 
 import hashlib
 import os
@@ -27,7 +27,7 @@ class Content:
 
 
 def read_content(path: Path) -> Content | None:
-    """Return what lies at *path*, None if there is no file."""
+    """Read the file or symbolic link at *path*; None if there is none."""
     try:
         mode = path.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -40,10 +40,9 @@ def read_content(path: Path) -> Content | None:
 
 
 def write_content(path: Path, content: Content | None) -> None:
-    """Make *path* hold *content* (None: be absent).
+    """Write *content* to *path*; None removes the file.
 
-    A file that is right already is not touched, so its times stay; a file that is not is
-    replaced in one step.
+    A file that has this content already keeps its times; another one is replaced atomically.
     """
     if read_content(path) == content:
         return

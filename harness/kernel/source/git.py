@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Running git on other people's repositories, without writing to them or minding their settings."""
+"""Run git on the user's repositories, without writing to them and without user settings."""
 
 import os
 from collections.abc import Mapping
@@ -8,11 +8,11 @@ from pathlib import Path
 from harness.base.tools import run_tool
 
 SETTINGS = ("-c", "safe.directory=*", "-c", f"core.excludesFile={os.devnull}")
-"""Repositories of other owners are read; a user's own ignore list does not change a kernel."""
+"""Accept repositories of other owners; ignore the user's own list of ignored files."""
 
 
 def environment(**extra: str) -> Mapping[str, str]:
-    """Return the environment git runs in: no repository implied, no question asked."""
+    """Return the environment for git: no implied repository, no prompts."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     return {**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", **extra}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finding the commit that a user means, in a repository here or elsewhere."""
+"""Resolve a revision to a commit, in a local or remote repository."""
 
 import re
 from functools import partial
@@ -24,7 +24,7 @@ def local_commit(repository: Path, revision: str) -> str:
 def remote_commit(repository: Path, url: str, revision: str) -> str:
     """Fetch *revision* from *url* into the bare *repository*, and return its commit id.
 
-    A full commit id that is here already is not fetched. SourceError if it cannot be had.
+    A full commit id that is present is not fetched. Raises SourceError if the fetch fails.
     """
     git("init", "--quiet", "--bare", repository)
     kept = f"refs/harness/{digest(revision)}"
@@ -39,7 +39,7 @@ def remote_commit(repository: Path, url: str, revision: str) -> str:
                 f"'{revision}' cannot be fetched from {url} (a branch, a tag or a full commit id "
                 f"is needed): {fault}"
             ) from fault
-        say(f"git: {url} does not answer; going on with the '{revision}' of an earlier run")
+        say(f"git: {url} does not answer; continuing with the '{revision}' of an earlier run")
     return here(kept)
 
 

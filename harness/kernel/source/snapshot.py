@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user's directory or git revision holds, found out without writing to it."""
+"""List and read the files of a user's directory or git revision, without writing to it."""
 
 import json
 import os
@@ -36,7 +36,7 @@ BUILD_PRODUCTS = (
 to start (Linux 6.12, Makefile:outputmakefile)."""
 
 TOP_LEVEL = "!/*"
-"""The pattern that takes back a ``/*`` in .gitignore: Debian's source packages ignore all there."""
+"""The pattern that negates ``/*`` in .gitignore: Debian's source packages ignore everything."""
 
 RACY = 2 * 10**9
 """A file changed this close (ns) to when it was hashed may change again unseen: its hash is not
@@ -51,7 +51,7 @@ def snapshot_identity(files: Snapshot) -> str:
 def scan_directory(root: Path, memory: Path) -> Snapshot:
     """Identify every source file under *root*, leaving out build products and ignored files.
 
-    *memory* keeps what was learnt, so that the next scan reads only files that have changed.
+    File *memory* keeps the identities, so that the next scan reads only changed files.
     """
     known: dict[str, list[object]] = json.loads(memory.read_text()) if memory.is_file() else {}
     seen: dict[str, list[object]] = {}
@@ -70,7 +70,7 @@ def scan_directory(root: Path, memory: Path) -> Snapshot:
 
 
 def _identify(path: Path, known: list[object] | None) -> list[object] | None:
-    """Return identity and stamp of a file, None if it is gone or is no file."""
+    """Return identity and stamp of a file, None if it is gone or not a regular file or link."""
     try:
         status = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -102,7 +102,7 @@ def _list_directory(root: Path, *patterns: str) -> list[str]:
 
 
 def directory_reader(root: Path) -> Reader:
-    """Return what reads files of *root*."""
+    """Return a reader for the files of *root*."""
 
     def read(paths: Iterable[str]) -> Iterator[tuple[str, Content | None]]:
         for path in paths:
@@ -112,7 +112,7 @@ def directory_reader(root: Path) -> Reader:
 
 
 def list_revision(repository: Path, commit: str) -> Snapshot:
-    """Return the files of *commit*; submodules, which a kernel tree does not need, are left out."""
+    """Return the files of *commit*; without submodules, which a kernel tree does not need."""
     output = git("-C", repository, "ls-tree", "-r", "-z", "--full-tree", commit)
     files = {}
     for line in output.split(b"\0")[:-1]:
@@ -124,7 +124,7 @@ def list_revision(repository: Path, commit: str) -> Snapshot:
 
 
 def revision_reader(repository: Path, files: Snapshot) -> Reader:
-    """Return what reads files of a revision out of git's object store."""
+    """Return a reader for the files of a revision in git's object store."""
 
     def read(paths: Iterable[str]) -> Iterator[tuple[str, Content | None]]:
         wanted = list(paths)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where kernel sources come from, and how each gets into a workspace's tree."""
+"""Kernel sources: resolve a source's name, and populate a workspace's tree from it."""
 
 import os
 import tempfile
@@ -39,10 +39,10 @@ NEWEST = "newest"
 
 
 class Source(Protocol):
-    """A kernel source that has been found and whose content is known, but that is not unpacked.
+    """A kernel source that was found, but not unpacked.
 
-    *identity* stands for the content, *title* says for people what it is, *workspace* names the
-    private tree that it shares with its other versions, *version* is the kernel's.
+    *identity* is a hash of the content, *title* a description for messages, *workspace* the name
+    of the private tree for all versions of this source, *version* the kernel's.
     """
 
     @property
@@ -55,12 +55,12 @@ class Source(Protocol):
     def version(self) -> Version: ...  # noqa: D102 - described above
 
     def populate(self, tree: SourceTree) -> None:
-        """Bring this source into *tree*, replacing what is there."""
+        """Make *tree* equal this source."""
 
 
 @dataclass(frozen=True)
 class ArchiveSource:
-    """A source that comes whole, as a tar archive which *fetch* returns."""
+    """A source in a tar archive, which *fetch* returns."""
 
     identity: str
     title: str
@@ -81,7 +81,7 @@ class ArchiveSource:
 
 @dataclass(frozen=True)
 class SnapshotSource:
-    """A source whose files are known one by one, so that only differences are copied."""
+    """A source with a list of its files, so that only differences are copied."""
 
     identity: str
     title: str
@@ -96,7 +96,7 @@ class SnapshotSource:
 
 
 def resolve_source(text: str) -> Source:
-    """Find the kernel source that *text* names; SourceError says what can be given instead."""
+    """Find the kernel source that *text* names; SourceError lists the accepted forms."""
     kind, _, rest = text.partition(":")
     if kind == "debian" and rest:
         return _debian(rest)
@@ -113,9 +113,9 @@ def resolve_source(text: str) -> Source:
 
 
 def pin_source(text: str) -> str:
-    """What *text* stands for at this moment, in words that go on to mean that.
+    """The fixed name of the source that *text* resolves to now.
 
-    The newest package becomes that package, a branch or a tag its commit; others stay as they are.
+    ``debian:newest`` becomes that package, a branch or a tag its commit; others do not change.
     Raises SourceError as :func:`resolve_source` does.
     """
     kind, _, rest = text.partition(":")
@@ -128,7 +128,7 @@ def pin_source(text: str) -> str:
 
 
 def check_complete(has_file: Callable[[str], bool], title: str) -> None:
-    """Raise SourceError unless the tree looks like a Linux source with arm64 in it."""
+    """Raise SourceError unless the tree has the LANDMARKS of a Linux source with arm64."""
     for name in LANDMARKS:
         if not has_file(name):
             raise SourceError(f"{title} is not a complete Linux source: it has no {name}.")
@@ -178,7 +178,7 @@ def _git(text: str) -> Source:
 
 
 def _commit(text: str) -> tuple[str, Path, str, str]:
-    """The place, the repository here, the commit and the revision that PLACE@REVISION names."""
+    """URL or path, local repository, commit and revision of PATH-OR-URL@REVISION."""
     place, at, revision = text.rpartition("@")
     if not at or not place or not revision:
         raise SourceError(f"'git:{text}' names no revision. Expected git:PATH-OR-URL@REVISION.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kernel sources in all suites of Debian, from the mirror that this machine is set up with."""
+"""Kernel sources in all suites of Debian, from the mirror of this machine."""
 
 import re
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from harness.kernel.source.apt import Package, PackageLists, machine_lists
 from harness.kernel.source.version import parse_version
 
 RELEASES = ("oldoldstable", "oldstable", "stable")
-"""Releases by the names that stay; only their code names lead to the suites made for them."""
+"""Releases by their permanent names; the names of backports suites need the code names."""
 
 BEYOND = ("sid", "experimental")
-"""Suites that belong to no release."""
+"""Suites without a release."""
 
 ALL_SIZE = 1024 * MIB
-"""Bytes of the lists of all suites; measured, 300 MiB, and more while they are written."""
+"""Bytes of the lists of all suites; measured: 300 MiB, more while they are written."""
 
 _STANZA = """\
 Types: deb
@@ -29,10 +29,10 @@ Suites: {suites}
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 """
-"""The keyring is that of the package which every Debian has."""
+"""The keyring of package debian-archive-keyring, which every Debian has."""
 
 _NO_PACKAGES = "Targets: none\n"
-"""Of a suite, only what it is called is fetched."""
+"""Fetch only the Release file of a suite."""
 
 _NAME = re.compile(r"[a-z][\w-]*")
 _ROW = re.compile(r" *(linux-source-\d+\.\d+) \| *(\S+) \| \S+ ([^/ ]+)/main \S+ Packages")
@@ -53,7 +53,7 @@ class SuiteKernel:
 
 
 def find_in_suite(suite: str, name: str) -> Package:
-    """Look up the newest package *name* of *suite*; SourceError names the kernels there are."""
+    """Look up the newest package *name* of *suite*; SourceError lists the kernels of the mirror."""
     if not _NAME.fullmatch(suite):
         raise SourceError(f"'{suite}' is not a Debian suite. Expected for example 'sid'.")
     if found := PackageLists(_root(f"suite-{suite}"), _stanza(suite)).find(name):
@@ -82,7 +82,7 @@ def candidates() -> list[SuiteKernel]:
 
 
 def _all_lists() -> PackageLists:
-    """The packages of all suites; of a release that has no backports (any more) there are none."""
+    """The packages of all suites; a suite that does not exist has none."""
     releases = " ".join(RELEASES)
     names = PackageLists(_root("names"), _stanza(releases) + _NO_PACKAGES).codenames()
     suites = [suite for name in names for suite in (name, f"{name}-backports")]
@@ -103,6 +103,6 @@ def _mirror() -> str:
     if mirrors := machine_lists().ask("apt-get", "indextargets", *words).split():
         return mirrors[0]
     raise SourceError(
-        "none of this machine's package sources is a Debian mirror. Look at 'apt-cache policy'; "
-        "another kernel source (directory, tarball, git:PATH@REVISION) can be given instead."
+        "none of this machine's package sources is a Debian mirror. Check 'apt-cache policy', "
+        "or give another kernel source (directory, tarball, git:PATH@REVISION)."
     )

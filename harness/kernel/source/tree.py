@@ -9,7 +9,7 @@
     files.json   for a tree that is synced file by file: what each file is
 
 Only files whose content differs are ever written, so that make rebuilds no more than it must.
-Each step is recorded before it is done: a killed run leaves a tree that the next one can mend.
+Each step is recorded before it is done, so that the next run can repair the tree of a killed one.
 """
 
 import json
@@ -59,7 +59,7 @@ class SourceTree:
         return TreeState(stored["pristine"], frozenset(stored["patched"]))
 
     def replace(self, identity: str, unpack: Callable[[Path], None]) -> None:
-        """Throw the tree away and let *unpack* fill a new one, called *identity*."""
+        """Remove the tree and let *unpack* fill a new one with identity *identity*."""
         self.clear()
         fresh = self.directory / "src.new"
         fresh.mkdir()
@@ -68,7 +68,7 @@ class SourceTree:
         self._save(TreeState(identity))
 
     def clear(self) -> None:
-        """Throw the tree away."""
+        """Remove the tree."""
         self._state.unlink(missing_ok=True)
         self._files.unlink(missing_ok=True)
         for name in ("src", "src.new", "originals"):
@@ -91,7 +91,7 @@ class SourceTree:
             prune_empty(home.parent, self.source)
         for path, content in read(changed):
             if content is None or content.identity != wanted[path]:
-                raise SourceError(f"{path} changed while it was read. Run it again.")
+                raise SourceError(f"{path} changed while it was read. Run the command again.")
             write_content(self._home(path, patched), content)
         self._save_files(wanted)
         self._save(TreeState(identity, patched))
@@ -122,7 +122,7 @@ class SourceTree:
             write_content(self._original(path), None)
 
     def _remove(self, path: str) -> None:
-        """Remove a file, and the directories that only it needed: a file may take their name."""
+        """Remove a file, and directories that are empty then: a new file may have their name."""
         write_content(self.source / path, None)
         prune_empty((self.source / path).parent, self.source)
 
@@ -149,7 +149,7 @@ class SourceTree:
         try:
             files: Snapshot = json.loads(self._files.read_text())
         except FileNotFoundError:
-            self.clear()  # nothing is known about the files that may lie here
+            self.clear()  # files of unknown content may be there
             return {}
         return files
 

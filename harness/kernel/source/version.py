@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kernel versions, and the ranges of them that data is about, for example ``>=6.1,<6.9``."""
+"""Kernel versions and ranges of them, for example ``>=6.1,<6.9``."""
 
 import re
 
@@ -31,7 +31,7 @@ def read_version(makefile: str, title: str) -> Version:
 
 
 def parse_range(text: str, place: str) -> SpecifierSet:
-    """Return the versions that *text* stands for; ConfigError, with its *place*, for nonsense."""
+    """Read a range of versions; ConfigError, with *place* (FILE:LINE), if it is not valid."""
     try:
         return SpecifierSet(text)
     except InvalidSpecifier as fault:

@@ -28,7 +28,7 @@ class Workspace:
 
     @contextmanager
     def build(self, name: str) -> Iterator[Path]:
-        """Return the build directory *name*; it is emptied first if a run was killed within it.
+        """Return the build directory *name*, emptied first if a run was killed in it.
 
         A killed compiler may leave half an object file that looks new to make.
         """
@@ -51,7 +51,7 @@ def workspaces() -> Path:
 
 @contextmanager
 def open_workspace(name: str) -> Iterator[Workspace]:
-    """Lock workspace *name*, waiting for whoever has it, and make it if it is not there."""
+    """Lock workspace *name*, waiting for other runs, and make it if it does not exist."""
     directory = workspaces() / name
     directory.mkdir(parents=True, exist_ok=True)
     lock = os.open(workspaces() / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

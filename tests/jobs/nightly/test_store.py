@@ -76,8 +76,8 @@ def archive(store: Path) -> Path:
     [
         (lambda store: archive(store).write_bytes(b"rubbish"), "hashes to"),
         (lambda store: archive(store).write_bytes(archive(store).read_bytes()[:-1]), "hashes to"),
-        (lambda store: archive(store).unlink(), "going on without it"),
-        (lambda store: (store / "kernels" / KEY).write_text(""), "going on without it"),
+        (lambda store: archive(store).unlink(), "continuing without it"),
+        (lambda store: (store / "kernels" / KEY).write_text(""), "continuing without it"),
     ],
     ids=["other bytes", "cut short", "gone", "an empty pointer"],
 )
@@ -122,7 +122,7 @@ def test_a_store_that_cannot_be_written_stops_nobody(
     machine("one")
 
     assert Cache("kernels").get(KEY, build).is_dir()
-    assert "going on without it" in capfd.readouterr().err
+    assert "continuing without it" in capfd.readouterr().err
 
 
 def test_a_store_that_nobody_knows_how_to_reach_is_refused() -> None:

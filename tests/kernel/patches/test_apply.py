@@ -107,7 +107,7 @@ def test_patch_that_is_in_the_tree_already_is_left_out_with_a_line(
     changes = apply(tree, SLOTS_PATCH)
     assert (changes, said) == (
         {},
-        ["series: 1.patch (1 of 1) is in this source already; it is left out"],
+        ["series: 1.patch (1 of 1) is in this source already; skipped"],
     )
 
 

@@ -77,12 +77,12 @@ def test_encoded_mail_is_decoded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"no diff here\n", COVER], ids=["empty", "text", "cover"])
 def test_file_without_a_diff_is_refused(tmp_path: Path, data: bytes) -> None:
-    with pytest.raises(SeriesError, match="holds no diff"):
+    with pytest.raises(SeriesError, match="contains no diff"):
         read_series([write(tmp_path / "x.patch", data)])
 
 
 def test_absent_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SeriesError, match="there is no such file"):
+    with pytest.raises(SeriesError, match="no such file or directory"):
         read_series([tmp_path / "absent.patch"])
 
 
@@ -93,7 +93,7 @@ def test_quilt_series_that_names_an_absent_patch_is_refused(tmp_path: Path) -> N
 
 
 def test_directory_without_patches_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SeriesError, match="holds no patch"):
+    with pytest.raises(SeriesError, match="contains no patch"):
         read_series([tmp_path])
 
 

@@ -131,7 +131,7 @@ def test_mails_that_are_no_patches_are_left_out_and_named(tmp_path: Path) -> Non
     assert left_out(series) == [
         ("a", "a reply"),
         ("a", "a reply"),
-        ("build report", "holds no diff"),
+        ("build report", "contains no diff"),
     ]
 
 
@@ -147,8 +147,8 @@ def test_of_several_versions_the_newest_is_taken(tmp_path: Path) -> None:
 
     assert subjects(series) == ["newer a"]
     assert [one.reason for one in series.skipped] == [
-        "of version 2; there is a version 10",
-        "of version 1; there is a version 10",
+        "of version 2; the newest is 10",
+        "of version 1; the newest is 10",
     ]
 
 
@@ -157,7 +157,7 @@ def test_a_mail_that_came_twice_counts_once(tmp_path: Path) -> None:
 
     series = read_paths([mailbox(tmp_path / "box.mbox", mail, mail)])
 
-    assert (subjects(series), left_out(series)) == (["a"], [("a", "is there twice")])
+    assert (subjects(series), left_out(series)) == (["a"], [("a", "a duplicate")])
 
 
 def test_two_patches_of_one_number_are_refused(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_missing_numbers_are_known(tmp_path: Path) -> None:
 def test_what_holds_no_patch_is_refused_with_the_reason(tmp_path: Path) -> None:
     box = mailbox(tmp_path / "box.mbox", Sent("[PATCH 0/1] cover", diff=False))
 
-    with pytest.raises(SeriesError, match=r"holds no patch.*box\.mbox \(a cover letter\)"):
+    with pytest.raises(SeriesError, match=r"contains no patch.*box\.mbox \(a cover letter\)"):
         read_paths([box])
 
 
@@ -259,7 +259,7 @@ def test_a_range_of_commits_is_a_series_without_its_merges(repository: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("commits", "said"), [("v1..absent", "has no commits"), ("v1..v1", "holds no commit")]
+    ("commits", "said"), [("v1..absent", "has no commits"), ("v1..v1", "contains no commit")]
 )
 def test_a_range_without_commits_is_refused(repository: Path, commits: str, said: str) -> None:
     with pytest.raises(SeriesError, match=said):

@@ -103,7 +103,7 @@ def test_failed_refresh_gives_one_line_and_old_lists(
     fake.behave(update="echo 'E: no network' >&2; exit 100")
     apt.find_package("busybox-static")
     assert said == [
-        "package lists: not all could be refreshed (E: no network); going on with old ones"
+        "package lists: not all could be refreshed (E: no network); continuing with old ones"
     ]
 
 
