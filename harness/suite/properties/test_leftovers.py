@@ -32,9 +32,8 @@ def test_map_writes_into_no_slots_but_its_own(
 ) -> None:
     """Map writes nothing outside its slots; the report says how many stale bytes stay in them.
 
-    A device can read bytes of earlier mappings in the slots of its mapping, around the mapping; the
-    kernel guarantees nothing else (kernel/dma/swiotlb.c, comment above swiotlb_tbl_map_single,
-    6.12).
+    A device can read bytes of earlier mappings in the slots of its mapping. The kernel does not
+    guarantee otherwise (kernel/dma/swiotlb.c, comment above swiotlb_tbl_map_single, 6.12).
     """
     buffer = probe.buffer(4 * PAGE)
     buffer.fill(CPU)

@@ -140,7 +140,7 @@ def test_a_sync_that_begins_behind_its_mapping_copies_nothing(
 @pytest.mark.expects_report("sync DMA memory it has not allocated")  # with DMA_API_DEBUG
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_pool_no_sync_is_cut(device: Device, buffer: Buffer, memory: LiveMemory) -> None:
-    """For an unrestricted device the kernel neither cuts such a sync nor warns."""
+    """For an unrestricted device the kernel neither cuts a longer sync nor warns."""
     mapping = device.map_single(buffer, Direction.BIDIRECTIONAL, size=SIZE)
     memory.write(mapping.dma_addr + SIZE, BEYOND.content(0, SLOT))
 
