@@ -91,6 +91,6 @@ def _space(arguments: argparse.Namespace, spec: KernelSpec) -> Space:
             name.removeprefix(GIT).rpartition("@") for name in (good, bad)
         )
         if one != other:
-            raise InputError(f"{good} and {bad} lie in two repositories. Expected one.")
+            raise InputError(f"{good} and {bad} are in two repositories. Expected one.")
         return find_commits(spec, one, first, last)
     return kernels_line(spec, good, bad, arguments.kernels)

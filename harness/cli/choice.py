@@ -60,7 +60,7 @@ def request_of(arguments: argparse.Namespace, source: str) -> SuiteRequest:
 
 
 def runner_of(arguments: argparse.Namespace) -> Callable[[SuiteRequest], Run]:
-    """Return a function that runs the suite and adds each run to the history, or says why not."""
+    """Return a function that runs the suite and adds each run to the history."""
 
     def run(request: SuiteRequest) -> Run:
         finished = run_suite(request, arguments.log)

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _chosen(wanted: list[Target], kernel: Kernel) -> list[Target]:
-    """*wanted*, all that *kernel* has if nothing is; raises InputError for what it lacks."""
+    """*wanted*, or all that *kernel* has. Raises InputError for a driver that it lacks."""
     there = available(kernel)
     for driver in wanted:
         if driver not in there:
@@ -56,5 +56,5 @@ def _chosen(wanted: list[Target], kernel: Kernel) -> list[Target]:
                 "--kernel-config=FRAGMENT or --flavour=NAME can set it"
             )
     if not wanted and not there:
-        raise InputError("the kernel has none of the drivers that can be watched")
+        raise InputError("the kernel has none of the known drivers")
     return wanted or list(there)

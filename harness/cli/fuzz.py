@@ -103,10 +103,10 @@ def _print(summary: Summary) -> None:
     for found in summary.found:
         word = found.name if found.known else "NEW"
         often = summary.often[found.name]
-        chance = "" if found.again else ", not again in other guests"
+        chance = "" if found.again else ", not reproduced"
         print(f"{word}: {found.symptom} ({often} times{chance})\n  {found.path}")
     for fault in dict.fromkeys(summary.faults):
-        print(f"the harness could not: {fault} ({summary.faults.count(fault)} times)")
+        print(f"harness error: {fault} ({summary.faults.count(fault)} times)")
     print(
         f"{summary.runs} guests, {summary.steps} steps, {summary.seconds:.0f} s: "
         f"{summary.rate:.2f} guests/s, {summary.steps / max(summary.seconds, 1):.1f} steps/s; "

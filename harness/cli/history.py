@@ -30,12 +30,12 @@ from harness.results.history import (
 
 DONE = 0
 
-TEST = "a node id, or a part of it that only one test has"
+TEST = "a node id, or a part of one that matches a single test"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to a question: as data, as tables, and a sentence below them."""
+    """The answer to a question: data for JSON, tables, and a sentence below them."""
 
     data: Any
     tables: tuple[Table, ...] = ()

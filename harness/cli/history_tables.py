@@ -19,7 +19,7 @@ from harness.results.history import (
 from harness.results.history.queries import RunHead
 
 SHORT = 8
-"""Characters of a run's id that are shown; enough to find the run."""
+"""Characters of a run's id in a table; enough to identify the run."""
 
 ORDER = ("FAIL", "CRASH", "HANG", "ERROR", "PASS", "KNOWN", "SKIP")
 """The order in which results are listed."""
@@ -102,7 +102,7 @@ def run_tables(run: Run) -> tuple[Table, ...]:
     _row(facts, "words", " ".join(run.words))
     _row(facts, "began", f"{_moment(run.begin)} UTC")
     _row(facts, "took", f"{run.seconds:.0f} s" + ("" if run.complete else ", stopped early"))
-    tests = _table("test", "result", "broken", "s", "message", "artifacts")
+    tests = _table("test", "result", "violated", "s", "message", "artifacts")
     for one in run.tests:
         cells = (" ".join(one.violated), f"{one.seconds:.2f}", one.message, one.artifacts)
         _row(tests, one.test, one.result, *cells)
@@ -135,5 +135,5 @@ def _run(head: RunHead) -> str:
 
 
 def _moment(begin: str) -> str:
-    """A run's begin, in UTC, to the minute."""
+    """A run's begin in UTC, without seconds."""
     return begin[:16].replace("T", " ")

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 MIB = 1024**2
 MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
 KEY_WIDTH = 12
-"""Digits of a key that are enough to tell kernels apart."""
+"""Digits of a key in a table; enough to identify a kernel."""
 
 MOST_TITLES = 3
-"""Patches of a series that are all listed."""
+"""A series with more patches than this is shortened."""
 
 DEFAULT_DAYS = 30
 NAME_WIDTH = 15
@@ -115,7 +115,7 @@ def _list(_: argparse.Namespace) -> int:
 
 
 def _series(kernel: Kernel) -> str:
-    """What was applied: the titles of a few patches, or the first and how many follow."""
+    """The titles of the patches; of a long series the first, the number, and the last."""
     titles = kernel.titles or kernel.series
     if len(titles) > MOST_TITLES:
         return f"{titles[0]}\nand {len(titles) - 1} more, the last: {titles[-1]}"
@@ -123,7 +123,7 @@ def _series(kernel: Kernel) -> str:
 
 
 def _age(when: float) -> str:
-    """How long ago *when* (epoch, in s) was, in the largest unit that fits."""
+    """Time since *when* (seconds since the epoch), in d, h or min."""
     seconds = max(0, time.time() - when)
     for unit, length in (("d", DAY), ("h", HOUR), ("min", MINUTE)):
         if seconds >= length:

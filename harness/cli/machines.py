@@ -116,7 +116,7 @@ def fragments_of(arguments: argparse.Namespace) -> tuple[Path, ...]:
 
 
 def kernel_of(arguments: argparse.Namespace) -> tuple[Qemu, Kernel, Initramfs]:
-    """Build, or take from the caches, the kernel and the guest programs; and find QEMU."""
+    """Find QEMU; build the kernel and the guest programs, or load them from the cache."""
     qemu = find_qemu(arguments.qemu)
     spec = spec_of(arguments)
     kernel = build_kernel(spec)
@@ -124,7 +124,7 @@ def kernel_of(arguments: argparse.Namespace) -> tuple[Qemu, Kernel, Initramfs]:
 
 
 def machine_of(arguments: argparse.Namespace) -> Machine:
-    """Build, or take from the caches, all that the described machine needs."""
+    """The machine that the options describe, built or loaded from the cache."""
     ram_size = parse_ram_size(arguments.machine_memory)
     qemu = find_qemu(arguments.qemu)  # before the build, so that a wrong option fails at once
     devicetree = shaped_devicetree(qemu, arguments.shape, ram_size=ram_size, cpus=arguments.cpus)

@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _judge(mutant: Mutant, again: bool) -> MutantTrial | str:
-    """Return the trial, or why there is none; print its judgement at once: all take an hour."""
+    """Return the trial, or why it failed; print the judgement at once: all take an hour."""
     try:
         trial = try_mutant(mutant, again=again)
     except HarnessError as fault:

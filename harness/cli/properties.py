@@ -44,7 +44,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(_: argparse.Namespace) -> int:
-    """Print the table; 1 if one of its rows has neither a test nor a reason why not."""
+    """Print the table; return 1 if a property has neither a test nor a reason why not."""
     proofs, results = _proofs(_collect()), last_results(joined_history())
     table = Table("id", Column("property", ratio=3), Column("tests", ratio=4), "last result")
     rows = {**PROPERTIES, **NOT_GUARANTEED}
@@ -69,7 +69,7 @@ class _Collector:
 
 
 def _collect() -> Sequence[pytest.Item]:
-    """Every VM test of every tier; HostError with pytest's own words if one does not import."""
+    """Every VM test of every tier. Raises HostError with pytest's output if that fails."""
     collector, said = _Collector(), io.StringIO()
     options = ["--collect-only", "-qq", "--assert=plain", "--tier=all", f"--rootdir={CHECKOUT}"]
     with contextlib.redirect_stdout(said):
@@ -107,7 +107,7 @@ def _tests(number: str, proofs: Sequence[Proof]) -> str:
 
 
 def _last(proofs: Sequence[Proof], results: Mapping[str, LastResult]) -> str:
-    """The worst of the tests' last results, and on which kernel and day that was."""
+    """The worst of the tests' last results, with its kernel and date."""
     every = [results[test] for one in proofs for test in one.tests if test in results]
     if not every:
         return "never run" if proofs else ""

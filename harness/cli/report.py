@@ -35,13 +35,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "report",
         help="report the results of a run: terminal, HTML, mail, JUnit, KTAP, KCIDB",
-        description="A FILE of '-' is the standard output. Ends with 1 if the kernel, or the "
-        "series, is not good.",
+        description="Print a summary, and write other formats with the options; FILE '-' is the "
+        "standard output. Exit code 0: the kernel or the series is good; 1: it is at fault; 2: not "
+        "judged.",
     )
     parser.add_argument(
         "base",
         metavar="RUN",
-        help="a run's file, a JUnit file, a kernel log, or the beginning of an id in the history",
+        help="a run's id in the history, or its beginning; or a file: run, JUnit or kernel log",
     )
     parser.add_argument(
         "series",
@@ -73,7 +74,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the summary, write what was asked for."""
+    """Print the summary and write the other formats; return the exit code of the verdict."""
     history = joined_history(arguments.database)
     runs = [_find(word, history) for word in (arguments.base, arguments.series) if word]
     subject = compare(*runs) if len(runs) > 1 else runs[0]
@@ -95,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _find(word: str, history: History) -> Run:
-    """The run in the file of that name, or in the history; InputError if there is neither."""
+    """The run in that file or, by its id, in the history. Raises InputError if there is none."""
     path = Path(word)
     if not path.is_file():
         found = history.run(find_run(history, word).id)
@@ -130,7 +131,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _git_identity() -> str:
-    """``Name <address>``; empty if git does not know who this is."""
+    """``Name <address>`` from git's configuration; empty if that is incomplete."""
     words = []
     for key in ("user.name", "user.email"):
         asked = subprocess.run(["git", "config", key], capture_output=True, text=True, check=False)

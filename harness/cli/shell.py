@@ -15,7 +15,7 @@ from harness.machine.qemu.snapshot import boot, park, restore
 from harness.shell import Session
 
 BY_HAND = "by-hand"
-"""The run directory of a QEMU that a person starts; each --dry-run writes it again."""
+"""The run directory of a QEMU that is started by hand; each --dry-run rewrites it."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -57,6 +57,6 @@ def _print_command(machine: Machine) -> None:
     print(shlex.join(machine.command(directory)))
     qmp_shell = shlex.join([sys.executable, "-m", "qemu.qmp.qmp_shell", str(directory)])
     say(
-        f"to start it by hand, leave out the last four words (the monitor of the harness); QEMU "
+        f"to start QEMU by hand, omit the last four arguments (the harness's monitor). It "
         f"starts stopped: type 'cont' in {qmp_shell}/{PERSON_SOCKET}"
     )

@@ -23,7 +23,7 @@ from harness.plugin.session import runs_in_worker
 
 @dataclass(frozen=True)
 class Boots:
-    """The kernels of a run that boot, and those that do not; *shared* is a directory of the run."""
+    """Which kernels of a run boot; *shared* is a directory that all workers of the run use."""
 
     shared: Path
     qemu: Qemu

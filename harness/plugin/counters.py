@@ -15,7 +15,7 @@ DIRECTORIES = ("/sys/kernel/debug/swiotlb", "/sys/kernel/debug")
 that directory was made, at the top (kernel/dma/swiotlb.c:rmem_swiotlb_debugfs_init, 6.12)."""
 
 COUNTER = "io_tlb_nslabs"
-"""The file that tells a pool's directory."""
+"""The file that identifies a pool's directory."""
 
 WHAT = "the counters of a pool"
 
@@ -43,7 +43,7 @@ class PoolCounters:
         return self._read("io_tlb_used_hiwater")
 
     def set_hiwater(self, slots: int) -> None:
-        """Begin a new peak at 0; AgentError with EINVAL for any other number."""
+        """Reset the high-water mark with 0; any other number raises AgentError with EINVAL."""
         with _present(f"{self._directory}/io_tlb_used_hiwater") as path:
             self.agent.write_file(path, str(slots).encode())
 
@@ -74,7 +74,7 @@ class PoolCounters:
 
 @contextmanager
 def _present(path: str) -> Iterator[str]:
-    """Say of a file that debugfs does not have that the kernel lacks it."""
+    """Raise NotInKernel if debugfs does not have the file."""
     try:
         yield path
     except AgentError as error:

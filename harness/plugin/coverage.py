@@ -18,7 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--coverage",
         type=Path,
         metavar="DIRECTORY",
-        help="where 'harness coverage' wants the counters of all guests",
+        help="for 'harness coverage': write the counters of all guests to DIRECTORY",
     )
 
 

@@ -9,11 +9,11 @@ from typing import Any
 VMSTAT = Path("/proc/vmstat")
 
 PATIENCE = 5.0
-"""Seconds for the process to end whose pipe is closed already."""
+"""Seconds to wait for the end of a process whose pipe is closed."""
 
 
 def memory_kills() -> int:
-    """How often this machine's kernel has killed a process because memory ran out."""
+    """Number of processes that this machine's kernel killed for lack of memory."""
     try:
         lines = VMSTAT.read_text().splitlines()
     except OSError:
@@ -38,7 +38,7 @@ def reason_of_death(node: Any, kills_before: int) -> str:
 
 
 def _exit_code(node: Any) -> int | None:
-    """The exit code of the worker, negative for a signal; None if it cannot be known."""
+    """The exit code of the worker, negative for a signal; None if unknown."""
     try:
         code: int = node.gateway._io.popen.wait(PATIENCE)
     except (AttributeError, subprocess.TimeoutExpired):

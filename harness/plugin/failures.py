@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Failures of property tests as violations: what the driver did, where, and how to do it again.
+"""Turn failures of property tests into violations.
 
 A failed assertion becomes a violation of the properties that its test is about. Each violation is
 completed with the last DMA API calls, what each address is, the kernel functions to look at, and
@@ -61,7 +61,7 @@ known_types_key = pytest.StashKey[KnownTypes]()
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Turn what a property test found wrong into violations."""
+    """Turn the failure of a property test into violations."""
     try:
         yield
     except (AssertionError, pytest.fail.Exception, DmaError) as error:
@@ -77,7 +77,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Have the report of a failed test tell its violations, and keep them with its artifacts."""
+    """Put the violations into the report of a failed test, and write them to its artifacts."""
     report = yield
     error = call.excinfo.value if call.excinfo else None
     directories = item.stash.get(kept_key, [])
@@ -130,7 +130,7 @@ def _is_control(item: pytest.Item) -> bool:
 
 
 def _violations(error: BaseException) -> tuple[Violation, ...]:
-    """What *error* says of the properties that the test is about."""
+    """The violations in *error*: its own, or one made from a failed assertion."""
     if isinstance(error, PropertyViolated):
         return error.violations
     lines = in_hex(str(error)).removeprefix("AssertionError: ").strip().splitlines()
@@ -144,7 +144,7 @@ def _cut(line: str) -> str:
 
 
 def _completed(item: pytest.Item, violations: Sequence[Violation]) -> Iterator[Violation]:
-    """*violations* with what is known of the driver, the addresses and the code."""
+    """*violations* with the driver's calls, the code and the addresses added."""
     guest = _guest(item)
     calls = guest.agent.journal.last() if guest else ()
     for one in violations:
@@ -162,7 +162,7 @@ def _completed(item: pytest.Item, violations: Sequence[Violation]) -> Iterator[V
 
 
 def _summary(item: pytest.Item, ids: Sequence[str]) -> str:
-    """The sentence of the first property; of a control, or without one, what the test says."""
+    """The sentence of the first property; the test's own for a control or without a property."""
     function = item.function if isinstance(item, pytest.Function) else None
     said = (function.__doc__ or "").strip().partition("\n")[0] or item.name
     if _is_control(item):
@@ -171,7 +171,7 @@ def _summary(item: pytest.Item, ids: Sequence[str]) -> str:
 
 
 def _guest(item: pytest.Item) -> Guest | None:
-    """The guest that the failure is about: the last that a driver or a device did something in."""
+    """The guest of the failure: the last one with an entry in its journal, else the last."""
     guests = [one for one in item.stash.get(guests_key, Guests()).live if not one.closed]
     return next((one for one in reversed(guests) if one.agent.journal), None) or next(
         reversed(guests), None
@@ -188,7 +188,7 @@ def _places(item: pytest.Item, guest: Guest | None, texts: Sequence[str]) -> tup
 
 
 def _own_entries(error: BaseException) -> list[TracebackEntry]:
-    """The frames of *error* that are the suite's."""
+    """The traceback entries of *error* in the suite."""
     entries = pytest.ExceptionInfo.from_exception(error).traceback
     return [
         one for one in entries if SUITE in str(one.path) and not str(one.path).endswith(HELPERS)
@@ -196,7 +196,7 @@ def _own_entries(error: BaseException) -> list[TracebackEntry]:
 
 
 def _write(directory: Path, text: str, violations: Sequence[Violation]) -> None:
-    """Keep the violations for people and programs; a full disk was told of before."""
+    """Write the violations as text and JSON; a full disk was reported before."""
     with contextlib.suppress(OSError):
         (directory / TEXT).write_text(f"{text}\n")
         content = json.dumps([asdict(one) for one in violations], indent=1)
@@ -204,7 +204,7 @@ def _write(directory: Path, text: str, violations: Sequence[Violation]) -> None:
 
 
 def _representation(text: str, error: BaseException) -> ExceptionChainRepr:
-    """What the terminal and JUnit show: the violations, and the lines of the suite."""
+    """The text for terminal and JUnit: the violations, then the lines of the suite."""
     entries = _own_entries(error)
     frames = [
         f"{SUITE}{str(one.path).partition(SUITE)[2]}:{one.lineno + 1}: {str(one.statement).strip()}"

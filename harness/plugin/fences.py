@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Check after a test that the fence still stands and refused nothing.
+"""Check after a test that the fence is intact and refused nothing.
 
-Behind a fence that works nothing is ever refused: every driver does its DMA in the pool. So each
-refused access fails the test, if it does not say that it has a rogue try one.
+Behind an intact fence every driver does its DMA in the pool, so nothing is refused. A refused
+access fails the test, unless the test has the marker ``tries``.
 """
 
 from collections.abc import Generator
@@ -30,14 +30,14 @@ def _can_tell(guest: Guest) -> bool:
 
 def _judge_damage(item: pytest.Item, damage: list[str]) -> None:
     if item.get_closest_marker("disables"):
-        assert damage, "the fence stands, though the test says that it takes it down"
+        assert damage, "the fence is intact, but the test has the marker 'disables'"
     elif damage:
-        raise violated(f"the fence does not stand any more: {'; '.join(damage)}", "FENCE")
+        raise violated(f"the fence is not intact: {'; '.join(damage)}", "FENCE")
 
 
 def _judge_refusals(item: pytest.Item, refusals: list[str]) -> None:
     if item.get_closest_marker("tries"):
-        assert refusals, "the fence refused nothing, though the test says that a device tried"
+        assert refusals, "the fence refused nothing, but the test has the marker 'tries'"
     elif refusals:
         text = f"{len(refusals)} accesses were refused, the first: {refusals[0]}"
         raise violated(f"a device left the pool: {text}", "B1")

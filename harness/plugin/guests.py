@@ -23,7 +23,7 @@ from harness.plugin.results import reported
 
 @dataclass
 class Guests:
-    """Every guest that the running test has started; *watch* is told of each."""
+    """All guests of the running test; *watch* is called with each new one."""
 
     watch: Callable[[Guest], None] = lambda _: None
     live: list[Guest] = field(default_factory=list)
@@ -75,21 +75,21 @@ class Guests:
 
 
 def _fenced(guest: Guest) -> Guest:
-    """Return *guest*; raise QemuError if it has a fence that does not stand at the start.
+    """Return *guest*; raise QemuError if its fence is not intact.
 
-    How it stands at the end is a result of the test's.
+    At the end of a test that is a failure, see fences.py; at the start it is an error.
     """
     damage = guest.fence_damage()
     if damage:
         guest.close()
-        raise QemuError(f"the fence is down before the test begins: {'; '.join(damage)}")
+        raise QemuError(f"the fence is not intact before the test begins: {'; '.join(damage)}")
     return guest
 
 
 def _parked(machine: Machine) -> Snapshot:
-    """Return the machine's parked guest, or why there is none; tried once in a session.
+    """Return the machine's parked guest, or raise why it cannot be parked.
 
-    A kernel that hangs in the boot costs its time-out once, not for every test.
+    It is tried once in a session: a boot that hangs costs one time-out, not one for each test.
     """
     outcome = _try_to_park(machine)
     if isinstance(outcome, Exception):
@@ -113,14 +113,14 @@ STACK = "the kernel's stack"
 """The section with the stacks of the kernel's reports, in files and lines."""
 
 kept_key = pytest.StashKey[list[Path]]()
-"""The directories of artifacts that were kept of a test's guests."""
+"""The directories with the artifacts of a test's guests."""
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep the artifacts of the test's guests, and say how to debug them."""
+    """Keep the artifacts of the test's guests, and add the debug command to the report."""
     report = yield
     guests = item.stash.get(guests_key, None)
     if guests is not None and _shall_keep(item.config, report, call.when):

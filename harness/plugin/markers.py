@@ -73,7 +73,7 @@ class ExpectedFinding:
 
     @property
     def notice(self) -> str:
-        """What to say about a test that passes."""
+        """The line to print if the test passes."""
         if self.sometimes:
             return f"Finding {self.name} did not show in this run: {self.sometimes}."
         return (
@@ -109,7 +109,7 @@ def is_selftest(item: pytest.Item) -> bool:
 
 
 def runs_on(item: pytest.Item, kernel: Kernel) -> None:
-    """Note the kernel of a test; skip the test if it does not apply to that kernel."""
+    """Store the kernel of a test; skip the test if it does not apply to that kernel."""
     item.stash[kernel_of_item] = kernel
     for mark in item.iter_markers("since"):
         version, commit = mark.args

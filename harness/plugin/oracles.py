@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """After each VM test, check kernel reports and memory oracles on every live guest.
 
-A guest that a test leaves without a kernel report and with every property kept is what the body of
-the test may take for granted; a test that breaks one on purpose says so with a marker.
+A test whose guest has a kernel report or violates a property fails, whatever its body checks. A
+test that causes that on purpose has a marker for it.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     except AssertionError as error:
         with contextlib.suppress(GuestError, HarnessError):
             for violation in _violations(item, guests):
-                error.add_note(f"the oracles say as well: {violation}")
+                error.add_note(f"the oracles also report: {violation}")
         raise
     except (LookupError, AttributeError) as error:
         if missing := not_in_kernel(error, "what the test needs"):
@@ -53,7 +53,9 @@ def _judge_violations(item: pytest.Item, violations: list[Violation]) -> None:
         raise PropertyViolated(*unexpected)
     found = {name for violation in violations for name in violation.properties}
     for name, reason in wanted.items():
-        assert name in found, f"no oracle found {name} broken, though the test says: {reason}"
+        assert name in found, (
+            f"no oracle found {name} violated, but the test has the marker 'breaks': {reason}"
+        )
 
 
 def _violations(item: pytest.Item, guests: Guests) -> list[Violation]:

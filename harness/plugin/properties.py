@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Property ids: choose tests by them, report and summarise results with them."""
+"""Property ids: choose tests by them, and add them to the results."""
 
 from collections.abc import Generator
 
@@ -10,8 +10,8 @@ from harness.base.violation import PropertyViolated
 from harness.plugin.results import BAD, reported
 
 PROPERTY, BROKEN = "property", "broken"
-"""The marker, and the names under which ids stand in each test's JUnit properties: those that the
-test is about, and those that a failing one says are broken."""
+"""The marker; and the names of two JUnit properties of a test: ids that it tests, and ids that it
+found violated."""
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note which properties a failing test found broken: those its error names, else all of its."""
+    """Add the properties that a failing test found violated: its error's, else all its own."""
     report = yield
     if reported(report) in BAD:
         error = call.excinfo.value if call.excinfo else None

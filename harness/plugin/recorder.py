@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the run of a session as it goes, judges it at the end, and adds it to the history.
+"""Write the run of a session as it goes, judge it at the end, and add it to the history.
 
-In a session with pytest-xdist the controller does it, to which all reports come. The session's
-exit code is the verdict's (harness/results/verdict.py) if any VM test was asked for.
+With pytest-xdist the controller does it: it receives all reports. The session's exit code is the
+verdict's (harness/results/verdict.py) if a VM test was chosen.
 """
 
 from collections.abc import Iterable, Iterator
@@ -52,7 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Collect where the reports come together."""
+    """Register the recorder, except in workers of pytest-xdist."""
     if not runs_in_worker(config) and not config.option.collectonly:
         config.pluginmanager.register(Recorder(config), "harness-recorder")
 
@@ -72,14 +72,14 @@ class Recorder:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self) -> None:
-        """Begin the file, once the kernel is there."""
+        """Create the file after the kernel was built."""
         if kernel_key in self._config.stash or self._config.getoption("--run-file"):
             run = self._begin()
             self._file = RunFile(self._path(run), run)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note which tests there are to come."""
+        """Store which tests will run."""
         if session.items:  # with pytest-xdist the workers collect
             self._expect(item.nodeid for item in session.items)
 
@@ -89,7 +89,7 @@ class Recorder:
         self._expect(ids)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """A file of tests that cannot be read is the harness's fault."""
+        """A test file that cannot be imported is an ERROR."""
         if report.failed and report.nodeid.startswith(SUITE):
             self._end(Case(report.nodeid, Result.ERROR, message=_last_line(report)))
 
@@ -103,7 +103,7 @@ class Recorder:
         report.harness_ended = True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Write a test down when its last phase is over."""
+        """Write a test to the file after its last phase."""
         if not report.nodeid.startswith(SUITE):
             self._others_failed |= report.failed
             return
@@ -127,7 +127,7 @@ class Recorder:
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """The results in a few lines."""
+        """Print the summary."""
         if self._run is not None and (self._run.tests or wants_guests(self._config)):
             for line in summary_lines(self._run):
                 terminalreporter.write_line(line)
@@ -181,7 +181,7 @@ class Recorder:
             self._file.path.unlink(missing_ok=True)
             join_runs(history)
         except HarnessError as fault:
-            say(f"this run is not in the history, it is in {self._file.path}: {explain(fault)}")
+            say(f"cannot add this run to the history, it is in {self._file.path}: {explain(fault)}")
 
 
 def case_of(reports: list[pytest.TestReport]) -> Case:
@@ -204,7 +204,7 @@ def case_of(reports: list[pytest.TestReport]) -> Case:
 
 
 def _noted(reports: Iterable[pytest.TestReport], wanted: str) -> Iterator[str]:
-    """What stands under that name in the reports' properties."""
+    """The values of the reports' properties of that name."""
     for report in reports:
         yield from (str(value) for name, value in report.user_properties if name == wanted)
 
@@ -222,5 +222,5 @@ def _message(report: pytest.TestReport) -> str:
 
 
 def _last_line(report: pytest.CollectReport) -> str:
-    """The last line of why a file could not be read: the error."""
+    """The last line of the traceback of a collection error."""
     return str(report.longrepr or "").strip().rpartition("\n")[2][:MESSAGE_SIZE]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a test's end says, and about whom: the one place that makes an exception a Result."""
+"""The result of a test: the one place that turns an exception into a Result."""
 
 import subprocess
 from collections.abc import Generator
@@ -13,21 +13,20 @@ from harness.base.result import Result
 from harness.plugin.markers import is_selftest, known_finding
 
 RESULT = "result"
-"""The name under which each test's result stands in its JUnit properties."""
+"""The name of the JUnit property with a test's result."""
 
 NOTICE = "notice"
-"""The name of what a test that passes has to say all the same; the summary shows it."""
+"""The name of the JUnit property with a line that the summary prints."""
 
 BAD = tuple(one for one in Result if one.against_kernel)
-"""What speaks against the kernel."""
-
+"""Results against the kernel."""
 
 no_boot_key = pytest.StashKey[bool]()
-"""Of the test that found that its kernel does not boot: no finding explains that."""
+"""Set for the test that found that its kernel does not boot: no finding explains that."""
 
 
 class NotJudged(Skipped):
-    """The kernel did not get as far as the test; the message says why."""
+    """The kernel did not get as far as the test; the message gives the reason."""
 
 
 _MEANINGS: tuple[tuple[type[BaseException], Result], ...] = (
@@ -43,7 +42,7 @@ _MEANINGS: tuple[tuple[type[BaseException], Result], ...] = (
 
 
 def result_of(phase: str, error: BaseException | None) -> Result:
-    """Say what *error*, raised in *phase* (setup, call or teardown), means."""
+    """Return the result for *error*, raised in *phase* (setup, call or teardown)."""
     if error is None:
         return Result.PASS
     for kind, result in _MEANINGS:
@@ -56,7 +55,7 @@ def result_of(phase: str, error: BaseException | None) -> Result:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note the result in the report; a harness error in a test's body is no failure of the test."""
+    """Add the result to the report; a harness error in a test's body is not its failure."""
     report = yield
     error = call.excinfo.value if call.excinfo else None
     result = _judge(item, report, error)
@@ -82,7 +81,7 @@ def pytest_report_teststatus(
 
 
 def reported(report: pytest.TestReport | pytest.CollectReport) -> Result | None:
-    """The result noted in a report; None where a phase passed that is not the test's body."""
+    """The result in a report; None for a set-up or tear-down that passed."""
     if isinstance(report, pytest.CollectReport):
         return Result.ERROR if report.failed else None
     if report.passed and report.when != "call":
@@ -92,7 +91,7 @@ def reported(report: pytest.TestReport | pytest.CollectReport) -> Result | None:
 
 
 def _judge(item: pytest.Item, report: pytest.TestReport, error: BaseException | None) -> Result:
-    """What a phase that ended with *error* comes to, for known findings and escapes too."""
+    """The result of a phase that ended with *error*, with known findings and escapes."""
     result = result_of(report.when, error)
     if item.stash.get(no_boot_key, False):
         return result
@@ -101,7 +100,9 @@ def _judge(item: pytest.Item, report: pytest.TestReport, error: BaseException | 
         return result
     escape = item.get_closest_marker("escape")
     if escape and result is Result.FAIL:
-        return _forgive(report, f"{escape.args[0]} was not seen: the kernel does more than it says")
+        return _forgive(
+            report, f"{escape.args[0]} was not seen: the kernel does more than it guarantees"
+        )
     finding = known_finding(item)
     if finding and result in finding.ends:
         return _forgive(report, f"docs/findings.md: {finding.name}")

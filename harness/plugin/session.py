@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Before the first test: clean up, build kernel and guest programs once, tell the workers.
+"""Before the first test: clean up, build kernel and guest programs once, pass them to workers.
 
-The controller does it, so that the progress of a build has a terminal and pytest-xdist's
-workers only load what is there.
+The controller builds, so that progress is shown on its terminal; pytest-xdist's workers only load
+what was built.
 """
 
 import ctypes
@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Prepare what all tests share, if VM tests are selected."""
+    """Build the kernel and the guest programs if VM tests are selected."""
     config = session.config
     if runs_in_worker(config) or not wants_guests(config):
         return
@@ -51,14 +51,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Remove what workers have left behind that were killed."""
+    """Remove the run directories of killed workers."""
     if not runs_in_worker(session.config) and kernel_key in session.config.stash:
         sweep()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker of pytest-xdist where the kernel and the guest programs are."""
+    """Pass the paths of kernel and guest programs to a worker of pytest-xdist."""
     stash = node.config.stash
     if kernel_key in stash:
         node.workerinput[ARTIFACTS_KEY] = {
@@ -74,7 +74,7 @@ def runs_in_worker(config: pytest.Config) -> bool:
 
 
 def wants_guests(config: pytest.Config) -> bool:
-    """Whether any path on the command line leads to the VM suite."""
+    """Whether a path on the command line contains the VM suite, or lies in it."""
     if config.option.collectonly:
         return False
     paths = [Path(str(argument).partition("::")[0]).resolve() for argument in config.args]

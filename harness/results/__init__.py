@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs of the suite as data: what was asked for, on which kernel, and how every test ended.
+"""Runs of the suite as data: the request, the kernel, and how each test ended.
 
 ==================  ==============================================================================
 ``SuiteRequest``    which kernel, QEMU and tests
 ``arguments_of``    a request as arguments of pytest; ``request_from`` the way back
-``command_of``      a request as a person types it
+``command_of``      the same as a command line for a person
 ``run_suite``       builds, runs them in a process of its own, returns a Run
 ``Run``             provenance, and a Case for each test
-``verdict_of``      what a Run says of its kernel: good, bad or not judged, and the exit code
-``RunFile``         the file of a run, written while it goes on; ``save_run``, ``load_run``
+``verdict_of``      the verdict on a Run: good, bad or not judged; and the exit code
+``RunFile``         the file of a run, written as it goes; ``save_run``, ``load_run``
 ==================  ==============================================================================
 """
 

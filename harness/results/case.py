@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a test of a run ended."""
+"""One test of a run, and how it ended."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,17 +8,17 @@ from harness.base.result import Result
 from harness.base.violation import Violation, violation_from
 
 MESSAGE_SIZE = 300
-"""Characters that are kept of what a test said."""
+"""Characters of a message that are kept."""
 
 
 @dataclass(frozen=True)
 class Case:
     """A test by its node id, and its result.
 
-    *violated* are the properties that it found violated, *properties* all that it is about,
-    *message* the first line of its reason, *seconds* what it took, *artifacts* the folder with
-    what is kept of its guests (empty if nothing is). *violations* say in full what was seen;
-    *notices* are what the test has to say whatever its result is.
+    *violated* are the properties that it found violated, *properties* all that it tests,
+    *message* the first line of its reason, *seconds* its duration, *artifacts* the directory of
+    its guests' artifacts (empty if none are kept). *violations* are complete; *notices* are lines
+    to print whatever the result is.
     """
 
     test: str
@@ -38,7 +38,7 @@ class Case:
 
 
 def case_from(content: dict[str, Any]) -> Case:
-    """The case that ``dataclasses.asdict`` made *content* of, with JSON between."""
+    """The case from *content*: ``dataclasses.asdict`` of a case, possibly through JSON."""
     lists = {name: tuple(content.get(name, ())) for name in ("violated", "properties", "notices")}
     violations = tuple(violation_from(one) for one in content.get("violations", ()))
     result = Result(content["result"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The file of a run: JSON lines that are written while the run goes on.
+"""The file of a run: JSON lines, written as the run goes.
 
 ::
 
@@ -7,7 +7,7 @@
     {"test": ..., "result": ..., ..., "at": 12.5}         a line a test, as soon as it has ended
     {"end": {"seconds": 80.1, "complete": true, "exit_code": 0}}
 
-Of a run that was killed all but the end is there. The writer holds a lock on its file, which the
+A run that was killed lacks only its last line. The writer holds a lock on its file, which the
 kernel releases when the writer dies: a file that can be locked is finished.
 """
 
@@ -45,7 +45,7 @@ class RunFile:
         self._write({**asdict(case), "at": self._seconds()})
 
     def end(self, complete: bool) -> Run:
-        """Write the end, and return the run as it is now; the file stays locked until close()."""
+        """Write the end and return the finished run; the file stays locked until close()."""
         self.run = replace(self.run, seconds=self._seconds(), complete=complete)
         self._write(_end(self.run))
         return self.run
@@ -76,14 +76,14 @@ def run_text(run: Run) -> str:
 
 
 def load_run(path: Path) -> Run:
-    """Read a run back; of one that was killed what it has, which is not complete then.
+    """Read a run. One that was killed has the tests that ended, and is not *complete*.
 
-    OSError or ValueError if *path* is no file of a run.
+    Raises OSError or ValueError if *path* is not the file of a run.
     """
     header, *lines = _lines(path)
     if not isinstance(header, dict) or header.get("version") != VERSION:
         found = header.get("version") if isinstance(header, dict) else None
-        raise ValueError(f"expected version {VERSION} of a run in its first line, found {found}")
+        raise ValueError(f"expected version {VERSION} in the first line, found {found}")
     end = lines.pop()["end"] if lines and "end" in lines[-1] else {}
     last = max((one.pop("at") for one in lines), default=0.0)
     try:
@@ -98,17 +98,17 @@ def load_run(path: Path) -> Run:
             request=tuple(header["request"]),
         )
     except (KeyError, TypeError) as fault:
-        raise ValueError(f"a line of the run lacks something: {fault!r}") from fault
+        raise ValueError(f"a line of the run lacks a field: {fault!r}") from fault
 
 
 def is_run(path: Path) -> bool:
-    """Whether *path* begins as the file of a run does."""
+    """Whether *path* begins like the file of a run."""
     with path.open("rb") as file:
         return file.read(12).startswith(b'{"version": ')
 
 
 def _lines(path: Path) -> Iterator[Any]:
-    """The lines of the file; the last may have been cut off by a kill, and is left out then."""
+    """The lines of the file, without a last one that a kill cut off."""
     lines = path.read_text(encoding="utf-8").splitlines()
     if not lines:
         raise ValueError("the file is empty")
@@ -117,7 +117,7 @@ def _lines(path: Path) -> Iterator[Any]:
             yield json.loads(line)
         except ValueError as fault:
             if number < len(lines) or number == 1:
-                raise ValueError(f"line {number} is no JSON: {fault}") from fault
+                raise ValueError(f"line {number} is not JSON: {fault}") from fault
 
 
 def _header(run: Run) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Results that another program wrote down: a JUnit file, or the log of a kernel."""
+"""Read results of other programs: JUnit XML, or a kernel log."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -14,19 +14,18 @@ from harness.results.case import MESSAGE_SIZE, Case
 from harness.results.run import Run, no_kernel
 
 RESULTS = {"failure": Result.FAIL, "error": Result.ERROR, "skipped": Result.SKIP}
-"""What the elements of a test case in JUnit mean, if it names no result of ours."""
+"""What the elements of a JUnit test case mean without a property ``result``."""
 
 _STAMP = re.compile(r"^(<\d+>)?\[ *\d+\.\d+\]", re.MULTILINE)
 """How the lines of a kernel's log begin."""
 
 
 def read_foreign(path: Path) -> Run:
-    """The run that *path*, a JUnit file or a kernel's log, tells of.
+    """Read *path*, JUnit XML or a kernel log, as a run.
 
-    OSError or ValueError if it is neither.
-
-    Of a log each report is a case, which ended as CRASH if the kernel did; without any report the
-    log is a case that passed.
+    Each kernel report in a log is a case: CRASH if the kernel ended, else FAIL, or KNOWN if it is
+    benign. A log without reports is one case that passed. Raises OSError or ValueError for any
+    other file.
     """
     text = path.read_text(errors="replace")
     begin = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="milliseconds")
@@ -34,13 +33,13 @@ def read_foreign(path: Path) -> Run:
     if cases is None:
         cases = [_report_case(one) for one in reports_in(text.splitlines())]
         if not cases and not _STAMP.search(text):
-            raise ValueError("it is neither a run, nor JUnit, nor the log of a kernel")
+            raise ValueError("expected a run, JUnit XML or a kernel log")
         cases = cases or [Case(path.name, Result.PASS)]
     return Run(no_kernel(), begin, sum(one.seconds for one in cases), (), tuple(cases))
 
 
 def read_cases(report: Path) -> list[Case]:
-    """The tests in a JUnit file, in the order in which they ended; none if it is something else."""
+    """The tests in a JUnit file, in order; none if it is not JUnit."""
     return _junit_cases(report.read_text()) or []
 
 
@@ -69,7 +68,7 @@ def _junit_case(case: ET.Element) -> Case:
 
 
 def _report_case(report: Report) -> Case:
-    """A kernel's report as a test that it fails."""
+    """A kernel report as a test that failed."""
     result = Result.KNOWN if report.benign else Result.CRASH if report.ends else Result.FAIL
     return Case(report.title, result, message=report.first_line[:MESSAGE_SIZE])
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files that decide, beside the kernel and QEMU, how a test ends: found, not listed by hand.
+"""The files that a verdict depends on, beside the kernel and QEMU: found, not listed by hand.
 
 They are the modules that a test file, the conftest files above it and the pytest plugin import,
-directly or not; the data beside each of those modules; and what a module names below CHECKOUT,
-such as ``CHECKOUT / "guest"``. An import within a function counts, and so does a text that is a
-module's name, as in ``pytest_plugins``.
+directly or not; the data files beside each of those modules; and paths that a module names below
+CHECKOUT, such as ``CHECKOUT / "guest"``. An import within a function counts, and so does a string
+that is a module's name, as in ``pytest_plugins``.
 """
 
 import functools
@@ -55,7 +55,7 @@ def is_test(name: str) -> bool:
 
 @dataclass(frozen=True)
 class _Names:
-    """What a module speaks of: names that may be modules, and paths below CHECKOUT."""
+    """Names in a module: possible modules, and paths below CHECKOUT."""
 
     modules: tuple[str, ...]
     paths: tuple[str, ...]
@@ -97,7 +97,7 @@ def _packages(root: Path, module: Path) -> Iterator[str]:
 
 
 def _files_of(root: Path, name: str) -> Iterator[Path]:
-    """The module of that name, and the packages around it; nothing if there is none."""
+    """The file of that module or package; nothing if it does not exist."""
     place = root / name.replace(".", "/")
     for path in (place.with_suffix(".py"), place / "__init__.py"):
         if path.is_file():
@@ -105,12 +105,12 @@ def _files_of(root: Path, name: str) -> Iterator[Path]:
 
 
 def _data_beside(folder: Path) -> tuple[Path, ...]:
-    """The files of a folder that are no modules."""
+    """The files of a directory that are not modules."""
     return tuple(Path(one) for one in os.scandir(folder) if one.is_file() and _is_data(one.name))
 
 
 def _data_at(root: Path, place: Path) -> tuple[Path, ...]:
-    """All files at a place of the checkout that is no code of the harness."""
+    """All data files at a path of the checkout; none within the harness package."""
     if place.is_relative_to(root / PACKAGE):
         return ()
     if place.is_file():
@@ -124,10 +124,10 @@ def _is_data(name: str) -> bool:
 
 @functools.cache
 def _names(module: Path, _changed: int, _size: int) -> _Names:
-    """What *module*, as it is now, speaks of.
+    """The names in *module*; its time stamp and size are part of the cache's key.
 
-    A search for the forms of an import takes a tenth of the time of a parser; what it finds too
-    much, in a text, is a module all the same (tests/results/test_identity.py compares both).
+    A regular expression takes a tenth of the time of a parser. It may also find an import in a
+    string, which does no harm (tests/results/test_identity.py compares both).
     """
     text = module.read_text()
     modules = dict.fromkeys(_TEXT.findall(text))

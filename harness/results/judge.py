@@ -2,7 +2,7 @@
 """Judge two runs of the same tests, without and with a series: a Change each, and one Verdict.
 
 The only place that decides what counts as good: exit codes, ``Tested-by:`` tags, pages, mails,
-bisection and the nightly job all ask here, or of a single run :func:`.verdict.verdict_of`.
+bisection and the nightly job all use it; a single run has :func:`.verdict.verdict_of`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from harness.results.verdict import Verdict, verdict_of
 
 
 class Shown(Enum):
-    """What the outcomes of one test on one kernel show, all its repetitions together."""
+    """What all repetitions of one test on one kernel show together."""
 
     HELD = "held"  # PASS
     KNOWN = "known"  # the finding showed at least once, as docs/findings.md describes it

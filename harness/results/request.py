@@ -7,7 +7,7 @@
          │
          └── command_of ─► scripts/run ...       what a person types
 
-Nothing else puts arguments of the suite together, or reads them.
+Only this module composes and parses the arguments of the suite.
 """
 
 import os
@@ -56,7 +56,7 @@ class SuiteRequest:
 
 
 def arguments_of(request: SuiteRequest) -> tuple[str, ...]:
-    """The arguments for a pytest that runs in the checkout."""
+    """The arguments for pytest, run in the checkout."""
     spec = request.spec
     extra = spec.fragments[len(default_fragments()) :]
     return (
@@ -70,7 +70,7 @@ def arguments_of(request: SuiteRequest) -> tuple[str, ...]:
 
 
 def choice_of(request: SuiteRequest) -> tuple[str, ...]:
-    """Those of the arguments that choose tests; runs with the same have the same tests."""
+    """The arguments that choose tests: runs with equal ones have the same tests."""
     return (
         f"--tier={request.tier}",
         *(f"--property={one}" for one in request.properties),
@@ -81,14 +81,14 @@ def choice_of(request: SuiteRequest) -> tuple[str, ...]:
 
 
 def command_of(request: SuiteRequest) -> str:
-    """What a person types in the checkout to run the same tests on the same kernel."""
+    """The command line that runs the same tests on the same kernel, in the checkout."""
     defaults = {*arguments_of(SuiteRequest())}
     words = (one for one in arguments_of(request) if one not in defaults)
     return " ".join(["scripts/run", *map(_typed, words)])
 
 
 def request_from(config: pytest.Config) -> SuiteRequest:
-    """What pytest was asked for; InputError for an option that makes no sense."""
+    """The request in pytest's options. Raises InputError for an invalid one."""
     option = config.getoption
     extra = (Path(name).absolute() for name in option("--kernel-config"))
     expression = option("-m")
@@ -113,13 +113,13 @@ def request_from(config: pytest.Config) -> SuiteRequest:
 
 
 def _tests(config: pytest.Config) -> tuple[str, ...]:
-    """The files and node ids on the command line, by their names in the checkout."""
+    """The files and node ids on the command line, relative to the checkout."""
     names = tuple(_test_name(config.invocation_params.dir, str(one)) for one in config.args)
     return () if any(name in ROOTS for name in names) else names
 
 
 def _test_name(folder: Path, argument: str) -> str:
-    """The argument as it is in the checkout; one that lies elsewhere stays as it is."""
+    """The argument relative to the checkout; unchanged if it is outside."""
     file, colons, name = argument.partition("::")
     path = Path(os.path.normpath(folder / file))
     place = str(path.relative_to(CHECKOUT)) if path.is_relative_to(CHECKOUT) else file
@@ -127,7 +127,7 @@ def _test_name(folder: Path, argument: str) -> str:
 
 
 def _absolute(source: str) -> str:
-    """A kernel source that is a path, from the root: pytest runs in another folder."""
+    """A kernel source that is a path, made absolute: pytest runs in another directory."""
     path = Path(source)
     return str(path.absolute()) if source and path.exists() else source
 
@@ -135,7 +135,7 @@ def _absolute(source: str) -> str:
 def _typed(word: str) -> str:
     """A word as a person types it in a shell.
 
-    A value that begins with ``-`` or ``@``, which argparse takes for a file, stays after its ``=``.
+    A value that begins with ``-`` or ``@`` (argparse: read a file) stays after its ``=``.
     """
     name, _, value = word.partition("=")
     if name == "-k" and not value.startswith(("-", "@")):

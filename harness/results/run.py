@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One run of the suite on one kernel, as data: where everything came from, and how it ended."""
+"""One run of the suite on one kernel, as data: its provenance, and how each test ended."""
 
 import platform
 import subprocess
@@ -21,8 +21,8 @@ class Provenance:
     """Where the kernel of a run, and all that it ran on, came from.
 
     *kernel_key* names the kernel in the cache, and so everything that went into it; *config* is a
-    hash of the whole configuration; *series* are the patches' names in order; *harness* is what
-    ``git describe`` says of this checkout, and *qemu* the first line of ``--version``.
+    hash of the whole configuration; *series* are the patches' names in order; *harness* is
+    ``git describe`` of this checkout, *qemu* the first line of ``--version``.
     """
 
     kernel_key: str
@@ -55,8 +55,8 @@ class Run:
     id: str = field(default_factory=lambda: uuid4().hex)
     request: tuple[str, ...] = ()
 
-    def outcome(self, test: str) -> Case | None:
-        """How the test of that node id ended, None if it did not run."""
+    def case(self, test: str) -> Case | None:
+        """The test with that node id, None if it did not run."""
         return next((one for one in self.tests if one.test == test), None)
 
 
@@ -84,12 +84,12 @@ def no_kernel() -> Provenance:
 
 
 def now() -> str:
-    """This moment, as a run's *begin*."""
+    """The current time, as a run's *begin*."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def run_from(content: dict[str, Any]) -> Run:
-    """The run that ``dataclasses.asdict`` made *content* of, which JSON may have come between."""
+    """The run from *content*: ``dataclasses.asdict`` of a run, possibly through JSON."""
     tests = [case_from(one) for one in content["tests"]]
     rest = {name: value for name, value in content.items() if name not in ("provenance", "tests")}
     rest.update({name: tuple(rest.get(name, ())) for name in ("words", "request")})
@@ -97,13 +97,13 @@ def run_from(content: dict[str, Any]) -> Run:
 
 
 def provenance_from(content: dict[str, Any]) -> Provenance:
-    """The provenance that ``dataclasses.asdict`` made *content* of, with JSON between."""
+    """The provenance from *content*: ``dataclasses.asdict`` of one, possibly through JSON."""
     return Provenance(**{**content, "series": tuple(content["series"])})
 
 
 @cache
 def _checkout() -> str:
-    """What git says of the checkout; "unknown" without git."""
+    """``git describe`` of the checkout; "unknown" without git."""
     command = ["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty"]
     try:
         ran = subprocess.run(command, capture_output=True, text=True, check=True)

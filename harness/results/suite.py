@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run the suite on a kernel, in a process of its own, and bring its results home as data."""
+"""Run the suite on a kernel, in a process of its own, and return its results as data."""
 
 import subprocess
 import sys
@@ -66,5 +66,5 @@ def run_tests(
         except (OSError, ValueError) as fault:
             tail = (log or words).read_text(errors="replace").strip()[-TAIL:]
             raise HarnessError(
-                f"pytest ended with {code} before the first test. Its last words: {tail}"
+                f"pytest ended with {code} before the first test. Its last output: {tail}"
             ) from fault

@@ -17,7 +17,7 @@ ORDER = (
 
 
 def summary_lines(run: Run) -> Iterator[str]:
-    """What is printed last of a session."""
+    """The last lines that a session prints."""
     counts = Counter(one.result for one in run.tests)
     shown = (*ORDER, *([Result.NOT_JUDGED] if counts[Result.NOT_JUDGED] else []))
     yield f"results: {'  '.join(f'{result} {counts[result]}' for result in shown)}"
@@ -31,6 +31,6 @@ def summary_lines(run: Run) -> Iterator[str]:
 
 
 def violated_properties(tests: Iterable[Case]) -> tuple[str, ...]:
-    """The properties that *tests* found violated and that no finding excuses, in order."""
+    """The properties that *tests* found violated, without known findings, in order."""
     bad = [one for one in tests if one.against_kernel]
     return in_order(name for one in bad for name in one.violated or one.properties)

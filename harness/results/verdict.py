@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run says of its kernel, and the exit code that tells a program: the one definition."""
+"""The verdict on a run, and its exit code: the one definition."""
 
 from enum import Enum
 
@@ -8,7 +8,7 @@ from harness.results.run import Run
 
 
 class Verdict(Enum):
-    """What a run says of its kernel. The value is for people."""
+    """The verdict on a kernel, a series or a suite. The value is for people."""
 
     GOOD = "good"
     BAD = "bad"
@@ -16,7 +16,7 @@ class Verdict(Enum):
 
     @property
     def exit_code(self) -> int:
-        """0: nothing speaks against the kernel; 1: something does; 2: that is not known."""
+        """0: the kernel is good; 1: it is at fault; 2: not judged."""
         return _EXIT_CODES[self]
 
 
@@ -24,9 +24,9 @@ _EXIT_CODES = {Verdict.GOOD: 0, Verdict.BAD: 1, Verdict.NOT_JUDGED: 2}
 
 
 def verdict_of(run: Run) -> Verdict:
-    """Judge *run*: BAD outranks NOT_JUDGED, because what was seen stays true.
+    """Judge *run*: BAD outranks NOT_JUDGED, because a failure stays a failure.
 
-    A run is judged if it came to its end, at least one test says whether a property held, and none
+    A run is judged if it is complete, at least one test shows whether a property held, and none
     ended as ERROR or NOT_JUDGED. KNOWN is good, and so is SKIP beside tests that ran.
     """
     results = {one.result for one in run.tests}

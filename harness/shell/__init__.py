@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The interactive session: a person inside a machine, with console, QMP, rogue and memory."""
+"""The interactive session: console, QMP, memory and a rogue device of one machine."""
 
 from harness.shell.session import Session
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A person's Python on the guest: DMA API calls, and its memory."""
+"""The Python prompt of a session: DMA API calls, and the guest's memory."""
 
 import code
 from pathlib import Path
@@ -13,7 +13,7 @@ BANNER = "'probe' and 'memory' are this guest's; harness.devices.probe has the r
 
 
 class PythonPrompt:
-    """Python whose names last as long as the session does."""
+    """A Python prompt; its names live until the session ends."""
 
     def __init__(self, guest: Guest) -> None:
         self._guest = guest
@@ -25,15 +25,15 @@ class PythonPrompt:
         self._open().interact(banner=f"{BANNER} comes back.", exitmsg="")
 
     def run(self, path: Path) -> None:
-        """Run a file; what goes wrong in it is told. Raises InputError if it is no Python."""
+        """Run a file and print its errors. Raises InputError if it is not Python."""
         try:
             program = compile(path.read_text(), path, "exec")
         except (SyntaxError, UnicodeDecodeError) as fault:
-            raise InputError(f"{path} is no Python: {fault}") from fault
+            raise InputError(f"{path} is not Python: {fault}") from fault
         self._open().runcode(program)
 
     def close(self) -> None:
-        """Let go of the guest's memory."""
+        """Close the view of the guest's memory."""
         if self._memory is not None:
             self._memory.close()
 

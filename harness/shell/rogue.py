@@ -23,7 +23,7 @@ DEFAULT_KIND = "edu"
 
 
 class RogueControl:
-    """Has a rogue device do what a person types; the first thing to do plugs it."""
+    """Controls a rogue device; the first command plugs it."""
 
     def __init__(self, guest: Guest) -> None:
         self._guest = guest
@@ -31,9 +31,9 @@ class RogueControl:
         self._port: int | None = None
 
     def drive(self, words: list[str]) -> bool:
-        """Do what *words* say; False if there is no such form.
+        """Run a ``rogue`` command; return False if it has another form.
 
-        Raises InputError, before anything is done, for numbers and bytes that make no sense.
+        Raises InputError for invalid numbers and bytes before anything is done.
         """
         match words:
             case ["plug"]:
@@ -60,12 +60,12 @@ class RogueControl:
         return True
 
     def _plug(self, port: int, kind: str) -> Rogue:
-        """Drive the device in *port* from now on, which is a *kind*."""
+        """Select the device in *port*, a *kind*; plug it if the port is empty."""
         if kind not in rogue_kinds():
-            raise InputError(f"there is no rogue '{kind}'; there are: {', '.join(rogue_kinds())}")
+            raise InputError(f"unknown rogue '{kind}': expected one of {', '.join(rogue_kinds())}")
         there = self._plugged.get(port, (kind,))[0]
         if there != kind:
-            raise InputError(f"root port {port} has {there}: 'rogue unplug' takes it out")
+            raise InputError(f"root port {port} has {there}: remove it with 'rogue unplug'")
         if port not in self._plugged:
             self._plugged[port] = kind, rogue_kinds()[kind].plug(self._guest, port)
         self._port = port
@@ -75,7 +75,7 @@ class RogueControl:
 
     def _unplug(self) -> None:
         if self._port is None:
-            raise InputError("no rogue is plugged in; 'rogue plug' does that")
+            raise InputError("no rogue is plugged in: plug one with 'rogue plug'")
         _, device = self._plugged.pop(self._port)
         self._port = None
         device.detach()
@@ -86,7 +86,9 @@ class RogueControl:
     def _set_bus_master(self, on: bool) -> None:
         device = self._hand()
         if not isinstance(device, EduRogue | NvmeRogue):
-            raise InputError(f"{device.name} has memory by itself: bus mastering is nothing to it")
+            raise InputError(
+                f"{device.name} maps the memory itself: it does not depend on bus mastering"
+            )
         device.set_bus_master(on)
 
     def _read(self, address: int, size: int) -> None:
@@ -100,7 +102,7 @@ class RogueControl:
     def _forge_msi(self, address: int, value: int) -> None:
         device = self._hand()
         if not isinstance(device, EduRogue):
-            raise InputError(f"{device.name} forges no MSI: that takes an edu")
+            raise InputError(f"{device.name} cannot forge an MSI: expected an edu")
         self._warn_outside(address, MSI_SIZE)
         device.forge_msi(address, value)
 

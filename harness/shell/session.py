@@ -19,7 +19,7 @@ from harness.shell.rogue import RogueControl
 from harness.shell.terminal import attach, interrupts_ignored, run_program
 from harness.shell.words import LARGEST, hex_dump, parse_range, parse_words
 
-INTRO = "The guest runs. 'help' lists the commands, 'quit' throws the machine away."
+INTRO = "The guest runs. 'help' lists the commands, 'quit' discards the machine."
 
 COMMAND_TIMEOUT = 60.0
 """Seconds that a command run through the agent may take."""
@@ -38,7 +38,7 @@ class Session(cmd.Cmd):
         self._at_prompt = True
 
     def converse(self) -> None:
-        """Read and run commands until the person quits; Ctrl-C only gives up the line at hand."""
+        """Read and run commands until ``quit``; Ctrl-C only cancels the current line."""
         self._guest.watch.at_end(self._tell_end)
         intro = INTRO
         while True:
@@ -49,13 +49,13 @@ class Session(cmd.Cmd):
                 intro = ""
 
     def onecmd(self, line: str) -> bool:
-        """Run one command; what goes wrong is told, and the session goes on."""
+        """Run one command; print its error, if any, and continue."""
         lived = self._guest.ending is None
         self._at_prompt = False
         stop = self._obey("quit" if line == "EOF" else line)
         self._at_prompt = True
         if lived and self._guest.ending is not None and not stop:
-            print(_epitaph(self._guest))
+            print(_end_text(self._guest))
         return stop
 
     def emptyline(self) -> bool:
@@ -63,12 +63,12 @@ class Session(cmd.Cmd):
         return False
 
     def default(self, line: str) -> None:
-        """Refuse a command that is none."""
+        """Refuse an unknown command."""
         name = line.partition(" ")[0]
-        raise InputError(f"there is no command {name!r}; 'help' lists those there are")
+        raise InputError(f"unknown command {name!r}: 'help' lists the commands")
 
     def do_help(self, arg: str) -> None:
-        """Say what a command does, or what every one does.
+        """Print the help of one command, or of all.
 
         help [COMMAND]
         """
@@ -125,7 +125,7 @@ class Session(cmd.Cmd):
         """
         words = parse_words(line)
         self._need_running()
-        with interrupts_ignored():  # half a dialogue with the device would spoil the next one
+        with interrupts_ignored():  # an interrupted register sequence would break the next one
             if not self._rogue.drive(words):
                 raise self._usage("rogue")
 
@@ -160,9 +160,9 @@ class Session(cmd.Cmd):
         """
         devicetree = self._guest.machine.devicetree
         for pool in devicetree.pools:
-            print(f"{pool}  used by {', '.join(pool.users) or 'nobody'}")
+            print(f"{pool}  used by {', '.join(pool.users) or 'no device'}")
         for asked in devicetree.dynamic:
-            print(f"{asked.name}, {asked.size:#x} bytes where the kernel chose ('log' says where)")
+            print(f"{asked.name}, {asked.size:#x} bytes placed by the kernel ('log' shows where)")
         if not devicetree.pools and not devicetree.dynamic:
             print("none")
 
@@ -200,7 +200,7 @@ class Session(cmd.Cmd):
         print(directory.resolve())
 
     def do_quit(self, _: str) -> bool:
-        """Throw the machine away, as Ctrl-D does.
+        """Discard the machine, like Ctrl-D.
 
         quit
         """
@@ -214,7 +214,7 @@ class Session(cmd.Cmd):
         except (HarnessError, GuestError, OSError) as error:
             print(f"error: {error}")
         except KeyboardInterrupt:
-            print("\ninterrupted; what the guest was asked to do, it may still be doing")
+            print("\ninterrupted; the command may still run in the guest")
         return False
 
     def _is_running(self) -> bool:
@@ -224,11 +224,11 @@ class Session(cmd.Cmd):
         return bool(self._guest.monitor.execute("query-status")["running"])
 
     def _need_running(self) -> None:
-        """Refuse what only a guest that runs can do."""
+        """Raise unless the guest runs."""
         if self._guest.ending is not None:
             raise self._guest.ending.error()
         if not self._is_running():
-            raise InputError("the machine stands still; 'cont' in 'qmp' lets it run again")
+            raise InputError("the machine is stopped: 'cont' in 'qmp' resumes it")
 
     def _help(self, name: str) -> tuple[str, str]:
         """The sentence and the forms of a command."""
@@ -239,16 +239,16 @@ class Session(cmd.Cmd):
         return InputError(f"expected:\n{self._help(name)[1]}")
 
     def _tell_end(self, _: Ending) -> None:
-        """Say at once that the guest has ended; comes on the event loop's thread."""
+        """Print at once that the guest has ended; runs in the event loop's thread."""
         if self._at_prompt:
-            print(f"\n{_epitaph(self._guest)}\n{self.prompt}", end="", flush=True)
+            print(f"\n{_end_text(self._guest)}\n{self.prompt}", end="", flush=True)
 
 
-def _epitaph(guest: Guest) -> str:
-    """How the guest ended, and what can be done with what is left of it."""
+def _end_text(guest: Guest) -> str:
+    """How the guest ended, and which commands still work."""
     ending = guest.ending
     if ending is not None and ending.outcome is Outcome.QEMU_DIED:
-        left = "'log', 'info' and 'save' still work"
+        left = "'log', 'info' and 'save'"
     else:
-        left = "its memory is as it was: 'memory', 'qmp', 'log' and 'save' still work"
-    return f"The guest has ended: {ending}. What is left: {left}; 'quit' throws it away."
+        left = "'memory', 'qmp', 'log', 'info' and 'save'"
+    return f"The guest has ended: {ending}. Still available: {left}; 'quit' discards the machine."

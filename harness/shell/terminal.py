@@ -21,14 +21,14 @@ LEAVE = b"\x1d"
 CONSOLE = "/dev/ttyAMA0"
 
 SIZE_TIMEOUT = 2.0
-"""Seconds that the guest has to take the terminal's size; a machine that stands still cannot."""
+"""Seconds for the guest to set the terminal's size; a stopped machine never does."""
 
 
 def attach(guest: Guest) -> None:
     """Connect standard input and output to the console until Ctrl-], or the guest's end.
 
-    A serial line knows no window size, so the agent sets it. When the guest ends, its report is
-    shown to the end first.
+    A serial line has no window size, so the agent sets it. When the guest ends, its whole report
+    is shown first.
     """
     with _woken_at_end(guest) as wake, _shown(guest.console), _raw(sys.stdin.fileno()):
         with _sized(guest):
@@ -38,14 +38,14 @@ def attach(guest: Guest) -> None:
 
 
 def run_program(command: Sequence[str]) -> None:
-    """Run a program that has the terminal to itself, Ctrl-C included."""
+    """Run a program on this terminal; Ctrl-C goes to the program only."""
     with interrupts_ignored():  # the program inherits that
         subprocess.run(command, check=False)
 
 
 @contextlib.contextmanager
 def interrupts_ignored() -> Iterator[None]:
-    """Let Ctrl-C do nothing for a while."""
+    """Ignore Ctrl-C during the block."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield

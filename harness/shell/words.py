@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person types, as numbers and bytes; whatever makes no sense is said with what would."""
+"""Parse numbers and bytes that are typed; errors say what was expected."""
 
 import shlex
 
@@ -9,7 +9,7 @@ ADDRESS_END = 1 << 64
 """Addresses have 64 bits."""
 
 LARGEST = 64 * 1024
-"""Bytes shown at once; who wants more reads the dump that ``save`` writes."""
+"""Most bytes that a command shows; the dump that ``save`` writes has all."""
 
 
 def parse_words(line: str) -> list[str]:
@@ -25,9 +25,9 @@ def parse_number(text: str, what: str, *, end: int, least: int = 0) -> int:
     try:
         number = int(text, 0)
     except ValueError:
-        raise InputError(f"{text!r} is no {what}: expected a number such as 64 or 0x40") from None
+        raise InputError(f"invalid {what} {text!r}: expected a number such as 64 or 0x40") from None
     if not least <= number < end:
-        raise InputError(f"{text} is no {what}: expected {least:#x} to {end - 1:#x}")
+        raise InputError(f"invalid {what} {text}: expected {least:#x} to {end - 1:#x}")
     return number
 
 
@@ -38,7 +38,7 @@ def parse_range(address: str, size: str, *, largest: int) -> tuple[int, int]:
 
 
 def parse_bytes(text: str) -> bytes:
-    """Read bytes in hexadecimal, at least one; blanks between them are fine."""
+    """Read one or more bytes in hexadecimal, with or without blanks."""
     try:
         data = bytes.fromhex(text)
     except ValueError:

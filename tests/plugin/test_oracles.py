@@ -150,7 +150,7 @@ EXPECTED = {
     ),
     "test_expected_warning": PASSED,
     "test_failure_and_leak": (
-        "the oracles say as well: B13 violated: slot 7 is held by nobody",
+        "the oracles also report: B13 violated: slot 7 is held by nobody",
         {"B2"},
     ),
     "test_behind_a_fence": PASSED,

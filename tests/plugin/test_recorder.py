@@ -45,6 +45,10 @@ SAMPLE = """
     def test_fail_and_ends_badly(sour): assert False
     def test_ends_badly(sour): pass
     def test_interrupted(): raise KeyboardInterrupt
+    @pytest.fixture
+    def cut(): yield; raise KeyboardInterrupt
+    @pytest.mark.property("B1")
+    def test_wrong_before_it_is_cut(cut): assert False
     def test_waits():
         Path("waits").touch()
         time.sleep(100)
@@ -168,6 +172,12 @@ def test_what_spoke_against_the_kernel_before_an_interrupt_counts(session: Sessi
     assert session.run("test_fails or interrupted")[0] == 1
 
 
+def test_a_failure_counts_whose_tear_down_was_interrupted(session: Session) -> None:
+    code, run, _ = session.run("wrong_before")
+
+    assert (code, results(run)) == (1, {"test_wrong_before_it_is_cut": Result.FAIL})
+
+
 @pytest.mark.parametrize("workers", [ALONE, XDIST], ids=["alone", "xdist"])
 def test_a_case_has_all_that_a_test_says(session: Session, workers: Sequence[str]) -> None:
     _, run, said = session.run("passes or test_fails or skips or known", *workers)
@@ -215,11 +225,11 @@ def test_every_run_joins_the_history(
 ) -> None:
     session.start("passes or test_fails", *workers).communicate(timeout=120)
 
+    assert not list((session.root / "cache/runs").iterdir())
     monkeypatch.setenv("HARNESS_CACHE", str(session.root / "cache"))
     (found,) = list_runs(joined_history())
     assert (found.results, found.head.complete) == ({"PASS": 1, "FAIL": 1}, True)
     assert found.head.provenance.release == "6.12.1"
-    assert not list((session.root / "cache/runs").iterdir())
 
 
 @pytest.mark.usefixtures("kernel")

@@ -61,4 +61,4 @@ def test_what_is_neither_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
     (tmp_path / "notes.txt").write_text("all well\n")
 
     assert main(["report", str(tmp_path / "notes.txt")]) == 2
-    assert "neither a run, nor JUnit, nor the log of a kernel" in capsys.readouterr().err
+    assert "expected a run, JUnit XML or a kernel log" in capsys.readouterr().err

@@ -29,6 +29,7 @@ TREE = {
     "harness/b/__init__.py": "",
     "harness/b/deep.py": "",
     "harness/c.py": "value = 1\n",
+    "harness/base/__init__.py": "",
     "harness/base/paths.py": "",
     "guest/x/main.c": "",
     "docs/page.md": "",
@@ -67,6 +68,22 @@ def test_all_tests_depend_on_what_any_of_them_imports() -> None:
 
     assert {*BEHIND_A, "harness/suite/test_b.py", "harness/b/deep.py"} < names
     assert not {"harness/a/unused.py", "docs/page.md"} & names
+
+
+def test_the_package_around_an_imported_module_counts(tree: Path) -> None:
+    before = basis(A)
+
+    (tree / "harness/base/__init__.py").write_text("# changed\n")
+
+    assert basis(A) != before
+
+
+def test_the_name_of_a_file_counts(tree: Path) -> None:
+    before = basis(A)
+
+    (tree / "harness/a/data.toml").rename(tree / "harness/a/other.toml")
+
+    assert basis(A) != before
 
 
 def test_a_package_that_a_test_begins_to_import_counts(tree: Path) -> None:

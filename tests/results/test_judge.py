@@ -180,9 +180,11 @@ def test_a_known_finding_that_passes_is_told_as_gone() -> None:
     ("results", "complete", "said"),
     [
         ("PASS", True, "1 test passed; nothing is broken"),
-        ("PASS", False, "not judged: 0 of 1 test have no result; the run is incomplete"),
+        ("PASS", False, "not judged: 1 test judged; the run is incomplete"),
+        ("SKIP", True, "not judged: every test was skipped"),
         ("PASS NOT_JUDGED", True, "not judged: 1 of 2 tests have no result"),
         ("FAIL NOT_JUDGED", True, "1 FAIL of 2 tests"),
+        ("PASS KNOWN", True, "1 test passed, 1 known finding; nothing is broken"),
     ],
 )
 def test_a_headline_says_good_only_of_a_good_run(results: str, complete: bool, said: str) -> None:

@@ -97,6 +97,20 @@ def test_a_folder_of_all_tests_names_none(where: str) -> None:
     assert parsed([where]) == replace(SuiteRequest(), workers=0)
 
 
+def test_a_kernel_in_a_directory_is_found_from_any_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "linux").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    assert f"--kernel={tmp_path}/linux" in arguments_of(SuiteRequest(KernelSpec("linux")))
+
+
+@pytest.mark.parametrize("match", ["$HOME", "`id`", 'a"b', "a\\b", "!x", "a\nb"])
+def test_a_shell_expands_nothing_in_what_is_typed(match: str) -> None:
+    assert command_of(SuiteRequest(match=match)) == f"scripts/run -k '{match}'"
+
+
 def test_the_first_failure_may_end_a_run() -> None:
     assert parsed(["-x", "harness"]).max_failures == 1
 

@@ -41,9 +41,7 @@ def test_a_run_survives_its_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("cut", "tests"), [(-1, 2), (-30, 2), (-100, 1)])
-def test_of_a_killed_run_all_tests_that_ended_are_read(
-    tmp_path: Path, cut: int, tests: int
-) -> None:
+def test_a_killed_run_keeps_the_tests_that_ended(tmp_path: Path, cut: int, tests: int) -> None:
     file = RunFile(tmp_path / "run.jsonl", replace(RUN, tests=()))
     for case in RUN.tests:
         file.add(case)
@@ -57,11 +55,38 @@ def test_of_a_killed_run_all_tests_that_ended_are_read(
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"version": 99}', "x", "[]", '{"version": 1}'])
-def test_what_is_no_run_is_refused(tmp_path: Path, text: str) -> None:
+def test_what_is_not_a_run_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "run.jsonl").write_text(text)
 
     with pytest.raises(ValueError, match=r"line|version|empty"):
         load_run(tmp_path / "run.jsonl")
+
+
+def test_a_damaged_line_is_not_taken_for_the_cut_of_a_kill(tmp_path: Path) -> None:
+    save_run(RUN, tmp_path / "run.jsonl")
+    header, first, *rest = (tmp_path / "run.jsonl").read_text().splitlines()
+    (tmp_path / "run.jsonl").write_text("\n".join([header, first[:-20], *rest]))
+
+    with pytest.raises(ValueError, match="line 2 is not JSON"):
+        load_run(tmp_path / "run.jsonl")
+
+
+def test_a_killed_run_lasted_until_its_last_test(tmp_path: Path) -> None:
+    save_run(RUN, tmp_path / "run.jsonl")
+    lines = (tmp_path / "run.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "run.jsonl").write_text("".join(lines[:-1]))
+
+    assert load_run(tmp_path / "run.jsonl").seconds == RUN.seconds
+
+
+def test_a_reader_of_a_run_never_sees_a_part_of_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    save_run(RUN, path)
+    before = path.read_text()
+
+    with path.open() as reader:
+        save_run(replace(RUN, seconds=99.0), path)
+        assert reader.read() == before
 
 
 def test_every_run_has_an_id_of_its_own() -> None:
@@ -70,9 +95,9 @@ def test_every_run_has_an_id_of_its_own() -> None:
     assert one.id != two.id
 
 
-@pytest.mark.parametrize(("test", "outcome"), [(FAILED.test, FAILED), ("no::such", None)])
-def test_a_test_is_found_by_its_node_id(test: str, outcome: Case | None) -> None:
-    assert RUN.outcome(test) == outcome
+@pytest.mark.parametrize(("test", "case"), [(FAILED.test, FAILED), ("no::such", None)])
+def test_a_test_is_found_by_its_node_id(test: str, case: Case | None) -> None:
+    assert RUN.case(test) == case
 
 
 def test_time_properties_and_artifacts_are_read_from_junit(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ def test_numbers_are_taken_in_any_base(text: str, number: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "1.5", "-1", "100", "0x"])
-def test_what_is_no_number_in_the_range_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="is no number: expected"):
+def test_an_invalid_number_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="invalid number"):
         parse_number(text, "number", end=100)
 
 
@@ -36,12 +36,12 @@ def test_the_largest_range_is_taken() -> None:
     assert parse_range("0xffffffffffffffff", "16", largest=16) == (0xFFFF_FFFF_FFFF_FFFF, 16)
 
 
-def test_bytes_may_stand_apart() -> None:
+def test_blanks_between_bytes_are_accepted() -> None:
     assert parse_bytes("00ff 10") == b"\x00\xff\x10"
 
 
 @pytest.mark.parametrize("text", ["", "zz", "0", "0x00"])
-def test_what_are_no_bytes_is_refused(text: str) -> None:
+def test_invalid_bytes_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="pairs of hexadecimal digits"):
         parse_bytes(text)
 

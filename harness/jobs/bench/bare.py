@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""QEMU with the harness's files and devices, but without the harness: what there is to beat."""
+"""The same QEMU machine without the harness: the reference of the measurements."""
 
 import json
 import socket

@@ -12,7 +12,7 @@ from harness.jobs.bench.measure import Measure
 
 
 def table(measures: Sequence[Measure]) -> Table:
-    """One row a measure: median, range, goal and whether it is met."""
+    """One row per measure: median, range, goal and whether it is met."""
     result = Table(Column("what", no_wrap=True), "median", "min", "max", "unit", "goal", "met")
     for one in measures:
         numbers = (one.median, min(one.samples), max(one.samples))
@@ -28,7 +28,7 @@ def table(measures: Sequence[Measure]) -> Table:
 
 
 def save(measures: Sequence[Measure], machine: str, path: Path) -> None:
-    """Write all samples, and on what they were taken, to *path*."""
+    """Write all samples, the host and the machine to *path*."""
     content = {
         "host": {"processor": platform.machine(), "system": platform.platform()},
         "machine": machine,

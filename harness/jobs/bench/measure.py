@@ -17,7 +17,7 @@ class Measure:
 
     @property
     def median(self) -> float:
-        """The number to quote."""
+        """The median of the samples."""
         return statistics.median(self.samples)
 
     @property

@@ -54,9 +54,9 @@ def measure_machine(machine: Machine, repeat: int) -> Iterator[Measure]:
 
 
 def measure_suite(request: SuiteRequest, machine: Machine) -> Iterator[Measure]:
-    """Run the suite once, between bare boots of *machine* that say how fast the host is now.
+    """Run the suite once, between bare boots of *machine* that measure the host's speed.
 
-    HarnessError if the suite does not pass.
+    Raises HarnessError if the suite does not pass.
     """
     boots = [bare_boot(machine) for _ in range(SUITE_BOOTS)]
     begin = time.monotonic()
@@ -104,7 +104,7 @@ def _restore(snapshot: Snapshot) -> float:
 
 
 def _one_test(snapshot: Snapshot) -> None:
-    """What the smallest VM test does: a guest, its memory, a mapping, and all of it away again."""
+    """The smallest VM test: restore a guest, map a buffer, read its memory, discard the guest."""
     with restore(snapshot) as guest, live_memory(guest) as memory:
         probe = Probe(guest.agent)
         device, buffer = probe.devices()[0], probe.buffer(4096)

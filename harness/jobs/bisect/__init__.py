@@ -3,8 +3,8 @@
 
 ===================  =============================================================================
 ``bisect``           the first bad kernel of several; a Bisection
-``find_commits``     those are a range of commits; also ``series_line``, ``kernels_line``
-``bisection_text``   what was found in words
+``find_commits``     a range of commits as candidates; also ``series_line``, ``kernels_line``
+``bisection_text``   the result as text
 ===================  =============================================================================
 """
 

@@ -95,7 +95,7 @@ def bisect(space: Space, request: SuiteRequest, runner: Runner, again: bool = Fa
         state = _ask_ends(space, request, runner)
         memory.save(state)
     else:
-        say(f"going on with {len(state.asked)} answers of an earlier search in {memory.path}")
+        say(f"continuing with {len(state.asked)} answers of an earlier search in {memory.path}")
     while isinstance(name := space.next(state.known), str):
         asked = _ask(space.candidate(name), replace(request, tests=state.tests), runner)
         state = replace(state, asked=(*state.asked, asked))
@@ -164,9 +164,9 @@ def _ask_ends(space: Space, request: SuiteRequest, runner: Runner) -> State:
         )
         raise InputError(
             f"no test passes on {space.candidate(space.good).title} and fails on the other: "
-            f"{counts}. Expected a good and a bad kernel for the same test; of a series that is "
-            "whole again at its end, a position in the middle ('harness validate --per-patch' "
-            "shows them)."
+            f"{counts}. Expected a good and a bad kernel for the same test; for a series that "
+            "repairs its own fault, a position in the middle ('harness validate --per-patch' "
+            "shows it)."
         )
     say(f"decided by: {', '.join(broken)}")
     ends = (

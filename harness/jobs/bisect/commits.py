@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commits between two revisions, searched by ``git bisect`` in a clone of the harness's own.
 
-The clone borrows the objects of the user's repository, which nothing is written to, and has no
-work tree. Every answer is told to git again each time, so that nothing depends on how the last
-search ended.
+The clone shares the objects of the user's repository, which is never written, and has no work
+tree. Every step replays all answers to git, so that no state is kept between steps.
 """
 
 import re
@@ -28,7 +27,7 @@ _FIRST = re.compile(r"^([0-9a-f]{40}) is the first '?bad'? commit$", re.MULTILIN
 _SKIPPED = re.compile(r"^([0-9a-f]{40})$", re.MULTILINE)
 
 ONLY_SKIPPED = 2
-"""What ``git bisect`` ends with if only skipped commits are left."""
+"""Exit code of ``git bisect`` if only skipped commits are left."""
 
 SHORT = 12
 
@@ -44,11 +43,11 @@ class Commits:
 
     @property
     def identity(self) -> str:
-        """The commits say everything."""
+        """The hash of both ends."""
         return digest("commits", self.good, self.bad)
 
     def next(self, known: Known) -> str | Found:
-        """Tell git all that is known, at once, and ask it."""
+        """Replay all answers to ``git bisect`` and return its next commit."""
         names = {word: [name for name, one in known.items() if one is word] for word in Word}
         bad = names[Word.BAD][-1]  # each leads to the one before it
         with self._clone() as clone:
@@ -68,7 +67,7 @@ class Commits:
         return Candidate(name, f'{name[:SHORT]} ("{subject}")', replace(self.spec, source=source))
 
     def log(self, known: Known) -> str:
-        """What ``git bisect replay`` takes."""
+        """A log for ``git bisect replay``."""
         with self._clone() as clone:
             for words in self._lines(known):
                 _bisect(clone, *words)

@@ -29,7 +29,7 @@ class Found:
 
     @property
     def is_certain(self) -> bool:
-        """Whether it is one."""
+        """Whether there is only one suspect."""
         return len(self.suspects) == 1
 
 
@@ -51,7 +51,7 @@ class Space(Protocol):
     def bad(self) -> str: ...  # noqa: D102 - described above
     @property
     def identity(self) -> str:
-        """Stands for the kernels and their order."""
+        """A hash of the kernels and their order."""
 
     def next(self, known: Known) -> str | Found:
         """The name of the kernel to ask next, or what was found."""
@@ -60,7 +60,7 @@ class Space(Protocol):
         """The kernel of that name."""
 
     def log(self, known: Known) -> str:
-        """The answers, one a line, for keeping or for a repetition by hand."""
+        """The answers, one a line, to repeat the search by hand."""
 
 
 def next_of(names: Sequence[str], known: Known) -> str | Found:

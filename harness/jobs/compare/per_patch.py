@@ -51,8 +51,15 @@ def kernels_of(request: SuiteRequest, series: Series, positions: Sequence[int]) 
             )
             for at in positions
         },
-        {at: series.label(at) for at in positions},
+        {at: _label(series, at, positions) for at in positions},
     )
+
+
+def _label(series: Series, at: int, positions: Sequence[int]) -> str:
+    """What to call the kernel with *at* patches: the whole series, or its last patch."""
+    if at == len(series.patches) and at - 1 not in positions:
+        return f"the whole series ({at} patches)"
+    return series.label(at)
 
 
 def steps_of(runs: Mapping[int, Run | Failure]) -> Sequence[Step]:

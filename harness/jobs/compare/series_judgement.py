@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The judgement on a series, as data: what its patches broke and repaired, and on what it rests."""
+"""The judgement on a series as data: what its patches break and repair, and the results."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -49,7 +49,7 @@ class Step:
 class SeriesJudgement:
     """The judgement on *series* on the kernel *base*: on all of it, and on each patch if asked.
 
-    *attempts* say of each patch whether it fits the base, *coverage* which of its lines ran.
+    *attempts*: whether each patch applies to the base; *coverage*: which added lines ran.
     """
 
     base: str

@@ -21,7 +21,7 @@ from harness.results.render.plain_text import (
 )
 
 MOST = 20
-"""Tests that are named one by one under each heading; of more, the number is said."""
+"""Tests that are listed under each heading; the rest is counted."""
 
 SAME = (
     "Both kernels are the same, byte for byte: nothing that the series changes is compiled in "
@@ -59,7 +59,7 @@ def _heading(judgement: SeriesJudgement) -> str:
     if comparison:
         where = comparison.patched.provenance
         lines += _fact("tests", shlex.join(comparison.base.words))
-        lines += _fact("with", f"{where.qemu}; {where.compiler}")
+        lines += _fact("tools", f"{where.qemu}; {where.compiler}")
         if where.build_id == comparison.base.provenance.build_id:
             lines += wrapped(SAME)
     return "\n".join(lines)
@@ -83,7 +83,7 @@ def _application(judgement: SeriesJudgement) -> Iterator[str]:
 
 
 def _patch(judgement: SeriesJudgement, step: Step) -> str:
-    """What one patch changes; one line if nothing."""
+    """What one patch changes, or one line if nothing."""
     found = list(_effects(judgement, step))
     if found:
         return "\n\n".join(found)
@@ -93,7 +93,7 @@ def _patch(judgement: SeriesJudgement, step: Step) -> str:
 
 
 def _effects(judgement: SeriesJudgement, step: Step) -> Iterator[str]:
-    """What a step breaks, repairs and leaves open, a paragraph each."""
+    """What a step breaks, repairs and leaves not judged, one paragraph each."""
     name = _capital(_name(judgement.series, step))
     if isinstance(step.outcome, Failure):
         yield _paragraph(f"{name} cannot be judged: {step.outcome.reason}")

@@ -3,9 +3,9 @@
 
 ==================  =========================================================================
 ``measure``         run the suite on a kernel that counts its lines; returns all lines
-``make_report``     what that says of the restricted DMA paths, and of a series
+``make_report``     coverage of the restricted DMA paths, and of a series
 ``Report``          the result of that; ``table`` and ``page`` show it
-``Collector``       keeps what the guests of a run have counted
+``Collector``       keeps the counters of the guests of a run
 ==================  =========================================================================
 """
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Collects what guests have counted.
+"""Collect the gcov counters of guests.
 
-A restored guest begins with the counters of the parked one. So what is kept of it is what it has
-added, and the parked guest's own counts are kept once, whoever restores it and however often.
+A restored guest starts with the counters of the parked guest. So only what it adds is kept, and
+the counts of the parked guest are kept once, however often it is restored.
 """
 
 import uuid
@@ -31,7 +31,7 @@ class Collector:
         self._directory.mkdir(exist_ok=True)
 
     def watch(self, guest: Guest) -> None:
-        """Keep what *guest*, which has just been started, counts from now to its end."""
+        """Keep the counts of *guest*, which has just started, at its end."""
         if guest.machine.kernel.key != self._layout.kernel:
             return
         memory = live_memory(guest)
@@ -39,7 +39,7 @@ class Collector:
         guest.at_close(self._end(memory, begin))
 
     def _begin(self, guest: Guest, memory: LiveMemory) -> Counts | None:
-        """What a restored guest has not counted itself; None for one that was booted."""
+        """The counts that a restored guest starts with; None for one that was booted."""
         if guest.boot_log is None:
             return None
         begin = read_counts(memory, self._symbols, self._layout)
@@ -48,7 +48,7 @@ class Collector:
 
     def _end(self, memory: LiveMemory, begin: Counts | None) -> Callable[[], None]:
         def keep() -> None:
-            # a guest that was never run, or whose QEMU has died, has nothing to tell
+            # a guest that never ran, or whose QEMU died, has no counters to read
             with memory, suppress(AddressError, QemuError):
                 counts = read_counts(memory, self._symbols, self._layout)
                 added = counts if begin is None else tuple(map(sub, counts, begin))

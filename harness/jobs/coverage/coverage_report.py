@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run has reached of the restricted DMA paths, and of the lines that a series adds."""
+"""Coverage of the restricted DMA paths, and of the lines that a series adds."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ class FunctionReport:
 
 @dataclass(frozen=True)
 class PatchReport:
-    """Of the lines that a series adds to *path*: which have code, and which of those ran.
+    """Added lines of a series in *path*: those with code, and those that ran.
 
     Both are empty for a file without counted lines, such as a document.
     """
@@ -138,7 +138,7 @@ def _text(sources: Path, path: str, number: int) -> str:
 def _has_run(
     functions: tuple[FunctionReport, ...], reason: tuple[str, str, str], sources: Path
 ) -> bool:
-    """Whether a line that *reason* excuses ran, and no other line that reads the same is missed."""
+    """Whether a line that *reason* excuses ran, and no line with the same text was missed."""
     path, name, text = reason
     for one in functions:
         if (one.extent.path, one.extent.name) == (path, name):

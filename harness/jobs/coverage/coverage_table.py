@@ -23,20 +23,20 @@ def table(report: Report) -> Table:
 
 
 def lines_never_run(report: Report) -> Iterator[str]:
-    """Say of every line that never ran where it is, what it says, and why if anybody knows."""
+    """Each line that never ran: its place, its text, and the reason if one is known."""
     for function in report.functions:
         for line in function.missed:
-            reason = line.reason or "no reason is known"
+            reason = line.reason or "reason unknown"
             yield f"{line.path}:{line.number} {line.function}: {line.text}  [{reason}]"
 
 
 def patch_lines(patch: PatchReport, sources: Path) -> Iterator[str]:
-    """Say how many of the lines that a series adds to a file ran; show each that did not.
+    """How many of the lines that a series adds to a file ran, and each that did not.
 
-    *sources* is the kernel's tree, as far as it has lines that are counted.
+    *sources* is the kept part of the kernel's tree.
     """
     if not patch.code:
-        yield f"{patch.path}: no added line with code that is counted"
+        yield f"{patch.path}: no added line has code in this kernel"
         return
     missed = [number for number in patch.code if number not in patch.run]
     rest = "; not run:" if missed else ""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a kernel keeps gcov's counters, read once from a guest's memory.
+"""Addresses of a kernel's gcov counters, read once from a guest's memory.
 
 The list of profiled objects is ``gcov_info_head`` (Linux 6.12, kernel/gcov/gcc_4_7.c); its
 structures are gcc's (gcc 12, libgcc/libgcov.h). All of it is static data of the kernel image, so
-that what was learnt from one guest holds for every guest of that kernel.
+it is the same in every guest of that kernel.
 """
 
 import json
@@ -44,7 +44,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Unit:
-    """A profiled object: where its counts were meant to go, and its stamps and functions."""
+    """A profiled object: the path of its .gcda file, its stamps and functions."""
 
     name: str
     version: int
@@ -91,7 +91,7 @@ def read_layout(types: KernelTypes, kernel: str) -> Layout:
     with kernel_reading("gcov's counters"):
         units = tuple(_read_unit(info, types.image.slide) for info in _infos(types.program))
     if not units:
-        raise InputError("the guest's kernel counts no lines: nothing in it was profiled")
+        raise InputError("the guest's kernel has no gcov counters: it was built without gcov")
     return Layout(kernel, units)
 
 

@@ -33,7 +33,7 @@ def read_lines(coverage: Path, layout: Layout, counts: Counts) -> Lines:
 
 
 def merge(lines: Iterable[CoveredLine]) -> Lines:
-    """Add up what several objects tell of one line of a header."""
+    """Add up the counts of one line in several objects, as for a header."""
     merged: dict[tuple[str, int], CoveredLine] = {}
     for line in lines:
         key = (line.path, line.number)
@@ -42,7 +42,7 @@ def merge(lines: Iterable[CoveredLine]) -> Lines:
 
 
 def _add(one: CoveredLine, other: CoveredLine) -> CoveredLine:
-    """Branches that are alike are the same branches; others stand side by side."""
+    """Sum equal numbers of branches one by one; append them otherwise."""
     if len(one.branches) == len(other.branches):
         branches = tuple(map(sum, zip(one.branches, other.branches, strict=True)))
     else:

@@ -28,7 +28,7 @@ COPYING_OUT = (
 """Functions of the DMA API that copy out of the pool, as they are called in 6.1 to 7.3."""
 
 BOUNCE = "swiotlb_bounce"
-"""What does that for all of them (kernel/dma/swiotlb.c)."""
+"""The function that copies for all of them (kernel/dma/swiotlb.c)."""
 
 
 def watched_functions(symbols: Symbols, slide: int) -> tuple[Function, ...]:
@@ -51,7 +51,7 @@ class Places:
         self._known: dict[int, CodePlace] = {}
 
     def reader(self, access: Access) -> Reader:
-        """Who it is that loads."""
+        """The reader of *access*: an instruction, or the caller of a copying function."""
         for function in self._functions:
             if function.kind is Kind.COPYING and access.pc in function:
                 return Reader(access.site, function.name, self._driver(access))

@@ -49,7 +49,7 @@ class LocatedDoubleFetch:
     times: int = 0
 
     def lines(self) -> Iterator[str]:
-        """It as text."""
+        """The lines of text."""
         ranges = [f"{size} bytes at {base:#x}" for base, size in sorted(self.ranges)]
         more = f" and {len(ranges) - MOST_RANGES} more" if len(ranges) > MOST_RANGES else ""
         times = "once" if self.times == 1 else f"{self.times} times"
@@ -79,9 +79,9 @@ class DriverReport:
                 located.operations.append(operation)
 
     def lines(self) -> Iterator[str]:
-        """It as text."""
+        """The lines of text."""
         if self.fault:
-            yield f"{self.driver}: not watched: {self.fault}"
+            yield f"{self.driver}: not measured: {self.fault}"
             return
         counts = ", ".join(f"{name}: {count}" for name, count in self.accesses.items())
         stored = sum(one.stored for one in self.found)
@@ -109,7 +109,7 @@ class Report:
     drivers: tuple[DriverReport, ...]
 
     def text(self) -> str:
-        """For a person."""
+        """The report as text."""
         lines = [f"Linux {self.kernel}, {self.qemu}"]
         for driver in self.drivers:
             lines += driver.lines()

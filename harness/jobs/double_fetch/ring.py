@@ -106,8 +106,8 @@ class Ring:
         """Say what to watch; nothing is recorded yet. Code that has run keeps its *functions*."""
         if len(windows) > MOST_WINDOWS or len(functions) > MOST_FUNCTIONS:
             raise HarnessError(
-                f"{len(windows)} pools and {len(functions)} functions are to be watched; the "
-                f"plugin can do {MOST_WINDOWS} and {MOST_FUNCTIONS}: raise that in watch.c"
+                f"cannot watch {len(windows)} pools and {len(functions)} functions: the plugin has "
+                f"room for {MOST_WINDOWS} and {MOST_FUNCTIONS}. Raise the limits in watch.c"
             )
         self.arm(False)
         struct.pack_into("<3Q", self._memory, _COUNTS, CAPACITY, len(windows), len(functions))
@@ -130,7 +130,7 @@ class Ring:
         head = self.head
         if head - begin > CAPACITY:
             raise HarnessError(
-                f"{head - begin} accesses to the pool in one operation; {CAPACITY} can be kept. "
+                f"{head - begin} accesses to the pool in one operation; the ring holds {CAPACITY}. "
                 "Make the operation smaller"
             )
         return tuple(self._read(begin, head))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run mutated cases for a while, several at a time, and make what they find small."""
+"""Run mutated cases, several at a time, and minimise those with a symptom."""
 
 import multiprocessing
 import time
@@ -23,10 +23,10 @@ from harness.machine.qemu.snapshot import park
 from harness.machine.shape import DEFAULT_SHAPE
 
 MOST_SECONDS = 300.0
-"""For making one case small; guests that hang take 15 seconds each."""
+"""Limit for minimising one case; a guest that hangs takes 15 seconds."""
 
 CONFIRMATIONS = 3
-"""Guests that must not show a symptom again before it counts as chance."""
+"""Guests without the symptom before it counts as not reproducible."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Summary:
     faults: list[str] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
     often: dict[str, int] = field(default_factory=dict)
-    """How often each thing was symptom, by name."""
+    """Number of times that each symptom showed, by name."""
 
     @property
     def rate(self) -> float:
@@ -151,16 +151,18 @@ def _take(
     symptom: Symptom,
     record: Record,
 ) -> None:
-    """Count the symptom; the first time, make its case small and write it down."""
+    """Count the symptom; the first time, minimise its case and save it."""
     name = identity(case, symptom)
     times = summary.often.get(name, 0)
     summary.often[name] = times + 1
     if not times:
         say(f"fuzzing: {symptom}")
-        summary.found.append(write_down(environment, case, symptom, record, campaign.findings))
+        summary.found.append(
+            minimise_and_save(environment, case, symptom, record, campaign.findings)
+        )
 
 
-def write_down(
+def minimise_and_save(
     environment: Environment, case: FuzzCase, symptom: Symptom, record: Record, directory: Path
 ) -> Found:
     """Look for the *symptom* in other guests, make its *case* small, and keep it in a file.

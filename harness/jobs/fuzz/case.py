@@ -15,14 +15,14 @@ from harness.machine.shape import DEFAULT_SHAPE
 
 Kind = Literal["rng", "blk"]
 
-_LYING = re.compile(r"(\d+): ([a-z-]+)=(0x[0-9a-f]+|\d+)")
+_MUTATION = re.compile(r"(\d+): ([a-z-]+)=(0x[0-9a-f]+|\d+)")
 _SETTING = re.compile(r"([a-z-]+)=(0x[0-9a-f]+|\d+)")
 
 OLD_MUTATIONS = "lies"
 """The key of a step's mutations in files written before December 2026."""
 
 SMALL = 10
-"""Numbers below this are written decimally."""
+"""Numbers below this are written in decimal."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class FieldMutation:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read what ``str()`` writes; raises InputError."""
-        found = _LYING.fullmatch(text)
+        found = _MUTATION.fullmatch(text)
         if found is None:
             raise InputError(f"'{text}': expected a mutation such as '0: length=0xffffffff'")
         return cls(int(found[1]), found[2], int(found[3], 0))
@@ -112,7 +112,9 @@ class FuzzCase:
         """Read what :meth:`to_json` made; raises InputError."""
         try:
             if data["kind"] not in get_args(Kind):
-                raise InputError(f"a case is of {' or '.join(get_args(Kind))}, not {data['kind']}")
+                raise InputError(
+                    f"unknown kind {data['kind']!r}: expected {' or '.join(get_args(Kind))}"
+                )
             return cls(
                 data["kind"],
                 tuple(_step(step) for step in data["steps"]),
@@ -120,7 +122,7 @@ class FuzzCase:
                 data.get("shape", DEFAULT_SHAPE),
             )
         except (KeyError, TypeError, ValueError) as fault:
-            raise InputError(f"this is not a case: {fault!r} in {data!r}") from fault
+            raise InputError(f"not a case: {fault!r} in {data!r}") from fault
 
 
 def _step(data: Any) -> Step:

@@ -17,7 +17,7 @@ NAME_LENGTH = 12
 class Corpus:
     """The cases in *directory*, the user's cache if None, a file each, named by their content.
 
-    Raises HostError when there can be no such directory, InputError for a file that is no case.
+    Raises HostError if the directory cannot be created, InputError for a file that is not a case.
     """
 
     def __init__(self, directory: Path | None = None) -> None:
@@ -25,7 +25,9 @@ class Corpus:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
         except OSError as fault:
-            raise HostError(f"{self.directory} cannot hold a corpus: {fault}") from fault
+            raise HostError(
+                f"cannot create the corpus directory {self.directory}: {fault}"
+            ) from fault
         self._cases = [load_case(path) for path in sorted(self.directory.glob("*.json"))]
 
     @property
@@ -61,7 +63,7 @@ def load_case(path: Path) -> FuzzCase:
     try:
         data = json.loads(path.read_text())
     except (OSError, ValueError) as fault:
-        raise InputError(f"{path} cannot be read as a case: {fault}") from fault
+        raise InputError(f"{path} is not a case: {fault}") from fault
     return FuzzCase.from_json(data)
 
 

@@ -39,7 +39,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known("virtio-rng-keeps-a-slot", "rng", r"oracle: B13: \d+ slots .* held by nobody"),
 )
-"""What is found again and again on kernels without any change."""
+"""Findings that show again and again on unmodified kernels."""
 
 HARMLESS = {
     Detector.HUNG_TASK: "a device may keep a request as long as it likes, and its user waits",
@@ -63,5 +63,5 @@ def known_as(case: FuzzCase, symptom: Symptom) -> str | None:
 
 
 def identity(case: FuzzCase, symptom: Symptom) -> str:
-    """The same for all that is one finding, as far as can be told without a person."""
+    """A name that is equal for symptoms of one cause, as far as a program can tell."""
     return known_as(case, symptom) or symptom.signature

@@ -10,7 +10,7 @@ from harness.jobs.fuzz.case import FuzzCase
 T = TypeVar("T")
 
 MOST_TRIALS = 60
-"""Guests that a finding is worth."""
+"""Most guests that are run to minimise one case."""
 
 
 def minimise(

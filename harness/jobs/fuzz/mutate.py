@@ -10,7 +10,7 @@ from harness.jobs.fuzz.fields import CONFIG, COSTLY, FIELDS
 from harness.jobs.fuzz.work import CAPACITY, DISK_PAGES, PLUG, RECONNECT, WORK
 
 MOST_STEPS = 16
-"""To come to a guest takes as long as twenty steps."""
+"""Restoring a guest takes as long as twenty steps."""
 REQUESTS = (0, 0, 0, 0, 1, 1, 2, 3)
 """Which request of a step a mutation is about: most pieces of work make just one or two."""
 

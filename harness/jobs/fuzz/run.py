@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run one case in a guest of its own, with the memory oracles on."""
+"""Run one case in a new guest, with the memory oracles."""
 
 import functools
 import time
@@ -40,20 +40,20 @@ WORK_TIMEOUT = 1
 """Seconds for a piece of work, which takes 10 ms; after that it counts as stuck."""
 
 RUN_TIMEOUT = 3.0
-"""Seconds for a shell that waits so long."""
+"""Seconds for the agent's shell, which waits WORK_TIMEOUT."""
 
 ANSWER_TIMEOUT = 10.0
 """Seconds in which a living guest answers."""
 
 KEPT_LINES = 40
-"""Console lines that stand in a record."""
+"""Console lines that a record keeps."""
 
 STUCK = "stuck"
 WELL = ("0", "done")
-"""How steps end after which the device still works."""
+"""Results of a step after which the device still works."""
 
 BYSTANDER = "probe-a"
-"""A device that shares the pool in most shapes, and holds a mapping there all the while."""
+"""A device that shares the pool in most shapes, and holds a mapping during the case."""
 
 _WAIT = f"read -t {WORK_TIMEOUT} how <&3 && echo $how"
 
@@ -88,7 +88,7 @@ def check(case: FuzzCase) -> None:
 
 
 def run_case(environment: Environment, case: FuzzCase) -> Record:
-    """Run *case*; what the harness itself cannot do stands in the record's *fault*.
+    """Run *case*; an error of the harness is the record's *fault*.
 
     Raises InputError for a case that cannot be run, and as :func:`park` when the machine does not
     even boot.
@@ -134,9 +134,9 @@ class _Running:
     ended: list[str] = field(default_factory=list)
 
     def run(self, before: Baseline) -> str:
-        """Do all steps, then look at everything; returns what the harness could not do."""
+        """Run all steps, then the oracles; return the error of the harness, or ""."""
         try:
-            self._stand_by()
+            self._hold_mapping()
             self._steps()
             if self.guest.ending is None:
                 self.guest.agent.hello(ANSWER_TIMEOUT)
@@ -151,7 +151,7 @@ class _Running:
         return ""
 
     def _hung(self, hang: GuestHang) -> str:
-        """A guest that answers after all has only not done what the harness waited for."""
+        """Tell a guest that hangs from one that still answers but missed a time-out."""
         try:
             self.guest.agent.hello(ANSWER_TIMEOUT)
         except GuestHang:
@@ -165,7 +165,7 @@ class _Running:
         return ""
 
     def all_symptoms(self) -> tuple[Symptom, ...]:
-        """What must not be, kernel reports too."""
+        """All symptoms, kernel reports included."""
         reports = [
             Symptom("report", report.title)
             for report in self.guest.console.reports
@@ -177,7 +177,7 @@ class _Running:
             reports.append(Symptom("end", str(ending)))
         return (*reports, *self.symptoms)
 
-    def _stand_by(self) -> None:
+    def _hold_mapping(self) -> None:
         """Hold a mapping whose slots and guards the device's driver must leave alone."""
         probe = Probe(self.guest.agent)
         if any(device.name == BYSTANDER for device in probe.devices()):
@@ -226,10 +226,10 @@ class _Running:
         return how
 
     def _recovers(self, rogue: VhostRogue) -> bool:
-        """Bind the driver anew, which then asks an honest device; False if that does not end.
+        """Bind the driver again, to a correct device; False if that does not end.
 
-        A device that has come back is given again what it never answered, so that most drivers
-        that wait for it come free.
+        A device that reconnects gets the unanswered requests again, so that most waiting drivers
+        continue.
         """
         rogue.on_request = None
         for stay in (rogue.connected, False):
@@ -243,14 +243,14 @@ class _Running:
         return False
 
     def _do(self, number: int, command: str) -> str:
-        """Have the guest do something, and wait for it, but not forever."""
+        """Run *command* in the guest, and wait for WORK_TIMEOUT at most."""
         pipe = f"/tmp/step{number}"
         inner = f"( {command} ) > /dev/null 2>&1 < /dev/null; echo $? >&3"
         begin = f"mkfifo {pipe}; exec 3<> {pipe}; ({inner}) > /dev/null 2>&1 < /dev/null &"
         return self._wait(f"{begin} {_WAIT}")
 
     def _wait(self, command: str) -> str:
-        """How a piece of work ended, which *command* waits for."""
+        """The exit status of the work that *command* waits for, or STUCK."""
         ran = self.guest.agent.run(command, RUN_TIMEOUT)
         return ran.text.strip() or STUCK
 
@@ -260,7 +260,7 @@ def _device(kind: Kind) -> Entropy | Disk:
 
 
 def _by_device(rogue: VhostRogue, step: Step) -> str:
-    """What the device does unasked."""
+    """A step of the device alone, without a command in the guest."""
     if step.do == RELEASE and rogue.connected:
         rogue.release(mutation_for(step.mutations, 0) if step.mutations else None)
     elif step.do == RECONNECT:

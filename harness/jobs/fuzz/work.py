@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pieces of work of which cases are made: what the guest, or the device, does in a step."""
+"""The work of a case's steps: what the guest, or the device, does in each."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ PAGE = 4096
 DISK_PAGES = 64
 
 FILL = 0x5A
-"""Every byte that an honest device gives."""
+"""Every byte of a correct device's answer."""
 
 SERIAL = b"rogue"
 
 READ = "/tmp/read"
-"""Where the guest puts what it was given; it holds the device's bytes and zeros only."""
+"""The file for data that the guest read: only the device's bytes and zeros."""
 
 DISK, ENTROPY = "/dev/vda", "/dev/hwrng"
 
@@ -42,7 +42,7 @@ def _two_entropy(value: int, bdf: str) -> str:
 
 
 def _disk(count: int) -> Callable[[int, str], str]:
-    """Past the page cache into dd's own buffer, so that no stale page of the kernel's is seen."""
+    """Bypass the page cache, so that no stale page of the kernel is read."""
 
     def command(value: int, _: str) -> str:
         size, skip = count * PAGE, value % (DISK_PAGES // count)
@@ -83,7 +83,7 @@ def rebound(_: int, bdf: str) -> str:
 
 
 def probed(bdf: str) -> str:
-    """End when the probe of the device is over: to bind it takes the lock that a probe holds."""
+    """Wait for the end of the device's probe: bind takes the lock that a probe holds."""
     return f"echo {bdf} > /sys/bus/pci/drivers/virtio-pci/bind; :"
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mutants as they lie in tests/mutants/: a patch with a header that says what it does.
+"""Mutants: patches in tests/mutants/ with a header that describes the bug.
 
 The header is like a mail's; the order of its fields does not matter::
 
@@ -91,7 +91,7 @@ class Mutant:
 def read_mutants(patterns: Sequence[str] = (), directory: Path = MUTANTS) -> list[Mutant]:
     """Every mutant, or those whose number, name or glob is in *patterns*, by number.
 
-    Raises InputError for a header that makes no sense, and for a pattern that nothing matches.
+    Raises InputError for an invalid header, and for a pattern that matches nothing.
     """
     every = [read_mutant(path) for path in sorted(directory.glob("*.patch"))]
     for pattern in patterns:
@@ -105,7 +105,7 @@ def read_mutant(path: Path) -> Mutant:
     header = HeaderParser().parsestr(path.read_text())
     faults = list(_faults(path, header))
     if faults:
-        raise InputError(f"the header of {path} makes no sense: {'; '.join(faults)}.")
+        raise InputError(f"the header of {path} is wrong: {'; '.join(faults)}.")
     return Mutant(
         path=path,
         subject=_field(header, "Subject"),
@@ -128,12 +128,12 @@ def _faults(path: Path, header: Message) -> Iterator[str]:
     if name is None or not name[2].startswith(f"{kind}-"):
         yield f"the file must be called NN-{kind}-NAME.patch"
     if kind not in CLASSES:
-        yield f"'{kind}' is not a class; there are {', '.join(sorted(CLASSES))}"
+        yield f"'{kind}' is not a class; expected one of {', '.join(sorted(CLASSES))}"
     if (kind == HARMLESS) != (_field(header, "Harmless") == "yes"):
         yield "'Harmless: yes' and the class 'harmless' go together"
     if (kind == HARMLESS) == bool(breaks):
         yield "it must break a property unless it is harmless"
-    yield from (f"there is no property '{one}'" for one in breaks if one not in PROPERTIES)
+    yield from (f"unknown property '{one}'" for one in breaks if one not in PROPERTIES)
     yield from (f"no {name}" for name in ("Subject", "Seen-by") if not _field(header, name))
     if _TIER.fullmatch(_field(header, "Tier")) is None:
         yield "Tier must be 'default' or 'nightly (the reason)'"

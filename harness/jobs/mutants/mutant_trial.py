@@ -25,7 +25,7 @@ class Judgement(Enum):
 
     @property
     def is_good(self) -> bool:
-        """Whether the suite did what it is for."""
+        """Whether the suite judged the mutant right."""
         return self in (Judgement.KILLED, Judgement.PASSED)
 
     @property
@@ -38,7 +38,7 @@ class Judgement(Enum):
 class MutantTrial:
     """The judgement on mutant *name*, the tests that failed, and how long it took in seconds.
 
-    *tests* are the files of the suite that it depends on, with their hashes.
+    *tests* are the test files that the judgement depends on, with their hashes.
     """
 
     name: str

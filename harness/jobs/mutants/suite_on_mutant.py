@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Running the VM suite on one kernel in a process of its own."""
+"""Run the VM suite on the kernel of a mutant."""
 
 import os
 from collections.abc import Iterator
@@ -25,11 +25,11 @@ class SuiteRun:
     directory: Path
 
     def failures(self) -> list[Case]:
-        """The tests that speak against the kernel; none if no test does.
+        """The tests that fail on the mutant; none if it survives.
 
-        Asked first are those that ask for the mutant's flavour themselves, then all that name what
-        it breaks, and the whole suite if they have nothing to say. Raises HarnessError if all that
-        went wrong was the harness's fault.
+        First run the tests of the mutant's flavour, then all that name a property it breaks, then
+        the whole suite; stop at the first step with a failure. Raises HarnessError if tests ended
+        as ERROR and none failed.
         """
         errors: list[Case] = []
         for request in self._questions():
@@ -42,11 +42,11 @@ class SuiteRun:
             return []
         raise HarnessError(
             f"{len(errors)} tests could not be run, the first of them {errors[0].test}: "
-            f"{errors[0].message}. pytest's words are in {self._log}"
+            f"{errors[0].message}. pytest's output is in {self._log}"
         )
 
     def _questions(self) -> Iterator[SuiteRequest]:
-        """Which tests to ask: ever more of them. No artifacts are kept of them."""
+        """The requests, each with more tests. They keep no artifacts."""
         mutant = self.mutant
         whole = SuiteRequest(mutant.spec, tier=mutant.tier, workers=ALL, keep="none")
         few = replace(whole, properties=mutant.breaks, workers=FEW)
@@ -57,10 +57,10 @@ class SuiteRun:
         yield whole
 
     def _ask(self, request: SuiteRequest) -> list[Case]:
-        """The failures and errors of the tests that are asked.
+        """The failures and errors of the requested tests.
 
-        The run ends at the first; if that is not for the right reason, or is the harness's own,
-        the run is repeated to its end.
+        The run stops at the first. If that is an error or does not kill the mutant for the right
+        reason, the run is repeated without a limit.
         """
         bad: list[Case] = []
         for limit in (1, 0):

@@ -26,9 +26,8 @@ VERDICTS = Cache("verdicts")
 def try_mutant(mutant: Mutant, *, again: bool = False) -> MutantTrial:
     """Return the trial of *mutant*, from the cache if nothing that it depends on has changed.
 
-    A trial that did not end is not kept. Raises BuildError if the
-    mutant does not compile, SeriesError if it does not apply, HarnessError if it could not be
-    judged.
+    A trial that was interrupted is not kept. Raises BuildError if the mutant does not compile,
+    SeriesError if it does not apply, HarnessError if it cannot be judged.
     """
     key = _key(mutant)
     if again or not _holds(VERDICTS.find(key)):
@@ -72,7 +71,7 @@ def _try(mutant: Mutant, directory: Path) -> None:
 
 
 def _tidy(kernel: Kernel) -> None:
-    """Remove the kernel of a judged mutant (70 MB) and its parked guests (20 MB each)."""
+    """Remove the kernel of a judged mutant (70 MiB) and its parked guests (20 MiB each)."""
     forget_guests(kernel.key)
     Cache("kernels").remove(kernel.key)
 

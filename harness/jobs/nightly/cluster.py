@@ -28,13 +28,13 @@ from harness.jobs.nightly.payload import Payload, pack, unpack
 from harness.jobs.nightly.runner import Runner
 
 SLOTS = "vm"
-"""The resource of which a worker has one for each guest that it can run at a time."""
+"""The resource of a worker: one for each guest that it can run at a time."""
 
 PATIENCE = 60.0
-"""Seconds that a scheduler is waited for, and workers when there are none."""
+"""Seconds to wait for a scheduler, and for a first worker."""
 
 AHEAD = 2
-"""Slots' worth of jobs that are handed out for each slot: jobs may have to wait for kernels."""
+"""Jobs submitted for each slot, in slots: some wait for their kernels."""
 
 
 @dataclass
@@ -109,7 +109,7 @@ class Cluster:
         except TimeoutError as fault:
             raise HostError(
                 f"the cluster has had no worker for {PATIENCE:.0f} s. Start some with "
-                f"scripts/worker {self.address}, and this again"
+                f"scripts/worker {self.address}, then repeat this command"
             ) from fault
         except OSError as fault:
             raise _gone(self.address) from fault
@@ -170,9 +170,9 @@ def _unpacked(payload: Payload) -> Iterator[tuple[Job, Runner]]:
 
 
 def _result(job: Job, future: Future[Ended]) -> Ended:
-    """What came back for *job*, which an error of the cluster's own (its workers died) may be.
+    """The result for *job*; an error of the cluster, such as a dead worker, is its fault text.
 
-    A result that was there may be gone with its worker: then both calls wait for the next one.
+    A result can be lost with its worker: then both calls wait until the job has run again.
     """
     fault = future.exception()
     if fault is not None:
@@ -183,6 +183,6 @@ def _result(job: Job, future: Future[Ended]) -> Ended:
 
 def _gone(address: str) -> HostError:
     return HostError(
-        f"the scheduler at {address} is gone. What had ended is kept; start the "
-        "scheduler and this command again, and it continues"
+        f"the scheduler at {address} is gone. Finished jobs are kept; start the "
+        "scheduler and this command again to continue"
     )

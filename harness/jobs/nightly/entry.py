@@ -42,7 +42,7 @@ class Entry:
 
 
 def is_final(run: Run) -> bool:
-    """Whether the job need not be run again in the next night: only ERROR and a cut run are open.
+    """Whether the next night need not repeat the job, as after ERROR or an incomplete run.
 
     A run can be BAD and not final: one test failed, and another one was not judged.
     """

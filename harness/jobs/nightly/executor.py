@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who does the work: this machine, a job after the other; or a cluster (cluster.py)."""
+"""What executes the jobs: this machine, one after the other, or a cluster (cluster.py)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,14 +12,14 @@ from harness.jobs.nightly.runner import Runner
 from harness.jobs.nightly.work import build, test
 
 NextJob = Callable[[], Job | None]
-"""Hands out a job that is to be started now; None when there is none left, or no time."""
+"""Returns the next job to start; None if none is left, or no time."""
 
 
 class Executor(Protocol):
-    """Takes jobs as it has hands free, and gives each back when it has ended, in any order."""
+    """Takes jobs while it has free slots, and yields each when it has ended, in any order."""
 
     def work(self, take: NextJob) -> Iterator[Ended]:
-        """Until *take* has nothing more and all that was taken has ended."""
+        """Run jobs until *take* returns None, and yield each that has ended."""
 
 
 @dataclass(frozen=True)

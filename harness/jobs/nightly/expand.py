@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a plan to jobs: sources found as they are now, every combination once."""
+"""Expand a plan to jobs: each source resolved once, each combination once."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from harness.kernel import KernelSpec, default_fragments
 from harness.results import SuiteRequest
 
 FORMAT = "1"
-"""Raised when jobs are to be judged differently than before."""
+"""Increased when verdicts of earlier versions are no longer valid."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Lost:
 
 @dataclass(frozen=True)
 class Expansion:
-    """The jobs in the plan's order, and what came to none."""
+    """The jobs in the plan's order, and the combinations that cannot run."""
 
     jobs: tuple[Job, ...]
     lost: tuple[Lost, ...]
@@ -35,7 +35,7 @@ class Expansion:
 
 @dataclass
 class _Resolver:
-    """What has been found already; each kernel is looked for, and each file read, once."""
+    """Cache of what was resolved: each kernel is looked up, and each file read, once."""
 
     plan: NightPlan
     runner: Runner
@@ -66,7 +66,7 @@ class _Resolver:
 
 
 def expand(plan: NightPlan, runner: Runner) -> Expansion:
-    """Every job of *plan*; of two with one key, that of the higher priority, in the first's place.
+    """Every job of *plan*; of two with the same key only that with the higher priority.
 
     A source that is not available costs only its own jobs.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A job: some tests on one kernel and one QEMU, named by all that decides how they end."""
+"""A job: some tests on one kernel and one QEMU; its key covers all that its results depend on."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ from harness.results import SuiteRequest
 class Job:
     """What to run. The first five are the plan's names; *title* is the source that was found.
 
-    *kernel_key* names the kernel in the cache, *basis* is a hash of the tests and of what they rest
-    on, *key* one of both and of QEMU; the plan's names do not count. *slots* and *expect* are as
-    those of a group of tests.
+    *kernel_key* names the kernel in the cache, *basis* is a hash of the tests and of what they
+    depend on, *key* one of both and QEMU, without the plan's names. *slots* and *expect* are as in
+    a group of tests.
     """
 
     kernel: str
@@ -36,5 +36,5 @@ class Job:
 
     @property
     def course(self) -> str:
-        """What has about the same duration on every kernel."""
+        """The names without kernel and series: jobs with equal ones take about as long."""
         return "/".join((self.flavour, self.qemu, self.group))

@@ -65,7 +65,7 @@ def _failures(run: Run | None, base: Run | None) -> Iterator[str]:
         yield "no test ran; check the tests and the tier in the plan"
     bad = [one for one in run.tests if one.result.at_fault]
     for one in bad[:MOST_SHOWN]:
-        before = base.outcome(one.test) if base else None
+        before = base.case(one.test) if base else None
         note = " (without the series, too)" if before and before.result == one.result else ""
         yield f"{one.result}{note} {one.test} {one.message}".rstrip()
     if len(bad) > MOST_SHOWN:

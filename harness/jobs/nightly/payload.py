@@ -14,7 +14,7 @@ from harness.kernel import default_fragments
 class Payload:
     """*patches* and *config* are names and contents; *qemu* is the banner that the job is for.
 
-    *runner* is the plan's word for what does the work, *store* where kernels are shared.
+    *runner* is the name of the plan's runner, *store* the URL of the shared kernels.
     """
 
     job: Job
@@ -40,7 +40,7 @@ def pack(job: Job, name: str, store: str) -> Payload:
 
 
 def unpack(payload: Payload, folder: Path) -> tuple[Job, Runner]:
-    """Lay the files into *folder*, and return the job as it is here.
+    """Write the files to *folder*, and return the job with their paths.
 
     Raises HostError if this machine's harness or QEMU is not the one that the job was planned for.
     """
@@ -66,7 +66,7 @@ def _lay(files: tuple[tuple[str, bytes], ...], folder: Path) -> tuple[Path, ...]
 def _same(what: str, here: str, there: str) -> None:
     if here != there:
         raise HostError(
-            f"the {what} on this machine is not the one that the night was planned with ({here} "
-            f"here, {there} there). Workers need the same checkout, compiler and QEMU, and local "
-            "kernel sources at the same path."
+            f"the {what} on this machine differs from that of the machine that planned the night "
+            f"({here} here, {there} there). Workers need the same checkout, compiler and QEMU, and "
+            "local kernel sources at the same path."
         )

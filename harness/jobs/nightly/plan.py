@@ -28,7 +28,7 @@ TIERS = ("default", "nightly", "all")
 
 @dataclass(frozen=True)
 class KernelChoice:
-    """A kernel source as the plan words it, and fragments on top of the project's own."""
+    """A kernel source as in the plan, and fragments on top of the project's own."""
 
     source: str
     config: tuple[Path, ...] = ()
@@ -38,8 +38,8 @@ class KernelChoice:
 class Group:
     """Tests that are run together: node ids or files (all if empty), and more words for pytest.
 
-    *slots* are the guests it runs at a time on a worker; *expect* the seconds that it is taken to
-    last until it has been seen to.
+    *slots* are the guests it runs at a time on a worker; *expect* its duration in seconds, used
+    until one was measured.
     """
 
     tests: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Cross:
-    """Names of each kind, of which every combination is a job; a higher *priority* goes first."""
+    """Names of each kind; every combination is a job. A higher *priority* runs first."""
 
     kernels: tuple[str, ...]
     series: tuple[str, ...]
@@ -63,7 +63,7 @@ class Cross:
 
 @dataclass(frozen=True)
 class NightPlan:
-    """All that a plan's file says. *budget* is in seconds, None without a limit."""
+    """The content of a plan's file. *budget* is in seconds, None without a limit."""
 
     path: Path
     kernels: Mapping[str, KernelChoice]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run a night: jobs that have a verdict are left alone, the rest run in order while time lasts."""
+"""Run a night: the jobs without a verdict, in order, until the time is up."""
 
 import time
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from harness.results.history import History
 
 @dataclass
 class _Agenda:
-    """What is still to be run, and the time left for it; a deadline is one of time.monotonic()."""
+    """Jobs that have not run, and the deadline in time.monotonic() for starting them."""
 
     pending: list[Job]
     deadline: float | None
@@ -55,13 +55,13 @@ def run_night(
     todo = [entry.job for entry in entries if entry.run is None]
     deadline = None if budget is None else time.monotonic() + budget
     agenda = _Agenda(list(todo), deadline, night.durations())
-    came: dict[str, Entry] = {}
+    finished: dict[str, Entry] = {}
     with step(f"{len(todo)} jobs") as progress:
         for ended in executor.work(agenda.take):
-            came[ended.job.key] = _book(ended, night, history)
-            _tell(came[ended.job.key], progress, len(came), len(todo))
+            finished[ended.job.key] = _book(ended, night, history)
+            _tell(finished[ended.job.key], progress, len(finished), len(todo))
     left = {job.key: Entry(job, Fate.NO_TIME) for job in agenda.pending}
-    return tuple({**left, **came}.get(entry.job.key, entry) for entry in entries)
+    return tuple({**left, **finished}.get(entry.job.key, entry) for entry in entries)
 
 
 def _book(ended: Ended, night: Night, history: History) -> Entry:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a job's work is done: by the suite on a kernel, or by whatever a plan names instead."""
+"""What runs a job: the suite, or the runner that a plan names."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -19,7 +19,7 @@ from harness.results.request import choice_of
 
 @dataclass(frozen=True)
 class Found:
-    """The kernel that a description means now: its key, title, and patches (name, text)."""
+    """The kernel of a spec, as of now: its key, title, and patches (name, text)."""
 
     key: str
     title: str
@@ -28,23 +28,23 @@ class Found:
 
 @dataclass(frozen=True)
 class Binary:
-    """A QEMU: *key* is of this very file, *banner* the same on all machines that have its like."""
+    """A QEMU: *key* is a hash of the file, *banner* its ``--version``, equal across machines."""
 
     key: str
     banner: str
 
 
 class Runner(Protocol):
-    """What a plan's ``runner = "module:NAME"`` leads to."""
+    """The interface of a plan's ``runner = "module:NAME"``."""
 
     def pin(self, source: str) -> str:
-        """The kernel that *source* means now, as a source that will keep that meaning."""
+        """*source* with its version or commit fixed."""
 
     def look(self, spec: KernelSpec) -> Found:
         """Find out which kernel *spec* means, without building it."""
 
     def basis(self, request: SuiteRequest) -> str:
-        """A hash of what decides, beside the kernel and QEMU, how the tests of *request* end."""
+        """A hash of what the results of *request* depend on, beside kernel and QEMU."""
 
     def qemu(self, program: str) -> Binary:
         """Identify the QEMU that *program* is on this machine."""
@@ -57,7 +57,7 @@ class Runner(Protocol):
 
 
 class SuiteRunner:
-    """The suite, in a process of its own."""
+    """Runs the suite in another process."""
 
     def pin(self, source: str) -> str:
         """See :class:`Runner`."""
@@ -93,7 +93,7 @@ SUITE = SuiteRunner()
 
 
 def find_runner(name: str) -> Runner:
-    """The runner that ``module:NAME`` leads to; InputError if it does not."""
+    """Import the runner ``module:NAME``; raises InputError if that fails."""
     module, _, attribute = name.partition(":")
     try:
         return cast(Runner, getattr(import_module(module), attribute))

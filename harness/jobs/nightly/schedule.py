@@ -7,9 +7,9 @@ from harness.jobs.nightly.job import Job
 
 
 def in_order(jobs: Sequence[Job]) -> tuple[Job, ...]:
-    """By priority, then as the plan has them, but all of one kernel together.
+    """By priority, then in the plan's order, but all jobs of one kernel together.
 
-    A kernel is in its workspace, and its guests are parked, while its jobs run.
+    So a kernel stays in its workspace, and its guests stay parked, while its jobs run.
     """
     first: dict[tuple[int, str], int] = {}
     for place, job in enumerate(jobs):
@@ -18,15 +18,15 @@ def in_order(jobs: Sequence[Job]) -> tuple[Job, ...]:
 
 
 def expected(job: Job, seen: Mapping[str, float]) -> float:
-    """Seconds that *job* may take: what its like took last (by ``Job.course``), else the plan's."""
+    """Expected seconds of *job*: the last duration of its ``Job.course``, else the plan's."""
     return seen.get(job.course, job.expect)
 
 
 def next_job(pending: Sequence[Job], seen: Mapping[str, float], left: float | None) -> Job | None:
     """The first job that is expected to end within the *left* seconds; None if none is.
 
-    A shorter job of lower priority may so be run where a longer one has no place. Without a limit
-    all fit; with no time left none does.
+    So a shorter job of lower priority may run where a longer one does not fit. Without a limit all
+    fit.
     """
     if left is None:
         return pending[0] if pending else None

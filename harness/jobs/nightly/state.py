@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """State of a night that survives a kill: its name, and how long jobs took.
 
-A job's run stands in the history under the job's key. A run that does not settle it (the harness
-failed at a test), or one that was asked for ``--again``, stands there under the key and the name of
-the night: so it counts once in this night, however often that is killed, and is made again in the
-next one.
+The history holds a job's run under the job's key. A run that is not final (a test ended as ERROR),
+or one with ``--again``, is stored under the key and the name of the night: it counts for this
+night, however often that is killed, and the next night runs the job again.
 """
 
 import json
@@ -30,9 +29,9 @@ DURATIONS = "durations.json"
 
 @dataclass(frozen=True)
 class Night:
-    """One night over one plan, in *folder*, which holds it until it is finished.
+    """One night of one plan; *folder* holds its state until it is finished.
 
-    *again* says that a verdict of an earlier night does not count.
+    *again*: verdicts of earlier nights do not count.
     """
 
     folder: Path
@@ -46,17 +45,17 @@ class Night:
         return path
 
     def done(self, history: History, job: Job) -> Run | None:
-        """The run that settles *job*, None if it must run."""
+        """The final run of *job*, None if it must run."""
         mine = history.run_of(self._own_key(job))
         return mine or (None if self.again else history.run_of(job.key))
 
     def keep(self, history: History, job: Job, run: Run) -> None:
-        """Put *run* into the history, once."""
+        """Add *run* to the history, once."""
         settles = is_final(run) and not self.again
         history.add(run, job=job.key if settles else self._own_key(job))
 
     def begin(self) -> None:
-        """Note that the night has begun: if it is killed, the next call continues it."""
+        """Store that the night has begun: if it is killed, the next call continues it."""
         _write(self.folder / NIGHT, {"name": self.name, "again": self.again})
 
     def finish(self) -> None:

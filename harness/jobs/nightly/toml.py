@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading a TOML table whose faults are named by their place in the file."""
+"""Read a TOML table; errors name the place in the file."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -45,7 +45,7 @@ class Table:
             yield inner, Table(f"{self.place}: {name}.{inner}", found, self.folder)
 
     def list_of_tables(self, name: str) -> list["Table"]:
-        """The tables that ``[[name]]`` stands above, in order."""
+        """The tables ``[[name]]``, in order."""
         found = self._take(name, list, f"[[{name}]]", [])
         if not all(isinstance(one, dict) for one in found):
             raise self._wrong(name, f"[[{name}]]", found)
@@ -64,7 +64,7 @@ class Table:
         return tuple(found)
 
     def paths(self, name: str) -> tuple[Path, ...]:
-        """A list of paths that lead somewhere."""
+        """A list of existing paths."""
         found = tuple(self.folder / Path(one).expanduser() for one in self.texts(name))
         for path in found:
             if not path.exists():
@@ -102,15 +102,15 @@ class Table:
         for one in found:
             if one not in known:
                 there = ", ".join(known)
-                raise InputError(f"{self.place}: {name}: there is no '{one}'. There are: {there}.")
+                raise InputError(f"{self.place}: {name}: unknown name '{one}'. Known are: {there}.")
         return found
 
     def nothing_else(self, *also: str) -> None:
-        """Raise InputError if anything stands here that was not read, and is not *also* allowed."""
+        """Raise InputError for a name that was not read and is not in *also*."""
         for name in self.content:
             if name not in self._read and name not in also:
                 known = ", ".join(sorted(self._read | set(also)))
-                raise InputError(f"{self.place}: '{name}' is not known here. Known are: {known}.")
+                raise InputError(f"{self.place}: '{name}' is unknown here. Known are: {known}.")
 
     def _take(self, name: str, kind: type, expected: str, default: Any) -> Any:
         self._read.add(name)

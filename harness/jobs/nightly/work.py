@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One job's work, here or on a worker of a cluster: build, test, and see what was tested."""
+"""Build and test one job, here or on a worker of a cluster, and check what was tested."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from harness.results import Run
 
 
 def build(job: Job, runner: Runner) -> str:
-    """Build the kernel of *job*; return what the harness or its input is to blame for, or ""."""
+    """Build the kernel of *job*; return the error, or ""."""
     try:
         runner.build(job.request.spec)
     except HarnessError as fault:
@@ -28,11 +28,11 @@ def test(job: Job, runner: Runner, log: Path) -> Ended:
 
 
 def _right(job: Job, run: Run) -> Run:
-    """InputError unless *run* is of the very kernel that was planned."""
+    """Return *run*; raise InputError unless its kernel is the planned one."""
     found = run.provenance.kernel_key
     if found != job.kernel_key:
         raise InputError(
-            f"{job.request.spec.source} has changed since the night was planned: kernel {found} "
-            f"was run and {job.kernel_key} was to be. The next night finds it as it is then."
+            f"{job.request.spec.source} has changed since the night was planned: expected kernel "
+            f"{job.kernel_key}, ran {found}. The next night plans with the new one."
         )
     return run

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every run that was ever made, in a database, and what can be learnt from all of them.
+"""The database of all runs, and questions about them.
 
 ================  ================================================================================
 ``open_history``  a SQLite file in the cache directory, or a PostgreSQL server

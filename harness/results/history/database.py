@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections to SQLite and PostgreSQL that behave alike, and their faults in words."""
+"""Connections to SQLite and PostgreSQL that behave alike; database errors as HostError."""
 
 import os
 import sqlite3
@@ -36,15 +36,14 @@ def default_url() -> str:
 
 
 def connect(url: str) -> Engine:
-    """An engine for *url*, with nothing read yet; InputError if it is none that can be had.
+    """An engine for *url*, not connected yet. Raises InputError for an unsupported one.
 
-    A connection lives as long as what is done with it: a server may be restarted between, and a
-    process may fork.
+    Each operation has its own connection, so that a server may restart and a process may fork.
     """
     try:
         parsed = make_url(url)
     except ArgumentError as fault:
-        raise InputError(f"'{url}' is no URL of a database. Expected {FORMS}") from fault
+        raise InputError(f"'{url}' is not the URL of a database. Expected {FORMS}") from fault
     _check(parsed)
     try:
         engine = create_engine(parsed, poolclass=NullPool)
@@ -53,7 +52,7 @@ def connect(url: str) -> Engine:
     except ModuleNotFoundError as fault:
         raise InputError(
             f"'{parsed!r}' needs the Python package '{fault.name}', which is not installed. "
-            "The one that is tested comes with: .venv/bin/pip install -e '.[postgres]'"
+            "Install it with: .venv/bin/pip install -e '.[postgres]'"
         ) from fault
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare)
@@ -62,22 +61,26 @@ def connect(url: str) -> Engine:
 
 
 def _check(url: URL) -> None:
-    """Raise InputError for what would come to nothing, or to something untested."""
+    """Raise InputError for a URL that cannot work or is not tested."""
     kind = url.get_backend_name()
     if kind not in ("sqlite", "postgresql"):
         raise InputError(f"the history cannot be kept in '{url!r}'. Expected {FORMS}")
     if kind == "sqlite":
         if url.database in (None, "", ":memory:"):
-            raise InputError(f"'{url!r}' names no file, and would be forgotten. Expected {FORMS}")
+            raise InputError(
+                f"'{url!r}' names no file: the history would be lost. Expected {FORMS}"
+            )
         _check_file(Path(str(url.database)), url)
 
 
 def _check_file(path: Path, url: URL) -> None:
     if not path.parent.is_dir():
-        raise InputError(f"the folder of '{url!r}' is not there: make it, or name another")
+        raise InputError(
+            f"the directory of '{url!r}' does not exist: create it, or name another database"
+        )
     for place in (path.parent, path):
         if place.exists() and not os.access(place, os.R_OK | os.W_OK):
-            raise InputError(f"{place} may not be written by you; name another database")
+            raise InputError(f"no permission to write {place}; name another database")
     if path.is_file():
         with path.open("rb") as file:
             begin = file.read(len(MAGIC))
@@ -86,7 +89,7 @@ def _check_file(path: Path, url: URL) -> None:
 
 
 def _prepare(connection: sqlite3.Connection, _: Any) -> None:
-    """Python's module is kept from beginning transactions of its own, which leave out DDL."""
+    """Keep Python's sqlite3 from starting transactions itself: those leave out DDL."""
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout={PATIENCE * 1000}")
     connection.execute("PRAGMA foreign_keys=ON")
@@ -100,17 +103,17 @@ def _begin(connection: Connection) -> None:
 
 @contextmanager
 def in_words(url: URL) -> Iterator[None]:
-    """Turn what the database says of itself, not of what it was given, into a HostError."""
+    """Turn an error of the database into a HostError that says what to do."""
     try:
         yield
     except Timeout as fault:
         raise HostError(
-            f"another process holds '{fault.lock_file}' and does not come to an end; find it with: "
+            f"another process has held '{fault.lock_file}' for too long; find it with: "
             f"fuser {fault.lock_file}"
         ) from fault
     except (DBAPIError, sqlite3.Error, OSError) as fault:
         said = " ".join(str(getattr(fault, "orig", fault)).split())
         raise HostError(
             f"the history in '{url!r}' cannot be used: {said}. If the file is damaged, move it "
-            "away; if it is a server, see that it runs and lets you in; --database names another"
+            "away; if it is a server, check that it runs and accepts you; --database names another"
         ) from fault

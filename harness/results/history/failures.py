@@ -14,15 +14,15 @@ BAD = frozenset(one for one in Result if one.against_kernel)
 """Results that speak against a kernel."""
 
 GOOD = frozenset({Result.PASS, Result.KNOWN})
-"""Results that do not speak against a kernel, and say something of it: ERROR and SKIP do not."""
+"""Results that are good for a kernel; ERROR, SKIP and NOT_JUDGED say nothing about it."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How a test fares on one track, by the times there that say something of the kernel.
+    """The results of a test on one track, without ERROR, SKIP and NOT_JUDGED.
 
-    *bad* of *judged* times were bad. *latest* is the newest. If that is bad, *first_bad* is the
-    oldest since *last_good*; else it is None. *last_good* is None if none ever was.
+    *bad* of *judged* results were bad. *latest* is the newest. If that is bad, *first_bad* is the
+    oldest since *last_good*; else it is None. *last_good* is None if no result was good.
     """
 
     test: str
@@ -39,7 +39,7 @@ class Regression:
     """A test that got worse: the first bad run, and the last good one before it.
 
     If its track has no good one before, *good* is the most similar of another, and *same_track*
-    is false; None if the test was never good anywhere. *over* says that it is good again.
+    is false; None if the test was never good anywhere. *over*: it is good again.
     """
 
     test: str
@@ -59,7 +59,7 @@ def standings(history: History, test: str) -> list[Standing]:
 
 
 def regressions(history: History, test: str) -> list[Regression]:
-    """For each track on which *test* was ever bad, the last time that it became so."""
+    """For each track on which *test* was ever bad, its last change from good to bad."""
     times = appearances(history, test)
     good = [one for one in times if one.result in GOOD]
     found = [_change(test, track, own, good) for track, own in _tracks(times) if _last_streak(own)]
@@ -75,7 +75,7 @@ def _tracks(times: Sequence[Appearance]) -> list[tuple[Track, list[Appearance]]]
 
 
 def _last_streak(times: Sequence[Appearance]) -> range:
-    """Where the newest bad ones without a good one between them are; empty if none is bad."""
+    """The newest sequence of bad results, as indices; empty if none is bad."""
     end = next((n for n in range(len(times), 0, -1) if times[n - 1].result in BAD), 0)
     begin = next((n for n in range(end, 0, -1) if times[n - 1].result in GOOD), 0)
     return range(begin, end)
@@ -113,7 +113,7 @@ def _change(
 
 
 def _most_similar(bad: RunHead, good: Sequence[Appearance]) -> RunHead | None:
-    """The fewest differences first, then the shortest time between: a base may run after."""
+    """The run with the fewest differences, then the nearest in time, before or after."""
 
     def distance(head: RunHead) -> tuple[int, float]:
         between = datetime.fromisoformat(head.begin) - datetime.fromisoformat(bad.begin)

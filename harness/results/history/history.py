@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The database of all runs: opened, added to, asked for one run."""
+"""The database of all runs: open it, add a run, load one."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ PROVENANCE = tuple(one.name for one in fields(Provenance))
 
 @dataclass(frozen=True)
 class History:
-    """A database whose tables are as this harness knows them; any number of processes may use it.
+    """A database with the current schema; any number of processes may use it.
 
     It holds no connection, so there is nothing to close, and a forked process may go on with it.
     """
@@ -31,14 +31,14 @@ class History:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection to ask; HostError if the database cannot be reached any more."""
+        """A connection for queries. Raises HostError if the database cannot be reached."""
         with in_words(self.engine.url), self.engine.begin() as connection:
             yield connection
 
     def add(self, run: Run, job: str = "") -> bool:
-        """Keep *run*, whole or not at all; False if it, or a run of *job*, is there already.
+        """Add *run* in one transaction; False if it, or a run of *job*, is there already.
 
-        InputError if its *begin* is no moment, HostError if the database cannot be written.
+        Raises InputError if its *begin* is not a time, HostError if the database cannot be written.
         """
         rows = _row(run, job), [_outcome_row(run, number) for number in range(len(run.tests))]
         with in_words(self.engine.url):
@@ -76,9 +76,9 @@ class History:
 
 
 def open_history(url: str | None = None) -> History:
-    """The history at a SQLAlchemy *url*, by default in the cache directory, made if need be.
+    """Open the history at a SQLAlchemy *url*, by default in the cache; create it if needed.
 
-    Raises InputError for an impossible URL or a schema from the future, HostError for a database
+    Raises InputError for an invalid URL or a newer schema, HostError for a database
     that cannot be reached.
     """
     engine = connect(url or default_url())
@@ -88,7 +88,7 @@ def open_history(url: str | None = None) -> History:
 
 
 def begin_text(moment: datetime) -> str:
-    """A moment as a run's *begin* has it."""
+    """A time in the format of a run's *begin*."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
@@ -97,7 +97,7 @@ def _row(run: Run, job: str) -> dict[str, Any]:
         begin = datetime.fromisoformat(run.begin)
     except ValueError as fault:
         raise InputError(
-            f"run {run.id} began at '{run.begin}'; expected a moment as in ISO 8601, such as "
+            f"run {run.id} began at '{run.begin}'; expected a time in ISO 8601, such as "
             "2026-11-25T18:30:00.000+00:00"
         ) from fault
     return {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of runs that nobody has added to the history yet: their sessions were killed.
+"""Files of runs that are not in the history yet: their sessions were killed.
 
 ::
 
@@ -19,14 +19,14 @@ from harness.results.history.history import History, open_history
 
 
 def run_path(run_id: str) -> Path:
-    """Where a session that is asked for no other file writes the run of that id."""
+    """The file of the run of that id, unless ``--run-file`` names another."""
     folder = cache_directory() / "runs"
     folder.mkdir(exist_ok=True)
     return folder / f"{run_id}{SUFFIX}"
 
 
 def joined_history(url: str | None = None) -> History:
-    """The history at *url*, by default in the cache directory with all runs that were killed."""
+    """The history at *url*; the default one in the cache directory, with all killed runs."""
     history = open_history(url)
     if url is None:
         join_runs(history)
@@ -34,10 +34,10 @@ def joined_history(url: str | None = None) -> History:
 
 
 def join_runs(history: History) -> list[str]:
-    """Add to *history* what killed sessions left; the ids of those runs.
+    """Add the runs of killed sessions to *history*; return their ids.
 
-    A run of which no test had ended is dropped. HostError if the history cannot be written: then
-    the files stay.
+    A run without a finished test is dropped. Raises HostError if the history cannot be written;
+    the files stay then.
     """
     found = []
     for path in sorted(run_path("x").parent.glob(f"*{SUFFIX}")):
@@ -54,7 +54,7 @@ def _join(history: History, path: Path) -> str:
         if path.stat().st_size:
             damaged = path.with_suffix(".damaged")
             path.rename(damaged)
-            say(f"{damaged} is left of a run that was killed, and cannot be read: {fault}")
+            say(f"cannot read the run of a killed session, kept as {damaged}: {fault}")
         else:
             path.unlink()
         return ""
@@ -66,7 +66,7 @@ def _join(history: History, path: Path) -> str:
 
 @contextlib.contextmanager
 def _abandoned(path: Path) -> Iterator[bool]:
-    """Whether the session that wrote *path* is gone; nobody else joins it within the block."""
+    """Whether the session that wrote *path* is gone; locks the file during the block."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -11,7 +11,7 @@ from harness.results.history.history import History, begin_text
 from harness.results.history.tables import OUTCOMES, RUNS
 
 NO_SERIES = "[]"
-"""An empty list, as the database has it."""
+"""An empty list, as the database stores it."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class LastResult:
 def last_results(history: History) -> Mapping[str, LastResult]:
     """The last result of each test by its node id; runs with a series do not count.
 
-    They say what the series does, and nothing about the kernel itself.
+    They show what the series does, not the kernel itself.
     """
     newest = func.row_number().over(
         partition_by=OUTCOMES.c.test,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bring a database's tables to the newest schema, one process at a time, whole or not at all.
+"""Migrate a database to the newest schema, one process at a time, in one transaction.
 
-A migration is one transaction, which both databases undo if the process dies in it. In SQLite
-a lock file lets one process in; in PostgreSQL a lock does that ends with the transaction.
+Both databases roll a migration back if the process dies. A lock file serialises processes for
+SQLite, an advisory lock that ends with the transaction for PostgreSQL.
 """
 
 from pathlib import Path
@@ -17,17 +17,17 @@ from harness.results.history.tables import SCHEMA
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 VERSIONS = "alembic_version"
-"""Where Alembic notes the schema of a database."""
+"""The table in which Alembic keeps the schema of a database."""
 
 LOCK = 0x52444D41
-"""PostgreSQL's name of the lock: any number that nobody else takes ("RDMA")."""
+"""PostgreSQL's key of the advisory lock: any unused number ("RDMA")."""
 
 PATIENCE = 120.0
-"""Seconds to wait for another process that is at it; it takes less than one."""
+"""Seconds to wait for another process that migrates; that takes less than one."""
 
 
 def migrate(engine: Engine) -> None:
-    """Make or change the tables if need be; InputError if they are newer than this harness."""
+    """Create or migrate the tables if needed. Raises InputError if the schema is newer."""
     if engine.dialect.name == "sqlite":
         with FileLock(f"{engine.url.database}.lock", timeout=PATIENCE):
             _write_ahead(engine)
@@ -37,7 +37,7 @@ def migrate(engine: Engine) -> None:
 
 
 def _write_ahead(engine: Engine) -> None:
-    """Have readers and a writer not wait for each other. Takes a file that nobody else reads."""
+    """Switch to write-ahead logging: readers and a writer do not wait. Needs exclusive access."""
     with engine.connect() as connection:
         raw = connection.connection.driver_connection
         assert raw is not None
@@ -55,7 +55,7 @@ def _migrate(engine: Engine) -> None:
 
 
 def upgrade(connection: Connection, schema: str = SCHEMA) -> None:
-    """Run what is missing up to *schema* inside the transaction of *connection*."""
+    """Run the missing migrations up to *schema* in the transaction of *connection*."""
     if _is_newest(connection):
         return
     from alembic import command  # noqa: PLC0415 - takes long, and is needed once a database
@@ -80,8 +80,8 @@ def _is_newest(connection: Connection) -> bool:
     found = schema_of(connection)
     if found is not None and found > SCHEMA:
         raise InputError(
-            f"the history in {connection.engine.url!r} has schema {found}, and this harness knows "
-            f"those up to {SCHEMA}: a newer harness has written to it. Use that one, or name "
+            f"the history in {connection.engine.url!r} has schema {found}, and this harness "
+            f"supports up to {SCHEMA}: a newer harness has written to it. Use that one, or name "
             "another database with --database"
         )
     return found == SCHEMA

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the database has, read as data: runs, and every time that a test was run."""
+"""Query the database for runs, and for every result of a test."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,12 +15,12 @@ from harness.results.history.history import PROVENANCE, History, begin_text
 from harness.results.history.tables import OUTCOMES, RUNS
 
 SHOWN = 8
-"""Names that an error offers."""
+"""Names that an error lists."""
 
 
 @dataclass(frozen=True)
 class RunHead:
-    """A run without its tests; *job* is empty if it was made for none."""
+    """A run without its tests; *job* is empty if it was not run for one."""
 
     id: str
     job: str
@@ -41,7 +41,7 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class Appearance:
-    """One time that a test was run: how it ended there, in how many seconds, what is kept of it."""
+    """One result of a test in a run: its duration in seconds, and its artifacts."""
 
     head: RunHead
     result: str
@@ -68,7 +68,7 @@ def list_runs(history: History, last: int | None = None) -> list[RunSummary]:
 
 
 def find_run(history: History, start: str) -> RunHead:
-    """The run whose id begins with *start*; InputError if there is none, or several."""
+    """The run whose id begins with *start*; raises InputError if there is none, or several."""
     ids = select(RUNS).where(RUNS.c.id.startswith(start, autoescape=True)).limit(SHOWN)
     with history.read() as connection:
         found = [_head(row) for row in connection.execute(ids)]
@@ -77,7 +77,7 @@ def find_run(history: History, start: str) -> RunHead:
         raise InputError(f"no run's id begins with '{start}'. 'harness history runs' lists them")
     if len(found) > 1 and not exact:
         names = ", ".join(one.id for one in found)
-        raise InputError(f"several runs' ids begin with '{start}': {names}. Give more of one")
+        raise InputError(f"several runs' ids begin with '{start}': {names}. Give more digits")
     return (exact or found)[0]
 
 
@@ -88,9 +88,9 @@ def list_tests(history: History) -> list[str]:
 
 
 def find_test(history: History, words: str) -> str:
-    """The node id that *words* is, or is the only one to have within it; a glob is one, too.
+    """The node id that *words* names: all of it, a part that only one test has, or a glob.
 
-    Raises InputError that says what there is.
+    Raises InputError that lists the candidates.
     """
     tests = list_tests(history)
     if words in tests:
@@ -105,7 +105,7 @@ def find_test(history: History, words: str) -> str:
             f"no test that was ever run has '{words}' in its name. 'harness history times' "
             "lists them all"
         )
-    raise InputError(f"'{words}' may be any of {len(found)} tests: {_some(found)}. Give more of it")
+    raise InputError(f"'{words}' matches {len(found)} tests: {_some(found)}. Give more of the name")
 
 
 def appearances(history: History, test: str) -> list[Appearance]:

@@ -26,13 +26,13 @@ METADATA = MetaData()
 
 
 class Moment(TypeDecorator[datetime]):
-    """A moment; in UTC where the database knows no time zones."""
+    """A time; stored in UTC where the database has no time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To the database: SQLite is given no zone, as it would forget it."""
+        """To the database: without a zone for SQLite, which does not store it."""
         if value is None:
             return None
         moment = value.astimezone(UTC)
@@ -46,7 +46,7 @@ class Moment(TypeDecorator[datetime]):
 
 
 class Words(TypeDecorator[str]):
-    """Text of any origin: what PostgreSQL refuses to store is replaced."""
+    """Text from anywhere: characters that PostgreSQL cannot store are replaced."""
 
     impl = Text
     cache_ok = True
@@ -82,7 +82,7 @@ RUNS = Table(
     Index("runs_by_begin", "begin"),
     Index("runs_by_job", "job", unique=True),
 )
-"""A run a row; *job* is NULL, or names what the run was made for.
+"""One row per run; *job* is NULL, or the key of the nightly job it was run for.
 
 The other columns are the fields of Run and Provenance.
 """
@@ -103,4 +103,4 @@ OUTCOMES = Table(
     Column("notices", JSON, nullable=False),
     Index("outcomes_by_test", "test"),
 )
-"""A test of a run a row, at its *position* in the run. The columns are Case's."""
+"""One row per test of a run, at its *position* in the run. The columns are Case's."""

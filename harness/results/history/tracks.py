@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which runs follow one another, and in what two runs differ."""
+"""Which runs are comparable, and how two runs differ."""
 
 import re
 from dataclasses import dataclass, fields
@@ -11,15 +11,14 @@ _REVISION = re.compile(r"(git .+) \([0-9a-f]+\)")
 _QEMU = re.compile(r"\d+\.\d+")
 
 CONSEQUENCES = ("kernel_key", "build_id")
-"""Fields that differ because others do: what they are made from stands in those."""
+"""Fields that follow from others: they differ when those do."""
 
 
 @dataclass(frozen=True)
 class Track:
     """Key that groups comparable runs: the later of two says whether a test got better or worse.
 
-    *source* is the kernel's without its version or commit, *qemu* the number of its release
-    without the last part.
+    *source* is the kernel source without version or commit, *qemu* the major and minor version.
     """
 
     source: str
@@ -28,14 +27,14 @@ class Track:
     qemu: str
 
     def __str__(self) -> str:
-        """In the order in which a person asks."""
+        """Source, flavour, QEMU, series."""
         parts = [self.source, self.flavour, f"QEMU {self.qemu}", *self.series]
         return ", ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True)
 class ProvenanceChange:
-    """A field of two runs' provenance, and its two values; of a series the names in order."""
+    """A field of the provenance that differs between two runs, and both values."""
 
     field: str
     good: str
@@ -43,7 +42,7 @@ class ProvenanceChange:
 
 
 def track_of(where: Provenance) -> Track:
-    """The track that a run is on."""
+    """The track of a run."""
     source = where.source
     for pattern in (_PACKAGE, _REVISION):
         found = pattern.fullmatch(source)

@@ -11,7 +11,7 @@ from harness.results.history.history import History
 from harness.results.history.tables import OUTCOMES, RUNS
 
 LAST = 20
-"""How many of the last times count for how long something takes."""
+"""Number of last runs that a duration is computed from."""
 
 SAME = (RUNS.c.kernel_key, RUNS.c.harness, RUNS.c.qemu)
 """What must be the same in two runs for their results to be the same."""
@@ -19,7 +19,7 @@ SAME = (RUNS.c.kernel_key, RUNS.c.harness, RUNS.c.qemu)
 
 @dataclass(frozen=True)
 class Flakiness:
-    """A test that ended differently, the same code running the same kernel: how often how."""
+    """A test with different results for one kernel, harness and QEMU; the number of each."""
 
     test: str
     kernel_key: str
@@ -30,33 +30,32 @@ class Flakiness:
 
     @property
     def times(self) -> int:
-        """How often it was run."""
+        """Number of runs."""
         return sum(self.results.values())
 
     @property
     def odd(self) -> int:
-        """How often it did not end as it mostly does."""
+        """Number of runs without the most frequent result."""
         return self.times - max(self.results.values())
 
 
 @dataclass(frozen=True)
 class Duration:
-    """What a test took in its last runs, in seconds, the oldest first."""
+    """Durations of a test in its last runs, in seconds, the oldest first."""
 
     test: str
     seconds: tuple[float, ...]
 
     @property
     def median(self) -> float:
-        """Half of them were shorter."""
+        """The median, in seconds."""
         return median(self.seconds)
 
 
 def flaky(history: History, test: str = "") -> list[Flakiness]:
     """The tests, or *test*, whose results differ for one kernel, harness and QEMU; worst first.
 
-    SKIP says nothing, and a harness with changes of its own that are not committed may be another
-    each time: neither counts.
+    SKIP and runs of a harness with uncommitted changes do not count.
     """
     counted = [OUTCOMES.c.result != "SKIP", *_known_code(), *_only(test)]
     mixed = (
@@ -94,7 +93,7 @@ def not_counted(history: History) -> int:
 
 
 def durations(history: History, test: str = "", last: int = LAST) -> list[Duration]:
-    """What every test, or *test*, took the *last* times that it came to an end; longest first."""
+    """Durations of every test, or of *test*, in its *last* finished runs; longest first."""
     newest = func.row_number().over(
         partition_by=OUTCOMES.c.test, order_by=(RUNS.c.begin.desc(), RUNS.c.id)
     )
@@ -114,9 +113,9 @@ def durations(history: History, test: str = "", last: int = LAST) -> list[Durati
 
 
 def run_seconds(history: History, words: Sequence[str], flavour: str = "") -> float | None:
-    """The median of the last runs of the tests that *words* choose, on kernels of *flavour*.
+    """Median duration in seconds of the last complete runs with these *words* and *flavour*.
 
-    *words* are a Run's. None if there was no complete one yet.
+    *words* are those of a Run. None if there is no such run.
     """
     query = (
         select(RUNS.c.words, RUNS.c.seconds)
@@ -138,5 +137,5 @@ def _known_code() -> list[ColumnElement[bool]]:
 
 
 def _unknown_code() -> list[ColumnElement[bool]]:
-    """The words of ``git describe`` for changes that are not committed, and of no git at all."""
+    """Conditions for a harness with uncommitted changes, or without git."""
     return [RUNS.c.harness.endswith("-dirty"), RUNS.c.harness == "unknown"]

@@ -2,7 +2,7 @@
 """Render a run, or a comparison of two; nothing here judges (see :mod:`harness.results.judge`).
 
 =======================  =========================================================================
-``artifacts_of``          what is kept of the tests that failed, for all of the following
+``artifacts_of``          the artifacts of the tests that failed, an input of the others
 ``terminal_table``       and ``terminal_lines``: the summary
 ``page``                 one page of HTML that needs nothing else
 ``mail``                 a block of text for a mailing list

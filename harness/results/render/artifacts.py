@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is kept of a test's guest (machine/qemu/artifacts.py), read back for people to look at."""
+"""Read the artifacts of a test's guest (machine/qemu/artifacts.py) for reports."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from harness.results.render.files import read_log
 from harness.results.render.layout import Access, MemoryPart, accesses, parts
 
 LOG_LIMIT = 48 * 1024
-"""Bytes of one log that a report holds; a note stands where lines are left out."""
+"""Bytes of one log that a report holds; a note says where lines are left out."""
 
 LINE_LIMIT = 1000
 """Characters of one line."""
@@ -26,12 +26,12 @@ _STAMP = re.compile(r"^\[ *\d+\.\d{6}\] ")
 """harness/machine/qemu/console.py"""
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[^\n\t\x20-\x7e\x85-\U0010ffff]")
-"""What a terminal obeys, and no page should hold."""
+"""Control sequences of terminals."""
 
 
 @dataclass(frozen=True)
 class Log:
-    """The lines of one file, and which of them are whose kernel report."""
+    """The lines of one file, and the kernel reports in them."""
 
     name: str
     lines: tuple[str, ...]
@@ -42,7 +42,7 @@ class Log:
         return next((one for one in self.reports if index in one.lines), None)
 
     def kept(self, limit: int = LOG_LIMIT) -> tuple[range, ...]:
-        """The spans of lines that fit into *limit* bytes: reports, the end, the begin."""
+        """Ranges of lines within *limit* bytes: first reports, then the end, then the beginning."""
         marked = [index for one in self.reports for index in one.lines]
         count = len(self.lines)
         tail, head = range(count - 1, count // 2 - 1, -1), range(count // 2)
@@ -57,7 +57,7 @@ class Log:
 
 @dataclass(frozen=True)
 class Artifacts:
-    """All that a report shows of one directory; what the directory has not is empty."""
+    """The content of one artifacts directory; missing files are empty."""
 
     directory: str
     ending: str
@@ -90,7 +90,7 @@ class Artifacts:
 
 
 def read_artifacts(directory: Path) -> Artifacts | None:
-    """What *directory* holds; None if there is none (the oldest are thrown away)."""
+    """Read *directory*; None if it does not exist (old ones are removed)."""
     if not directory.is_dir():
         return None
     kernel_logs = [_kernel_log(directory, name) for name in (BOOT_LOG, CONSOLE_LOG)]
@@ -111,7 +111,7 @@ def read_artifacts(directory: Path) -> Artifacts | None:
 
 
 def artifacts_of(runs: Iterable[Run]) -> Mapping[str, Artifacts]:
-    """The artifacts of all tests of *runs* that still exists, by its directory."""
+    """The artifacts of all tests of *runs* that still exist, by directory."""
     names = dict.fromkeys(one.artifacts for run in runs for one in run.tests if one.artifacts)
     found = ((name, read_artifacts(Path(name))) for name in names)
     return {name: artifacts for name, artifacts in found if artifacts is not None}
@@ -129,7 +129,7 @@ def _lines(directory: Path, name: str) -> tuple[str, ...]:
 
 
 def _machine(directory: Path) -> Mapping[str, object]:
-    """machine.json as it is: the parts that it names need not exist any more."""
+    """The content of machine.json; files that it names may be gone."""
     try:
         content = json.loads(read_log(directory / "machine.json") or "{}")
     except ValueError:
@@ -138,7 +138,7 @@ def _machine(directory: Path) -> Mapping[str, object]:
 
 
 def _alternating(one: Sequence[int], other: Sequence[int]) -> Iterable[int]:
-    """Two of *one*, then one of *other*, as long as there are any."""
+    """Two of *one*, then one of *other*, until both are empty."""
     first, second = iter(one), iter(other)
     left = len(one) + len(other)
     while left:

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of artifacts as text, however large they are and whatever a guest wrote into them."""
+"""Read log files of any size and content as text."""
 
 from pathlib import Path
 
 READ_LIMIT = 8 << 20
-"""Bytes of one file that are looked at; a fence that refused a scan of all memory has gigabytes."""
+"""Bytes read of one file; the log of a fence that refused a scan of all memory has gigabytes."""
 
 
 def read_log(path: Path, limit: int = READ_LIMIT) -> str:
-    """The text of *path*; of a file above *limit* the begin, a note of the gap, and the end.
+    """The text of *path*; if larger than *limit* bytes, its beginning, a note, and its end.
 
     Empty if there is no such file.
     """

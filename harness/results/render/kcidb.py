@@ -6,7 +6,7 @@ here        there   because
 ==========  ======  =============================================================================
 PASS        PASS
 FAIL        FAIL
-CRASH       FAIL    the guest died of the test
+CRASH       FAIL    the guest died during the test
 HANG        FAIL    the guest made no progress
 KNOWN       FAIL    with an incident, which leads to an issue: a finding of this kernel
 ERROR       ERROR   the test did not complete, and says nothing about the kernel

@@ -18,7 +18,7 @@ NOT_JUDGED   ``not ok ... # SKIP not judged: reason``  the kernel did not get th
 A comparison of two: ``not ok`` if the series breaks the test, ``not ok ... # SKIP`` if it is flaky
 or not judged, else ``ok``; a test that fails on the base too is ``ok ... # XFAIL``.
 
-What a test says stands in diagnostic lines before its result.
+The text of a test is in diagnostic lines before its result.
 """
 
 from collections.abc import Iterator, Sequence

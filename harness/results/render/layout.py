@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lay where in a guest's physical memory, and what rogue devices tried to reach of it."""
+"""The layout of a guest's physical memory, and the accesses of rogue devices to it."""
 
 import re
 import shlex
@@ -34,7 +34,7 @@ _ACCESS = re.compile(r"^(\S+) (read|write) (0x[0-9a-f]+) (\d+)( refused)?$")
 IMAGE = "Image"
 
 _LOADED = {"initramfs.cpio": "initramfs", "machine.dtb": "devicetree"}
-"""What files are called that QEMU puts into memory before the first instruction."""
+"""Names of files that QEMU loads before the first instruction."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,9 +48,9 @@ class MemoryPart(AddressRange):
 @hex_repr
 @dataclass(frozen=True)
 class Access:
-    """What a rogue tried: *access* is read or write ("?" if nobody said).
+    """An access of a rogue: *access* is read, write, or ? if unknown.
 
-    *refused* is whether a fence did not let all of it through.
+    *refused*: a fence refused all or part of it.
     """
 
     device: str
@@ -61,9 +61,9 @@ class Access:
 
 
 def parts(machine: Mapping[str, Any], command: str, said: Iterable[str]) -> tuple[MemoryPart, ...]:
-    """The parts of a guest's memory, from its description, its command and what its kernel *said*.
+    """The parts of a guest's memory, from its description, QEMU's command and the kernel's log.
 
-    A part that cannot be found any more is left out.
+    A part whose file no longer exists is left out.
     """
     found: list[MemoryPart] = []
     if size := machine.get("ram_size"):
@@ -86,7 +86,7 @@ def parts(machine: Mapping[str, Any], command: str, said: Iterable[str]) -> tupl
 def _placed_pools(
     said: Iterable[str], placed: Mapping[int, str], dynamic: Sequence[Mapping[str, Any]]
 ) -> Iterator[MemoryPart]:
-    """Pools whose place the kernel chose, and told."""
+    """Pools that the kernel placed, from its log."""
     for line in said if dynamic else ():
         message = _POOL_MESSAGE.search(line)
         if message and int(message[1], 16) not in placed:
@@ -96,7 +96,7 @@ def _placed_pools(
 
 
 def _windows(machine: Mapping[str, Any], others: Sequence[MemoryPart]) -> Iterator[MemoryPart]:
-    """What the fence lets through beyond the pools."""
+    """The fence's allowed windows that are not pools."""
     bases = {part.base for part in others}
     for base, size in machine.get("windows", ()):
         if base not in bases:
@@ -104,14 +104,14 @@ def _windows(machine: Mapping[str, Any], others: Sequence[MemoryPart]) -> Iterat
 
 
 def _kernel(machine: Mapping[str, Any]) -> Iterator[MemoryPart]:
-    """The kernel, if it is still in the cache and says how much memory it takes."""
+    """The kernel, if it is still in the cache."""
     with suppress(OSError, KeyError):
         size = _image_size(Path(str(machine["kernel"])) / IMAGE)
         yield MemoryPart(KERNEL_BASE, max(size, PAGE), "kernel", "kernel")
 
 
 def _loaded(command: str) -> Iterator[MemoryPart]:
-    """What QEMU's generic loader put into memory; the file, if it is still there, says how much."""
+    """What QEMU's generic loader loads, if the file still exists."""
     words = _words(command)
     for _, value in (pair for pair in pairwise(words) if pair[0] == "-device"):
         fields = dict(pair.partition("=")[::2] for pair in value.split(",")[1:])
@@ -124,7 +124,7 @@ def _loaded(command: str) -> Iterator[MemoryPart]:
 
 
 def _image_size(image: Path) -> int:
-    """How much memory the kernel takes, BSS and all (Documentation/arch/arm64/booting.rst)."""
+    """Bytes of memory of the kernel with its BSS (Documentation/arch/arm64/booting.rst)."""
     with image.open("rb") as file:
         return int.from_bytes(file.read(24)[16:24], "little")
 
@@ -137,7 +137,7 @@ def _words(command: str) -> list[str]:
 
 
 def accesses(directory: Path) -> tuple[Access, ...]:
-    """What rogues tried, from their own log; and what of the fence's log is not in that."""
+    """Accesses from the rogues' log, and refused ones that only the fence's log has."""
     refused = list(smmu_refusals(read_log(directory / FENCE_LOG).splitlines()))
     addresses = {one.address for one in refused}
     tried = [

@@ -67,18 +67,18 @@ class Row:
 
     @property
     def words(self) -> str:
-        """What a filter finds."""
+        """The text that a filter searches."""
         return " ".join((self.test, block(self.told), *self.reports))
 
     @property
     def properties(self) -> tuple[str, ...]:
-        """All properties that it is about."""
+        """All properties that it tests or violates."""
         every = {n for one in (*self.base, *self.patched) for n in (*one.properties, *one.violated)}
         return in_order(every)
 
     @property
     def look(self) -> str:
-        """The state as a word that a style sheet can use."""
+        """The state as a CSS class."""
         return self.state.lower().replace(" ", "-")
 
 
@@ -104,7 +104,7 @@ class Property:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a page may be given beyond the runs.
+    """Input for a page besides the runs.
 
     *artifacts* is by its directory, *durations* are seconds of the last runs by test, the newest
     last; *coverage* is what a run of `harness coverage` said, line by line.
@@ -154,7 +154,7 @@ _Ends = tuple[str, str, tuple[Case, ...], tuple[Case, ...]]
 
 
 def _ends(subject: Run | Comparison) -> list[_Ends]:
-    """Every test, its state, and its outcomes before and after; what needs a person first."""
+    """Every test, its state, and its cases before and after; failures first."""
     if isinstance(subject, Run):
         order = {"KNOWN": 1, "PASS": 2, "SKIP": 3}
         tests = sorted(subject.tests, key=lambda one: order.get(one.result, 0))
@@ -182,7 +182,7 @@ def _artifacts(
 
 
 def _within_limit(rows: Iterator[Row]) -> Iterator[Row]:
-    """The rows; those whose artifacts are beyond PAGE_LIMIT say so instead of showing it."""
+    """The rows; artifacts beyond PAGE_LIMIT are left out with a note."""
     left = PAGE_LIMIT
     for row in rows:
         size = sum(
@@ -208,7 +208,7 @@ def _titles(rows: Sequence[Row]) -> list[Title]:
 
 
 def _properties(rows: Sequence[Row]) -> Iterator[Property]:
-    """All properties that a test of the page is about, in natural order."""
+    """All properties that a test of the page tests, in order."""
     texts = {**PROPERTIES, **NOT_GUARANTEED, **BESIDES}
     about: dict[str, list[Row]] = {}
     for row in rows:
@@ -240,9 +240,9 @@ def _breakable(name: str) -> Markup:
 
 @dataclass(frozen=True)
 class Block:
-    """Lines of a log that belong together: of one report (*title*), or of none.
+    """Consecutive lines of a log: one kernel report (*title*), or lines between reports.
 
-    *skipped* is how many lines were left out before.
+    *skipped* is the number of lines left out before them.
     """
 
     lines: tuple[str, ...]
@@ -251,7 +251,7 @@ class Block:
 
 
 def _blocks(log: Log) -> Iterator[Block]:
-    """What is shown of a log, in order; the last block has only what was left out at the end."""
+    """The blocks of a log in order; a last one without lines counts those left out at the end."""
     before = 0
     for span in log.kept():
         skipped, title = span.start - before, ""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A picture of physical memory: what lies where, and which accesses of rogues hit what.
+"""A picture of physical memory: its parts, and the accesses of rogues.
 
-Memory is cut where parts begin and end, and each piece is as tall as it must be to be read: not to
-scale. Addresses go up from the top.
+Memory is cut where parts begin and end; each piece is as tall as its text. Not to scale.
+Addresses increase downwards.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,10 +21,10 @@ MOST = 4
 """Accesses that are named in one piece."""
 
 _RANK = ("ram", "window", "loaded", "kernel", "scratch", "pool")
-"""What is drawn where parts overlap: the last."""
+"""Where parts overlap, the last of these is drawn."""
 
 _ALLOWED = frozenset({"pool", "scratch", "window"})
-"""Where a fence lets devices go."""
+"""Parts that a fence lets devices reach."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,7 +65,7 @@ def _part_at(parts: Sequence[MemoryPart], address: int) -> MemoryPart | None:
 
 
 def labels(accesses: Sequence[Access]) -> Iterator[tuple[str, bool | None]]:
-    """One text for what was tried again and again or from page to page, and whether refused."""
+    """One text for each kind of access, with their number; and whether they were refused."""
     groups: dict[tuple[str, str, bool], list[Access]] = {}
     for one in accesses:
         groups.setdefault((one.device, one.access, one.refused), []).append(one)

@@ -41,20 +41,20 @@ def short_name(test: str) -> str:
 
 
 def telling(cases: Sequence[Case]) -> Case:
-    """The outcome among *cases* (one or more) that explains most: the last failure or error."""
+    """The case among *cases* (one or more) to show: the last failure or error, else the last."""
     return next((one for one in reversed(cases) if one.result.at_fault), cases[-1])
 
 
 def block(case: Case) -> str:
-    """What *case* says in full: each violation that was seen, as it is, else its message."""
+    """All violations of *case* in full, else its message."""
     return "\n".join(map(str, case.violations)) or case.message
 
 
 def failure_lines(case: Case, indent: str = "    ", here: bool = True) -> list[str]:
-    """The block of *case* as it is, or its message wrapped.
+    """The violations of *case* unchanged, or its message wrapped.
 
-    A block is never wrapped: its commands and addresses are to be copied. For readers on this
-    machine (*here*) the command that debugs the guest follows, if the block does not have it.
+    Violations are not wrapped, so that commands and addresses can be copied. With *here* (readers
+    on this machine) the debug command follows if no violation has it.
     """
     if case.violations:
         lines = [indent + line for line in block(case).splitlines()]

@@ -7,7 +7,7 @@ from harness.results import Provenance
 
 
 def provenance_items(where: Provenance) -> Iterator[tuple[str, str]]:
-    """Everything that is known of where a run came from: name and value, patches in order."""
+    """Name and value of each field of the provenance, patches in order."""
     yield "kernel.release", where.release
     yield "kernel.build-id", where.build_id
     yield "kernel.key", where.kernel_key

@@ -29,13 +29,21 @@ def _of_run(run: Run) -> str:
         return f"no test ran{end}"
     if not bad and verdict_of(run) is Verdict.NOT_JUDGED:
         missing = number.get(Result.NOT_JUDGED, 0)
-        return f"not judged: {missing} of {_tests(len(run.tests))} have no result{end}"
+        return f"not judged: {_why_open(run, missing)}{end}"
     if not bad:
         known = number.get(Result.KNOWN, 0)
-        besides = f", {known} known" if known else ""
+        besides = f", {known} known finding{'s' if known > 1 else ''}" if known else ""
         return f"{_tests(number.get(Result.PASS, 0))} passed{besides}; nothing is broken{end}"
     named = f"; violated properties: {' '.join(properties)}" if properties else ""
     return f"{', '.join(bad)} of {_tests(len(run.tests))}{named}{end}"
+
+
+def _why_open(run: Run, missing: int) -> str:
+    """Why a run without a failure or error is not judged."""
+    if missing:
+        return f"{missing} of {_tests(len(run.tests))} have no result"
+    judged = sum(one.result.held is not None for one in run.tests)
+    return f"{_tests(judged)} judged" if judged else "every test was skipped"
 
 
 def _tests(number: int) -> str:

@@ -21,7 +21,7 @@ from harness.results.render.plain_text import (
 from harness.results.render.summary import headline
 
 QUIET = frozenset({"PASS", "SKIP", "KNOWN"})
-"""Results of which only the number is printed."""
+"""Results that are only counted."""
 
 QUIET_CHANGES = (Change.STILL_PASSING, Change.PASSING, Change.KNOWN, Change.SKIPPED)
 
@@ -71,7 +71,7 @@ def terminal_lines(subject: Run | Comparison) -> Iterator[str]:
 
 
 def _violating(subject: Run | Comparison) -> Iterator[Case]:
-    """The outcomes whose violations are printed: of a series, those that it breaks."""
+    """Cases whose violations are printed; for a series those that it breaks."""
     if isinstance(subject, Run):
         yield from (one for one in subject.tests if one.violations and one.result.at_fault)
         return

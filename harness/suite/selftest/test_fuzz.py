@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.jobs.fuzz import FieldMutation, FuzzCase, Step, load_case, run_case
-from harness.jobs.fuzz.campaign import write_down
+from harness.jobs.fuzz.campaign import minimise_and_save
 from harness.jobs.fuzz.work import READ, WORK, Work
 from harness.kernel import Initramfs, Kernel
 from harness.machine.binary import Qemu
@@ -96,7 +96,7 @@ def test_a_finding_is_made_small_and_can_be_replayed(
     noisy = replace(bad, steps=(*HARMLESS.steps, *bad.steps[1:], Step("rebind")))
     record = run_case(environment, noisy)
 
-    found = write_down(environment, noisy, record.symptoms[0], record, tmp_path)
+    found = minimise_and_save(environment, noisy, record.symptoms[0], record, tmp_path)
 
     least = load_case(found.path)
     assert least == FuzzCase("rng", (Step("plug"), Step(PLANTED)))

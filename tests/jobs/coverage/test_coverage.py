@@ -79,7 +79,7 @@ def test_report_counts_lines_and_branches(kernel: Path) -> None:
 def test_line_that_never_ran_is_named(kernel: Path) -> None:
     report = make_report(kernel, lines(l11=3, l14=0))
     assert list(lines_never_run(report)) == [
-        f"{SWIOTLB}:14 swiotlb_map: return -1;  [no reason is known]"
+        f"{SWIOTLB}:14 swiotlb_map: return -1;  [reason unknown]"
     ]
 
 
@@ -104,7 +104,7 @@ def test_lines_of_a_series_are_told(kernel: Path) -> None:
     assert [line for patch in report.patches for line in patch_lines(patch, sources)] == [
         f"{SWIOTLB}: 1 of 2 added lines with code ran; not run:",
         "  14: return -1;",
-        "Documentation/x.rst: no added line with code that is counted",
+        "Documentation/x.rst: no added line has code in this kernel",
     ]
 
 

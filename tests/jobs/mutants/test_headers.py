@@ -87,7 +87,7 @@ def test_a_header_is_read(tmp_path: Path) -> None:
     [
         ("Class: escape", "Class: flight", "'flight' is not a class"),
         ("Class: escape", "Class: hang", "must be called NN-hang-NAME.patch"),
-        ("Breaks: B1", "Breaks: B99", "there is no property 'B99'"),
+        ("Breaks: B1", "Breaks: B99", "unknown property 'B99'"),
         ("Breaks: B1\n", "", "must break a property"),
         ("Breaks: B1", "Harmless: yes", "go together"),
         ("Seen-by: any mapping\n", "", "no Seen-by"),

@@ -142,9 +142,9 @@ def test_without_a_database_the_one_in_the_cache_directory_is_used(
         (["runs", "--database", "here"], "Expected sqlite:////absolute"),
         (["runs", "--database", "mysql://a/b"], "Expected sqlite:////absolute"),
         (["runs", "--database", "sqlite://"], "names no file"),
-        (["runs", "--database", "sqlite:////no/such/place"], "make it, or name another"),
+        (["runs", "--database", "sqlite:////no/such/place"], "create it, or name another"),
         (["runs", "--database", f"sqlite:///{__file__}"], "is not an SQLite database"),
-        (["runs", "--database", "postgresql+psycopg://u:secret@/d?host=/none"], "let"),
+        (["runs", "--database", "postgresql+psycopg://u:secret@/d?host=/none"], "accepts you"),
     ],
     ids=lambda value: " ".join(value)[:30] if isinstance(value, list) else "",
 )
