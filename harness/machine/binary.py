@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The QEMU binary: found, identified, and new enough."""
+"""Find the QEMU binary, identify it, and check its version."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from harness.base.tools import find_tool, run_tool
 DEFAULT = "qemu-system-aarch64"
 
 OLDEST = (7, 2)
-"""Debian 12's version, the oldest that the harness's facts were measured with."""
+"""Debian 12's version, the oldest that the harness is tested with."""
 
 
 @dataclass(frozen=True)

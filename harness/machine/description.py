@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Save and load machines, so that the machine of a failed test can be started again."""
+"""Save and load machines, to start the machine of a failed test again."""
 
 import dataclasses
 import json
@@ -43,21 +43,21 @@ def save_machine(machine: Machine, directory: Path) -> None:
 
 
 def load_machine(directory: Path) -> Machine:
-    """Read a machine back; raises InputError when *directory* holds none, or parts are gone."""
+    """Read a machine back; raises InputError when *directory* has none, or files of it are gone."""
     try:
         content = json.loads((directory / DESCRIPTION).read_text())
         blob = (directory / BLOB).read_bytes()
         parts = Path(content["kernel"]), Path(content["initramfs"]["path"])
     except (OSError, ValueError, KeyError) as fault:
         raise InputError(
-            f"{directory} is not the directory of a kept failure, which holds {DESCRIPTION} and "
-            f"{BLOB}: {fault!r}"
+            f"cannot read a machine from {directory}, which must contain {DESCRIPTION} and {BLOB} "
+            f"of a failure: {fault!r}"
         ) from fault
     for part in parts:
         if not part.exists():
             raise InputError(
                 f"the machine of {directory} cannot be started again: {part} is no longer in the "
-                "cache. Its logs and its memory are still there; for a machine run the test again"
+                "cache. Read its logs and its memory there, or run the test again for a new machine"
             )
     return _read_machine(content, blob)
 

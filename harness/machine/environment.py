@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Environment: what all machines of an attack matrix, or of a fuzzing campaign, are made of."""
+"""Environment: what all machines of an attack matrix or a fuzzing campaign share."""
 
 from dataclasses import dataclass
 

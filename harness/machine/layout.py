@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layout of guest RAM: blocks for the pools in shared files, the rest private to QEMU."""
+"""Layout of guest RAM: the pools in shared files, the rest in QEMU's private memory."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ PAGE = 4096
 class RamBlock(AddressRange):
     """A contiguous piece of guest RAM.
 
-    A shared block is a file that the harness, and a vhost-user backend, may map; a private one
-    lives in QEMU's process alone.
+    A shared block is a file that the harness and vhost-user backends can map; only QEMU's process
+    has a private one.
     """
 
     shared: bool

@@ -20,10 +20,10 @@ DEFAULT_RAM = 256 * MIB
 CPU_MODEL = "cortex-a57"
 
 KERNEL_ARGUMENTS = "earlycon console=ttyAMA0 printk.time=1 panic=-1 oops=panic softlockup_panic=1"
-"""A panic is final: pvpanic pauses the machine, and if that is not up yet a reset ends it. One in
-the set-up of reserved memory comes before either: only an early console tells of that. Where a
-thread prints the log (the PL011's since 7.x) a CPU that spins is not told of until the panic.
-``printk.time=1``: a time stamp tells the kernel's lines from a program's, even if the kernel has no
+"""A panic ends the guest: pvpanic pauses the machine, and before its driver is up a reset ends it.
+``earlycon`` shows a panic in the set-up of reserved memory, which comes before both. Where a thread
+prints the log (the PL011's since 7.x), the report of a spinning CPU appears only at the panic.
+``printk.time=1``: the stamp distinguishes the kernel's lines from a program's, even without
 CONFIG_PRINTK_TIME (harness/base/kreport/printk.py)."""
 
 AGENT_SLOT, PANIC_SLOT = 0x1E, 0x1F
@@ -41,11 +41,11 @@ SMMU_EVENTS = "smmuv3_record_event"
 
 
 KERNEL_SMMU = ",iommu=smmuv3"
-"""The board's option for an SMMUv3 before the PCI bus."""
+"""The board's option for an SMMUv3 between the PCI bus and memory."""
 
 
 def board_arguments(cpus: int, ram_size: int, board: str = "") -> tuple[str, ...]:
-    """The arguments that shape QEMU's own devicetree; *board* are more options of the board."""
+    """The arguments that determine QEMU's devicetree; *board*: more options of the board."""
     return (
         *("-machine", f"virt,gic-version=3{board}"),
         *("-cpu", CPU_MODEL),
@@ -58,10 +58,10 @@ def board_arguments(cpus: int, ram_size: int, board: str = "") -> tuple[str, ...
 class Machine:
     """One virtual machine.
 
-    *ram_size* in bytes, *ports* empty PCIe root ports for hot-plug, *virtio* the virtio devices
-    that it has from the start, *iommu*: whether an SMMUv3 that the kernel drives stands before its
-    PCI bus, *fence*: what confines devices, *share_all*: whether all of RAM is in shared files, so
-    that no memory split confines a vhost-user backend.
+    *ram_size* in bytes, *ports* the number of empty PCIe root ports for hot-plug, *virtio* the
+    virtio devices present at boot, *iommu*: whether PCI devices are behind an SMMUv3 that the
+    kernel drives, *fence*: what confines devices, *share_all*: whether all of RAM is in shared
+    files, so that no memory split confines a vhost-user backend.
     """
 
     qemu: Qemu
@@ -102,7 +102,7 @@ class Machine:
 
     @property
     def blob(self) -> bytes:
-        """The devicetree as QEMU is given it: it completes what it hands to the kernel itself."""
+        """The devicetree for QEMU, which completes it, or for the firmware, completed here."""
         firmware = self.firmware
         if firmware is None:
             return self.devicetree.blob
@@ -111,7 +111,7 @@ class Machine:
 
     @property
     def key(self) -> str:
-        """Hash of everything that goes in: binaries, kernel, guest programs, blob, arguments."""
+        """Hash of all inputs: QEMU, kernel, guest programs, devicetree, fence, arguments."""
         arguments = shlex.join(self.command(Path("RUN")))
         fence = self.fence.key if self.fence else ""
         return digest(
@@ -122,8 +122,8 @@ class Machine:
     def command(self, run: Path) -> list[str]:
         """The QEMU command line with all sockets and files in directory *run*.
 
-        QEMU starts stopped, connects as a client to ``monitor.sock``, so whoever starts it
-        listens there first, and offers the other sockets as a server.
+        QEMU starts stopped. It connects to ``monitor.sock`` as a client, so the caller listens
+        there first, and serves the other sockets.
         """
         return [
             str(self.qemu.path),
@@ -152,11 +152,11 @@ class Machine:
         ]
 
     def flash_file(self, run: Path, bank: int) -> Path:
-        """The file in *run* that holds the content of a flash bank."""
+        """The file in *run* with the content of a flash bank."""
         return run / f"flash-{bank}"
 
     def memory_file(self, run: Path, block: RamBlock) -> Path:
-        """The file in *run* that holds a shared block."""
+        """The file in *run* behind a shared block."""
         return run / f"ram-{block.base:x}"
 
     def _payload(self, run: Path) -> list[str]:
@@ -208,7 +208,7 @@ class Machine:
 
 
 def _loaded(file: str, address: int) -> tuple[str, str]:
-    """Have QEMU put a file into RAM at every reset."""
+    """Arguments that make QEMU load a file into RAM at every reset."""
     return "-device", f"loader,file={file},addr={address:#x},force-raw=on"
 
 

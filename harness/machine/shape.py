@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shapes of machines by name: RAM size, and which devices have which pool."""
+"""Shapes of machines by name: the devicetree with its pools, and the RAM size."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from harness.machine.devicetree.compose import AS_WRITTEN
 from harness.machine.machine import board_arguments
 
 ALWAYS = ("rogue-scratch", "probes")
-"""Overlays of every machine: the rogue's scratch memory, two platform devices to probe with."""
+"""Overlays of every machine: the rogue's scratch memory, two platform devices for the probe."""
 
 NO_POOL = "no-pool"
 """The shape of a machine without any pool: the control."""
@@ -54,9 +54,9 @@ def shaped_devicetree(
 ) -> Devicetree:
     """The devicetree of a machine of *shape*: an overlay's name in dts/, or ``no-pool``.
 
-    *board* are options of the board that its devicetree shall show, *more* overlays of the
-    machine's. *placements* move pools by their label in the overlay. Shapes in dts/odd/ may be
-    impossible; for others raises DevicetreeError as compose does.
+    *board* are options of the board that change its devicetree, *more* further overlays.
+    *placements* move pools by their label in the overlay. Shapes in dts/odd/ may be impossible; for
+    others raises DevicetreeError as compose does.
     """
     base = base_blob(qemu.path, board_arguments(cpus, ram_size, board))
     overlays = (*ALWAYS, *more, *(() if shape == NO_POOL else (shape,)))

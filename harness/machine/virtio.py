@@ -10,7 +10,7 @@ TRANSPORTS = 32
 """Virtio-mmio transports of the ``virt`` board (QEMU, hw/arm/virt.c:NUM_VIRTIO_TRANSPORTS)."""
 
 FIRST_TRANSPORT, TRANSPORT_SIZE = 0x0A00_0000, 0x200
-"""Where they lie (hw/arm/virt.c, base_memmap[VIRT_MMIO])."""
+"""Their address range (hw/arm/virt.c, base_memmap[VIRT_MMIO])."""
 
 MODERN = ("-global", "virtio-mmio.force-legacy=false")
 """Only a modern transport offers VIRTIO_F_ACCESS_PLATFORM."""
@@ -20,8 +20,8 @@ MODERN = ("-global", "virtio-mmio.force-legacy=false")
 class VirtioDevice:
     """A virtio device of QEMU's, on virtio-mmio transport number *transport* (0 to 31).
 
-    *kind* is QEMU's word for it: rng, blk or balloon. *access_platform* says whether it offers
-    VIRTIO_F_ACCESS_PLATFORM, without which Linux passes the DMA API by.
+    *kind* is QEMU's name for it: rng, blk or balloon. *access_platform*: whether it offers
+    VIRTIO_F_ACCESS_PLATFORM, without which Linux does not use the DMA API for it.
     """
 
     kind: str
@@ -30,7 +30,9 @@ class VirtioDevice:
 
     def __post_init__(self) -> None:
         if not 0 <= self.transport < TRANSPORTS:
-            raise InputError(f"the board has no virtio-mmio transport {self.transport}")
+            raise InputError(
+                f"no virtio-mmio transport {self.transport}: expected 0 to {TRANSPORTS - 1}"
+            )
 
     @property
     def name(self) -> str:

@@ -36,7 +36,7 @@ WRONG = [
 
 WRONG_SHELL = [
     *WRONG,
-    Wrong("--reopen=/", "is not the directory of a kept failure"),
+    Wrong("--reopen=/", "cannot read a machine from /"),
 ]
 
 

@@ -68,7 +68,7 @@ def test_a_machine_comes_back_as_it_was(machine: Machine, artifacts: Path) -> No
 
 
 def test_a_directory_without_a_machine_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"not the directory of a kept failure.*machine\.json"):
+    with pytest.raises(InputError, match=r"cannot read a machine from.*machine\.json"):
         load_machine(tmp_path)
 
 
@@ -76,7 +76,7 @@ def test_a_directory_without_a_machine_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_description_is_refused(artifacts: Path, content: str) -> None:
     (artifacts / DESCRIPTION).write_text(content)
 
-    with pytest.raises(InputError, match="not the directory of a kept failure"):
+    with pytest.raises(InputError, match="cannot read a machine from"):
         load_machine(artifacts)
 
 

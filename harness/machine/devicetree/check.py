@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Check a devicetree with restricted pools: everything that makes it impossible, in sentences."""
+"""Check a devicetree with restricted pools, and say in sentences what cannot work."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ DTB_ALIGNMENT = 2 * MIB
 
 @dataclass(frozen=True)
 class BootPayload:
-    """Room, in bytes, for what QEMU loads before it starts the machine.
+    """Sizes in bytes of what QEMU loads before it starts the machine.
 
     *kernel* is the image with its bss (``image_size`` of its header), *initrd* the archive. The
     defaults leave room for a kernel with KASAN.
@@ -41,7 +41,7 @@ class BootPayload:
 
 
 def find_faults(tree: Tree, payload: BootPayload) -> tuple[str, ...]:
-    """Everything that is wrong with the reserved memory of *tree*; () if nothing is."""
+    """All faults of the reserved memory of *tree*, a sentence each; () if there are none."""
     return (
         *_wrong_parent(tree),
         *(fault for node in pool_nodes(tree) for fault in _wrong_node(node, tree)),
@@ -83,7 +83,7 @@ def _wrong_reg(name: str, reg: bytes, shape: Shape) -> Iterator[str]:
     if not reg or len(reg) % shape.stride:
         yield f"the 'reg' of {name} has {len(reg)} bytes, not a multiple of {shape.stride}"
     elif len(reg) > shape.stride:
-        yield f"the 'reg' of {name} has several entries, of which the kernel takes the first"
+        yield f"the 'reg' of {name} has several entries; the kernel uses only the first"
 
 
 def _wrong_region(region: Region, ram: Sequence[Region]) -> Iterator[str]:
@@ -112,14 +112,16 @@ def _overlaps_payload(tree: Tree, payload: BootPayload) -> Iterator[str]:
         for region in shape.regions(node):
             for other in loaded:
                 if region.overlaps(other):
-                    yield f"{region} covers {other}, where QEMU loads it"
+                    yield f"{region} overlaps {other}, as QEMU loads it"
 
 
 def _loaded(ram: Region, payload: BootPayload) -> tuple[Region, ...]:
-    """Where QEMU 7.2 puts things (hw/arm/boot.c:load_aarch64_image, arm_setup_direct_kernel_boot).
+    """The ranges that QEMU 7.2 loads to.
 
-    The initial RAM disk starts behind half of RAM, 128 MiB or the kernel, whichever suits, and
-    the devicetree at the next 2 MiB behind it.
+    hw/arm/boot.c:load_aarch64_image, arm_setup_direct_kernel_boot.
+
+    The initial RAM disk starts at half of RAM or 128 MiB, the lower of them, but not before the
+    end of the kernel; the devicetree at the next multiple of 2 MiB after it.
     """
     kernel = Region(ram.base + KERNEL_OFFSET, payload.kernel, "the kernel")
     start = max(ram.base + min(ram.size // 2, INITRD_OFFSET), kernel.end)
@@ -132,4 +134,5 @@ def _dangling(tree: Tree) -> Iterator[str]:
     phandles = {node.number("phandle", 0) for node in tree.nodes()}
     for phandle, users in memory_region_users(tree).items():
         if phandle not in phandles:
-            yield f"'memory-region' of {', '.join(users)} refers to {phandle:#x}, which no node is"
+            where = f"'memory-region' of {', '.join(users)}"
+            yield f"{where} refers to phandle {phandle:#x}, which no node has"

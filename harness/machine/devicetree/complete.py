@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Complete a devicetree as QEMU's boot loader does, if firmware starts the kernel.
+"""Complete a devicetree as QEMU's boot loader does, for firmware that starts the kernel.
 
-As QEMU, hw/arm/boot.c:arm_load_dtb (7.2). ``rng-seed`` stays as it is: all zeros.
+As QEMU, hw/arm/boot.c:arm_load_dtb (7.2). ``rng-seed`` stays all zeros.
 """
 
 from harness.base.address_range import AddressRange
@@ -10,7 +10,7 @@ from harness.machine.devicetree.reserved import child_shape
 from harness.machine.devicetree.tree import Tree
 
 FLASH = "flash@0"
-"""QEMU's node (hw/arm/virt.c, virt_flash_fdt); firmware keeps the flash to itself."""
+"""QEMU's node (hw/arm/virt.c, virt_flash_fdt); firmware keeps the flash for itself."""
 
 ADDRESS_SIZE = 8
 
@@ -25,7 +25,7 @@ def complete(blob: bytes, bootargs: str, initrd: AddressRange, hidden: AddressRa
     _hide(tree, hidden)
     chosen = tree.find("/chosen")
     if chosen is None:
-        raise DevicetreeError("the devicetree has no /chosen, where a kernel finds its arguments")
+        raise DevicetreeError("the devicetree has no /chosen node for the kernel's arguments")
     chosen.set_bytes("bootargs", bootargs.encode() + b"\0")
     chosen.set_bytes("linux,initrd-start", initrd.base.to_bytes(ADDRESS_SIZE))
     chosen.set_bytes("linux,initrd-end", initrd.end.to_bytes(ADDRESS_SIZE))
@@ -42,4 +42,6 @@ def _hide(tree: Tree, hidden: AddressRange) -> None:
                 node.set_bytes("reg", shape.pack(hidden.end, bank.size - hidden.size) + rest)
                 node.rename(f"memory@{hidden.end:x}")
                 return
-    raise DevicetreeError(f"no RAM of the devicetree begins with the firmware's, {hidden}")
+    raise DevicetreeError(
+        f"no memory node of the devicetree begins with the firmware's RAM, {hidden}"
+    )

@@ -23,8 +23,8 @@ ROOMY = BootPayload()
 class Devicetree:
     """A blob for ``-dtb`` and the restricted pools it describes.
 
-    *pools* have a fixed place and are in ascending order, *dynamic* ones get theirs from the
-    kernel; both without disabled ones. *overlays* are the names of the sources applied.
+    *pools* have a fixed address, ascending; the kernel places the *dynamic* ones. Disabled pools
+    are in neither. *overlays* are the names of the sources applied.
     """
 
     blob: bytes = field(repr=False)
@@ -43,10 +43,10 @@ class Devicetree:
             if pool.label == label:
                 return pool
         known = ", ".join(pool.label for pool in self.pools) or "none"
-        raise DevicetreeError(f"no pool is labelled '{label}'; there are: {known}.")
+        raise DevicetreeError(f"no pool has the label '{label}'; the labels are: {known}.")
 
     def source(self) -> str:
-        """The blob as text for people."""
+        """The blob as devicetree source."""
         return run_tool(["dtc", "-q", "-I", "dtb", "-O", "dts"], data=self.blob).decode()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Overlays: found in dts/, compiled by dtc, applied by fdtoverlay."""
+"""Find overlays in dts/, compile them with dtc, apply them with fdtoverlay."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,14 +14,14 @@ SUFFIX = ".dtso"
 
 
 def overlay_path(overlay: Path | str) -> Path:
-    """The source of an overlay: a path as it is, a name from dts/.
+    """The source of an overlay, given as a path or as a name in dts/.
 
-    Raises DevicetreeError, with the names there are, for one that does not exist.
+    Raises DevicetreeError, with the known names, if it does not exist.
     """
     path = overlay if isinstance(overlay, Path) else OVERLAYS / f"{overlay}{SUFFIX}"
     if not path.is_file():
         known = ", ".join(sorted(source.stem for source in OVERLAYS.glob(f"*{SUFFIX}")))
-        raise DevicetreeError(f"there is no overlay {path}. Those in {OVERLAYS} are: {known}.")
+        raise DevicetreeError(f"unknown overlay {path}: expected one of {known} (in {OVERLAYS})")
     return path
 
 
@@ -52,7 +52,7 @@ def _apply(blob: Path, source: Path, stem: Path) -> Path:
         run_tool(["fdtoverlay", "-i", blob, "-o", result, compiled])
     except ToolError as fault:
         raise DevicetreeError(
-            f"the overlay {source} does not fit this devicetree: a path that it names is not "
-            f"there, or it refers to a label that no earlier overlay defines. {fault}"
+            f"the overlay {source} does not fit this devicetree: it names a path that does not "
+            f"exist, or a label that no earlier overlay defines. {fault}"
         ) from fault
     return result

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The devicetree that QEMU makes for its own machine."""
+"""The devicetree that QEMU generates for its machine."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +17,8 @@ def base_blob(qemu: Path, machine_args: Sequence[str]) -> bytes:
     """Return QEMU's own blob for a machine; cached by the QEMU binary and the arguments.
 
     *machine_args* are the options that shape the machine, for example ``-machine
-    virt,gic-version=3 -cpu cortex-a57 -smp 1 -m 256``. Two calls give the same bytes on every
-    machine with that QEMU. Raises QemuError when QEMU refuses the arguments.
+    virt,gic-version=3 -cpu cortex-a57 -smp 1 -m 256``. The bytes are the same on every host
+    with that QEMU. Raises QemuError when QEMU refuses the arguments.
     """
     about = qemu.stat()
     identity = f"{qemu.resolve()} {about.st_size} {about.st_mtime_ns}"
@@ -32,15 +32,15 @@ def _dump(qemu: Path, machine_args: Sequence[str], target: Path) -> None:
     try:
         run_tool([qemu, *bare, *machine_args, "-machine", f"dumpdtb={target}"])
     except ToolError as fault:
-        raise QemuError(f"QEMU does not describe this machine: {fault}") from fault
-    target.write_bytes(_without_chance(target.read_bytes()))
+        raise QemuError(f"QEMU cannot write the devicetree of this machine: {fault}") from fault
+    target.write_bytes(_without_random(target.read_bytes()))
 
 
-def _without_chance(blob: bytes) -> bytes:
-    """Take out what differs from run to run, and QEMU's padding of almost 1 MiB.
+def _without_random(blob: bytes) -> bytes:
+    """Remove what differs from run to run, and QEMU's padding of almost 1 MiB.
 
-    QEMU fills ``rng-seed`` anew at every reset (hw/arm/boot.c:arm_load_dtb, 7.2), so zeros are
-    enough; a ``kaslr-seed`` it would leave alone, and without one the kernel stays where it is.
+    QEMU fills ``rng-seed`` at every reset (hw/arm/boot.c:arm_load_dtb, 7.2), so zeros are enough.
+    It keeps a ``kaslr-seed``; without one the kernel is not relocated.
     """
     tree = Tree(blob)
     chosen = tree.find("/chosen")

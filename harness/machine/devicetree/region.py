@@ -19,10 +19,10 @@ class Region(AddressRange):
 
 @dataclass(frozen=True, repr=False)
 class Pool(Region):
-    """A restricted DMA pool at a fixed place.
+    """A restricted DMA pool at a fixed address.
 
-    *name* is the node's, as the kernel logs it; *label* the one its overlay gave it (empty
-    without); *users* are the paths of the nodes whose ``memory-region`` refers to it.
+    *name* is the node's, as the kernel logs it; *label* that of its overlay, or empty; *users* are
+    the paths of the nodes whose ``memory-region`` refers to it.
     """
 
     label: str
@@ -43,14 +43,14 @@ class DynamicPool:
     users: tuple[str, ...]
 
     def at(self, base: int) -> Pool:
-        """The pool at the *base* that the kernel's log names."""
+        """The pool at *base*, the address in the kernel's log."""
         return Pool(base, self.size, self.name, self.label, self.users)
 
 
 @hex_repr
 @dataclass(frozen=True)
 class Placement:
-    """Base and size of a pool for a test, in bytes; None keeps the overlay's."""
+    """Base and size of a pool for a test, in bytes; None keeps that of the overlay."""
 
     base: int | None = None
     size: int | None = None

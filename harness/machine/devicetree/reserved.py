@@ -21,7 +21,7 @@ DEFAULT_ADDRESS_CELLS, DEFAULT_SIZE_CELLS = 2, 1  # DTSpec 0.4, 2.3.5
 @hex_repr
 @dataclass(frozen=True)
 class Shape:
-    """How many cells an address and a size take in the children's ``reg``."""
+    """Cells of an address and of a size in the ``reg`` of a node's children."""
 
     address: int
     size: int
@@ -56,7 +56,7 @@ def child_shape(node: Node) -> Shape:
 
 
 def ram_regions(tree: Tree) -> tuple[Region, ...]:
-    """RAM in ascending order, adjoining nodes (one for each NUMA node) joined to one region."""
+    """RAM in ascending order, adjacent nodes (one for each NUMA node) joined to one region."""
     shape = child_shape(tree.root)
     banks = [node for node in tree.root.children() if "memory" in node.strings("device_type")]
     regions = joined(region for node in banks for region in shape.regions(node))
@@ -77,7 +77,7 @@ def pool_nodes(tree: Tree) -> Iterator[Node]:
 
 
 def take_labels(tree: Tree) -> dict[str, Node]:
-    """Take the symbols that ``dtc -@`` left out of the tree, and return each label's node."""
+    """Remove the node ``__symbols__`` of ``dtc -@``, and return the node of each label."""
     symbols = tree.find("/__symbols__")
     if symbols is None:
         return {}
@@ -94,7 +94,7 @@ def place(tree: Tree, labels: Mapping[str, Node], placements: Mapping[str, Place
         if label not in labels:
             known = ", ".join(sorted(labels)) or "none"
             raise DevicetreeError(
-                f"no pool is labelled '{label}' in these overlays; their labels are: {known}."
+                f"no pool of these overlays has the label '{label}'; the labels are: {known}."
             )
         _place(labels[label], shape, placement)
 
@@ -115,15 +115,15 @@ def _resize(node: Node, shape: Shape, placement: Placement) -> None:
     """Resize a pool that the kernel places."""
     if placement.base is not None:
         raise DevicetreeError(
-            f"{node.path} cannot be given a base: it has no 'reg', so the kernel places it. "
-            "Give it a size only, or use an overlay with a fixed pool."
+            f"{node.path} cannot have a base: it has no 'reg', so the kernel places it. "
+            "Give a size only, or use an overlay with a fixed pool."
         )
     if placement.size is not None:
         node.set_bytes("size", placement.size.to_bytes(shape.size * CELL))
 
 
 def read_pools(tree: Tree, labels: Mapping[str, Node]) -> tuple[Pool | DynamicPool, ...]:
-    """The restricted pools of a tree, in its order; one with neither place nor size is left out."""
+    """The restricted pools of a tree that have a ``reg`` or ``size``, in its order."""
     names = {node.path: label for label, node in labels.items()}
     users = memory_region_users(tree)
     shape = child_shape(tree.root)
@@ -141,7 +141,7 @@ def read_pools(tree: Tree, labels: Mapping[str, Node]) -> tuple[Pool | DynamicPo
 
 
 def memory_region_users(tree: Tree) -> Mapping[int, tuple[str, ...]]:
-    """The paths of the nodes whose ``memory-region`` holds each phandle."""
+    """The paths of the nodes whose ``memory-region`` refers to each phandle."""
     users: defaultdict[int, tuple[str, ...]] = defaultdict(tuple)
     for node in tree.nodes():
         for phandle in node.cells("memory-region"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A devicetree blob as a tree to read and to vary, on the ``fdt`` package.
+"""A devicetree blob as a tree to read and change, with the ``fdt`` package.
 
 The package is not maintained and guesses the type of a property from its bytes, so everything
 here reads properties as bytes and decodes them itself.
@@ -19,7 +19,7 @@ PROPERTY_HEADER = 12
 
 
 class Node:
-    """One node of a tree; a change of it changes the tree."""
+    """One node of a tree; changes apply to the tree."""
 
     def __init__(self, path: str, node: fdt.Node) -> None:
         self.path = path
@@ -27,7 +27,7 @@ class Node:
 
     @property
     def name(self) -> str:
-        """The name with its unit address."""
+        """The name with the unit address."""
         return str(self._node.name)
 
     def children(self) -> Iterator["Node"]:
@@ -40,7 +40,7 @@ class Node:
         return tuple(item.name for item in self._node.props)
 
     def raw(self, name: str) -> bytes | None:
-        """The bytes of a property; None if the node has none of that name."""
+        """The bytes of a property; None if the node has no such property."""
         found = self._node.get_property(name)
         if found is None:
             return None
@@ -49,7 +49,7 @@ class Node:
         return blob[PROPERTY_HEADER : PROPERTY_HEADER + size]
 
     def cells(self, name: str, width: int = 1) -> tuple[int, ...]:
-        """A property as numbers of *width* cells each, an incomplete last one left out."""
+        """A property as numbers of *width* cells each, without an incomplete last one."""
         data, step = self.raw(name) or b"", width * CELL
         whole = range(0, len(data) - step + 1, step)
         return tuple(int.from_bytes(data[at : at + step], "big") for at in whole)
@@ -77,12 +77,12 @@ class Node:
         self._node.remove_subnode(name)
 
     def rename(self, name: str) -> None:
-        """Give the node another name; refuses one that a sibling has."""
+        """Give the node another name; raises DevicetreeError if a sibling has it."""
         if name == self.name:
             return
         if self._node.parent.exist_subnode(name):
             raise DevicetreeError(
-                f"{self.path} cannot be renamed to {name}: a node of that name is beside it. "
+                f"{self.path} cannot be renamed to {name}: a sibling has that name. "
                 "Choose another base for one of the two."
             )
         self._node.set_name(name)

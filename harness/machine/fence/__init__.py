@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fences: emulated trusted firmware that confines devices, set up before the kernel, as data.
+"""Fences as data: emulated trusted firmware that confines devices, set up before the kernel.
 
 ==================  ==============================================================================
-``Fence``           what a machine is given for it, and what must stay unchanged
-``fence_named``     the fence of a module in ``kinds/`` that allows some address ranges
+``Fence``           what to add to a machine, and what must stay unchanged
+``fence_named``     a fence by name (a module of ``kinds/``) around some allowed windows
 ``Refusal``         an access that a fence refused
-``smmu_refusals``   those of an SMMU, from QEMU's log
-``cpu_refusals``    accesses of the kernel that firmware refused, from its records
+``smmu_refusals``   accesses that an SMMU refused, from QEMU's log
+``cpu_refusals``    accesses of CPUs that firmware refused, from its records
 ==================  ==============================================================================
 """
 

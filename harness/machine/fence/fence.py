@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fence: what a machine is given for it, and what must stay unchanged while it works."""
+"""Fence: what to add to a machine, and what must stay unchanged while the guest runs."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -9,8 +9,8 @@ from harness.base.cache import digest
 from harness.base.hex_repr import hex_repr
 
 SCRATCH = AddressRange(0x47FF_0000, 0x1_0000)
-"""The harness's own RAM (dts/rogue-scratch.dtso), which every rogue may reach: ``edu`` and ``nvme``
-need it. The kernel never maps it."""
+"""The harness's own RAM (dts/rogue-scratch.dtso), which every rogue may access: ``edu`` and
+``nvme`` need it. The kernel never maps it."""
 
 
 @hex_repr
@@ -36,8 +36,8 @@ class Constant:
 class Firmware:
     """Firmware in flash bank 0, which runs first and starts the kernel instead of QEMU.
 
-    *kernel*, *initrd* and *devicetree* are the addresses where it expects them; *hidden* is the
-    RAM that it keeps for itself, *log* the part of it with its records (firmware_log.py).
+    It expects *kernel*, *initrd* and *devicetree* at these addresses. *hidden* is the RAM that it
+    keeps for itself, *log* the part of that with its records (firmware_log.py).
     """
 
     kernel: int
@@ -49,13 +49,13 @@ class Firmware:
 
 @dataclass(frozen=True)
 class Fence:
-    """A fence, as data. *windows* are the address ranges that devices may reach, ascending.
+    """A fence as data. *windows* are the address ranges that devices may access, ascending.
 
-    *board* is added to QEMU's machine options, *visible_board* is what of that the devicetree
+    *board* is added to QEMU's machine options, *visible_board* is the part that the devicetree
     shows, *overlays* are added to the devicetree. *flash* is the content of the read-only NOR
     flash banks by number, each at most 64 MiB. *setup* is written, in order, before the kernel's
-    first instruction; *standing* are the registers, and *constants* the memory, that show whether
-    the fence is intact. *firmware*, if it has one, starts the kernel.
+    first instruction; *standing* are the registers and *constants* the memory
+    with their values while the fence is intact. *firmware*, if any, starts the kernel.
     """
 
     name: str
@@ -81,8 +81,8 @@ class Fence:
 class Refusal:
     """An access that a fence refused.
 
-    *device* is a PCI device as Linux names it, or the name of a rogue; *address* is
-    guest-physical; *time* in seconds since the epoch; *access* is ``"?"`` where QEMU does not say.
+    *device* is a BDF as Linux prints it, or the name of a rogue; *address* is
+    guest-physical; *time* in seconds since the epoch; *access* is ``"?"`` if QEMU does not say.
     """
 
     device: str

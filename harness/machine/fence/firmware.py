@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The firmware of guest/firmware: build it, and fill the flash bank that it runs from.
+"""Build the firmware of guest/firmware, and the content of the flash bank that it runs from.
 
-The bank holds the code at 0, then its orders (guest/firmware/firmware.h), the stage-2 tables and
-those of the SMMU. Where the rest of RAM goes suits harness/machine/devicetree/check.py.
+The bank contains the code at 0, then its orders (guest/firmware/firmware.h), the stage-2 tables
+and those of the SMMU. The addresses in RAM are those that devicetree/check.py allows for.
 """
 
 import shutil
@@ -33,7 +33,7 @@ FLASH = AddressRange(0, 128 << 20)
 SMMU_REGISTERS = AddressRange(SMMU, 0x2_0000)
 
 RAM = AddressRange(0x4000_0000, 2 << 20)
-"""What the firmware keeps of RAM. Its first MiB holds a devicetree that QEMU puts there unasked."""
+"""RAM of the firmware. QEMU writes a devicetree to its first MiB, which is not used."""
 
 CPUS, CPU_SIZE = 8, 0x1000
 CPU_MEMORY = AddressRange(0x4010_0000, CPUS * CPU_SIZE)
@@ -51,7 +51,7 @@ FIRMWARE = Firmware(
 )
 
 HIDDEN = (FLASH, SMMU_REGISTERS, RAM)
-"""What stage 2 keeps from the kernel."""
+"""Ranges that stage 2 hides from the kernel."""
 
 
 class Bank(IntEnum):
@@ -69,7 +69,7 @@ ORDERS, REGISTER = struct.Struct("<5Q"), struct.Struct("<3Q")
 def flash_parts(
     tables: Tables, setup: Sequence[Register], checks: Sequence[Register]
 ) -> tuple[Constant, ...]:
-    """What is in the bank: *setup* is written, then *checks* must hold; *tables* are the SMMU's.
+    """The parts of the bank. The firmware writes *setup*, then verifies *checks*; *tables*: SMMU.
 
     Raises BuildError when the firmware does not compile.
     """
@@ -91,12 +91,12 @@ def flash_image(parts: Sequence[Constant]) -> bytes:
 
 
 def firmware_code() -> bytes:
-    """The compiled firmware, to lie at address 0."""
+    """The compiled firmware, linked for address 0."""
     return bare_program("firmware")
 
 
 def bare_program(name: str) -> bytes:
-    """The program of folder *name* of guest/, which runs on the bare machine; cached by content.
+    """The bare-metal program of guest/*name*, compiled; cached by content.
 
     Raises BuildError when it does not compile.
     """

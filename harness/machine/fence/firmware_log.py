@@ -10,7 +10,7 @@ from harness.base.hex_repr import hex_repr
 from harness.machine.fence.firmware import CPU_SIZE
 
 HEADER, RECORD = struct.Struct("<4Q"), struct.Struct("<3Q")
-"""struct cpu, of which the third word counts, and struct refusal (guest/firmware/firmware.h)."""
+"""struct cpu, whose third word is the count, and struct refusal (guest/firmware/firmware.h)."""
 
 KEPT = 32
 """Records that a CPU has room for: KEPT_REFUSALS."""
@@ -45,7 +45,7 @@ class CpuRefusal:
 
 @dataclass(frozen=True)
 class CpuRefusals:
-    """How many there were since the reset, and the last 32 of each CPU, oldest first."""
+    """The number of refusals since the reset, and the last 32 of each CPU, oldest first."""
 
     count: int
     last: tuple[CpuRefusal, ...]

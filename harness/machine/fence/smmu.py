@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An SMMU before the PCI bus that lets devices reach some windows alone; tables in read-only flash.
+"""An SMMU that gives PCI devices access to some windows only; its tables are in read-only flash.
 
 Registers: Arm IHI 0070, 6.1; addresses of the ``virt`` board: QEMU, hw/arm/virt.c, base_memmap.
 """
@@ -16,7 +16,7 @@ DOORBELL = AddressRange(0x0809_0000, 0x1000)
 """The page of GITS_TRANSLATER: an MSI is a DMA write, and an SMMU translates it like any other."""
 
 BANK, BANK_BASE = 1, 0x0400_0000
-"""Flash bank 1: bank 0 would be run instead of the kernel."""
+"""Flash bank 1: the CPU would run code in bank 0 instead of the kernel."""
 
 EVENTS = AddressRange(0x47FE_0000, 0x1_0000)
 """The event queue's memory (dts/fence-events.dtso): the SMMU writes it, so it cannot be flash."""
@@ -60,7 +60,7 @@ def window_tables(base: int, windows: Sequence[AddressRange], ports: int) -> Tab
 
 
 def program(tables: Tables, events: int, event_bits: int) -> list[Register]:
-    """The writes that switch the SMMU on, with its event queue at *events*."""
+    """The register writes that enable the SMMU, with 2**event_bits events at *events*."""
     writes = (
         (Smmu.CR0, 4, 0),
         (Smmu.STRTAB_BASE, 8, tables.base + Offset.STREAMS | READ_ALLOCATE),
@@ -79,7 +79,7 @@ def program(tables: Tables, events: int, event_bits: int) -> list[Register]:
 
 
 def enforced(tables: Tables) -> list[Register]:
-    """The values of the registers of an SMMU that works."""
+    """The values of the registers while the SMMU is enabled with *tables*."""
     values = (
         (Smmu.CR0, 4, RUNNING),
         (Smmu.CR0ACK, 4, RUNNING),

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an SMMU refused, from the log that QEMU writes with ``-d guest_errors -msg timestamp=on``.
+"""Accesses that an SMMU refused, from QEMU's log (``-d guest_errors -msg timestamp=on``).
 
 A refused access is three lines: the address (QEMU, hw/arm/smmuv3.c:smmuv3_translate), the stream
 and the time (its trace event smmuv3_record_event), and the direction (softmmu/memory.c,
-memory_region_access_valid). QEMU makes an access of its own for every 4 or 8 bytes.
+memory_region_access_valid). QEMU splits an access into pieces of 4 or 8 bytes.
 """
 
 import re

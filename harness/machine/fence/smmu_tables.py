@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Constant tables for an SMMUv3 that maps windows of memory onto themselves, and nothing else.
+"""Constant tables for an SMMUv3 that maps some windows to themselves, and nothing else.
 
 Formats: Arm IHI 0070 (SMMUv3), 5.2 stream table entry, 5.4 context descriptor, 4 commands; Arm
 DDI 0487, D8 (VMSAv8-64, 4 KiB granule). QEMU 7.2 has stage 1 only (hw/arm/smmuv3.c).
@@ -24,7 +24,7 @@ STREAM_ENTRY, COMMAND = struct.Struct("<QQ48x"), struct.Struct("<QQ")
 DESCRIPTOR = struct.Struct("<QQ48x")
 
 INPUT_BITS = 39
-"""Bits of the addresses that devices may give: three levels of tables."""
+"""Bits of an IOVA: three levels of tables."""
 
 LEAF = 1 << 10 | 0b11 << 8 | 1 << 6
 """Accessed, inner shareable, for unprivileged accesses too, memory attribute 0."""
@@ -53,7 +53,7 @@ class Offset(IntEnum):
 @hex_repr
 @dataclass(frozen=True)
 class Tables:
-    """The *image* of all tables, to lie at address *base*, and how many commands wait in it."""
+    """The *image* of all tables for address *base*; *commands* is the number of queued commands."""
 
     base: int
     image: bytes
@@ -61,10 +61,10 @@ class Tables:
 
 
 def smmu_tables(base: int, windows: Iterable[AddressRange], bypass: Iterable[int]) -> Tables:
-    """Tables that let every device on bus 1 and above reach *windows*, in whole pages.
+    """Tables that give every device on bus 1 and above access to *windows*, in whole pages.
 
     *bypass* are the stream ids of bridges, whose own writes are hot-plug interrupts; all other
-    devices of bus 0 reach nothing.
+    devices of bus 0 have access to nothing.
     """
     image = bytearray(Offset.FIRST_FREE)
     _write_streams(image, base, set(bypass))

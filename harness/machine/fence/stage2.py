@@ -32,7 +32,7 @@ _CHILD = {GIGABYTE: (BLOCK, IS_BLOCK), BLOCK: (PAGE, IS_PAGE)}
 
 
 def stage2_tables(base: int, hidden: Iterable[AddressRange]) -> bytes:
-    """The tables at *base*, a multiple of 8 KiB; windows of *hidden* are whole pages."""
+    """The tables at *base*, a multiple of 8 KiB; *hidden* ranges are whole pages."""
     image = bytearray()
     for number in range(ROOT_ENTRIES):
         image += struct.pack("<Q", number * GIGABYTE | LEAF | IS_BLOCK)
@@ -54,7 +54,7 @@ def _hide(image: bytearray, base: int, window: AddressRange) -> None:
 
 
 def _table(image: bytearray, base: int, at: int, span: int) -> int:
-    """The offset of the table below the entry at offset *at*, which stands for *span* bytes."""
+    """The offset of the table below the entry at offset *at*, which maps *span* bytes."""
     entry = int.from_bytes(image[at : at + 8], "little")
     if entry & 0b11 == IS_TABLE:
         return (entry & ~(PAGE - 1)) - base

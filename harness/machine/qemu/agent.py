@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The client of ``guest/agent``: a synchronous call for each thing the guest can be asked for."""
+"""The client of ``guest/agent``: a synchronous call for each request to the guest."""
 
 import socket
 import struct
@@ -17,7 +17,7 @@ from harness.machine.qemu.patience import Patience
 PROTOCOL_VERSION = 1
 
 TIMEOUT = 20.0
-"""Seconds that an answer may take when the caller says nothing; it is milliseconds as a rule."""
+"""Default limit for an answer in seconds; most take milliseconds."""
 
 RUN_MARGIN = 10.0
 """Seconds beyond a command's own limit that the agent has to report its end."""
@@ -47,8 +47,7 @@ class Hello:
 class Ran:
     """How a command ended: its exit status, or 128 and the signal's number, and what it wrote.
 
-    The output is cut (*truncated*) after 1 MiB. A command that was killed because its time was
-    over has *timed_out*.
+    The output is cut (*truncated*) after 1 MiB. *timed_out*: it was killed at its time-out.
     """
 
     status: int
@@ -83,9 +82,9 @@ class Agent:
     """Speaks to the agent over *connection*, a connected stream socket.
 
     Every call has a time-out in seconds of the guest's own time, as *patience* counts it. It
-    raises GuestHang when that is over, AgentError when the guest cannot do it, ProtocolError when
-    the agent makes no sense, and what :meth:`abort` was given. Traffic goes to *log*. For one
-    thread, but for :meth:`abort`.
+    raises GuestHang after that time, AgentError when the request fails in the guest, ProtocolError
+    when the agent violates the protocol, and the exception given to :meth:`abort`. Traffic is
+    logged to *log*. Only :meth:`abort` may be called from other threads.
     """
 
     def __init__(
@@ -107,7 +106,7 @@ class Agent:
                 return _parse_hello(frame.payload)
 
     def hello(self, timeout: float = TIMEOUT) -> Hello:
-        """Ask who the guest is; works whatever state the line is in."""
+        """Ask who the guest is; works in every state of the line."""
         patience = self._patience(timeout)
         self._line.forget_unsent()
         mine = {self._request(FrameType.HELLO, b"")}
@@ -128,11 +127,11 @@ class Agent:
         return Ran(status, output, bool(flags & _TIMED_OUT), bool(flags & _TRUNCATED))
 
     def read_file(self, path: str, timeout: float = TIMEOUT) -> bytes:
-        """Return the whole content of a file of the guest's."""
+        """Return the content of a file in the guest."""
         return self._ask(FrameType.READ, path.encode(), f"the content of {path}", timeout)[0]
 
     def write_file(self, path: str, content: bytes, timeout: float = TIMEOUT) -> None:
-        """Write a file of the guest's; each 32 KiB are one ``write()`` that may take *timeout*."""
+        """Write a file in the guest; each 32 KiB are one ``write()`` that may take *timeout*."""
         name = path.encode() + b"\0"
         size = PAYLOAD_MAX - 1 - len(name)
         for offset in range(0, max(len(content), 1), size):
@@ -140,7 +139,7 @@ class Agent:
             self._ask(FrameType.WRITE, payload, f"the writing of {path}", timeout)
 
     def probe(self, batch: bytes, timeout: float = TIMEOUT) -> bytes:
-        """Hand a batch of at most 32768 bytes to the probe and return its replies."""
+        """Send a batch of at most 32 KiB to the probe and return its replies."""
         return self._ask(FrameType.PROBE, batch, "the probe's replies", timeout)[0]
 
     def stress(
@@ -179,8 +178,8 @@ class Agent:
     ) -> tuple[bytes, bytes]:
         """Return the chunks and the last frame of the answer.
 
-        When the agent complains of garbage that may or may not have been this request, a hello
-        sent after it finds out: the agent answers in order.
+        When the agent reports garbage, which may have been this request, a hello sent after it
+        decides: the agent answers in order.
         """
         patience = self._patience(timeout)
         self._line.forget_unsent()
@@ -217,7 +216,7 @@ def _unpack(layout: struct.Struct, payload: bytes) -> tuple[int, ...]:
 def _parse_error(payload: bytes, what: str) -> AgentError:
     (number,) = _unpack(_ERRNO, payload[: _ERRNO.size])
     reason = payload[_ERRNO.size :].decode(errors="replace")
-    return AgentError(f"{what} was asked of the guest, and its agent says: {reason}", number)
+    return AgentError(f"{what} failed in the guest: {reason}", number)
 
 
 def _parse_hello(payload: bytes) -> Hello:
@@ -232,10 +231,10 @@ def _parse_hello(payload: bytes) -> Hello:
             uptime=float(said["uptime"]),
         )
     except (KeyError, ValueError) as fault:
-        raise ProtocolError(f"the agent's hello makes no sense: {payload!r}") from fault
+        raise ProtocolError(f"the agent's hello is not valid: {payload!r}") from fault
     if hello.protocol != PROTOCOL_VERSION:
         raise ProtocolError(
             f"the agent speaks protocol {hello.protocol}, this harness {PROTOCOL_VERSION}: "
-            f"the guest was parked or built by another version; build it anew"
+            f"the guest was parked or built by another version of the harness; build it again"
         )
     return hello

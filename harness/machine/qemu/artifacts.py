@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is kept of a guest after a failure: its logs, command line, devicetree, registers, RAM."""
+"""Keep the artifacts of a failed guest: logs, command line, devicetree, registers, RAM."""
 
 import contextlib
 import shlex
@@ -26,7 +26,7 @@ BOOT_LOG, ROGUE_LOG, TRACES = "boot.log", "rogue.log", "traces.txt"
 _FILES = (COMMAND, CONSOLE_LOG, MONITOR_LOG, AGENT_LOG, FENCE_LOG, ROGUE_LOG, LOG)
 
 KEPT = 100
-"""Directories of artifacts that stay, about 20 MB each; the oldest make room for new ones."""
+"""Most directories of artifacts, about 20 MB each; the oldest are removed."""
 
 
 def failures_directory(name: str) -> Path:
@@ -41,14 +41,14 @@ def failures_directory(name: str) -> Path:
         with contextlib.suppress(FileExistsError):
             path.mkdir()
             return path
-    raise HarnessError(f"{parent} holds a thousand failures of {name} from this second")
+    raise HarnessError(f"{parent} has a thousand failures of {name} from this second")
 
 
 def save(guest: Guest, directory: Path) -> None:
-    """Stop the guest and keep all that can be had of it in *directory*.
+    """Stop the guest and save its artifacts in *directory*.
 
-    A dead QEMU leaves its logs only. The dump is an ELF file of physical memory, made sparse. The
-    machine can be started from there by the harness, and without it (run.sh, README.txt).
+    A dead QEMU leaves its logs only. The dump is a sparse ELF file of physical memory. The machine
+    can be started from there with the harness, and without it (run.sh, README.txt).
     """
     guest.settle()
     (directory / ENDING).write_text(f"{guest.ending or 'alive'}\n")
@@ -70,10 +70,10 @@ def save(guest: Guest, directory: Path) -> None:
 
 
 def _write_traces(guest: Guest, directory: Path) -> None:
-    """Keep the stacks of the kernel's reports in files and lines, if it has reported anything."""
+    """Save the stacks of the kernel's reports with file and line, if there are any."""
     machine = guest.machine
     code = KernelCode(machine.kernel.vmlinux, {"probe": machine.initramfs.probe})
-    with contextlib.suppress(HarnessError):  # they only help to read what the console has
+    with contextlib.suppress(HarnessError):  # the console has them without file and line
         traces = decoded_traces(reports_in(guest.kernel_log()), code)
         if traces:
             (directory / TRACES).write_text(traces)
@@ -82,18 +82,18 @@ def _write_traces(guest: Guest, directory: Path) -> None:
 def keep(guest: Guest, name: str) -> Path:
     """Save the artifacts of failure *name* in a new directory and return that.
 
-    Raises HarnessError when that cannot be done, as for a full disk.
+    Raises HostError when that fails, for example on a full disk.
     """
     try:
         directory = failures_directory(name)
         save(guest, directory)
     except OSError as fault:
-        raise HostError(f"the artifacts of {name} could not be kept: {fault}") from fault
+        raise HostError(f"cannot save the artifacts of {name}: {fault}") from fault
     return directory
 
 
 def reopen_command(directory: Path) -> str:
-    """What a person types to stand in the machine again whose artifacts are in *directory*."""
+    """The command that starts the machine with the artifacts in *directory* again."""
     found = shutil.which("harness")
     program = "harness" if found else str(Path(sys.executable).with_name("harness"))
     return shlex.join([program, "shell", "--reopen", str(directory)])
@@ -101,7 +101,7 @@ def reopen_command(directory: Path) -> str:
 
 @contextlib.contextmanager
 def kept_if_it_fails(guest: Guest, name: str) -> Iterator[None]:
-    """Close *guest* when the block fails, after its artifacts are saved; the message says where."""
+    """When the block fails, save the artifacts of *guest*, note their path, and close it."""
     try:
         yield
     except (GuestError, HarnessError) as error:

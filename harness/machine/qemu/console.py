@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guest's serial console: always drained, time-stamped into a log, read for kernel reports.
 
-pl011 writes block the whole of QEMU when nobody reads (measured with 7.2: the vCPU, QMP and
-hot-plug all stand still), so the event loop reads whatever comes, whether anybody asks or not.
+A pl011 write blocks all of QEMU while nothing reads the console (measured with 7.2: vCPU, QMP and
+hot-plug stop), so the event loop always reads.
 """
 
 import re
@@ -17,19 +17,19 @@ from harness.machine.qemu.loop import call, event_loop, run
 from harness.machine.qemu.watch import Watch
 
 LINE_LIMIT = 16 * 1024
-"""Bytes after which a line without an end is taken as it is; printk's own limit is 1 KiB."""
+"""Most bytes of a line; the rest is the next line. printk's limit is 1 KiB."""
 
 KEPT_LINES = 50_000
-"""Lines kept in memory; the log file has them all."""
+"""Lines kept in memory; the log file has all lines."""
 
 CHUNK = 64 * 1024
 
 INPUT_TIMEOUT = 10.0
-"""Seconds that the guest's UART has to take what is typed."""
+"""Seconds for the guest's UART to take input."""
 
 
 class Console:
-    """Reads one guest's console; lines and reports are there for the asking."""
+    """Reads one guest's console into lines and kernel reports."""
 
     def __init__(self, connection: socket.socket, log: Path, watch: Watch) -> None:
         self._connection = connection
@@ -43,7 +43,7 @@ class Console:
         self._reader = ReportReader()
         self._taps: list[Callable[[bytes], None]] = []
         self.on_report: Callable[[Report], None] | None = None
-        """Called with each report when it begins, and again if it ends the guest only later."""
+        """Called with each report when it begins, and again if a later line ends the guest."""
         call(lambda: event_loop().add_reader(connection, self.drain))
 
     @property
@@ -53,12 +53,12 @@ class Console:
 
     @property
     def reports(self) -> tuple[Report, ...]:
-        """Every kernel report so far, oldest first; the last one may still grow."""
+        """Every kernel report so far, oldest first; the last one may get more lines."""
         return self._reader.reports
 
     @property
     def mark(self) -> int:
-        """The number of the line to come; give it to :meth:`wait_for` as *since*."""
+        """The number of the next line; give it to :meth:`wait_for` as *since*."""
         return self._dropped + len(self._lines)
 
     def wait_for(self, pattern: str, timeout: float, *, since: int = 0) -> re.Match[str]:
@@ -74,13 +74,13 @@ class Console:
                 found = wanted.search(line)
                 if found:
                     return found
-            position += len(lines)  # not the mark: more may have come while these were looked at
+            position += len(lines)  # not the mark: more lines may have come during the search
             return None
 
         return self._watch.wait(f"console line /{pattern}/", look, timeout, self.last_line)
 
     def last_line(self) -> str:
-        """What the console said last, for messages."""
+        """The last line of the console, for messages."""
         return repr(self._lines[-1]) if self._lines else "nothing on the console"
 
     def write(self, data: bytes) -> None:
@@ -92,15 +92,15 @@ class Console:
         )
 
     def tap(self, listener: Callable[[bytes], None]) -> None:
-        """Have *listener* called with all bytes to come, on the loop's thread."""
+        """Call *listener* with all bytes from now on, on the loop's thread."""
         self._taps.append(listener)
 
     def untap(self, listener: Callable[[bytes], None]) -> None:
-        """Stop what :meth:`tap` began."""
+        """Undo :meth:`tap`."""
         self._taps.remove(listener)
 
     def drain(self) -> None:
-        """Read all that has come so far; runs on the loop's thread."""
+        """Read all bytes that have arrived; runs on the loop's thread."""
         while True:
             try:
                 data = self._connection.recv(CHUNK)
@@ -114,7 +114,7 @@ class Console:
             self._take(data)
 
     def close(self) -> None:
-        """Read what is left and let go."""
+        """Read the rest and close log and socket."""
 
         def finish() -> None:
             self.drain()

@@ -23,13 +23,13 @@ def write_flash(machine: Machine, directory: Path) -> None:
 
 
 def put_up(fence: Fence, qtest: Qtest) -> None:
-    """Program what *fence* needs before the kernel's first instruction."""
+    """Write the registers of *fence*, before the kernel's first instruction."""
     for register in fence.setup:
         qtest.write_register(register.address, register.width, register.value)
 
 
 def damage(fence: Fence, qtest: Qtest) -> list[str]:
-    """What is no longer as it was put up, a sentence each; nothing if the fence stands."""
+    """Each register and memory of the fence that has changed, a sentence each."""
     return [
         *_changed_registers(fence.standing, qtest),
         *_changed_constants(fence.constants, qtest),
@@ -37,7 +37,7 @@ def damage(fence: Fence, qtest: Qtest) -> list[str]:
 
 
 def shared_memory(blocks: Sequence[RamBlock], backends: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What of QEMU's memory *backends* (``query-memdev``) is not cut and shared as *blocks* say."""
+    """Differences between QEMU's memory *backends* (``query-memdev``) and *blocks*."""
     seen = {backend["id"]: (backend["size"], backend["share"]) for backend in backends}
     wanted = {f"ram{number}": (block.size, block.shared) for number, block in enumerate(blocks)}
     return [
@@ -60,4 +60,4 @@ def _changed_constants(constants: tuple[Constant, ...], qtest: Qtest) -> Iterato
         seen = qtest.read(wanted.address, size)
         if seen != wanted.content:
             at = next(i for i in range(size) if seen[i] != wanted.content[i])
-            yield f"memory at {wanted.address + at:#x} is not what the fence put there"
+            yield f"memory at {wanted.address + at:#x} differs from what the fence wrote there"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frames on the agent's serial line; ``guest/agent/frame.h`` is the other end.
 
-The framing is the HDLC-like one of RFC 1662: a flag byte ends whatever came before it and never
-occurs inside a frame, so garbage and cut frames cost nothing but themselves.
+The framing is the HDLC-like one of RFC 1662: a flag byte ends a frame and never occurs
+inside one, so garbage and truncated frames do not damage the next frame.
 """
 
 import struct
@@ -18,7 +18,7 @@ DEFLATED = 0x40
 """Added to the type of a frame whose payload is raw deflate data, RFC 1951."""
 
 DEFLATE_FROM = 64
-"""Bytes of payload from which on deflating is tried."""
+"""Payloads of at least so many bytes are deflated, if that makes them shorter."""
 
 FLAG, ESCAPE = b"\x7e", b"\x7d"
 _ESCAPED = {ESCAPE: b"\x7d\x5d", FLAG: b"\x7d\x5e"}
@@ -56,9 +56,9 @@ class Frame:
     payload: bytes = b""
 
     def encode(self) -> bytes:
-        """The frame as it goes on the line, deflated if that makes it shorter.
+        """The bytes of the frame on the line, deflated if that makes it shorter.
 
-        QEMU's UART takes some 20 us of processor time for each byte that the guest reads.
+        Each byte that the guest reads costs QEMU's UART about 20 us of processor time.
         """
         payload = _deflate(self.payload) if len(self.payload) >= DEFLATE_FROM else self.payload
         if len(payload) < len(self.payload):
@@ -73,19 +73,19 @@ class Frame:
 
 @dataclass(frozen=True)
 class Garbage:
-    """What came between two flags and is no frame."""
+    """Bytes between two flags that are not a valid frame."""
 
     content: bytes
 
 
 class Receiver:
-    """Cuts the bytes of the line into frames and garbage."""
+    """Splits the bytes of the line into frames and garbage."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, received: bytes) -> Iterator[Frame | Garbage]:
-        """Yield what *received* completes; keeps at most one frame's worth of the rest."""
+        """Yield the frames that *received* completes; keep at most the bytes of one frame."""
         *contents, rest = (self._rest + received).split(FLAG)
         self._rest = rest[: _LINE_MAX + 1]  # one byte too many is enough to be garbage
         yield from (_decode(content) for content in contents if content)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A running machine: monitor, console and agent, brought up together and thrown away together."""
+"""A running machine: QEMU with monitor, console and agent."""
 
 import contextlib
 import shlex
@@ -42,22 +42,22 @@ BOOT_TIMEOUT = 120.0
 """Seconds from ``cont`` to the agent's first word; under one second on an idle machine."""
 
 BOOT_SILENCE = 20.0
-"""Seconds without a line on the console after which a boot is given up."""
+"""Seconds without a console line after which a boot counts as hung."""
 
 LAST_LINES = 12
-"""Lines of the console that an error in the boot shows."""
+"""Console lines in the error for a failed boot."""
 
 RESET_TIMEOUT = 10.0
 """Seconds until QEMU has done a reset; measured: 0.01."""
 
 SETTLE_TIMEOUT = 2.0
-"""Seconds that a dying kernel gets to finish its report after the report's first line."""
+"""Seconds for a dying kernel to finish its report after the first line."""
 
 COMMAND, CONSOLE_LOG, MONITOR_LOG, AGENT_LOG = "command", "console.log", "qmp.log", "agent.log"
 
 
 class Guest:
-    """One QEMU running one machine; a context manager that leaves nothing behind."""
+    """One QEMU running one machine; as a context manager it is closed at the end."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Guest:
     ) -> None:
         """Start QEMU, stopped before its first instruction, with *extra* arguments and open files.
 
-        *boot_log* is the console log of the boot, for a guest that is about to be restored.
+        *boot_log* is the console log of the boot, for a guest that will be restored.
         Raises QemuError, with QEMU's own words, when QEMU does not start.
         """
         self.machine = machine
@@ -81,7 +81,7 @@ class Guest:
         self.monitor = Monitor(self.watch, self.directory / MONITOR_LOG)
         self.monitor.on_event = self._on_event
         self.witnesses: list[Callable[[], Sequence[Refusal]]] = []
-        """Devices that see for themselves what they are refused."""
+        """Devices that record their refused accesses themselves."""
         self._closing: list[Callable[[], None]] = []
         self._closed = False
         self._process: Process | None = None
@@ -128,21 +128,21 @@ class Guest:
 
     @property
     def closed(self) -> bool:
-        """Whether it has been thrown away."""
+        """Whether :meth:`close` was called."""
         return self._closed
 
     @property
     def person_socket(self) -> Path:
-        """The QMP socket that is kept free for a person."""
+        """The second QMP socket, for a person."""
         return self.directory / PERSON_SOCKET
 
     def kernel_log(self) -> tuple[str, ...]:
-        """Every console line since the kernel's first, those of a restored guest's boot too."""
+        """Every console line since the kernel's first, including the boot of a restored guest."""
         booted = self.boot_log.read_text(errors="replace") if self.boot_log else ""
         return (*(line.partition("] ")[2] for line in booted.splitlines()), *self.console.lines)
 
     def pools(self) -> tuple[Pool, ...]:
-        """All restricted pools, those too that the kernel placed and has told of in its log."""
+        """All restricted pools; those that the kernel placed by the addresses in its log."""
         devicetree = self.machine.devicetree
         return (*devicetree.pools, *placed(devicetree.dynamic, self.kernel_log()))
 
@@ -158,14 +158,14 @@ class Guest:
 
     @property
     def qtest(self) -> Qtest:
-        """Guest-physical memory and device registers from outside; connected when first used."""
+        """Guest-physical memory and device registers from outside; connected at the first use."""
         if self._qtest is None:
             self._qtest = Qtest(self.connect(QTEST_SOCKET), self.watch)
             self.at_close(self._qtest.close)
         return self._qtest
 
     def at_close(self, call: Callable[[], None]) -> None:
-        """Have *call* made when the guest is thrown away, before QEMU is killed."""
+        """Call *call* in :meth:`close`, before QEMU is killed."""
         self._closing.append(call)
 
     def resume(self) -> None:
@@ -173,14 +173,14 @@ class Guest:
         self.monitor.execute("cont")
 
     def pause(self) -> None:
-        """Stop the virtual CPUs; device timers stand still as well."""
+        """Stop the virtual CPUs; device timers stop as well."""
         self.monitor.execute("stop")
 
     def wait_ready(self, timeout: float = BOOT_TIMEOUT) -> Hello:
         """Wait until the agent of a booting guest announces itself.
 
-        Raises the guest's ending when it dies on the way, GuestHang when it prints nothing for
-        20 s of its own time, or has no agent after *timeout*; the notes show its last lines.
+        Raises the guest's ending when it dies, GuestHang when it prints nothing for 20 s of its own
+        time or its agent is not there after *timeout* seconds; a note has its last lines.
         """
         silence = min(timeout, BOOT_SILENCE)
         patience = Patience(silence, self.watch.delays, lambda: self.console.mark, timeout)
@@ -196,7 +196,7 @@ class Guest:
             raise told from error
 
     def wait_end(self, timeout: float) -> Ending:
-        """Wait for a guest that is expected to end, and for its report to be complete."""
+        """Wait until the guest ends and its report is complete; *timeout* in seconds."""
         ending = self.watch.wait(
             "the guest to end", lambda: self.ending, timeout, self.console.last_line, outlive=True
         )
@@ -204,7 +204,7 @@ class Guest:
         return ending
 
     def reset(self) -> None:
-        """Reset the machine; its fence is up again before the kernel's first instruction."""
+        """Reset the machine, and set up its fence before the kernel's first instruction."""
         self.monitor.execute("set-action", reboot="reset")
         self.pause()
         begin = self.monitor.mark
@@ -216,14 +216,14 @@ class Guest:
         self.resume()
 
     def fence_damage(self) -> list[str]:
-        """What of the machine's fence is not as it was put up, a sentence each."""
+        """The parts of the machine's fence that have changed, a sentence each."""
         if self.machine.fence is None:
             return []
         memory = shared_memory(self.machine.blocks, self.monitor.execute("query-memdev"))
         return [*memory, *damage(self.machine.fence, self.qtest)]
 
     def fence_refusals(self) -> list[Refusal]:
-        """Accesses that were refused so far, by an SMMU or for want of memory, oldest first."""
+        """Accesses refused so far, by an SMMU or a memory split, oldest first."""
         log, found = self.directory / FENCE_LOG, []
         if log.exists():
             with log.open(errors="replace") as lines:
@@ -232,14 +232,14 @@ class Guest:
         return sorted(found, key=lambda refusal: refusal.time)
 
     def cpu_refusals(self) -> CpuRefusals:
-        """Accesses that the machine's firmware, if it has one, has refused to its CPUs so far."""
+        """CPU accesses that the machine's firmware refused so far; none without firmware."""
         firmware = self.machine.firmware
         if firmware is None:
             return CpuRefusals(0, ())
         return cpu_refusals(self.qtest.read(firmware.log.base, firmware.log.size))
 
     def settle(self) -> None:
-        """Give a kernel that is dying the time to write its whole report."""
+        """Wait up to SETTLE_TIMEOUT for a dying kernel to finish its report."""
         if self.ending is None or self.ending.outcome is Outcome.QEMU_DIED:
             return
         with contextlib.suppress(GuestError):  # a hung guest never stops: its report is there
@@ -257,7 +257,7 @@ class Guest:
             self._process.kill()
         if self._pulse is not None:
             self._pulse.close()
-        # the last events look at the console, its last lines may yet abort the agent's calls
+        # the last events read the console, whose last lines may abort the agent's calls
         self.monitor.close()
         if self._console is not None:
             self._console.close()
@@ -311,7 +311,7 @@ _SHUTDOWN_OUTCOMES = {"guest-reset": Outcome.RESET, "guest-shutdown": Outcome.PO
 
 
 def _ending_event(event: Event) -> Outcome | None:
-    """The outcome that a QMP event stands for, None if the guest goes on."""
+    """The outcome for a QMP event; None if the guest continues."""
     if event["event"] == "GUEST_PANICKED":
         return Outcome.PANIC
     if event["event"] == "SHUTDOWN":

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What drivers and devices of a guest did last, a line each, for the report of a failure."""
+"""The last actions of a guest's drivers and devices, a line each, for the report of a failure."""
 
 from collections import deque
 from collections.abc import Iterator
 from itertools import groupby
 
 KEPT = 12
-"""Lines that a failure shows."""
+"""Lines in the report of a failure."""
 
 REMEMBERED = 16 * KEPT
-"""Lines that are kept before equal neighbours become one."""
+"""Lines kept before repeated lines are merged."""
 
 
 class Journal:
-    """The last lines; they are noted by those who have a guest's drivers and devices do things."""
+    """The last lines; the clients of the probe and of rogue devices add them."""
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=REMEMBERED)
@@ -23,7 +23,7 @@ class Journal:
         self._lines.append(line)
 
     def last(self, kept: int = KEPT) -> tuple[str, ...]:
-        """The last lines, oldest first; a line that was repeated stands once, with its number."""
+        """The last lines, oldest first; a repeated line appears once, with the count."""
         counted = [(line, sum(1 for _ in same)) for line, same in groupby(self._lines)]
         return tuple(
             line if count == 1 else f"{line}  [{count} times]" for line, count in counted[-kept:]

@@ -16,7 +16,7 @@ from harness.machine.qemu.patience import Patience
 RECEIVE_SIZE = 65536
 
 LAST_WORDS_TIMEOUT = 10.0
-"""Seconds after QEMU closed the line in which :meth:`AgentLine.abort` may still say why."""
+"""Seconds to wait for :meth:`AgentLine.abort` to say why QEMU closed the line."""
 
 LOGGED_BYTES = 96
 """Bytes of a payload that the log shows."""
@@ -45,8 +45,8 @@ class AgentLine:
     def receive(self, what: str, patience: Patience) -> Frame:
         """Return the next frame.
 
-        Raises GuestHang, which says that *what* was awaited, when the *patience* is at its end;
-        QemuError when QEMU has closed the line; whatever :meth:`abort` was given, at once.
+        Raises GuestHang, with *what* was awaited, when the *patience* ends; QemuError when QEMU has
+        closed the line; the exception given to :meth:`abort`, at once.
         """
         while not self._frames:
             self._raise_fault()
@@ -57,11 +57,11 @@ class AgentLine:
         return self._frames.popleft()
 
     def forget_unsent(self) -> None:
-        """Drop what a request that was given up has not sent yet."""
+        """Drop the unsent bytes of an abandoned request."""
         self._unsent = b""
 
     def abort(self, fault: BaseException) -> None:
-        """Make the call that waits now, and every later one, raise *fault*; the first one stays."""
+        """Make the call that waits now, and every later one, raise the first *fault*."""
         with self._lock:
             if self._fault is None:
                 self._fault = fault
@@ -132,7 +132,7 @@ class _Log:
 
     def __init__(self, path: Path | None) -> None:
         self._begin = time.monotonic()
-        self._last = "Nothing was ever heard from it."
+        self._last = "It never sent anything."
         self._file: TextIO | None = path.open("a") if path else None
 
     def frame(self, direction: str, frame: Frame) -> None:
@@ -166,7 +166,7 @@ class _Log:
 
 
 def _shown(content: bytes) -> str:
-    """Text as text, anything else in hexadecimal, cut to what one can read."""
+    """ASCII as text, other bytes in hexadecimal, at most LOGGED_BYTES of them."""
     part = content[:LOGGED_BYTES]
     text = part.decode("ascii", errors="replace")
     shown = repr(text) if text.replace("\n", "").isprintable() and text.isascii() else part.hex()

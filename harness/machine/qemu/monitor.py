@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""QMP through ``qemu.qmp``: a small synchronous face that never drops an event."""
+"""QMP through ``qemu.qmp``: a small synchronous interface that never drops an event."""
 
 import asyncio
 import json
@@ -16,10 +16,10 @@ from harness.machine.qemu.loop import event_loop, run
 from harness.machine.qemu.watch import Watch
 
 ANSWER_TIMEOUT = 30.0
-"""Seconds that QEMU has to answer a command; it answers within milliseconds when it is well."""
+"""Seconds for QEMU to answer a command; normally milliseconds."""
 
 LAST_WORDS_TIMEOUT = 2.0
-"""Seconds after QEMU closed the connection in which its end, with its own words, may be seen."""
+"""Seconds to wait for the process's end and its last output after QEMU closed the connection."""
 
 Event = Mapping[str, Any]
 
@@ -44,7 +44,7 @@ class Monitor:
 
     @property
     def mark(self) -> int:
-        """The number of the event to come; give it to :meth:`wait_event` as *since*."""
+        """The number of the next event; give it to :meth:`wait_event` as *since*."""
         return len(self._events)
 
     def connect(self, connection: socket.socket) -> None:
@@ -56,14 +56,14 @@ class Monitor:
     ) -> Any:
         """Run a QMP command and return its value; ``_`` in a keyword stands for ``-``.
 
-        Raises QemuError with QEMU's own words when it refuses, and the guest's ending when QEMU
-        is gone.
+        Raises QemuError with QEMU's message when it refuses, and the guest's ending when QEMU
+        has ended.
         """
         sent = {**(arguments or {}), **{name.replace("_", "-"): v for name, v in words.items()}}
         try:
             return run(self._execute(command, sent), f"QMP '{command}'", ANSWER_TIMEOUT)
         except (ExecInterruptedError, QMPError) as fault:
-            raise self._departure(f"QEMU went away during '{command}': {fault}") from fault
+            raise self._departure(f"QEMU ended during '{command}': {fault}") from fault
 
     def hmp(self, line: str) -> str:
         """Run a command of the human monitor and return its text."""
@@ -127,7 +127,7 @@ class Monitor:
         return value
 
     def _departure(self, seen: str) -> Exception:
-        """Why QEMU is gone: how the guest ended, or what was *seen* if nothing says that."""
+        """The exception for an ended QEMU: the guest's ending, or else QemuError with *seen*."""
         try:
             ending = self._watch.wait(
                 "QEMU's end",
@@ -145,7 +145,7 @@ class Monitor:
             self._listener.cancel()
         try:
             await self._client.disconnect()
-        except (QMPError, EOFError, OSError) as fault:  # QEMU went first
+        except (QMPError, EOFError, OSError) as fault:  # QEMU ended first
             self._record("closed", str(fault))
 
     def _record(self, what: str, content: object) -> None:

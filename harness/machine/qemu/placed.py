@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the kernel put the pools that its devicetree gives no place."""
+"""The addresses that the kernel chose for pools without a fixed address, from its log."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ INITIALISED = re.compile(r"initialized node ([^,]+), compatible id restricted-dm
 
 
 def placed(pools: Sequence[DynamicPool], log: Iterable[str]) -> tuple[Pool, ...]:
-    """Those of *pools* whose place the kernel's *log* tells; the others could not be placed."""
+    """Those of *pools* whose address is in the kernel's *log*; it could not place the others."""
     bases = dict(_announced(log))
     return tuple(pool.at(bases[pool.name]) for pool in pools if pool.name in bases)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The QEMU process: dies with the harness, its end is seen at once, its words are kept."""
+"""The QEMU process: it dies with the harness, its end is noticed at once, its output is kept."""
 
 import functools
 import os
@@ -18,13 +18,13 @@ from harness.machine.qemu.patience import delays
 from harness.machine.qemu.watch import Watch
 
 START_TIMEOUT = 60.0
-"""Seconds until a started QEMU connects to its monitor socket; 0.05 when the machine is idle."""
+"""Seconds until a started QEMU connects to its monitor socket; measured: 0.05 on an idle host."""
 
 LOG = "qemu.log"
 
 
 class Process:
-    """One QEMU. Start it from a thread that lives as long as the guest shall.
+    """One QEMU. Start it from a thread that lives at least as long as the guest.
 
     The kernel kills QEMU when the thread that started it ends (prctl(2), PR_SET_PDEATHSIG), so
     even SIGKILL to the harness leaves nothing running.
@@ -57,7 +57,7 @@ class Process:
         return self._popen.pid
 
     def accept(self, listener: socket.socket) -> socket.socket:
-        """Accept QEMU's connection; raises QemuError with QEMU's words if it dies instead."""
+        """Accept QEMU's connection; raises QemuError with QEMU's output if it dies instead."""
         poll = select.poll()
         poll.register(listener, select.POLLIN)
         poll.register(self._pidfd, select.POLLIN)
@@ -75,7 +75,7 @@ class Process:
         return f"{self._state()} and wrote: {said or 'nothing'}"
 
     def kill(self) -> None:
-        """End QEMU and wait for it; RAM is disposable, so there is nothing to shut down."""
+        """Kill QEMU and wait for its end; nothing of the guest is needed any more."""
         self._closing = True
         call(lambda: event_loop().remove_reader(self._pidfd))
         self._popen.kill()

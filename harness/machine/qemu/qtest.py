@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """QEMU's qtest protocol: read and write guest-physical memory and device registers from outside.
 
-Works beside ``-accel tcg`` with Linux running (measured with QEMU 7.2 and 10.0), so the harness
-can be the driver of a device that the guest only sees. Protocol: QEMU, softmmu/qtest.c.
+Works with ``-accel tcg`` while Linux runs (measured with QEMU 7.2 and 10.0), so the harness can
+drive a device of the guest. Protocol: QEMU, softmmu/qtest.c.
 """
 
 import base64
@@ -12,7 +12,7 @@ from harness.base.errors import ProtocolError, QemuError
 from harness.machine.qemu.watch import Watch
 
 ANSWER_TIMEOUT = 30.0
-"""Seconds that QEMU has to answer; measured: 0.2 ms."""
+"""Seconds for QEMU to answer; measured: 0.0002."""
 
 _WIDTHS = {1: "b", 2: "w", 4: "l", 8: "q"}
 
@@ -20,7 +20,7 @@ _WIDTHS = {1: "b", 2: "w", 4: "l", 8: "q"}
 class Qtest:
     """The *connection* to a guest's qtest socket, which serves one. Addresses are guest-physical.
 
-    Its calls raise the guest's ending, of which *watch* is told, when that comes first.
+    Its calls raise the guest's ending when *watch* has one.
     """
 
     def __init__(self, connection: socket.socket, watch: Watch) -> None:
@@ -47,7 +47,7 @@ class Qtest:
         self._ask(f"write{_WIDTHS[width]} {address:#x} {value:#x}")
 
     def close(self) -> None:
-        """Let go of the socket; it happens by itself when the guest is thrown away."""
+        """Close the socket; :meth:`Guest.close` does it too."""
         self._stream.close()
         self._socket.close()
 
@@ -66,7 +66,7 @@ class Qtest:
             line = self._stream.readline().decode(errors="replace").strip()
             if not line:
                 raise ConnectionResetError("QEMU closed the qtest socket")
-            if not line.startswith("IRQ"):  # interrupt news, which nobody here asked for
+            if not line.startswith("IRQ"):  # a change of an interrupt line, not an answer
                 return line
 
     def _fault(self, what: str) -> Exception:
@@ -74,6 +74,6 @@ class Qtest:
         return QemuError(what) if ending is None else ending.error()
 
     def _hang_up(self) -> None:
-        """Wake whoever waits for an answer that will not come."""
+        """Wake a call that waits for an answer, which will not come."""
         if self._socket.fileno() >= 0:
             self._socket.shutdown(socket.SHUT_RDWR)

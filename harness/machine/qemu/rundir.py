@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The private directory of one running guest, and the sweep of those that a killed run left.
+"""The private directory of one running guest; remove those that killed runs left.
 
-A run directory belongs to whoever holds the lock on its ``owner`` file. The kernel drops the
-lock with the process, however it dies, so a directory that can be locked is a leftover.
+A run directory belongs to the process that holds the lock on its ``owner`` file. The kernel drops
+the lock with the process, however it dies, so a directory that can be locked is a leftover.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ OWNER = "owner"
 
 
 def runs_root() -> Path:
-    """The user's directory of run directories, in shared memory where there is any."""
+    """The user's directory of run directories, in shared memory if the host has it."""
     writable = os.access(SHARED_MEMORY, os.W_OK)
     parent = SHARED_MEMORY if writable else Path(tempfile.gettempdir())
     root = parent / f"{APPLICATION}-{os.getuid()}"
@@ -35,18 +35,18 @@ def runs_root() -> Path:
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """A directory for one guest's sockets, logs and memory files, held until :meth:`remove`."""
+    """A directory for one guest's sockets, logs and memory files, locked until :meth:`remove`."""
 
     path: Path
     lock: int
 
     @staticmethod
     def make() -> "RunDirectory":
-        """Create one, held by this process."""
+        """Create one, locked by this process."""
         fresh = Path(tempfile.mkdtemp(prefix="new-", dir=runs_root()))
         lock = os.open(fresh / OWNER, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        # only now may a sweep see it: a "run-" directory without a lock is a leftover
+        # renamed only now: a sweep removes "run-" directories without a lock
         path = fresh.rename(fresh.with_name(fresh.name.replace("new-", "run-", 1)))
         return RunDirectory(path, lock)
 
@@ -62,7 +62,7 @@ def leftovers() -> Iterator[Path]:
         try:
             handle = os.open(path / OWNER, os.O_RDWR | os.O_CLOEXEC)
         except OSError:
-            continue  # being removed at this moment
+            continue  # another process is removing it
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Boot a machine; park the booted guest once; restore it, checked, for every test.
 
-A parked guest is a QEMU migration stream in a file, in a cache keyed by all that went into the
-machine. It is taken with the root ports empty: ``edu`` loses its state in a migration and the
-vhost-user devices refuse one (measured with QEMU 7.2).
+A parked guest is a QEMU migration stream in a file, in a cache keyed by all inputs of the
+machine. Its root ports are empty: ``edu`` loses its state in a migration and the
+vhost-user devices refuse it (measured with QEMU 7.2).
 """
 
 import dataclasses
@@ -26,20 +26,20 @@ from harness.machine.qemu.monitor import Event, Monitor
 STATE, IDENTITY, KERNEL = "state", "identity.json", "kernel"
 
 FORMAT = "state, identity, console log"
-"""What an entry holds; a change makes the old entries invisible."""
+"""The content of an entry; a change of this text makes old entries invisible."""
 
 MIGRATION_TIMEOUT = 60.0
 """Seconds for a state of some 20 MB to be written or read; measured: 0.1."""
 
 UNLIMITED = 1 << 40
-"""Bytes per second; QEMU's default of 128 MiB/s would hold the park back."""
+"""Bytes per second; QEMU's default of 128 MiB/s would slow down parking."""
 
 PARKED = Cache("parked")
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A parked guest: its machine, its migration stream, who the agent said it is, its log."""
+    """A parked guest: its machine, migration stream, identity by its agent, and console log."""
 
     machine: Machine
     state: Path
@@ -50,8 +50,8 @@ class Snapshot:
 def boot(machine: Machine, timeout: float = BOOT_TIMEOUT) -> Guest:
     """Boot *machine* and wait until its agent answers; *timeout* in seconds.
 
-    Raises GuestCrash or GuestHang when the kernel does not come up, QemuError when QEMU does
-    not; the artifacts are kept and named in the message.
+    Raises GuestCrash or GuestHang when the kernel does not boot, QemuError when QEMU does not
+    start; a note has the path of the artifacts.
     """
     guest = Guest(machine)
     with kept_if_it_fails(guest, "boot"):
@@ -61,7 +61,7 @@ def boot(machine: Machine, timeout: float = BOOT_TIMEOUT) -> Guest:
 
 
 def park(machine: Machine) -> Snapshot:
-    """Return the machine's parked guest; boots one if the cache has none."""
+    """Return the machine's parked guest; boot it if the cache has none."""
     entry = PARKED.get(digest(machine.key, FORMAT), lambda directory: _park(machine, directory))
     return _read(machine, entry)
 
@@ -77,7 +77,7 @@ def forget_guests(kernel_key: str) -> None:
 def park_running(guest: Guest, directory: Path) -> Snapshot:
     """Stop *guest*, whose root ports must be empty, and park it in *directory*.
 
-    Raises ProtocolError when QEMU does not give its state away.
+    Raises ProtocolError when the migration fails.
     """
     identity = guest.agent.hello(MIGRATION_TIMEOUT)
     guest.pause()
@@ -100,9 +100,9 @@ def restore(
 ) -> Guest:
     """Start a new QEMU from a parked guest and check that it is the one that was parked.
 
-    *prepare* is called when all of the guest is there and it does not run yet; *extra* arguments
-    of QEMU's must leave its devices as they are. Raises ProtocolError when another guest answers,
-    and the guest's ending when it dies.
+    *prepare* is called after the restore and before the guest runs; *extra* arguments for QEMU must
+    not change its devices. Raises ProtocolError when another guest answers, and the guest's ending
+    when it dies.
     """
     with snapshot.state.open("rb") as state:
         guest = Guest(
@@ -114,8 +114,8 @@ def restore(
         incoming = f"fd:{state.fileno()}"
     with kept_if_it_fails(guest, "restore"):
         _announce_migration(guest.monitor)
-        # of its network cards there is none yet, and QEMU 7.2 dies when it announces one that is
-        # vhost-user's and was plugged in meanwhile (net/announce.c, net/vhost-user.c)
+        # it has no network cards yet; QEMU 7.2 dies when it announces a vhost-user card that was
+        # plugged in meanwhile (net/announce.c, net/vhost-user.c)
         guest.monitor.execute("migrate-set-parameters", announce_rounds=0)
         begin = guest.monitor.mark
         guest.monitor.execute("migrate-incoming", uri=incoming)
@@ -139,10 +139,10 @@ def _read(machine: Machine, directory: Path) -> Snapshot:
 
 
 def _receive_state(monitor: Monitor, directory: Path) -> None:
-    """Have QEMU send its state, and read it to the end.
+    """Make QEMU send its state, and read it to the end.
 
-    QEMU says "completed" before the program that it sends its state to has ended, so the pipe's
-    end, not the event, says that all of it is in the file.
+    QEMU reports "completed" before the program that receives the state has ended, so only the end
+    of the pipe says that the state is complete.
     """
     pipe = directory / "pipe"
     os.mkfifo(pipe)
@@ -153,7 +153,7 @@ def _receive_state(monitor: Monitor, directory: Path) -> None:
 
 
 def _announce_migration(monitor: Monitor) -> None:
-    """Ask for an event at every step of a migration, so that nobody has to poll."""
+    """Request an event at every step of a migration."""
     capability = {"capability": "events", "state": True}
     monitor.execute("migrate-set-capabilities", capabilities=[capability])
 
@@ -167,15 +167,15 @@ def _wait_migrated(monitor: Monitor, begin: int) -> None:
     event = monitor.wait_event("MIGRATION", timeout=MIGRATION_TIMEOUT, match=over, since=begin)
     if event["data"]["status"] == "failed":
         reason = monitor.execute("query-migrate").get("error-desc", "no reason given")
-        raise ProtocolError(f"QEMU could not move the guest's state: {reason}")
+        raise ProtocolError(f"the migration of the guest failed: {reason}")
 
 
 def _check(seen: Hello, parked: Hello) -> None:
-    """A restored guest is the parked one, later: same boot, same kernel, more uptime."""
+    """Check that a restored guest is the parked one: same boot and kernel, more uptime."""
     same = (seen.boot_id, seen.release, seen.build_id) == (
         parked.boot_id,
         parked.release,
         parked.build_id,
     )
     if not same or seen.uptime < parked.uptime:
-        raise ProtocolError(f"the restored guest says {seen}, parked was {parked}")
+        raise ProtocolError(f"the restored guest is {seen}, but {parked} was parked")

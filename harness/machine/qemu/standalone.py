@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The machine of a failure as a directory that runs without this project: kernel, initrd, QEMU."""
+"""Write the machine of a failure to a directory that boots without this project."""
 
 import contextlib
 import os
@@ -26,12 +26,12 @@ exec "${{QEMU:-qemu-system-aarch64}}" \\
 TEXT = """\
 The machine in which a test of restricted DMA failed, with Linux {release}; no harness is needed.
 
-./run.sh        boots it: the guest's shell is on this terminal, Ctrl-a c the QEMU monitor,
-                Ctrl-a x ends it. Made with {qemu}.
+./run.sh        boots it: the guest's shell is on this terminal; Ctrl-a c: QEMU monitor,
+                Ctrl-a x: quit. Made with {qemu}.
 ./run.sh -s -S  waits for gdb: gdb -ex 'target remote :1234' vmlinux
 violation.txt   what failed, with the driver's calls (missing if no property was violated)
 memory.elf      the guest's memory at the failure: drgn -c memory.elf -s vmlinux
-console.log     what the kernel said after the boot; boot.log: during the boot
+console.log     console after the boot; boot.log: during the boot
 machine.dts     the devicetree. Plug a rogue device: device_add edu,bus=rp0 in the monitor.
 {fence}
 """
@@ -45,13 +45,13 @@ BY_ITSELF = "The fence {name} is part of the command."
 
 
 def write_standalone(machine: Machine, directory: Path) -> None:
-    """Add to *directory*, which has the machine's devicetree, all that it takes to boot it.
+    """Add kernel, initrd, script and README to *directory*, which has the machine's devicetree.
 
-    Files of the cache are shared by hard links where the file system allows that.
+    Files of the cache are hard links if the file system allows it.
     """
     _share(machine.kernel.image, directory / IMAGE)
     _share(machine.initramfs.path, directory / INITRD)
-    with contextlib.suppress(OSError):  # hundreds of MB: shared or left where it is
+    with contextlib.suppress(OSError):  # hundreds of MB: link it, do not copy it
         os.link(machine.kernel.vmlinux, directory / VMLINUX)
     if machine.firmware is not None:
         (directory / COMPLETED).write_bytes(machine.blob)
@@ -83,7 +83,7 @@ def arguments(machine: Machine) -> list[str]:
 
 
 def _standing_alone(words: Sequence[str]) -> Iterator[str]:
-    """*words* without what needs the harness at the other end, or overwrites a kept log."""
+    """*words* without sockets that need the harness, and without the log file of the failure."""
     rest = iter(words)
     for word in rest:
         if word == "-S":
@@ -101,7 +101,7 @@ def _standing_alone(words: Sequence[str]) -> Iterator[str]:
 
 
 def _lines(words: Sequence[str]) -> str:
-    """*words* for a shell, an option with its values on each line."""
+    """*words* quoted for a shell, one option with its values in each line."""
     starts = [index for index, word in enumerate(words) if word.startswith("-")]
     ends = [*starts[1:], len(words)]
     lines = [shlex.join(words[start:end]) for start, end in zip(starts, ends, strict=True)]

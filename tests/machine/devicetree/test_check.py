@@ -17,8 +17,8 @@ PLACEMENTS = {
     "is empty": Placement(size=0),
     "base or size of .* is not a multiple of 4096": Placement(base=0x4E000800),
     "is not a multiple of 4096": Placement(size=MIB + 2048),
-    "covers the kernel \\[0x40200000, ": Placement(base=0x40400000, size=MIB),
-    "covers the initial RAM disk and the devicetree \\[0x48000000, ": Placement(
+    "overlaps the kernel \\[0x40200000, ": Placement(base=0x40400000, size=MIB),
+    "overlaps the initial RAM disk and the devicetree \\[0x48000000, ": Placement(
         base=0x49000000, size=MIB
     ),
     "restricted-dma@40000000 .* and /memreserve/ .* overlap": Placement(base=0x40000000, size=MIB),
@@ -72,7 +72,7 @@ def test_a_test_that_asks_for_the_invalid_gets_it(fault: str, tmp_path: Path) ->
 def test_a_reference_to_nothing_is_refused(tmp_path: Path) -> None:
     dangling = overlay(tmp_path, GOOD_POOL, "device { memory-region = <0x1234>; };")
 
-    with pytest.raises(DevicetreeError, match="of /device refers to 0x1234, which no node is"):
+    with pytest.raises(DevicetreeError, match="of /device refers to phandle 0x1234, which no node has"):
         compose(machine(), [dangling])
 
 

@@ -42,8 +42,8 @@ def test_the_flash_is_not_shown() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ("0x40000000 0x0 0xc000000", "0x60000000 0x0 0xc000000", "no RAM"),
-        ("0x40000000 0x0 0xc000000", "0x40000000 0x0 0x200000", "no RAM"),
+        ("0x40000000 0x0 0xc000000", "0x60000000 0x0 0xc000000", "no memory node"),
+        ("0x40000000 0x0 0xc000000", "0x40000000 0x0 0x200000", "no memory node"),
         ("chosen { };", "", "no /chosen"),
     ],
     ids=["RAM elsewhere", "RAM too small", "no chosen"],

@@ -122,7 +122,7 @@ def test_a_moved_pool_above_4_gib_keeps_all_its_bits() -> None:
 def test_two_pools_cannot_be_moved_to_one_base() -> None:
     place = Placement(base=0x4F000000)
 
-    with pytest.raises(DevicetreeError, match="a node of that name is beside it"):
+    with pytest.raises(DevicetreeError, match="a sibling has that name"):
         compose(machine(), ["pool-two"], pools={"platform_pool": place}, allow_invalid=True)
 
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One module a fence, of the same name: its ``fence(windows, ports)`` returns it."""
+"""One module for each fence, with its name; ``fence(windows, ports)`` returns the fence."""

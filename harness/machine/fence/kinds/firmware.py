@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The SMMU window, put up and then hidden from the kernel by firmware at EL2.
+"""The SMMU window, set up and then hidden from the kernel by firmware at EL2.
 
 The kernel runs at EL1 under a stage 2 that maps neither the SMMU's registers, nor the flash with
-all tables and the firmware's code, nor the firmware's RAM. It could still have a device that is
-not before the SMMU write into that RAM (fw_cfg, the ITS, virtio without ``iommu_platform``),
-which holds records and, during an exception, a stack; nothing that a rogue can do reaches it.
+all tables and the firmware's code, nor the firmware's RAM. The kernel could still make a
+device that bypasses the SMMU write to that RAM (fw_cfg, the ITS, virtio without
+``iommu_platform``), which contains records and, during an exception, a stack. A rogue cannot.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from harness.machine.fence.firmware import EVENTS, FIRMWARE, Bank, flash_image, 
 from harness.machine.fence.smmu import EVENT_BITS, enforced, program, window_tables
 
 EL2 = ",virtualization=on,acpi=off"
-"""With firmware QEMU would have an ACPI power button in place of the devicetree's (7.2)."""
+"""With firmware and ACPI, QEMU 7.2 replaces the power button of the devicetree."""
 
 
 def fence(windows: Sequence[AddressRange], ports: int) -> Fence:

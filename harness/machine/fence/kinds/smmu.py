@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The SMMU window: programmed before the kernel's first instruction, and not in its devicetree.
+"""The SMMU window: programmed before the kernel's first instruction, absent from its devicetree.
 
-The kernel could find its registers if it tried; a fence that it cannot change is ``firmware``.
+The kernel could still write to the SMMU's registers; it cannot with the fence ``firmware``.
 """
 
 from collections.abc import Sequence

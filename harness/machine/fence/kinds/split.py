@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The memory split: devices in another process are given the allowed windows only.
+"""The memory split: QEMU gives devices in another process the allowed windows only.
 
 QEMU hands a vhost-user backend the file descriptors of its shared memory backends alone
-(hw/virtio/vhost-user.c, vhost_user_fill_set_mem_table_msg), so what lies in private ones is out of
-reach, as for a hypervisor that shares nothing but the pool with the host (measured with 7.2).
+(hw/virtio/vhost-user.c, vhost_user_fill_set_mem_table_msg), so the device cannot access
+private ones, as with a hypervisor that shares only the pool with the host (measured with 7.2).
 """
 
 from collections.abc import Sequence
