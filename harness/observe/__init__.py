@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking into a guest from outside."""
+"""Observe a guest from outside: its memory, and the kernel's structures in it."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guest memory: bytes by physical address, the kernel's structures in them, where a byte lies."""
+"""Guest memory: read and search RAM, read the kernel's structures, classify addresses."""
 
 from harness.base.address_range import AddressRange
 from harness.observe.memory.atlas import Atlas, Hit, Search

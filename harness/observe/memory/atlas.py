@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each byte of a guest's RAM belongs to."""
+"""Atlas: classify guest-physical addresses by what the kernel uses them for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,8 +32,8 @@ IMAGE_PARTS = (
     (MemoryUse.BSS, "__bss_start", "__bss_stop"),
 )
 """The parts of the image by the symbols at their borders (arch/arm64/kernel/vmlinux.lds.S).
-What is between them or behind, init memory and the first page tables, goes to the page allocator
-once the kernel has booted (6.1 mm/mmu.c:paging_init for the latter)."""
+The kernel gives what is between or after them, init memory and the first page tables, to the page
+allocator at the end of its boot (6.1 mm/mmu.c:paging_init for the latter)."""
 
 MEMBLOCK_NOMAP = 4
 """A memory range's flag: not in the linear map, not managed (include/linux/memblock.h)."""
@@ -42,7 +42,7 @@ MEMBLOCK_NOMAP = 4
 @hex_repr
 @dataclass(frozen=True)
 class Hit:
-    """A place in guest RAM: its physical address, what it belongs to, and which one of these.
+    """A guest-physical address, what uses it, and which one of these.
 
     *detail* is a pool's name and slot, a symbol and offset, a slab cache and whether the object
     is in use, a reserved region's name, or empty.
@@ -58,24 +58,24 @@ class Hit:
 
 @dataclass(frozen=True)
 class Search:
-    """The first places of a pattern in RAM, ascending; *more* says that there were others."""
+    """The first addresses of a pattern in RAM, ascending; *more*: whether there were others."""
 
     hits: tuple[Hit, ...]
     more: bool
 
 
 class Atlas:
-    """Says what guest-physical addresses belong to.
+    """Classifies guest-physical addresses.
 
-    The pools, the image and the kernel's page tables are taken as they are at the first question;
-    the page allocator is asked each time. Make a new one after the guest has changed its layout.
+    It reads the pools, the image and the kernel's page tables once, at the first use, and the page
+    allocator each time. Make a new one after the guest has changed its layout.
     """
 
     def __init__(self, types: KernelTypes) -> None:
         self._types = types
 
     def search(self, pattern: bytes, limit: int = 1000) -> Search:
-        """Look for *pattern* in all of RAM and classify up to *limit* places.
+        """Search all of RAM for *pattern* and classify up to *limit* addresses.
 
         Raises as :func:`harness.observe.memory.search.find` and :meth:`classify`.
         """
@@ -84,9 +84,9 @@ class Atlas:
         return Search(hits, len(found) > limit)
 
     def classify(self, phys: int) -> Hit:
-        """Say what the byte at *phys* belongs to.
+        """Classify the byte at *phys*.
 
-        Raises AddressError when it is not RAM, or the kernel's structures are damaged or not there
+        Raises AddressError when it is not RAM, or the kernel's structures are damaged or not set up
         yet.
         """
         self._types.memory.read(phys, 1)
@@ -165,7 +165,7 @@ class Atlas:
 
     @cached_property
     def _managed(self) -> tuple[AddressRange, ...]:
-        """The ranges that the kernel took as its memory (mm/memblock.c, kept on arm64)."""
+        """The ranges of memory that the kernel manages (mm/memblock.c, kept on arm64)."""
         with kernel_reading("the kernel's memory ranges"):
             memory = self._types.program["memblock"].memory
             ranges = [memory.regions[index] for index in range(memory.cnt.value_())]

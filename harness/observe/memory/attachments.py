@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernel's list of which device was given which reserved memory."""
+"""The kernel's list of devices and their reserved memory."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from harness.observe.memory.pools import RESERVED_MEM_C
 
 @dataclass(frozen=True)
 class Attachment:
-    """One entry: the kernel's pointer to the device, and the name of the region."""
+    """One entry: the kernel's pointer to the device, and the name of its reserved region."""
 
     device: int
     region: str
@@ -20,7 +20,7 @@ class Attachment:
 def attachments(types: KernelTypes) -> tuple[Attachment, ...]:
     """Every entry of ``of_rmem_assigned_device_list`` (drivers/of/of_reserved_mem.c).
 
-    Raises AddressError when the kernel's structures lead nowhere, InputError when it has none.
+    Raises AddressError when the kernel's structures are damaged, NotInKernel when it lacks them.
     """
     with kernel_reading("the list of attached devices"):
         head = types.program.variable("of_rmem_assigned_device_list", RESERVED_MEM_C)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guest RAM kept by QMP ``dump-guest-memory`` (``paging: false``, format ELF)."""
+"""Guest RAM from a dump by QMP ``dump-guest-memory`` (``paging: false``, format ELF)."""
 
 import mmap
 from pathlib import Path
@@ -25,7 +25,7 @@ class ElfDump(Memory):
             loads = _loads(path, file)
             end = max(offset + span.size for span, offset in loads)
             if end > path.stat().st_size:
-                raise _bad(path, f"it ends before byte {end}, so it was cut short")
+                raise _bad(path, f"it ends before byte {end}, so it is truncated")
             view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         super().__init__(
             [span for span, _ in loads],
@@ -34,7 +34,7 @@ class ElfDump(Memory):
 
 
 def _loads(path: Path, file: BinaryIO) -> list[tuple[AddressRange, int]]:
-    """Every PT_LOAD: where its bytes lie in the guest, and their offset in the file."""
+    """Every PT_LOAD: its guest-physical range and its offset in the file."""
     try:
         elf = ELFFile(file)
         core = elf["e_type"] == "ET_CORE"
@@ -48,6 +48,5 @@ def _loads(path: Path, file: BinaryIO) -> list[tuple[AddressRange, int]]:
 
 def _bad(path: Path, reason: str) -> InputError:
     return InputError(
-        f"{path} should be a guest's RAM as QMP 'dump-guest-memory' writes it with paging off, "
-        f"but {reason}"
+        f"{path} is not a dump of guest RAM by QMP 'dump-guest-memory' with paging off: {reason}"
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The live memory of a running guest: its shared blocks mapped, the rest through QEMU's process."""
+"""Open the RAM of a running guest: map its shared blocks, read the rest from QEMU's process."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from harness.observe.memory.ram import LiveMemory, RamSegment
 
 
 def live_memory(guest: Guest) -> LiveMemory:
-    """Open the RAM of *guest*; close it when done. The guest goes on running."""
+    """Open the RAM of *guest*; close it when done. The guest continues to run."""
     segments = [_segment(guest, block) for block in guest.machine.blocks]
     try:
         return LiveMemory(guest.process.pid, segments)
@@ -29,9 +29,9 @@ def _segment(guest: Guest, block: RamBlock) -> RamSegment:
 
 
 def _host_address(guest: Guest, phys: int) -> int:
-    """Where QEMU keeps a guest-physical address (QEMU, monitor/misc.c:hmp_gpa2hva)."""
+    """A guest-physical address in QEMU's process (QEMU, monitor/misc.c:hmp_gpa2hva)."""
     answer = guest.monitor.hmp(f"gpa2hva {phys:#x}")
     found = re.search(r" is (0x[0-9a-f]+)", answer)
     if found is None:
-        raise ProtocolError(f"QEMU does not say where {phys:#x} is: {answer.strip()!r}")
+        raise ProtocolError(f"QEMU did not translate {phys:#x}: {answer.strip()!r}")
     return int(found[1], 16)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the kernel image lies in guest RAM, and which addresses it runs at."""
+"""Find the kernel image in guest RAM, and its slide."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from harness.observe.memory.ram import Memory
 from harness.observe.memory.symbols import Symbols
 
 ALIGNMENT = 2 << 20
-"""The image's base is so aligned (Documentation/arch/arm64/booting.rst, "Call the kernel image");
+"""Alignment of the image's base (Documentation/arch/arm64/booting.rst, "Call the kernel image");
 QEMU's boot loader takes the second such block of RAM (hw/arm/boot.c:load_aarch64_image, 7.2)."""
 
 
@@ -19,7 +19,7 @@ QEMU's boot loader takes the second such block of RAM (hw/arm/boot.c:load_aarch6
 class KernelImage:
     """The image's base in guest RAM and its length in bytes, its link address and its slide.
 
-    *slide* is what KASLR adds to link addresses to get those that the kernel runs at.
+    *slide* is the offset by KASLR from link addresses to virtual addresses.
     """
 
     phys: int
@@ -42,7 +42,7 @@ class KernelImage:
 def locate(memory: Memory, symbols: Symbols) -> KernelImage:
     """Find the image of the kernel that *symbols* belong to, by its build id.
 
-    Raises AddressError when RAM holds no such kernel, or it has not begun to run.
+    Raises AddressError when RAM does not contain this kernel, or it has not started.
     """
     link = symbols.address("_text")
     size = symbols.address("_end") - link
@@ -51,20 +51,20 @@ def locate(memory: Memory, symbols: Symbols) -> KernelImage:
             voffset = _u64(memory, base + symbols.address("kimage_voffset") - link)
             return KernelImage(base, size, link, _slide(voffset, base, link))
     raise AddressError(
-        f"no kernel with build id {symbols.build_id.value.hex()} lies in the guest's RAM: the "
-        f"guest runs another kernel than {symbols.path}, or has not been started"
+        f"the guest's RAM has no kernel with build id {symbols.build_id.value.hex()}: the guest "
+        f"runs another kernel than {symbols.path}, or has not started"
     )
 
 
 def _slide(voffset: int, base: int, link: int) -> int:
     """*voffset* is virtual minus physical (arch/arm64/kernel/head.S:__primary_switched, 6.12)."""
     if voffset == 0:
-        raise AddressError("the guest's kernel is loaded, but has not begun to run")
+        raise AddressError("the guest's kernel is loaded, but has not started")
     return voffset + base - link
 
 
 def _candidates(memory: Memory) -> Iterator[int]:
-    """Every address where an image may begin, QEMU's own choice first."""
+    """Possible base addresses of an image, QEMU's choice first."""
     bases = [
         base
         for span in memory.ranges

@@ -17,30 +17,30 @@ from harness.observe.memory.symbols import Symbols
 from harness.observe.memory.vmcoreinfo import read_vmcoreinfo
 
 BUSES = ("platform_bus_type", "pci_bus_type")
-"""Where devices that do DMA are looked for (drivers/base/platform.c, drivers/pci/pci-driver.c)."""
+"""The buses of devices that may do DMA (drivers/base/platform.c, drivers/pci/pci-driver.c)."""
 
 ADDRESSES = 1 << 48
-"""Physical addresses that a program may ask for: which of them are RAM depends on the guest, and
-a program for each layout of RAM would read DWARF again."""
+"""Size of the physical address space of a drgn program. RAM differs between guests, and a program
+for each layout of RAM would have to read DWARF again."""
 
 PAGE_SIZE = 4096
 """In bytes; ``CONFIG_ARM64_4K_PAGES``."""
 
 SHORT = 64
-"""Bytes of a text that are read at once."""
+"""Bytes of a string that are read at once."""
 
 NO_OBJECT = re.compile(r"could not find (?:(constant|variable|function) )?'([^']+)'")
 NO_MEMBER = re.compile(r"'([^']+)' has no member '([^']+)'")
-"""What drgn says of a name that the kernel does not have."""
+"""drgn's messages for a name that the kernel does not have."""
 
 TYPES = ("struct ", "union ", "enum ", "class ")
 
 
 class KernelTypes:
-    """Kernel structures of the guest whose RAM *memory* is, with the types of its vmlinux.
+    """Kernel structures in *memory*, the RAM of a guest, with the types of its vmlinux.
 
-    Nothing is read before it is asked for. The first use takes about 0.3 s, nearly all of it for
-    DWARF; :meth:`move_to` keeps that for the next guest.
+    The first use takes about 0.3 s, nearly all of it to read DWARF; :meth:`move_to` keeps that for
+    the next guest.
     """
 
     def __init__(self, memory: Memory, symbols: Symbols) -> None:
@@ -57,14 +57,14 @@ class KernelTypes:
 
     @property
     def image(self) -> KernelImage:
-        """Where the kernel lies in RAM; raises AddressError when another or no kernel does."""
+        """The kernel image in RAM; raises AddressError when RAM has another kernel or none."""
         if self._image is None:
             self._image = locate(self.memory, self.symbols)
         return self._image
 
     @property
     def program(self) -> drgn.Program:
-        """The drgn program on this guest; raises AddressError before the kernel is far enough."""
+        """The drgn program on this guest; raises AddressError early in the kernel's boot."""
         if self._program is None or not self._checked:
             note = read_vmcoreinfo(self.memory, self.symbols, self.image)
             origin = (_without_layout(note), self.memory.live)
@@ -78,7 +78,7 @@ class KernelTypes:
 
     @property
     def version(self) -> Version:
-        """The kernel's version, as far as it is numbers."""
+        """The kernel's version, only its numbers."""
         return parse_version(self.vmcoreinfo("OSRELEASE"))
 
     def knows(self, name: str) -> bool:
@@ -88,8 +88,8 @@ class KernelTypes:
     def has_member(self, kind: drgn.Type, name: str, since: str, brought: bool = True) -> bool:
         """Whether structure *kind* has member *name*, which came with version *since*.
 
-        Other kernels may have it by a backport. Raises NotInKernel when a kernel of that version
-        or a later one lacks it although the option that brings it is set (*brought*).
+        Older kernels may have a backport. Raises NotInKernel when a kernel since that version lacks
+        the member although its option is set (*brought*).
         """
         if kind.has_member(name):
             return True
@@ -98,12 +98,12 @@ class KernelTypes:
         return False
 
     def vmcoreinfo(self, key: str) -> str:
-        """The value of *key*, such as ``NUMBER(VA_BITS)``; raises InputError if there is none."""
+        """The value of *key*, such as ``NUMBER(VA_BITS)``; raises InputError without it."""
         text: str = self.program["VMCOREINFO"].string_().decode()
         for line in text.splitlines():
             if line.startswith(f"{key}="):
                 return line.removeprefix(f"{key}=")
-        raise InputError(f"the guest's kernel writes no {key} into its vmcoreinfo")
+        raise InputError(f"the guest's kernel has no {key} in its vmcoreinfo")
 
     def devices(self) -> Iterator[drgn.Object]:
         """Yield the ``struct device *`` of every device that may do DMA; raises drgn's errors."""
@@ -136,12 +136,12 @@ class KernelTypes:
 
 
 def _without_layout(note: bytes) -> bytes:
-    """*note* without what differs between machines of one kernel: the table of RAM's sections."""
+    """*note* without the table of RAM sections, which differs between machines."""
     return b"\n".join(line for line in note.splitlines() if b"(mem_section)" not in line)
 
 
 def _knows_layout(program: drgn.Program) -> bool:
-    """Have drgn find the ``struct page`` array, for which alone it needs that table, and keep it.
+    """Make drgn find the ``struct page`` array, which it caches; only that needs the table.
 
     The array is at the same virtual address on all machines.
     """
@@ -154,16 +154,16 @@ def _knows_layout(program: drgn.Program) -> bool:
 
 @contextmanager
 def kernel_reading(what: str) -> Iterator[None]:
-    """Turn drgn's complaints while *what* is read into this project's errors.
+    """Convert drgn's exceptions while *what* is read.
 
-    Raises AddressError for damaged structures, NotInKernel for what the kernel does not have.
+    Raises AddressError for damaged structures, NotInKernel for a name that the kernel lacks.
     """
     try:
         yield
     except drgn.FaultError as fault:
         raise AddressError(
-            f"{what} could not be read: the kernel maps nothing at {fault.address:#x} "
-            f"({fault}); its structures are damaged, or changed while they were read"
+            f"cannot read {what}: the kernel does not map {fault.address:#x} ({fault}); its "
+            "structures are damaged, or changed while they were read"
         ) from fault
     except (LookupError, AttributeError) as fault:
         if missing := not_in_kernel(fault, what):
@@ -172,7 +172,7 @@ def kernel_reading(what: str) -> Iterator[None]:
 
 
 def not_in_kernel(fault: BaseException, what: str) -> NotInKernel | None:
-    """The error for what drgn did not find in the kernel; None if *fault* is of another kind."""
+    """The error for a name that drgn did not find; None if *fault* is something else."""
     text = str(fault)
     if member := NO_MEMBER.search(text):
         return NotInKernel(what, "member", f"{member[1]}.{member[2]}")
@@ -184,7 +184,7 @@ def not_in_kernel(fault: BaseException, what: str) -> NotInKernel | None:
 
 
 def short_string(pointer: drgn.Object) -> str:
-    """The text at a ``char *``; drgn's own way reads byte by byte, and takes 30 times as long.
+    """The string at a ``char *``; drgn's own ``string_()`` takes 30 times as long.
 
     Raises drgn.FaultError when nothing is mapped there.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kernel types, kept: DWARF is read once for each kernel."""
+"""A cache of kernel types, to read DWARF once for each kernel."""
 
 from harness.kernel import Kernel
 from harness.observe.memory.kernel import KernelTypes
@@ -8,7 +8,7 @@ from harness.observe.memory.symbols import Symbols
 
 
 class KnownTypes:
-    """The types of every kernel that was asked for; whoever asks last has them on its memory."""
+    """The types of each kernel; they read the memory of the last call of :meth:`on`."""
 
     def __init__(self) -> None:
         self._types: dict[str, KernelTypes] = {}

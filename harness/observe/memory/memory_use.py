@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kinds of guest memory that a byte may lie in."""
+"""MemoryUse: what the kernel uses an address for."""
 
 from enum import Enum
 
 
 class MemoryUse(Enum):
-    """What a byte of guest RAM belongs to; the value is how a report says it."""
+    """The use of a byte of guest RAM; the value is its text in reports."""
 
     POOL = "restricted pool"
     DEFAULT_POOL = "default bounce pool"

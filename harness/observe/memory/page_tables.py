@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pages that hold the kernel's own page tables."""
+"""Find the pages of the kernel's own page tables."""
 
 import struct
 
@@ -20,10 +20,10 @@ PAGE_BITS, LEVEL_BITS, ADDRESS_BITS = 12, 9, 64
 
 
 def kernel_page_tables(types: KernelTypes) -> frozenset[int]:
-    """The guest-physical address of every page that the kernel's mappings are made of.
+    """The guest-physical address of every page of the kernel's page tables.
 
-    A walk finds those made while booting, whose ``struct page`` says only that they are reserved.
-    A descriptor that points out of RAM is skipped: a rogue may have written it.
+    The walk also finds those made during boot, whose ``struct page`` says only "reserved". It
+    skips descriptors that point outside RAM, which a rogue may have written.
     """
     roots = [symbol for name in ROOTS if (symbol := types.symbols.find(name))]
     found = {types.image.to_phys(symbol.address) for symbol in roots}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a kernel writes into ``struct page`` what the page is used for."""
+"""How a kernel encodes the use of a page in its ``struct page``."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ TYPE_SHIFT = 24
 @hex_repr
 @dataclass(frozen=True)
 class Page:
-    """The members of one ``struct page`` that tell its use; *link* is the tail page's word."""
+    """Members of one ``struct page``; *link* is ``compound_head``, set in a tail page."""
 
     flags: int
     link: int
@@ -33,7 +33,7 @@ class Page:
 
 @dataclass(frozen=True)
 class PageRules:
-    """How this kernel writes a page's type: ``page_type & mask == value`` for each."""
+    """How this kernel encodes a page's type: ``page_type & mask == value``, as (mask, value)."""
 
     buddy: tuple[int, int]
     table: tuple[int, int]
@@ -49,7 +49,7 @@ class PageRules:
 
 
 def page_rules(program: drgn.Program) -> PageRules:
-    """Return how the kernel of *program* writes types; raises NotInKernel if it is not known."""
+    """Return the rules of the kernel of *program*; raises NotInKernel for an unknown encoding."""
     flags, kinds = _enumerators(program, "enum pageflags"), _enumerators(program, "enum pagetype")
     reserved_flag = 1 << _value(flags, "PG_reserved")
     if kinds:
@@ -59,7 +59,7 @@ def page_rules(program: drgn.Program) -> PageRules:
             for name in ("PGTY_buddy", "PGTY_table", "PGTY_slab")
         )
         return PageRules(buddy, table, slab, 0, reserved_flag)
-    if "PG_slab" not in flags:  # it went when the types of today came
+    if "PG_slab" not in flags:  # removed in the version that added enum pagetype
         raise NotInKernel(WHAT, "type", "enum pagetype")
     return PageRules(
         buddy=(OLD_TYPE_BASE | OLD_BUDDY, OLD_TYPE_BASE),
@@ -85,7 +85,7 @@ def _value(enumerators: dict[str, int], name: str) -> int:
 
 
 def typed_region(page: Page, rules: PageRules) -> MemoryUse | None:
-    """Return what a head page's flags and type say it is used for; None if they say nothing."""
+    """Return the use of a head page by its flags and type; None if they do not say it."""
     if page.flags & rules.reserved_flag:
         return MemoryUse.RESERVED
     if rules.is_slab(page):

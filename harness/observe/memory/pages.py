@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the page allocator uses a page for, by its ``struct page``."""
+"""The use of pages of the page allocator, by their ``struct page``."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -20,14 +20,14 @@ MAPPING_ANON, MAPPING_MOVABLE = 1, 2
 """Low bits of ``page->mapping`` (include/linux/page-flags.h, ``PAGE_MAPPING_*``)."""
 
 LONGEST_LIST = 1 << 16
-"""A list that grows while it is walked is left after this many entries."""
+"""Most entries that are read of a list, which may grow meanwhile."""
 
 
 def page_uses(types: KernelTypes, phys: int, count: int) -> tuple[MemoryUse, ...]:
-    """What the page allocator uses *count* pages from the one at *phys* on for.
+    """The uses of *count* pages, the first at *phys*.
 
-    Raises AddressError when the kernel has no ``struct page`` for one of them, InputError when
-    this kernel's way of typing pages is not known.
+    Raises AddressError when one of them has no ``struct page``, NotInKernel when the kernel's
+    encoding of page types is unknown.
     """
     with kernel_reading(f"the page structures from {phys:#x} on"):
         reader = _Reader(types.program, phys // PAGE_SIZE, count)
@@ -35,9 +35,9 @@ def page_uses(types: KernelTypes, phys: int, count: int) -> tuple[MemoryUse, ...
 
 
 def pages_not_reserved(types: KernelTypes, phys: int, count: int) -> tuple[int, ...]:
-    """Which of *count* pages from the one at *phys* on are the page allocator's, by address.
+    """The addresses of those of *count* pages from *phys* on that the page allocator has.
 
-    Much faster than :func:`page_uses`, which says whose they are; raises as that does.
+    Much faster than :func:`page_uses`; raises the same.
     """
     with kernel_reading(f"the page structures from {phys:#x} on"):
         first = phys // PAGE_SIZE
@@ -48,7 +48,7 @@ def pages_not_reserved(types: KernelTypes, phys: int, count: int) -> tuple[int, 
 
 
 class _Reader:
-    """Pages by number; those of one range are read at once, others as they are needed."""
+    """Pages by number: one range is read at once, others when needed."""
 
     def __init__(self, program: drgn.Program, first: int, count: int) -> None:
         self._program, self._rules = program, page_rules(program)
@@ -63,7 +63,7 @@ class _Reader:
         return typed_region(page, self._rules) or self._by_use(pfn, page)
 
     def _by_use(self, pfn: int, page: Page) -> MemoryUse:
-        """The region of an untyped page; one with no users may still be a part of something."""
+        """The use of a page without type; one without references may be part of a larger page."""
         if page.mapping & MAPPING_ANON:
             return MemoryUse.ANONYMOUS
         if page.mapping and not page.mapping & MAPPING_MOVABLE:
@@ -84,7 +84,7 @@ class _Reader:
         return False
 
     def _on_cpu_lists(self) -> frozenset[int]:
-        """Free pages that a CPU keeps for itself; nothing in the page itself tells them."""
+        """Free pages on per-CPU lists; their ``struct page`` does not say so."""
         if self._cpu_lists is None:
             self._cpu_lists = frozenset(_cpu_list_pages(self._program))
         return self._cpu_lists

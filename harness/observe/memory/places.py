@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An address of a guest in words, for a person who reads a failure."""
+"""Describe guest addresses in the report of a failure."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,10 +18,10 @@ from harness.observe.memory.memory_use import MemoryUse
 from harness.observe.memory.pools import SLOT_SIZE, default_pool, restricted_pools
 
 LOWEST = 0x0800_0000
-"""Numbers below are no addresses: the board's first device (QEMU, hw/arm/virt.c, base_memmap)."""
+"""Lower numbers are not addresses: the board's first device (QEMU, hw/arm/virt.c, base_memmap)."""
 
 MOST = 8
-"""Addresses of one failure that are explained."""
+"""Most addresses that are explained for one failure."""
 
 KERNEL_VIRTUAL = 1 << 63
 """Addresses from here on are the kernel's own (arch/arm64/include/asm/memory.h)."""
@@ -34,7 +34,7 @@ _BAR = re.compile(r"BAR(\d+): .*memory at (0x[0-9a-f]+) \[(0x[0-9a-f]+)\]")
 """Lines of QEMU's ``info pci`` (hw/pci/pci-hmp-cmds.c)."""
 
 ALLOCATOR = (MemoryUse.FREE, MemoryUse.PAGE_CACHE, MemoryUse.ANONYMOUS, MemoryUse.ALLOCATED)
-"""What the page allocator gave out or has."""
+"""Pages that the page allocator has or has given out."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,10 +46,9 @@ class Bar(AddressRange):
 
 
 class Places:
-    """Says what addresses of *guest*, whose kernel's structures *types* reads, belong to.
+    """Describes addresses of *guest*; *types* reads its kernel's structures.
 
-    The guest may run or stand still. What cannot be found out is None, never an error: a place
-    only helps to read a failure.
+    The guest may run or be paused. An address that cannot be described is None, never an error.
     """
 
     def __init__(self, guest: Guest, types: KernelTypes) -> None:
@@ -57,7 +56,7 @@ class Places:
         self._atlas = Atlas(types)
 
     def describe(self, address: int) -> str | None:
-        """What *address*, guest-physical or of the kernel's own, is; None if nothing is known."""
+        """Describe *address*, guest-physical or kernel virtual; None if nothing is known."""
         try:
             if address >= KERNEL_VIRTUAL:
                 return self._virtual(address)
@@ -76,7 +75,7 @@ class Places:
         return self._pool(phys) or _outside(self._atlas.classify(phys))
 
     def _pool(self, phys: int) -> str | None:
-        """The slot of the pool that has *phys*, as the kernel sees its pools, else as described."""
+        """The pool and slot of *phys*, by the kernel's pools, then by the devicetree's."""
         for name, pool in self._pools:
             if pool.contains(phys):
                 return f"slot {(phys - pool.base) // SLOT_SIZE} of {name} {_range(pool)}"
@@ -105,7 +104,7 @@ class Places:
 
 
 def bars(text: str) -> Iterator[Bar]:
-    """The BARs in what QEMU's ``info pci`` prints; those that have no address yet are left out."""
+    """The BARs in what QEMU's ``info pci`` prints; without those that have no address yet."""
     device = ""
     for line in text.splitlines():
         if found := _DEVICE.search(line):
@@ -117,13 +116,13 @@ def bars(text: str) -> Iterator[Bar]:
 
 
 def addresses(texts: Iterable[str]) -> list[int]:
-    """The addresses in *texts*, each once, in order; borders of ranges and masks are none."""
+    """The addresses in *texts*, each once, in order; without ends of ranges and masks."""
     numbers = (int(one, 16) for text in texts for one in _HEX.findall(_RANGE.sub("", text)))
     return list(dict.fromkeys(one for one in numbers if one >= LOWEST and one & (one + 1)))
 
 
 def explain(places: Places, texts: Sequence[str]) -> tuple[str, ...]:
-    """A line for each of the first addresses in *texts* that something is known of."""
+    """A line for each of the first MOST addresses in *texts* that can be described."""
     known = ((one, places.describe(one)) for one in addresses(texts))
     lines = [f"{address:#x} {place}" for address, place in known if place is not None]
     return tuple(lines[:MOST])
@@ -136,5 +135,5 @@ def _outside(hit: Hit) -> str:
 
 
 def _range(memory: AddressRange) -> str:
-    """Its borders only: a subclass may say more of itself."""
+    """The ends of the range, without what a subclass adds."""
     return AddressRange.__str__(memory)

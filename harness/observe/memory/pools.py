@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the kernel knows of its bounce pools: ``struct io_tlb_mem`` and its slots."""
+"""Read the kernel's bounce pools: ``struct io_tlb_mem`` and its slots."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ SLOT_SIZE = 2048
 """``IO_TLB_SIZE``, in bytes (include/linux/swiotlb.h)."""
 
 NO_ADDRESS = (1 << 64) - 1
-"""``INVALID_PHYS_ADDR``: a slot's ``orig_addr`` when no buffer bounces (kernel/dma/swiotlb.c)."""
+"""``INVALID_PHYS_ADDR``: ``orig_addr`` of a slot without a buffer (kernel/dma/swiotlb.c)."""
 
 OPERATIONS = "rmem_swiotlb_ops"
-"""What the nodes of restricted pools point to (kernel/dma/swiotlb.c)."""
+"""The operations to which the nodes of restricted pools point (kernel/dma/swiotlb.c)."""
 
 DEFPOOL_SINCE = "6.6"
 """158dbe9c9a3d: swiotlb: separate memory pool data from other data."""
@@ -36,26 +36,26 @@ COUNTERS_SINCE = "6.3"
 """8b0977ecc8b3: swiotlb: track and report io_tlb_used high water marks in debugfs."""
 
 SWITCH_SINCE = "7.3"
-"""121f9fd1c308: the counters move only when the kernel's command line asks for it."""
+"""121f9fd1c308: the kernel counts only with ``swiotlb=track_hiwater``."""
 
 LIST = 2
-"""Where ``list`` stands in the rows of a table of slots here."""
+"""The index of ``list`` in a row of :func:`_rows`."""
 
 DEFAULT_POOL = "default"
-"""The name here of the pool of every device that has no restricted one."""
+"""The name for the pool of all devices without a restricted pool."""
 
 ORPHAN = "orphan"
-"""The name here of a pool that a device has and no node: the kernel has lost track of it."""
+"""The name for a pool that a device has but no node: the kernel has lost track of it."""
 
 
 @dataclass(frozen=True, repr=False)
 class PoolState(AddressRange):
     """A pool as the kernel sees it at one moment.
 
-    *name* is its devicetree node's, :data:`DEFAULT_POOL` or :data:`ORPHAN`. *nslabs* counts its
-    slots, *used* those in use summed over its *nareas* areas; *total_nslabs* is what the kernel
-    counts for all memory of the pool, more only if the pool has grown. *counted* is the kernel's
-    second account of the slots in use, which debugfs shows, *hiwater* the most that it ever was;
+    *name* is its devicetree node's, :data:`DEFAULT_POOL` or :data:`ORPHAN`. *nslabs* is the
+    number of slots, *used* the number in use, the sum over its *nareas* areas; *total_nslabs* is
+    the kernel's count for all memory of the pool, more than *nslabs* only if the pool has grown.
+    *counted* is the number of slots in use in debugfs, *hiwater* its maximum;
     both None before 6.3 (8b0977ecc8b3), without debugfs, and since 7.3 without
     ``swiotlb=track_hiwater``. *address* is the kernel's own pointer to the pool.
     """
@@ -77,10 +77,10 @@ class PoolState(AddressRange):
 class Slot:
     """One slot of a pool, 2 KiB at guest-physical *phys*.
 
-    *orig_addr* is the guest-physical address of what bounces through it (None: nothing does; a
-    coherent buffer has none), *alloc_size* the bytes of the mapping from this slot on, *list* how
-    many free slots follow in its segment (0: in use), *pad* the padding slots before a mapping
-    (0 before 6.10, which had none).
+    *orig_addr* is the guest-physical address of the buffer that bounces through it (None without
+    one, and for a coherent buffer), *alloc_size* the bytes of the mapping from this slot on, *list*
+    the number of free slots from here in its segment (0: in use), *pad* the number of padding slots
+    before a mapping (0 before 6.10).
     """
 
     index: int
@@ -100,9 +100,9 @@ class Slot:
 class ReservedRegion(AddressRange):
     """A reserved-memory node as the kernel recorded it.
 
-    *taken* says whether a driver of the kernel took it, *restricted* whether that was the one of
-    restricted pools (None if this kernel gives no way to tell); *pool* is the pointer to the pool,
-    0 until the first device has been attached.
+    *taken*: whether a driver of the kernel accepted it; *restricted*: whether that was the driver of
+    restricted pools (None if this kernel does not show it); *pool* is the pointer to the pool, 0
+    until a device was attached.
     """
 
     name: str
@@ -114,7 +114,7 @@ class ReservedRegion(AddressRange):
 def reserved_regions(types: KernelTypes) -> tuple[ReservedRegion, ...]:
     """Every recorded reserved-memory node (drivers/of/of_reserved_mem.c: ``reserved_mem``).
 
-    Raises AddressError when the kernel's structures lead nowhere, NotInKernel when it has none.
+    Raises AddressError when the kernel's structures are damaged, NotInKernel when it lacks them.
     """
     with kernel_reading("the reserved memory"):
         table = types.program.variable("reserved_mem", RESERVED_MEM_C)
@@ -129,8 +129,8 @@ def restricted_pools(
 ) -> tuple[PoolState, ...]:
     """The restricted pools that have or had a device; raises as :func:`reserved_regions`.
 
-    Those that a device has and no node are called :data:`ORPHAN`. Who has the reserved *regions*
-    already may give them.
+    Pools that a device has but no node are called :data:`ORPHAN`. *regions* are those of
+    :func:`reserved_regions`, read here if None.
     """
     regions = reserved_regions(types) if regions is None else regions
     with kernel_reading("the restricted pools"):
@@ -142,8 +142,8 @@ def restricted_pools(
 def require_recognised(regions: Iterable[ReservedRegion], described: Collection[str]) -> None:
     """Raise NotInKernel if a pool that the devicetree describes is not recognised in *regions*.
 
-    *described* are the names of the pools' nodes. A node that no driver of the kernel took was
-    refused, and one that another driver took is not a restricted pool.
+    *described* are the names of the pools' nodes. A node that no driver, or another
+    driver, accepted is not a restricted pool.
     """
     for region in regions:
         if region.restricted is None and region.name in described:
@@ -175,7 +175,7 @@ def slots(types: KernelTypes, pool: PoolState) -> tuple[Slot, ...]:
 
 
 def slots_in_use(types: KernelTypes, pool: PoolState) -> tuple[Slot, ...]:
-    """The slots of *pool* that are in use, far faster than all; raises as :func:`slots`."""
+    """The slots of *pool* that are in use, much faster than :func:`slots`; raises the same."""
     return tuple(_slot(pool, index, row) for index, row in _rows(types, pool) if row[LIST] == 0)
 
 
@@ -227,7 +227,7 @@ def _base(types: KernelTypes, pool: int) -> int:
 
 
 def _region(node: drgn.Object, takers: frozenset[int] | None) -> ReservedRegion:
-    """Describe *node*; if the kernel took it for a pool, its operations lie at one of *takers*."""
+    """Describe *node*; it is a restricted pool if its operations are at one of *takers*."""
     taker = node.ops.value_()
     known = not taker or takers is not None
     restricted = takers is not None and taker in takers
@@ -283,7 +283,7 @@ def _counter(types: KernelTypes, mem: drgn.Object, name: str) -> int | None:
 
 
 def _counts(types: KernelTypes) -> bool:
-    """Whether the counters below ``CONFIG_DEBUG_FS`` move: since 7.3 on request."""
+    """Whether the kernel updates the counters: since 7.3 only on request."""
     try:
         return bool(types.program.variable("track_hiwater_enabled", SWIOTLB_C))
     except LookupError:

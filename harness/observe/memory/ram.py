@@ -32,7 +32,7 @@ class RamSegment(AddressRange):
 
 
 class Memory:
-    """Guest RAM that can be read: *ranges* say which addresses there are."""
+    """Guest RAM that can be read; *ranges* are its guest-physical addresses."""
 
     live = False
     """Whether the contents may change between two reads."""
@@ -58,7 +58,7 @@ class Memory:
             done += part.size
 
     def close(self) -> None:
-        """Let go of the mappings; reading raises AddressError from now on."""
+        """Drop the mappings; reading raises AddressError from now on."""
         self.ranges, self._sources = (), ()
 
     def __enter__(self) -> Self:
@@ -74,8 +74,8 @@ class Memory:
 class LiveMemory(Memory):
     """The RAM of the guest that runs in QEMU process *pid*; the guest is never stopped.
 
-    What is read while the guest changes it may be torn: stop the machine where several reads
-    must fit together. Bytes written over code that TCG has translated do not change what runs.
+    Reads during a change by the guest may be inconsistent: pause the guest when several reads must
+    fit together. A write over code that TCG has translated does not change what runs.
     """
 
     live = True
@@ -83,7 +83,7 @@ class LiveMemory(Memory):
     def __init__(self, pid: int, segments: Sequence[RamSegment]) -> None:
         super().__init__(segments, [_open(pid, segment) for segment in segments])
         self.on_write: Callable[[int, int], None] = lambda _phys, _size: None
-        """Told of each write: its address and size."""
+        """Called before each write with its address and size."""
 
     def write(self, phys: int, data: bytes) -> None:
         """Store *data* from guest-physical *phys* on; raises as :meth:`read`."""
@@ -94,17 +94,17 @@ class LiveMemory(Memory):
             done += part.size
 
     def view(self, phys: int, size: int) -> memoryview:
-        """The guest's own bytes, writable and without a copy, for a range of a mapped segment.
+        """A writable view, not a copy, of a range in a mapped segment.
 
-        A view outlives :meth:`close`. Raises AddressError when the range is not within one
+        A view stays valid after :meth:`close`. Raises AddressError when the range is not within one
         segment that has a file.
         """
         parts = list(split(self.ranges, phys, size))
         source = self._source(parts[0].index) if len(parts) == 1 else None
         if not isinstance(source, MappedRam):
             raise AddressError(
-                f"{size} bytes at {phys:#x} can be read, but not viewed: only RAM in one "
-                "file-backed segment is mapped in this process"
+                f"{size} bytes at {phys:#x} cannot be mapped: only RAM in one file-backed segment "
+                "is mapped in this process"
             )
         return source.view[parts[0].offset : parts[0].offset + size]
 

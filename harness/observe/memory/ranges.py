@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lists of address ranges: what of them lies outside others, and where a range of bytes lies."""
+"""Lists of address ranges: subtract ranges, and split a range at their ends."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from harness.base.errors import AddressError
 def without(
     ranges: Iterable[AddressRange], holes: Iterable[AddressRange]
 ) -> tuple[AddressRange, ...]:
-    """What of *ranges* is in none of *holes*."""
+    """The parts of *ranges* outside all *holes*."""
     left = list(ranges)
     for hole in holes:
         left = [part for span in left for part in _sides(span, hole)]
@@ -19,7 +19,7 @@ def without(
 
 
 def _sides(span: AddressRange, hole: AddressRange) -> Iterator[AddressRange]:
-    """What of *span* is below *hole*, and what is above it."""
+    """The parts of *span* below and above *hole*."""
     below, above = min(span.end, hole.base), max(span.base, hole.end)
     if span.base < below:
         yield AddressRange(span.base, below - span.base)
@@ -29,7 +29,7 @@ def _sides(span: AddressRange, hole: AddressRange) -> Iterator[AddressRange]:
 
 @dataclass(frozen=True)
 class RangePart:
-    """*size* bytes at *offset* into the span number *index*."""
+    """*size* bytes at *offset* into the range number *index*."""
 
     index: int
     offset: int
@@ -37,9 +37,9 @@ class RangePart:
 
 
 def split(ranges: Sequence[AddressRange], phys: int, size: int) -> Iterator[RangePart]:
-    """Cut the range ``[phys, phys + size)`` at the borders of *ranges*.
+    """Split the range ``[phys, phys + size)`` at the ends of *ranges*.
 
-    Neighbouring ranges may be crossed. Raises AddressError when a byte of the range lies in none.
+    It may span adjacent ranges. Raises AddressError when a byte is in none of *ranges*.
     """
     at, end = phys, phys + size
     while at < end:
@@ -55,6 +55,6 @@ def split(ranges: Sequence[AddressRange], phys: int, size: int) -> Iterator[Rang
 def _not_ram(ranges: Sequence[AddressRange], phys: int, size: int, at: int) -> str:
     ram = ", ".join(map(str, ranges)) or "nothing"
     return (
-        f"{size} bytes at guest-physical {phys:#x} were wanted, but {at:#x} is not RAM of this "
-        f"machine; its RAM is {ram}"
+        f"cannot access {size} bytes at guest-physical {phys:#x}: {at:#x} is not RAM of this "
+        f"machine, whose RAM is {ram}"
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Searching all of guest RAM for a byte pattern."""
+"""Search guest RAM for a byte pattern."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,13 +8,13 @@ from harness.base.errors import InputError
 from harness.observe.memory.ram import Memory
 
 CHUNK = 1 << 20
-"""Bytes read at once: large enough to make the call cheap, small enough to stay in the cache."""
+"""Bytes read at once: large enough for few calls, small enough for the CPU's cache."""
 
 PAGE = 4096
 
 BLOCK = 16 * PAGE
-"""Bytes that are compared with zeros at once: RAM that nobody has touched comes in large pieces,
-and a step for each of its pages would take longer than the comparison."""
+"""Bytes that are compared with zeros at once: untouched RAM comes in large pieces, and a step for
+each of its pages would take longer than the comparison."""
 
 ZEROS, ZERO_PAGE = bytes(BLOCK), bytes(PAGE)
 
@@ -22,12 +22,11 @@ ZEROS, ZERO_PAGE = bytes(BLOCK), bytes(PAGE)
 def find(
     memory: Memory, pattern: bytes, within: Sequence[AddressRange] | None = None
 ) -> Iterator[int]:
-    """Yield the guest-physical address of each place in RAM where *pattern* begins, ascending.
+    """Yield the guest-physical address of each *pattern* in RAM, ascending.
 
-    All of RAM is searched, or just what is *within* these ranges of it. Overlapping places count. A
-    place may lie across the border of two ranges that touch. The search runs while the iterator is
-    drawn from. Raises InputError for a pattern that is empty, longer than a page, or nothing but
-    zeros, which untouched RAM is full of.
+    Searches all of RAM, or the ranges *within*. Matches may overlap, and may cross the end of a
+    range that touches the next. The search runs while the iterator is consumed. Raises InputError
+    for a pattern that is empty, longer than a page, or all zeros, as untouched RAM is.
     """
     if not 0 < len(pattern) <= PAGE or not pattern.strip(b"\0"):
         raise InputError(
@@ -39,7 +38,7 @@ def find(
 
 
 def _find_in(memory: Memory, span: AddressRange, pattern: bytes) -> Iterator[int]:
-    """Search *span* by chunks; each takes in the start of the next, for places across both."""
+    """Search *span* in chunks, each with the start of the next for matches across both."""
     overlap = len(pattern) - 1
     buffer = bytearray(CHUNK + overlap)
     for base in range(span.base, span.end, CHUNK):
@@ -61,7 +60,7 @@ def _find_in_chunk(buffer: bytearray, size: int, pattern: bytes) -> Iterator[int
 def _filled(buffer: bytearray, size: int) -> Iterator[tuple[int, int]]:
     """Yield begin and end of each run of pages in which a byte is not zero.
 
-    Most of a guest's RAM is zeros, and comparing them is many times faster than searching them.
+    Most of a guest's RAM is zeros, which are compared much faster than searched.
     A pattern with a byte that is not zero begins and ends less than its length beside such a run;
     as it is no longer than a page, it cannot be beside two of them.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the bytes of guest RAM are had from: a mapping of this process, or QEMU's process."""
+"""Sources of guest RAM: a mapping in this process, or QEMU's process."""
 
 import ctypes
 import errno
@@ -10,7 +10,7 @@ from harness.base.errors import QemuError
 
 
 class RamSource(Protocol):
-    """The bytes of one span, by offset from its base."""
+    """The bytes of one range of RAM, by offset from its base."""
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
         """Fill *buffer* from *offset* on."""
@@ -20,7 +20,7 @@ class RamSource(Protocol):
 
 
 class MappedRam:
-    """Bytes that this process has mapped: a shared file of QEMU's, or a dump."""
+    """Bytes mapped in this process: a file shared with QEMU, or a dump."""
 
     def __init__(self, view: memoryview) -> None:
         self.view = view
@@ -74,11 +74,11 @@ class ProcessRam:
 
     def _lost(self, code: int, offset: int) -> QemuError:
         reason = {
-            errno.ESRCH: "the process is gone: QEMU has ended, see its log",
-            errno.EFAULT: "nothing is mapped there: the address is of another QEMU",
-            errno.EPERM: "this process may not: it must be QEMU's parent, or root",
+            errno.ESRCH: "QEMU has ended, see its log",
+            errno.EFAULT: "nothing is mapped there; the address belongs to another QEMU",
+            errno.EPERM: "permission denied: this process must be QEMU's parent, or root",
         }.get(code, os.strerror(code))
         return QemuError(
-            f"guest RAM could not be reached at {self._base + offset:#x} in QEMU, "
-            f"process {self._pid}: {reason}"
+            f"cannot access guest RAM at {self._base + offset:#x} in QEMU, process {self._pid}: "
+            f"{reason}"
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Symbols and build id of a ``vmlinux``, at the addresses that it was linked for."""
+"""Symbols and build id of a ``vmlinux``, by link address."""
 
 import struct
 from bisect import bisect_right
@@ -23,13 +23,13 @@ STATIC = 0
 """``STB_LOCAL``: the upper four bits of ``st_info``."""
 
 FIRST_SPECIAL_SECTION = 0xFF00
-"""``SHN_LORESERVE``: from here on a section index is no section's, and the value no address."""
+"""``SHN_LORESERVE``: from here on, an index is no section's, and the value not an address."""
 
 
 @hex_repr
 @dataclass(frozen=True)
 class Symbol:
-    """A name of the kernel's, its link address and size in bytes (0: the linker gave none)."""
+    """A symbol of the kernel: link address and size in bytes (0: unknown)."""
 
     name: str
     address: int
@@ -39,8 +39,8 @@ class Symbol:
 class Symbols:
     """The symbol table of *vmlinux*; opening takes about 20 ms for 30,000 symbols.
 
-    Names are looked up in the raw string table, as decoding them all takes longer than any run
-    gains by it. Raises InputError when the file is not a ``vmlinux`` with symbols.
+    Looks names up in the raw string table, because decoding all names would take longer. Raises
+    InputError when the file is not a ``vmlinux`` with symbols.
     """
 
     def __init__(self, vmlinux: Path) -> None:
@@ -54,7 +54,7 @@ class Symbols:
     def find(self, name: str) -> Symbol | None:
         """Return the symbol *name*, None if there is none.
 
-        A global one goes before static ones; raises InputError when several static ones share it.
+        A global symbol wins over static ones; raises InputError for several static ones.
         """
         for offset in self._offsets(name.encode() + b"\0"):
             if offset in self._shared:
@@ -91,14 +91,14 @@ class Symbols:
                 self._shared.discard(name)
 
     def _defined(self) -> Iterator[tuple[int, int, int, int]]:
-        """Name, info, address and size of what lies in a section of the kernel."""
+        """Name, info, address and size of each symbol in a section of the kernel."""
         for name, info, _, section, address, size in SYMBOL.iter_unpack(self._table):
             if 0 < section < FIRST_SPECIAL_SECTION:
                 yield name, info, address, size
 
     @cached_property
     def _sorted(self) -> list[tuple[int, int, int]]:
-        """Address, name and size of every symbol but the assembler's markers (``$x``, ``$d``)."""
+        """Address, name and size of every symbol except mapping symbols (``$x``, ``$d``)."""
         return sorted(
             (address, name, size)
             for name, _, address, size in self._defined()
@@ -109,7 +109,7 @@ class Symbols:
         return self._strings[offset : self._strings.index(b"\0", offset)].decode()
 
     def _offsets(self, text: bytes) -> Iterator[int]:
-        """Where *text* lies in the string table: a name may be the tail of a longer one."""
+        """Offsets of *text* in the string table; a name may be the end of a longer one."""
         at = self._strings.find(text)
         while at >= 0:
             yield at
@@ -132,4 +132,4 @@ def _open(path: Path, file: BinaryIO) -> tuple[BuildId, bytes, bytes]:
 
 
 def _bad(path: Path, reason: str) -> InputError:
-    return InputError(f"{path} should be the vmlinux of the kernel under test, but {reason}")
+    return InputError(f"{path} is not the vmlinux of a kernel: {reason}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arrays of kernel structures, read in one go: member by member drgn takes 100 times as long."""
+"""Read arrays of kernel structures at once: drgn takes 100 times as long, member by member."""
 
 import struct
 from collections.abc import Iterator, Sequence
@@ -12,9 +12,8 @@ CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 def read_table(start: drgn.Object, count: int, members: Sequence[str]) -> Iterator[tuple[int, ...]]:
     """*members*, as unsigned numbers, of each of *count* structures from pointer *start* on.
 
-    Every member must be 1, 2, 4 or 8 bytes long; members of anonymous unions are found too. All
-    is read at once, and is fastest with the members in the order in which they lie. Raises what
-    drgn raises: FaultError, LookupError.
+    Every member must be 1, 2, 4 or 8 bytes long; members of anonymous unions are found too. Fastest
+    with the members in memory order. Raises drgn.FaultError and LookupError.
     """
     kind = start.type_.type
     layout = _layout(kind, members)

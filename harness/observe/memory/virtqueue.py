@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Virtqueues as QEMU's virtio devices have been told of them: the device's side of the story."""
+"""Virtqueues as the guest's drivers have set them up in QEMU's virtio devices."""
 
 import struct
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ AVAIL_ENTRY, USED_ENTRY = 2, 8
 
 @dataclass(frozen=True)
 class Virtqueue:
-    """A split virtqueue of *size* descriptors: the guest addresses that its device uses."""
+    """A split virtqueue of *size* descriptors: the addresses that the device uses."""
 
     size: int
     descriptors: int
@@ -55,9 +55,9 @@ def virtqueue(guest: Guest, device: str, index: int = 0) -> Virtqueue:
 
 
 def buffers(memory: Memory, queue: Virtqueue) -> tuple[AddressRange, ...]:
-    """What the descriptors point to, those of requests that are done included.
+    """The buffers of all descriptors, including those of completed requests.
 
-    A table of indirect descriptors is a buffer, and so is all that these point to.
+    A table of indirect descriptors is a buffer, and so is each buffer of these.
     """
     return tuple(_buffers(memory, AddressRange(queue.descriptors, queue.size * DESCRIPTOR.size)))
 
@@ -71,7 +71,7 @@ def _buffers(memory: Memory, table: AddressRange) -> Iterator[AddressRange]:
 
 
 def _path(guest: Guest, device: str) -> str:
-    """QEMU's path of *device*; on PCI the virtio device is a part of the PCI device."""
+    """QEMU's path of *device*; on PCI the virtio device is a child of the PCI device."""
     for known in guest.monitor.execute("x-query-virtio"):
         if device in str(known["path"]).split("/"):
             return str(known["path"])

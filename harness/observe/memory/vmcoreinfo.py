@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernel's own description of itself for debuggers, read out of its memory."""
+"""Read the kernel's vmcoreinfo, its description for debuggers, from guest memory."""
 
 from harness.base.errors import AddressError
 from harness.observe.memory.image import KernelImage
@@ -7,11 +7,11 @@ from harness.observe.memory.ram import Memory
 from harness.observe.memory.symbols import Symbols
 
 MAGIC = b"OSRELEASE="
-"""What the text begins with (kernel/vmcore_info.c:crash_save_vmcoreinfo_init, 6.12)."""
+"""The start of the text (kernel/vmcore_info.c:crash_save_vmcoreinfo_init, 6.12)."""
 
 VA_BITS = (52, 48, 39)
-"""CONFIG_ARM64_VA_BITS with 4 KiB pages. Which one it is decides where the linear map begins, and
-is written in the text that is looked for; only the right one leads to it."""
+"""CONFIG_ARM64_VA_BITS with 4 KiB pages. It decides where the linear map begins, and is
+written in the text itself, so each is tried."""
 
 U64 = (1 << 64) - 1
 
@@ -19,8 +19,8 @@ U64 = (1 << 64) - 1
 def read_vmcoreinfo(memory: Memory, symbols: Symbols, image: KernelImage) -> bytes:
     """Return the text that the kernel keeps for crash dumps (``CONFIG_VMCORE_INFO``).
 
-    Raises InputError when the kernel has been built without it, AddressError before it has been
-    written, which a subsys_initcall does.
+    Raises NotInKernel when the kernel was built without it, AddressError before a subsys_initcall
+    has written it.
     """
 
     def variable(name: str) -> int:
@@ -34,8 +34,8 @@ def read_vmcoreinfo(memory: Memory, symbols: Symbols, image: KernelImage) -> byt
         if text is not None:
             return text
     raise AddressError(
-        f"the guest's kernel has no vmcoreinfo yet (its vmcoreinfo_data is {pointer:#x}): it "
-        "ended or was stopped early in its boot, so its structures cannot be read"
+        f"cannot read the kernel's structures: it has no vmcoreinfo yet (vmcoreinfo_data is "
+        f"{pointer:#x}), because it ended or was stopped early in its boot"
     )
 
 

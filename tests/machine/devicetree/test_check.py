@@ -72,7 +72,7 @@ def test_a_test_that_asks_for_the_invalid_gets_it(fault: str, tmp_path: Path) ->
 def test_a_reference_to_nothing_is_refused(tmp_path: Path) -> None:
     dangling = overlay(tmp_path, GOOD_POOL, "device { memory-region = <0x1234>; };")
 
-    with pytest.raises(DevicetreeError, match="of /device refers to phandle 0x1234, which no node has"):
+    with pytest.raises(DevicetreeError, match="refers to phandle 0x1234, which no node has"):
         compose(machine(), [dangling])
 
 

@@ -176,7 +176,7 @@ def test_another_kernel_in_ram_is_refused(symbols: Symbols) -> None:
 
 
 def test_a_kernel_that_has_not_begun_is_refused(symbols: Symbols) -> None:
-    with pytest.raises(AddressError, match="has not begun to run"):
+    with pytest.raises(AddressError, match="has not started"):
         locate(guest(image(symbols, {})), symbols)
 
 
