@@ -100,9 +100,9 @@ class Slot:
 class ReservedRegion(AddressRange):
     """A reserved-memory node as the kernel recorded it.
 
-    *taken*: whether a driver of the kernel accepted it; *restricted*: whether that was the driver of
-    restricted pools (None if this kernel does not show it); *pool* is the pointer to the pool, 0
-    until a device was attached.
+    *taken*: whether a driver of the kernel accepted it; *restricted*: whether that was the driver
+    of restricted pools (None if this kernel does not show it); *pool* is the pointer to the pool,
+    0 until a device was attached.
     """
 
     name: str
