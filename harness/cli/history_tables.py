@@ -7,6 +7,7 @@ from dataclasses import asdict
 from rich.markup import escape
 from rich.table import Column, Table
 
+from harness.cli.tables import series_cell
 from harness.results import Run
 from harness.results.history import (
     Appearance,
@@ -84,7 +85,7 @@ def runs_table(found: Iterable[RunSummary]) -> Table:
     for one in found:
         head, where = one.head, one.head.provenance
         results = _results(one.results) + ("" if head.complete else " (stopped early)")
-        series = "\n".join(where.series)
+        series = series_cell(where.series)
         seconds = f"{head.seconds:.0f}"
         kernel = f"{where.source} {where.kernel_key[:SHORT]}"
         begin = _moment(head.begin)

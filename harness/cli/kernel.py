@@ -9,7 +9,7 @@ from rich.table import Table
 
 from harness.base.cache import Cache
 from harness.cli.machines import add_config_options, add_series_option, fragments_of
-from harness.cli.tables import print_table
+from harness.cli.tables import print_table, series_cell
 from harness.kernel import (
     Kernel,
     KernelSpec,
@@ -27,9 +27,6 @@ MIB = 1024**2
 MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
 KEY_WIDTH = 12
 """Digits of a key in a table; enough to identify a kernel."""
-
-MOST_TITLES = 3
-"""A series with more patches than this is shortened."""
 
 DEFAULT_DAYS = 30
 NAME_WIDTH = 15
@@ -104,7 +101,7 @@ def _list(_: argparse.Namespace) -> int:
             kernel.key[:KEY_WIDTH],
             kernel.release,
             kernel.source,
-            _series(kernel),
+            series_cell(kernel.titles or kernel.series) or "none",
             ", ".join(filter(None, (kernel.flavour, *kernel.fragments))) or "plain",
             str(entry.size // MIB),
             _age(kernel.image.stat().st_mtime),
@@ -112,14 +109,6 @@ def _list(_: argparse.Namespace) -> int:
         )
     print_table(table)
     return 0
-
-
-def _series(kernel: Kernel) -> str:
-    """The titles of the patches; of a long series the first, the number, and the last."""
-    titles = kernel.titles or kernel.series
-    if len(titles) > MOST_TITLES:
-        return f"{titles[0]}\nand {len(titles) - 1} more, the last: {titles[-1]}"
-    return "\n".join(titles) or "none"
 
 
 def _age(when: float) -> str:

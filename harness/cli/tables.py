@@ -2,12 +2,24 @@
 """Print tables on a terminal, a file or a pipe."""
 
 import sys
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
 FILE_WIDTH = 160
 """Columns of a table that does not go to a terminal; wide enough to cut no cell."""
+
+
+MOST_PATCHES = 3
+"""A series with more patches than this is shortened in a table."""
+
+
+def series_cell(patches: Sequence[str]) -> str:
+    """One line for each of *patches*; for a long series the first, the number, and the last."""
+    if len(patches) > MOST_PATCHES:
+        return f"{patches[0]}\nand {len(patches) - 1} more, the last: {patches[-1]}"
+    return "\n".join(patches)
 
 
 def print_table(table: Table) -> None:

@@ -58,7 +58,7 @@ def probe(guest: Guest) -> Probe:
 
 @pytest.fixture
 def memory(guest: Guest) -> Iterator[LiveMemory]:
-    """The guest's RAM, as it is at this moment; a test writes it in place of a device."""
+    """A live view of the guest's RAM; a test can write to it in place of a device."""
 
     def note(phys: int, size: int) -> None:
         guest.agent.journal.append(f"[device writes {size} bytes at {phys:#x}]")

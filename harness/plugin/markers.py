@@ -28,7 +28,7 @@ MARKERS = (
     "'>=6.1,<6.9', violate the property, as the entry of that name in docs/findings.md says; "
     "sometimes: why not every run shows it; ends: how the test ends then, if not with FAIL, for "
     "example ('CRASH',)",
-    "escape(id): shows a way around a pool that nobody guaranteed to close; never a failure",
+    "escape(id): shows a way around a pool that is not guaranteed to be closed; never a failure",
     "tries(reason): a device tries what the fence refuses; it must have refused something",
     "disables(reason): the test disables the fence itself, and must have",
     "expects_report(pattern): the kernel may print a report whose title or first line matches",
@@ -147,5 +147,5 @@ def seen_on(finding: str) -> frozenset[str]:
 
 
 def version_of(kernel: Kernel) -> Version:
-    """The version of a kernel, as far as it is numbers: 6.12.117-rc1 is 6.12.117."""
+    """The numbers of a kernel's version: 6.12.117-rc1 is 6.12.117."""
     return parse_version(kernel.release)

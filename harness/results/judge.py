@@ -104,7 +104,7 @@ def verdict_of_changes(changes: Iterable[Change], complete: bool = True) -> Verd
 
 
 def overall(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return the verdict that stands for all: BAD outranks NOT_JUDGED; GOOD if there are none."""
+    """Return one verdict for all: BAD outranks NOT_JUDGED; GOOD if there are none."""
     found = set(verdicts)
     ranked = (Verdict.BAD, Verdict.NOT_JUDGED)
     return next((one for one in ranked if one in found), Verdict.GOOD)
@@ -167,7 +167,7 @@ def judged(subject: Run | Comparison) -> Verdict:
 
 
 def compare(base: Run, patched: Run) -> Comparison:
-    """The comparison of two runs, each of which may hold a test several times."""
+    """Compare two runs; each may hold a test several times."""
     before, after = _by_test(base), _by_test(patched)
     return Comparison(
         base,

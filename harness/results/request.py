@@ -30,7 +30,7 @@ WORKERS = (os.cpu_count() or 1) * 3 // 2 or 1
 WHOLE_SUITE = SUITE.rstrip("/")
 
 ROOTS = ("harness", WHOLE_SUITE)
-"""Folders that stand for all VM tests."""
+"""Directories that mean all VM tests."""
 
 
 @dataclass(frozen=True)

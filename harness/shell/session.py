@@ -141,7 +141,7 @@ class Session(cmd.Cmd):
             self._python.converse()
 
     def do_memory(self, line: str) -> None:
-        """Show guest-physical memory as it is now, 64 bytes if SIZE is not given.
+        """Show guest-physical memory, 64 bytes without SIZE.
 
         memory ADDRESS [SIZE]
         """

@@ -109,7 +109,7 @@ def _copy_input(console: Console, wake: int) -> None:
 
 @contextlib.contextmanager
 def _raw(terminal: int) -> Iterator[None]:
-    """Hand keys over one by one, Ctrl-C too; nothing to do where input is no terminal."""
+    """Raw mode: every key goes to the guest, Ctrl-C too. Does nothing without a terminal."""
     if not os.isatty(terminal):
         yield
         return

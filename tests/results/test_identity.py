@@ -81,7 +81,7 @@ def test_the_package_around_an_imported_module_counts(tree: Path) -> None:
 def test_the_name_of_a_file_counts(tree: Path) -> None:
     before = basis(A)
 
-    (tree / "harness/a/data.toml").rename(tree / "harness/a/other.toml")
+    (tree / "harness/a/data.toml").rename(tree / "harness/a/data.tml")
 
     assert basis(A) != before
 

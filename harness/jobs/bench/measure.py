@@ -22,14 +22,14 @@ class Measure:
 
     @property
     def goal(self) -> str:
-        """The goal in words; empty where there is none."""
+        """The goal as text; empty without one."""
         if self.most is not None:
             return f"<= {self.most:.4g}"
         return "" if self.least is None else f">= {self.least:.4g}"
 
     @property
     def met(self) -> bool:
-        """Whether the median reaches the goal; true where there is none."""
+        """Whether the median reaches the goal; true without one."""
         return (self.most is None or self.median <= self.most) and (
             self.least is None or self.median >= self.least
         )

@@ -58,7 +58,7 @@ def _split(layout: Layout, counts: Counts) -> Iterator[tuple[Unit, bytes]]:
 
 
 def _object_of(unit: Unit, notes: Path) -> Path:
-    """The notes of a unit, whose name is some build directory's path of its ``.gcda`` file."""
+    """The notes of a unit; its name is the path of its ``.gcda`` file in a build directory."""
     wanted = Path(unit.name).with_suffix(".gcno")
     for path in find_notes(notes):
         parts = path.relative_to(notes).parts

@@ -4,7 +4,7 @@
 A double fetch: bytes that the CPU loads twice within one operation, without a store of its own in
 between. A device can change them between the two loads (time of check, time of use).
 
-Bytes that the CPU stores and then loads are no better: what it reads back may be the device's.
+Bytes that the CPU stores and then loads are reported too: a device can change them in between.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -31,7 +31,7 @@ class _Fetch:
     """One access by an instruction, or all of one call of a copying function.
 
     The arm64 copying functions load the ends of short ranges more than once in one call
-    (arch/arm64/lib/memcpy.S, 6.12): one copy is made, and nobody has seen the bytes before.
+    (arch/arm64/lib/memcpy.S, 6.12): one copy is made, and no code has checked the bytes before.
     """
 
     reader: Reader

@@ -22,8 +22,8 @@ none of the functions that are used here has changed in between. Tried with 7.2 
 def build_plugin(qemu: Qemu) -> Path:
     """The plugin for *qemu*, from the cache if it can.
 
-    Raises HostError when that QEMU takes no plugins or there is no compiler, ToolError when it
-    does not compile.
+    Raises HostError if that QEMU does not support plugins or the compiler is missing, ToolError
+    if it does not compile.
     """
     if b"\n-plugin " not in run_tool([qemu.path, "-help"]):
         raise HostError(

@@ -17,7 +17,7 @@ COPYING = (
     *("__arch_copy_to_user", "__arch_copy_from_user", "__memcpy_fromio"),
     *("do_csum", "csum_partial", "csum_partial_copy_nocheck"),
 )
-"""Functions that read what they are told to: what matters is who told them. None of them calls
+"""Functions that read for a caller: the caller is the reader. None of them calls
 another function before it reads, so the last call into one is the one that is running."""
 
 COPYING_OUT = (
@@ -74,7 +74,7 @@ class Places:
             return self._symbol(pc)
 
     def _symbol(self, pc: int) -> CodePlace:
-        """What the guest says of a module's address; the kernel's symbol if it is none."""
+        """The symbol at an address, of a module or of the kernel."""
         index = bisect_right(self._modules, (pc, "\U0010ffff", ""))
         if index and self._types.image.link + self._types.image.slide > pc:
             _, name, module = self._modules[index - 1]

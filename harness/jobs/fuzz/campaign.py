@@ -121,7 +121,7 @@ def _records(
     pool: ProcessPoolExecutor,
     summary: Summary,
 ) -> Iterator[tuple[FuzzCase, Record]]:
-    """Keep all workers busy; the clock stands still while the caller does something else."""
+    """Keep all workers busy; ``summary.seconds`` does not count time spent by the caller."""
     todo, number = first_cases(campaign), 0
     running: dict[Future[Record], FuzzCase] = {}
     while True:

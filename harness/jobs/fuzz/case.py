@@ -29,7 +29,7 @@ SMALL = 10
 class FieldMutation:
     """In the answer to *request*, counted from 0 in its step, *field* is as *value* says.
 
-    The fields stand in harness/jobs/fuzz/fields.py.
+    The fields are in harness/jobs/fuzz/fields.py.
     """
 
     request: int

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fields of an answer and of a configuration space that can be mutated, with values to try.
 
-A value is a number from 0 to 2**64 - 1, of which a field takes the bits that it has.
+A value is a number from 0 to 2**64 - 1; a field takes its low bits.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -60,7 +60,7 @@ def _late(value: int) -> Mutation:
 
 
 def _status(value: int) -> Mutation:
-    """The last byte that is written, which for a disk says how it went."""
+    """The last byte that is written: the status byte of a disk."""
 
     def mutation(_: Request, answer: Answer) -> Answer:
         if not answer.writes:
@@ -110,7 +110,7 @@ which for a disk is that of the indirect table."""
 
 COSTLY = frozenset({"link-flags", "table", "flags", "hang-up"})
 """Tried less often. The first three can send Linux's ring round forever (docs/findings.md,
-chain-ends-where-ring-says), and each such guest costs a wait; a disk that is gone is its end."""
+chain-ends-where-ring-says), and each such guest costs a wait; hang-up ends the case."""
 
 
 @dataclass(frozen=True)

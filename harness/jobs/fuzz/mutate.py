@@ -60,7 +60,7 @@ def changed(random: Random, case: FuzzCase, corpus: Sequence[FuzzCase] = ()) -> 
 
 
 def _add_mutation(random: Random, case: FuzzCase) -> FuzzCase:
-    # what is wrong in the very first answers would keep a configuration from being looked at
+    # wrong first answers would keep the driver from using the configuration
     first = 1 if case.config else 0
     number = random.randrange(first, len(case.steps)) if len(case.steps) > first else 0
     step = case.steps[number]

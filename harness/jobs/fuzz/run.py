@@ -208,7 +208,7 @@ class _Running:
         return rogue
 
     def _step(self, rogue: VhostRogue, step: Step) -> str:
-        """Do a step and say how it ended; what was stuck may go on if held requests are served."""
+        """Run a step, return its result; serve held requests once if it is stuck."""
         work = WORK[self.case.kind][step.do]
         rogue.on_request = (
             mutation_for(step.mutations, len(rogue.requests)) if step.mutations else None

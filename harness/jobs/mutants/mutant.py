@@ -37,9 +37,9 @@ CLASSES = frozenset(
         "escape",  # memory outside the pool is used, or the pool's is given to others
         "fail-open",  # what must be refused, or must be restricted, is not
         "attachment",  # the wrong device has the pool, or the right one has not
-        "stale-leak",  # somebody sees bytes that an earlier user left behind
-        "stray-copy",  # bytes are copied that nobody asked for
-        "lost-sync",  # bytes are not copied that were asked for
+        "stale-leak",  # bytes of an earlier user become visible
+        "stray-copy",  # bytes are copied without a request
+        "lost-sync",  # requested bytes are not copied
         "partial-sync",  # of a part of a mapping the wrong bytes are copied
         "overlap",  # two live users of one slot
         "misalignment",  # the address is not what the device needs

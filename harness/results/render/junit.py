@@ -80,7 +80,7 @@ def _case(outcome: Case, kept: Artifacts | None) -> ET.Element:
 
 
 def _kind(result: Result) -> str:
-    """The element that stands in a test case with that result; empty for none."""
+    """The element of a test case with that result; empty for none."""
     if result.against_kernel:
         return "failure"
     if result.against_harness:

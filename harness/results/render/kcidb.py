@@ -52,7 +52,7 @@ def kcidb(
 ) -> dict[str, Any]:
     """The runs of *subject* as checkouts, builds and tests of CI system *origin* (``[a-z0-9_]+``).
 
-    *artifacts* is by its directory. Raises InputError when *origin* is no such word.
+    *artifacts* is by its directory. Raises InputError for an invalid *origin*.
     """
     if not ORIGIN.fullmatch(origin):
         raise InputError(f"an origin is made of a-z, 0-9 and _, as kcidb wants it; not '{origin}'")
@@ -165,7 +165,7 @@ def _test(
 
 
 def test_path(test: str) -> str:
-    """A test's place in kcidb's tree: ``restricted_dma``, the file, the function, what it is of."""
+    """A test's path in kcidb's tree: ``restricted_dma``, file, function, parameters."""
     file, _, name = test.partition("::")
     parts = (file.rpartition("/")[2].removesuffix(".py"), *name.rstrip("]").split("[", 1))
     words = (re.sub(r"[^A-Za-z0-9_-]+", "_", part).strip("_") for part in parts)

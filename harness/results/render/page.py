@@ -31,7 +31,7 @@ from harness.results.render.summary import headline
 TEMPLATE = "page.html.j2"
 
 PAGE_LIMIT = 24 * 1024 * 1024
-"""Bytes of artifacts in one page; tests whose artifacts comes later name its directory only."""
+"""Bytes of artifacts in one page; later tests only name their directory."""
 
 
 BESIDES = {"FENCE": "what a fence is for: no device reaches more than its windows"}
@@ -62,7 +62,7 @@ class Row:
 
     @property
     def told(self) -> Case:
-        """The outcome whose text is shown."""
+        """The case whose text is shown."""
         return telling(self.patched or self.base)
 
     @property
@@ -84,7 +84,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Title:
-    """A kernel report's title, the tests in whose artifacts it is, and what is known of it."""
+    """The title of a kernel report, the tests with it in their artifacts, and its known cause."""
 
     title: str
     tests: tuple[Row, ...]

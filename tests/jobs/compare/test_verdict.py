@@ -22,6 +22,7 @@ from harness.jobs.compare import (
     pages,
     save_runs,
 )
+from harness.jobs.compare.per_patch import kernels_of
 from harness.jobs.compare.series_judgement import Failure
 from harness.jobs.compare.series_text import properties_at_stake
 from harness.kernel import KernelSpec
@@ -65,6 +66,14 @@ def whole(
 
 def by_patch(series: Series, results: Results, **more: frozenset[int]) -> SeriesJudgement:
     return judge_series(REQUEST, series, fits(), FakeSuite(results, **more), per_patch=True)
+
+
+def test_the_kernel_with_all_patches_is_not_called_by_its_last(series: Series) -> None:
+    at_once = kernels_of(REQUEST, series, [0, 5])
+    each = kernels_of(REQUEST, series, range(6))
+
+    assert at_once.labels[5] == "the whole series (5 patches)"
+    assert each.labels[5].startswith("patch 5/5")
 
 
 @pytest.mark.parametrize(

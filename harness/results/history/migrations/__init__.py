@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the tables came to be, for Alembic; only harness/results/history/migrate.py runs this."""
+"""Migrations of the tables, for Alembic; only harness/results/history/migrate.py runs this."""
