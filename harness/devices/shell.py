@@ -11,7 +11,7 @@ TIMEOUT = 60.0
 def shell(guest: Guest, command: str, timeout: float = TIMEOUT) -> str:
     """Run a shell command in the guest and return its output; raise PropertyViolated if it fails.
 
-    The programs are known to work: what fails is the kernel, or a driver of its.
+    The programs are known to work, so the kernel or one of its drivers is at fault.
     """
     ran = guest.agent.run(command, timeout)
     if ran.status:

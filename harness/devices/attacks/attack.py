@@ -70,8 +70,8 @@ EVERY_ROGUE = ("edu", "nvme", "rng")
 class Attack:
     """A named attack: *run* carries it out and observes its effect from inside the guest.
 
-    *expected* has no entry for a protection under which the attack makes no sense, and *rogues*
-    lacks those that cannot carry it out; *unless* says why. *shape* is the devicetree overlay with
+    *expected* lacks protections to which the attack does not apply, and *rogues* those that cannot
+    carry it out; *unless* says why. *shape* is the devicetree overlay with
     the pool. *on_fence*: the attack is on the fence itself, and succeeds if the fence is damaged.
     """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Context of a running attack: the guest, the rogue, and places in memory worth attacking."""
+"""Context of a running attack: the guest, the rogue, and the memory to attack."""
 
 import secrets
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ class Context:
         for place in find(self.memory, page):
             if place % PAGE == 0:
                 return secret, place
-        raise InputError(f"the content of {path} lies nowhere in RAM as a page")
+        raise InputError(f"the content of {path} is in no page of RAM")
 
     def sh(self, command: str) -> str:
         """The output of a shell command in the guest, without the last newline."""

@@ -48,7 +48,7 @@ class MeasuredCell:
 
 
 def cells(names: Sequence[str] = ()) -> list[Cell]:
-    """Every cell that makes sense, of attacks whose names match one of the globs *names*.
+    """Every cell that applies, of attacks whose names match one of the globs *names*.
 
     Raises InputError when a glob matches no attack.
     """

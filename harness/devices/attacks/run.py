@@ -24,15 +24,15 @@ WORKERS = (os.cpu_count() or 1) * 3 // 2 or 1
 """Cells at a time: they wait for their guests to notice a hot-plug."""
 
 _types = KnownTypes()
-"""Kept by a worker for all its cells."""
+"""A worker keeps them for all its cells."""
 
 
 def run_cells(
     environment: Environment, wanted: Iterable[Cell], pci_fence: str = PCI_FENCE
 ) -> Iterator[MeasuredCell]:
-    """Yield the result of each cell as soon as it is there.
+    """Yield the result of each cell as soon as it is known.
 
-    Raises as :func:`park` when a machine does not even boot.
+    Raises as :func:`park` when a machine does not boot.
     """
     todo = list(wanted)
     for machine in dict.fromkeys(machine_for(environment, cell, pci_fence) for cell in todo):
@@ -45,7 +45,7 @@ def run_cells(
 
 
 def run_cell(environment: Environment, cell: Cell, pci_fence: str = PCI_FENCE) -> MeasuredCell:
-    """Carry one attack out; a failure of the harness is told in *detail*."""
+    """Run one attack; *detail* has a failure of the harness."""
     begin = time.monotonic()
     try:
         with restore(park(machine_for(environment, cell, pci_fence))) as guest:
@@ -56,18 +56,18 @@ def run_cell(environment: Environment, cell: Cell, pci_fence: str = PCI_FENCE) -
 
 
 def _attack(guest: Guest, cell: Cell) -> tuple[Observation, int]:
-    _must_stand(guest, "before the attack")
+    _require_fence(guest, "before the attack")
     rogue = rogue_kinds()[cell.rogue].plug(guest, 0)
     with live_memory(guest) as memory:
         types = _types.on(guest.machine.kernel, memory)
         attack = attacks()[cell.attack]
         result = attack.run(Context(guest, rogue, memory, types, Probe(guest.agent)))
     if not attack.on_fence:
-        _must_stand(guest, "after the attack")
+        _require_fence(guest, "after the attack")
     return result, len(guest.fence_refusals())
 
 
-def _must_stand(guest: Guest, when: str) -> None:
+def _require_fence(guest: Guest, when: str) -> None:
     damage = guest.fence_damage()
     if damage:
-        raise QemuError(f"{when} the fence does not stand: {'; '.join(damage)}")
+        raise QemuError(f"{when} the fence is damaged: {'; '.join(damage)}")

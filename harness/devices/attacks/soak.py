@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run cells again and again in one process, and measure what it leaks."""
+"""Run cells repeatedly in one process, and measure its leaks."""
 
 import gc
 import itertools
@@ -34,7 +34,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Leak:
-    """How much of one kind there was at first and at last."""
+    """The amount of one resource at the start and at the end."""
 
     what: str
     first: int
@@ -47,7 +47,7 @@ class Leak:
         return self.last - self.first > self.allowed
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.first} at first, {self.last} at last"
+        return f"{self.what}: {self.first} at the start, {self.last} at the end"
 
 
 def soak(

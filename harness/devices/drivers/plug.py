@@ -17,11 +17,11 @@ CHILD = "child"
 """The id in QEMU of the device behind a controller."""
 
 LOOKS = 1000
-"""Looks, 10 ms apart, for what a driver makes of its device; nothing in the guest tells of it."""
+"""Polls, 10 ms apart, for a usable device; the guest sends no event."""
 
 
 def plug(guest: Guest, driver: Driver) -> Work:
-    """Plug the driver's device into root port 0, whole before the guest sees any of it.
+    """Plug the driver's device, with its child, into root port 0 of the paused guest.
 
     Raises QemuError when QEMU does not have the device, or does not plug it.
     """
@@ -38,7 +38,7 @@ def plug(guest: Guest, driver: Driver) -> Work:
 
 
 def wait_usable(guest: Guest, work: Work) -> None:
-    """Wait until the driver has made of its device what the work needs; raises GuestHang."""
+    """Wait until the driver has made its device usable; raises GuestHang."""
     wait = f"n=0; until {work.usable}; do usleep 10000; n=$((n+1)); [ $n -lt {LOOKS} ]"
     ran = guest.agent.run(f"{wait} || exit 1; done", timeout=60.0)
     if ran.status:
@@ -54,7 +54,7 @@ def unbind(guest: Guest, driver: Driver) -> None:
 
 
 def bind(guest: Guest, driver: Driver) -> None:
-    """Give it back."""
+    """Bind the driver to the device again."""
     shell(guest, f"echo {ENDPOINT} > {driver.sysfs}/bind")
 
 

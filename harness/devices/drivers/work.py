@@ -26,7 +26,7 @@ MAKE_DATA = f"dd if=/dev/urandom of={DATA} bs=1M count={PIECE >> 20} 2> /dev/nul
 
 @dataclass(frozen=True)
 class NamedCommand:
-    """One small request of a driver: a shell *command* of the guest's that makes it, and ends."""
+    """One small request of a driver: a shell *command* in the guest that makes it."""
 
     name: str
     command: str
@@ -36,10 +36,10 @@ class Work(Protocol):
     """The work of one device in one guest."""
 
     usable: str
-    """A condition of the guest's shell: the driver has made something of its device."""
+    """A condition for the guest's shell: the device is usable."""
 
     attempt: str
-    """A command of the guest's shell that needs DMA to come to its end."""
+    """A shell command in the guest that cannot finish without DMA."""
 
     operations: tuple[NamedCommand, ...]
     """Small requests, one at a time."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Oracles: a pool is nobody else's memory, does not grow, and no other pool works in its place."""
+"""Oracles: a pool has no other user, does not grow, and the default pool is not used instead."""
 
 from collections.abc import Iterator
 

@@ -32,10 +32,10 @@ class Examiner:
         self._layouts: dict[str, PoolLayout] = {}
 
     def prepare(self, guest: Guest, state: str) -> Baseline:
-        """Plant canaries in *guest*, which stands still; guests of the same *state* are alike.
+        """Plant canaries in the paused *guest*; guests of the same *state* have the same layout.
 
         Raises AddressError when the kernel's pools cannot be read, NotInKernel when they are not
-        where this harness looks for them.
+        where the harness expects them.
         """
         with live_memory(guest) as memory:
             if state not in self._layouts:
@@ -43,9 +43,9 @@ class Examiner:
             return prepare(memory, self._layouts[state])
 
     def examine(self, guest: Guest, before: Baseline) -> list[Violation]:
-        """What is wrong with a living guest, and still is at a second look.
+        """The violations in a running guest that a second inspection still finds.
 
-        One look may fall into the middle of what a device's driver is just doing. Raises as
+        A single inspection may interrupt a driver in the middle of an operation. Raises as
         :meth:`prepare`, and the guest's ending or GuestHang when it does not answer any more.
         """
         return self._look(guest, before) and self._look(guest, before)

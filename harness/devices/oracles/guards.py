@@ -24,7 +24,7 @@ def damaged_guards(memory: Memory, held: Iterable[Held]) -> Iterator[Violation]:
             at = next(i for i in range(guard.size) if content[i] != wanted[i])
             found = content[at : at + SHOWN].hex(" ")
             where = f"{guard.phys + at:#x}, {at} bytes into a guard of {guard.size}"
-            text = f"something wrote beside a buffer that was mapped: at {where}, is {found}"
+            text = f"bytes beside a mapped buffer were overwritten: {found} at {where}"
             yield Violation(("B5", "C3"), text)
 
 
@@ -34,6 +34,6 @@ def neighbours_in_pools(
     """Bytes of guards in the memory of *pools*, where a device could read them."""
     used = [span for pool in pools for span in changed(memory, pool, planted)]
     for phys in find(memory, WORD, used):
-        text = f"bytes from beside a buffer that was mapped lie in the pool, at {phys:#x}"
+        text = f"bytes from beside a mapped buffer are in the pool, at {phys:#x}"
         yield Violation(("B6", "C3"), text)
         return

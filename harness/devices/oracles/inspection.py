@@ -56,7 +56,7 @@ def survey(types: KernelTypes) -> PoolLayout:
 
 
 def prepare(memory: LiveMemory, layout: PoolLayout) -> Baseline:
-    """Plant the canaries in a guest that stands still and is as *layout* says."""
+    """Plant the canaries in a paused guest whose pools are those of *layout*."""
     planted = [
         plant(memory, number, pool, in_use) for number, (pool, in_use) in enumerate(layout.pools)
     ]
@@ -64,9 +64,9 @@ def prepare(memory: LiveMemory, layout: PoolLayout) -> Baseline:
 
 
 def inspect(types: KernelTypes, held: Sequence[Held], before: Baseline) -> list[Violation]:
-    """Everything wrong with a guest that stands still, or with its dump, after a test.
+    """All violations in a paused guest, or in its dump, after a test.
 
-    *held* is what the probe says that it holds. Raises as :func:`restricted_pools`.
+    *held* is the probe's list of what it holds. Raises as :func:`restricted_pools`.
     """
     reserved = reserved_regions(types)
     pools = restricted_pools(types, reserved)
@@ -89,14 +89,14 @@ def _restricted(types: KernelTypes, pool: PoolState, held: Sequence[Held]) -> It
 def _leaks(
     types: KernelTypes, pool: PoolState, in_use: Sequence[Slot], held: Iterable[Held]
 ) -> Iterator[Violation]:
-    """Slots that nobody holds, unless drivers work there that the probe knows nothing of."""
+    """Slots without a holder, unless other drivers than the probe's use the pool."""
     alone = unclaimed(pool, in_use, held)
     if alone and drivers_in(types, pool.address) <= PROBE:
         yield from leaks(pool, alone)
 
 
 def _default(types: KernelTypes, held: Sequence[Held], before: Baseline) -> Iterator[Violation]:
-    """The default pool may be used by devices that have no other, and by nobody else."""
+    """Violations in the default pool, which only devices without another pool may use."""
     pool = default_pool(types)
     if pool is None or before.default is None or pool == before.default:
         return
@@ -112,7 +112,7 @@ def _default(types: KernelTypes, held: Sequence[Held], before: Baseline) -> Iter
 def _contents(
     types: KernelTypes, reserved: Sequence[ReservedRegion], held: Sequence[Held], before: Baseline
 ) -> Iterator[Violation]:
-    """Whose memory the pools are, and what it holds; contents that nobody used need no look."""
+    """Violations in the owners and the contents of the pools; unused pools are skipped."""
     pools = _in_ram(types, restricted_pools(types, reserved))
     for pool in pools:
         yield from given_away(types, pool)
@@ -124,7 +124,7 @@ def _contents(
 
 
 def _in_ram(types: KernelTypes, pools: Iterable[PoolState]) -> list[PoolState]:
-    """Those of *pools* that have memory: the kernel believes a devicetree that has none there."""
+    """Those of *pools* that are in RAM: the kernel trusts a devicetree that describes others."""
     return [pool for pool in pools if not without([pool], types.memory.ranges)]
 
 

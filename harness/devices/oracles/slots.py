@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Oracle: a pool's slots in use are those that somebody holds, and the kernel counts them right.
+"""Oracle: every slot in use belongs to a mapping or allocation, and the kernel's counts are right.
 
 A mapping or allocation holds the slots that its bytes lie in. Padding before and behind, which the
 kernel adds for alignment, belongs to it too: within one allocation ``alloc_size`` falls by a slot
@@ -70,12 +70,12 @@ def unclaimed(pool: PoolState, in_use: Sequence[Slot], held: Iterable[Held]) -> 
 
 
 def leaks(pool: PoolState, unclaimed: Sequence[Slot]) -> Iterator[Violation]:
-    """Slots that nobody holds: of a mapping if something bounces there, else of an allocation."""
+    """Slots without a holder: of a mapping if a buffer bounces there, else of an allocation."""
     bounced = [slot for slot in unclaimed if slot.orig_addr is not None]
     coherent = [slot for slot in unclaimed if slot.orig_addr is None]
     for name, slots in (("B13", bounced), ("D6", coherent)):
         if slots:
-            text = f"{len(slots)} slots of {pool.name} are in use and held by nobody"
+            text = f"{len(slots)} slots of {pool.name} are in use by no mapping or allocation"
             yield Violation((name,), f"{text}: {_list(slots)}")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which devices work in a pool, so that it is known what the probe need not account for."""
+"""Find the drivers whose devices use a pool, besides the probe's."""
 
 from collections.abc import Iterator
 

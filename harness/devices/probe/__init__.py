@@ -9,8 +9,8 @@
 ``Allocation``         coherent memory, pages and the like
 ``Direction, Attr``    the DMA API's constants; also ``Gfp``, ``AllocCall``, ``BufferKind``, ``Bus``
 ``Byte, Seed``         contents that guest and harness both know
-``DmaError``           the kernel said no: ``MappingError``, ``AllocationError``, ``SettingError``
-``RequestRefused``     the request made no sense to the probe
+``DmaError``           a call refused by the kernel, such as ``MappingError``, ``AllocationError``
+``RequestRefused``     the probe refused an invalid request
 ``calls``              every call as a value, for batches and for ``StressCalls`` on several CPUs
 =====================  ===========================================================================
 """

@@ -88,10 +88,10 @@ class Live:
 @hex_repr
 @dataclass(frozen=True)
 class Held:
-    """A piece of memory that the probe holds, of whatever context, at guest-physical *phys*.
+    """A piece of memory that the probe holds, of any context, at guest-physical *phys*.
 
     In the space MAPPING it is a mapping's, one for each segment; in ALLOCATION an allocation's; in
-    BUFFER a guard beside a buffer, which nobody may read or write, and *device* is 0.
+    BUFFER a guard beside a buffer, which must not be read or written, and *device* is 0.
     """
 
     context: int

@@ -14,7 +14,7 @@ from harness.devices.probe.values import BufferKind
 class Buffer(HeldMemory):
     """A physically contiguous buffer; *virt* and *phys* are its kernel and physical address.
 
-    Map a part of it, and the rest are the neighbours that nobody may touch. PAGES begin on a page,
+    If a part of it is mapped, the rest must not be touched. PAGES begin on a page,
     so an offset into them is the offset in the page. PEER ones are memory of another PCI device,
     which nothing but a mapping can use: reading or writing them is refused (UNREACHABLE).
     """

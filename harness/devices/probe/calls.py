@@ -88,7 +88,7 @@ def device_info(device: int) -> Call[DeviceInfo]:
 
 
 def device_set(device: int, setting: Setting, value: int) -> Call[None]:
-    """Change a parameter of a device; SettingError if the kernel does not want to."""
+    """Change a parameter of a device; SettingError if the kernel refuses."""
     payload = _payload("DEVICE_SET", device, setting, value)
     what = f"setting {setting.name} to {value:#x}"
     return Call("DEVICE_SET", payload, answers.nothing, SettingError, what)

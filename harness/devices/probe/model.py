@@ -68,8 +68,8 @@ class Bounce(UsedMemory):
 class PoolModel:
     """The pool at [*base*, *base* + *size*), which holds *content* while nothing is mapped.
 
-    Bytes of the pool that belong to nobody keep what they hold, or become zero: a kernel may
-    scrub them, but not fill them with anybody's data (B6).
+    Bytes in free slots keep their content or become zero: a kernel may scrub them, but not write
+    other data there (B6).
     """
 
     def __init__(self, base: int, content: bytes) -> None:
@@ -165,14 +165,14 @@ class PoolModel:
         self.content[at : at + len(data)] = data
 
     def check(self, content: bytes) -> None:
-        """See that the pool holds *content* rightly."""
+        """Check *content*, the bytes of the pool."""
         if content != self.content:
             for start in range(0, len(content), SLOT):
                 if content[start : start + SLOT] != self.content[start : start + SLOT]:
                     self._check_slot(start, content[start : start + SLOT])
 
     def check_buffer(self, buffer: CpuBuffer, content: bytes) -> None:
-        """See that a buffer of the CPU's holds *content* rightly."""
+        """Check *content*, the bytes of a buffer of the CPU."""
         if content == buffer.content:
             return
         at = next(at for at, byte in enumerate(content) if byte != buffer.content[at])
@@ -183,7 +183,7 @@ class PoolModel:
         )
 
     def check_used(self, used: int) -> None:
-        """See that *used* is the number of slots that are in use."""
+        """Check *used*, the kernel's count of slots in use."""
         if used != self.slots.used:
             raise violated(
                 f"the kernel counts {used} slots in use, and {self.slots.used} are",
@@ -230,7 +230,7 @@ class PoolModel:
             raise self._wrong(at, byte, owner)
 
     def _wrong(self, at: int, byte: int, owner: UsedMemory | None) -> PropertyViolated:
-        whose = f"byte {at - owner.at} of {owner.what}" if owner else "nobody's"
+        whose = f"byte {at - owner.at} of {owner.what}" if owner else "in no mapping or allocation"
         told = f"the device sees {byte:02x} at {self.base + at:#x}, {whose}"
         if owner is None:
             return violated(f"{told}, which held {self.content[at]:02x}", "B6")

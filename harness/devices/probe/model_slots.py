@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reference model, first half: which slots of a pool are taken, and where what would fit.
+"""The slots of the reference model: which are taken, and where a mapping or allocation fits.
 
 A restricted pool is a row of 2 KiB slots from its base on, in sets of 128; what is mapped or
 allocated takes neighbouring slots of one set (Documentation/core-api/swiotlb.rst, 6.12).
@@ -92,7 +92,7 @@ def allocated(size: int, rules: AddressRules, inside_id: str = "D1") -> Demand:
 
 
 class Slots:
-    """The slots of the pool at [*base*, *base* + *size*); what is no whole slot is never used."""
+    """The slots of the pool at [*base*, *base* + *size*); an incomplete last slot is never used."""
 
     def __init__(self, base: int, size: int) -> None:
         self.base = base
@@ -154,7 +154,7 @@ class Slots:
         return next(self._places(demand), None)
 
     def _surely_fits(self, demand: Demand, before: int) -> bool:
-        """Whether *demand* fits when so many others, nobody knows which, have been met *before*.
+        """Whether *demand* fits after *before* other demands, at unknown slots, were met.
 
         Each of those lies in one set, so there is room in another if enough sets have it.
         """

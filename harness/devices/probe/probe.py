@@ -18,8 +18,8 @@ from harness.machine.qemu.agent import Agent
 class Probe:
     """DMA API calls in a guest, through its agent, as a driver would make them.
 
-    Handles belong to a context (0 to 63); only one Probe may use each of them. The kernel's "no"
-    is a DmaError; a request that makes no sense is RequestRefused.
+    Handles belong to a context (0 to 63); only one Probe may use each of them. A refusal
+    by the kernel is a DmaError, an invalid request is RequestRefused.
     """
 
     def __init__(self, agent: Agent, context: int = 0) -> None:

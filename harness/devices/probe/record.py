@@ -89,7 +89,7 @@ class CallRecord:
         }
 
     def note(self, call: Call[Any], outcome: Any) -> None:
-        """Add *call*, if it is of interest, with its *outcome*: a DmaError if it failed."""
+        """Add *call*, if it is a DMA API call, with its *outcome*: a DmaError if it failed."""
         form = self._forms.get(call.op)
         text = form(call, outcome) if form else None
         if text is not None:

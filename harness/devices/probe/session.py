@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Carrying calls out: one by one, many at once, on several CPUs."""
+"""Make calls: one by one, many at once, on several CPUs."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ class ProbeSession:
         return results
 
     def outcomes(self, calls: Sequence[Call[Any]]) -> list[Any]:
-        """Make *calls* in order, thousands a second; a "no" of the kernel's is a DmaError value.
+        """Make *calls* in order, thousands a second; a refusal by the kernel is a DmaError value.
 
         Raises RequestRefused at the first that the probe refuses; those after it may have been
         made.
@@ -97,7 +97,7 @@ class ProbeSession:
             raise
 
     def take_handle(self, space: Space) -> int:
-        """A handle that nothing has."""
+        """Take a free handle; InputError if there is none."""
         if self._returned[space]:
             return self._returned[space].pop()
         handle = next(self._fresh[space], None)
@@ -106,7 +106,7 @@ class ProbeSession:
         return handle
 
     def return_handle(self, space: Space, handle: int) -> None:
-        """Say that nothing has this handle any more."""
+        """Make the handle free again."""
         self._returned[space].append(handle)
 
     def _transfer(self, calls: Sequence[Call[Any]], first: int) -> list[Any]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The DMA API's own words, with the kernel's numbers, and the ways in which it says no."""
+"""Constants of the DMA API with the kernel's numbers, and the errors of its calls."""
 
 import errno
 from enum import IntEnum, IntFlag
@@ -82,7 +82,7 @@ class ProbeRefusal(IntEnum):
 
 
 class RequestRefused(InputError):
-    """The probe did not make a call, because the request makes no sense; *refusal* says why."""
+    """The probe did not make a call, because the request is not valid; *refusal* says why."""
 
     def __init__(self, what: str, refusal: ProbeRefusal) -> None:
         super().__init__(f"the probe refused {what}: {refusal.name}")
@@ -90,7 +90,7 @@ class RequestRefused(InputError):
 
 
 class DmaError(Exception):
-    """The kernel under test said no to a call. A result, not an error of the harness.
+    """The kernel under test refused a call. A result, not an error of the harness.
 
     *errno* is positive, one of the module :mod:`errno`.
     """

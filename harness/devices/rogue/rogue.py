@@ -9,8 +9,8 @@ from harness.devices.rogue.pci import Bdf
 class Rogue(Protocol):
     """A device under the harness's control, in a root port of a running guest.
 
-    Addresses are guest-physical. What a fence refuses, a read answers with bytes that are not
-    the memory's, and a write does not change: no rogue is told, as no real device would be.
+    Addresses are guest-physical. If a fence refuses an access, a read returns
+    other bytes and a write changes nothing: like a real device, a rogue gets no error.
     """
 
     name: str

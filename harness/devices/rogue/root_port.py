@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Slots: hot-plug a device into a root port of a running guest, and unplug it."""
+"""Root ports: hot-plug a device into a running guest, and unplug it."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ PLUG_TIMEOUT = 30.0
 """Seconds for the guest to notice and enumerate a device; measured: 0.2."""
 
 UNPLUG_TIMEOUT = 30.0
-"""Seconds for the guest to let a device go and switch its slot off; measured: 1.1."""
+"""Seconds for the guest to release a device and switch its slot off; measured: 1.1."""
 
 
 class RootPort:
@@ -30,7 +30,7 @@ class RootPort:
         return ConfigSpace(self._guest.qtest, self._ecam, self.bdf)
 
     def plug(self, device: Mapping[str, object], bound: str = "bound to the probe") -> None:
-        """Plug QEMU's *device* in; return when the console says of it what pattern *bound* means.
+        """Plug in QEMU's *device*; return when the console says of it what *bound* matches.
 
         The probe binds last: before that, Linux still writes the command register. Raises the
         guest's ending, or GuestHang when the guest does not enumerate the device.
@@ -42,7 +42,7 @@ class RootPort:
     def unplug(self, name: str) -> None:
         """Switch the slot off as a person would, and wait until QEMU's device *name* is gone.
 
-        ``device_del`` takes five seconds more, in which the guest waits for a second thought
+        ``device_del`` takes five seconds more, in which the guest waits for a second button press
         (drivers/pci/hotplug/pciehp_ctrl.c:pciehp_handle_button_press, 6.12).
         """
         begin = self._guest.monitor.mark

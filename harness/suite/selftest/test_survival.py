@@ -203,7 +203,7 @@ def test_another_guests_state_is_refused(
     snapshot, other = park(machine), park(replace(machine, devicetree=other_tree))
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
 
-    with pytest.raises(ProtocolError, match="the restored guest says"):
+    with pytest.raises(ProtocolError, match="the restored guest is"):
         restore(replace(snapshot, state=other.state))
 
 

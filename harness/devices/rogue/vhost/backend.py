@@ -19,8 +19,8 @@ from harness.machine.qemu.loop import event_loop
 class Backend:
     """Serves *device* to QEMU; all methods are for the event loop's thread.
 
-    *news* is called whenever a request or a hang-up has come. An exception of anything here ends
-    the conversation, for QEMU would wait forever for an answer, and stands in *faults*.
+    *news* is called whenever a request or a hang-up has come. Any exception ends the conversation,
+    because QEMU would wait forever for an answer, and is kept in *faults*.
     """
 
     def __init__(self, device: VhostDevice, name: str, news: Callable[[], None]) -> None:
@@ -72,7 +72,7 @@ class Backend:
             self._answer(completion, mutation)
 
     def close(self) -> None:
-        """Let go of everything; may be called twice."""
+        """Close connection, timers and memory; may be called twice."""
         self.hang_up()
         for timer in self._timers:
             timer.cancel()
@@ -133,7 +133,7 @@ class Backend:
         def guarded() -> None:
             try:
                 function()
-            except Exception as fault:  # whatever it is, the next caller is to have it
+            except Exception as fault:  # any error: the next caller raises it
                 self.faults.append(fault)
                 self.hang_up()
             if not self.connected:

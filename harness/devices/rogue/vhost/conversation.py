@@ -104,7 +104,9 @@ class Conversation:
     def notify_config(self) -> None:
         """Tell QEMU that the configuration space has changed."""
         if self._to_frontend is None:
-            raise ProtocolError("QEMU gave this vhost-user device no way to speak to it")
+            raise ProtocolError(
+                "QEMU gave this vhost-user device no back channel (SET_BACKEND_REQ_FD)"
+            )
         self._to_frontend.sendall(pack(CONFIG_CHANGE, b"", Flag.VERSION))
 
     def close(self) -> None:

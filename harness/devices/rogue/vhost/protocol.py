@@ -180,7 +180,7 @@ class MessageStream:
         _, flags, size = HEADER.unpack_from(self._data)
         if flags & 0b11 != Flag.VERSION or size > PAYLOAD_LIMIT:
             raise ProtocolError(
-                f"no header of a vhost-user message: {self._data[: HEADER.size].hex(' ')}"
+                f"not the header of a vhost-user message: {self._data[: HEADER.size].hex(' ')}"
             )
         return HEADER.size + int(size) - len(self._data)
 

@@ -2,8 +2,8 @@
 """A vhost-user device as a rogue: QEMU hands it guest memory, and Linux's own driver its requests.
 
 Its fence is the cut of RAM into blocks (harness/machine/layout.py): QEMU hands over nothing but the
-blocks that are shared (hw/virtio/vhost-user.c:vhost_user_fill_set_mem_table_msg). The IOMMU is
-none: the device has the files themselves.
+shared blocks (hw/virtio/vhost-user.c:vhost_user_fill_set_mem_table_msg). An IOMMU does not confine
+it: the device has the files themselves.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 from harness.base.address_range import AddressRange
 from harness.base.errors import QemuError
 from harness.devices.rogue.journal import note
-from harness.devices.rogue.root_port import RootPort
+from harness.devices.rogue.root_port import PLUG_TIMEOUT, RootPort
 from harness.devices.rogue.vhost.backend import Backend
 from harness.devices.rogue.vhost.devices import Disk, Entropy, Network, VhostDevice
 from harness.devices.rogue.vhost.mutations import ConfigMutation, Mutation
@@ -36,9 +36,6 @@ DEVICES: dict[Kind, Callable[[], VhostDevice]] = {
 
 PLAIN_CARD = {"disable-legacy": "on", "ctrl_vq": "off", "mq": "off"}
 """With a control queue QEMU 7.2 follows a null pointer when a driver starts the card."""
-
-PLUG_TIMEOUT = 30.0
-"""Seconds until the guest's driver uses the device; measured: 0.2."""
 
 OPEN_TIMEOUT = 5.0
 """Seconds for QEMU to take a connection; it is there when QEMU looks next."""
@@ -137,7 +134,7 @@ class VhostRogue:
         self._do(lambda: self._backend.release(mutation))
 
     def change_config(self, mutation: ConfigMutation | None) -> None:
-        """Have the guest told that the configuration space has changed; None: back to the truth."""
+        """Change the configuration space, and notify the guest; None: the honest one again."""
 
         def change() -> None:
             self._backend.on_config = mutation
@@ -146,7 +143,7 @@ class VhostRogue:
         self._do(change)
 
     def hang_up(self) -> None:
-        """Go away, as a process that dies; the memory stays mapped."""
+        """Close the connection, as a process that dies; the memory stays mapped."""
         self._do(self._backend.hang_up)
 
     def reconnect(self) -> None:
@@ -210,7 +207,7 @@ class VhostRogue:
         return f"{self.name}-net"
 
     def _plug(self) -> None:
-        """Connect to QEMU, which listens so that it is for us to say when to come back."""
+        """Connect to QEMU, which listens, so that the harness decides when to reconnect."""
         address = {"type": "unix", "data": {"path": str(self._path)}}
         self._guest.monitor.execute(
             "chardev-add",
@@ -248,7 +245,7 @@ class VhostRogue:
         raise QemuError(f"QEMU has no character device {self.name}")
 
     def _try(self, access: Callable[[], T]) -> tuple[T, bool]:
-        """What *access* comes to, and whether some of it was refused."""
+        """The result of *access*, and whether part of it was refused."""
         table = self._backend.table
 
         def attempt() -> tuple[T, bool]:

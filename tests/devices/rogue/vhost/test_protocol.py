@@ -84,7 +84,7 @@ def test_what_is_no_header_is_an_error(
     ours, stream = ends
     ours.send(header)
 
-    with pytest.raises(ProtocolError, match="no header"):
+    with pytest.raises(ProtocolError, match="not the header"):
         stream.receive()
 
 
