@@ -9,7 +9,7 @@ from harness.base.errors import InputError
 from harness.cli.choice import add_choice_options, request_of, runner_of
 from harness.cli.machines import add_source_option
 from harness.jobs.bisect import bisect, bisection_text, find_commits, kernels_line, series_line
-from harness.jobs.bisect.search import Space
+from harness.jobs.bisect.search import SearchSpace
 from harness.jobs.compare import find_series
 from harness.kernel import KernelSpec
 from harness.kernel.patches.origin import FORMS
@@ -80,7 +80,7 @@ def _chosen(arguments: argparse.Namespace, request: SuiteRequest) -> SuiteReques
     return replace(request, match=words)
 
 
-def _space(arguments: argparse.Namespace, spec: KernelSpec) -> Space:
+def _space(arguments: argparse.Namespace, spec: KernelSpec) -> SearchSpace:
     good, bad = arguments.good, arguments.bad
     if arguments.series:
         return series_line(spec, find_series(arguments.series, Path()), good, bad)

@@ -7,7 +7,14 @@ from pathlib import Path
 from harness.base.errors import InputError
 from harness.base.progress import step
 from harness.cli.machines import add_machine_options, machine_of
-from harness.jobs.double_fetch import TARGETS, Report, Target, available, find_target, watch_target
+from harness.jobs.double_fetch import (
+    TARGETS,
+    DoubleFetchReport,
+    Target,
+    available,
+    find_target,
+    watch_target,
+)
 from harness.kernel import Kernel
 from harness.machine.qemu.snapshot import park
 
@@ -39,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     with step("watching " + ", ".join(driver.name for driver in drivers)):
         snapshot = park(machine)
         reports = tuple(watch_target(snapshot, driver) for driver in drivers)
-    report = Report(machine.kernel.release, machine.qemu.banner, reports)
+    report = DoubleFetchReport(machine.kernel.release, machine.qemu.banner, reports)
     print(report.text())
     if arguments.json:
         report.save(arguments.json)

@@ -34,7 +34,7 @@ TEST = "a node id, or a part of one that matches a single test"
 
 
 @dataclass(frozen=True)
-class Answer:
+class HistoryAnswer:
     """The answer to a question: data for JSON, tables, and a sentence below them."""
 
     data: Any
@@ -85,7 +85,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _question(
     below: "argparse._SubParsersAction[argparse.ArgumentParser]",
     name: str,
-    answer: Callable[[History, argparse.Namespace], Answer],
+    answer: Callable[[History, argparse.Namespace], HistoryAnswer],
     summary: str,
 ) -> argparse.ArgumentParser:
     parser = below.add_parser(name, help=summary, description=summary)
@@ -102,7 +102,7 @@ def _question(
 
 def run(arguments: argparse.Namespace) -> int:
     """Answer one question."""
-    answer: Answer = arguments.answer(joined_history(arguments.database), arguments)
+    answer: HistoryAnswer = arguments.answer(joined_history(arguments.database), arguments)
     if arguments.json:
         print(answer.program_text or f"{json.dumps(answer.data, indent=1)}\n", end="")
         return DONE
@@ -113,58 +113,60 @@ def run(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _since(history: History, arguments: argparse.Namespace) -> Answer:
+def _since(history: History, arguments: argparse.Namespace) -> HistoryAnswer:
     test = find_test(history, arguments.test)
     found = standings(history, test)
     if not found:
-        return Answer([], sentence=f"{test} was never judged: it was skipped, or ended as ERROR")
-    return Answer(_data(found), (history_tables.standing_table(test, found),))
+        return HistoryAnswer(
+            [], sentence=f"{test} was never judged: it was skipped, or ended as ERROR"
+        )
+    return HistoryAnswer(_data(found), (history_tables.standing_table(test, found),))
 
 
-def _changes(history: History, arguments: argparse.Namespace) -> Answer:
+def _changes(history: History, arguments: argparse.Namespace) -> HistoryAnswer:
     test = find_test(history, arguments.test)
     found = regressions(history, test)
     if not found:
-        return Answer([], sentence=f"{test} never failed")
-    return Answer(_data(found), tuple(map(history_tables.regression_table, found)))
+        return HistoryAnswer([], sentence=f"{test} never failed")
+    return HistoryAnswer(_data(found), tuple(map(history_tables.regression_table, found)))
 
 
-def _flaky(history: History, arguments: argparse.Namespace) -> Answer:
+def _flaky(history: History, arguments: argparse.Namespace) -> HistoryAnswer:
     found = flaky(history, _test(history, arguments))
     left_out = not_counted(history)
     sentences = [] if found else ["no test has different results on the same kernel"]
     if left_out:
         sentences.append(f"{left_out} runs are not counted: their harness had uncommitted changes")
     tables = (history_tables.flaky_table(found),) if found else ()
-    return Answer(_data(found), tables, "; ".join(sentences))
+    return HistoryAnswer(_data(found), tables, "; ".join(sentences))
 
 
-def _times(history: History, arguments: argparse.Namespace) -> Answer:
+def _times(history: History, arguments: argparse.Namespace) -> HistoryAnswer:
     found = durations(history, _test(history, arguments))
     data = [{**asdict(one), "median": one.median} for one in found]
     if not found:
-        return Answer(data, sentence="no test has finished yet")
-    return Answer(data, (history_tables.times_table(found),))
+        return HistoryAnswer(data, sentence="no test has finished yet")
+    return HistoryAnswer(data, (history_tables.times_table(found),))
 
 
-def _runs(history: History, arguments: argparse.Namespace) -> Answer:
+def _runs(history: History, arguments: argparse.Namespace) -> HistoryAnswer:
     if arguments.n < 1:
         raise InputError(f"-n must be 1 or more, not {arguments.n}")
     found = list_runs(history, arguments.n)
     if not found:
-        return Answer(
+        return HistoryAnswer(
             [], sentence="no runs yet: scripts/run adds one, and so does 'harness history add FILE'"
         )
-    return Answer(_data(found), (history_tables.runs_table(found),))
+    return HistoryAnswer(_data(found), (history_tables.runs_table(found),))
 
 
-def _show(history: History, arguments: argparse.Namespace) -> Answer:
+def _show(history: History, arguments: argparse.Namespace) -> HistoryAnswer:
     found = history.run(find_run(history, arguments.id).id)
     assert found is not None
-    return Answer(None, history_tables.run_tables(found), program_text=run_text(found))
+    return HistoryAnswer(None, history_tables.run_tables(found), program_text=run_text(found))
 
 
-def _add(history: History, arguments: argparse.Namespace) -> Answer:
+def _add(history: History, arguments: argparse.Namespace) -> HistoryAnswer:
     lines, data = [], []
     for path in arguments.files:
         try:
@@ -177,7 +179,7 @@ def _add(history: History, arguments: argparse.Namespace) -> Answer:
         new = history.add(one)
         data.append({"file": str(path), "id": one.id, "added": new})
         lines.append(f"{path}: run {one.id} {'added' if new else 'already present'}")
-    return Answer(data, sentence="\n".join(lines))
+    return HistoryAnswer(data, sentence="\n".join(lines))
 
 
 def _test(history: History, arguments: argparse.Namespace) -> str:

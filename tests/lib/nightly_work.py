@@ -15,7 +15,7 @@ from pathlib import Path
 from harness.base.cache import Cache, digest
 from harness.base.errors import BuildError, HarnessError, HostError
 from harness.base.result import Result
-from harness.jobs.nightly.runner import Binary, Found
+from harness.jobs.nightly.runner import Binary, FoundKernel
 from harness.kernel import KernelSpec
 from harness.results import Case, Provenance, Run, SuiteRequest
 
@@ -60,10 +60,10 @@ class CheapRunner:
         """The same; a file is what it is."""
         return source
 
-    def look(self, spec: KernelSpec) -> Found:
+    def look(self, spec: KernelSpec) -> FoundKernel:
         """A kernel is its file, its patches and its flavour."""
         patches = tuple((path.name, path.read_bytes()) for path in spec.series)
-        return Found(_key(spec), f"file {Path(spec.source).name}", patches)
+        return FoundKernel(_key(spec), f"file {Path(spec.source).name}", patches)
 
     def basis(self, request: SuiteRequest) -> str:
         """What the group says."""

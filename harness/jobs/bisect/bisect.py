@@ -16,7 +16,7 @@ from harness.base.cache import digest
 from harness.base.errors import BuildError, ConfigError, InputError, SeriesError, SourceError
 from harness.base.paths import cache_directory
 from harness.base.progress import say, step
-from harness.jobs.bisect.search import Candidate, Found, Known, Space, Word
+from harness.jobs.bisect.search import Candidate, Found, Known, SearchSpace, Word
 from harness.jobs.compare.kernel_runs import Runner
 from harness.results import Case, Run, SuiteRequest, command_of
 from harness.results.case import case_from
@@ -55,7 +55,7 @@ class State:
 class Bisection:
     """The end of a search, with all that led to it."""
 
-    space: Space
+    space: SearchSpace
     request: SuiteRequest
     state: State
     found: Found
@@ -82,14 +82,16 @@ class Bisection:
         return command_of(request)
 
 
-def bisect(space: Space, request: SuiteRequest, runner: Runner, again: bool = False) -> Bisection:
+def bisect(
+    space: SearchSpace, request: SuiteRequest, runner: Runner, again: bool = False
+) -> Bisection:
     """Find the first kernel of *space* on which the tests of *request* fail.
 
     The tests that pass on the good kernel and fail on the bad one decide; a known finding counts as
     a failure. Answers of an earlier search are used, unless *again*. Raises InputError if the good
     kernel is not good or the bad one not bad.
     """
-    memory = Memory(space, request)
+    memory = SavedSearch(space, request)
     state = State() if again else memory.load()
     if not state.tests:
         state = _ask_ends(space, request, runner)
@@ -104,10 +106,10 @@ def bisect(space: Space, request: SuiteRequest, runner: Runner, again: bool = Fa
 
 
 @dataclass(frozen=True)
-class Memory:
+class SavedSearch:
     """Where the state of a search is kept between runs."""
 
-    space: Space
+    space: SearchSpace
     request: SuiteRequest
 
     @property
@@ -152,7 +154,7 @@ def _state_from(content: Mapping[str, Any]) -> State:
     return State(tuple(content["tests"]), asked)
 
 
-def _ask_ends(space: Space, request: SuiteRequest, runner: Runner) -> State:
+def _ask_ends(space: SearchSpace, request: SuiteRequest, runner: Runner) -> State:
     good, bad = (_run(space.candidate(name), request, runner) for name in (space.good, space.bad))
     differences = compare(good, bad).differences
     broken = tuple(

@@ -42,7 +42,7 @@ class Candidate:
     spec: KernelSpec
 
 
-class Space(Protocol):
+class SearchSpace(Protocol):
     """Kernels in order, from the *good* one to the *bad* one."""
 
     @property

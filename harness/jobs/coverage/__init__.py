@@ -4,21 +4,21 @@
 ==================  =========================================================================
 ``measure``         run the suite on a kernel that counts its lines; returns all lines
 ``make_report``     coverage of the restricted DMA paths, and of a series
-``Report``          the result of that; ``table`` and ``page`` show it
+``CoverageReport``          the result of that; ``table`` and ``page`` show it
 ``Collector``       keeps the counters of the guests of a run
 ==================  =========================================================================
 """
 
 from harness.jobs.coverage.collector import Collector
 from harness.jobs.coverage.coverage_page import page
-from harness.jobs.coverage.coverage_report import Report, make_report
+from harness.jobs.coverage.coverage_report import CoverageReport, make_report
 from harness.jobs.coverage.coverage_table import lines_never_run, patch_lines, table
 from harness.jobs.coverage.measure import Measurement, measure
 
 __all__ = [
     "Collector",
+    "CoverageReport",
     "Measurement",
-    "Report",
     "lines_never_run",
     "make_report",
     "measure",

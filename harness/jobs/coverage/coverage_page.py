@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from harness.jobs.coverage.coverage_report import FunctionReport, PatchReport, Report, Tally
+from harness.jobs.coverage.coverage_report import CoverageReport, FunctionReport, PatchReport, Tally
 from harness.jobs.coverage.coverage_table import patch_lines
 from harness.kernel.build.gcov import CoveredLine
 
@@ -23,12 +23,12 @@ td:first-child, th:first-child, .source td:last-child {{ text-align: left; }}
 """
 
 
-def page(report: Report, sources: Path, title: str) -> str:
+def page(report: CoverageReport, sources: Path, title: str) -> str:
     """Return the page; *sources* is the kernel's tree, as far as it has lines that are counted."""
     return "".join((_HEAD.format(title=escape(title)), *_body(report, sources), "</body></html>\n"))
 
 
-def _body(report: Report, sources: Path) -> Iterator[str]:
+def _body(report: CoverageReport, sources: Path) -> Iterator[str]:
     yield "<table><tr><th></th><th>lines</th><th>run</th><th>excused</th><th>reached</th>"
     yield "<th>branches</th><th>taken</th></tr>\n"
     for path, tally in report.files.items():

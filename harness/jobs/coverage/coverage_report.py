@@ -82,7 +82,7 @@ class PatchReport:
 
 
 @dataclass(frozen=True)
-class Report:
+class CoverageReport:
     """The whole result; *stale* are reasons for lines that did run."""
 
     functions: tuple[FunctionReport, ...]
@@ -103,12 +103,12 @@ class Report:
         return sum(self.files.values(), Tally())
 
 
-def make_report(kernel: Path, lines: Lines) -> Report:
+def make_report(kernel: Path, lines: Lines) -> CoverageReport:
     """Report on *lines* of the kernel that lies in directory *kernel*."""
     sources, reasons = kernel / DIRECTORY / SOURCES, known_reasons()
     functions = tuple(_functions(sources, lines, reasons))
     stale = tuple(reason for reason in reasons if _has_run(functions, reason, sources))
-    return Report(functions, tuple(_patches(kernel, lines)), stale)
+    return CoverageReport(functions, tuple(_patches(kernel, lines)), stale)
 
 
 def _functions(

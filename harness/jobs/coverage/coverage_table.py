@@ -6,10 +6,10 @@ from pathlib import Path
 
 from rich.table import Column, Table
 
-from harness.jobs.coverage.coverage_report import PatchReport, Report, Tally
+from harness.jobs.coverage.coverage_report import CoverageReport, PatchReport, Tally
 
 
-def table(report: Report) -> Table:
+def table(report: CoverageReport) -> Table:
     """Return one row for each function, and the sums of each file and of all."""
     numbers = [Column(title, justify="right") for title in ("lines", "run", "excused", "reached")]
     shown = Table("file", "function", *numbers, Column("branches taken", justify="right"))
@@ -22,7 +22,7 @@ def table(report: Report) -> Table:
     return shown
 
 
-def lines_never_run(report: Report) -> Iterator[str]:
+def lines_never_run(report: CoverageReport) -> Iterator[str]:
     """Each line that never ran: its place, its text, and the reason if one is known."""
     for function in report.functions:
         for line in function.missed:

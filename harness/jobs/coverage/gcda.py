@@ -4,7 +4,7 @@
 import struct
 from collections.abc import Iterator, Sequence
 
-from harness.jobs.coverage.layout import Function, Unit
+from harness.jobs.coverage.layout import ProfiledFunction, Unit
 
 MAGIC = int.from_bytes(b"gcda", "big")
 FUNCTION = 0x01000000
@@ -20,7 +20,7 @@ def encode(unit: Unit, counts: Sequence[int]) -> bytes:
     return words + b"".join(_encode_function(function, left) for function in unit.functions)
 
 
-def _encode_function(function: Function, counts: Iterator[int]) -> bytes:
+def _encode_function(function: ProfiledFunction, counts: Iterator[int]) -> bytes:
     words = [FUNCTION, 12, function.ident, function.lines, function.graph]
     data = struct.pack("<5I", *words)
     for group in function.counters:

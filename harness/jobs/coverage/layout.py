@@ -33,7 +33,7 @@ class Counters:
 
 
 @dataclass(frozen=True)
-class Function:
+class ProfiledFunction:
     """An instrumented function, by the numbers that its object's notes know it by."""
 
     ident: int
@@ -50,7 +50,7 @@ class Unit:
     version: int
     stamp: int
     checksum: int
-    functions: tuple[Function, ...]
+    functions: tuple[ProfiledFunction, ...]
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,10 @@ def _load_unit(stored: dict[str, Any]) -> Unit:
     return Unit(**{**stored, "functions": tuple(map(_load_function, stored["functions"]))})
 
 
-def _load_function(stored: dict[str, Any]) -> Function:
-    return Function(**{**stored, "counters": tuple(Counters(**one) for one in stored["counters"])})
+def _load_function(stored: dict[str, Any]) -> ProfiledFunction:
+    return ProfiledFunction(
+        **{**stored, "counters": tuple(Counters(**one) for one in stored["counters"])}
+    )
 
 
 def read_layout(types: KernelTypes, kernel: str) -> Layout:
@@ -114,12 +116,12 @@ def _read_unit(info: drgn.Object, slide: int) -> Unit:
     )
 
 
-def _read_function(function: drgn.Object, kinds: list[int], slide: int) -> Function:
+def _read_function(function: drgn.Object, kinds: list[int], slide: int) -> ProfiledFunction:
     groups = (
         Counters(kind, group.values.value_() - slide, group.num.value_())
         for kind, group in zip(kinds, (function.ctrs[i] for i in range(len(kinds))), strict=True)
     )
-    return Function(
+    return ProfiledFunction(
         function.ident.value_(),
         function.lineno_checksum.value_(),
         function.cfg_checksum.value_(),

@@ -5,13 +5,13 @@
 ``watch_target``   make a driver's requests and report its double fetches
 ``Watched``        a guest under the plugin: what the kernel's accesses are while something is done
 ``TARGETS``        what can be watched: the probe and the table of drivers
-``Report``         the double fetches of some drivers, as text and as JSON
+``DoubleFetchReport``         the double fetches of some drivers, as text and as JSON
 =================  ============================================================================
 """
 
 from harness.jobs.double_fetch.analyse import DoubleFetch, Reader, double_fetches, second_looks
-from harness.jobs.double_fetch.places import Places
-from harness.jobs.double_fetch.report import DriverReport, LocatedDoubleFetch, Report
+from harness.jobs.double_fetch.places import CodePlaces
+from harness.jobs.double_fetch.report import DoubleFetchReport, DriverReport, LocatedDoubleFetch
 from harness.jobs.double_fetch.ring import Access
 from harness.jobs.double_fetch.session import watch_target
 from harness.jobs.double_fetch.targets import (
@@ -29,13 +29,13 @@ __all__ = [
     "TARGETS",
     "Access",
     "CodePlace",
+    "CodePlaces",
     "DoubleFetch",
+    "DoubleFetchReport",
     "DriverReport",
     "LocatedDoubleFetch",
     "Operation",
-    "Places",
     "Reader",
-    "Report",
     "Target",
     "Watched",
     "available",

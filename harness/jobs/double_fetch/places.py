@@ -43,7 +43,7 @@ def watched_functions(symbols: Symbols, slide: int) -> tuple[Function, ...]:
     return tuple(found.values())
 
 
-class Places:
+class CodePlaces:
     """Looks up places in DWARF, and for modules in the guest's list of symbols."""
 
     def __init__(self, types: KernelTypes, agent: Agent, functions: tuple[Function, ...]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from harness.jobs.double_fetch.analyse import DoubleFetch, Reader
-from harness.jobs.double_fetch.places import Places
+from harness.jobs.double_fetch.places import CodePlaces
 from harness.kernel.code import CodePlace
 
 MOST_RANGES = 3
@@ -68,7 +68,7 @@ class DriverReport:
     found: list[LocatedDoubleFetch] = field(default_factory=list)
     fault: str = ""
 
-    def add(self, operation: str, doubles: tuple[DoubleFetch, ...], places: Places) -> None:
+    def add(self, operation: str, doubles: tuple[DoubleFetch, ...], places: CodePlaces) -> None:
         """Add what was found in *operation*; what is at the same lines is one."""
         for double in doubles:
             first, second = _locate(double.first, places), _locate(double.second, places)
@@ -101,7 +101,7 @@ class DriverReport:
 
 
 @dataclass(frozen=True)
-class Report:
+class DoubleFetchReport:
     """A whole run."""
 
     kernel: str
@@ -120,6 +120,6 @@ class Report:
         file.write_text(json.dumps(asdict(self), indent=1, default=sorted) + "\n")
 
 
-def _locate(reader: Reader, places: Places) -> LocatedReader:
+def _locate(reader: Reader, places: CodePlaces) -> LocatedReader:
     driver = places.at(reader.driver) if reader.driver else None
     return LocatedReader(places.at(reader.pc), reader.helper, driver, f"{reader.pc:#x}")

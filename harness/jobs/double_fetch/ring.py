@@ -83,7 +83,7 @@ class Access:
     call: int = 0
 
 
-class Ring:
+class AccessRing:
     """The shared file; a plugin may have it open at *path* as long as this process lives."""
 
     def __init__(self) -> None:

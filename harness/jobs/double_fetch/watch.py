@@ -15,8 +15,8 @@ from functools import cached_property
 
 from harness.base.errors import InputError, ProtocolError
 from harness.jobs.double_fetch.build import build_plugin
-from harness.jobs.double_fetch.places import Places, watched_functions
-from harness.jobs.double_fetch.ring import Access, Function, Ring, WatchedRange
+from harness.jobs.double_fetch.places import CodePlaces, watched_functions
+from harness.jobs.double_fetch.ring import Access, AccessRing, Function, WatchedRange
 from harness.machine.devicetree import Pool
 from harness.machine.layout import RAM_BASE
 from harness.machine.qemu.guest import Guest
@@ -38,7 +38,7 @@ class Watched:
         machine = snapshot.machine
         plugin = str(build_plugin(machine.qemu)).replace(",", ",,")
         self._symbols = Symbols(machine.kernel.vmlinux)
-        self._ring = Ring()
+        self._ring = AccessRing()
         self._functions: tuple[Function, ...] = ()
         try:
             option = f"file={plugin},ring={self._ring.path}"
@@ -67,11 +67,11 @@ class Watched:
         return self._ring.since(begin)
 
     @cached_property
-    def places(self) -> Places:
+    def places(self) -> CodePlaces:
         """The kernel's code; reading its DWARF takes a second or two."""
         memory = live_memory(self.guest)
         self.guest.at_close(memory.close)
-        return Places(KernelTypes(memory, self._symbols), self.guest.agent, self._functions)
+        return CodePlaces(KernelTypes(memory, self._symbols), self.guest.agent, self._functions)
 
     def close(self) -> None:
         """End the guest."""

@@ -18,7 +18,7 @@ mutations goes through in minutes.
 """
 
 from harness.jobs.fuzz.campaign import Campaign, Summary, fuzz
-from harness.jobs.fuzz.case import FieldMutation, FuzzCase, Setting, Step
+from harness.jobs.fuzz.case import ConfigSetting, FieldMutation, FuzzCase, FuzzStep
 from harness.jobs.fuzz.corpus import Corpus, load_case
 from harness.jobs.fuzz.minimise import minimise
 from harness.jobs.fuzz.record import Record, Symptom
@@ -26,12 +26,12 @@ from harness.jobs.fuzz.run import run_case
 
 __all__ = [
     "Campaign",
+    "ConfigSetting",
     "Corpus",
     "FieldMutation",
     "FuzzCase",
+    "FuzzStep",
     "Record",
-    "Setting",
-    "Step",
     "Summary",
     "Symptom",
     "fuzz",

@@ -46,7 +46,7 @@ class Campaign:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundCase:
     """A *symptom*, and the file with the least case that shows it.
 
     *again*: whether it showed in another guest, or is known anyhow; *known*: whether *name* is one
@@ -69,7 +69,7 @@ class Summary:
     kept: int = 0
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
-    found: list[Found] = field(default_factory=list)
+    found: list[FoundCase] = field(default_factory=list)
     often: dict[str, int] = field(default_factory=dict)
     """Number of times that each symptom showed, by name."""
 
@@ -164,7 +164,7 @@ def _take(
 
 def minimise_and_save(
     environment: Environment, case: FuzzCase, symptom: Symptom, record: Record, directory: Path
-) -> Found:
+) -> FoundCase:
     """Look for the *symptom* in other guests, make its *case* small, and keep it in a file.
 
     What docs/findings.md knows, and what does not show again, is kept as it was.
@@ -172,7 +172,7 @@ def minimise_and_save(
     name, last = identity(case, symptom), {case: record}
     if known_as(case, symptom):
         path = save_finding(directory, case, symptom, record, environment.kernel.release)
-        return Found(name, symptom, path, again=True, known=True)
+        return FoundCase(name, symptom, path, again=True, known=True)
     end = time.monotonic() + MOST_SECONDS
 
     def shows(smaller: FuzzCase) -> bool:
@@ -185,7 +185,7 @@ def minimise_and_save(
     least = minimise(case, shows) if again else case
     shown_by = last[least] if again else record
     path = save_finding(directory, least, symptom, shown_by, environment.kernel.release)
-    return Found(name, symptom, path, again, known_as(least, symptom) is not None)
+    return FoundCase(name, symptom, path, again, known_as(least, symptom) is not None)
 
 
 @contextmanager

@@ -49,7 +49,7 @@ class FieldMutation:
 
 
 @dataclass(frozen=True)
-class Setting:
+class ConfigSetting:
     """A *field* of the configuration space that says *value* from the beginning."""
 
     field: str
@@ -68,7 +68,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Step:
+class FuzzStep:
     """A piece of work, *do* of work.py with its *value*, and the mutations meanwhile."""
 
     do: str
@@ -81,8 +81,8 @@ class FuzzCase:
     """What a device of a *kind*, plugged into a guest of *shape*, does to it in these *steps*."""
 
     kind: Kind
-    steps: tuple[Step, ...]
-    config: tuple[Setting, ...] = ()
+    steps: tuple[FuzzStep, ...]
+    config: tuple[ConfigSetting, ...] = ()
     shape: str = DEFAULT_SHAPE
 
     @property
@@ -118,17 +118,17 @@ class FuzzCase:
             return cls(
                 data["kind"],
                 tuple(_step(step) for step in data["steps"]),
-                tuple(Setting.parse(text) for text in data.get("config", ())),
+                tuple(ConfigSetting.parse(text) for text in data.get("config", ())),
                 data.get("shape", DEFAULT_SHAPE),
             )
         except (KeyError, TypeError, ValueError) as fault:
             raise InputError(f"not a case: {fault!r} in {data!r}") from fault
 
 
-def _step(data: Any) -> Step:
+def _step(data: Any) -> FuzzStep:
     written = data.get("mutations", data.get(OLD_MUTATIONS, ()))
     mutations = tuple(FieldMutation.parse(text) for text in written)
-    return Step(data["do"], int(data.get("value", 0)), mutations)
+    return FuzzStep(data["do"], int(data.get("value", 0)), mutations)
 
 
 def _number(value: int) -> str:

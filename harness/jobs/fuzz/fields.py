@@ -11,7 +11,7 @@ from random import Random
 from harness.devices.rogue.vhost import Answer, Request, Write, mutations
 from harness.devices.rogue.vhost.mutations import ConfigMutation, Mutation
 from harness.devices.rogue.vhost.ring import FLAGS_OFFSET, INDEX_OFFSET
-from harness.jobs.fuzz.case import FieldMutation, Kind, Setting
+from harness.jobs.fuzz.case import ConfigSetting, FieldMutation, Kind
 from harness.observe.memory.virtqueue import RING_HEAD
 
 BYTES = (0x00, 0x01, 0x5A, 0x7F, 0xA5, 0xFF)
@@ -150,7 +150,7 @@ def mutation_for(fields: Sequence[FieldMutation], first: int) -> Mutation:
     return mutation
 
 
-def config_mutation(kind: Kind, settings: Sequence[Setting]) -> ConfigMutation | None:
+def config_mutation(kind: Kind, settings: Sequence[ConfigSetting]) -> ConfigMutation | None:
     """A configuration space that says what *settings* say; None if that is nothing."""
     if not settings:
         return None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
-from harness.jobs.fuzz.case import FieldMutation, FuzzCase, Setting, Step
+from harness.jobs.fuzz.case import ConfigSetting, FieldMutation, FuzzCase, FuzzStep
 from harness.jobs.fuzz.fields import CONFIG, COSTLY, FIELDS
 from harness.jobs.fuzz.work import CAPACITY, DISK_PAGES, PLUG, RECONNECT, WORK
 
@@ -20,8 +20,8 @@ SELDOM = 0.1
 """How often a field is taken that may hang the guest, or a step that takes long, when it is hit."""
 
 
-def _honest(words: str) -> tuple[Step, ...]:
-    return (Step(PLUG), *(Step(do, number) for number, do in enumerate(words.split())))
+def _honest(words: str) -> tuple[FuzzStep, ...]:
+    return (FuzzStep(PLUG), *(FuzzStep(do, number) for number, do in enumerate(words.split())))
 
 
 SEEDS: tuple[FuzzCase, ...] = (
@@ -112,7 +112,7 @@ def _step(random: Random, case: FuzzCase) -> FuzzCase:
         return case
     values = CONFIG[case.kind][CAPACITY].values if do == CAPACITY else range(DISK_PAGES)
     place = random.randint(1, len(case.steps))
-    new = Step(do, random.choice(values))
+    new = FuzzStep(do, random.choice(values))
     return replace(case, steps=(*case.steps[:place], new, *case.steps[place:]))
 
 
@@ -124,7 +124,7 @@ def _config(random: Random, case: FuzzCase) -> FuzzCase:
     name = random.choice(list(fields))
     others = tuple(setting for setting in case.config if setting.field != name)
     plug = replace(case.steps[0], mutations=())
-    setting = Setting(name, random.choice(fields[name].values))
+    setting = ConfigSetting(name, random.choice(fields[name].values))
     return replace(case, config=(*others, setting), steps=(plug, *case.steps[1:]))
 
 
@@ -139,7 +139,7 @@ def _spliced(random: Random, case: FuzzCase, corpus: Sequence[FuzzCase]) -> Fuzz
     return replace(case, steps=steps[:MOST_STEPS])
 
 
-def _with_step(case: FuzzCase, number: int, step: Step) -> FuzzCase:
+def _with_step(case: FuzzCase, number: int, step: FuzzStep) -> FuzzCase:
     return replace(case, steps=(*case.steps[:number], step, *case.steps[number + 1 :]))
 
 

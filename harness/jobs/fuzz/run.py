@@ -10,7 +10,7 @@ from harness.devices.oracles import NO_BASELINE, Baseline
 from harness.devices.oracles.examiner import Examiner
 from harness.devices.probe import Direction, Probe
 from harness.devices.rogue.vhost import Disk, Entropy, VhostRogue, mutations
-from harness.jobs.fuzz.case import FuzzCase, Kind, Step
+from harness.jobs.fuzz.case import FuzzCase, FuzzStep, Kind
 from harness.jobs.fuzz.fields import CONFIG, FIELDS, config_mutation, mutation_for
 from harness.jobs.fuzz.known import is_harmless
 from harness.jobs.fuzz.record import Record, Symptom, shape_of
@@ -196,7 +196,7 @@ class _Running:
             rogue.release()
         self.ended.append(f"unbind: {self._do(len(self.ended), unbound(str(rogue.bdf)))}")
 
-    def _plug(self, step: Step) -> VhostRogue:
+    def _plug(self, step: FuzzStep) -> VhostRogue:
         rogue = VhostRogue(
             self.guest,
             _device(self.case.kind),
@@ -207,7 +207,7 @@ class _Running:
         self.ended.append(f"{PLUG}: {self._do(0, probed(str(rogue.bdf)))}")
         return rogue
 
-    def _step(self, rogue: VhostRogue, step: Step) -> str:
+    def _step(self, rogue: VhostRogue, step: FuzzStep) -> str:
         """Run a step, return its result; serve held requests once if it is stuck."""
         work = WORK[self.case.kind][step.do]
         rogue.on_request = (
@@ -259,7 +259,7 @@ def _device(kind: Kind) -> Entropy | Disk:
     return Entropy(FILL) if kind == "rng" else Disk(bytes([FILL]) * PAGE * DISK_PAGES, SERIAL)
 
 
-def _by_device(rogue: VhostRogue, step: Step) -> str:
+def _by_device(rogue: VhostRogue, step: FuzzStep) -> str:
     """A step of the device alone, without a command in the guest."""
     if step.do == RELEASE and rogue.connected:
         rogue.release(mutation_for(step.mutations, 0) if step.mutations else None)

@@ -4,7 +4,7 @@
 import re
 
 from harness.base.errors import AgentError
-from harness.jobs.fuzz.case import FuzzCase, Step
+from harness.jobs.fuzz.case import FuzzCase, FuzzStep
 from harness.jobs.fuzz.record import Symptom
 from harness.jobs.fuzz.work import FILL, READ, SERIAL
 from harness.machine.qemu.guest import Guest
@@ -17,7 +17,7 @@ SHOWN = 16
 _PC = re.compile(r"\bPC=([0-9a-f]{16})")
 
 
-def foreign_data(guest: Guest, case: FuzzCase, step: Step) -> list[Symptom]:
+def foreign_data(guest: Guest, case: FuzzCase, step: FuzzStep) -> list[Symptom]:
     """What a *step* gave to the guest's program that is not from the device."""
     try:
         content = guest.agent.read_file(READ)

@@ -22,7 +22,7 @@ DISK, ENTROPY = "/dev/vda", "/dev/hwrng"
 
 
 @dataclass(frozen=True)
-class Work:
+class FuzzWork:
     """A shell *command* of the guest's, made from the step's value and the device's address.
 
     The device's bytes are in ``/tmp/read`` afterwards if it *reads*. Without a command it is the
@@ -94,30 +94,30 @@ def unbound(bdf: str) -> str:
 
 PLUG, RELEASE, RECONNECT, CAPACITY = "plug", "release", "reconnect", "capacity"
 
-_BOTH: Mapping[str, Work] = {
-    PLUG: Work(),
-    RELEASE: Work(),
-    RECONNECT: Work(),
-    "rebind": Work(rebound),
+_BOTH: Mapping[str, FuzzWork] = {
+    PLUG: FuzzWork(),
+    RELEASE: FuzzWork(),
+    RECONNECT: FuzzWork(),
+    "rebind": FuzzWork(rebound),
 }
 
-WORK: Mapping[Kind, Mapping[str, Work]] = MappingProxyType(
+WORK: Mapping[Kind, Mapping[str, FuzzWork]] = MappingProxyType(
     {
         "rng": {
             **_BOTH,
-            "read": Work(_entropy, reads=True),
-            "pair": Work(_two_entropy, reads=True),
+            "read": FuzzWork(_entropy, reads=True),
+            "pair": FuzzWork(_two_entropy, reads=True),
         },
         "blk": {
             **_BOTH,
-            "read": Work(_disk(1), reads=True),
-            "long": Work(_disk(16), reads=True),
-            "pair": Work(_two_disk, reads=True),
-            "many": Work(_many, reads=True),
-            "cached": Work(_cached),
-            "write": Work(_written),
-            "serial": Work(_serial, reads=True),
-            CAPACITY: Work(),
+            "read": FuzzWork(_disk(1), reads=True),
+            "long": FuzzWork(_disk(16), reads=True),
+            "pair": FuzzWork(_two_disk, reads=True),
+            "many": FuzzWork(_many, reads=True),
+            "cached": FuzzWork(_cached),
+            "write": FuzzWork(_written),
+            "serial": FuzzWork(_serial, reads=True),
+            CAPACITY: FuzzWork(),
         },
     }
 )

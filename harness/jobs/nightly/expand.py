@@ -9,7 +9,7 @@ from harness.base.cache import digest
 from harness.base.errors import HarnessError, explain
 from harness.jobs.nightly.job import Job
 from harness.jobs.nightly.plan import PLAIN, Cross, NightPlan
-from harness.jobs.nightly.runner import Found, Runner
+from harness.jobs.nightly.runner import FoundKernel, Runner
 from harness.kernel import KernelSpec, default_fragments
 from harness.results import SuiteRequest
 
@@ -40,7 +40,7 @@ class _Resolver:
     plan: NightPlan
     runner: Runner
     pinned: dict[str, str] = field(default_factory=dict)
-    found: dict[KernelSpec, Found] = field(default_factory=dict)
+    found: dict[KernelSpec, FoundKernel] = field(default_factory=dict)
     bases: dict[str, str] = field(default_factory=dict)
 
     def spec(self, kernel: str, series: str, flavour: str) -> KernelSpec:
@@ -54,7 +54,7 @@ class _Resolver:
             "" if flavour == PLAIN else flavour,
         )
 
-    def look(self, spec: KernelSpec) -> Found:
+    def look(self, spec: KernelSpec) -> FoundKernel:
         if spec not in self.found:
             self.found[spec] = self.runner.look(spec)
         return self.found[spec]

@@ -18,7 +18,7 @@ from harness.results.request import choice_of
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundKernel:
     """The kernel of a spec, as of now: its key, title, and patches (name, text)."""
 
     key: str
@@ -40,7 +40,7 @@ class Runner(Protocol):
     def pin(self, source: str) -> str:
         """*source* with its version or commit fixed."""
 
-    def look(self, spec: KernelSpec) -> Found:
+    def look(self, spec: KernelSpec) -> FoundKernel:
         """Find out which kernel *spec* means, without building it."""
 
     def basis(self, request: SuiteRequest) -> str:
@@ -63,11 +63,11 @@ class SuiteRunner:
         """See :class:`Runner`."""
         return pin_source(source)
 
-    def look(self, spec: KernelSpec) -> Found:
+    def look(self, spec: KernelSpec) -> FoundKernel:
         """See :class:`Runner`."""
         plan = plan_kernel(spec)
         patches = tuple((patch.name, patch.text) for patch in plan.patches)
-        return Found(plan.key, plan.source.title, patches)
+        return FoundKernel(plan.key, plan.source.title, patches)
 
     def basis(self, request: SuiteRequest) -> str:
         """See :class:`Runner`."""

@@ -14,7 +14,7 @@ from harness.machine.qemu.artifacts import BOOT_LOG, ENDING, TRACES, reopen_comm
 from harness.machine.qemu.guest import AGENT_LOG, COMMAND, CONSOLE_LOG, MONITOR_LOG
 from harness.results import Run
 from harness.results.render.files import read_log
-from harness.results.render.layout import Access, MemoryPart, accesses, parts
+from harness.results.render.layout import DeviceAccess, MemoryPart, accesses, parts
 
 LOG_LIMIT = 48 * 1024
 """Bytes of one log that a report holds; a note says where lines are left out."""
@@ -65,7 +65,7 @@ class Artifacts:
     reopen: str
     logs: tuple[Log, ...]
     parts: tuple[MemoryPart, ...]
-    accesses: tuple[Access, ...]
+    accesses: tuple[DeviceAccess, ...]
     traces: str = ""
     """The stacks of the kernel's reports, in files and lines."""
 

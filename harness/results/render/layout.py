@@ -47,7 +47,7 @@ class MemoryPart(AddressRange):
 
 @hex_repr
 @dataclass(frozen=True)
-class Access:
+class DeviceAccess:
     """An access of a rogue: *access* is read, write, or ? if unknown.
 
     *refused*: a fence refused all or part of it.
@@ -136,12 +136,12 @@ def _words(command: str) -> list[str]:
         return []
 
 
-def accesses(directory: Path) -> tuple[Access, ...]:
+def accesses(directory: Path) -> tuple[DeviceAccess, ...]:
     """Accesses from the rogues' log, and refused ones that only the fence's log has."""
     refused = list(smmu_refusals(read_log(directory / FENCE_LOG).splitlines()))
     addresses = {one.address for one in refused}
     tried = [
-        Access(
+        DeviceAccess(
             found[1], found[2], base, size, bool(found[5]) or any(one in whole for one in addresses)
         )
         for line in read_log(directory / ROGUE_LOG).splitlines()
@@ -150,7 +150,7 @@ def accesses(directory: Path) -> tuple[Access, ...]:
         for whole in [range(base, base + size)]
     ]
     rest = [
-        Access(one.device, one.access, one.address, 4, refused=True)
+        DeviceAccess(one.device, one.access, one.address, 4, refused=True)
         for one in refused
         if not any(
             own.address <= one.address < own.address + own.size for own in dict.fromkeys(tried)

@@ -11,7 +11,7 @@ from html import escape
 from itertools import pairwise
 
 from harness.base.address_range import AddressRange
-from harness.results.render.layout import Access, MemoryPart
+from harness.results.render.layout import DeviceAccess, MemoryPart
 
 WIDTH, BAR_LEFT, BAR_WIDTH = 384, 74, 72
 LINE, PADDING = 15, 7
@@ -35,7 +35,7 @@ class Piece(AddressRange):
     """
 
     part: MemoryPart | None
-    accesses: tuple[Access, ...]
+    accesses: tuple[DeviceAccess, ...]
 
     @property
     def height(self) -> int:
@@ -43,7 +43,7 @@ class Piece(AddressRange):
         return 2 * PADDING + LINE * (1 + len(list(labels(self.accesses))))
 
 
-def pieces(parts: Sequence[MemoryPart], accesses: Sequence[Access]) -> list[Piece]:
+def pieces(parts: Sequence[MemoryPart], accesses: Sequence[DeviceAccess]) -> list[Piece]:
     """Memory in ascending order; accesses outside of all parts get pieces of their own."""
     cuts = sorted({edge for part in parts for edge in (part.base, part.end)})
     spans = [Piece(low, high - low, _part_at(parts, low), ()) for low, high in pairwise(cuts)]
@@ -64,9 +64,9 @@ def _part_at(parts: Sequence[MemoryPart], address: int) -> MemoryPart | None:
     return max(inside, key=lambda part: _RANK.index(part.kind), default=None)
 
 
-def labels(accesses: Sequence[Access]) -> Iterator[tuple[str, bool | None]]:
+def labels(accesses: Sequence[DeviceAccess]) -> Iterator[tuple[str, bool | None]]:
     """One text for each kind of access, with their number; and whether they were refused."""
-    groups: dict[tuple[str, str, bool], list[Access]] = {}
+    groups: dict[tuple[str, str, bool], list[DeviceAccess]] = {}
     for one in accesses:
         groups.setdefault((one.device, one.access, one.refused), []).append(one)
     for number, ((device, access, refused), some) in enumerate(groups.items()):
@@ -78,7 +78,7 @@ def labels(accesses: Sequence[Access]) -> Iterator[tuple[str, bool | None]]:
         yield f"{device} {access}s {first:#x}{times}", refused
 
 
-def picture(parts: Sequence[MemoryPart], accesses: Sequence[Access]) -> str:
+def picture(parts: Sequence[MemoryPart], accesses: Sequence[DeviceAccess]) -> str:
     """The picture as SVG for a page with classes for its colours; empty if nothing is known."""
     column = pieces(parts, accesses)
     if not column:

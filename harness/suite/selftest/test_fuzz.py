@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.jobs.fuzz import FieldMutation, FuzzCase, Step, load_case, run_case
+from harness.jobs.fuzz import FieldMutation, FuzzCase, FuzzStep, load_case, run_case
 from harness.jobs.fuzz.campaign import minimise_and_save
-from harness.jobs.fuzz.work import READ, WORK, Work
+from harness.jobs.fuzz.work import READ, WORK, FuzzWork
 from harness.kernel import Initramfs, Kernel
 from harness.machine.binary import Qemu
 from harness.machine.environment import Environment
@@ -20,14 +20,17 @@ PLANTED = "planted"
 HARMLESS = FuzzCase(
     "rng",
     (
-        Step("plug"),
-        Step("read", 7, (FieldMutation(0, "length", 0xFFFF_FFFF), FieldMutation(1, "data", 0xEE))),
-        Step("read", 7),
+        FuzzStep("plug"),
+        FuzzStep(
+            "read", 7, (FieldMutation(0, "length", 0xFFFF_FFFF), FieldMutation(1, "data", 0xEE))
+        ),
+        FuzzStep("read", 7),
     ),
 )
 
 HELD = FuzzCase(
-    "rng", (Step("plug"), Step("read", 0, (FieldMutation(0, "times", 0),)), Step("rebind"))
+    "rng",
+    (FuzzStep("plug"), FuzzStep("read", 0, (FieldMutation(0, "times", 0),)), FuzzStep("rebind")),
 )
 
 
@@ -39,8 +42,8 @@ def environment(qemu: Qemu, kernel: Kernel, initramfs: Initramfs) -> Environment
 
 def plant(monkeypatch: pytest.MonkeyPatch, command: str) -> FuzzCase:
     """A case with work that is bad in itself."""
-    monkeypatch.setitem(WORK["rng"], PLANTED, Work(lambda _, __: command, reads=True))
-    return FuzzCase("rng", (Step("plug"), Step("read"), Step(PLANTED)))
+    monkeypatch.setitem(WORK["rng"], PLANTED, FuzzWork(lambda _, __: command, reads=True))
+    return FuzzCase("rng", (FuzzStep("plug"), FuzzStep("read"), FuzzStep(PLANTED)))
 
 
 def test_a_harmless_mutation_has_no_symptom(environment: Environment) -> None:
@@ -93,11 +96,11 @@ def test_a_finding_is_made_small_and_can_be_replayed(
 ) -> None:
     """From a case with much that does not matter, a file with what does."""
     bad = plant(monkeypatch, f"echo secret > {READ}")
-    noisy = replace(bad, steps=(*HARMLESS.steps, *bad.steps[1:], Step("rebind")))
+    noisy = replace(bad, steps=(*HARMLESS.steps, *bad.steps[1:], FuzzStep("rebind")))
     record = run_case(environment, noisy)
 
     found = minimise_and_save(environment, noisy, record.symptoms[0], record, tmp_path)
 
     least = load_case(found.path)
-    assert least == FuzzCase("rng", (Step("plug"), Step(PLANTED)))
+    assert least == FuzzCase("rng", (FuzzStep("plug"), FuzzStep(PLANTED)))
     assert [seen.signature for seen in run_case(environment, least).symptoms] == [found.name]

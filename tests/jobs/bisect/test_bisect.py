@@ -14,7 +14,7 @@ from validate_fakes import PROVENANCE, FakeSuite, T, U, outcome
 from harness.base.errors import BuildError, HostError, InputError
 from harness.cli import main
 from harness.jobs.bisect import Bisection, bisect, bisection_text, find_commits, kernels_line
-from harness.jobs.bisect.bisect import Memory
+from harness.jobs.bisect.bisect import SavedSearch
 from harness.jobs.bisect.search import Found, Word, next_of
 from harness.jobs.bisect.spaces import Line, series_line
 from harness.kernel import KernelSpec
@@ -184,11 +184,11 @@ def test_a_finished_search_is_not_made_again_unless_asked(series: Series) -> Non
 def test_another_question_is_another_search(series: Series) -> None:
     space = positions(series)
     paths = {
-        Memory(space, REQUEST).path,
-        Memory(space, replace(REQUEST, words=())).path,
-        Memory(space, replace(REQUEST, tier="nightly")).path,
-        Memory(space, replace(REQUEST, spec=KernelSpec(flavour="kasan"))).path,
-        Memory(positions(series, bad=3), REQUEST).path,
+        SavedSearch(space, REQUEST).path,
+        SavedSearch(space, replace(REQUEST, words=())).path,
+        SavedSearch(space, replace(REQUEST, tier="nightly")).path,
+        SavedSearch(space, replace(REQUEST, spec=KernelSpec(flavour="kasan"))).path,
+        SavedSearch(positions(series, bad=3), REQUEST).path,
     }
 
     assert len(paths) == 5
@@ -196,7 +196,7 @@ def test_another_question_is_another_search(series: Series) -> None:
 
 def test_a_file_that_was_cut_short_is_no_memory(series: Series) -> None:
     space = positions(series)
-    path = Memory(space, REQUEST).path
+    path = SavedSearch(space, REQUEST).path
     path.parent.mkdir(parents=True)
     path.write_text('{"tests": ["a"], "ask')
     suite = FakeSuite({T: [PASS, PASS, PASS, FAIL, FAIL, PASS]})
@@ -306,7 +306,7 @@ def test_an_interrupted_search_by_git_goes_on_where_it_was(repository: Path) -> 
     space = find_commits(KernelSpec(), str(repository), "c0", "c9")
     whole = Commits(repository, 4)
     bisect(space, REQUEST, whole, again=True)
-    Memory(space, REQUEST).path.unlink()
+    SavedSearch(space, REQUEST).path.unlink()
     suite = Commits(repository, 4)
 
     for lives in (2, 1, 1):
@@ -319,7 +319,7 @@ def test_an_interrupted_search_by_git_goes_on_where_it_was(repository: Path) -> 
 
 def test_a_branch_that_moves_is_another_search(repository: Path) -> None:
     def search() -> Path:
-        return Memory(find_commits(KernelSpec(), str(repository), "c0", "main"), REQUEST).path
+        return SavedSearch(find_commits(KernelSpec(), str(repository), "c0", "main"), REQUEST).path
 
     before = search()
     git(repository, "commit", "-q", "--allow-empty", "-m", "more")

@@ -12,7 +12,7 @@ import pytest
 from harness.jobs.coverage import lines_never_run, make_report, page, patch_lines, table
 from harness.jobs.coverage.counts import load_counts, save_counts, total
 from harness.jobs.coverage.gcda import FUNCTION
-from harness.jobs.coverage.layout import Counters, Function, Layout, Unit, load_layout
+from harness.jobs.coverage.layout import Counters, Layout, ProfiledFunction, Unit, load_layout
 from harness.jobs.coverage.lines import merge, read_lines
 from harness.jobs.coverage.scope import Extent, known_reasons, restricted_paths
 from harness.kernel.build.gcov import CoveredLine
@@ -40,7 +40,9 @@ int swiotlb_map(int x)
 }
 """
 
-LAYOUT = Layout("key", (Unit("/x/a.gcda", 1, 2, 3, (Function(4, 5, 6, (Counters(0, 64, 2),)),)),))
+LAYOUT = Layout(
+    "key", (Unit("/x/a.gcda", 1, 2, 3, (ProfiledFunction(4, 5, 6, (Counters(0, 64, 2),)),)),)
+)
 
 
 @pytest.fixture
@@ -158,7 +160,7 @@ def test_counters_of_a_real_object_become_lines(tmp_path: Path) -> None:
     subprocess.run(compiler, check=True, cwd=tmp_path)
     ident, lines_sum, graph, stamps = _identity(notes / "a.gcno")
     counters = (Counters(0, 0, 2),)
-    unit = Unit("/b/a.gcda", *stamps, (Function(ident, lines_sum, graph, counters),))
+    unit = Unit("/b/a.gcda", *stamps, (ProfiledFunction(ident, lines_sum, graph, counters),))
     (tmp_path / "coverage").mkdir()
     shutil.move(notes, tmp_path / "coverage/notes")
     found = read_lines(tmp_path / "coverage", Layout("key", (unit,)), (5, 2))

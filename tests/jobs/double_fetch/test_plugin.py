@@ -12,9 +12,9 @@ from harness.jobs.double_fetch.ring import (
     CAPACITY,
     HEADER,
     Access,
+    AccessRing,
     Function,
     Kind,
-    Ring,
     WatchedRange,
 )
 from harness.machine.binary import Qemu, find_qemu
@@ -23,7 +23,7 @@ RECORD = struct.Struct("<QQQQQIHBB")
 """``struct record`` of watch.c."""
 
 
-def record(ring: Ring, order: int, number: int) -> None:
+def record(ring: AccessRing, order: int, number: int) -> None:
     """Write record *order* as the plugin does; a *number* of 0 means that it is not whole yet."""
     with Path(ring.path).open("r+b") as file:
         file.seek(HEADER + order % CAPACITY * RECORD.size)
@@ -33,8 +33,8 @@ def record(ring: Ring, order: int, number: int) -> None:
 
 
 @pytest.fixture
-def ring() -> Ring:
-    return Ring()
+def ring() -> AccessRing:
+    return AccessRing()
 
 
 def test_the_plugin_compiles_for_this_qemu() -> None:
@@ -50,33 +50,33 @@ def test_a_qemu_without_plugins_is_said_to_be_the_reason(tmp_path: Path) -> None
         build_plugin(Qemu(program, (7, 2), ""))
 
 
-def test_a_record_comes_out_as_it_was_written(ring: Ring) -> None:
+def test_a_record_comes_out_as_it_was_written(ring: AccessRing) -> None:
     record(ring, 0, 1)
 
     assert ring.since(0) == (Access(0, 1, True, 4, 0x4F000000, 0x100, 0x200, 0x300, 7),)
 
 
-def test_a_record_that_is_not_whole_yet_is_left_out(ring: Ring) -> None:
+def test_a_record_that_is_not_whole_yet_is_left_out(ring: AccessRing) -> None:
     record(ring, 0, 1)
     record(ring, 1, 0)
 
     assert [access.number for access in ring.since(0)] == [0]
 
 
-def test_the_ring_goes_round(ring: Ring) -> None:
+def test_the_ring_goes_round(ring: AccessRing) -> None:
     record(ring, CAPACITY, CAPACITY + 1)
 
     assert [access.number for access in ring.since(CAPACITY)] == [CAPACITY]
 
 
-def test_more_than_the_ring_holds_is_an_error(ring: Ring) -> None:
+def test_more_than_the_ring_holds_is_an_error(ring: AccessRing) -> None:
     record(ring, CAPACITY, CAPACITY + 1)
 
     with pytest.raises(HarnessError, match="smaller"):
         ring.since(0)
 
 
-def test_more_than_the_plugin_can_watch_is_an_error(ring: Ring) -> None:
+def test_more_than_the_plugin_can_watch_is_an_error(ring: AccessRing) -> None:
     one = Function("memcpy", 0x1000, 0x100, Kind.COPYING)
 
     with pytest.raises(HarnessError, match=r"9 pools and 1 functions"):

@@ -8,7 +8,15 @@ from random import Random
 import pytest
 
 from harness.base.errors import InputError
-from harness.jobs.fuzz import Corpus, FieldMutation, FuzzCase, Setting, Step, Symptom, load_case
+from harness.jobs.fuzz import (
+    ConfigSetting,
+    Corpus,
+    FieldMutation,
+    FuzzCase,
+    FuzzStep,
+    Symptom,
+    load_case,
+)
 from harness.jobs.fuzz.campaign import Campaign, case_number
 from harness.jobs.fuzz.corpus import save_finding
 from harness.jobs.fuzz.mutate import SEEDS, next_case
@@ -19,10 +27,10 @@ from harness.machine.shape import NO_POOL
 CASE = FuzzCase(
     "blk",
     (
-        Step("plug"),
-        Step("read", 3, (FieldMutation(0, "length", 0xFFFF_FFFF), FieldMutation(1, "data", 7))),
+        FuzzStep("plug"),
+        FuzzStep("read", 3, (FieldMutation(0, "length", 0xFFFF_FFFF), FieldMutation(1, "data", 7))),
     ),
-    (Setting("capacity", 1024),),
+    (ConfigSetting("capacity", 1024),),
     NO_POOL,
 )
 
@@ -80,10 +88,15 @@ def test_what_is_no_case_is_refused(tmp_path: Path, old: str, new: str) -> None:
 
 @pytest.mark.parametrize(
     "steps",
-    [(), (Step("read"),), (Step("plug"), Step("plug")), (Step("plug"), Step("dance"))],
+    [
+        (),
+        (FuzzStep("read"),),
+        (FuzzStep("plug"), FuzzStep("plug")),
+        (FuzzStep("plug"), FuzzStep("dance")),
+    ],
     ids=str,
 )
-def test_a_case_that_cannot_be_run_is_refused(steps: tuple[Step, ...]) -> None:
+def test_a_case_that_cannot_be_run_is_refused(steps: tuple[FuzzStep, ...]) -> None:
     with pytest.raises(InputError):
         check(replace(CASE, steps=steps))
 

@@ -2,7 +2,7 @@
 """What is left of a case that shows something."""
 
 from harness.base.kreport import reports_in
-from harness.jobs.fuzz import FieldMutation, FuzzCase, Setting, Step, Symptom, minimise
+from harness.jobs.fuzz import ConfigSetting, FieldMutation, FuzzCase, FuzzStep, Symptom, minimise
 from harness.jobs.fuzz.known import is_harmless
 from harness.jobs.fuzz.record import shape_of
 
@@ -11,12 +11,12 @@ BAD, OTHER = FieldMutation(1, "length", 99), FieldMutation(0, "data", 1)
 CASE = FuzzCase(
     "blk",
     (
-        Step("plug", 0, (OTHER,)),
-        Step("read", 0, (OTHER, BAD)),
-        Step("write"),
-        Step("serial", 0, (OTHER,)),
+        FuzzStep("plug", 0, (OTHER,)),
+        FuzzStep("read", 0, (OTHER, BAD)),
+        FuzzStep("write"),
+        FuzzStep("serial", 0, (OTHER,)),
     ),
-    (Setting("capacity", 8), Setting("blk-size", 512)),
+    (ConfigSetting("capacity", 8), ConfigSetting("blk-size", 512)),
 )
 
 
@@ -28,15 +28,17 @@ def mutates_and_writes(case: FuzzCase) -> bool:
 def test_only_what_is_needed_is_left() -> None:
     least = minimise(CASE, mutates_and_writes)
 
-    assert least == FuzzCase("blk", (Step("plug"), Step("read", 0, (BAD,)), Step("write")))
+    assert least == FuzzCase(
+        "blk", (FuzzStep("plug"), FuzzStep("read", 0, (BAD,)), FuzzStep("write"))
+    )
 
 
 def test_a_setting_that_is_needed_stays() -> None:
-    needed = Setting("capacity", 8)
+    needed = ConfigSetting("capacity", 8)
 
     least = minimise(CASE, lambda case: needed in case.config)
 
-    assert least == FuzzCase("blk", (Step("plug"),), (needed,))
+    assert least == FuzzCase("blk", (FuzzStep("plug"),), (needed,))
 
 
 def test_it_gives_up_after_so_many_trials() -> None:

@@ -12,7 +12,7 @@ from harness.base.kreport import reports_in
 from harness.results.render import Inputs, page
 from harness.results.render.artifacts import Log, read_artifacts
 from harness.results.render.files import read_log
-from harness.results.render.layout import Access, MemoryPart
+from harness.results.render.layout import DeviceAccess, MemoryPart
 from harness.results.render.picture import picture, pieces
 
 RAM = MemoryPart(0x40000000, 0x10000000, "ram", "RAM")
@@ -32,9 +32,9 @@ def test_a_guests_crash_is_named_and_what_its_rogue_tried(directory: Path) -> No
         "oops: NULL pointer dereference in strlen"
     ]
     assert artifacts.accesses == (
-        Access("rogue0", "read", 0x40780000, 4, refused=True),
-        Access("rogue0", "write", 0x4F001000, 64, refused=False),
-        Access("rogue1", "read", 0x40800000, 16, refused=True),
+        DeviceAccess("rogue0", "read", 0x40780000, 4, refused=True),
+        DeviceAccess("rogue0", "write", 0x4F001000, 64, refused=False),
+        DeviceAccess("rogue1", "read", 0x40800000, 16, refused=True),
     )
     assert [(part.kind, part.base) for part in artifacts.parts] == [
         ("ram", 0x40000000),
@@ -116,8 +116,8 @@ def test_where_parts_overlap_the_picture_has_the_smaller() -> None:
 
 
 def test_an_access_stands_in_the_piece_that_it_hits() -> None:
-    hit = Access("rogue0", "read", 0x4F000010, 4, refused=False)
-    beyond = Access("rogue0", "read", 0x60000000, 4, refused=True)
+    hit = DeviceAccess("rogue0", "read", 0x4F000010, 4, refused=False)
+    beyond = DeviceAccess("rogue0", "read", 0x60000000, 4, refused=True)
 
     found = {one.base: one.accesses for one in pieces([RAM, POOL], [hit, beyond])}
 
@@ -125,9 +125,13 @@ def test_an_access_stands_in_the_piece_that_it_hits() -> None:
 
 
 def test_the_picture_says_what_was_refused_and_how_often() -> None:
-    refused = [Access("rogue0", "read", 0x40001000 + 4 * n, 4, refused=True) for n in range(3)]
+    refused = [
+        DeviceAccess("rogue0", "read", 0x40001000 + 4 * n, 4, refused=True) for n in range(3)
+    ]
 
-    drawn = picture([RAM], [*refused, Access("rogue0", "write", 0x40000000, 4, refused=False)])
+    drawn = picture(
+        [RAM], [*refused, DeviceAccess("rogue0", "write", 0x40000000, 4, refused=False)]
+    )
 
     assert "rogue0 reads 0x40001000, 3 x" in drawn
     assert 'class="refused"' in drawn
@@ -136,7 +140,7 @@ def test_the_picture_says_what_was_refused_and_how_often() -> None:
 
 @pytest.mark.parametrize(("address", "look"), [(0x40000000, "hit"), (0x4F000000, "allowed")])
 def test_what_a_rogue_may_reach_looks_different(address: int, look: str) -> None:
-    drawn = picture([RAM, POOL], [Access("rogue0", "write", address, 4, refused=False)])
+    drawn = picture([RAM, POOL], [DeviceAccess("rogue0", "write", address, 4, refused=False)])
 
     assert f'<path class="{look}"' in drawn
 
