@@ -5,7 +5,7 @@ With pytest-xdist the controller does it: it receives all reports. The session's
 verdict's (harness/results/verdict.py) if a VM test was chosen.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -125,9 +125,12 @@ class Recorder:
         if verdict is not Verdict.GOOD or not self._others_failed:
             session.exitstatus = verdict.exit_code
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print the summary."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter
+    ) -> Generator[None, None, None]:
+        """Print the results below all that pytest prints of single tests."""
+        yield
         if self._run is not None and (self._run.tests or wants_guests(self._config)):
             for line in summary_lines(self._run):
                 terminalreporter.write_line(line)

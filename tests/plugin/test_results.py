@@ -122,6 +122,13 @@ def test_the_summary_tells_every_result_apart(run: Run) -> None:
     assert {name: count for name, count in counts.items() if count} == Counter(EXPECTED.values())
 
 
+def test_the_results_come_last(run: Run) -> None:
+    lines = run.printed.splitlines()
+    (results,) = (number for number, line in enumerate(lines) if line.startswith("results: "))
+
+    assert not [line for line in lines[results:] if "::" in line]
+
+
 def notices(run: Run, test: str) -> list[str]:
     properties = run.cases[test].iter("property")
     return [item.attrib["value"] for item in properties if item.attrib["name"] == "notice"]
