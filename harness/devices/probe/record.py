@@ -7,24 +7,30 @@ The text comes from the call itself: its operation and its payload, whose layout
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Protocol
 
 from harness.base.hex_repr import hex_repr
 from harness.devices.probe import wire
 from harness.devices.probe.answers import Allocated, BufferAddresses, DeviceInfo, Mapped, Segment
+from harness.devices.probe.c_text import (
+    ALLOCATIONS,
+    FREE,
+    GFP,
+    SETTINGS,
+    address_text,
+    attrs_text,
+    call_text,
+    direction_text,
+    entries_text,
+    failure_text,
+)
 from harness.devices.probe.calls import Call
 from harness.devices.probe.values import (
     AllocCall,
-    Attr,
-    Direction,
     DmaError,
     Gfp,
 )
 from harness.devices.probe.wire import MapCall, Setting, Space, SyncTarget
-
-ENTRIES = 4
-"""Entries of a scatterlist that are shown."""
 
 PAGE_SIZE = 4096
 
@@ -48,7 +54,7 @@ class _Made:
     def tail(self) -> str:
         """The arguments after the device."""
         size = "" if self.function == "sgtable" else f", {self.size}"
-        return f"{self.where}{size}, {_direction(self.direction)}"
+        return f"{self.where}{size}, {direction_text(self.direction)}"
 
 
 class Lines(Protocol):
@@ -107,7 +113,7 @@ class CallRecord:
         number, setting, value = wire.DEVICE_SET.unpack(call.payload)
         device = self._device(number)
         text = SETTINGS[Setting(setting)].format(device=device, value=value)
-        return text + (f" = {_failed(outcome)}" if isinstance(outcome, DmaError) else "")
+        return text + (f" = {failure_text(outcome)}" if isinstance(outcome, DmaError) else "")
 
     def _buffer_alloc(self, call: Call[Any], outcome: Any) -> None:
         handle, _, _ = wire.BUFFER_ALLOC.unpack(call.payload)
@@ -140,8 +146,8 @@ class CallRecord:
             self._mappings[mapping] = made
         name = f"dma_map_{function}"
         source = self._source(MapCall(kind), buffer, offset)
-        rest = f"{device}, {source}, {length}, {_direction(direction)}"
-        return f"{_with_attrs(name, rest, attrs)} = {_address(outcome)}"
+        rest = f"{device}, {source}, {length}, {direction_text(direction)}"
+        return f"{call_text(name, rest, attrs)} = {address_text(outcome)}"
 
     def _try_map(self, call: Call[Any], outcome: Any) -> str:
         """As a mapping that was ended at once: its handle stays free."""
@@ -163,8 +169,8 @@ class CallRecord:
         if isinstance(outcome, Mapped):
             made = self._made(device, "resource", outcome.dma_addr, length, direction)
             self._mappings[mapping] = made
-        rest = f"{device}, {phys:#x}, {length}, {_direction(direction)}, {_attrs(attrs) or '0'}"
-        return f"dma_map_resource({rest}) = {_address(outcome)}"
+        how = f"{direction_text(direction)}, {attrs_text(attrs) or 0}"
+        return f"dma_map_resource({device}, {phys:#x}, {length}, {how}) = {address_text(outcome)}"
 
     def _map_sg(self, call: Call[Any], outcome: Any) -> str:
         head = wire.MAP_SG.size
@@ -173,12 +179,13 @@ class CallRecord:
             (self._buffer(buffer, offset), length)
             for buffer, offset, length in wire.SG_ENTRY.iter_unpack(call.payload[head:])
         ]
-        device, given = self._device(number), _list(entries)
-        text = f"dma_map_sgtable({device}, {given}, {_direction(direction)}, {_attrs(attrs) or 0})"
+        device, given = self._device(number), entries_text(entries)
+        how = f"{direction_text(direction)}, {attrs_text(attrs) or 0}"
+        text = f"dma_map_sgtable({device}, {given}, {how})"
         if isinstance(outcome, DmaError):
-            return f"{text} = {_failed(outcome)}"
+            return f"{text} = {failure_text(outcome)}"
         segments: Sequence[Segment] = outcome
-        got = _list([(f"{one.dma_addr:#x}", one.length) for one in segments])
+        got = entries_text([(f"{one.dma_addr:#x}", one.length) for one in segments])
         size = sum(length for _, length in entries)
         made = _Made(device, "sgtable", None, got, size, direction)
         self._mappings[mapping] = made
@@ -189,7 +196,7 @@ class CallRecord:
         made = self._mappings.pop(mapping, None)
         if made is None:
             return f"dma_unmap(mapping {mapping})"
-        return _with_attrs(f"dma_unmap_{made.function}", f"{made.device}, {made.tail}", attrs)
+        return call_text(f"dma_unmap_{made.function}", f"{made.device}, {made.tail}", attrs)
 
     def _sync(self, call: Call[Any], _: Any) -> str:
         mapping, target, offset, length = wire.SYNC.unpack(call.payload)
@@ -200,7 +207,7 @@ class CallRecord:
         if not offset and not length:
             kind = "sgtable" if made.function == "sgtable" else "single"
             return f"dma_sync_{kind}_{end}({made.device}, {made.tail})"
-        part = f"{made.where}, {offset}, {length}, {_direction(made.direction)}"
+        part = f"{made.where}, {offset}, {length}, {direction_text(made.direction)}"
         return f"dma_sync_single_range_{end}({made.device}, {part})"
 
     def _need_sync(self, call: Call[Any], outcome: Any) -> str:
@@ -217,11 +224,13 @@ class CallRecord:
             made = self._made(device, name, outcome.dma_addr, size, direction)
             self._allocations[allocation] = made
         form = ALLOCATIONS[function]
-        given = {"direction": _direction(direction), "gfp": GFP[Gfp(gfp)], "attrs": _attrs(attrs)}
+        given = {
+            "direction": direction_text(direction),
+            "gfp": GFP[Gfp(gfp)],
+            "attrs": attrs_text(attrs),
+        }
         text = form.format(device=device, size=size, **given).replace(", )", ")")
-        return (
-            f"{text} = {_failed(outcome) if isinstance(outcome, DmaError) else _address(outcome)}"
-        )
+        return f"{text} = {address_text(outcome)}"
 
     def _free(self, call: Call[Any], _: Any) -> str:
         (allocation,) = wire.ID.unpack(call.payload)
@@ -238,18 +247,18 @@ class CallRecord:
 
     def _raw_unmap(self, call: Call[Any], _: Any) -> str:
         number, dma_addr, length, direction, attrs = wire.RAW_UNMAP.unpack(call.payload)
-        rest = f"{self._device(number)}, {dma_addr:#x}, {length}, {_direction(direction)}"
-        return _with_attrs("dma_unmap_single", rest, attrs)
+        rest = f"{self._device(number)}, {dma_addr:#x}, {length}, {direction_text(direction)}"
+        return call_text("dma_unmap_single", rest, attrs)
 
     def _raw_sync(self, call: Call[Any], _: Any) -> str:
         number, target, dma_addr, length, direction = wire.RAW_SYNC.unpack(call.payload)
         name = f"dma_sync_single_for_{SyncTarget(target).name.lower()}"
-        rest = f"{dma_addr:#x}, {length}, {_direction(direction)}"
+        rest = f"{dma_addr:#x}, {length}, {direction_text(direction)}"
         return f"{name}({self._device(number)}, {rest})"
 
     def _interrupt(self, call: Call[Any], outcome: Any) -> str:
         number, buffer, length = wire.INTERRUPT.unpack(call.payload)
-        end = f" = {_failed(outcome)}" if isinstance(outcome, DmaError) else ""
+        end = f" = {failure_text(outcome)}" if isinstance(outcome, DmaError) else ""
         what = f"{length} bytes at {self._buffer(buffer, 0)} for {self._device(number)}"
         return f"[every other CPU maps and unmaps {what} in an interrupt]{end}"
 
@@ -263,78 +272,3 @@ class CallRecord:
 
     def _made(self, device: str, name: str, dma_addr: int, size: int, direction: int) -> _Made:
         return _Made(device, name, dma_addr, f"{dma_addr:#x}", size, direction)
-
-
-SETTINGS = {
-    Setting.DMA_MASK: "dma_set_mask({device}, {value:#x})",
-    Setting.COHERENT_MASK: "dma_set_coherent_mask({device}, {value:#x})",
-    Setting.MIN_ALIGN_MASK: "dma_set_min_align_mask({device}, {value:#x})",
-    Setting.SEG_BOUNDARY: "dma_set_seg_boundary({device}, {value:#x})",
-    Setting.MAX_SEG_SIZE: "dma_set_max_seg_size({device}, {value})",
-    Setting.BUS_MASTER: "pci_set_master({device}) [on: {value}]",
-    Setting.LEAK: "[driver of {device} leaks what is live when it is unbound: {value}]",
-    Setting.REGION: "of_reserved_mem_device_init_by_idx({device}, {value})",
-    Setting.NO_REGIONS: "of_reserved_mem_device_release({device})",
-}
-"""How each parameter of a device is set."""
-
-ALLOCATIONS = {
-    AllocCall.COHERENT: "dma_alloc_attrs({device}, {size}, {gfp}, {attrs})",
-    AllocCall.PAGES: "dma_alloc_pages({device}, {size}, {direction}, {gfp})",
-    AllocCall.NONCOHERENT: "dma_alloc_noncoherent({device}, {size}, {direction}, {gfp})",
-    AllocCall.NONCONTIGUOUS: (
-        "dma_alloc_noncontiguous({device}, {size}, {direction}, {gfp}, {attrs})"
-    ),
-    AllocCall.POOL: "dma_pool_alloc(pool of {device}, {size} bytes, {gfp})",
-    AllocCall.MANAGED: "dmam_alloc_attrs({device}, {size}, {gfp}, {attrs})",
-}
-"""guest/probe/allocators.c, without the pointers that results are written to."""
-
-FREE = {
-    "coherent": "dma_free_attrs",
-    "pages": "dma_free_pages",
-    "noncoherent": "dma_free_noncoherent",
-    "noncontiguous": "dma_free_noncontiguous",
-    "pool": "dma_pool_free",
-    "managed": "dmam_free_coherent",
-}
-
-GFP = {
-    Gfp.KERNEL: "GFP_KERNEL",
-    Gfp.ATOMIC: "GFP_ATOMIC",
-    Gfp.BOTTOM_HALF: "GFP_ATOMIC",
-}
-
-FAILURES = {"MappingError": "DMA_MAPPING_ERROR", "AllocationError": "NULL"}
-
-
-def _failed(error: DmaError) -> str:
-    """What the function returns, or the error number."""
-    return FAILURES.get(type(error).__name__, f"-{error.code}")
-
-
-def _address(outcome: Any) -> str:
-    return _failed(outcome) if isinstance(outcome, DmaError) else f"{outcome.dma_addr:#x}"
-
-
-@cache
-def _direction(value: int) -> str:
-    return f"DMA_{Direction(value).name}" if value in list(Direction) else f"{value}"
-
-
-@cache
-def _attrs(value: int) -> str:
-    return " | ".join(f"DMA_ATTR_{one.name}" for one in Attr(value))
-
-
-def _with_attrs(name: str, arguments: str, attrs: int) -> str:
-    """A call of *name*, or of its variant with attributes if there are any."""
-    said = _attrs(attrs)
-    return f"{name}_attrs({arguments}, {said})" if said else f"{name}({arguments})"
-
-
-def _list(entries: Sequence[tuple[str, int]]) -> str:
-    """The entries of a scatterlist, address and length, as far as they are shown."""
-    shown = [f"{address} {length}" for address, length in entries[:ENTRIES]]
-    more = [f"... {len(entries)} entries"] if len(entries) > ENTRIES else []
-    return f"[{', '.join((*shown, *more))}]"

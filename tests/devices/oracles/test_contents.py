@@ -114,6 +114,7 @@ def test_a_damaged_guard_tells_where(ram: LiveMemory) -> None:
     (violation,) = damaged_guards(ram, [guard(RAM)])
 
     assert violation.properties == ("B5", "C3")
+    assert "overwritten: 99 c1" in violation.summary
     assert "at 0x40000009, 9 bytes into a guard of 64" in violation.summary
 
 
