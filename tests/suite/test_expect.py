@@ -66,7 +66,7 @@ class Log:
 class Silent:
     """A guest that goes on, and prints nothing more on its console."""
 
-    lines: tuple[str, ...] = ("Booting Linux", "Run /init")
+    lines: tuple[str, ...] = ("Booting Linux", "", "Run /init", " ")
     answers: bool = True
 
     @property

@@ -270,7 +270,7 @@ def printed(
         return guest.console.wait_for(pattern, timeout, since=since)
     except GuestHang:
         guest.agent.hello()
-    lines = guest.console.lines[-LAST_LINES:]
+    lines = [line for line in guest.console.lines if line.strip()][-LAST_LINES:]
     told = summary or "The kernel did not print the expected message."
     raise _violated(told, f"on the console: {pattern}", "\n".join(["its last lines:", *lines]))
 
