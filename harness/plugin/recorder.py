@@ -114,8 +114,6 @@ class Recorder:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the end, join the history, and let the verdict be the exit code."""
         if not self._cases and not self._open and self._file is None:
-            if wants_guests(self._config) and not self._others_failed:
-                session.exitstatus = Verdict.NOT_JUDGED.exit_code
             return
         for reports in self._open.values():  # an interrupt came before their last phase
             if any(reported(one) in BAD for one in reports):

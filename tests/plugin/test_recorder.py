@@ -138,6 +138,15 @@ def test_the_exit_code_is_the_verdict(
     assert session.run(chosen, *options)[0] == code
 
 
+def test_a_good_kernel_does_not_hide_a_failure_outside_the_suite(session: Session) -> None:
+    (session.root / "other").mkdir()
+    (session.root / "other/test_other.py").write_text("def test_elsewhere(): assert False")
+
+    code, run, _ = session.run("passes or elsewhere", "other")
+
+    assert (code, results(run)) == (1, {"test_passes": Result.PASS})
+
+
 def test_whose_fault_a_test_is(session: Session) -> None:
     _, run, _ = session.run("selftest or of_the_harness or program or badly")
 
