@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from harness.base.errors import InputError
+
 PROPERTIES: Mapping[str, str] = MappingProxyType(
     {
         "A1": "every valid node is announced as a pool, with base and size",
@@ -87,6 +89,9 @@ PROPERTIES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+FENCE = "FENCE"
+"""The id of the tests that a fence holds."""
+
 UNTESTED: Mapping[str, str] = MappingProxyType(
     {
         "G7": "VFIO gives a device to user space; the suite tests drivers of the kernel",
@@ -116,6 +121,16 @@ def property_order(name: str) -> tuple[str, int, str]:
     """Sort key of property ids: B2 before B12; an id without a number, such as FENCE, as text."""
     found = re.fullmatch(r"([A-Z]+)(\d+)", name)
     return (found[1], int(found[2]), "") if found else (name, 0, name)
+
+
+def checked_id(name: str) -> str:
+    """Return the property id *name* that a person has asked for; InputError if there is none."""
+    if name not in (*PROPERTIES, *NOT_GUARANTEED, FENCE):
+        raise InputError(
+            f"unknown property '{name}': expected an id such as B1. 'harness properties' lists "
+            "them all"
+        )
+    return name
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:

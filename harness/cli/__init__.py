@@ -8,6 +8,7 @@ function of the parsed arguments that returns the exit code, and put the name in
 import argparse
 import importlib
 import sys
+import traceback
 from collections.abc import Sequence
 
 from harness.base.errors import GuestError, HarnessError, explain
@@ -30,14 +31,20 @@ fault; 2: the command could not do its work."""
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program with arguments *argv* and return its exit code."""
     words = sys.argv[1:] if argv is None else argv
-    args = make_parser(_needed(words)).parse_args(words)
     try:
+        args = make_parser(_needed(words)).parse_args(words)
         code: int = args.run(args)
     except (HarnessError, GuestError) as fault:
         print(f"harness: {explain(fault)}", file=sys.stderr)
         return ERROR
     except KeyboardInterrupt:
         print("harness: interrupted", file=sys.stderr)
+        return ERROR
+    except OSError as fault:
+        print(f"harness: {fault}", file=sys.stderr)
+        return ERROR
+    except Exception:  # Python would exit with 1, which speaks against the kernel
+        traceback.print_exc()
         return ERROR
     return code
 

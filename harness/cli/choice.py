@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.base.errors import HarnessError, explain
 from harness.base.progress import say
+from harness.base.properties import checked_id
 from harness.cli.machines import add_config_options, add_qemu_option, fragments_of
 from harness.kernel import KernelSpec
 from harness.plugin.options import TIER_HELP, TIERS
@@ -19,6 +20,7 @@ def add_choice_options(parser: argparse.ArgumentParser) -> None:
     """Add the options; :func:`request_of` reads them."""
     parser.add_argument(
         "--property",
+        type=checked_id,
         action="append",
         default=[],
         metavar="ID",

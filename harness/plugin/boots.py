@@ -41,7 +41,7 @@ class Boots:
         verdict = self.shared / f"no-boot-{kernel.key}"
         with FileLock(f"{verdict}.lock"):
             if verdict.exists():
-                raise NotJudged(f"not judged: the kernel does not boot ({verdict.read_text()})")
+                raise NotJudged(f"the kernel does not boot ({verdict.read_text()})")
             try:
                 park(self._machine(kernel, initramfs))
             except GuestError as error:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 
-from harness.base.errors import HarnessError, explain
+from harness.base.errors import HarnessError, InputError, explain
 from harness.base.paths import CHECKOUT, SUITE
 from harness.base.progress import say
 from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel, load_kernel
@@ -84,6 +84,9 @@ def wants_guests(config: pytest.Config) -> bool:
 
 def _prepare(config: pytest.Config) -> None:
     wanted = request_from(config)
+    for argument in config.args:
+        if not (path := config.invocation_params.dir / argument.partition("::")[0]).exists():
+            raise InputError(f"no such file of tests: {path}")
     find_qemu(wanted.qemu)
     swept = sweep()
     if swept:

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from harness.base.paths import CHECKOUT, SUITE
+from harness.base.properties import checked_id
 from harness.base.space import MIB
 from harness.kernel import KernelSpec, default_fragments
 from harness.machine.binary import DEFAULT
@@ -105,7 +106,7 @@ def request_from(config: pytest.Config) -> SuiteRequest:
         words=(f"-m={expression}",) if expression else (),
         workers=int(option("numprocesses", 0) or 0),
         keep=option("--keep"),
-        properties=tuple(option("--property")),
+        properties=tuple(map(checked_id, option("--property"))),
         match=option("-k"),
         max_failures=option("maxfail") or 0,
         ram_size=parse_ram_size(option("--machine-memory")),

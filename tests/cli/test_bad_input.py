@@ -59,7 +59,14 @@ def test_the_shell_says_what_is_wrong(capsys: pytest.CaptureFixture[str], wrong:
     assert wrong.said in said
 
 
-@pytest.mark.parametrize("wrong", WRONG[:1], ids=lambda wrong: wrong.option)
+WRONG_SUITE = [
+    WRONG[0],
+    Wrong("--property=B99", "unknown property 'B99': expected an id such as B1."),
+    Wrong("harness/suite/properties/test_no.py", "no such file of tests: "),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG_SUITE, ids=lambda wrong: wrong.option)
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_pytest_says_what_is_wrong_once(wrong: Wrong, workers: str) -> None:
     command = [sys.executable, "-m", "pytest", str(SUITE), wrong.option, "-n", workers]
@@ -143,3 +150,33 @@ def test_a_full_disk_is_the_hosts_fault_and_leaves_no_entry() -> None:
         Cache("things").get("key", fill_the_disk)
 
     assert Cache("things").find("key") is None
+
+
+@pytest.mark.parametrize("command", [["validate", "x.patch"], ["bisect", "a", "b"]])
+def test_an_unknown_property_is_named_before_anything_is_built(
+    capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    assert main([*command, "--property=B99"]) == 2
+
+    assert "unknown property 'B99'" in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_written_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "log.txt"
+    log.write_text("[    0.000000] Linux version 6.12.117 (a@b)\n")
+
+    assert main(["report", str(log), f"--html={tmp_path}/no/page.html"]) == 2
+
+    assert f"No such file or directory: '{tmp_path}/no/page.html'" in capsys.readouterr().err
+
+
+def test_a_fault_of_the_program_does_not_speak_against_the_kernel(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("harness.cli.doctor.run", lambda _: 1 / 0)
+
+    assert main(["doctor"]) == 2
+
+    assert "ZeroDivisionError" in capsys.readouterr().err

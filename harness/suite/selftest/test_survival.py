@@ -113,6 +113,7 @@ def ended(pidfd: int) -> bool:
         pytest.param(("-n", "2"), 2, id="xdist"),
     ],
 )
+@pytest.mark.usefixtures("initramfs")
 def test_a_killed_run_leaves_nothing_behind(
     settings: SuiteRequest, tmp_path: Path, options: tuple[str, ...], count: int
 ) -> None:
@@ -121,7 +122,8 @@ def test_a_killed_run_leaves_nothing_behind(
         server.bind(str(tmp_path / "hold.sock"))
         server.listen()
         server.settimeout(DEADLINE)
-        run = start_and_hold(settings, options, tmp_path)
+        file = tmp_path / "run.jsonl"
+        run = start_and_hold(settings, (*options, f"--run-file={file}"), tmp_path)
         try:
             held = [next_held(server) for _ in range(count)]
             processes = [os.pidfd_open(pid) for test in held for pid in (test.runner, test.qemu)]
@@ -134,6 +136,7 @@ def test_a_killed_run_leaves_nothing_behind(
     assert not [test.directory for test in held if test.directory.exists()]
 
 
+@pytest.mark.usefixtures("initramfs")
 def test_a_killed_worker_costs_one_test(settings: SuiteRequest, tmp_path: Path) -> None:
     """The test of a worker that is killed is an ERROR; its QEMU ends, the others are judged."""
     file = tmp_path / "run.jsonl"
