@@ -169,6 +169,7 @@ def test_a_file_that_cannot_be_read_is_an_error(session: Session) -> None:
     assert (code, case.result, run.complete) == (2, Result.ERROR, False)
     assert case.message == "E   ModuleNotFoundError: No module named 'no_such_module'"
     assert "results: PASS 0  FAIL 0  CRASH 0  HANG 0  KNOWN 0  SKIP 0  ERROR 1\n" in said
+    assert "the run ended before its last test\n" in said
 
 
 def test_an_interrupted_run_is_not_judged(session: Session) -> None:
