@@ -101,7 +101,13 @@ class AgentError(HarnessError):
 
 
 class GuestError(Exception):
-    """The guest under test ended or failed. Not a :class:`HarnessError`: it is a result."""
+    """The guest under test ended or failed. Not a :class:`HarnessError`: it is a result.
+
+    *properties* are the ids that this end violates, where who made the last call knows them; None
+    stands for all properties of the test.
+    """
+
+    properties: tuple[str, ...] | None = None
 
 
 class GuestCrash(GuestError):

@@ -47,6 +47,7 @@ class Boots:
             except GuestError as error:
                 verdict.write_text(str(error).partition("; last console line")[0])
                 stash[no_boot_key] = True
+                error.properties = ()
                 raise
         self._booted.add(kernel.key)
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Property ids: choose tests by them, and add them to the results."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 
 import pytest
 
+from harness.base.errors import GuestError
 from harness.base.properties import in_order
 from harness.base.violation import PropertyViolated
 from harness.plugin.results import BAD, reported
@@ -39,11 +40,19 @@ def pytest_runtest_makereport(
     report = yield
     if reported(report) in BAD:
         error = call.excinfo.value if call.excinfo else None
-        ids = error.ids if isinstance(error, PropertyViolated) else in_order(_named(item))
-        found = [(BROKEN, one) for one in ids]
+        found = [(BROKEN, one) for one in _violated(item, error)]
         report.user_properties += found
         item.user_properties += found  # JUnit takes the last report's
     return report
+
+
+def _violated(item: pytest.Item, error: BaseException | None) -> Iterable[str]:
+    """The ids that *error* names, else all ids of the test; none if its kernel does not boot."""
+    if isinstance(error, PropertyViolated):
+        return error.ids
+    if isinstance(error, GuestError) and error.properties is not None:
+        return error.properties
+    return in_order(_named(item))
 
 
 def _named(item: pytest.Item) -> set[str]:

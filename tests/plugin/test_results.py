@@ -62,6 +62,16 @@ def test_of_the_night(): assert 1 == 2
 def test_on_request(): assert 1 == 2
 def test_guest_died(): raise GuestCrash("panic: test")
 def test_guest_hangs(): raise GuestHang("waited 1 s")
+@pytest.mark.property("B2", "B12", "C1")
+def test_guest_hangs_in_a_map():
+    error = GuestHang("waited 1 s")
+    error.properties = ("B12",)
+    raise error
+@pytest.mark.property("C2")
+def test_kernel_does_not_boot():
+    error = GuestCrash("panic: early")
+    error.properties = ()
+    raise error
 def test_harness_broke(): raise HarnessError("no disk")
 def test_skipped(): pytest.skip("reason")
 
@@ -85,6 +95,8 @@ EXPECTED = {
     "test_escape_that_is_closed": "KNOWN",
     "test_guest_died": "CRASH",
     "test_guest_hangs": "HANG",
+    "test_guest_hangs_in_a_map": "HANG",
+    "test_kernel_does_not_boot": "CRASH",
     "test_harness_broke": "ERROR",
     "test_skipped": "SKIP",
     "test_machine_does_not_boot": "CRASH",
@@ -152,7 +164,7 @@ def test_a_finding_that_depends_on_timing_says_why_it_did_not_show(run: Run) -> 
 
 
 def test_the_summary_names_the_broken_properties(run: Run) -> None:
-    assert "violated properties: B1 B7\n" in run.printed
+    assert "violated properties: B1 B7 B12\n" in run.printed
 
 
 def test_junit_tells_every_result_apart(run: Run) -> None:

@@ -133,9 +133,9 @@ def properties_at_stake(tests: Sequence[Difference]) -> str:
 
 
 def _named(test: Difference) -> frozenset[str]:
-    """The properties that a test found broken, else those that it is about."""
+    """The properties that a test found violated."""
     bad = [one for one in (*test.base, *test.patched) if one.against_kernel]
-    return frozenset(name for one in bad for name in one.violated or one.properties)
+    return frozenset(name for one in bad for name in one.violated)
 
 
 def _broken(judgement: SeriesJudgement, step: Step, title: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from harness.base.errors import GuestHang
 from harness.devices.probe import (
     AllocCall,
     Attr,
@@ -98,7 +99,7 @@ class Driver:
         handles = [self._session.take_handle(Space.MAPPING) for _ in range(times)]
         buffer, device = self._buffer.handle, target.device.id
         quiet = attrs | Attr.NO_WARN
-        outcomes = self._make(
+        outcomes = self._take(
             calls.map_buffer(handle, device, call, buffer, offset, size, direction, quiet)
             for handle in handles
         )
@@ -122,7 +123,7 @@ class Driver:
         """Map a scatterlist of parts of the buffer (offset and size)."""
         handle = self._session.take_handle(Space.MAPPING)
         entries = [SgEntry(self._buffer.handle, offset, size) for offset, size in parts]
-        (outcome,) = self._make(
+        (outcome,) = self._take(
             [calls.map_sg(handle, target.device.id, entries, direction, Attr.NO_WARN)]
         )
         slices = ", ".join(f"Slice(buffer, {offset}, {size})" for offset, size in parts)
@@ -165,7 +166,7 @@ class Driver:
     def allocate(self, target: Target, call: AllocCall, size: int, *, times: int = 1) -> None:
         """Allocate memory *times* times."""
         handles = [self._session.take_handle(Space.ALLOCATION) for _ in range(times)]
-        outcomes = self._make(
+        outcomes = self._take(
             calls.alloc(handle, target.device.id, call, size) for handle in handles
         )
         for handle, outcome in zip(handles, outcomes, strict=True):
@@ -249,6 +250,14 @@ class Driver:
             self.unmap([one for one in self.mappings if one.bounces[0].at == end])
             self.map(target, single, whole, out)
         self.unmap(list(self.mappings))
+
+    def _take(self, some: Iterable[Call[Any]]) -> list[Any]:
+        """Make calls that take slots: a guest that hangs in one violates B12."""
+        try:
+            return self._make(some)
+        except GuestHang as error:
+            error.properties = ("B12",)
+            raise
 
     def _make(self, some: Iterable[Call[Any]]) -> list[Any]:
         return self._session.outcomes(list(some))
