@@ -34,9 +34,6 @@ DEVICES: dict[Kind, Callable[[], VhostDevice]] = {
 }
 """The device of each kind by default."""
 
-PLAIN_CARD = {"disable-legacy": "on", "ctrl_vq": "off", "mq": "off"}
-"""With a control queue QEMU 7.2 follows a null pointer when a driver starts the card."""
-
 OPEN_TIMEOUT = 5.0
 """Seconds for QEMU to take a connection; it is there when QEMU looks next."""
 
@@ -72,12 +69,12 @@ class VhostRogue:
         guest.witnesses.append(self.refusals)
         mark = guest.console.mark
         self._plug()
-        if driver and self.device.kind != "net":
-            self.wait_used()
-        else:  # a card has nothing to do before it is switched on
+        if not driver:
             guest.console.wait_for(rf"{self.bdf}: enabling device", PLUG_TIMEOUT, since=mark)
             self._wait_probed()
-        if driver and on_request is None:
+            return
+        self.wait_used()
+        if on_request is None:
             self.wait_bound()
 
     @property
@@ -222,7 +219,7 @@ class VhostRogue:
             netdev = {"type": "vhost-user", "id": self._netdev, "chardev": self.name}
             self._guest.monitor.execute("netdev_add", netdev)
             driver = "virtio-net-pci"
-            words = {"netdev": self._netdev, "romfile": "", **PLAIN_CARD}
+            words = {"netdev": self._netdev, "disable-legacy": "on", "romfile": ""}
         elif self.device.kind == "blk":
             words["num-queues"] = self.device.queues
         place = {"driver": driver, "id": self.name, "bus": f"rp{self._port}"}
