@@ -52,7 +52,7 @@ def test_a_guest_whose_fence_is_down_at_the_start_is_an_error(
     monkeypatch.setattr(guests, "boot", lambda _: guest)
     running = guests.Guests()
 
-    with pytest.raises(QemuError, match="down before the test begins: register 0x9050020"):
+    with pytest.raises(QemuError, match="not intact before the test begins: register 0x9050020"):
         running.booted(Silent("fenced"))  # type: ignore[arg-type] # never started
 
     assert guest.closed

@@ -51,6 +51,10 @@ class Checkout:
         )
 
 
+def cpus() -> int:
+    return len(os.sched_getaffinity(0))
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     """The real scripts/run and scripts/test on stand-ins that all succeed."""
@@ -71,13 +75,22 @@ def ci(tmp_path: Path) -> Checkout:
     for name in ("run", "test"):
         made.stand_in(f"scripts/{name}")
     made.stand_in(".venv/bin/harness")
+    made.stand_in(".venv/bin/pytest")
+    nightly = made.root / "harness/suite/selftest/test_builds.py"
+    nightly.parent.mkdir(parents=True)
+    nightly.write_text('pytestmark = pytest.mark.nightly("two kernels of its own")')
     return made
+
+
+CI = ["test", "run", "harness matrix"]
+NIGHT = "pytest --tier=nightly harness/suite/selftest/test_builds.py"
+"""What .ci/run calls."""
 
 
 def test_run_sets_up_and_hands_its_arguments_to_pytest(checkout: Checkout) -> None:
     checkout.run("scripts/run", "-n", "2", "-k", "B1 or B2", "--kernel=debian:6.1")
 
-    workers = len(os.sched_getaffinity(0)) * 3 // 2
+    workers = cpus() * 3 // 2
     assert checkout.log == [
         "setup",
         f"pytest -n {workers} harness/ -n 2 -k 'B1 or B2' --kernel=debian:6.1",
@@ -87,7 +100,7 @@ def test_run_sets_up_and_hands_its_arguments_to_pytest(checkout: Checkout) -> No
 def test_test_sets_up_and_checks_everything(checkout: Checkout) -> None:
     checkout.run("scripts/test", "-x")
 
-    assert checkout.log == ["setup tests", *CHECKS, "pytest tests/ -x"]
+    assert checkout.log == ["setup tests", *CHECKS, f"pytest -n {cpus()} tests/ -x"]
 
 
 @pytest.mark.parametrize("script", ["scripts/run", "scripts/test"])
@@ -120,11 +133,11 @@ def test_ci_runs_all_and_ends_with_the_first_failure(
 
     done = ci.run(".ci/run")
 
-    assert (done.returncode, ci.log) == (code, ["test", "run", "harness matrix"])
+    assert (done.returncode, ci.log) == (code, [*CI, NIGHT])
 
 
 def test_ci_says_how_long_each_took(ci: Checkout) -> None:
     done = ci.run(".ci/run")
 
     told = re.findall(r"/(\w+(?: \w+)?) ended with 0 after \d+ s$", done.stderr, re.MULTILINE)
-    assert told == ["test", "run", "harness matrix"]
+    assert told[: len(CI)] == CI

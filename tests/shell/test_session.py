@@ -137,7 +137,7 @@ def test_a_machine_that_stands_still_is_not_waited_for(
 
     session.onecmd(line)
 
-    assert "'cont' in 'qmp' lets it run" in capsys.readouterr().out
+    assert "'cont' in 'qmp' resumes it" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("line", ["console", "run true", "rogue plug"])

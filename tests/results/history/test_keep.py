@@ -98,5 +98,5 @@ def test_a_moment_is_kept_in_utc(history: History, begin: str) -> None:
 
 
 def test_a_moment_that_is_none_is_refused(history: History) -> None:
-    with pytest.raises(InputError, match="expected a moment as in ISO 8601"):
+    with pytest.raises(InputError, match="expected a time in ISO 8601"):
         history.add(Run(WHERE, "yesterday", 1.0, (), ()))

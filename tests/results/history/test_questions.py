@@ -215,7 +215,7 @@ def test_a_test_is_found_by_what_only_it_has(filled: Fill, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [("test_z", "no test that was ever run has 'test_z'"), ("test_a", "may be any of 2 tests")],
+    [("test_z", "no test that was ever run has 'test_z'"), ("test_a", "matches 2 tests")],
 )
 def test_a_name_that_is_of_no_use_is_answered_with_what_to_do(
     filled: Fill, words: str, said: str
