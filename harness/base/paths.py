@@ -26,10 +26,14 @@ def cache_directory() -> Path:
     path = Path(override) if override else Path(platformdirs.user_cache_dir(APPLICATION))
     try:
         path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as fault:
+        raise HostError(_unusable(path, "it is a file")) from fault
     except OSError as fault:
-        raise HostError(_unusable(path, str(fault))) from fault
+        raise HostError(_unusable(path, str(fault.strerror).lower())) from fault
     if not os.access(path, os.W_OK):
-        raise HostError(_unusable(path, "permission denied"))
+        read_only = os.statvfs(path).f_flag & os.ST_RDONLY
+        why = "read-only file system" if read_only else "permission denied"
+        raise HostError(_unusable(path, why))
     return path
 
 

@@ -161,7 +161,8 @@ def _compile(plan: Plan, make: Make) -> None:
     if built.is_file() and stamp.is_file() and stamp.read_text() == plan.key:
         return
     stamp.unlink(missing_ok=True)
-    series = f" with {len(plan.patches)} patch(es)" if plan.patches else ""
+    number = len(plan.patches)
+    series = f" with {number} patch{'es' if number > 1 else ''}" if number else ""
     with step(f"kernel {plan.source.title}{series}") as progress:
         if built.is_file():
             total = count_stale(make.output)

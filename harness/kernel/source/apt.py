@@ -134,7 +134,7 @@ class PackageLists:
 
     def _refresh(self) -> str:
         """Refresh the package lists; return what apt complained about."""
-        require_space(self.root, self.size, "the package lists")
+        require_space(self.root, self.size, "refreshing the package lists")
         with step("package lists"):
             done = self._apt("apt-get", "update")
         complaint = " ".join(line for line in done.stderr.splitlines() if line.startswith("E:"))
