@@ -26,6 +26,8 @@ def summary_lines(run: Run) -> Iterator[str]:
     yield from dict.fromkeys(notice for one in run.tests for notice in one.notices)
     reasons = [one.message for one in run.tests if one.result is Result.NOT_JUDGED]
     yield from (f"not judged: {reason}" for reason in dict.fromkeys(reasons))
+    if not run.tests:
+        yield "not judged: no test was chosen; 'harness properties' lists the tests"
     if not run.complete:
         yield "the run ended before its last test"
 
