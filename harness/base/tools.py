@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find and run external programs, and name their Debian packages."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -66,3 +67,14 @@ def run_tool(
             f"'{' '.join(command)}' failed with exit code {done.returncode}:\n{complaint}"
         )
     return done.stdout
+
+
+def dies_with_us(command: Sequence[str], signal: str = "KILL") -> list[str]:
+    """Return *command* as one to which the kernel sends *signal* when the calling thread ends.
+
+    setpriv asks the kernel for it (prctl(2), PR_SET_PDEATHSIG). A caller that died before that is
+    not its parent any more, so the shell then does not start *command*.
+    """
+    start = f'[ "$PPID" = {os.getpid()} ] && exec "$@"'
+    guard = (str(find_tool("setpriv")), "--pdeathsig", signal, "--", "/bin/sh", "-c", start, "sh")
+    return [*guard, *command]

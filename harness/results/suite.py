@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.base.errors import HarnessError
 from harness.base.paths import CHECKOUT
-from harness.base.tools import find_tool
+from harness.base.tools import dies_with_us
 from harness.kernel import build_initramfs, build_kernel
 from harness.machine.binary import find_qemu
 from harness.results.file import load_run
@@ -47,13 +47,12 @@ def run_tests(
     with tempfile.TemporaryDirectory() as scratch:
         file, words = Path(scratch) / "run.jsonl", Path(scratch) / "pytest.log"
         command = [
-            *(str(find_tool("setpriv")), "--pdeathsig", "KILL"),
             *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
             *(f"--run-file={file}", *more, *arguments_of(request)),
         ]
         with (log or words).open("ab") as out:
             code = subprocess.run(
-                command,
+                dies_with_us(command),
                 cwd=CHECKOUT,
                 stdin=subprocess.DEVNULL,
                 stdout=None if show else out,

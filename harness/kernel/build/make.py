@@ -4,7 +4,7 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.base.errors import BuildError
 from harness.base.paths import cache_directory
 from harness.base.progress import ProgressStep
-from harness.base.tools import find_tool, run_tool
+from harness.base.tools import dies_with_us, find_tool, run_tool
 from harness.kernel.source.workspace import workspaces
 
 CROSS = "aarch64-linux-gnu-"
@@ -61,7 +61,7 @@ class Make:
     def run(self, *words: str, progress: ProgressStep | None = None, total: int = 0) -> None:
         """Run make; with *progress*, count objects up to *total*. Raises BuildError."""
         done = 0
-        argv = ("setpriv", "--pdeathsig", "TERM", *self.command(*words))
+        argv = dies_with_us(self.command(*words), "TERM")
         for line in self._lines(argv):
             done += _OBJECT.match(line) is not None
             if progress and line.startswith(b"  "):
@@ -93,7 +93,7 @@ class Make:
             *words,
         ]
 
-    def _lines(self, argv: tuple[str, ...]) -> Iterator[bytes]:
+    def _lines(self, argv: Sequence[str]) -> Iterator[bytes]:
         with (
             self.log.open("ab") as log,
             subprocess.Popen(

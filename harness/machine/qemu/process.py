@@ -12,7 +12,7 @@ from signal import SIGBUS, Signals
 
 from harness.base.errors import QemuError
 from harness.base.outcome import Ending, Outcome
-from harness.base.tools import find_tool
+from harness.base.tools import dies_with_us
 from harness.machine.qemu.loop import call, event_loop
 from harness.machine.qemu.patience import delays
 from harness.machine.qemu.watch import Watch
@@ -37,10 +37,9 @@ class Process:
         self._watch = watch
         self._log = directory / LOG
         self._closing = False
-        guarded = [str(find_tool("setpriv")), "--pdeathsig", "KILL", "--", *command]
         with self._log.open("wb") as log:
             self._popen = subprocess.Popen(
-                guarded,
+                dies_with_us(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -53,7 +52,7 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """The process id of QEMU itself (setpriv becomes it)."""
+        """The process id of QEMU itself (setpriv and the shell become it)."""
         return self._popen.pid
 
     def accept(self, listener: socket.socket) -> socket.socket:
