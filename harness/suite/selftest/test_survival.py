@@ -43,7 +43,7 @@ VICTIMS = (
 """Tests with one guest of the default machine, for a run that is killed."""
 
 HOLD = """
-import os, signal, socket
+import os, socket
 import pytest
 
 @pytest.hookimpl(tryfirst=True)
@@ -53,16 +53,20 @@ def pytest_runtest_call(item):
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(os.environ["HOLD"])
         line.sendall(f"{os.getpid()} {guest.process.pid} {guest.directory}".encode())
-    signal.signal(signal.SIGUSR1, lambda *_: None)
-    signal.pause()
+        line.shutdown(socket.SHUT_WR)
+        line.recv(1)  # until the other end closes
 """
-"""A pytest plugin that has every test say who runs it, and stop before its body until SIGUSR1."""
+"""A pytest plugin that has every test say who runs it, and stop before its body until released."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """A test that is held: the process that runs it, its QEMU, its guest's run directory."""
+    """A test that is held: the process that runs it, its QEMU, its guest's run directory.
 
+    Closing *line* releases it.
+    """
+
+    line: socket.socket
     runner: int
     qemu: int
     directory: Path
@@ -93,10 +97,10 @@ def start_and_hold(
 
 def next_held(server: socket.socket) -> Held:
     """Wait until a test is held."""
-    connection, _ = server.accept()
-    with connection, connection.makefile() as line:
-        runner, qemu, directory = line.read().split()
-    return Held(int(runner), int(qemu), Path(directory))
+    line, _ = server.accept()
+    with line.makefile() as said:
+        runner, qemu, directory = said.read().split()
+    return Held(line, int(runner), int(qemu), Path(directory))
 
 
 def ended(pidfd: int) -> bool:
@@ -131,6 +135,8 @@ def test_a_killed_run_leaves_nothing_behind(
             run.kill()
             run.wait()
 
+    for test in held:
+        test.line.close()
     assert [ended(process) for process in processes] == [True] * len(processes)
     sweep()
     assert not [test.directory for test in held if test.directory.exists()]
@@ -150,7 +156,8 @@ def test_a_killed_worker_costs_one_test(settings: SuiteRequest, tmp_path: Path) 
             qemu = os.pidfd_open(dead.qemu)
             os.kill(dead.runner, signal.SIGKILL)
             assert ended(qemu)
-            os.kill(alive.runner, signal.SIGUSR1)
+            dead.line.close()
+            alive.line.close()
             code = session.wait(DEADLINE)
         finally:
             session.kill()
