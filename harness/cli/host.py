@@ -3,20 +3,18 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.base.errors import HostError, QemuError, ToolError
+from harness.base.errors import HostError, ToolError
 from harness.base.paths import cache_directory
 from harness.base.tools import PACKAGES, is_present, run_tool
 from harness.kernel.build.build import BUILD_SIZE
 from harness.kernel.source.archive import SOURCE_SIZE
 from harness.machine.binary import find_qemu
 from harness.machine.qemu.rundir import leftovers, runs_root
-from harness.observe.memory.sources import ProcessRam
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -54,7 +52,6 @@ def examine() -> Iterator[Check]:
     yield caches()
     yield space("run directories", runs_root(), RUN_SIZE)
     yield abandoned()
-    yield live_memory()
 
 
 def packages() -> Iterator[Check]:
@@ -126,20 +123,3 @@ def abandoned() -> Check:
     found = list(leftovers())
     names = ", ".join(path.name for path in found)
     return Check("left over", f"{names} (the next run removes them)" if found else "nothing")
-
-
-def live_memory() -> Check:
-    """Check that the memory of a child process can be read, as the harness reads QEMU's."""
-    name = "memory of a child process"
-    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
-        try:
-            first = Path(f"/proc/{child.pid}/maps").read_text().partition("-")[0]
-            ProcessRam(child.pid, int(first, 16)).read_into(0, memoryview(bytearray(1)))
-        except (OSError, QemuError) as fault:
-            return Check(
-                name,
-                f"not readable: {fault}",
-                "sudo sysctl kernel.yama.ptrace_scope=1, or start the container with "
-                "--cap-add=SYS_PTRACE",
-            )
-    return Check(name, "readable")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layout of guest RAM: the pools in shared files, the rest in QEMU's private memory."""
+"""Layout of guest RAM: the blocks that devices in another process are handed, and the rest."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ PAGE = 4096
 class RamBlock(AddressRange):
     """A contiguous piece of guest RAM.
 
-    A shared block is a file that the harness and vhost-user backends can map; only QEMU's process
-    has a private one.
+    Each block is a file that QEMU and the harness share (qemu/ram.py). Devices in another process,
+    which are vhost-user backends, are handed the *shared* ones.
     """
 
     shared: bool

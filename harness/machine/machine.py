@@ -72,8 +72,8 @@ class Machine:
 
     *ram_size* in bytes, *ports* the number of empty PCIe root ports for hot-plug, *virtio* the
     virtio devices present at boot, *iommu*: whether PCI devices are behind an SMMUv3 that the
-    kernel drives, *fence*: what confines devices, *share_all*: whether all of RAM is in shared
-    files, so that no memory split confines a vhost-user backend.
+    kernel drives, *fence*: what confines devices, *share_all*: whether devices in
+    another process are handed all of RAM, so that no memory split confines a vhost-user backend.
     """
 
     qemu: Qemu
@@ -91,7 +91,7 @@ class Machine:
 
     @property
     def blocks(self) -> tuple[RamBlock, ...]:
-        """The blocks of its RAM: pools, or the windows of a fence, are shared."""
+        """The blocks of its RAM: pools, or the windows of a fence, are handed to all devices."""
         if self.share_all:
             return (RamBlock(RAM_BASE, self.ram_size, shared=True),)
         return cut(self.ram_size, self.fence.windows if self.fence else self.devicetree.pools)
@@ -167,9 +167,9 @@ class Machine:
         """The file in *run* with the content of a flash bank."""
         return run / f"flash-{bank}"
 
-    def memory_file(self, run: Path, block: RamBlock) -> Path:
-        """The file in *run* behind a shared block."""
-        return run / f"ram-{block.base:x}"
+    def memory_files(self, run: Path) -> tuple[Path, ...]:
+        """The path in *run* by which QEMU opens each block of RAM."""
+        return tuple(run / f"ram-{block.base:x}" for block in self.blocks)
 
     def _payload(self, run: Path) -> list[str]:
         """Kernel, initial RAM disk and devicetree: for QEMU to start, or firmware to find."""
@@ -186,13 +186,11 @@ class Machine:
 
     def _memory(self, run: Path) -> list[str]:
         words: list[str] = []
-        for number, block in enumerate(self.blocks):
-            size = f"id=ram{number},size={block.size}"
-            if block.shared:
-                path = self.memory_file(run, block)
-                words += ["-object", f"memory-backend-file,{size},mem-path={path},share=on"]
-            else:
-                words += ["-object", f"memory-backend-ram,{size}"]
+        for number, (block, path) in enumerate(
+            zip(self.blocks, self.memory_files(run), strict=True)
+        ):
+            backend = f"memory-backend-file,id=ram{number},size={block.size}"
+            words += ["-object", f"{backend},mem-path={path},share=on"]
             cpus = f",cpus=0-{self.cpus - 1}" if number == 0 else ""
             words += ["-numa", f"node,nodeid={number}{cpus},memdev=ram{number}"]
         return words

@@ -146,7 +146,7 @@ def fence(fence_name: str, windows: tuple[AddressRange, ...], ports: int) -> Fen
 
 @pytest.fixture
 def share_all() -> bool:
-    """Whether all RAM is in shared files, so that a vhost-user backend can reach all of it."""
+    """Whether devices in another process are handed all RAM, so that they can reach all of it."""
     return False
 
 

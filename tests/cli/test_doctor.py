@@ -14,7 +14,6 @@ from harness.base.errors import ToolError
 from harness.cli import doctor, host
 from harness.cli.host import Check
 from harness.machine.binary import find_qemu
-from harness.observe.memory.sources import ProcessRam
 
 MIB = 1 << 20
 
@@ -126,21 +125,6 @@ def test_run_directories_of_dead_runs_are_named_and_no_fault(
     finding = host.abandoned()
     assert "run-dead" in finding.found
     assert finding.ok
-
-
-def test_a_child_process_can_be_read_here() -> None:
-    assert host.live_memory() == Check("memory of a child process", "readable")
-
-
-def test_a_child_process_that_cannot_be_read_is_answered_with_the_switch(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def refuse(*_: object) -> None:
-        raise PermissionError("not permitted")
-
-    monkeypatch.setattr(ProcessRam, "read_into", refuse)
-
-    assert "ptrace_scope" in host.live_memory().remedy
 
 
 def test_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:

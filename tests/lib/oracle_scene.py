@@ -67,10 +67,9 @@ def memory(*blocks: tuple[int, int]) -> LiveMemory:
     """Zeroed RAM with blocks of the given base and size, that can be written."""
     segments = [_segment(base, size) for base, size in blocks]
     try:
-        return LiveMemory(os.getpid(), segments)
+        return LiveMemory(segments)
     finally:
         for segment in segments:
-            assert segment.fd is not None
             os.close(segment.fd)
 
 

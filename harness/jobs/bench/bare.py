@@ -13,8 +13,9 @@ from pathlib import Path
 
 from harness.machine.machine import BLOB, Machine
 from harness.machine.qemu.agent import Agent
+from harness.machine.qemu.ram import GuestRam
 from harness.machine.qemu.rundir import runs_root
-from harness.machine.qemu.snapshot import Snapshot
+from harness.machine.qemu.snapshot import CAPABILITIES, Snapshot
 
 TIMEOUT = 60.0
 
@@ -37,7 +38,7 @@ def bare_boot(machine: Machine) -> float:
 
 def bare_restore(snapshot: Snapshot) -> float:
     """Seconds from the start of QEMU to the first answer of the agent."""
-    with _qemu(snapshot.machine, ["-incoming", "defer"]) as qemu:
+    with _qemu(snapshot.machine, ["-incoming", "defer"], snapshot.ram) as qemu:
         _load(qemu.monitor, snapshot.state)
         Agent(qemu.agent).hello(TIMEOUT)
         return time.monotonic() - qemu.begin
@@ -50,7 +51,7 @@ def _load(monitor: socket.socket, state: Path) -> None:
             ("qmp_capabilities", {}),
             (
                 "migrate-set-capabilities",
-                {"capabilities": [{"capability": "events", "state": True}]},
+                {"capabilities": [{"capability": one, "state": True} for one in CAPABILITIES]},
             ),
             ("migrate-incoming", {"uri": f"exec:cat '{state}'"}),
         ):
@@ -63,16 +64,23 @@ def _load(monitor: socket.socket, state: Path) -> None:
 
 
 @contextmanager
-def _qemu(machine: Machine, extra: list[str]) -> Iterator[Bare]:
+def _qemu(machine: Machine, extra: list[str], saved_ram: Path | None = None) -> Iterator[Bare]:
     with ExitStack() as stack:
         name = stack.enter_context(tempfile.TemporaryDirectory(dir=runs_root(), prefix="bare-"))
         run = Path(name)
         (run / BLOB).write_bytes(machine.blob)
         listeners = [stack.enter_context(_listen(run / line)) for line in ("agent", "monitor")]
         command = [*_plain(machine.command(run), run), *extra]
+        ram = GuestRam.make(machine.blocks)
+        stack.callback(ram.close)
+        ram.link(machine.memory_files(run))
         begin = time.monotonic()
-        qemu = stack.enter_context(subprocess.Popen(command, stdin=subprocess.DEVNULL))
+        qemu = stack.enter_context(
+            subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=ram.files)
+        )
         stack.callback(qemu.kill)
+        if saved_ram is not None:
+            ram.load(saved_ram)
         agent, monitor = (stack.enter_context(listener.accept()[0]) for listener in listeners)
         agent.settimeout(TIMEOUT)
         yield Bare(begin, agent, monitor)

@@ -18,6 +18,7 @@
 ``journal``     the last actions of drivers and devices, for the report of a failure
 ``artifacts``   keep the logs, the machine and the memory of a failed guest
 ``standalone``  the machine of a failure, to boot without this project
+``ram``         the guest's RAM: files that QEMU and the harness share; save and load it
 ``rundir``      the private directory of a guest; remove those of killed runs
 ``loop``        the event loop in its thread
 ==============  =============================================================================

@@ -39,7 +39,7 @@ def damage(fence: Fence, qtest: Qtest) -> list[str]:
 def shared_memory(blocks: Sequence[RamBlock], backends: Sequence[Mapping[str, Any]]) -> list[str]:
     """Differences between QEMU's memory *backends* (``query-memdev``) and *blocks*."""
     seen = {backend["id"]: (backend["size"], backend["share"]) for backend in backends}
-    wanted = {f"ram{number}": (block.size, block.shared) for number, block in enumerate(blocks)}
+    wanted = {f"ram{number}": (block.size, True) for number, block in enumerate(blocks)}
     return [
         f"memory {name} is {seen.get(name)}, not {wanted.get(name)} (size, shared)"
         for name in sorted(seen.keys() | wanted.keys())

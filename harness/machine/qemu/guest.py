@@ -14,7 +14,6 @@ from harness.base.kreport import Report
 from harness.base.outcome import Ending, Outcome
 from harness.machine.devicetree import Pool
 from harness.machine.fence import CpuRefusals, Refusal, cpu_refusals, smmu_refusals
-from harness.machine.layout import RamBlock
 from harness.machine.machine import (
     AGENT_SOCKET,
     BLOB,
@@ -35,6 +34,7 @@ from harness.machine.qemu.placed import placed
 from harness.machine.qemu.process import Process
 from harness.machine.qemu.pulse import Pulse
 from harness.machine.qemu.qtest import Qtest
+from harness.machine.qemu.ram import GuestRam
 from harness.machine.qemu.rundir import RunDirectory
 from harness.machine.qemu.watch import Watch
 
@@ -65,15 +65,18 @@ class Guest:
         extra: tuple[str, ...] = (),
         boot_log: Path | None = None,
         files: tuple[int, ...] = (),
+        saved_ram: Path | None = None,
     ) -> None:
         """Start QEMU, stopped before its first instruction, with *extra* arguments and open files.
 
-        *boot_log* is the console log of the boot, for a guest that will be restored.
+        For a guest that will be restored, *boot_log* is the console log of the boot, and
+        *saved_ram* the directory of its RAM.
         Raises QemuError, with QEMU's own words, when QEMU does not start.
         """
         self.machine = machine
         self.boot_log = boot_log
         self.watch = Watch()
+        self.ram = GuestRam.make(machine.blocks)
         self._run = RunDirectory.make()
         command = [*machine.command(self.directory), *extra]
         (self.directory / BLOB).write_bytes(machine.blob)
@@ -90,8 +93,9 @@ class Guest:
         self._agent: Agent | None = None
         self._qtest: Qtest | None = None
         try:
+            self.ram.link(machine.memory_files(self.directory))
             write_flash(machine, self.directory)
-            self._bring_up(command, files)
+            self._bring_up(command, files, saved_ram)
             if boot_log is None and machine.fence is not None:
                 put_up(machine.fence, self.qtest)
         except BaseException:
@@ -145,10 +149,6 @@ class Guest:
         """All restricted pools; those that the kernel placed by the addresses in its log."""
         devicetree = self.machine.devicetree
         return (*devicetree.pools, *placed(devicetree.dynamic, self.kernel_log()))
-
-    def memory_file(self, block: RamBlock) -> Path:
-        """The file behind a shared block."""
-        return self.machine.memory_file(self.directory, block)
 
     def connect(self, name: str) -> socket.socket:
         """Connect to one of QEMU's sockets in the run directory."""
@@ -263,6 +263,7 @@ class Guest:
             self._console.close()
         if self._agent is not None:
             self._agent.close()
+        self.ram.close()
         self._run.remove()
 
     def __enter__(self) -> Self:
@@ -276,11 +277,14 @@ class Guest:
     ) -> None:
         self.close()
 
-    def _bring_up(self, command: list[str], files: tuple[int, ...]) -> None:
+    def _bring_up(self, command: list[str], files: tuple[int, ...], saved_ram: Path | None) -> None:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(self.directory / MONITOR_SOCKET))
             listener.listen(1)
-            self._process = Process(command, self.directory, self.watch, files)
+            inherited = (*self.ram.files, *files)
+            self._process = Process(command, self.directory, self.watch, inherited)
+            if saved_ram is not None:  # while QEMU starts, which does not look at it before
+                self.ram.load(saved_ram)
             self.monitor.connect(self._process.accept(listener))
         self._pulse = Pulse(self.monitor, self.watch, self.machine.cpus, self.watch.delays)
         # QEMU opens all character devices before it serves the monitor: the rest is there now

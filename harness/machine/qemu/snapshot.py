@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Boot a machine; park the booted guest once; restore it, checked, for every test.
 
-A parked guest is a QEMU migration stream in a file, in a cache keyed by all inputs of the
-machine. Its root ports are empty: ``edu`` loses its state in a migration and the
-vhost-user devices refuse it (measured with QEMU 7.2).
+A parked guest is its RAM, and a QEMU migration stream of its devices, in a cache keyed by all
+inputs of the machine. A restore copies the RAM while QEMU starts, which has only devices to load.
+Its root ports are empty: ``edu`` loses its state in a migration and the vhost-user devices refuse
+it (measured with QEMU 7.2).
 """
 
 import dataclasses
@@ -25,11 +26,14 @@ from harness.machine.qemu.monitor import Event, Monitor
 
 STATE, IDENTITY, KERNEL = "state", "identity.json", "kernel"
 
-FORMAT = "state, identity, console log"
+FORMAT = "devices, RAM, identity, console log"
 """The content of an entry; a change of this text makes old entries invisible."""
 
 MIGRATION_TIMEOUT = 60.0
-"""Seconds for a state of some 20 MB to be written or read; measured: 0.1."""
+"""Seconds for the state of the devices to be written or read; measured: 0.1."""
+
+CAPABILITIES = ("events", "x-ignore-shared")
+"""Of a migration (QEMU, qapi/migration.json). All RAM is shared, only flash and ROMs are not."""
 
 UNLIMITED = 1 << 40
 """Bytes per second; QEMU's default of 128 MiB/s would slow down parking."""
@@ -39,10 +43,14 @@ PARKED = Cache("parked")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A parked guest: its machine, migration stream, identity by its agent, and console log."""
+    """A parked guest: its machine, migration stream, identity by its agent, and console log.
+
+    *ram* is the directory of its saved RAM (ram.py).
+    """
 
     machine: Machine
     state: Path
+    ram: Path
     identity: Hello
     boot_log: Path
 
@@ -86,6 +94,7 @@ def park_running(guest: Guest, directory: Path) -> Snapshot:
     begin = guest.monitor.mark
     _receive_state(guest.monitor, directory)
     _wait_migrated(guest.monitor, begin)
+    guest.ram.save(directory)
     booted = guest.boot_log.read_bytes() if guest.boot_log else b""
     log = booted + (guest.directory / CONSOLE_LOG).read_bytes()
     (directory / CONSOLE_LOG).write_bytes(log)
@@ -110,6 +119,7 @@ def restore(
             extra=("-incoming", "defer", *extra),
             boot_log=snapshot.boot_log,
             files=(state.fileno(),),
+            saved_ram=snapshot.ram,
         )
         incoming = f"fd:{state.fileno()}"
     with kept_if_it_fails(guest, "restore"):
@@ -135,7 +145,7 @@ def _park(machine: Machine, directory: Path) -> None:
 
 def _read(machine: Machine, directory: Path) -> Snapshot:
     identity = Hello(**json.loads((directory / IDENTITY).read_text()))
-    return Snapshot(machine, directory / STATE, identity, directory / CONSOLE_LOG)
+    return Snapshot(machine, directory / STATE, directory, identity, directory / CONSOLE_LOG)
 
 
 def _receive_state(monitor: Monitor, directory: Path) -> None:
@@ -153,9 +163,9 @@ def _receive_state(monitor: Monitor, directory: Path) -> None:
 
 
 def _announce_migration(monitor: Monitor) -> None:
-    """Request an event at every step of a migration."""
-    capability = {"capability": "events", "state": True}
-    monitor.execute("migrate-set-capabilities", capabilities=[capability])
+    """Request an event at every step of a migration, which leaves out RAM that is shared."""
+    capabilities = [{"capability": name, "state": True} for name in CAPABILITIES]
+    monitor.execute("migrate-set-capabilities", capabilities=capabilities)
 
 
 def _wait_migrated(monitor: Monitor, begin: int) -> None:

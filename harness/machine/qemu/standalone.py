@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Iterator, Sequence
@@ -97,7 +98,10 @@ def _standing_alone(words: Sequence[str]) -> Iterator[str]:
             if not any(one in value for one in (CONSOLE_SOCKET, MONITOR_SOCKET, "=monitor")):
                 yield from (word, value)
             continue
-        yield word
+        # RAM that QEMU makes itself: nobody else shares it
+        yield re.sub(
+            r"^memory-backend-file,(.*),mem-path=[^,]*,", r"memory-backend-memfd,\1,", word
+        )
 
 
 def _lines(words: Sequence[str]) -> str:

@@ -1,34 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guest RAM by guest-physical address: of a running machine, or of a dump."""
 
-import mmap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from harness.base.address_range import AddressRange
-from harness.base.errors import AddressError, InputError
+from harness.base.errors import AddressError
 from harness.observe.memory.ranges import split
-from harness.observe.memory.sources import MappedRam, ProcessRam, RamSource
+from harness.observe.memory.sources import FileRam, RamSource
 
 
 @dataclass(frozen=True, repr=False)
 class RamSegment(AddressRange):
-    """One block of a running guest's RAM; exactly one of *host* and *fd* is given.
+    """One block of a running guest's RAM.
 
-    *host* is its virtual address in QEMU's process (HMP ``gpa2hva``), *fd* a file that QEMU has
-    mapped shared, from its first byte on (``memory-backend-file,share=on``).
+    *fd* is a file that QEMU has mapped shared, from its first byte on
+    (``memory-backend-file,share=on``).
     """
 
-    host: int | None = None
-    fd: int | None = None
-
-    def __post_init__(self) -> None:
-        if (self.host is None) == (self.fd is None):
-            raise InputError(
-                f"the RAM segment at {self.base:#x} needs either a host address or a file, "
-                f"and has {'none' if self.fd is None else 'both'}"
-            )
+    fd: int
 
 
 class Memory:
@@ -44,7 +35,7 @@ class Memory:
     def read(self, phys: int, size: int) -> bytes:
         """Return *size* bytes from guest-physical *phys* on.
 
-        Raises AddressError when one of them is not RAM, QemuError when QEMU has died.
+        Raises AddressError when one of them is not RAM.
         """
         buffer = bytearray(size)
         self.read_into(phys, memoryview(buffer))
@@ -58,7 +49,9 @@ class Memory:
             done += part.size
 
     def close(self) -> None:
-        """Drop the mappings; reading raises AddressError from now on."""
+        """Let go of the RAM; reading raises AddressError from now on."""
+        for source in self._sources:
+            source.close()
         self.ranges, self._sources = (), ()
 
     def __enter__(self) -> Self:
@@ -72,7 +65,7 @@ class Memory:
 
 
 class LiveMemory(Memory):
-    """The RAM of the guest that runs in QEMU process *pid*; the guest is never stopped.
+    """The RAM of a running guest, which is never stopped; of a dead one, its last content.
 
     Reads during a change by the guest may be inconsistent: pause the guest when several reads must
     fit together. A write over code that TCG has translated does not change what runs.
@@ -80,8 +73,8 @@ class LiveMemory(Memory):
 
     live = True
 
-    def __init__(self, pid: int, segments: Sequence[RamSegment]) -> None:
-        super().__init__(segments, [_open(pid, segment) for segment in segments])
+    def __init__(self, segments: Sequence[RamSegment]) -> None:
+        super().__init__(segments, [FileRam(segment.fd, segment.size) for segment in segments])
         self.on_write: Callable[[int, int], None] = lambda _phys, _size: None
         """Called before each write with its address and size."""
 
@@ -94,23 +87,15 @@ class LiveMemory(Memory):
             done += part.size
 
     def view(self, phys: int, size: int) -> memoryview:
-        """A writable view, not a copy, of a range in a mapped segment.
+        """A writable view, not a copy, of a range in one segment.
 
         A view stays valid after :meth:`close`. Raises AddressError when the range is not within one
-        segment that has a file.
+        segment.
         """
         parts = list(split(self.ranges, phys, size))
         source = self._source(parts[0].index) if len(parts) == 1 else None
-        if not isinstance(source, MappedRam):
+        if not isinstance(source, FileRam):
             raise AddressError(
-                f"{size} bytes at {phys:#x} cannot be mapped: only RAM in one file-backed segment "
-                "is mapped in this process"
+                f"{size} bytes at {phys:#x} cannot be mapped: they are in several blocks of RAM"
             )
         return source.view[parts[0].offset : parts[0].offset + size]
-
-
-def _open(pid: int, segment: RamSegment) -> RamSource:
-    if segment.fd is not None:
-        return MappedRam(memoryview(mmap.mmap(segment.fd, segment.size)))
-    assert segment.host is not None, "checked when the segment was made"
-    return ProcessRam(pid, segment.host)

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sources of guest RAM: a mapping in this process, or QEMU's process."""
+"""Sources of guest RAM: a file that QEMU has mapped too, or a mapping in this process."""
 
-import ctypes
-import errno
+import mmap
 import os
+import weakref
+from functools import cached_property
 from typing import Protocol
 
-from harness.base.errors import QemuError
+from harness.base.errors import AddressError
 
 
 class RamSource(Protocol):
@@ -18,9 +19,12 @@ class RamSource(Protocol):
     def write(self, offset: int, data: bytes) -> None:
         """Store *data* at *offset*."""
 
+    def close(self) -> None:
+        """Let go of what this process holds."""
+
 
 class MappedRam:
-    """Bytes mapped in this process: a file shared with QEMU, or a dump."""
+    """Bytes mapped in this process: a dump."""
 
     def __init__(self, view: memoryview) -> None:
         self.view = view
@@ -33,52 +37,41 @@ class MappedRam:
         """Store *data* at *offset*; raises TypeError on a read-only mapping."""
         self.view[offset : offset + len(data)] = data
 
-
-class _IoVec(ctypes.Structure):
-    """``struct iovec`` of ``<sys/uio.h>``."""
-
-    _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+    def close(self) -> None:
+        """Do nothing: the mapping goes with its last view."""
 
 
-_libc = ctypes.CDLL(None, use_errno=True)
+class FileRam:
+    """A memfd of *size* bytes that QEMU has mapped; *file* stays the caller's to close.
 
-
-class ProcessRam:
-    """Private memory of process *pid* from its virtual address *base* on.
-
-    process_vm_readv(2) moves 10-15 GB/s where reads of ``/proc/PID/mem`` move 5, and both need
-    the same permission, which a parent has over its child. The process keeps running meanwhile.
+    Reads are system calls, as a read through a mapping would allocate every page that the guest
+    never touched.
     """
 
-    def __init__(self, pid: int, base: int) -> None:
-        self._pid, self._base = pid, base
+    def __init__(self, file: int, size: int) -> None:
+        self._file, self._size = os.dup(file), size
+        self._close = weakref.finalize(self, os.close, self._file)
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
-        """Fill *buffer* from *offset* on; raises QemuError when the process cannot be read."""
-        self._move(_libc.process_vm_readv, offset, buffer)
+        """Fill *buffer* from *offset* on."""
+        done = 0
+        while done < len(buffer):
+            got = os.preadv(self._file, [buffer[done:]], offset + done)
+            if got == 0:
+                raise AddressError(f"the file of a guest's RAM ends before byte {offset + done:#x}")
+            done += got
 
     def write(self, offset: int, data: bytes) -> None:
-        """Store *data* at *offset*; raises QemuError when the process cannot be written."""
-        self._move(_libc.process_vm_writev, offset, memoryview(bytearray(data)))
+        """Store *data* at *offset*."""
+        done = 0
+        while done < len(data):
+            done += os.pwrite(self._file, data[done:], offset + done)
 
-    def _move(self, call: "ctypes._NamedFuncPointer", offset: int, buffer: memoryview) -> None:
-        done, size = 0, len(buffer)
-        raw = (ctypes.c_char * size).from_buffer(buffer)
-        while done < size:
-            here = _IoVec(ctypes.addressof(raw) + done, size - done)
-            there = _IoVec(self._base + offset + done, size - done)
-            moved = call(self._pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0)
-            if moved <= 0:
-                raise self._lost(ctypes.get_errno(), offset + done)
-            done += moved
+    @cached_property
+    def view(self) -> memoryview:
+        """All of it, mapped and writable; stays valid after :meth:`close`."""
+        return memoryview(mmap.mmap(self._file, self._size))
 
-    def _lost(self, code: int, offset: int) -> QemuError:
-        reason = {
-            errno.ESRCH: "QEMU has ended, see its log",
-            errno.EFAULT: "nothing is mapped there; the address belongs to another QEMU",
-            errno.EPERM: "permission denied: this process must be QEMU's parent, or root",
-        }.get(code, os.strerror(code))
-        return QemuError(
-            f"cannot access guest RAM at {self._base + offset:#x} in QEMU, process {self._pid}: "
-            f"{reason}"
-        )
+    def close(self) -> None:
+        """Close the file; done at the end of this object's life otherwise."""
+        self._close()

@@ -108,14 +108,13 @@ def test_a_pool_is_zeroed_when_its_first_device_is_attached(
     stopped_guest: Guest, pool: Pool
 ) -> None:
     """The kernel zeroes a pool when its first device is attached."""
-    (block,) = [block for block in stopped_guest.machine.blocks if block.shared]
-    file = stopped_guest.memory_file(block)
-    file.write_bytes(GARBAGE * (pool.size // len(GARBAGE)))
+    with live_memory(stopped_guest) as memory:
+        memory.write(pool.base, GARBAGE * (pool.size // len(GARBAGE)))
 
-    stopped_guest.resume()
-    stopped_guest.wait_ready()
+        stopped_guest.resume()
+        stopped_guest.wait_ready()
 
-    counted(file.read_bytes().count(0), pool.size, "zero bytes in the pool")
+        counted(memory.read(pool.base, pool.size).count(0), pool.size, "zero bytes in the pool")
 
 
 @pytest.mark.property("E4", control=True)

@@ -3,9 +3,10 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from harness.base.address_range import AddressRange
 from harness.base.errors import QemuError
 from harness.devices.rogue.vhost.answer import Answer, Write
 from harness.devices.rogue.vhost.conversation import Conversation, Listener
@@ -19,13 +20,20 @@ from harness.machine.qemu.loop import event_loop
 class Backend:
     """Serves *device* to QEMU; all methods are for the event loop's thread.
 
-    *news* is called whenever a request or a hang-up has come. Any exception ends the conversation,
+    *news* is called whenever a request or a hang-up has come; only *allowed* guest memory is ever
+    mapped, None: all that QEMU hands over. Any exception ends the conversation,
     because QEMU would wait forever for an answer, and is kept in *faults*.
     """
 
-    def __init__(self, device: VhostDevice, name: str, news: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        device: VhostDevice,
+        name: str,
+        news: Callable[[], None],
+        allowed: Sequence[AddressRange] | None = None,
+    ) -> None:
         self.device = device
-        self.table = MemoryTable(name, news)
+        self.table = MemoryTable(name, news, allowed)
         self.requests: list[Request] = []
         self.held: list[Completion] = []
         self.faults: list[Exception] = []

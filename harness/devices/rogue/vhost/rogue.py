@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A vhost-user device as a rogue: QEMU hands it guest memory, and Linux's own driver its requests.
 
-Its fence is the cut of RAM into blocks (harness/machine/layout.py): QEMU hands over nothing but the
-shared blocks (hw/virtio/vhost-user.c:vhost_user_fill_set_mem_table_msg). An IOMMU does not confine
-it: the device has the files themselves.
+Its fence is the cut of RAM into blocks (harness/machine/layout.py). QEMU hands over every block
+(hw/virtio/vhost-user.c:vhost_user_fill_set_mem_table_msg); the backend maps the shared ones and
+closes the files of the others before the device sees them, as a hypervisor between them would. An
+IOMMU does not confine it: the device has the files themselves.
 """
 
 from collections.abc import Callable, Sequence
@@ -62,7 +63,8 @@ class VhostRogue:
         self._slot = RootPort(guest, port)
         self.bdf = self._slot.bdf
         self.device = DEVICES[kind]() if isinstance(kind, str) else kind
-        self._backend = Backend(self.device, self.name, guest.watch.notify)
+        allowed = [block for block in guest.machine.blocks if block.shared]
+        self._backend = Backend(self.device, self.name, guest.watch.notify, allowed)
         self._backend.on_request, self._backend.on_config = on_request, on_config
         self._path = guest.directory / f"vhost-{self.name}"
         guest.at_close(lambda: call(self._backend.close))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The guest memory that QEMU has handed over, mapped: all that a vhost-user device can reach."""
+"""The guest memory that QEMU has handed over and the fence allows: all that a device can reach."""
 
 import mmap
 import time
@@ -21,6 +21,14 @@ class TableEntry(AddressRange):
     user: int
     offset: int
 
+    def within(self, allowed: AddressRange) -> "TableEntry | None":
+        """The part of it in *allowed*; None if there is none."""
+        base, end = max(self.base, allowed.base), min(self.end, allowed.end)
+        if end <= base:
+            return None
+        skipped = base - self.base
+        return TableEntry(base, end - base, self.user + skipped, self.offset + skipped)
+
 
 @dataclass(frozen=True)
 class MappedRegion:
@@ -33,18 +41,24 @@ class MappedRegion:
 class MemoryTable:
     """All regions. Addresses are guest-physical; *name* is whose refusals are recorded.
 
+    Only *allowed* ranges are ever mapped, whatever QEMU hands over; None: all.
     An access outside reads zeros, or changes nothing, and is recorded; one that lies partly
     outside does its other part. *news* is called for each record. For the event loop's thread only.
     """
 
-    def __init__(self, name: str, news: Callable[[], None] = lambda: None) -> None:
-        self._name, self._news = name, news
+    def __init__(
+        self,
+        name: str,
+        news: Callable[[], None] = lambda: None,
+        allowed: Sequence[AddressRange] | None = None,
+    ) -> None:
+        self._name, self._news, self._allowed = name, news, allowed
         self._regions: tuple[MappedRegion, ...] = ()
         self.refusals: list[Refusal] = []
 
     @property
     def reach(self) -> tuple[AddressRange, ...]:
-        """What was handed over, in ascending order."""
+        """What was handed over and is allowed, in ascending order."""
         reach = [AddressRange(one.entry.base, one.entry.size) for one in self._regions]
         return tuple(sorted(reach, key=lambda one: one.base))
 
@@ -53,8 +67,9 @@ class MemoryTable:
         self.close()
         regions = []
         for entry, file in zip(entries, files, strict=True):
-            regions.append(MappedRegion(entry, mmap.mmap(file, entry.offset + entry.size)))
-            self._regions = tuple(regions)
+            for part in self._confined(entry):
+                regions.append(MappedRegion(part, mmap.mmap(file, part.offset + part.size)))
+                self._regions = tuple(regions)
 
     def close(self) -> None:
         """Unmap everything; from then on all accesses are refused."""
@@ -88,6 +103,16 @@ class MemoryTable:
         """Record that an access was not possible."""
         self.refusals.append(Refusal(self._name, address, access, time.time()))
         self._news()
+
+    def _confined(self, entry: TableEntry) -> Iterator[TableEntry]:
+        """The parts of *entry* that may be mapped."""
+        if self._allowed is None:
+            yield entry
+            return
+        for allowed in self._allowed:
+            part = entry.within(allowed)
+            if part is not None:
+                yield part
 
     def _pieces(
         self, address: int, size: int, access: Literal["read", "write"]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The memory split: QEMU gives devices in another process the allowed windows only.
+"""The memory split: devices in another process get the allowed windows only.
 
-QEMU hands a vhost-user backend the file descriptors of its shared memory backends alone
-(hw/virtio/vhost-user.c, vhost_user_fill_set_mem_table_msg), so the device cannot access
-private ones, as with a hypervisor that shares only the pool with the host (measured with 7.2).
+RAM is cut into blocks (harness/machine/layout.py), each a file of its own, and a vhost-user device
+is given the files of the windows alone (devices/rogue/vhost/table.py), as by a hypervisor that
+shares only the pool with the host.
 """
 
 from collections.abc import Sequence
@@ -13,5 +13,5 @@ from harness.machine.fence.fence import Fence
 
 
 def fence(windows: Sequence[AddressRange], _ports: int) -> Fence:
-    """Only *windows* are in shared memory. It confines vhost-user backends only."""
+    """Only *windows* are handed over. It confines vhost-user backends only."""
     return Fence("split", tuple(windows))

@@ -86,3 +86,15 @@ def test_a_closed_table_reaches_nothing(table: MemoryTable) -> None:
 
     assert table.reach == ()
     assert table.read(FIRST, 4) == bytes(4)
+
+
+def test_only_what_is_allowed_of_the_regions_is_reached(file: int) -> None:
+    table = MemoryTable("rogue", allowed=[AddressRange(FIRST + PAGE, PAGE)])
+
+    table.replace([TableEntry(FIRST, 3 * PAGE, 0x1000, PAGE)], [file])
+
+    assert table.reach == (AddressRange(FIRST + PAGE, PAGE),)
+    assert table.read(FIRST, 3 * PAGE) == bytes(PAGE) + b"\2" * PAGE + bytes(PAGE)
+    assert table.from_user(0x1000 + PAGE) == FIRST + PAGE
+    assert table.from_user(0x1000) is None
+    table.close()
