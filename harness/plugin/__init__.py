@@ -16,4 +16,5 @@ pytest_plugins = (
     "harness.plugin.machine_fixtures",
     "harness.plugin.guest_fixtures",
     "harness.plugin.recorder",
+    "harness.plugin.exit_codes",
 )

@@ -118,7 +118,8 @@ class Recorder:
         for reports in self._open.values():  # an interrupt came before their last phase
             if any(reported(one) in BAD for one in reports):
                 self._end(case_of(reports))
-        self._run = self._finish(self._is_complete())
+        failed = session.exitstatus == pytest.ExitCode.INTERNAL_ERROR
+        self._run = self._finish(self._is_complete() and not failed)
         verdict = verdict_of(self._run)
         if verdict is not Verdict.GOOD or not self._others_failed:
             session.exitstatus = verdict.exit_code

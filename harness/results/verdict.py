@@ -23,6 +23,15 @@ class Verdict(Enum):
 _EXIT_CODES = {Verdict.GOOD: 0, Verdict.BAD: 1, Verdict.NOT_JUDGED: 2}
 
 
+def known_exit_code(code: int) -> int:
+    """The exit *code* of pytest as one of ours: what is neither 0 nor 1 is "not judged".
+
+    pytest has more (pytest.ExitCode): 3 for an internal error, 4 for a wrong command line, 5 for
+    no tests.
+    """
+    return code if code in (0, 1) else Verdict.NOT_JUDGED.exit_code
+
+
 def verdict_of(run: Run) -> Verdict:
     """Judge *run*: BAD outranks NOT_JUDGED, because a failure stays a failure.
 

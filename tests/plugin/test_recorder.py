@@ -58,6 +58,15 @@ SELFTEST = "def test_of_the_harness(): assert False\n"
 
 BROKEN_FILE = "import no_such_module\n"
 
+FAULT = """
+    import pytest
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop():
+        yield
+        raise RuntimeError("a fault of a plugin")
+"""
+
 KERNEL = """
     from pathlib import Path
     import pytest
@@ -176,6 +185,18 @@ def test_an_interrupted_run_is_not_judged(session: Session) -> None:
     code, run, _ = session.run("passes or interrupted")
 
     assert (code, run.complete, results(run)) == (2, False, {"test_passes": Result.PASS})
+
+
+@pytest.mark.parametrize(("chosen", "code"), [("passes", 2), ("passes or test_fails", 1)])
+def test_an_internal_error_after_the_last_test_is_no_good_end(
+    session: Session, chosen: str, code: int
+) -> None:
+    (session.root / "harness/conftest.py").write_text(textwrap.dedent(FAULT))
+
+    found, run, said = session.run(chosen)
+
+    assert (found, run.complete) == (code, False)
+    assert "INTERNALERROR> RuntimeError: a fault of a plugin" in said
 
 
 def test_what_spoke_against_the_kernel_before_an_interrupt_counts(session: Session) -> None:

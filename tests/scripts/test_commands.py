@@ -62,7 +62,7 @@ def checkout(tmp_path: Path) -> Checkout:
     for name in ("scripts/run", "scripts/test"):
         made.take(name)
     made.stand_in("scripts/setup")
-    for tool in ("pytest", "ruff", "mypy", "lint-imports"):
+    for tool in ("python", "pytest", "ruff", "mypy", "lint-imports"):
         made.stand_in(f".venv/bin/{tool}")
     return made
 
@@ -93,7 +93,7 @@ def test_run_sets_up_and_hands_its_arguments_to_pytest(checkout: Checkout) -> No
     workers = cpus() * 3 // 2
     assert checkout.log == [
         "setup",
-        f"pytest -n {workers} harness/ -n 2 -k 'B1 or B2' --kernel=debian:6.1",
+        f"python -P scripts/suite.py -n {workers} harness/ -n 2 -k 'B1 or B2' --kernel=debian:6.1",
     ]
 
 
@@ -103,8 +103,15 @@ def test_test_sets_up_and_checks_everything(checkout: Checkout) -> None:
     assert checkout.log == ["setup tests", *CHECKS, f"pytest -n {cpus()} tests/ -x"]
 
 
-@pytest.mark.parametrize("script", ["scripts/run", "scripts/test"])
-@pytest.mark.parametrize(("failing", "code"), [("scripts/setup", 2), (".venv/bin/pytest", 1)])
+@pytest.mark.parametrize(
+    ("script", "failing", "code"),
+    [
+        ("scripts/run", "scripts/setup", 2),
+        ("scripts/run", ".venv/bin/python", 1),
+        ("scripts/test", "scripts/setup", 2),
+        ("scripts/test", ".venv/bin/pytest", 1),
+    ],
+)
 def test_a_script_ends_with_the_code_of_what_failed(
     script: str, failing: str, code: int, checkout: Checkout
 ) -> None:

@@ -15,18 +15,18 @@ NODE = "harness/suite/properties/test_sync.py::test_a[x-y]"
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., list[str]]:
-    """Runs the script beside a setup that does nothing and a pytest that prints its arguments."""
+    """Runs the script beside a setup that does nothing and a Python that prints its arguments."""
     (tmp_path / "scripts").mkdir()
     (tmp_path / ".venv/bin").mkdir(parents=True)
     shutil.copy(CHECKOUT / "scripts/run", tmp_path / "scripts/run")
-    for name, line in (("scripts/setup", ":"), (".venv/bin/pytest", "printf '%s\\n' \"$@\"")):
+    for name, line in (("scripts/setup", ":"), (".venv/bin/python", "printf '%s\\n' \"$@\"")):
         (tmp_path / name).write_text(f"#!/bin/sh\n{line}\n")
         (tmp_path / name).chmod(0o755)
 
     def call(*words: str) -> list[str]:
         command = [tmp_path / "scripts/run", *words]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        return said.replace(str(tmp_path), "").splitlines()[2:]
+        return said.replace(str(tmp_path), "").splitlines()[4:]
 
     return call
 
