@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from harness.base.cache import Cache, digest
-from harness.base.errors import BuildError
+from harness.base.errors import BuildError, SourceError
 from harness.base.progress import say, step
 from harness.base.space import require_space
 from harness.kernel.build.fragment import Wanted, read_fragments
@@ -45,7 +45,7 @@ TARGETS = ("Image", "modules")
 BUILT_CONFIG = "include/config/auto.conf"
 """The configuration that kbuild compiles with, made from .config, in the build directory."""
 
-SOURCES = frozenset({".c", ".h", ".S", ".rst", ".txt"})
+SOURCES = (".c", ".h", ".S", ".rst", ".txt")
 """Suffixes of files that Kconfig does not read, outside scripts/, where Kconfig is built."""
 
 COUNTING = "GCOV_KERNEL"
@@ -83,6 +83,25 @@ def plan_kernel(spec: KernelSpec) -> Plan:
     return Plan(source, read_series(spec.series), wanted, compiler_version(), spec)
 
 
+_last: dict[str, Plan] = {}
+"""The plan of the last kernel that this process built or found, by the kernel's key."""
+
+
+def plan_of(kernel: Kernel, spec: KernelSpec) -> Plan:
+    """The plan by which *kernel* was built for *spec*.
+
+    The source is not read again for the kernel that :func:`build_kernel` returned last. For others,
+    raises SourceError if *spec* does not resolve to *kernel* any more.
+    """
+    plan = _last.get(kernel.key) or plan_kernel(spec)
+    if plan.key != kernel.key:
+        raise SourceError(
+            f"the source, series or configuration of kernel {kernel.key} has changed since it "
+            "was built. Build the kernel again before its guest programs."
+        )
+    return plan
+
+
 def build_kernel(spec: KernelSpec) -> Kernel:
     """Return the kernel that *spec* asks for, building it if the cache does not hold it intact.
 
@@ -90,6 +109,8 @@ def build_kernel(spec: KernelSpec) -> Kernel:
     machine lacks a tool or disk space.
     """
     plan = plan_kernel(spec)
+    _last.clear()
+    _last[plan.key] = plan
     kernels, fill = Cache("kernels"), partial(_fill_entry, plan)
     entry = kernels.get(plan.key, fill)
     if missing := unmet(plan.wanted.options, read_config(entry / CONFIG)):
@@ -130,7 +151,7 @@ def _prepare_source(plan: Plan, tree: SourceTree) -> None:
 def _configure(plan: Plan, make: Make, tree: SourceTree) -> None:
     """Write the configuration, unless it was written from the same inputs and checked."""
     stamp, config = make.output / "harness-config.stamp", make.output / ".config"
-    inputs = digest(plan.wanted.text, plan.compiler, str(tree.state.pristine), *_kconfig(tree))
+    inputs = digest(plan.wanted.text, plan.compiler, *_kconfig(tree))
     if config.is_file() and stamp.is_file() and stamp.read_text() == inputs:
         return
     stamp.unlink(missing_ok=True)
@@ -145,14 +166,25 @@ def _configure(plan: Plan, make: Make, tree: SourceTree) -> None:
 
 
 def _kconfig(tree: SourceTree) -> Iterator[str]:
-    """Each file changed by a series that may change the configuration: all but C and text.
+    """Each file that may change the configuration: all but C and text.
 
-    Kconfig files may have any name, and run scripts and makefiles.
+    Kconfig files may have any name, and run scripts and makefiles. The pristine files of an
+    archive are known by the archive only.
     """
-    for path in sorted(tree.state.patched):
-        if path.startswith("scripts/") or PurePath(path).suffix not in SOURCES:
+    patched, files = tree.state.patched, tree.files
+    if files is None:
+        yield str(tree.state.pristine)
+    for path, identity in sorted((files or {}).items()):
+        if _configures(path) and path not in patched:
+            yield f"{path} {identity}"
+    for path in sorted(patched):
+        if _configures(path):
             content = tree.current(path)
             yield f"{path} {content.identity if content else 'absent'}"
+
+
+def _configures(path: str) -> bool:
+    return path.startswith("scripts/") or not path.endswith(SOURCES)
 
 
 def _compile(plan: Plan, make: Make) -> None:

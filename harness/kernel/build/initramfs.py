@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.base.cache import Cache, digest
-from harness.base.errors import BuildError, SourceError, ToolError
+from harness.base.errors import BuildError, ToolError
 from harness.base.paths import CHECKOUT
 from harness.base.progress import step
 from harness.base.tools import run_tool
 from harness.kernel.build import cpio
-from harness.kernel.build.build import Plan, built_tree, plan_kernel
+from harness.kernel.build.build import Plan, built_tree, plan_of
 from harness.kernel.build.make import CROSS
 from harness.kernel.source.apt import extract_package, find_package
 from harness.kernel.spec import Kernel, KernelSpec
@@ -53,12 +53,7 @@ def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
     key = digest(FORMAT, kernel.key, kernel.build_id, busybox.sha256, *_names_and_files(sources))
 
     def fill(directory: Path) -> None:
-        plan = plan_kernel(spec)
-        if plan.key != kernel.key:
-            raise SourceError(
-                f"the source, series or configuration of kernel {kernel.key} has changed since it "
-                "was built. Build the kernel again before its guest programs."
-            )
+        plan = plan_of(kernel, spec)
         with step("guest programs"):
             probe = _build_probe(plan, directory / PROBE)
             nodes = _layout(_build_agent(), _busybox(busybox.fetch()), probe)

@@ -58,6 +58,15 @@ class SourceTree:
             return TreeState()
         return TreeState(stored["pristine"], frozenset(stored["patched"]))
 
+    @property
+    def files(self) -> Snapshot | None:
+        """The pristine files of a tree that is synced file by file; None for an unpacked one."""
+        try:
+            files: Snapshot = json.loads(self._files.read_text())
+        except FileNotFoundError:
+            return None
+        return files
+
     def replace(self, identity: str, unpack: Callable[[Path], None]) -> None:
         """Remove the tree and let *unpack* fill a new one with identity *identity*."""
         self.clear()
@@ -146,12 +155,10 @@ class SourceTree:
         _write_whole(self._state, json.dumps(stored, indent=1))
 
     def _load_files(self) -> Snapshot:
-        try:
-            files: Snapshot = json.loads(self._files.read_text())
-        except FileNotFoundError:
+        files = self.files
+        if files is None:
             self.clear()  # files of unknown content may be there
-            return {}
-        return files
+        return files or {}
 
     def _save_files(self, files: Snapshot) -> None:
         _write_whole(self._files, json.dumps(dict(files)))

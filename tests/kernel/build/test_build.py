@@ -15,9 +15,9 @@ import pytest
 from kernel_trees import FIREWALL_PATCH, MAKEFILE, SLOTS_PATCH, tiny_tree
 
 from harness.base.cache import Cache
-from harness.base.errors import BuildError, ConfigError, HostError, SeriesError
+from harness.base.errors import BuildError, ConfigError, HostError, SeriesError, SourceError
 from harness.kernel import KernelSpec, build_kernel, load_kernel
-from harness.kernel.build.build import read_build_id
+from harness.kernel.build.build import plan_of, read_build_id
 from harness.kernel.source.workspace import open_workspace, workspaces
 from harness.kernel.spec import RECORD
 
@@ -154,6 +154,48 @@ def test_edited_file_rebuilds_only_itself(tree: Path) -> None:
     (tree / "kernel/fork.c").write_text("int children = 1;\n")
     build_kernel(spec_of(tree))
     assert compiled() == ["kernel/fork.o"]
+
+
+def configured(tree: Path, *patches: bytes) -> int:
+    """Build the kernel of *tree*, and return when its configuration was written."""
+    build_kernel(spec_of(tree, *patches))
+    (config,) = workspaces().glob("*/build-*/.config")
+    return config.stat().st_mtime_ns
+
+
+def test_edited_c_file_does_not_configure_again(tree: Path) -> None:
+    before = configured(tree)
+    (tree / "kernel/fork.c").write_text("int children = 1;\n")
+    assert configured(tree) == before
+
+
+@pytest.mark.parametrize("name", ["Kconfig", "Kconfig.known", "scripts/version.h", "New.mk"])
+def test_edited_file_that_may_decide_options_configures_again(tree: Path, name: str) -> None:
+    before = configured(tree)
+    (tree / name).parent.mkdir(exist_ok=True)
+    with (tree / name).open("a") as file:
+        file.write("\n")
+    assert configured(tree) > before
+
+
+def test_source_is_not_read_again_for_the_guest_programs(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = spec_of(tree)
+    kernel = build_kernel(spec)
+    monkeypatch.setattr("harness.kernel.build.build.resolve_source", None)
+    assert plan_of(kernel, spec).key == kernel.key
+
+
+def test_tree_that_changed_since_another_kernel_was_built_makes_no_guest_programs(
+    tree: Path,
+) -> None:
+    spec = spec_of(tree)
+    kernel = build_kernel(spec)
+    (tree / "kernel/fork.c").write_text("int children = 1;\n")
+    build_kernel(spec)
+    with pytest.raises(SourceError, match=f"of kernel {kernel.key} has changed"):
+        plan_of(kernel, spec)
 
 
 def test_damaged_entry_is_restored(tree: Path) -> None:
