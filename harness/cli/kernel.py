@@ -3,11 +3,13 @@
 
 import argparse
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from harness.base.cache import Cache
+from harness.base.errors import InputError
 from harness.cli.machines import add_config_options, add_series_option, fragments_of
 from harness.cli.tables import print_table, series_cell
 from harness.kernel import (
@@ -17,6 +19,7 @@ from harness.kernel import (
     helptext,
     load_kernel,
 )
+from harness.kernel.build.build import write_build
 from harness.kernel.build.prune import prune
 from harness.kernel.spec import DEFAULT_SOURCE
 
@@ -67,12 +70,24 @@ def _add_build(actions: "Subparsers") -> None:
     )
     add_series_option(building)
     add_config_options(building)
+    building.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="also write the kernel and the tree to build modules against to a new directory DIR, "
+        "for --kernel=build:DIR here or on another machine",
+    )
     building.set_defaults(run=_build)
 
 
 def _build(args: argparse.Namespace) -> int:
     spec = KernelSpec(args.source, tuple(args.series), fragments_of(args), args.flavour)
+    output = args.output
+    if output and output.exists():
+        raise InputError(f"{output} exists already. Name a directory that is to be made.")
     kernel = build_kernel(spec)
+    if output:
+        write_build(spec, output)
     for name, value in _facts(kernel):
         print(f"{name:{NAME_WIDTH}}{value}")
     return 0

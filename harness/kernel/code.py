@@ -13,9 +13,12 @@ from elftools.elf.constants import SH_FLAGS
 from harness.base.kreport import Report, StackFrame
 from harness.kernel.elf import open_elf
 
-SOURCE_ROOT = re.compile(r"^(?:(?:\.\./)+src/|.*/(?=guest/probe/))")
+SOURCE_ROOT = re.compile(r"^(?:(?:\.\./)+src/|\./|.*/(?=guest/probe/))")
 """The start of source paths in DWARF, relative to the build directory
 (harness/kernel/source/workspace.py)."""
+
+LANDMARK = ("start_kernel", "init/main.c")
+"""A function of every kernel, and its file: the start of its path is that of all."""
 
 COUNTERS = ("pc", "rip")
 """Registers with the address of the instruction itself; "lr" has the return address."""
@@ -59,13 +62,28 @@ def places_at(program: drgn.Program, address: int, module: str = "") -> tuple[Co
     return tuple(
         CodePlace(
             one.name() or "?",
-            SOURCE_ROOT.sub("", one.filename),
+            SOURCE_ROOT.sub("", one.filename.removeprefix(_source_root(program))),
             one.line,
             "" if number == len(chain) - 1 else outer,
             module,
         )
         for number, one in enumerate(chain)
     )
+
+
+def _source_root(program: drgn.Program) -> str:
+    """The start of paths in the DWARF of a kernel that was built outside its source tree.
+
+    Kept in the program's cache, because a lookup takes as long as the one that it is for.
+    """
+    function, file = LANDMARK
+    if LANDMARK not in program.cache:
+        try:
+            path = program.source_location(function)[-1].filename
+        except LookupError:
+            path = ""
+        program.cache[LANDMARK] = path.removesuffix(file) if path.endswith(f"/{file}") else ""
+    return str(program.cache[LANDMARK])
 
 
 class KernelCode:

@@ -34,7 +34,9 @@ def build_id(elf: ELFFile) -> BuildId | None:
 
 def open_elf(path: Path) -> ELFFile:
     """Open *path*, to be closed by the caller; InputError if it is not an ELF file."""
+    file = path.open("rb")
     try:
-        return ELFFile.load_from_path(str(path))
+        return ELFFile(file)
     except ELFError as fault:
+        file.close()
         raise InputError(f"{path} is not an ELF file: {fault}") from fault

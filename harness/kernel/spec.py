@@ -9,6 +9,9 @@ from harness.base.errors import InputError
 from harness.base.paths import CHECKOUT
 
 DEFAULT_SOURCE = "debian:6.12"
+BUILT = "build:"
+"""What the name of a kernel begins with that is built already."""
+
 RECORD = "kernel.json"
 CONFIG = "config"
 
@@ -34,7 +37,8 @@ def flavour_fragment(name: str) -> Path:
 class KernelSpec:
     """A kernel to build.
 
-    *source* is ``debian:VERSION``, a directory, a tarball, or ``git:PATH-OR-URL@REVISION``.
+    *source* is ``debian:VERSION``, a directory, a tarball, or ``git:PATH-OR-URL@REVISION``; or
+    ``build:DIR``, a kernel that is built already and is taken as it is.
     *series* are patch files, mailboxes, or directories of patches, applied in this order.
     *fragments* are merged on top of ``allnoconfig``; the last one that sets an option wins.
     *flavour* names one more fragment, from kernel-config/flavours; empty for the plain kernel.
@@ -44,6 +48,17 @@ class KernelSpec:
     series: tuple[Path, ...] = ()
     fragments: tuple[Path, ...] = field(default_factory=default_fragments)
     flavour: str = ""
+
+    @property
+    def given(self) -> Path | None:
+        """The directory of a kernel that is built already; None for one to build."""
+        return Path(self.source.removeprefix(BUILT)) if self.source.startswith(BUILT) else None
+
+    @property
+    def extra_fragments(self) -> tuple[Path, ...]:
+        """The fragments that are not the project's own."""
+        own = default_fragments()
+        return tuple(path for path in self.fragments if path not in own)
 
     @property
     def configuration(self) -> tuple[Path, ...]:

@@ -39,11 +39,19 @@ def flavour(settings: SuiteRequest) -> str:
 
 
 @pytest.fixture
+def from_source(settings: SuiteRequest) -> None:
+    """Skip a test that builds another kernel of the same source if the kernel was given built."""
+    if settings.spec.given is not None:
+        pytest.skip("builds a kernel of its own from source; the kernel under test has none")
+
+
+@pytest.fixture
 def kernel(request: pytest.FixtureRequest, settings: SuiteRequest, flavour: str) -> Kernel:
     """The kernel under test; skips a test that says nothing about it."""
     if flavour == settings.spec.flavour:
         kernel = request.config.stash[kernel_key]
     else:
+        request.getfixturevalue("from_source")
         kernel = build_kernel(replace(settings.spec, flavour=flavour))
     runs_on(request.node, kernel)
     return kernel

@@ -21,6 +21,7 @@ from harness.base.paths import CHECKOUT, SUITE
 from harness.base.properties import checked_id
 from harness.base.space import MIB
 from harness.kernel import KernelSpec, default_fragments
+from harness.kernel.spec import BUILT
 from harness.machine.binary import DEFAULT
 from harness.machine.machine import DEFAULT_RAM
 from harness.machine.shape import parse_ram_size
@@ -129,8 +130,9 @@ def _test_name(folder: Path, argument: str) -> str:
 
 def _absolute(source: str) -> str:
     """A kernel source that is a path, made absolute: pytest runs in another directory."""
-    path = Path(source)
-    return str(path.absolute()) if source and path.exists() else source
+    kind = BUILT if source.startswith(BUILT) else ""
+    path = Path(source.removeprefix(kind))
+    return f"{kind}{path.absolute()}" if source and path.exists() else source
 
 
 def _typed(word: str) -> str:

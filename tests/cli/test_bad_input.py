@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from kernel_trees import SLOTS_PATCH
 
 from harness.base.cache import Cache
 from harness.base.errors import GuestCrash, HostError
@@ -61,6 +62,7 @@ def test_the_shell_says_what_is_wrong(capsys: pytest.CaptureFixture[str], wrong:
 
 WRONG_SUITE = [
     WRONG[0],
+    Wrong("--kernel=build:/nowhere", "build:/nowhere is no kernel build: no such directory."),
     Wrong("--property=B99", "unknown property 'B99': expected an id such as B1."),
     Wrong("harness/suite/properties/test_no.py", "no such file of tests: "),
 ]
@@ -150,6 +152,16 @@ def test_a_full_disk_is_the_hosts_fault_and_leaves_no_entry() -> None:
         Cache("things").get("key", fill_the_disk)
 
     assert Cache("things").find("key") is None
+
+
+def test_a_series_for_a_kernel_that_is_built_already_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.patch").write_bytes(SLOTS_PATCH)
+
+    assert main(["validate", f"{tmp_path}/a.patch", f"--kernel=build:{tmp_path}"]) == 2
+
+    assert "is built already: it has no source that a series" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [["validate", "x.patch"], ["bisect", "a", "b"]])

@@ -110,3 +110,24 @@ def test_prune_keeps_a_workspace_that_is_in_use(tree: Path) -> None:
     with open_workspace(name) as workspace:
         main(["kernel", "prune", "--days", "0"])
         assert workspace.tree.source.is_dir()
+
+
+def test_a_kernel_is_written_whole_to_a_directory_of_its_own(tree: Path, tmp_path: Path) -> None:
+    output = tmp_path / "output"
+
+    assert build(tree, f"--output={output}") == 0
+
+    assert {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()} >= {
+        *("vmlinux", "arch/arm64/boot/Image", ".config", "Module.symvers"),
+        *("Makefile", "include/linux/module.h", "include/config/kernel.release"),
+    }
+
+
+def test_a_kernel_is_not_written_over_another(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "output").mkdir()
+
+    assert build(tree, f"--output={tmp_path}/output") == 2
+
+    assert "output exists already. Name a directory" in capsys.readouterr().err

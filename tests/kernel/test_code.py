@@ -117,3 +117,17 @@ def test_a_reports_stack_is_told_once_and_exactly_where_the_cpu_was(vmlinux: Pat
 
 def test_of_no_report_there_is_no_stack(vmlinux: Path) -> None:
     assert decoded_traces(reports_in(["[    1.000000] clk: fine"]), KernelCode(vmlinux)) == ""
+
+
+def test_files_are_named_as_in_the_source_tree_wherever_that_was(tmp_path: Path) -> None:
+    for name, text in (("init/main.c", "void start_kernel(void) {}\n"), ("dma/pool.c", SOURCE)):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+    files = (tmp_path / "init/main.c", tmp_path / "dma/pool.c")
+    link = ("-nostdlib", "-static", "-Wl,-Ttext-segment=0xffff800080000000,-e,0")
+    vmlinux = tmp_path / "vmlinux"
+    subprocess.run([f"{CROSS}gcc", "-g", *link, "-o", vmlinux, *files], check=True)
+
+    place, *_ = KernelCode(vmlinux).places(StackFrame("outer", 0, 0x20), returns=False)
+
+    assert place.file == "dma/pool.c"

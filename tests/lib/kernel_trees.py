@@ -25,7 +25,9 @@ Image: $(O)/include/config/auto.conf $(objects)
 \t@$(CROSS_COMPILE)ld --build-id=sha1 -e 0 -o $(O)/vmlinux $(objects)
 \t@cp $(O)/vmlinux $(O)/arch/arm64/boot/Image
 
-modules: ;
+modules:
+\t@mkdir -p $(O)/include/generated $(O)/arch/arm64/include/generated $(O)/scripts
+\t@touch $(O)/Module.symvers
 
 $(O)/%.o: %.c
 \t@echo '  CC      $*.o'
@@ -63,6 +65,9 @@ FILES = {
     "Kconfig": KCONFIG,
     "Kconfig.known": "CONFIG_PCI=y\nCONFIG_FIREWALL=y\n",
     "arch/arm64/Makefile": "",
+    "arch/arm64/include/asm/io.h": "",
+    "include/linux/module.h": "",
+    "scripts/Makefile.build": "",
     "kernel/dma/swiotlb.c": "int slots = 128;\nint areas = 1;\nint used;\n",
     "kernel/fork.c": "int children;\n",
     "README": "a tree\n",

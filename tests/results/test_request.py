@@ -97,13 +97,16 @@ def test_a_folder_of_all_tests_names_none(where: str) -> None:
     assert parsed([where]) == replace(SuiteRequest(), workers=0)
 
 
+@pytest.mark.parametrize("kind", ["", "build:"])
 def test_a_kernel_in_a_directory_is_found_from_any_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "linux").mkdir()
     monkeypatch.chdir(tmp_path)
 
-    assert f"--kernel={tmp_path}/linux" in arguments_of(SuiteRequest(KernelSpec("linux")))
+    words = arguments_of(SuiteRequest(KernelSpec(f"{kind}linux")))
+
+    assert f"--kernel={kind}{tmp_path}/linux" in words
 
 
 @pytest.mark.parametrize("match", ["$HOME", "`id`", 'a"b', "a\\b", "!x", "a\nb"])

@@ -9,7 +9,7 @@ from typing import Protocol, cast
 from harness.base.cache import Cache, digest
 from harness.base.errors import InputError
 from harness.kernel import KernelSpec, build_initramfs, build_kernel
-from harness.kernel.build.build import plan_kernel
+from harness.kernel.build.build import find_kernel
 from harness.kernel.source.sources import pin_source
 from harness.machine.binary import find_qemu
 from harness.results import Run, SuiteRequest, run_suite
@@ -65,9 +65,9 @@ class SuiteRunner:
 
     def look(self, spec: KernelSpec) -> FoundKernel:
         """See :class:`Runner`."""
-        plan = plan_kernel(spec)
-        patches = tuple((patch.name, patch.text) for patch in plan.patches)
-        return FoundKernel(plan.key, plan.source.title, patches)
+        found = find_kernel(spec)
+        patches = tuple((patch.name, patch.text) for patch in found.patches)
+        return FoundKernel(found.key, found.title, patches)
 
     def basis(self, request: SuiteRequest) -> str:
         """See :class:`Runner`."""

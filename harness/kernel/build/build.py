@@ -13,8 +13,17 @@ from harness.base.errors import BuildError, SourceError
 from harness.base.progress import say, step
 from harness.base.space import require_space
 from harness.kernel.build.fragment import Wanted, read_fragments
+from harness.kernel.build.given import (
+    BUILT_CONFIG,
+    IMAGE,
+    GivenBuild,
+    find_build,
+    given_kernel,
+    given_tree,
+)
 from harness.kernel.build.kconfig import check_config, read_config, unmet
 from harness.kernel.build.make import Make, check_tools, compiler_version
+from harness.kernel.build.module_tree import copy_module_tree
 from harness.kernel.build.notes import keep_notes
 from harness.kernel.build.objects import count_stale
 from harness.kernel.elf import build_id, open_elf
@@ -29,7 +38,6 @@ from harness.kernel.spec import (
     Kernel,
     KernelRecord,
     KernelSpec,
-    default_fragments,
     load_kernel,
 )
 
@@ -41,9 +49,6 @@ BUILD_SIZE = 1024**3
 
 TARGETS = ("Image", "modules")
 """``modules`` also makes Module.symvers, which the probe is linked against."""
-
-BUILT_CONFIG = "include/config/auto.conf"
-"""The configuration that kbuild compiles with, made from .config, in the build directory."""
 
 SOURCES = (".c", ".h", ".S", ".rst", ".txt")
 """Suffixes of files that Kconfig does not read, outside scripts/, where Kconfig is built."""
@@ -61,6 +66,11 @@ class Plan:
     wanted: Wanted
     compiler: str
     spec: KernelSpec
+
+    @property
+    def title(self) -> str:
+        """What messages call the kernel without its series."""
+        return self.source.title
 
     @property
     def key(self) -> str:
@@ -83,17 +93,22 @@ def plan_kernel(spec: KernelSpec) -> Plan:
     return Plan(source, read_series(spec.series), wanted, compiler_version(), spec)
 
 
+def find_kernel(spec: KernelSpec) -> Plan | GivenBuild:
+    """The present inputs of the kernel of *spec*, or the build that it names; builds nothing."""
+    return plan_kernel(spec) if spec.given is None else find_build(spec)
+
+
 _last: dict[str, Plan] = {}
 """The plan of the last kernel that this process built or found, by the kernel's key."""
 
 
-def plan_of(kernel: Kernel, spec: KernelSpec) -> Plan:
-    """The plan by which *kernel* was built for *spec*.
+def plan_of(kernel: Kernel, spec: KernelSpec) -> Plan | GivenBuild:
+    """The plan by which *kernel* was built for *spec*, or the build that it is a copy of.
 
     The source is not read again for the kernel that :func:`build_kernel` returned last. For others,
     raises SourceError if *spec* does not resolve to *kernel* any more.
     """
-    plan = _last.get(kernel.key) or plan_kernel(spec)
+    plan = _last.get(kernel.key) or find_kernel(spec)
     if plan.key != kernel.key:
         raise SourceError(
             f"the source, series or configuration of kernel {kernel.key} has changed since it "
@@ -105,9 +120,11 @@ def plan_of(kernel: Kernel, spec: KernelSpec) -> Plan:
 def build_kernel(spec: KernelSpec) -> Kernel:
     """Return the kernel that *spec* asks for, building it if the cache does not hold it intact.
 
-    Raises SourceError, SeriesError, ConfigError or BuildError for wrong input, HostError if this
-    machine lacks a tool or disk space.
+    Raises SourceError, SeriesError, ConfigError, BuildError or InputError for wrong input,
+    HostError if this machine lacks a tool or disk space.
     """
+    if spec.given is not None:
+        return given_kernel(spec)
     plan = plan_kernel(spec)
     _last.clear()
     _last[plan.key] = plan
@@ -118,6 +135,14 @@ def build_kernel(spec: KernelSpec) -> Kernel:
         kernels.remove(plan.key)
         entry = kernels.get(plan.key, fill)
     return load_kernel(entry)
+
+
+@contextmanager
+def module_tree(inputs: Plan | GivenBuild) -> Iterator[tuple[Workspace, Make]]:
+    """A kernel's tree, in which modules can be built for the block; its workspace stays locked."""
+    tree = built_tree(inputs) if isinstance(inputs, Plan) else given_tree(inputs)
+    with tree as (workspace, make):
+        yield workspace, make
 
 
 @contextmanager
@@ -207,12 +232,11 @@ def _compile(plan: Plan, make: Make) -> None:
 
 def _fill_entry(plan: Plan, directory: Path) -> None:
     with built_tree(plan) as (workspace, make):
-        shutil.copy2(make.output / "arch/arm64/boot/Image", directory / "Image")
+        shutil.copy2(make.output / IMAGE, directory / "Image")
         shutil.copy2(make.output / "vmlinux", directory / "vmlinux")
         shutil.copy2(make.output / ".config", directory / CONFIG)
         if COUNTING in plan.wanted.options:
             keep_notes(make.output, workspace.tree, directory)
-        own = default_fragments()
         release = (make.output / "include/config/kernel.release").read_text().strip()
     record = KernelRecord(
         release=release,
@@ -222,9 +246,25 @@ def _fill_entry(plan: Plan, directory: Path) -> None:
         compiler=plan.compiler,
         titles=tuple(read_subject(patch.subject)[0] or patch.name for patch in plan.patches),
         flavour=plan.spec.flavour,
-        fragments=tuple(path.name for path in plan.spec.fragments if path not in own),
+        fragments=tuple(path.name for path in plan.spec.extra_fragments),
     )
     record.save(directory)
+
+
+def write_build(spec: KernelSpec, directory: Path) -> None:
+    """Write the kernel of *spec*, built from source, to *directory*, which can then be given.
+
+    Its tree is built again if another kernel was built in it since.
+    """
+    plan = plan_kernel(spec)
+    fresh = directory.with_name(f"{directory.name}.making")
+    shutil.rmtree(fresh, ignore_errors=True)
+    with built_tree(plan) as (workspace, make):
+        copy_module_tree(workspace.tree.source, make.output, fresh)
+        for name in ("vmlinux", IMAGE):
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(make.output / name, fresh / name)
+    fresh.rename(directory)
 
 
 def read_build_id(vmlinux: Path) -> str:

@@ -13,8 +13,9 @@ from harness.base.paths import CHECKOUT
 from harness.base.progress import step
 from harness.base.tools import run_tool
 from harness.kernel.build import cpio
-from harness.kernel.build.build import Plan, built_tree, plan_of
-from harness.kernel.build.make import CROSS
+from harness.kernel.build.build import Plan, module_tree, plan_of
+from harness.kernel.build.given import GivenBuild
+from harness.kernel.build.make import CROSS, compiler_version
 from harness.kernel.source.apt import extract_package, find_package
 from harness.kernel.spec import Kernel, KernelSpec
 
@@ -50,12 +51,15 @@ def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
     """
     busybox = find_package("busybox-static")
     sources = list(_guest_sources())
-    key = digest(FORMAT, kernel.key, kernel.build_id, busybox.sha256, *_names_and_files(sources))
+    # a kernel that is built here has its compiler in its key
+    compiler = compiler_version() if spec.given else ""
+    parts = (FORMAT, kernel.key, kernel.build_id, compiler, busybox.sha256)
+    key = digest(*parts, *_names_and_files(sources))
 
     def fill(directory: Path) -> None:
-        plan = plan_of(kernel, spec)
+        inputs = plan_of(kernel, spec)
         with step("guest programs"):
-            probe = _build_probe(plan, directory / PROBE)
+            probe = _build_probe(inputs, directory / PROBE)
             nodes = _layout(_build_agent(), _busybox(busybox.fetch()), probe)
             (directory / "initramfs.cpio").write_bytes(cpio.pack(nodes))
 
@@ -86,12 +90,12 @@ def _build_agent() -> bytes:
         return _stripped(out / "init")
 
 
-def _build_probe(plan: Plan, whole: Path) -> bytes:
+def _build_probe(inputs: Plan | GivenBuild, whole: Path) -> bytes:
     """Compile a copy of the probe at a fixed path, so that paths in it are always the same.
 
     The module with debugging information is copied to *whole*.
     """
-    with built_tree(plan) as (workspace, make):
+    with module_tree(inputs) as (workspace, make):
         guest = workspace.directory / "guest"
         shutil.rmtree(guest, ignore_errors=True)
         shutil.copytree(CHECKOUT / "guest", guest)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from harness.base.errors import BuildError
+from harness.base.errors import BuildError, ToolError
 from harness.base.paths import cache_directory
 from harness.base.progress import ProgressStep
 from harness.base.tools import dies_with_us, find_tool, run_tool
@@ -146,6 +146,15 @@ def check_tools() -> None:
 def compiler_version() -> str:
     """Return the first line that the cross compiler prints about itself."""
     return run_tool((f"{CROSS}gcc", "--version")).decode().splitlines()[0]
+
+
+def compiler_accepts(option: str) -> bool:
+    """Whether the cross compiler knows the command line option."""
+    try:
+        run_tool((f"{CROSS}gcc", option, "-x", "c", "-S", "-o", "/dev/null", "/dev/null"))
+    except ToolError:
+        return False
+    return True
 
 
 def first_error(log: Path) -> str:

@@ -17,6 +17,7 @@ from harness.suite.lib.filling import PAGE
 
 pytestmark = [
     pytest.mark.nightly("two kernels of its own"),
+    pytest.mark.usefixtures("from_source"),
     pytest.mark.since("6.6", "158dbe9c9a3d: the member that is renamed"),
 ]
 

@@ -21,6 +21,7 @@ from harness.results.judge import Change
 
 pytestmark = [
     pytest.mark.nightly("five kernels of its own"),
+    pytest.mark.usefixtures("from_source"),
     pytest.mark.timeout(3600),
 ]
 

@@ -22,6 +22,7 @@ from harness.suite.lib.nasty_series import EDITS, write_series
 
 pytestmark = [
     pytest.mark.nightly("six kernels of its own"),
+    pytest.mark.usefixtures("from_source"),
     pytest.mark.timeout(7200),
 ]
 

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A copy of a kernel's tree, as far as building a module needs it, with tools that run here.
+
+It has what Linux's own scripts/package/install-extmod-build (6.12) puts into a package of headers:
+source and build directory in one. fixdep and modpost, which kbuild runs, are compiled for this
+machine: those of the build may need another C library or another processor.
+"""
+
+import shutil
+from pathlib import Path
+
+from harness.base.errors import BuildError, ToolError
+from harness.base.tools import run_tool
+
+SOURCES = ("Makefile", "arch/arm64/Makefile", "arch/arm64/include", "include", "scripts")
+"""Of the source tree."""
+
+GENERATED = (
+    *(".config", "Module.symvers", "include/generated", "include/config/auto.conf"),
+    *("include/config/kernel.release", "arch/arm64/include/generated", "scripts"),
+)
+"""Of the build directory."""
+
+_unneeded = shutil.ignore_patterns("*.o", "*.a", "*.cmd", "*.d", "config", "generated")
+"""What a compiler left, and what is copied as GENERATED."""
+
+TOOLS = ("scripts/basic/fixdep", "scripts/mod/modpost")
+
+_HEADER_MAKERS = frozenset({"devicetable-offsets.c", "empty.c", "mk_elfconfig.c"})
+"""In the directory of modpost; the headers are GENERATED."""
+
+
+def copy_module_tree(source: Path, output: Path, tree: Path) -> None:
+    """Fill *tree* from a kernel's *source* and its build directory *output*, which may be one."""
+    for origin, names in ((source, SOURCES), (output, GENERATED)):
+        for path in (Path(name) for name in names):
+            target = tree / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if (origin / path).is_dir():
+                ignored = None if path.name == "generated" else _unneeded
+                shutil.copytree(
+                    origin / path, target, symlinks=True, ignore=ignored, dirs_exist_ok=True
+                )
+            else:
+                shutil.copy2(origin / path, target)
+
+
+def compile_tools(tree: Path) -> None:
+    """Compile fixdep and modpost of *tree*; leave one whose source *tree* does not have.
+
+    Raises BuildError if one does not compile.
+    """
+    for tool in TOOLS:
+        main = tree / f"{tool}.c"
+        siblings = main.parent.glob("*.c") if tool.endswith("modpost") else [main]
+        sources = sorted(path for path in siblings if path.name not in _HEADER_MAKERS)
+        if not main.is_file():
+            continue
+        try:
+            run_tool(["gcc", "-O1", f"-I{tree}/scripts/include", "-o", tree / tool, *sources])
+        except ToolError as fault:
+            raise BuildError(f"{tool} of the kernel's tree does not compile: {fault}") from fault

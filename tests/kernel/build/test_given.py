@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A kernel that is built already: taken by its content, never written to, refused with a reason."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kernel_builds import CROSS, RELEASE, copied, link_kernel, tiny_build
+
+from harness.base.cache import Cache
+from harness.base.errors import InputError, SourceError
+from harness.kernel import KernelSpec, build_kernel
+from harness.kernel.build.build import find_kernel
+from harness.kernel.build.given import GivenBuild, find_build, given_tree
+from harness.kernel.spec import RECORD
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Path:
+    return tiny_build(tmp_path / "build")
+
+
+def spec_of(build: Path, **more: object) -> KernelSpec:
+    return KernelSpec(f"build:{build}", **more)  # type: ignore[arg-type] # fields of any type
+
+
+def refusal(build: Path) -> str:
+    with pytest.raises(InputError) as refused:
+        build_kernel(spec_of(build))
+    assert [*Cache("kernels").entries()] == []
+    return str(refused.value)
+
+
+def test_a_build_is_taken_as_it_is(build: Path) -> None:
+    kernel = build_kernel(spec_of(build))
+
+    assert (kernel.release, kernel.source, kernel.compiler) == (RELEASE, f"build {build}", "gcc 12")
+    assert kernel.image.read_bytes() == (build / "arch/arm64/boot/Image").read_bytes()
+    assert kernel.vmlinux.read_bytes() == (build / "vmlinux").read_bytes()
+    assert kernel.config.read_text() == (build / ".config").read_text()
+
+
+def test_the_same_build_in_another_place_is_the_same_kernel(build: Path, tmp_path: Path) -> None:
+    other = copied(build, tmp_path / "other")
+
+    assert build_kernel(spec_of(other)).key == build_kernel(spec_of(build)).key
+
+
+def add_line(build: Path, name: str, line: str) -> None:
+    path = build / name
+    path.write_text(path.read_text() + line)
+
+
+def reconfigured(build: Path) -> None:
+    for name in (".config", "include/config/auto.conf"):
+        add_line(build, name, "CONFIG_KCSAN=y\n")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        reconfigured,
+        lambda build: add_line(build, "Module.symvers", "0x1\tf\tdrivers/f\tEXPORT_SYMBOL\t\n"),
+        lambda build: link_kernel(build, text="int more;"),
+    ],
+    ids=["config", "symvers", "code"],
+)
+def test_another_content_is_another_kernel(build: Path, change: Callable[[Path], None]) -> None:
+    before = find_kernel(spec_of(build)).key
+    change(build)
+
+    assert find_kernel(spec_of(build)).key != before
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda build: (build / name).unlink()
+
+
+def foreign(build: Path) -> None:
+    link = ("-shared", "-nostdlib", "-x", "c", "/dev/null", "-o", build / "vmlinux")
+    subprocess.run(["gcc", *link], check=True)
+
+
+def another_vmlinux(build: Path) -> None:
+    image = (build / "arch/arm64/boot/Image").read_bytes()
+    link_kernel(build, text="int more;")
+    (build / "arch/arm64/boot/Image").write_bytes(image)
+
+
+def compressed(build: Path) -> None:
+    (build / "arch/arm64/boot/Image").write_bytes(b"\x1f\x8b" + bytes(100))
+
+
+def stripped(build: Path) -> None:
+    subprocess.run([f"{CROSS}strip", "--strip-debug", build / "vmlinux"], check=True)
+
+
+def without_modules(build: Path) -> None:
+    for name in (".config", "include/config/auto.conf"):
+        path = build / name
+        path.write_text(path.read_text().replace("CONFIG_MODULES=y\n", ""))
+
+
+def by_clang(build: Path) -> None:
+    for name in (".config", "include/config/auto.conf"):
+        path = build / name
+        path.write_text(path.read_text().replace("CC_IS_GCC=", "CC_IS_CLANG="))
+
+
+BROKEN = {
+    "no directory": (lambda build: build.rename(build.with_name("moved")), "no such directory"),
+    "no image": (remove("arch/arm64/boot/Image"), "it has no arch/arm64/boot/Image. Run 'make"),
+    "no vmlinux": (remove("vmlinux"), "it has no vmlinux. Run 'make"),
+    "no config": (remove(".config"), "it has no .config. Run 'make"),
+    "no symvers": (remove("Module.symvers"), "it has no Module.symvers. Run 'make"),
+    "no headers": (remove("include/linux/module.h"), "which has no include/linux/module.h"),
+    "no ELF": (lambda build: (build / "vmlinux").write_text("?"), "vmlinux is not an ELF file"),
+    "other processor": (foreign, "vmlinux is a kernel for X86_64"),
+    "no build id": (
+        lambda build: link_kernel(build, "-Wl,--build-id=none"),
+        "vmlinux has no build id",
+    ),
+    "other build": (another_vmlinux, "are not of the same build: vmlinux has build id "),
+    "compressed": (compressed, "Image is not an uncompressed arm64 image"),
+    "no DWARF": (stripped, "vmlinux has no debugging information"),
+    "edited config": (
+        lambda build: add_line(build, ".config", "CONFIG_KCSAN=y\n"),
+        ".config was changed after the kernel was built: CONFIG_KCSAN. Run 'make",
+    ),
+    "no modules": (without_modules, "Set CONFIG_MODULES=y"),
+    "clang": (by_clang, 'was built with "gcc 12"'),
+    "other exports": (
+        lambda build: add_line(build, "Module.symvers", "0x1\tgone\tvmlinux\tEXPORT_SYMBOL\t\n"),
+        "is of another build than vmlinux: gone is not in vmlinux",
+    ),
+    "other release": (
+        lambda build: link_kernel(build, release="6.1.0"),
+        f"are of Linux {RELEASE}, ",
+    ),
+    "entry of the cache": (
+        lambda build: (build / RECORD).write_text("{}"),
+        "'harness kernel build SOURCE --output=DIR' writes",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_build_that_is_none_is_refused_before_anything_is_built(build: Path, fault: str) -> None:
+    spoil, said = BROKEN[fault]
+    spoil(build)
+
+    assert said in refusal(build)
+
+
+@pytest.mark.parametrize("change", ["series", "flavour", "fragments"])
+def test_nothing_can_be_added_to_a_build(build: Path, change: str) -> None:
+    value = "kasan" if change == "flavour" else (Path("a.patch"),)
+
+    with pytest.raises(InputError, match=r"is built already: .* cannot be"):
+        build_kernel(spec_of(build, **{change: value}))
+
+
+def test_a_build_outside_its_source_tree_knows_that_tree(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    build = tiny_build(tmp_path / "build", source)
+
+    assert find_build(spec_of(build)).source == source
+
+
+def test_a_build_whose_source_tree_is_gone_is_refused(tmp_path: Path) -> None:
+    build = tiny_build(tmp_path / "build", tmp_path / "source")
+    (tmp_path / "source").rename(tmp_path / "moved")
+
+    assert f"was built from the source tree {tmp_path}/source, which has no Makefile" in refusal(
+        build
+    )
+
+
+def given(build: Path) -> GivenBuild:
+    return find_build(spec_of(build))
+
+
+@pytest.mark.parametrize("outside", [False, True])
+def test_modules_are_built_in_a_copy_with_tools_of_this_machine(
+    outside: bool, tmp_path: Path
+) -> None:
+    build = tiny_build(tmp_path / "build", tmp_path / "source" if outside else None)
+    (build / "scripts/basic").mkdir(exist_ok=True)
+    (build / "scripts/basic/fixdep").write_text("a program for another machine")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+
+    with given_tree(given(build)) as (_, make):
+        files = {
+            str(path.relative_to(make.source)) for path in make.source.rglob("*") if path.is_file()
+        }
+        subprocess.run([make.source / "scripts/basic/fixdep"], check=True)
+        subprocess.run([make.source / "scripts/mod/modpost"], check=True)
+
+    assert files >= {
+        *("Makefile", "include/linux/module.h", "include/linux/atomic/atomic-long.h"),
+        *("include/generated/autoconf.h", "arch/arm64/include/generated/asm/types.h"),
+        *("include/config/auto.conf", "scripts/module.lds", ".config", "Module.symvers"),
+    }
+    assert "include/config/SPLIT" not in files
+    assert before.items() <= {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}.items()
+
+
+def test_a_build_that_changes_while_it_is_copied_is_not_kept(
+    build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copy(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes())
+        link_kernel(build, text="int more;")
+
+    monkeypatch.setattr("harness.kernel.build.given.shutil.copyfile", copy)
+
+    with pytest.raises(SourceError, match="changed while it was copied"):
+        build_kernel(spec_of(build))
+    assert [*Cache("kernels").entries()] == []
