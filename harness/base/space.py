@@ -10,9 +10,14 @@ MIB = 1 << 20
 """Bytes in a MiB."""
 
 
+def free_space(place: Path) -> int:
+    """Bytes that this user may still write to the file system of *place*."""
+    return shutil.disk_usage(place).free
+
+
 def require_space(place: Path, size: int, purpose: str) -> None:
     """Raise HostError unless *size* bytes are free where *place* lies."""
-    free = shutil.disk_usage(place).free
+    free = free_space(place)
     if free < size:
         raise HostError(
             f"{purpose} needs {size // MIB} MiB on the file system of {place}, and "

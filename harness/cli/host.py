@@ -10,17 +10,15 @@ from pathlib import Path
 
 from harness.base.errors import HostError, ToolError
 from harness.base.paths import cache_directory
+from harness.base.space import MIB, free_space
 from harness.base.tools import PACKAGES, is_present, run_tool
 from harness.kernel.build.build import BUILD_SIZE
 from harness.kernel.source.archive import SOURCE_SIZE
 from harness.machine.binary import find_qemu
-from harness.machine.qemu.rundir import leftovers, runs_root
+from harness.machine.qemu.rundir import leftovers
+from harness.machine.qemu.runroot import choose_run_root
 
-MIB = 1 << 20
 GIB = 1 << 30
-
-RUN_SIZE = 512 * MIB
-"""Bytes for the pools and sockets of a few guests at a time."""
 
 MEMORY_SIZE = 2 * GIB
 """Bytes of RAM to link a kernel with DWARF, or to run two guests and search their memory."""
@@ -50,7 +48,7 @@ def examine() -> Iterator[Check]:
     yield cores()
     yield memory()
     yield caches()
-    yield space("run directories", runs_root(), RUN_SIZE)
+    yield run_directories()
     yield abandoned()
 
 
@@ -107,15 +105,22 @@ def caches() -> Check:
 
 def space(name: str, place: Path, wanted: int) -> Check:
     """Check the free space on the file system of *place*; *wanted* in bytes."""
-    free = shutil.disk_usage(place).free
+    free = free_space(place)
     found = f"{free // MIB} MiB free at {place}"
     if free >= wanted:
         return Check(name, found)
-    if place.is_relative_to("/dev/shm"):
-        remedy = f"sudo mount -o remount,size={2 * wanted // MIB}M /dev/shm"
-    else:
-        remedy = f"free {(wanted - free) // MIB + 1} MiB there, or set HARNESS_CACHE elsewhere"
+    remedy = f"free {(wanted - free) // MIB + 1} MiB there, or set HARNESS_CACHE elsewhere"
     return Check(name, found, remedy)
+
+
+def run_directories() -> Check:
+    """Say where run directories are made, and why there, for as many guests as scripts/run has."""
+    guests = len(os.sched_getaffinity(0)) * 3 // 2
+    try:
+        root = choose_run_root(guests)
+    except HostError as fault:
+        return Check("run directories", "no place", str(fault))
+    return Check("run directories", f"{root.path} ({root.why})")
 
 
 def abandoned() -> Check:

@@ -9,8 +9,9 @@ from pathlib import Path
 from harness.base.progress import say
 from harness.cli.machines import add_machine_options, machine_of
 from harness.machine.description import load_machine
-from harness.machine.machine import BLOB, PERSON_SOCKET, Machine
-from harness.machine.qemu.rundir import runs_root, sweep
+from harness.machine.machine import BLOB, PERSON_SOCKET, Machine, with_own_ram
+from harness.machine.qemu.rundir import sweep
+from harness.machine.qemu.runroot import choose_run_root
 from harness.machine.qemu.snapshot import boot, park, restore
 from harness.shell import Session
 
@@ -51,10 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _print_command(machine: Machine) -> None:
     """Write the files that the QEMU command needs, print the command and how to use it."""
-    directory = runs_root() / BY_HAND
+    directory = choose_run_root().path / BY_HAND
     directory.mkdir(exist_ok=True)
     (directory / BLOB).write_bytes(machine.blob)
-    print(shlex.join(machine.command(directory)))
+    print(shlex.join(with_own_ram(machine.command(directory))))
     qmp_shell = shlex.join([sys.executable, "-m", "qemu.qmp.qmp_shell", str(directory)])
     say(
         f"to start QEMU by hand, omit the last four arguments (the harness's monitor). It "

@@ -2,7 +2,9 @@
 """Machine: the frozen description of one virtual machine, and its QEMU command line."""
 
 import os
+import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -215,6 +217,12 @@ class Machine:
         for device in self.virtio:
             words += device.arguments(run / BLOB)
         return words
+
+
+def with_own_ram(command: Sequence[str]) -> list[str]:
+    """*command* for a QEMU that makes its RAM itself and shares it with nobody."""
+    pattern = re.compile(r"^memory-backend-file,(.*),mem-path=[^,]*,")
+    return [pattern.sub(r"memory-backend-memfd,\1,", word) for word in command]
 
 
 def _loaded(file: str, address: int) -> tuple[str, str]:

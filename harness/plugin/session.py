@@ -18,6 +18,7 @@ from harness.base.progress import say
 from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel, load_kernel
 from harness.machine.binary import find_qemu
 from harness.machine.qemu.rundir import sweep
+from harness.machine.qemu.runroot import keep_run_root
 from harness.results.request import request_from
 
 PR_SET_PDEATHSIG = 1
@@ -91,6 +92,7 @@ def _prepare(config: pytest.Config) -> None:
     swept = sweep()
     if swept:
         say(f"removed {swept} run directories that a killed run left behind")
+    keep_run_root(max(wanted.workers, 1))
     kernel = build_kernel(wanted.spec)
     config.stash[kernel_key] = kernel
     config.stash[initramfs_key] = build_initramfs(kernel, wanted.spec)

@@ -10,10 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.base.errors import ToolError
+from harness.base.errors import HostError, ToolError
 from harness.cli import doctor, host
 from harness.cli.host import Check
 from harness.machine.binary import find_qemu
+from harness.machine.qemu.runroot import RunRoot
 
 MIB = 1 << 20
 
@@ -85,19 +86,30 @@ def test_memory_is_what_is_available_not_what_is_built_in(
     assert host.memory().ok is ok
 
 
-@pytest.mark.parametrize(
-    ("place", "remedy"),
-    [
-        (Path("/dev/shm/runs"), "sudo mount -o remount,size=512M /dev/shm"),
-        (Path("/home/me/.cache"), "free 193 MiB there, or set HARNESS_CACHE elsewhere"),
-    ],
-)
-def test_too_little_space_is_answered_with_how_much(
-    place: Path, remedy: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_little_space_is_answered_with_how_much(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=64 * MIB))
 
-    assert host.space("space", place, 256 * MIB).remedy == remedy
+    remedy = host.space("space", Path("/home/me/.cache"), 256 * MIB).remedy
+    assert remedy == "free 193 MiB there, or set HARNESS_CACHE elsewhere"
+
+
+def test_where_run_directories_are_made_is_told_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root = RunRoot(Path("/tmp/runs"), "TMPDIR: 900 MiB free")
+    monkeypatch.setattr(host, "choose_run_root", lambda _: root)
+
+    found = host.run_directories()
+    assert found == Check("run directories", "/tmp/runs (TMPDIR: 900 MiB free)")
+
+
+def test_no_place_for_run_directories_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int) -> RunRoot:
+        raise HostError("they need 24 MiB. Set HARNESS_RUN to a directory with room")
+
+    monkeypatch.setattr(host, "choose_run_root", refuse)
+
+    assert "need 24 MiB" in host.run_directories().remedy
 
 
 def test_enough_space_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:

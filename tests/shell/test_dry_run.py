@@ -10,7 +10,8 @@ from harness.cli import main
 from harness.kernel import Initramfs, Kernel
 from harness.machine.binary import Qemu
 from harness.machine.devicetree import Devicetree
-from harness.machine.machine import Machine
+from harness.machine.machine import Machine, with_own_ram
+from harness.machine.qemu.runroot import RunRoot
 
 
 @pytest.fixture
@@ -30,7 +31,8 @@ def printed(
 ) -> list[str]:
     """The words of the command that the dry run prints."""
     monkeypatch.setattr("harness.cli.shell.machine_of", lambda _: machine)
-    monkeypatch.setattr("harness.cli.shell.runs_root", lambda: tmp_path)
+    root = RunRoot(tmp_path, "a test's own")
+    monkeypatch.setattr("harness.cli.shell.choose_run_root", lambda: root)
     monkeypatch.setattr("harness.cli.shell.say", lambda _: None)
     assert main(["shell", "--dry-run"]) == 0
     return shlex.split(capsys.readouterr().out)
@@ -39,7 +41,12 @@ def printed(
 def test_the_printed_command_is_the_machines(
     machine: Machine, tmp_path: Path, printed: list[str]
 ) -> None:
-    assert printed == machine.command(tmp_path / "by-hand")
+    assert printed == with_own_ram(machine.command(tmp_path / "by-hand"))
+
+
+def test_its_ram_is_no_file(printed: list[str]) -> None:
+    ram = [word for word in printed if word.startswith("memory-backend")]
+    assert ram == ["memory-backend-memfd,id=ram0,size=268435456,share=on"]
 
 
 def test_the_devicetree_lies_where_the_command_says(printed: list[str]) -> None:

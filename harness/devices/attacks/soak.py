@@ -12,7 +12,7 @@ from harness.devices.attacks.machines import PCI_FENCE, machine_for
 from harness.devices.attacks.matrix import Cell, MeasuredCell
 from harness.devices.attacks.run import run_cell
 from harness.machine.environment import Environment
-from harness.machine.qemu.rundir import runs_root
+from harness.machine.qemu.runroot import run_roots
 from harness.machine.qemu.snapshot import park
 
 WARM_UP = 1.0
@@ -73,7 +73,7 @@ def _load() -> Load:
     return Load(
         files=sum(1 for _ in Path("/proc/self/fd").iterdir()),
         processes=len(children),
-        runs=sum(1 for _ in runs_root().glob("run-*")),
+        runs=sum(1 for root in run_roots() for _ in root.glob("run-*")),
         memory=int(status[status.index("VmRSS:") + 1]) << 10,
     )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.machine.machine import BLOB, Machine
 from harness.machine.qemu.agent import Agent
 from harness.machine.qemu.ram import GuestRam
-from harness.machine.qemu.rundir import runs_root
+from harness.machine.qemu.runroot import choose_run_root
 from harness.machine.qemu.snapshot import CAPABILITIES, Snapshot
 
 TIMEOUT = 60.0
@@ -66,7 +66,9 @@ def _load(monitor: socket.socket, state: Path) -> None:
 @contextmanager
 def _qemu(machine: Machine, extra: list[str], saved_ram: Path | None = None) -> Iterator[Bare]:
     with ExitStack() as stack:
-        name = stack.enter_context(tempfile.TemporaryDirectory(dir=runs_root(), prefix="bare-"))
+        name = stack.enter_context(
+            tempfile.TemporaryDirectory(dir=choose_run_root().path, prefix="bare-")
+        )
         run = Path(name)
         (run / BLOB).write_bytes(machine.blob)
         listeners = [stack.enter_context(_listen(run / line)) for line in ("agent", "monitor")]

@@ -84,18 +84,18 @@ class Access:
 
 
 class AccessRing:
-    """The shared file; a plugin may have it open at *path* as long as this process lives."""
+    """The shared file, which a process that inherits *file* opens at *path*."""
 
     def __init__(self) -> None:
-        self._fd = os.memfd_create("pool-accesses")
-        os.ftruncate(self._fd, HEADER + CAPACITY * _RECORD.size)
-        self._memory = mmap.mmap(self._fd, HEADER + CAPACITY * _RECORD.size)
+        self.file = os.memfd_create("pool-accesses")
+        os.ftruncate(self.file, HEADER + CAPACITY * _RECORD.size)
+        self._memory = mmap.mmap(self.file, HEADER + CAPACITY * _RECORD.size)
         self.watch((), ())
 
     @property
     def path(self) -> str:
-        """The path by which another process opens it."""
-        return f"/proc/{os.getpid()}/fd/{self._fd}"
+        """The path by which a process that inherits it opens it."""
+        return f"/proc/self/fd/{self.file}"
 
     @property
     def head(self) -> int:
@@ -138,7 +138,7 @@ class AccessRing:
     def close(self) -> None:
         """Close the file and the mapping."""
         self._memory.close()
-        os.close(self._fd)
+        os.close(self.file)
 
     def _read(self, begin: int, head: int) -> Iterator[Access]:
         for order in range(begin, head):

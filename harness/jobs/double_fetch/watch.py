@@ -42,7 +42,8 @@ class Watched:
         self._functions: tuple[Function, ...] = ()
         try:
             option = f"file={plugin},ring={self._ring.path}"
-            self.guest = restore(snapshot, self._tell_functions, extra=("-plugin", option))
+            extra, files = ("-plugin", option), (self._ring.file,)
+            self.guest = restore(snapshot, self._tell_functions, extra, files)
             self.guest.at_close(self._ring.close)
         except BaseException:
             self._ring.close()

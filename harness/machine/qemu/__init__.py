@@ -20,6 +20,7 @@
 ``standalone``  the machine of a failure, to boot without this project
 ``ram``         the guest's RAM: files that QEMU and the harness share; save and load it
 ``rundir``      the private directory of a guest; remove those of killed runs
+``runroot``     choose where run directories are made
 ``loop``        the event loop in its thread
 ==============  =============================================================================
 """

@@ -13,24 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.base.errors import HostError
-from harness.base.paths import APPLICATION
-
-SHARED_MEMORY = Path("/dev/shm")
-"""A run directory holds guest RAM: a tmpfs keeps it off the disk."""
+from harness.machine.qemu.runroot import choose_run_root, run_roots
 
 OWNER = "owner"
-
-
-def runs_root() -> Path:
-    """The user's directory of run directories, in shared memory if the host has it."""
-    writable = os.access(SHARED_MEMORY, os.W_OK)
-    parent = SHARED_MEMORY if writable else Path(tempfile.gettempdir())
-    root = parent / f"{APPLICATION}-{os.getuid()}"
-    root.mkdir(mode=0o700, exist_ok=True)
-    if root.stat().st_uid != os.getuid():
-        raise HostError(f"{root} belongs to another user; remove it, or set TMPDIR elsewhere")
-    return root
 
 
 @dataclass(frozen=True)
@@ -43,7 +28,7 @@ class RunDirectory:
     @staticmethod
     def make() -> "RunDirectory":
         """Create one, locked by this process."""
-        fresh = Path(tempfile.mkdtemp(prefix="new-", dir=runs_root()))
+        fresh = Path(tempfile.mkdtemp(prefix="new-", dir=choose_run_root().path))
         lock = os.open(fresh / OWNER, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
         fcntl.flock(lock, fcntl.LOCK_EX)
         # renamed only now: a sweep removes "run-" directories without a lock
@@ -58,7 +43,7 @@ class RunDirectory:
 
 def leftovers() -> Iterator[Path]:
     """Run directories whose owner is dead."""
-    for path in sorted(runs_root().glob("run-*")):
+    for path in sorted(path for root in run_roots() for path in root.glob("run-*")):
         try:
             handle = os.open(path / OWNER, os.O_RDWR | os.O_CLOEXEC)
         except OSError:

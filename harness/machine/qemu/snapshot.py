@@ -106,19 +106,20 @@ def restore(
     snapshot: Snapshot,
     prepare: Callable[[Guest], None] | None = None,
     extra: tuple[str, ...] = (),
+    files: tuple[int, ...] = (),
 ) -> Guest:
     """Start a new QEMU from a parked guest and check that it is the one that was parked.
 
-    *prepare* is called after the restore and before the guest runs; *extra* arguments for QEMU must
-    not change its devices. Raises ProtocolError when another guest answers, and the guest's ending
-    when it dies.
+    *prepare* is called after the restore and before the guest runs. *extra* arguments for QEMU must
+    not change its devices; it inherits the open *files*. Raises ProtocolError when another guest
+    answers, and the guest's ending when it dies.
     """
     with snapshot.state.open("rb") as state:
         guest = Guest(
             snapshot.machine,
             extra=("-incoming", "defer", *extra),
             boot_log=snapshot.boot_log,
-            files=(state.fileno(),),
+            files=(state.fileno(), *files),
             saved_ram=snapshot.ram,
         )
         incoming = f"fd:{state.fileno()}"

@@ -3,13 +3,12 @@
 
 import contextlib
 import os
-import re
 import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness.machine.machine import BLOB, CONSOLE_SOCKET, MONITOR_SOCKET, Machine
+from harness.machine.machine import BLOB, CONSOLE_SOCKET, MONITOR_SOCKET, Machine, with_own_ram
 from harness.machine.qemu.fencing import write_flash
 
 RUN, README, FENCE = "run.sh", "README.txt", "fence-registers.txt"
@@ -77,7 +76,7 @@ def arguments(machine: Machine) -> list[str]:
         str(machine.initramfs.path): INITRD,
         **({BLOB: COMPLETED} if machine.firmware is not None else {}),
     }
-    words = list(_standing_alone(machine.command(here)[1:]))
+    words = list(_standing_alone(with_own_ram(machine.command(here)[1:])))
     for old, new in renamed.items():
         words = [word.replace(old, new) for word in words]
     return words
@@ -98,10 +97,7 @@ def _standing_alone(words: Sequence[str]) -> Iterator[str]:
             if not any(one in value for one in (CONSOLE_SOCKET, MONITOR_SOCKET, "=monitor")):
                 yield from (word, value)
             continue
-        # RAM that QEMU makes itself: nobody else shares it
-        yield re.sub(
-            r"^memory-backend-file,(.*),mem-path=[^,]*,", r"memory-backend-memfd,\1,", word
-        )
+        yield word
 
 
 def _lines(words: Sequence[str]) -> str:

@@ -3,17 +3,25 @@
 
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from harness.machine.qemu import rundir
+from harness.machine.qemu import rundir, runroot
+from harness.machine.qemu.runroot import OVERRIDE
 
 
 @pytest.fixture(autouse=True)
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(rundir, "SHARED_MEMORY", tmp_path)
-    return tmp_path
+def root(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A place with a short path, and no other, for run directories."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        monkeypatch.setenv(OVERRIDE, name)
+        monkeypatch.setenv("HARNESS_CACHE", f"{name}/cache")
+        monkeypatch.setattr(runroot, "SHARED_MEMORY", Path(name))
+        monkeypatch.setattr(tempfile, "tempdir", name)
+        yield
 
 
 def test_a_removed_run_directory_is_gone() -> None:
@@ -31,10 +39,9 @@ def test_a_sweep_spares_the_directory_of_a_living_owner() -> None:
     assert run.path.exists()
 
 
-def test_a_sweep_removes_the_directory_of_a_killed_owner(root: Path) -> None:
+def test_a_sweep_removes_the_directory_of_a_killed_owner() -> None:
     script = (
-        "import os, pathlib, signal; from harness.machine.qemu import rundir;"
-        f"rundir.SHARED_MEMORY = pathlib.Path({str(root)!r});"
+        "import os, signal; from harness.machine.qemu import rundir;"
         "rundir.RunDirectory.make(); os.kill(os.getpid(), signal.SIGKILL)"
     )
     subprocess.run([sys.executable, "-c", script], check=False)
