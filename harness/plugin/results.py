@@ -36,6 +36,7 @@ _MEANINGS: tuple[tuple[type[BaseException], Result], ...] = (
     (GuestHang, Result.HANG),
     (HarnessError, Result.ERROR),
     (OSError, Result.ERROR),
+    (MemoryError, Result.ERROR),
     (subprocess.SubprocessError, Result.ERROR),
 )
 """The first that fits counts."""

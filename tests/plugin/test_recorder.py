@@ -264,6 +264,18 @@ def test_every_run_joins_the_history(
 
 
 @pytest.mark.usefixtures("kernel")
+@pytest.mark.parametrize("workers", [ALONE, XDIST], ids=["alone", "xdist"])
+def test_a_run_without_a_test_is_not_in_the_history(
+    session: Session, workers: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.start("no_such_test", *workers).communicate(timeout=120)
+
+    assert not list((session.root / "cache/runs").iterdir())
+    monkeypatch.setenv("HARNESS_CACHE", str(session.root / "cache"))
+    assert list_runs(joined_history()) == []
+
+
+@pytest.mark.usefixtures("kernel")
 def test_a_killed_run_joins_the_history_once(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,6 +73,7 @@ def test_kernel_does_not_boot():
     error.properties = ()
     raise error
 def test_harness_broke(): raise HarnessError("no disk")
+def test_no_memory_left(): bytearray(1 << 60)
 def test_skipped(): pytest.skip("reason")
 
 @pytest.fixture
@@ -98,6 +99,7 @@ EXPECTED = {
     "test_guest_hangs_in_a_map": "HANG",
     "test_kernel_does_not_boot": "CRASH",
     "test_harness_broke": "ERROR",
+    "test_no_memory_left": "ERROR",
     "test_skipped": "SKIP",
     "test_machine_does_not_boot": "CRASH",
 }

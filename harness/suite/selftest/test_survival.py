@@ -103,8 +103,10 @@ def next_held(server: socket.socket) -> Held:
 
 
 def ended(pidfd: int) -> bool:
-    """Whether a process is gone by the deadline."""
+    """Whether a process is gone by the deadline; afterwards it is."""
     ready, _, _ = select.select([pidfd], [], [], DEADLINE)
+    if not ready:
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
     os.close(pidfd)
     return bool(ready)
 
@@ -130,13 +132,15 @@ def test_a_killed_run_leaves_nothing_behind(
         try:
             held = [next_held(server) for _ in range(count)]
             processes = [os.pidfd_open(pid) for test in held for pid in (test.runner, test.qemu)]
+            for test in held:
+                os.kill(test.runner, signal.SIGSTOP)  # it cannot notice by itself
         finally:
             run.kill()
             run.wait()
 
+    assert [ended(process) for process in processes] == [True] * len(processes)
     for test in held:
         test.line.close()
-    assert [ended(process) for process in processes] == [True] * len(processes)
     sweep()
     assert not [test.directory for test in held if test.directory.exists()]
 
