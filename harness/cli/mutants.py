@@ -12,6 +12,7 @@ from harness.base.errors import HarnessError, explain
 from harness.base.progress import say
 from harness.cli.tables import print_table
 from harness.jobs.mutants import (
+    Judgement,
     Mutant,
     MutantTrial,
     kill_table,
@@ -22,6 +23,7 @@ from harness.jobs.mutants import (
 from harness.jobs.mutants.mutant import TIERS
 from harness.results import Verdict
 from harness.results.judge import overall
+from harness.results.kills import keep_kills
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -61,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_table(_listing(mutants))
         return 0
     judged = [(mutant, _judge(mutant, arguments.again)) for mutant in mutants]
+    _keep_kills(judged)
     print_table(kill_table(judged))
     if arguments.json:
         arguments.json.write_text(json.dumps(kills_json(judged), indent=1) + "\n")
@@ -76,6 +79,19 @@ def _judge(mutant: Mutant, again: bool) -> MutantTrial | str:
         return explain(fault)
     say(f"{mutant.name}: {trial.judgement.value}")
     return trial
+
+
+def _keep_kills(judged: Sequence[tuple[Mutant, MutantTrial | str]]) -> None:
+    """Keep which tests killed them: the suite begins with the best of these tests."""
+    found = {
+        mutant.name: {one.test: one.seconds for one in trial.failed}
+        for mutant, trial in judged
+        if isinstance(trial, MutantTrial) and trial.judgement is Judgement.KILLED
+    }
+    try:
+        keep_kills(found, [mutant.name for mutant in read_mutants([])])
+    except OSError as fault:
+        say(f"cannot keep which tests killed the mutants, for the order of tests: {fault}")
 
 
 def _conclude(trials: Sequence[MutantTrial | str]) -> int:

@@ -6,6 +6,7 @@ pytest_plugins = (
     "harness.plugin.options",
     "harness.plugin.session",
     "harness.plugin.markers",
+    "harness.plugin.order",
     "harness.plugin.results",
     "harness.plugin.properties",
     "harness.plugin.coverage",

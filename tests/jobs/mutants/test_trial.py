@@ -19,6 +19,7 @@ from harness.jobs.mutants import Judgement, Mutant, try_mutant
 from harness.kernel import Kernel, KernelSpec
 from harness.machine.qemu.snapshot import PARKED
 from harness.results import Case, save_run
+from harness.results.kills import read_kills
 
 BUG = Mutant(Path("07-overlap-x.patch"), "x", "overlap", ("B7", "E1"), "y", "default", "")
 HARMLESS = Mutant(Path("90-harmless-x.patch"), "x", "harmless", (), "y", "nightly", "numa")
@@ -50,6 +51,14 @@ def cases(results: Sequence[tuple[str, ...]]) -> tuple[Case, ...]:
         Case(f"harness/suite/test_a.py::t{number}", Result(result), tuple(violated))
         for number, (result, *violated) in enumerate(results)
     )
+
+
+@pytest.fixture(autouse=True)
+def kills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file for what killed the mutants, in place of the project's."""
+    path = tmp_path / "kills.json"
+    monkeypatch.setattr("harness.results.kills.KILLS", path)
+    return path
 
 
 @pytest.fixture(autouse=True)
@@ -243,6 +252,42 @@ def test_the_exit_code_says_whether_the_suite_is_proven(
 
     assert main(["mutants"]) == code
     assert said in capsys.readouterr().out
+
+
+def test_the_tests_that_killed_a_mutant_are_kept_for_the_order_of_tests(
+    monkeypatch: pytest.MonkeyPatch, kills: Path
+) -> None:
+    kills.write_text('{"07-overlap-x": {"old": 1.0}, "90-gone": {"old": 1.0}}')
+    fake(monkeypatch, [PASS, RIGHT])
+    monkeypatch.setattr("harness.cli.mutants.read_mutants", lambda _: [BUG])
+
+    main(["mutants"])
+
+    assert read_kills() == {"07-overlap-x": {"harness/suite/test_a.py::t1": 0.0}}
+
+
+@pytest.mark.parametrize("run", [[PASS], [WRONG], [ERROR]])
+def test_what_killed_a_mutant_is_known_until_it_is_killed_again(
+    monkeypatch: pytest.MonkeyPatch, kills: Path, run: list[tuple[str, ...]]
+) -> None:
+    kills.write_text('{"07-overlap-x": {"old": 1.0}}')
+    fake(monkeypatch, *[run] * 4)
+    monkeypatch.setattr("harness.cli.mutants.read_mutants", lambda _: [BUG])
+
+    main(["mutants"])
+
+    assert read_kills() == {"07-overlap-x": {"old": 1.0}}
+
+
+def test_a_checkout_that_cannot_be_written_to_is_no_fault_of_the_mutants(
+    monkeypatch: pytest.MonkeyPatch, kills: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    kills.mkdir()
+    fake(monkeypatch, [RIGHT])
+    monkeypatch.setattr("harness.cli.mutants.read_mutants", lambda _: [BUG])
+
+    assert main(["mutants"]) == 0
+    assert "cannot keep which tests killed the mutants" in capfd.readouterr().err
 
 
 def test_a_mutant_that_does_not_compile_is_not_judged(

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests that find most bugs come first, with and without pytest-xdist; pytest's options hold."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+SAMPLE = """
+import pytest
+
+@pytest.mark.parametrize("number", range(70))
+def test_other(number): assert number != 69
+
+@pytest.mark.parametrize("number", range(8))
+def test_kills(number): pass
+"""
+
+CONFTEST = """
+from pathlib import Path
+import harness.results.kills
+harness.results.kills.KILLS = Path(__file__).with_name("kills.json")
+"""
+
+FILE = "harness/suite/test_sample.py"
+
+KILLERS = [f"test_kills[{number}]" for number in (3, 0, 1, 2, 4, 5, 6, 7)]
+"""The first kills two mutants."""
+
+_ENDED = re.compile(r"(?:\[(gw\d)\] \[ *\d+%\] (?:PASSED|FAILED) )?\S+::(\S+)", re.MULTILINE)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    kills = {f"0{number}": {f"{FILE}::{name}": 1.0} for number, name in enumerate(KILLERS)}
+    kills |= {"98": kills["00"], "99": {f"{FILE}::test_gone": 9.0}}
+    (tmp_path / "kills.json").write_text(json.dumps(kills))
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / FILE).parent.mkdir(parents=True)
+    (tmp_path / FILE).write_text(SAMPLE)
+    return tmp_path
+
+
+def ended(folder: Path, *words: str) -> Sequence[tuple[str, str]]:
+    """Worker and name of each test, in the order in which they ended."""
+    command = [sys.executable, "-m", "pytest", "-v", "--color=no", "--tb=no", "-rN", *words]
+    environment = {**os.environ, "HARNESS_CACHE": str(folder / "cache")}
+    done = subprocess.run(
+        [*command, "harness"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = (line for line in done.stdout.splitlines() if "PASSED" in line or "FAILED" in line)
+    return [(found[1] or "", found[2]) for line in lines if (found := _ENDED.match(line))]
+
+
+def names(folder: Path, *words: str) -> list[str]:
+    return [name for _, name in ended(folder, *words)]
+
+
+def test_those_that_find_most_bugs_come_first_and_the_others_as_they_stand(folder: Path) -> None:
+    others = [f"test_other[{number}]" for number in range(70)]
+    assert names(folder) == [*KILLERS, *others]
+
+
+def test_no_worker_gets_all_of_the_first(folder: Path) -> None:
+    workers = {worker for worker, name in ended(folder, "-n", "2") if name in KILLERS}
+    assert workers == {"gw0", "gw1"}
+
+
+def test_number_of_tests_at_once_may_be_chosen(folder: Path) -> None:
+    found = ended(folder, "-n", "2", "--maxschedchunk=8")
+    assert {worker for worker, name in found if name in KILLERS} == {"gw0"}
+
+
+def test_failed_first_comes_before_them(folder: Path) -> None:
+    names(folder)
+    assert names(folder, "--failed-first")[:2] == ["test_other[69]", KILLERS[0]]
+
+
+def test_last_failed_leaves_the_others_out(folder: Path) -> None:
+    names(folder)
+    assert names(folder, "--last-failed") == ["test_other[69]"]
+
+
+def test_chosen_tests_are_sorted_too(folder: Path) -> None:
+    assert names(folder, "-k", "5") == ["test_kills[5]", *(f"test_other[{n}]" for n in chosen())]
+
+
+def chosen() -> list[int]:
+    return [number for number in range(70) if "5" in str(number)]
+
+
+def test_nothing_is_sorted_without_what_is_known(folder: Path) -> None:
+    (folder / "kills.json").unlink()
+    assert names(folder)[:2] == ["test_other[0]", "test_other[1]"]
