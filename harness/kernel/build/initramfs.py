@@ -111,9 +111,13 @@ def _stripped(binary: Path) -> bytes:
 
 
 def _busybox(deb: Path) -> bytes:
+    """Return the program of package busybox-static: in /bin, since Debian 13 in /usr/bin."""
     with tempfile.TemporaryDirectory() as scratch:
         extract_package(deb, Path(scratch))
-        return (Path(scratch) / "bin/busybox").read_bytes()
+        programs = list(Path(scratch).glob("**/bin/busybox"))
+        if not programs:
+            raise SourceError(f"{deb.name} does not contain bin/busybox or usr/bin/busybox")
+        return programs[0].read_bytes()
 
 
 def _layout(agent: bytes, busybox: bytes, probe: bytes) -> Iterator[cpio.CpioFile]:
