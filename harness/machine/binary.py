@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find the QEMU binary, identify it, and check its version."""
+"""Find the QEMU binary, identify it, and check that it can run guests of the harness."""
 
 import re
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.base.errors import HostError
 from harness.base.tools import find_tool, run_tool
+from harness.machine.capabilities import Capabilities, capabilities_of
 
 DEFAULT = "qemu-system-aarch64"
 
@@ -29,6 +30,11 @@ class Qemu:
         stat = self.path.stat()
         return f"{self.banner} {stat.st_size} {stat.st_mtime_ns}"
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do; raises HostError if it does not answer."""
+        return capabilities_of(self.path, self.key)
+
 
 def parse_version(banner: str) -> tuple[int, int] | None:
     """Read major and minor from ``QEMU emulator version 7.2.22 (...)``; None if not QEMU's."""
@@ -38,7 +44,11 @@ def parse_version(banner: str) -> tuple[int, int] | None:
 
 @cache
 def find_qemu(program: str = DEFAULT) -> Qemu:
-    """Find and identify *program*; raises HostError when it is missing, too old or not QEMU."""
+    """Find and identify *program*.
+
+    Raises HostError when it is missing, not QEMU, too old, or was built without what every guest
+    needs.
+    """
     path = find_tool(program)
     banner = run_tool([path, "--version"]).decode(errors="replace").partition("\n")[0]
     version = parse_version(banner)
@@ -51,4 +61,10 @@ def find_qemu(program: str = DEFAULT) -> Qemu:
             f"{path} is QEMU {version[0]}.{version[1]}; {OLDEST[0]}.{OLDEST[1]} or newer is "
             "needed. Install a newer one, or name one with --qemu=PATH"
         )
-    return Qemu(path.resolve(), version, banner)
+    qemu = Qemu(path.resolve(), version, banner)
+    if missing := qemu.capabilities.missing:
+        raise HostError(
+            f"{path} ({banner}) cannot run a guest: it lacks {', '.join(missing)}. "
+            "Install qemu-system-arm, or name another QEMU with --qemu=PATH"
+        )
+    return qemu

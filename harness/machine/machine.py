@@ -160,9 +160,9 @@ class Machine:
             *("-d", "guest_errors", "-D", str(run / FENCE_LOG)),
             *(("-msg", "timestamp=on", "-trace", SMMU_EVENTS) if self.board else ()),
             *_socket("person", run / PERSON_SOCKET),
-            *("-mon", "chardev=person,mode=control"),
+            *("-qmp", "chardev:person"),
             *("-chardev", f"socket,id=monitor,path={run / MONITOR_SOCKET}"),
-            *("-mon", "chardev=monitor,mode=control"),
+            *("-qmp", "chardev:monitor"),
         ]
 
     def flash_file(self, run: Path, bank: int) -> Path:

@@ -57,6 +57,6 @@ def test_the_last_four_words_are_the_harness_own_monitor(printed: list[str]) -> 
     assert [word.partition(",")[0] for word in printed[-4:]] == [
         "-chardev",
         "socket",
-        "-mon",
-        "chardev=monitor",
+        "-qmp",
+        "chardev:monitor",
     ]

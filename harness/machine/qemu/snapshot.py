@@ -18,6 +18,8 @@ from shlex import quote
 
 from harness.base.cache import Cache, digest
 from harness.base.errors import ProtocolError
+from harness.machine.binary import Qemu
+from harness.machine.capabilities import FILE_MIGRATION
 from harness.machine.machine import Machine
 from harness.machine.qemu.agent import Hello
 from harness.machine.qemu.artifacts import kept_if_it_fails
@@ -122,7 +124,7 @@ def restore(
             files=(state.fileno(), *files),
             saved_ram=snapshot.ram,
         )
-        incoming = f"fd:{state.fileno()}"
+        incoming = _incoming(snapshot.machine.qemu, state.fileno())
     with kept_if_it_fails(guest, "restore"):
         _announce_migration(guest.monitor)
         # it has no network cards yet; QEMU 7.2 dies when it announces a vhost-user card that was
@@ -136,6 +138,17 @@ def restore(
         guest.resume()
         _check(guest.agent.hello(MIGRATION_TIMEOUT), snapshot.identity)
     return guest
+
+
+def _incoming(qemu: Qemu, state: int) -> str:
+    """The URI of a state that QEMU has inherited as the open file *state*.
+
+    Newer versions refuse a file as ``fd:`` and take it by its path, older ones have no path
+    (QEMU, migration/fd.c:fd_start_incoming_migration). The path of the open file reaches a state
+    that was removed from the cache meanwhile.
+    """
+    takes_path = FILE_MIGRATION in qemu.capabilities.features
+    return f"file:/dev/fd/{state}" if takes_path else f"fd:{state}"
 
 
 def _park(machine: Machine, directory: Path) -> None:

@@ -92,9 +92,9 @@ def _standing_alone(words: Sequence[str]) -> Iterator[str]:
             next(rest)
             yield from ("-serial", "mon:stdio") if word == "-serial" else ()
             continue
-        if word in ("-chardev", "-mon"):
+        if word in ("-chardev", "-qmp"):
             value = next(rest)
-            if not any(one in value for one in (CONSOLE_SOCKET, MONITOR_SOCKET, "=monitor")):
+            if not any(one in value for one in (CONSOLE_SOCKET, MONITOR_SOCKET, ":monitor")):
                 yield from (word, value)
             continue
         yield word
