@@ -2,7 +2,7 @@
 """Find the QEMU binary, identify it, and check that it can run guests of the harness."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -23,17 +23,13 @@ class Qemu:
     path: Path
     version: tuple[int, int]
     banner: str
+    capabilities: Capabilities = field(default_factory=Capabilities)
 
     @property
     def key(self) -> str:
         """Identifies the binary for caches: its version text, size and time of change."""
         stat = self.path.stat()
         return f"{self.banner} {stat.st_size} {stat.st_mtime_ns}"
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What it can do; raises HostError if it does not answer."""
-        return capabilities_of(self.path, self.key)
 
 
 def parse_version(banner: str) -> tuple[int, int] | None:
@@ -62,9 +58,10 @@ def find_qemu(program: str = DEFAULT) -> Qemu:
             "needed. Install a newer one, or name one with --qemu=PATH"
         )
     qemu = Qemu(path.resolve(), version, banner)
-    if missing := qemu.capabilities.missing:
+    capabilities = capabilities_of(qemu.path, qemu.key)
+    if missing := capabilities.missing:
         raise HostError(
             f"{path} ({banner}) cannot run a guest: it lacks {', '.join(missing)}. "
             "Install qemu-system-arm, or name another QEMU with --qemu=PATH"
         )
-    return qemu
+    return replace(qemu, capabilities=capabilities)

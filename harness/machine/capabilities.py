@@ -29,6 +29,10 @@ PLUGINS = "plugins"
 FILE_MIGRATION = "file-migration"
 """A migration to and from a file by its path; without it, by an open file (``fd:``)."""
 
+LOGS_INVALID_MEMORY = "logs-invalid-memory"
+"""``-d invalid_mem``, without which it does not log accesses to nothing; else ``guest_errors``
+logs them."""
+
 NO_GUEST = ("-machine", "none", "-accel", "tcg", "-nodefaults", "-display", "none", "-qmp", "stdio")
 
 TIMEOUT = 60.0
@@ -41,6 +45,7 @@ class _Answers:
 
     devices: Mapping[str, Any]
     options: frozenset[str]
+    log_items: frozenset[str]
     machines: frozenset[str]
     enums: tuple[frozenset[str], ...]
     """The members of each enumeration in the schema; the schema has no names of types."""
@@ -78,6 +83,7 @@ FEATURES: Mapping[str, Question] = MappingProxyType(
     {
         PLUGINS: lambda answers: "plugin" in answers.options,
         FILE_MIGRATION: lambda answers: any({"file", "exec"} <= one for one in answers.enums),
+        LOGS_INVALID_MEMORY: lambda answers: "invalid_mem" in answers.log_items,
         **{name: _device(name) for name in DEVICES},
     }
 )
@@ -91,7 +97,7 @@ class Capabilities:
     *missing* are those of BASICS that it lacks: if there is one, it runs no guest of the harness.
     """
 
-    features: frozenset[str]
+    features: frozenset[str] = frozenset()
     missing: tuple[str, ...] = ()
 
     def lacking(self, names: Iterable[str]) -> tuple[str, ...]:
@@ -133,12 +139,14 @@ def _ask(program: Path) -> _Answers:
         ("query-command-line-options", {}),
         ("query-machines", {}),
         ("query-qmp-schema", {}),
+        ("human-monitor-command", {"command-line": "help log"}),
         *(("device-list-properties", {"typename": name}) for name in devices),
     ]
-    options, machines, schema, *properties = _converse(program, commands)
+    options, machines, schema, items, *properties = _converse(program, commands)
     return _Answers(
         devices=dict(zip(devices, properties, strict=True)),
         options=frozenset(one["option"] for one in options or ()),
+        log_items=frozenset(line.partition(" ")[0] for line in (items or "").splitlines()),
         machines=frozenset(
             name for one in machines or () for name in (one["name"], one.get("alias"))
         ),

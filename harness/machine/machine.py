@@ -13,6 +13,7 @@ from harness.base.cache import digest
 from harness.base.space import MIB
 from harness.kernel import Initramfs, Kernel
 from harness.machine.binary import Qemu
+from harness.machine.capabilities import LOGS_INVALID_MEMORY
 from harness.machine.devicetree import Devicetree, complete
 from harness.machine.fence import Fence, Firmware
 from harness.machine.layout import RAM_BASE, RamBlock, cut
@@ -157,7 +158,7 @@ class Machine:
             *self._virtio(run),
             *self._flash(run),
             *("-qtest", f"unix:{run / QTEST_SOCKET},server=on,wait=off", "-qtest-log", "none"),
-            *("-d", "guest_errors", "-D", str(run / FENCE_LOG)),
+            *("-d", self._log_items, "-D", str(run / FENCE_LOG)),
             *(("-msg", "timestamp=on", "-trace", SMMU_EVENTS) if self.board else ()),
             *_socket("person", run / PERSON_SOCKET),
             *("-qmp", "chardev:person"),
@@ -172,6 +173,13 @@ class Machine:
     def memory_files(self, run: Path) -> tuple[Path, ...]:
         """The path in *run* by which QEMU opens each block of RAM."""
         return tuple(run / f"ram-{block.base:x}" for block in self.blocks)
+
+    @property
+    def _log_items(self) -> str:
+        """What QEMU logs: errors of the guest, and accesses to nothing, with their direction."""
+        if LOGS_INVALID_MEMORY in self.qemu.capabilities.features:
+            return "guest_errors,invalid_mem"
+        return "guest_errors"
 
     def _payload(self, run: Path) -> list[str]:
         """Kernel, initial RAM disk and devicetree: for QEMU to start, or firmware to find."""

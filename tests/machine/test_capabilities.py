@@ -16,6 +16,7 @@ from harness.machine.capabilities import (
     DEVICES,
     FEATURES,
     FILE_MIGRATION,
+    LOGS_INVALID_MEMORY,
     PLUGINS,
     Capabilities,
     capabilities_of,
@@ -48,6 +49,7 @@ def fake(folder: Path, devices: Collection[str], options: Collection[str], way: 
             {"meta-type": "enum", "members": [{"name": "exec"}, {"name": way}]},
             {"meta-type": "object"},
         ],
+        "human-monitor-command": "Log items:\r\nguest_errors   log\r\ninvalid_mem  log\r\n",
         **{name: [] for name in devices},
     }
     program = folder / "qemu"
@@ -67,7 +69,8 @@ def test_what_it_answers_to_is_what_it_can_do(tmp_path: Path) -> None:
 
     can = capabilities_of(program, "one")
 
-    assert can == Capabilities(frozenset({"edu", "nvme", PLUGINS, FILE_MIGRATION}))
+    features = {"edu", "nvme", PLUGINS, FILE_MIGRATION, LOGS_INVALID_MEMORY}
+    assert can == Capabilities(frozenset(features))
 
 
 def test_what_it_does_not_have_is_lacking(tmp_path: Path) -> None:

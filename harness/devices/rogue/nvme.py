@@ -27,13 +27,14 @@ PORTS = SCRATCH.size // MEMORY_SIZE - 1
 
 DRIVER = "BLK_DEV_NVME"
 
-LARGEST = 4 << 20
-"""Bytes of the namespace, and so of a transfer; copies of more leave the processor's cache."""
+TRANSFER_LIMIT = 9
+"""QEMU's ``mdts``: a transfer has at most 2^9 pages. Since 10.0 no limit, and more, is refused
+(hw/nvme/ctrl.c:nvme_check_params, "mdts exceeds IOV_MAX")."""
+
+LARGEST = PAGE << TRANSFER_LIMIT
+"""Bytes of the namespace, and so of a transfer: 2 MiB."""
 
 ZEROS = memoryview(bytes(LARGEST))
-
-NO_LIMIT = 0
-"""As QEMU's ``mdts``: a transfer may be as large as a command can say."""
 
 
 class NvmeRogue:
@@ -59,7 +60,7 @@ class NvmeRogue:
                 "id": self.name,
                 "serial": self.name,
                 "drive": self._node,
-                "mdts": NO_LIMIT,
+                "mdts": TRANSFER_LIMIT,
             }
         )
         self.config.set_command(Command.MEMORY, on=True)

@@ -10,6 +10,8 @@ from harness.base.tools import run_tool
 from harness.machine.devicetree.tree import Tree
 
 BLOB = "machine.dtb"
+FORMAT = "not coherent"
+"""How QEMU's blob is changed; a change of this text makes old entries of the cache invisible."""
 RNG_SEED_SIZE = 32
 
 
@@ -22,7 +24,7 @@ def base_blob(qemu: Path, machine_args: Sequence[str]) -> bytes:
     """
     about = qemu.stat()
     identity = f"{qemu.resolve()} {about.st_size} {about.st_mtime_ns}"
-    key = digest(identity, *machine_args)
+    key = digest(FORMAT, identity, *machine_args)
     entry = Cache("devicetrees").get(key, lambda path: _dump(qemu, machine_args, path / BLOB))
     return (entry / BLOB).read_bytes()
 
@@ -33,16 +35,19 @@ def _dump(qemu: Path, machine_args: Sequence[str], target: Path) -> None:
         run_tool([qemu, *bare, *machine_args, "-machine", f"dumpdtb={target}"])
     except ToolError as fault:
         raise QemuError(f"QEMU cannot write the devicetree of this machine: {fault}") from fault
-    target.write_bytes(_without_random(target.read_bytes()))
+    target.write_bytes(_normalised(target.read_bytes()))
 
 
-def _without_random(blob: bytes) -> bytes:
-    """Remove what differs from run to run, and QEMU's padding of almost 1 MiB.
+def _normalised(blob: bytes) -> bytes:
+    """Remove what differs from run to run and between versions, and QEMU's padding of almost 1 MiB.
 
     QEMU fills ``rng-seed`` at every reset (hw/arm/boot.c:arm_load_dtb, 7.2), so zeros are enough.
-    It keeps a ``kaslr-seed``; without one the kernel is not relocated.
+    It keeps a ``kaslr-seed``; without one the kernel is not relocated. Since 8.2 the root says
+    ``dma-coherent`` (hw/arm/virt.c:create_fdt), which every device inherits that does not say
+    otherwise (Linux, drivers/of/address.c:of_dma_is_coherent): no device would need an alias.
     """
     tree = Tree(blob)
+    tree.root.remove("dma-coherent")
     chosen = tree.find("/chosen")
     if chosen is not None:
         chosen.remove("kaslr-seed")

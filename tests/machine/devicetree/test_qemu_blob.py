@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import QemuError
-from harness.base.tools import find_tool
+from harness.base.tools import find_tool, run_tool
 from harness.machine.devicetree import base_blob, compose
+from harness.machine.devicetree.tree import Tree
 
 MACHINE = ["-machine", "virt,gic-version=3", "-cpu", "cortex-a57", "-smp", "1", "-m", "256"]
 
@@ -40,6 +41,20 @@ def test_a_second_request_does_not_run_qemu(tmp_path: Path) -> None:
         base_blob(counting, MACHINE)
 
     assert log.read_text().split() == ["run"]
+
+
+def test_devices_are_coherent_only_if_they_say_so_themselves(tmp_path: Path) -> None:
+    """QEMU's root says it for all since 8.2."""
+    source, qemu = tmp_path / "coherent.dts", tmp_path / "qemu"
+    source.write_text("/dts-v1/; / { dma-coherent; pcie { dma-coherent; }; };")
+    run_tool(["dtc", "-o", tmp_path / "blob", source])
+    qemu.write_text(f'#!/bin/sh\nfor last; do :; done\ncp {tmp_path}/blob "${{last#dumpdtb=}}"\n')
+    qemu.chmod(0o755)
+
+    tree = Tree(base_blob(qemu, MACHINE))
+
+    coherent = [node.name for node in tree.nodes() if "dma-coherent" in node.properties()]
+    assert coherent == ["pcie"]
 
 
 def test_the_overlays_fit_what_qemu_dumps() -> None:
