@@ -69,10 +69,12 @@ def plant(memory: LiveMemory, number: int, pool: PoolState, in_use: Sequence[Slo
 def changed(memory: Memory, pool: PoolState, planted: Sequence[Planted]) -> Iterator[AddressRange]:
     """The blocks of *pool* that hold anything but the canary that was planted there."""
     content = next((_content(p.number, p.slots) for p in planted if p.pool.base == pool.base), b"")
+    buffer = memoryview(bytearray(min(BLOCK, pool.size)))
     for start in range(0, pool.size, BLOCK):
-        size = min(BLOCK, pool.size - start)
-        if not content.startswith(memory.read(pool.base + start, size), start):
-            yield AddressRange(pool.base + start, size)
+        block = buffer[: pool.size - start]
+        memory.read_into(pool.base + start, block)
+        if not content.startswith(block, start):
+            yield AddressRange(pool.base + start, len(block))
 
 
 def stale(

@@ -12,6 +12,7 @@ from harness.observe.memory import (
     KernelTypes,
     KnownTypes,
     Memory,
+    PausedMemory,
     live_memory,
     require_recognised,
     reserved_regions,
@@ -59,7 +60,7 @@ class Examiner:
         held = _held(guest)
         guest.pause()
         with live_memory(guest) as memory:
-            violations = inspect(self._types_on(guest, memory), held, before)
+            violations = inspect(self._types_on(guest, PausedMemory(memory)), held, before)
         guest.resume()
         return violations
 

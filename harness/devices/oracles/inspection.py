@@ -74,7 +74,7 @@ def inspect(types: KernelTypes, held: Sequence[Held], before: Baseline) -> list[
         *damaged_guards(types.memory, held),
         *(violation for pool in pools for violation in _restricted(types, pool, held)),
         *_default(types, held, before),
-        *_contents(types, reserved, held, before),
+        *_contents(types, pools, reserved, held, before),
     ]
 
 
@@ -110,13 +110,17 @@ def _default(types: KernelTypes, held: Sequence[Held], before: Baseline) -> Iter
 
 
 def _contents(
-    types: KernelTypes, reserved: Sequence[ReservedRegion], held: Sequence[Held], before: Baseline
+    types: KernelTypes,
+    pools: Sequence[PoolState],
+    reserved: Sequence[ReservedRegion],
+    held: Sequence[Held],
+    before: Baseline,
 ) -> Iterator[Violation]:
-    """Violations in the owners and the contents of the pools; unused pools are skipped."""
-    pools = _in_ram(types, restricted_pools(types, reserved))
-    for pool in pools:
+    """Violations in the owners and the contents of *pools*; unused pools are skipped."""
+    in_ram = _in_ram(types, pools)
+    for pool in in_ram:
         yield from given_away(types, pool)
-    used = [pool for pool in pools if pool.hiwater != 0]
+    used = [pool for pool in in_ram if pool.hiwater != 0]
     if used:
         yield from neighbours_in_pools(types.memory, used, before.planted)
         yield from in_new_memory(types.memory, before.planted, held)

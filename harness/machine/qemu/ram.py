@@ -77,7 +77,7 @@ class GuestRam:
 
 def _runs(content: mmap.mmap, file: int) -> Iterator[tuple[int, int]]:
     """Begin and end of each run of pages that are not all zeros; holes are not read."""
-    for first, last in _filled(file, len(content)):
+    for first, last in filled(file, 0, len(content)):
         begin = first
         for page in range(first, last, PAGE):
             if content[page : page + PAGE] == ZERO_PAGE:
@@ -88,16 +88,20 @@ def _runs(content: mmap.mmap, file: int) -> Iterator[tuple[int, int]]:
             yield begin, last
 
 
-def _filled(file: int, size: int) -> Iterator[tuple[int, int]]:
-    """Begin and end of each part of a sparse file that was ever written, in whole pages."""
-    end = 0
-    while end < size:
+def filled(file: int, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield begin and end of each part of ``[begin, end)`` of a sparse file that was ever written.
+
+    Their ends are those of pages, or those of the range.
+    """
+    while begin < end:
         try:
-            begin = os.lseek(file, end, os.SEEK_DATA)
+            begin = os.lseek(file, begin, os.SEEK_DATA)
         except OSError:  # ENXIO: the rest is a hole
             return
-        end = os.lseek(file, begin, os.SEEK_HOLE)
-        yield begin, end
+        if begin < end:
+            hole = min(end, os.lseek(file, begin, os.SEEK_HOLE))
+            yield begin, hole
+            begin = hole
 
 
 def _copy(source: int, begin: int, target: int, offset: int, size: int) -> None:

@@ -24,7 +24,7 @@ from harness.observe.memory.pools import (
     slots,
     slots_in_use,
 )
-from harness.observe.memory.ram import LiveMemory, Memory, RamSegment
+from harness.observe.memory.ram import LiveMemory, Memory, PausedMemory, RamSegment
 from harness.observe.memory.search import find
 from harness.observe.memory.symbols import Symbol, Symbols
 from harness.observe.memory.virtqueue import Virtqueue, buffers, virtqueue
@@ -42,6 +42,7 @@ __all__ = [
     "LiveMemory",
     "Memory",
     "MemoryUse",
+    "PausedMemory",
     "PoolState",
     "RamSegment",
     "ReservedRegion",

@@ -1,22 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Search guest RAM for a byte pattern."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from harness.base.address_range import AddressRange, joined
 from harness.base.errors import InputError
+from harness.machine.layout import PAGE
 from harness.observe.memory.ram import Memory
 
 CHUNK = 1 << 20
 """Bytes read at once: large enough for few calls, small enough for the CPU's cache."""
 
-PAGE = 4096
-
 BLOCK = 16 * PAGE
 """Bytes that are compared with zeros at once: untouched RAM comes in large pieces, and a step for
-each of its pages would take longer than the comparison."""
+each page would take longer than to search it."""
 
-ZEROS, ZERO_PAGE = bytes(BLOCK), bytes(PAGE)
+ZEROS = bytes(BLOCK)
 
 
 def find(
@@ -34,13 +33,24 @@ def find(
             f"this one has {len(pattern)} bytes: {pattern[:16].hex()}"
         )
     for span in joined(memory.ranges if within is None else within):
-        yield from _find_in(memory, span, pattern)
+        for part in joined(_with_neighbours(memory.filled(span), span)):
+            yield from _find_in(memory, part, pattern)
+
+
+def _with_neighbours(parts: Iterable[AddressRange], span: AddressRange) -> Iterator[AddressRange]:
+    """*parts* of *span* and a page of zeros on both sides, where a match may begin or end."""
+    done = span.base
+    for part in parts:
+        base, end = max(done, part.base - PAGE), min(part.end + PAGE, span.end)
+        if base < end:
+            yield AddressRange(base, end - base)
+        done = end
 
 
 def _find_in(memory: Memory, span: AddressRange, pattern: bytes) -> Iterator[int]:
     """Search *span* in chunks, each with the start of the next for matches across both."""
     overlap = len(pattern) - 1
-    buffer = bytearray(CHUNK + overlap)
+    buffer = bytearray(min(CHUNK + overlap, span.size))
     for base in range(span.base, span.end, CHUNK):
         size = min(CHUNK + overlap, span.end - base)
         memory.read_into(base, memoryview(buffer)[:size])
@@ -58,14 +68,16 @@ def _find_in_chunk(buffer: bytearray, size: int, pattern: bytes) -> Iterator[int
 
 
 def _filled(buffer: bytearray, size: int) -> Iterator[tuple[int, int]]:
-    """Yield begin and end of each run of pages in which a byte is not zero.
+    """Yield begin and end of each run of blocks in which a byte is not zero.
 
-    Most of a guest's RAM is zeros, which are compared much faster than searched.
+    Most RAM of a dump is zeros, which are compared much faster than searched.
     A pattern with a byte that is not zero begins and ends less than its length beside such a run;
-    as it is no longer than a page, it cannot be beside two of them.
+    as it is shorter than a block, it cannot be beside two of them.
     """
     begin: int | None = None
-    for at, empty in _emptiness(buffer, size):
+    for at in range(0, size, BLOCK):
+        end = min(at + BLOCK, size)
+        empty = buffer.startswith(ZEROS[: end - at], at, end)
         if empty and begin is not None:
             yield begin, at
             begin = None
@@ -73,14 +85,3 @@ def _filled(buffer: bytearray, size: int) -> Iterator[tuple[int, int]]:
             begin = at
     if begin is not None:
         yield begin, size
-
-
-def _emptiness(buffer: bytearray, size: int) -> Iterator[tuple[int, bool]]:
-    """Yield the offset of each block that is all zeros, and of each page of the others."""
-    for block in range(0, size, BLOCK):
-        end = min(block + BLOCK, size)
-        if buffer.startswith(ZEROS[: end - block], block, end):
-            yield block, True
-            continue
-        for page in range(block, end, PAGE):
-            yield page, buffer.startswith(ZERO_PAGE[: end - page], page, end)

@@ -4,10 +4,12 @@
 import mmap
 import os
 import weakref
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Protocol
 
 from harness.base.errors import AddressError
+from harness.machine.qemu.ram import filled
 
 
 class RamSource(Protocol):
@@ -18,6 +20,9 @@ class RamSource(Protocol):
 
     def write(self, offset: int, data: bytes) -> None:
         """Store *data* at *offset*."""
+
+    def filled(self, begin: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield begin and end of the parts of ``[begin, end)`` that may hold more than zeros."""
 
     def close(self) -> None:
         """Let go of what this process holds."""
@@ -36,6 +41,10 @@ class MappedRam:
     def write(self, offset: int, data: bytes) -> None:
         """Store *data* at *offset*; raises TypeError on a read-only mapping."""
         self.view[offset : offset + len(data)] = data
+
+    def filled(self, begin: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield the whole range."""
+        yield begin, end
 
     def close(self) -> None:
         """Do nothing: the mapping goes with its last view."""
@@ -66,6 +75,10 @@ class FileRam:
         done = 0
         while done < len(data):
             done += os.pwrite(self._file, data[done:], offset + done)
+
+    def filled(self, begin: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield the parts that were ever written: the host knows them without reading."""
+        return filled(self._file, begin, end)
 
     @cached_property
     def view(self) -> memoryview:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.base.address_range import AddressRange
 from harness.base.errors import AddressError
-from harness.observe.memory import LiveMemory, RamSegment
+from harness.observe.memory import LiveMemory, PausedMemory, RamSegment
 
 BASE = 0x4000_0000
 SIZE = 2 * mmap.PAGESIZE
@@ -48,6 +49,25 @@ def test_reading_allocates_nothing(memory: LiveMemory, first: int) -> None:
     memory.read(BASE, SIZE)
 
     assert os.fstat(first).st_blocks == 0
+
+
+def test_parts_that_nobody_wrote_are_known_without_reading(memory: LiveMemory) -> None:
+    memory.write(BASE + mmap.PAGESIZE + 8, b"x")
+    memory.write(POOL, b"y")
+
+    filled = list(memory.filled(AddressRange(BASE, 2 * SIZE)))
+
+    page = mmap.PAGESIZE
+    assert filled == [AddressRange(BASE + page, page), AddressRange(POOL, page)]
+
+
+def test_a_paused_guests_pages_are_read_once(memory: LiveMemory) -> None:
+    paused = PausedMemory(memory)
+    before = [paused.read(BASE, 2), paused.read(POOL - 1, 2)]
+
+    memory.write(BASE, b"xy")
+
+    assert [paused.read(BASE, 2), paused.read(POOL - 1, 2)] == before == [bytes(2)] * 2
 
 
 def test_a_view_shows_later_changes_of_the_file(memory: LiveMemory, second: int) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Searching RAM: every place is found once, wherever the borders of reads and pages lie."""
 
+import os
 import random
 import re
 
@@ -8,8 +9,9 @@ import pytest
 
 from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
-from harness.observe.memory import Memory, find
-from harness.observe.memory.search import CHUNK, PAGE
+from harness.machine.layout import PAGE
+from harness.observe.memory import LiveMemory, Memory, RamSegment, find
+from harness.observe.memory.search import CHUNK
 from harness.observe.memory.sources import MappedRam
 
 BASE = 0x4000_0000
@@ -45,6 +47,17 @@ def test_zeros_around_a_pattern_are_found_in_untouched_pages() -> None:
     memory = holding(b"X", 2 * PAGE, 5 * PAGE - 1)
 
     assert list(find(memory, pattern)) == [BASE + 2 * PAGE - 100, BASE + 5 * PAGE - 101]
+
+
+def test_a_pattern_is_found_that_begins_or_ends_where_nobody_wrote() -> None:
+    file = os.memfd_create("ram")
+    os.ftruncate(file, 3 * CHUNK)
+    os.pwrite(file, b"X" + bytes(2 * PAGE - 2) + b"X", 2 * PAGE)
+    pattern = bytes(100) + b"X" + bytes(100)
+
+    with LiveMemory([RamSegment(BASE, 3 * CHUNK, file)]) as memory:
+        assert list(find(memory, pattern)) == [BASE + 2 * PAGE - 100, BASE + 4 * PAGE - 101]
+    os.close(file)
 
 
 def test_overlapping_places_count() -> None:
