@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.base.cache import Cache, digest
-from harness.base.errors import BuildError, ToolError
+from harness.base.errors import BuildError, SourceError, ToolError
 from harness.base.paths import CHECKOUT
 from harness.base.progress import step
 from harness.base.tools import run_tool
