@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check what the harness needs on this machine, and how to get what is missing."""
 
-import os
 import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.base.errors import HostError, ToolError
+from harness.base.cpus import guests_at_once, usable_cpus
+from harness.base.errors import HarnessError, HostError, ToolError
 from harness.base.paths import cache_directory
 from harness.base.space import MIB, free_space
 from harness.base.tools import PACKAGES, is_present, run_tool
 from harness.kernel.build.build import BUILD_SIZE
+from harness.kernel.build.initramfs import BUSYBOX
+from harness.kernel.source.apt import find_package
 from harness.kernel.source.archive import SOURCE_SIZE
 from harness.machine.binary import find_qemu
 from harness.machine.qemu.rundir import leftovers
@@ -45,6 +47,7 @@ def examine() -> Iterator[Check]:
     yield from packages()
     yield python_packages()
     yield qemu()
+    yield busybox()
     yield cores()
     yield memory()
     yield caches()
@@ -80,10 +83,19 @@ def qemu() -> Check:
     return Check("QEMU", found.banner)
 
 
+def busybox() -> Check:
+    """Check that this machine's package sources have the program that guests run."""
+    name = "busybox of guests"
+    try:
+        found = find_package(BUSYBOX)
+    except HarnessError as fault:
+        return Check(name, "not found", str(fault))
+    return Check(name, f"{found.name} {found.version}, for arm64")
+
+
 def cores() -> Check:
     """Report how many processors this process may use."""
-    usable = len(os.sched_getaffinity(0))
-    return Check("cores", f"{usable}: run the suite with -n {usable}")
+    return Check("cores", f"{usable_cpus()}: scripts/run uses -n {guests_at_once()}")
 
 
 def memory() -> Check:
@@ -115,9 +127,8 @@ def space(name: str, place: Path, wanted: int) -> Check:
 
 def run_directories() -> Check:
     """Say where run directories are made, and why there, for as many guests as scripts/run has."""
-    guests = len(os.sched_getaffinity(0)) * 3 // 2
     try:
-        root = choose_run_root(guests)
+        root = choose_run_root(guests_at_once())
     except HostError as fault:
         return Check("run directories", "no place", str(fault))
     return Check("run directories", f"{root.path} ({root.why})")

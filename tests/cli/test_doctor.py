@@ -10,9 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.base.errors import HostError, ToolError
+from harness.base.errors import HostError, SourceError, ToolError
 from harness.cli import doctor, host
 from harness.cli.host import Check
+from harness.kernel.source.apt import Package, PackageLists
 from harness.machine import binary
 from harness.machine.binary import find_qemu
 from harness.machine.capabilities import Capabilities
@@ -152,7 +153,25 @@ def test_run_directories_of_dead_runs_are_named_and_no_fault(
 def test_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 6})
 
-    assert host.cores().found == "3: run the suite with -n 3"
+    assert host.cores().found == "3: scripts/run uses -n 4"
+
+
+def test_the_busybox_of_guests_is_told_with_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    lists = PackageLists(Path("/nowhere"))
+    monkeypatch.setattr(host, "find_package", lambda name: Package(name, "1:1.35", "ab", lists))
+
+    assert host.busybox() == Check("busybox of guests", "busybox-static 1:1.35, for arm64")
+
+
+def test_package_sources_without_the_busybox_of_guests_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(name: str) -> Package:
+        raise SourceError(f"the package '{name}' is not in this machine's package sources")
+
+    monkeypatch.setattr(host, "find_package", refuse)
+
+    assert "'busybox-static' is not in" in host.busybox().remedy
 
 
 @pytest.mark.parametrize(("remedy", "code"), [("", 0), ("install it", 2)])

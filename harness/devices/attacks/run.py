@@ -2,11 +2,11 @@
 """Run cells of the attack matrix, several at a time, each in a guest of its own."""
 
 import multiprocessing
-import os
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
+from harness.base.cpus import guests_at_once
 from harness.base.errors import GuestError, HarnessError, QemuError, explain
 from harness.devices.attacks.attack import Observation
 from harness.devices.attacks.context import Context
@@ -19,9 +19,6 @@ from harness.machine.environment import Environment
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.snapshot import park, restore
 from harness.observe.memory import KnownTypes, live_memory
-
-WORKERS = (os.cpu_count() or 1) * 3 // 2 or 1
-"""Cells at a time: they wait for their guests to notice a hot-plug."""
 
 _types = KnownTypes()
 """A worker keeps them for all its cells."""
@@ -38,7 +35,7 @@ def run_cells(
     for machine in dict.fromkeys(machine_for(environment, cell, pci_fence) for cell in todo):
         park(machine)
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(WORKERS, mp_context=spawn) as pool:
+    with ProcessPoolExecutor(guests_at_once(), mp_context=spawn) as pool:
         running = [pool.submit(run_cell, environment, cell, pci_fence) for cell in todo]
         for done in as_completed(running):
             yield done.result()

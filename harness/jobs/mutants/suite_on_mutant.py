@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the VM suite on the kernel of a mutant."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.base.cpus import guests_at_once, usable_cpus
 from harness.base.errors import HarnessError
 from harness.jobs.mutants.mutant import Mutant
 from harness.jobs.mutants.mutant_trial import Judgement, weigh
 from harness.results import Case, SuiteRequest, run_tests
 
-CPUS = os.cpu_count() or 1
-FEW, ALL = CPUS, CPUS * 3 // 2
-"""Workers: tests wait for their guests, as scripts/run says; but a worker takes seconds to start,
-and that is too long for the tests of a few properties."""
+FEW, ALL = usable_cpus(), guests_at_once()
+"""Workers: one takes seconds to start, which is too long for the tests of a few properties."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,9 @@ FORMAT = "3"
 
 PROBE = "probe.ko"
 
+BUSYBOX = "busybox-static"
+"""The Debian package of the guest's shell and tools."""
+
 FOLDERS = ("bin", "dev", "lib", "lib/modules", "proc", "root", "run", "sys", "tmp")
 CONSOLE = (5, 1)
 """/dev/console (Linux, Documentation/admin-guide/devices.txt), open before devtmpfs is mounted."""
@@ -49,7 +52,7 @@ def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
     *spec* no longer resolves to *kernel*, BuildError if a program does not compile,
     and what :func:`build_kernel` raises.
     """
-    busybox = find_package("busybox-static")
+    busybox = find_package(BUSYBOX)
     sources = list(_guest_sources())
     # a kernel that is built here has its compiler in its key
     compiler = compiler_version() if spec.given else ""
