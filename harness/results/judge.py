@@ -11,6 +11,7 @@ from enum import Enum
 
 from harness.base.result import Result
 from harness.results.case import Case
+from harness.results.request import is_whole_suite
 from harness.results.run import Run
 from harness.results.verdict import Verdict, verdict_of
 
@@ -164,6 +165,12 @@ def sides(subject: Run | Comparison) -> Mapping[str, Run]:
 def judged(subject: Run | Comparison) -> Verdict:
     """The verdict on the kernel of a run, or on the series of a comparison."""
     return subject.verdict if isinstance(subject, Comparison) else verdict_of(subject)
+
+
+def earns_tag(subject: Run | Comparison) -> bool:
+    """Whether ``Tested-by:`` may be said: the verdict is GOOD, and on the whole suite."""
+    whole = all(is_whole_suite(run.words) for run in sides(subject).values())
+    return whole and judged(subject) is Verdict.GOOD
 
 
 def compare(base: Run, patched: Run) -> Comparison:

@@ -12,11 +12,13 @@ Only this module composes and parses the arguments of the suite.
 
 import os
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from harness.base.cpus import guests_at_once
 from harness.base.paths import CHECKOUT, SUITE
 from harness.base.properties import checked_id
 from harness.base.space import MIB
@@ -26,8 +28,7 @@ from harness.machine.binary import DEFAULT
 from harness.machine.machine import DEFAULT_RAM
 from harness.machine.shape import parse_ram_size
 
-WORKERS = (os.cpu_count() or 1) * 3 // 2 or 1
-"""As scripts/run: tests wait for their guests to notice a hot-plug."""
+WORKERS = guests_at_once()
 
 WHOLE_SUITE = SUITE.rstrip("/")
 
@@ -82,6 +83,11 @@ def choice_of(request: SuiteRequest) -> tuple[str, ...]:
     )
 
 
+def is_whole_suite(choice: Sequence[str]) -> bool:
+    """Whether *choice*, what :func:`choice_of` returned, has all tests of its tier."""
+    return {one for one in choice if not one.startswith("--tier=")} == {WHOLE_SUITE}
+
+
 def command_of(request: SuiteRequest) -> str:
     """The command line that runs the same tests on the same kernel, in the checkout."""
     defaults = {*arguments_of(SuiteRequest())}
@@ -93,7 +99,12 @@ def request_from(config: pytest.Config) -> SuiteRequest:
     """The request in pytest's options. Raises InputError for an invalid one."""
     option = config.getoption
     extra = (Path(name).absolute() for name in option("--kernel-config"))
-    expression = option("-m")
+    words = (
+        *([f"-m={option('-m')}"] if option("-m") else []),
+        *(f"--deselect={name}" for name in option("deselect") or ()),
+        *(f"--ignore={name}" for name in option("ignore") or ()),
+        *(["--lf"] if option("lf", False) else []),
+    )
     return SuiteRequest(
         spec=KernelSpec(
             source=option("--kernel"),
@@ -104,7 +115,7 @@ def request_from(config: pytest.Config) -> SuiteRequest:
         qemu=option("--qemu"),
         tier=option("--tier"),
         tests=_tests(config),
-        words=(f"-m={expression}",) if expression else (),
+        words=words,
         workers=int(option("numprocesses", 0) or 0),
         keep=option("--keep"),
         properties=tuple(map(checked_id, option("--property"))),

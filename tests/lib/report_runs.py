@@ -80,7 +80,7 @@ def base_run() -> Run:
         provenance(),
         "2026-11-25T17:00:00.000+00:00",
         12.5,
-        ("--tier=default",),
+        ("--tier=default", "harness/suite"),
         (
             case("test_good", "PASS", "B1"),
             case("test_spoilt[a/b-1]", "PASS", "B12"),
@@ -99,7 +99,7 @@ def patched_run(artifacts: str = "") -> Run:
         provenance("0001-one.patch", "0002-two.patch"),
         "2026-11-25T17:05:00.000+00:00",
         13.5,
-        ("--tier=default",),
+        ("--tier=default", "harness/suite"),
         (
             case("test_good", "PASS", "B1"),
             case("test_spoilt[a/b-1]", "FAIL", "B12"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from harness.base.errors import BuildError
 from harness.base.result import Result
 from harness.results import Case, Provenance, Run, SuiteRequest
+from harness.results.request import choice_of
 
 T, U = (
     "harness/suite/properties/test_exhaustion.py::test_full[probe-a]",
@@ -64,7 +65,13 @@ class FakeSuite:
         outcomes = tuple(outcome(test, self._next(test, at)) for test in tests)
         self.asked.append((at, request.tests))
         where = replace(PROVENANCE, build_id="ab" if self.same_build else f"ab{at}")
-        return Run(where, "2026-01-05T10:00:00.000+00:00", 1.0, request.words, outcomes)
+        return Run(
+            where,
+            "2026-01-05T10:00:00.000+00:00",
+            1.0,
+            choice_of(replace(request, tests=())),
+            outcomes,
+        )
 
     def _next(self, test: str, at: int) -> str:
         """The result of this time; the last goes on forever."""

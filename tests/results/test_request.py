@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from harness.base.space import MIB
 from harness.kernel import KernelSpec, default_fragments
 from harness.results import SuiteRequest, arguments_of, command_of, request_from
+from harness.results.request import choice_of, is_whole_suite
 
 NAMES = st.text(string.ascii_letters + string.digits + "-_. '", min_size=1).map(str.strip)
 PATHS = st.builds(lambda name: Path("/patches") / f"x{name}", NAMES)
@@ -95,6 +96,38 @@ def test_only_what_is_not_usual_is_typed() -> None:
 @pytest.mark.parametrize("where", ["harness", "harness/", "harness/suite", "harness/suite/"])
 def test_a_folder_of_all_tests_names_none(where: str) -> None:
     assert parsed([where]) == replace(SuiteRequest(), workers=0)
+
+
+@pytest.mark.parametrize("tier", ["default", "nightly", "all"])
+def test_all_tests_of_a_tier_are_the_whole_suite(tier: str) -> None:
+    assert is_whole_suite(choice_of(parsed([f"--tier={tier}", "harness"])))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-k=B1", "harness"],
+        ["-m=not selftest", "harness"],
+        ["--property=B1", "harness"],
+        ["--deselect=harness/suite/selftest", "harness"],
+        ["--ignore=harness/suite/selftest", "harness"],
+        ["harness/suite/properties/test_sync.py"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_chosen_tests_are_not_the_whole_suite(words: list[str]) -> None:
+    request = parsed(words)
+
+    assert not is_whole_suite(choice_of(request))
+    assert parsed(choice_of(request)) == request
+
+
+def test_the_tests_that_failed_last_are_not_the_whole_suite() -> None:
+    config = _prepareconfig(["--lf", "harness"])
+    try:
+        assert not is_whole_suite(choice_of(request_from(config)))
+    finally:
+        config._ensure_unconfigure()
 
 
 @pytest.mark.parametrize("kind", ["", "build:"])

@@ -8,19 +8,20 @@ from pathlib import Path
 from harness.jobs.compare.series_judgement import SeriesJudgement, Step
 from harness.jobs.compare.series_text import judgement_text
 from harness.results import Run, Verdict, save_run
-from harness.results.judge import Change, Comparison
+from harness.results.judge import Change, Comparison, earns_tag
 from harness.results.render import Inputs, artifacts_of, mail, page
 
 CHANGED = (Change.BROKEN, Change.FIXED, Change.FLAKY)
 
 
 def mail_text(judgement: SeriesJudgement, tester: str = "") -> str:
-    """Text for a reply by mail, with a Tested-by tag of *tester* if the verdict is GOOD.
+    """Text for a reply by mail, with a Tested-by tag of *tester* if the series earns it.
 
     It is the whole text for a series judged patch by patch, else the mail of a comparison.
     """
-    tag = tester if judgement.verdict is Verdict.GOOD else ""
     whole = comparison(judgement)
+    good = judgement.verdict is Verdict.GOOD and whole is not None and earns_tag(whole)
+    tag = tester if good else ""
     if whole and not judgement.patches:
         return mail(whole, artifacts_of((whole.base, whole.patched)), tag)
     text = judgement_text(judgement)

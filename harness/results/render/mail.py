@@ -4,8 +4,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.base.result import Result
-from harness.results import Case, Run, Verdict, violated_properties
-from harness.results.judge import Change, Comparison, judged
+from harness.results import Case, Run, violated_properties
+from harness.results.judge import Change, Comparison, earns_tag
 from harness.results.render.artifacts import Artifacts
 from harness.results.render.plain_text import (
     WIDTH,
@@ -35,7 +35,7 @@ _TITLES = {
 def mail(
     subject: Run | Comparison, artifacts: Mapping[str, Artifacts] | None = None, tester: str = ""
 ) -> str:
-    """The text, with a Tested-by tag of *tester* (``Name <address>``) if the verdict is GOOD."""
+    """The text, with a Tested-by tag of *tester* (``Name <address>``) if the subject earns it."""
     run = subject.patched if isinstance(subject, Comparison) else subject
     lines = [
         *wrapped(f"Restricted DMA test results: {headline(subject)}.", "", "  "),
@@ -44,7 +44,7 @@ def mail(
         *_body(subject, artifacts or {}),
         *_notices(run),
     ]
-    if judged(subject) is Verdict.GOOD and tester:
+    if tester and earns_tag(subject):
         lines += ["", f"Tested-by: {tester}"]
     return "\n".join(lines) + "\n"
 

@@ -35,6 +35,7 @@ FIXTURE = Path(__file__).parents[2] / "series/full-pool"
 
 PASS, FAIL = ["PASS"], ["FAIL"]
 REQUEST = SuiteRequest(KernelSpec(), words=("--property=B12",))
+WHOLE = SuiteRequest(KernelSpec())
 
 
 @pytest.fixture(autouse=True)
@@ -281,13 +282,17 @@ TESTER = "A Tester <tester@example.org>"
 
 
 @pytest.mark.parametrize("per_patch", [True, False])
-@pytest.mark.parametrize(("after", "tagged"), [(PASS, True), (FAIL, False)])
-def test_a_mail_has_a_tag_only_if_nothing_is_broken(
-    series: Series, per_patch: bool, after: list[str], tagged: bool
+@pytest.mark.parametrize(
+    ("request_", "after", "tagged"),
+    [(WHOLE, PASS, True), (WHOLE, FAIL, False), (REQUEST, PASS, False)],
+    ids=["good", "bad", "chosen tests"],
+)
+def test_a_mail_has_a_tag_only_if_nothing_is_broken_in_the_whole_suite(
+    series: Series, per_patch: bool, request_: SuiteRequest, after: list[str], tagged: bool
 ) -> None:
     suite = FakeSuite({T: [*[PASS] * 3, after, PASS, after]})
 
-    text = mail_text(judge_series(REQUEST, series, fits(), suite, per_patch=per_patch), TESTER)
+    text = mail_text(judge_series(request_, series, fits(), suite, per_patch=per_patch), TESTER)
 
     assert (f"Tested-by: {TESTER}" in text) is tagged
 

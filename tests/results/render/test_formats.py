@@ -193,6 +193,23 @@ def test_only_a_run_in_which_all_passed_may_be_tagged(results: list[str], tagged
     assert mail(run, tester="A <a@b>").endswith("\nTested-by: A <a@b>\n") is tagged
 
 
+@pytest.mark.parametrize(
+    "choice",
+    [
+        ("-k=B1", "harness/suite"),
+        ("--property=B1", "harness/suite"),
+        ("--deselect=harness/suite/test_a.py", "harness/suite"),
+        ("harness/suite/properties/test_sync.py::test_a",),
+        (),  # results of another program
+    ],
+)
+def test_a_run_of_chosen_tests_is_never_tagged(choice: tuple[str, ...]) -> None:
+    run = replace(of_tests(case("test_a", "PASS")), words=("--tier=default", *choice))
+
+    assert "Tested-by" not in mail(run, tester="A <a@b>")
+    assert "Tested-by" not in mail(compare(of_tests(case("test_a", "PASS")), run), tester="A <a@b>")
+
+
 def test_a_series_that_breaks_nothing_may_be_tagged_though_something_fails_on_both() -> None:
     run = of_tests(case("test_a", "PASS"), case("test_b", "FAIL"))
 
