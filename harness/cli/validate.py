@@ -4,6 +4,7 @@
 import argparse
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from harness.base.progress import say
@@ -19,6 +20,7 @@ from harness.jobs.compare import (
     mail_text,
     pages,
     patch_coverage,
+    run_base,
     save_runs,
     store_prefix,
 )
@@ -56,6 +58,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default=REPEATS,
         metavar="N",
         help="runs of tests whose results differ (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="also run the tests on the base if their results are known",
     )
     parser.add_argument(
         "--coverage",
@@ -97,13 +104,15 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"skipped: {skip.name} ({skip.subject}): {skip.reason}")
     whole = _with(request, series)
     attempts = fit_series(whole.spec)
+    runner = runner_of(arguments)
     judgement = judge_series(
         request,
         series,
         attempts,
-        runner_of(arguments),
+        runner,
         per_patch=arguments.per_patch,
         repeats=arguments.repeats,
+        base_runner=partial(run_base, runner=runner, again=arguments.again),
     )
     if arguments.coverage:
         judgement = replace(judgement, coverage=patch_coverage(whole))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from harness.base.cache import digest
 from harness.base.paths import CHECKOUT, SUITE
+from harness.results.request import SuiteRequest, choice_of
 
 PACKAGE = "harness"
 
@@ -25,6 +26,11 @@ PLUGIN = "harness/plugin/__init__.py"
 def basis(tests: Sequence[str] = ()) -> str:
     """A hash of all files behind *tests*, by name and content: node ids or files, all if empty."""
     return digest(*(part for path in files_behind(tests) for part in (source_name(path), path)))
+
+
+def basis_of(request: SuiteRequest) -> str:
+    """A hash of what the results of *request* depend on, beside kernel, QEMU and RAM."""
+    return digest(*choice_of(request), basis(request.tests))
 
 
 def files_behind(tests: Sequence[str] = ()) -> tuple[Path, ...]:

@@ -124,6 +124,13 @@ def test_every_import_of_this_harness_is_found() -> None:
     assert missing == []
 
 
+def test_sub_commands_and_pages_are_behind_no_test() -> None:
+    names = {identity.source_name(path) for path in files_behind()}
+
+    assert not [name for name in names if name.startswith("harness/cli/")]
+    assert {name for name in names if name.startswith(("docs/", "README"))} == {"docs/findings.md"}
+
+
 def test_what_every_test_needs_is_among_the_files() -> None:
     names = {identity.source_name(path) for path in files_behind(["harness/suite/properties"])}
 

@@ -4,6 +4,7 @@
 ===================  =============================================================================
 ``find_series``      reads a series from files, a range of commits or a mailing list
 ``Series``           its patches in order, its cover letter, and what was left out
+``run_base``         the run on the base; from the cache if it is known
 ``judge_series``     runs the tests on all kernels, compares, returns a SeriesJudgement
 ``SeriesJudgement``  what the series breaks and repairs, as data; its ``verdict``
 ``judgement_text``   the same as text of 72 columns
@@ -13,6 +14,7 @@
 ===================  =============================================================================
 """
 
+from harness.jobs.compare.known_base import run_base
 from harness.jobs.compare.per_patch import judge_series
 from harness.jobs.compare.publish import mail_text, pages, save_runs
 from harness.jobs.compare.series_coverage import patch_coverage
@@ -31,6 +33,7 @@ __all__ = [
     "mail_text",
     "pages",
     "patch_coverage",
+    "run_base",
     "save_runs",
     "store_prefix",
 ]

@@ -39,15 +39,16 @@ class Kernels:
 
 
 def run_all(
-    kernels: Kernels, runner: Runner, repeats: int = REPEATS
+    kernels: Kernels, runner: Runner, repeats: int = REPEATS, base_runner: Runner | None = None
 ) -> Mapping[int, Run | Failure]:
     """Run the tests on every kernel; repeat those that differ between two neighbours.
 
+    *base_runner* takes the place of *runner* for the first run on the base.
     A position whose kernel cannot be built has a Failure. Errors of the base, of the harness and of
     this machine are raised.
     """
     base, *rest = kernels.positions
-    runs: dict[int, Run | Failure] = {base: _announced(kernels, base, runner)}
+    runs: dict[int, Run | Failure] = {base: _announced(kernels, base, base_runner or runner)}
     for position in rest:
         runs[position] = _run_or_say(kernels, position, runner)
     again = differing({at: run for at, run in runs.items() if isinstance(run, Run)})

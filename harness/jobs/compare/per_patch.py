@@ -19,8 +19,11 @@ def judge_series(
     *,
     per_patch: bool = False,
     repeats: int = REPEATS,
+    base_runner: Runner | None = None,
 ) -> SeriesJudgement:
     """Run the tests of *request* on its kernel, with and without *series*, and compare.
+
+    *base_runner*, *runner* by default, is for the kernel without it.
 
     With *per_patch*, compare the kernel after each patch with the one before it. If the series does
     not apply, judge the patches before the first that does not.
@@ -30,7 +33,7 @@ def judge_series(
     positions = range(fitting + 1) if per_patch else [0, fitting] if whole else []
     runs: Mapping[int, Run | Failure] = {}
     if len(positions) > 1:
-        runs = run_all(kernels_of(request, series, positions), runner, repeats)
+        runs = run_all(kernels_of(request, series, positions), runner, repeats, base_runner)
     steps = [*steps_of(runs)] if per_patch else []
     if whole:
         outcome = compared(runs[0], runs[fitting])

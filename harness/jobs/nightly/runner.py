@@ -6,15 +6,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from harness.base.cache import Cache, digest
+from harness.base.cache import Cache
 from harness.base.errors import InputError
 from harness.kernel import KernelSpec, build_initramfs, build_kernel
 from harness.kernel.build.build import find_kernel
 from harness.kernel.source.sources import pin_source
 from harness.machine.binary import find_qemu
 from harness.results import Run, SuiteRequest, run_suite
-from harness.results.identity import basis
-from harness.results.request import choice_of
+from harness.results.identity import basis_of
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class SuiteRunner:
 
     def basis(self, request: SuiteRequest) -> str:
         """See :class:`Runner`."""
-        return digest(*choice_of(request), basis(request.tests))
+        return basis_of(request)
 
     def qemu(self, program: str) -> Binary:
         """See :class:`Runner`."""

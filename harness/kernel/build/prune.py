@@ -13,7 +13,7 @@ from harness.base.tools import run_tool
 from harness.kernel.build.make import environment
 from harness.kernel.source.workspace import workspaces
 
-KINDS = ("kernels", "initramfs", "parked", "devicetrees", "packages", "verdicts")
+KINDS = ("kernels", "initramfs", "parked", "devicetrees", "packages", "verdicts", "bases")
 
 
 def prune(age: float) -> Iterator[Path]:

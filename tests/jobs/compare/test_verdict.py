@@ -114,6 +114,16 @@ def test_what_does_not_differ_is_run_once(series: Series) -> None:
     assert len(suite.asked) == 2
 
 
+def test_the_base_runner_runs_the_whole_base_and_no_repetition(series: Series) -> None:
+    results = {T: [PASS, *[[]] * 4, FAIL]}
+    base, rest = FakeSuite(results), FakeSuite(results)
+
+    judge_series(REQUEST, series, fits(), rest, base_runner=base)
+
+    assert base.asked == [(0, ())]
+    assert rest.asked == [(5, ()), *[(0, (T,)), (5, (T,))] * 2]
+
+
 def test_broken_outranks_not_judged(series: Series) -> None:
     verdict, _ = whole(series, {T: [PASS, FAIL], U: [PASS, ["ERROR"]]})
 
