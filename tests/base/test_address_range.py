@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from harness.base.address_range import AddressRange
+from harness.base.address_range import AddressRange, joined
 
 RANGE = AddressRange(0x1000, 0x100)
 
@@ -51,6 +51,21 @@ def test_ranges_overlap_if_they_share_a_byte(base: int, size: int, common: bool)
 
     assert RANGE.overlaps(other) is common
     assert other.overlaps(RANGE) is common
+
+
+@pytest.mark.parametrize(
+    ("ranges", "whole"),
+    [
+        ([(0x2000, 0x10), (0x1000, 0x1000)], [(0x1000, 0x1010)]),
+        ([(0x1000, 0x10), (0x1010, 0x10), (0x1020, 4)], [(0x1000, 0x24)]),
+        ([(0x2000, 0x10), (0x1000, 0x10)], [(0x1000, 0x10), (0x2000, 0x10)]),
+        ([], []),
+    ],
+)
+def test_ranges_that_touch_are_joined(
+    ranges: list[tuple[int, int]], whole: list[tuple[int, int]]
+) -> None:
+    assert joined(AddressRange(*one) for one in ranges) == tuple(AddressRange(*w) for w in whole)
 
 
 def test_addresses_are_shown_in_hex() -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from harness.base.kernel_code import CODE, code_for
 from harness.base.properties import PROPERTIES
-from harness.base.violation import PropertyViolated, Violation, violation_from
+from harness.base.violation import PropertyViolated, Violation, violated, violation_from
 
 FULL = Violation(
     ("B5",),
@@ -44,6 +44,19 @@ B5 violated: dma_unmap_single() copied a TO_DEVICE mapping back to the CPU buffe
 def test_the_text_has_everything_in_order() -> None:
     assert str(FULL) == TEXT
     assert str(PropertyViolated(FULL)) == TEXT
+
+
+def test_several_violations_are_told_one_below_the_other() -> None:
+    error = PropertyViolated(Violation(("B1", "B2"), "one"), Violation(("B2", "B7"), "two"))
+
+    assert str(error) == "B1 B2 violated: one\nB2 B7 violated: two"
+    assert error.ids == ("B1", "B2", "B7")
+
+
+def test_a_violation_may_have_a_summary_only() -> None:
+    error = violated("slots overlap", "B7")
+
+    assert error.violations == (Violation(("B7",), "slots overlap"),)
 
 
 def test_a_failed_control_says_so() -> None:

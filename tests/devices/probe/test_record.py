@@ -89,6 +89,21 @@ LAST: dict[str, tuple[Step, ...]] = {
     "dma_map_single(probe-a, 0x41485000, 4096, DMA_TO_DEVICE) = 0x4f007000; dma_unmap_single()": (
         (calls.try_map(5, 1, MapCall.SINGLE, 2, 0, 4096, TO), MAPPED),
     ),
+    "[device writes 3 bytes at byte 150 of the scatterlist]": (
+        (SG, SEGMENTS),
+        (calls.write(Space.MAPPING, 5, 150, b"abc"), None),
+    ),
+    "dma_sync_for_cpu(mapping 5)": ((calls.sync(5, SyncTarget.CPU), None),),
+    "dma_unmap(mapping 5)": ((calls.unmap(5), None),),
+    "dma_free(allocation 7)": ((calls.free(7), None),),
+    "dma_sync_single_for_cpu(probe-a, 0x4f007000, 64, DMA_TO_DEVICE)": (
+        (calls.raw_sync(1, SyncTarget.CPU, 0x4F007000, 64, TO), None),
+    ),
+    "[every other CPU maps and unmaps 64 bytes at 0x41485000 for probe-a in an interrupt]": (
+        (calls.interrupt(1, 2, 64), None),
+    ),
+    "[every other CPU maps and unmaps 64 bytes at 0x41485000 for probe-a in an interrupt]"
+    " = -ENOMEM": ((calls.interrupt(1, 2, 64), SettingError("", 12)),),
 }
 """The last line of a journal, and the calls that lead to it."""
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A guest's journal keeps the last lines, and says once what was repeated."""
 
-from harness.machine.qemu.journal import Journal
+from harness.machine.qemu.journal import KEPT, REMEMBERED, Journal
 
 
 def journal(*lines: str) -> Journal:
@@ -21,6 +21,13 @@ def test_equal_neighbours_are_one_line() -> None:
         "map  [72 times]",
         "unmap",
     )
+
+
+def test_a_report_has_a_dozen_lines_and_the_journal_more() -> None:
+    long = journal(*map(str, range(1000)))
+
+    assert (len(long.last()), len(list(long))) == (KEPT, REMEMBERED) == (12, 192)
+    assert list(long)[-1] == "999"
 
 
 def test_an_empty_journal_is_false() -> None:

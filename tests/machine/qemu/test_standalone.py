@@ -12,7 +12,7 @@ from harness.kernel import Initramfs, Kernel
 from harness.machine.binary import Qemu
 from harness.machine.devicetree import Devicetree
 from harness.machine.fence import fence_named
-from harness.machine.machine import Machine
+from harness.machine.machine import CONSOLE_SOCKET, Machine
 from harness.machine.qemu.standalone import IMAGE, INITRD, README, RUN, VMLINUX, write_standalone
 
 POOL = AddressRange(0x4F00_0000, 0x100_0000)
@@ -52,7 +52,9 @@ def test_everything_that_the_command_names_lies_beside_it(
     script = (directory / RUN).read_text()
     words = shlex.split(script.replace("\\\n", " "))
     assert str(parts) not in script
-    assert {"-S", "monitor.sock", "-D"}.isdisjoint(words)
+    assert {"-S", "-D"}.isdisjoint(words)
+    assert "monitor" not in script
+    assert CONSOLE_SOCKET not in script
     assert words[words.index("-kernel") + 1] == IMAGE
     assert words[words.index("-initrd") + 1] == INITRD
     assert words[words.index("-serial") + 1] == "mon:stdio"
@@ -76,7 +78,7 @@ def test_files_of_the_cache_are_shared(parts: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fence", "said"),
     [
-        ("", "The machine has no fence"),
+        ("", "The machine has no fence: nothing confines its devices."),
         ("split", "The fence split is part of the command."),
         ("smmu", "write the registers in fence-registers.txt"),
     ],
@@ -93,3 +95,16 @@ def test_the_readme_is_short_and_tells_of_the_fence(
     assert said in text
     assert len(text.splitlines()) <= 12
     assert (directory / "fence-registers.txt").exists() == (fence == "smmu")
+
+
+def test_the_registers_of_a_fence_are_kept_with_their_values(parts: Path, tmp_path: Path) -> None:
+    directory = tmp_path / "kept"
+    directory.mkdir()
+    machine = machine_of(parts, "smmu")
+
+    write_standalone(machine, directory)
+
+    assert machine.fence is not None
+    rows = (directory / "fence-registers.txt").read_text().splitlines()
+    registers = [tuple(int(word, 0) for word in row.split()) for row in rows]
+    assert registers == [(one.address, one.width, one.value) for one in machine.fence.setup]
