@@ -56,6 +56,7 @@ def write(directory: Path, files: dict[str, str]) -> None:
 def tiny_build(directory: Path, source: Path | None = None) -> Path:
     """Write a build into *directory*: with the sources in it, or of the tree *source*."""
     write(source or directory, SOURCES)
+    ((source or directory) / "scripts/link").symlink_to("Makefile.build")
     write(directory, FILES)
     if source:
         (directory / "Makefile").write_text(f"# generated\ninclude {source}/Makefile\n")

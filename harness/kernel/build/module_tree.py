@@ -32,8 +32,9 @@ _HEADER_MAKERS = frozenset({"devicetable-offsets.c", "empty.c", "mk_elfconfig.c"
 
 def copy_module_tree(source: Path, output: Path, tree: Path) -> None:
     """Fill *tree* from a kernel's *source* and its build directory *output*, which may be one."""
-    for origin, names in ((source, SOURCES), (output, GENERATED)):
-        for path in (Path(name) for name in names):
+    generated = [name for name in GENERATED if source != output or name not in SOURCES]
+    for origin, names in ((source, SOURCES), (output, generated)):
+        for path in map(Path, names):
             target = tree / path
             target.parent.mkdir(parents=True, exist_ok=True)
             if (origin / path).is_dir():
