@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,8 +100,9 @@ class Desk:
 
     def history(self, cache: str = "cache") -> list[tuple[object, ...]]:
         """What the database holds, without ids, times, and what is different for each machine."""
-        rows = sqlite3.connect(self.root / cache / "history.sqlite").execute(
-            "select job, kernel_key, words, complete, position, test, result, violated "
-            "from runs join outcomes on runs.id = outcomes.run order by job, position"
-        )
-        return rows.fetchall()
+        with closing(sqlite3.connect(self.root / cache / "history.sqlite")) as connection:
+            rows = connection.execute(
+                "select job, kernel_key, words, complete, position, test, result, violated "
+                "from runs join outcomes on runs.id = outcomes.run order by job, position"
+            )
+            return rows.fetchall()
