@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shapes of machines by name: the devicetree with its pools, and the RAM size."""
 
-import re
 from collections.abc import Mapping
 
 from harness.base.errors import InputError
-from harness.base.space import MIB
+from harness.base.space import MIB, parse_size
 from harness.machine.binary import Qemu
 from harness.machine.devicetree import Devicetree, Placement, base_blob, compose
 from harness.machine.devicetree.compose import AS_WRITTEN
@@ -25,18 +24,15 @@ ODD = "odd/"
 SMALLEST_RAM = 256 * MIB
 """The overlays put their pools at the end of 256 MiB."""
 
-_UNITS = {"": MIB, "M": MIB, "G": 1024 * MIB}
-
 
 def parse_ram_size(text: str) -> int:
     """Read a memory size: a number of MiB, or one with the unit M or G; result in bytes.
 
     Raises InputError for anything else and for less than the 256 MiB that the overlays need.
     """
-    found = re.fullmatch(r"(\d+)([MG]?)", text.upper())
-    if found is None:
+    size = parse_size(text, bare=MIB)
+    if size is None or size % MIB:
         raise InputError(f"--machine-memory={text}: expected a size such as 256M or 1G")
-    size = int(found[1]) * _UNITS[found[2]]
     if size < SMALLEST_RAM:
         raise InputError(f"--machine-memory={text}: the pools of dts/ lie below 256M; give more")
     return size
