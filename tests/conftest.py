@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from postgres_server import Server, running_server
 
+from harness.base.lease import leases
 from harness.results import Run
 from harness.results.history import History, open_history
 
@@ -18,6 +19,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write what is found in tests/logs/ into the headers of the logs, for review",
     )
+
+
+@pytest.fixture(autouse=True)
+def ended_leases() -> Iterator[None]:
+    """End the leases on the cache that a test takes."""
+    with leases():
+        yield
 
 
 @pytest.fixture(scope="session")

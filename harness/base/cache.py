@@ -7,19 +7,20 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
+from harness.base.budget import wanted_size
 from harness.base.errors import HostError
+from harness.base.evict import added, discard
+from harness.base.lease import lease
 from harness.base.paths import cache_directory
 from harness.base.progress import say
+from harness.base.stock import MANIFEST, UNFINISHED
 from harness.base.store import SHARED, Store, file_sha256, shared_store
-
-MANIFEST = "manifest.json"
-UNFINISHED = ".building"
 
 DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO})
 """Error numbers of a failed write that are the fault of the disk, not of this program."""
@@ -40,15 +41,6 @@ def _sha256(part: str | bytes | Path) -> str:
 
 
 @dataclass(frozen=True)
-class CacheEntry:
-    """One finished entry: its directory, size in bytes and when it was last used (epoch, s)."""
-
-    path: Path
-    size: int
-    used: float
-
-
-@dataclass(frozen=True)
 class Cache:
     """All entries of one kind, for example ``kernels``, under the user's cache directory."""
 
@@ -66,9 +58,12 @@ class Cache:
         return FileLock(self.root / f"{key}.lock")
 
     def find(self, key: str) -> Path | None:
-        """Return entry *key* if it is there and intact; remove a damaged one and say so."""
+        """Return entry *key* if it is there and intact; remove a damaged one and say so.
+
+        It is not evicted while this process lives, or the block of :func:`leases` lasts.
+        """
         entry = self.root / key
-        if not entry.is_dir():
+        if not lease(entry):
             return None
         fault = _damage(entry)
         if fault is None:
@@ -83,17 +78,19 @@ class Cache:
 
         An exception of *build* is raised again and leaves no entry; a full or read-only disk is a
         HostError. Kinds that machines share are fetched from their store if it has them, and
-        published there after a build.
+        published there after a build. If the cache becomes too large, others are evicted.
         """
+        wanted_size()
         with _writing(self.root), self.lock(key):
             if entry := self.find(key):
                 return entry
             store = shared_store() if self.kind in SHARED else None
-            if store and (entry := self._take(key, store)):
-                return entry
-            entry = self._build(key, build)
-            if store:
-                store.publish(self.kind, key, entry)
+            if not (store and (entry := self._take(key, store))):
+                entry = self._build(key, build)
+                if store:
+                    store.publish(self.kind, key, entry)
+            lease(entry)
+            added(entry)
             return entry
 
     def share(self, key: str) -> None:
@@ -102,25 +99,10 @@ class Cache:
         if store and entry and not store.has(self.kind, key):
             store.publish(self.kind, key, entry)
 
-    def entries(self) -> Iterator[CacheEntry]:
-        """Yield every finished entry, most recently used first."""
-        found = [path for path in self.root.iterdir() if (path / MANIFEST).is_file()]
-        for path in sorted(found, key=lambda path: -path.stat().st_mtime):
-            size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-            yield CacheEntry(path, size, path.stat().st_mtime)
-
     def remove(self, key: str) -> None:
-        """Delete entry *key*, if it is there."""
+        """Delete entry *key*, if it is there, even if somebody uses it."""
         with self.lock(key):
-            shutil.rmtree(self.root / key, ignore_errors=True)
-
-    def sweep(self) -> Iterator[Path]:
-        """Remove and yield unfinished entries of killed runs; keep those that are being built."""
-        for fresh in self.root.glob(f"*{UNFINISHED}"):
-            lock = self.lock(fresh.name.removesuffix(UNFINISHED))
-            with suppress(Timeout), lock.acquire(timeout=0):
-                shutil.rmtree(fresh)
-                yield fresh
+            discard(self.root / key)
 
     def _take(self, key: str, store: Store) -> Path | None:
         """Fetch the entry from the store; say so and return None if it is damaged."""
@@ -163,8 +145,8 @@ def _writing(place: Path) -> Iterator[None]:
             raise
         raise HostError(
             f"cannot write to the cache directory {place}: {fault}. Free space "
-            "('harness kernel prune' removes entries not used for a long time), or name another "
-            "directory with HARNESS_CACHE=PATH"
+            "('harness cache prune --to SIZE' shrinks the cache), or name another directory with "
+            "HARNESS_CACHE=PATH"
         ) from fault
 
 

@@ -4,13 +4,15 @@
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.base.budget import VARIABLE, cache_budget
 from harness.base.cpus import guests_at_once, usable_cpus
-from harness.base.errors import HarnessError, HostError, ToolError
+from harness.base.errors import HarnessError, HostError, InputError, ToolError
 from harness.base.paths import cache_directory
-from harness.base.space import MIB, free_space
+from harness.base.space import MIB, free_space, size_text
+from harness.base.stock import read_book
 from harness.base.tools import PACKAGES, is_present, run_tool
 from harness.kernel.build.build import BUILD_SIZE
 from harness.kernel.build.initramfs import BUSYBOX
@@ -110,7 +112,12 @@ def caches() -> Check:
     """Check the free space for the caches."""
     name = "disk for the caches"
     try:
-        return space(name, cache_directory(), SOURCE_SIZE + BUILD_SIZE)
+        place = cache_directory()
+        budget = size_text(cache_budget(read_book().total))
+        check = space(name, place, SOURCE_SIZE + BUILD_SIZE)
+        return replace(check, found=f"{check.found}; the cache takes at most {budget}")
+    except InputError as fault:
+        return Check(name, str(fault), f"unset {VARIABLE}")
     except HostError as fault:
         return Check(name, "none", str(fault))
 

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness kernel``: build, list and prune kernels under test."""
+"""``harness kernel``: build and list kernels under test."""
 
 import argparse
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from harness.base.cache import Cache
 from harness.base.errors import InputError
+from harness.base.space import size_text
+from harness.base.stock import open_book, take_stock
 from harness.cli.machines import add_config_options, add_series_option, fragments_of
-from harness.cli.tables import print_table, series_cell
+from harness.cli.tables import age_text, print_table, series_cell
 from harness.kernel import (
     Kernel,
     KernelSpec,
@@ -20,18 +20,14 @@ from harness.kernel import (
     load_kernel,
 )
 from harness.kernel.build.build import write_build
-from harness.kernel.build.prune import prune
 from harness.kernel.spec import DEFAULT_SOURCE
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-MIB = 1024**2
-MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
 KEY_WIDTH = 12
 """Digits of a key in a table; enough to identify a kernel."""
 
-DEFAULT_DAYS = 30
 NAME_WIDTH = 15
 
 
@@ -39,26 +35,14 @@ def add_parser(subparsers: "Subparsers") -> None:
     """Add ``kernel`` and its own sub-commands."""
     parser = subparsers.add_parser(
         "kernel",
-        help="build, list and prune kernels under test",
-        description="Build, list and prune kernels under test. scripts/run builds what it needs "
+        help="build and list kernels under test",
+        description="Build and list kernels under test. scripts/run builds what it needs "
         "by itself.",
     )
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     _add_build(actions)
     listing = actions.add_parser("list", help="list the kernels in the cache")
     listing.set_defaults(run=_list)
-    pruning = actions.add_parser(
-        "prune", help="remove cached kernels and builds that were not used for a while"
-    )
-    pruning.add_argument(
-        "--days",
-        type=int,
-        metavar="N",
-        default=DEFAULT_DAYS,
-        help="remove kernels, guest programs, parked guests, packages, build trees and compiler "
-        "cache that were not used for N days; 0 removes everything (default: %(default)s)",
-    )
-    pruning.set_defaults(run=_prune)
 
 
 def _add_build(actions: "Subparsers") -> None:
@@ -109,8 +93,10 @@ def _facts(kernel: Kernel) -> list[tuple[str, str]]:
 
 
 def _list(_: argparse.Namespace) -> int:
-    table = Table("key", "release", "source", "series", "config", "MiB", "built", "last used")
-    for entry in Cache("kernels").entries():
+    table = Table("key", "release", "source", "series", "config", "size", "built", "last used")
+    with open_book() as book:
+        entries = take_stock(book).of("kernels")
+    for entry in reversed(entries):
         kernel = load_kernel(entry.path)
         table.add_row(
             kernel.key[:KEY_WIDTH],
@@ -118,24 +104,9 @@ def _list(_: argparse.Namespace) -> int:
             kernel.source,
             series_cell(kernel.titles or kernel.series) or "none",
             ", ".join(filter(None, (kernel.flavour, *kernel.fragments))) or "plain",
-            str(entry.size // MIB),
-            _age(kernel.image.stat().st_mtime),
-            _age(entry.used),
+            size_text(entry.size),
+            age_text(kernel.image.stat().st_mtime),
+            age_text(entry.used),
         )
     print_table(table)
-    return 0
-
-
-def _age(when: float) -> str:
-    """Time since *when* (seconds since the epoch), in d, h or min."""
-    seconds = max(0, time.time() - when)
-    for unit, length in (("d", DAY), ("h", HOUR), ("min", MINUTE)):
-        if seconds >= length:
-            return f"{seconds // length:.0f} {unit}"
-    return "now"
-
-
-def _prune(args: argparse.Namespace) -> int:
-    for removed in prune(args.days * DAY):
-        print(f"removed {removed}")
     return 0

@@ -2,6 +2,7 @@
 """Print tables on a terminal, a file or a pipe."""
 
 import sys
+import time
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.table import Table
 FILE_WIDTH = 160
 """Columns of a table that does not go to a terminal; wide enough to cut no cell."""
 
+MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
 
 MOST_PATCHES = 3
 """A series with more patches than this is shortened in a table."""
@@ -25,3 +27,12 @@ def series_cell(patches: Sequence[str]) -> str:
 def print_table(table: Table) -> None:
     """Print *table* as wide as the terminal, or as FILE_WIDTH."""
     Console(width=None if sys.stdout.isatty() else FILE_WIDTH).print(table)
+
+
+def age_text(when: float) -> str:
+    """Time since *when* (seconds since the epoch), in d, h or min."""
+    seconds = max(0, time.time() - when)
+    for unit, length in (("d", DAY), ("h", HOUR), ("min", MINUTE)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit}"
+    return "now"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from harness.base.errors import InputError
 from harness.base.paths import CHECKOUT
+from harness.base.stock import KERNEL_RECORD
 
 DEFAULT_SOURCE = "debian:6.12"
 BUILT = "build:"
 """What the name of a kernel begins with that is built already."""
 
-RECORD = "kernel.json"
 CONFIG = "config"
 
 
@@ -81,7 +81,7 @@ class KernelRecord:
 
     def save(self, directory: Path) -> None:
         """Write this record into *directory*."""
-        (directory / RECORD).write_text(json.dumps(asdict(self), indent=1) + "\n")
+        (directory / KERNEL_RECORD).write_text(json.dumps(asdict(self), indent=1) + "\n")
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,6 @@ class Kernel:
 
 def load_kernel(directory: Path) -> Kernel:
     """Read the kernel in cache entry *directory*; OSError or ValueError if there is none."""
-    stored = json.loads((directory / RECORD).read_text())
+    stored = json.loads((directory / KERNEL_RECORD).read_text())
     lists = {name: tuple(value) for name, value in stored.items() if isinstance(value, list)}
     return Kernel(directory.name, directory, **{**stored, **lists})

@@ -8,14 +8,14 @@ from typing import Any
 
 from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
+from harness.base.lease import lease
+from harness.base.stock import MACHINE_RECORD
 from harness.kernel import Initramfs, load_kernel
 from harness.machine.binary import find_qemu
 from harness.machine.devicetree import Devicetree, DynamicPool, Pool
 from harness.machine.fence import Fence, fence_named
 from harness.machine.machine import BLOB, Machine
 from harness.machine.virtio import VirtioDevice
-
-DESCRIPTION = "machine.json"
 
 
 def save_machine(machine: Machine, directory: Path) -> None:
@@ -38,23 +38,24 @@ def save_machine(machine: Machine, directory: Path) -> None:
         "windows": [dataclasses.astuple(w) for w in machine.fence.windows] if machine.fence else [],
         "share_all": machine.share_all,
     }
-    (directory / DESCRIPTION).write_text(json.dumps(content, indent=1) + "\n")
+    (directory / MACHINE_RECORD).write_text(json.dumps(content, indent=1) + "\n")
     (directory / BLOB).write_bytes(devicetree.blob)
 
 
 def load_machine(directory: Path) -> Machine:
     """Read a machine back; raises InputError when *directory* has none, or files of it are gone."""
     try:
-        content = json.loads((directory / DESCRIPTION).read_text())
+        content = json.loads((directory / MACHINE_RECORD).read_text())
         blob = (directory / BLOB).read_bytes()
         parts = Path(content["kernel"]), Path(content["initramfs"]["path"])
     except (OSError, ValueError, KeyError) as fault:
         raise InputError(
-            f"cannot read a machine from {directory}, which must contain {DESCRIPTION} and {BLOB} "
-            f"of a failure: {fault!r}"
+            f"cannot read a machine from {directory}, which must contain {MACHINE_RECORD} and "
+            f"{BLOB} of a failure: {fault!r}"
         ) from fault
+    lease(directory)
     for part in parts:
-        if not part.exists():
+        if not part.exists() or not lease(part if part.is_dir() else part.parent):
             raise InputError(
                 f"the machine of {directory} cannot be started again: {part} is no longer in the "
                 "cache. Read its logs and its memory there, or run the test again for a new machine"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.base.errors import HarnessError
+from harness.base.lease import leases
 from harness.base.paths import CHECKOUT
 from harness.base.tools import dies_with_us
 from harness.kernel import build_initramfs, build_kernel
@@ -30,9 +31,10 @@ def run_suite(request: SuiteRequest, log: Path | None = None) -> Run:
     when pytest could not run the tests.
     """
     find_qemu(request.qemu)
-    kernel = build_kernel(request.spec)
-    build_initramfs(kernel, request.spec)
-    return run_tests(request, log)
+    with leases():  # a job may run the tests on many kernels
+        kernel = build_kernel(request.spec)
+        build_initramfs(kernel, request.spec)
+        return run_tests(request, log)
 
 
 def run_tests(

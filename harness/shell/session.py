@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.base.errors import GuestError, HarnessError, InputError
 from harness.base.outcome import Ending, Outcome
-from harness.machine.qemu.artifacts import failures_directory, reopen_command, save
+from harness.machine.qemu.artifacts import keep, reopen_command, save
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import live_memory
 from harness.shell.python import PythonPrompt
@@ -190,10 +190,13 @@ class Session(cmd.Cmd):
 
         save [DIRECTORY]
         """
-        directory = Path(line).expanduser() if line else failures_directory("shell")
-        directory.mkdir(parents=True, exist_ok=True)
         running = self._is_running()
-        save(self._guest, directory)
+        if line:
+            directory = Path(line).expanduser()
+            directory.mkdir(parents=True, exist_ok=True)
+            save(self._guest, directory)
+        else:
+            directory = keep(self._guest, "shell")
         if running:
             self._guest.resume()
         print(reopen_command(directory.resolve()))

@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """``harness kernel`` for people: what it prints, and how it fails."""
 
-import os
-import time
 from pathlib import Path
 
 import pytest
 from kernel_trees import SLOTS_PATCH, tiny_tree
 
-from harness.base.cache import Cache
 from harness.cli import main
-from harness.kernel.source.workspace import open_workspace, workspaces
 
 KNOWN = "CONFIG_PCI=y\n"
 
@@ -80,36 +76,6 @@ def test_list_names_the_fragments_of_a_kernel(
     main(["kernel", "list"])
 
     assert "mine.config" in capsys.readouterr().out
-
-
-def test_prune_of_everything_leaves_no_kernel_and_no_tree(tree: Path) -> None:
-    build(tree)
-    assert main(["kernel", "prune", "--days", "0"]) == 0
-    trees = [path for path in workspaces().iterdir() if path.is_dir()]
-    assert ([*Cache("kernels").entries()], trees) == ([], [])
-
-
-def test_prune_keeps_what_was_used_lately(tree: Path) -> None:
-    build(tree)
-    main(["kernel", "prune"])
-    assert len([*Cache("kernels").entries()]) == 1
-
-
-def test_prune_removes_what_was_not_used_for_long(tree: Path) -> None:
-    build(tree)
-    (entry,) = Cache("kernels").entries()
-    long_ago = time.time() - 31 * 24 * 3600
-    os.utime(entry.path, (long_ago, long_ago))
-    main(["kernel", "prune"])
-    assert [*Cache("kernels").entries()] == []
-
-
-def test_prune_keeps_a_workspace_that_is_in_use(tree: Path) -> None:
-    build(tree)
-    (name,) = (path.name for path in workspaces().iterdir() if path.is_dir())
-    with open_workspace(name) as workspace:
-        main(["kernel", "prune", "--days", "0"])
-        assert workspace.tree.source.is_dir()
 
 
 def test_a_kernel_is_written_whole_to_a_directory_of_its_own(tree: Path, tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ import pytest
 from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
 from harness.base.space import MIB
+from harness.base.stock import MACHINE_RECORD
 from harness.kernel import Initramfs, Kernel
 from harness.kernel.spec import KernelRecord, load_kernel
 from harness.machine.binary import Qemu
-from harness.machine.description import DESCRIPTION, load_machine, save_machine
+from harness.machine.description import load_machine, save_machine
 from harness.machine.devicetree import Devicetree, DynamicPool, Pool
 from harness.machine.fence import fence_named
 from harness.machine.machine import Machine
@@ -74,7 +75,7 @@ def test_a_directory_without_a_machine_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "{}", '{"kernel": "/k"}'])
 def test_a_damaged_description_is_refused(artifacts: Path, content: str) -> None:
-    (artifacts / DESCRIPTION).write_text(content)
+    (artifacts / MACHINE_RECORD).write_text(content)
 
     with pytest.raises(InputError, match="cannot read a machine from"):
         load_machine(artifacts)

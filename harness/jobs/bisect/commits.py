@@ -5,6 +5,7 @@ The clone shares the objects of the user's repository, which is never written, a
 tree. Every step replays all answers to git, so that no state is kept between steps.
 """
 
+import os
 import re
 import subprocess
 import tempfile
@@ -15,6 +16,8 @@ from pathlib import Path
 
 from harness.base.cache import digest
 from harness.base.errors import InputError, SourceError, ToolError
+from harness.base.evict import added
+from harness.base.lease import lease
 from harness.base.paths import cache_directory
 from harness.base.progress import step
 from harness.base.tools import find_tool
@@ -112,6 +115,8 @@ def find_commits(spec: KernelSpec, repository: str, good: str, bad: str) -> Comm
 def _fetched(url: str) -> Path:
     """Bring the branches and tags of *url*, with all their history, into the cache."""
     place = cache_directory() / "git" / f"{digest(url)}-history"
+    place.mkdir(parents=True, exist_ok=True)
+    lease(place)
     git("init", "--quiet", "--bare", place)
     try:
         with step(f"fetching the history of {url}"):
@@ -121,6 +126,8 @@ def _fetched(url: str) -> Path:
             f"{url} is not a directory, and its history cannot be fetched: {fault}. Expected the "
             "path or the URL of a git repository."
         ) from fault
+    os.utime(place)
+    added(place)
     return place
 
 

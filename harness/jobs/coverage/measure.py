@@ -5,6 +5,8 @@ import shutil
 from dataclasses import dataclass, replace
 
 from harness.base.errors import HarnessError
+from harness.base.evict import added
+from harness.base.lease import lease
 from harness.base.paths import cache_directory
 from harness.jobs.coverage.collector import COUNTS
 from harness.jobs.coverage.counts import load_counts, total
@@ -44,9 +46,11 @@ def measure(request: SuiteRequest, add: bool = False) -> Measurement:
     if not add:
         shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True, exist_ok=True)
+    lease(directory)
     layout = _find_counters(machine)
     layout.save(directory)
     run = run_tests(request, show=True, more=[f"--coverage={directory}"])
+    added(directory)
     counted = tuple(load_counts(directory / COUNTS))
     if not counted:
         raise HarnessError("no guest reported a counter: pytest printed the reason above")

@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from harness.base.cache import Cache, digest
+from harness.base.lease import leases
 from harness.base.progress import step
 from harness.jobs.mutants.mutant import Mutant
 from harness.jobs.mutants.mutant_trial import Judgement, MutantTrial, load_trial, weigh
 from harness.jobs.mutants.suite_on_mutant import SuiteRun
-from harness.kernel import Kernel, build_initramfs, build_kernel
+from harness.kernel import build_initramfs, build_kernel
 from harness.kernel.build.build import plan_kernel
-from harness.machine.qemu.snapshot import forget_guests
 from harness.results.case import Case
 from harness.results.identity import files_behind, is_test, source_name, test_files
 
@@ -29,10 +29,11 @@ def try_mutant(mutant: Mutant, *, again: bool = False) -> MutantTrial:
     A trial that was interrupted is not kept. Raises BuildError if the mutant does not compile,
     SeriesError if it does not apply, HarnessError if it cannot be judged.
     """
-    key = _key(mutant)
-    if again or not _holds(VERDICTS.find(key)):
-        VERDICTS.remove(key)
-    return load_trial(VERDICTS.get(key, partial(_try, mutant)))
+    with leases():  # the next mutant's kernel may evict this one's
+        key = _key(mutant)
+        if again or not _holds(VERDICTS.find(key)):
+            VERDICTS.remove(key)
+        return load_trial(VERDICTS.get(key, partial(_try, mutant)))
 
 
 def _holds(entry: Path | None) -> bool:
@@ -60,20 +61,11 @@ def _try(mutant: Mutant, directory: Path) -> None:
     kernel = build_kernel(mutant.spec)
     build_initramfs(kernel, mutant.spec)
     built = time.monotonic()
-    try:
-        with step(f"suite on {mutant.name}"):
-            failed = SuiteRun(mutant, directory).failures()
-    finally:
-        _tidy(kernel)
+    with step(f"suite on {mutant.name}"):
+        failed = SuiteRun(mutant, directory).failures()
     judgement, times = weigh(mutant, failed), (built - begin, time.monotonic() - built)
     tests = _deciding(judgement, failed)
     MutantTrial(mutant.name, judgement, tuple(failed), *times, tests).save(directory)
-
-
-def _tidy(kernel: Kernel) -> None:
-    """Remove the kernel of a judged mutant (70 MiB) and its parked guests (20 MiB each)."""
-    forget_guests(kernel.key)
-    Cache("kernels").remove(kernel.key)
 
 
 def _key(mutant: Mutant) -> str:

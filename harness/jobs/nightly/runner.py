@@ -8,6 +8,7 @@ from typing import Protocol, cast
 
 from harness.base.cache import Cache
 from harness.base.errors import InputError
+from harness.base.lease import leases
 from harness.kernel import KernelSpec, build_initramfs, build_kernel
 from harness.kernel.build.build import find_kernel
 from harness.kernel.source.sources import pin_source
@@ -79,9 +80,10 @@ class SuiteRunner:
 
     def build(self, spec: KernelSpec) -> None:
         """See :class:`Runner`."""
-        kernel = build_kernel(spec)
-        Cache("kernels").share(kernel.key)
-        Cache("initramfs").share(build_initramfs(kernel, spec).key)
+        with leases():
+            kernel = build_kernel(spec)
+            Cache("kernels").share(kernel.key)
+            Cache("initramfs").share(build_initramfs(kernel, spec).key)
 
     def run(self, request: SuiteRequest, log: Path) -> Run:
         """See :class:`Runner`."""

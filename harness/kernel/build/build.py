@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from harness.base.budget import wanted_size
 from harness.base.cache import Cache, digest
 from harness.base.errors import BuildError, SourceError
 from harness.base.progress import say, step
@@ -87,6 +88,7 @@ class Plan:
 
 def plan_kernel(spec: KernelSpec) -> Plan:
     """Resolve *spec* to its present inputs, without building anything."""
+    wanted_size()  # an invalid one is said before anything is downloaded
     check_tools()
     source = resolve_source(spec.source)
     wanted = read_fragments(spec.configuration, source.version)

@@ -17,12 +17,13 @@ from elftools.elf.elffile import ELFFile
 from harness.base.cache import Cache, digest
 from harness.base.errors import BuildError, InputError, SourceError
 from harness.base.progress import step
+from harness.base.stock import KERNEL_RECORD
 from harness.kernel.build.kconfig import read_config
 from harness.kernel.build.make import Make, check_tools, compiler_accepts, compiler_version
 from harness.kernel.build.module_tree import compile_tools, copy_module_tree
 from harness.kernel.elf import build_id, open_elf
 from harness.kernel.source.workspace import Workspace, open_workspace
-from harness.kernel.spec import CONFIG, RECORD, Kernel, KernelRecord, KernelSpec, load_kernel
+from harness.kernel.spec import CONFIG, Kernel, KernelRecord, KernelSpec, load_kernel
 
 FORMAT = "1"
 """Increase it when the same build shall be copied differently than before."""
@@ -186,7 +187,7 @@ def _complete(directory: Path) -> Path:
             f"build:{directory} is no kernel build: no such directory. Expected the directory in "
             "which 'make ARCH=arm64 Image modules' built a kernel."
         )
-    if (directory / RECORD).is_file():
+    if (directory / KERNEL_RECORD).is_file():
         raise InputError(
             f"build:{directory} is an entry of the harness's cache, which has no tree to build a "
             "module against. 'harness kernel build SOURCE --output=DIR' writes a build that can be "

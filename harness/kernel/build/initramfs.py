@@ -11,6 +11,7 @@ from harness.base.cache import Cache, digest
 from harness.base.errors import BuildError, SourceError, ToolError
 from harness.base.paths import CHECKOUT
 from harness.base.progress import step
+from harness.base.stock import KERNEL
 from harness.base.tools import run_tool
 from harness.kernel.build import cpio
 from harness.kernel.build.build import Plan, module_tree, plan_of
@@ -65,6 +66,7 @@ def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
             probe = _build_probe(inputs, directory / PROBE)
             nodes = _layout(_build_agent(), _busybox(busybox.fetch()), probe)
             (directory / "initramfs.cpio").write_bytes(cpio.pack(nodes))
+            (directory / KERNEL).write_text(kernel.key)
 
     entry = Cache("initramfs").get(key, fill)
     return Initramfs(entry / "initramfs.cpio", key)

@@ -10,7 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from harness.base.errors import BuildError, ToolError
-from harness.base.paths import cache_directory
+from harness.base.evict import ccache_environment
 from harness.base.progress import ProgressStep
 from harness.base.tools import dies_with_us, find_tool, run_tool
 from harness.kernel.source.workspace import workspaces
@@ -130,8 +130,7 @@ def environment() -> dict[str, str]:
     return {
         **kept,
         "LC_ALL": "C",
-        "CCACHE_DIR": str(cache_directory() / "ccache"),
-        "CCACHE_MAXSIZE": "5G",
+        **ccache_environment(),
         "CCACHE_BASEDIR": str(workspaces()),
         "CCACHE_NOHASHDIR": "1",
     }

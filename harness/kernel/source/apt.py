@@ -17,6 +17,7 @@ from filelock import FileLock
 
 from harness.base.cache import Cache, digest
 from harness.base.errors import SourceError
+from harness.base.evict import added
 from harness.base.paths import cache_directory
 from harness.base.progress import ProgressStep, say, step
 from harness.base.space import MIB, require_space
@@ -143,6 +144,7 @@ class PackageLists:
                 f"package lists: not all could be refreshed ({complaint}); continuing with old ones"
             )
         (self.root / "refreshed").write_text(complaint)
+        added(self.root)
         return complaint
 
     def _show(self, name: str) -> "Package | None":

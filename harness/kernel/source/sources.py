@@ -12,6 +12,8 @@ from packaging.version import Version
 
 from harness.base.cache import digest
 from harness.base.errors import SourceError
+from harness.base.evict import added
+from harness.base.lease import lease
 from harness.base.paths import cache_directory
 from harness.kernel.source.apt import Package, extract_package, find_package
 from harness.kernel.source.archive import read_member, unpack_archive
@@ -193,7 +195,12 @@ def _commit(text: str) -> tuple[str, Path, str, str]:
         place = str(local.resolve())
         return place, Path(place), local_commit(Path(place), revision), revision
     repository = cache_directory() / "git" / digest(place)
-    return place, repository, remote_commit(repository, place, revision), revision
+    repository.mkdir(parents=True, exist_ok=True)
+    lease(repository)
+    commit = remote_commit(repository, place, revision)
+    os.utime(repository)
+    added(repository)
+    return place, repository, commit, revision
 
 
 def _snapshot(title: str, workspace: str, files: Snapshot, read: Reader) -> Source:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.base.errors import SourceError
+from harness.base.evict import added
 from harness.kernel.source.content import Content, prune_empty, read_content, write_content
 
 Snapshot = Mapping[str, str]
@@ -28,6 +29,9 @@ Reader = Callable[[Iterable[str]], Iterator[tuple[str, Content | None]]]
 """Yields each path asked for and its content, None if there is no such file (any more)."""
 
 UNKNOWN = ""
+
+MANY = 1000
+"""A tree of which more files change may take much more disk space than before."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class SourceTree:
         unpack(fresh)
         fresh.rename(self.source)
         self._save(TreeState(identity))
+        added(self.directory)
 
     def clear(self) -> None:
         """Remove the tree."""
@@ -104,6 +109,8 @@ class SourceTree:
             write_content(self._home(path, patched), content)
         self._save_files(wanted)
         self._save(TreeState(identity, patched))
+        if len(changed) > MANY:
+            added(self.directory)
 
     def pristine(self, path: str) -> Content | None:
         """Return the file at *path* as it is without any series."""

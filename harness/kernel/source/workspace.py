@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.base.evict import added
 from harness.base.paths import cache_directory
 from harness.base.progress import say
 from harness.kernel.source.tree import SourceTree
@@ -42,6 +43,8 @@ class Workspace:
             yield directory
         finally:
             busy.unlink(missing_ok=True)
+            os.utime(directory)
+            added(directory, cache_directory() / "ccache")
 
 
 def workspaces() -> Path:

@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.base.errors import GuestError, HarnessError, HostError
+from harness.base.evict import added
 from harness.base.kreport import reports_in
+from harness.base.lease import lease, leases
 from harness.base.paths import cache_directory
+from harness.base.stock import FAILURES
 from harness.base.tools import run_tool
 from harness.kernel.code import KernelCode, decoded_traces
 from harness.machine.description import save_machine
@@ -25,21 +28,17 @@ BOOT_LOG, ROGUE_LOG, TRACES = "boot.log", "rogue.log", "traces.txt"
 
 _FILES = (COMMAND, CONSOLE_LOG, MONITOR_LOG, AGENT_LOG, FENCE_LOG, ROGUE_LOG, LOG)
 
-KEPT = 100
-"""Most directories of artifacts, about 20 MB each; the oldest are removed."""
-
 
 def failures_directory(name: str) -> Path:
     """A new directory for the artifacts of one failure, under the user's cache directory."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    parent = cache_directory() / "failures"
+    parent = cache_directory() / FAILURES
     parent.mkdir(exist_ok=True)
-    for old in sorted(parent.iterdir())[:-KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
     for number in range(1, 1000):
         path = parent / f"{stamp}-{name}-{number}"
         with contextlib.suppress(FileExistsError):
             path.mkdir()
+            lease(path)
             return path
     raise HarnessError(f"{parent} has a thousand failures of {name} from this second")
 
@@ -82,11 +81,14 @@ def _write_traces(guest: Guest, directory: Path) -> None:
 def keep(guest: Guest, name: str) -> Path:
     """Save the artifacts of failure *name* in a new directory and return that.
 
-    Raises HostError when that fails, for example on a full disk.
+    The cache may evict the oldest failures for it. Raises HostError when that fails, for example on
+    a full disk.
     """
     try:
-        directory = failures_directory(name)
-        save(guest, directory)
+        with leases():
+            directory = failures_directory(name)
+            save(guest, directory)
+            added(directory)
     except OSError as fault:
         raise HostError(f"cannot save the artifacts of {name}: {fault}") from fault
     return directory

@@ -18,6 +18,7 @@ from shlex import quote
 
 from harness.base.cache import Cache, digest
 from harness.base.errors import ProtocolError
+from harness.base.stock import KERNEL
 from harness.machine.binary import Qemu
 from harness.machine.capabilities import FILE_MIGRATION
 from harness.machine.machine import Machine
@@ -26,7 +27,7 @@ from harness.machine.qemu.artifacts import kept_if_it_fails
 from harness.machine.qemu.guest import BOOT_TIMEOUT, CONSOLE_LOG, Guest
 from harness.machine.qemu.monitor import Event, Monitor
 
-STATE, IDENTITY, KERNEL = "state", "identity.json", "kernel"
+STATE, IDENTITY = "state", "identity.json"
 
 FORMAT = "devices, RAM, identity, console log"
 """The content of an entry; a change of this text makes old entries invisible."""
@@ -74,14 +75,6 @@ def park(machine: Machine) -> Snapshot:
     """Return the machine's parked guest; boot it if the cache has none."""
     entry = PARKED.get(digest(machine.key, FORMAT), lambda directory: _park(machine, directory))
     return _read(machine, entry)
-
-
-def forget_guests(kernel_key: str) -> None:
-    """Remove every parked guest of that kernel from the cache."""
-    for entry in PARKED.entries():
-        kernel = entry.path / KERNEL
-        if kernel.is_file() and kernel.read_text() == kernel_key:
-            PARKED.remove(entry.path.name)
 
 
 def park_running(guest: Guest, directory: Path) -> Snapshot:

@@ -17,7 +17,6 @@ from harness.base.result import Result
 from harness.cli import main
 from harness.jobs.mutants import Judgement, Mutant, try_mutant
 from harness.kernel import Kernel, KernelSpec
-from harness.machine.qemu.snapshot import PARKED
 from harness.results import Case, save_run
 from harness.results.kills import read_kills
 
@@ -212,24 +211,6 @@ def test_no_verdict_is_kept_of_an_interrupted_trial(monkeypatch: pytest.MonkeyPa
 
     fake(monkeypatch, [RIGHT])
     assert try_mutant(BUG).judgement is Judgement.KILLED
-
-
-def test_a_judged_kernel_and_its_guests_are_removed(
-    monkeypatch: pytest.MonkeyPatch, kernel: Path
-) -> None:
-    parked = PARKED.get("of-the-mutant", lambda path: _park(path, KEY))
-    other = PARKED.get("of-another", lambda path: _park(path, "another"))
-    fake(monkeypatch, [RIGHT])
-
-    try_mutant(BUG)
-
-    assert not kernel.exists()
-    assert not parked.exists()
-    assert other.is_dir()
-
-
-def _park(directory: Path, kernel_key: str) -> None:
-    (directory / "kernel").write_text(kernel_key)
 
 
 @pytest.mark.parametrize(

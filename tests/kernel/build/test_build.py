@@ -16,10 +16,10 @@ from kernel_trees import FIREWALL_PATCH, MAKEFILE, SLOTS_PATCH, tiny_tree
 
 from harness.base.cache import Cache
 from harness.base.errors import BuildError, ConfigError, HostError, SeriesError, SourceError
+from harness.base.stock import KERNEL_RECORD
 from harness.kernel import KernelSpec, build_kernel, load_kernel
 from harness.kernel.build.build import plan_of, read_build_id
 from harness.kernel.source.workspace import open_workspace, workspaces
-from harness.kernel.spec import RECORD
 
 FIREWALL = "CONFIG_FIREWALL=y\n"
 
@@ -65,7 +65,7 @@ def compiled() -> list[str]:
 
 def test_kernel_of_an_older_harness_is_read(tree: Path) -> None:
     kernel = build_kernel(spec_of(tree))
-    record = kernel.directory / RECORD
+    record = kernel.directory / KERNEL_RECORD
     old = json.loads(record.read_text())
     record.write_text(json.dumps({name: old[name] for name in list(old)[:5]}))
 
@@ -261,7 +261,7 @@ def test_any_file_that_kconfig_may_read_configures_again(tree: Path, path: str) 
 def test_cached_kernel_without_a_wanted_option_is_built_again(tree: Path) -> None:
     spec = spec_of(tree, options=FIREWALL)
     kernel = build_kernel(spec)
-    parts = (kernel.image, kernel.vmlinux, kernel.directory / RECORD)
+    parts = (kernel.image, kernel.vmlinux, kernel.directory / KERNEL_RECORD)
     files = {file.name: file.read_bytes() for file in parts}
     Cache("kernels").remove(kernel.key)
     Cache("kernels").get(kernel.key, partial(_write, {**files, "config": b"CONFIG_PCI=y\n"}))

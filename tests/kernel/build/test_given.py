@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from kernel_builds import CROSS, RELEASE, copied, link_kernel, tiny_build
 
-from harness.base.cache import Cache
 from harness.base.errors import InputError, SourceError
+from harness.base.stock import KERNEL_RECORD, Book, take_stock
 from harness.kernel import KernelSpec, build_kernel
 from harness.kernel.build.build import find_kernel
 from harness.kernel.build.given import GivenBuild, find_build, given_tree
-from harness.kernel.spec import RECORD
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +32,7 @@ def spec_of(build: Path, **more: object) -> KernelSpec:
 def refusal(build: Path) -> str:
     with pytest.raises(InputError) as refused:
         build_kernel(spec_of(build))
-    assert [*Cache("kernels").entries()] == []
+    assert take_stock(Book()).of("kernels") == []
     return str(refused.value)
 
 
@@ -144,7 +143,7 @@ BROKEN = {
         f"are of Linux {RELEASE}, ",
     ),
     "entry of the cache": (
-        lambda build: (build / RECORD).write_text("{}"),
+        lambda build: (build / KERNEL_RECORD).write_text("{}"),
         "'harness kernel build SOURCE --output=DIR' writes",
     ),
 }
@@ -222,4 +221,4 @@ def test_a_build_that_changes_while_it_is_copied_is_not_kept(
 
     with pytest.raises(SourceError, match="changed while it was copied"):
         build_kernel(spec_of(build))
-    assert [*Cache("kernels").entries()] == []
+    assert take_stock(Book()).of("kernels") == []

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keep the cache within its budget: least recently used first, never what is in use.
+
+::
+
+    added(path)       after something was added to the cache, or has grown
+    prune(...)        what a person asks for
+    evict(...)        which items go, in which order
+
+An item that is locked or leased stays. A directory is moved to the trash of the cache before it is
+deleted, so a kill at any time leaves whole items, and trash for the next call.
+"""
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
+
+from harness.base.budget import CCACHE_SHARE, FAILURES_SHARE, VARIABLE, cache_budget
+from harness.base.lease import unleased
+from harness.base.paths import cache_directory
+from harness.base.progress import say
+from harness.base.space import KIB, size_text
+from harness.base.stock import (
+    FAILURES,
+    TRASH,
+    UNFINISHED,
+    Book,
+    Item,
+    Stock,
+    name_of,
+    open_book,
+    read_book,
+    size_of,
+    take_stock,
+)
+from harness.base.tools import run_tool
+
+SLACK = 20
+"""An eviction also frees one of so many parts of the budget, so that not every addition evicts."""
+
+MOST_FAILURES = 100
+"""Most kept failures; the oldest are removed."""
+
+FAILURE_AGE = 30 * 24 * 3600.0
+"""Seconds after which a kept failure is removed."""
+
+ANNOUNCED = frozenset({"kernels", "builds", "workspaces", "git", "packages"})
+"""Kinds whose eviction is said: it takes minutes, or the network, to make them again."""
+
+_told: set[str] = set()
+
+
+def order(items: Iterable[Item], now: float) -> list[Item]:
+    """The items that may be evicted, in order: parked guests of patched kernels, then by last use.
+
+    *now* in seconds since the epoch. The time since the last use is divided by the worth.
+    """
+    may = (one for one in items if one.worth > 0)
+    return sorted(may, key=lambda one: (not one.first, (one.used - now) / one.worth))
+
+
+def evict(
+    items: Iterable[Item], excess: int, now: float, remove: Callable[[Item], bool]
+) -> Iterator[Item]:
+    """Evict items in their order until *excess* bytes are free; yield those that *remove* removed.
+
+    *remove* returns False for an item that is in use.
+    """
+    for item in order(items, now):
+        if excess <= 0:
+            return
+        if remove(item):
+            excess -= item.size
+            yield item
+
+
+def overdue(failures: Sequence[Item], budget: int, now: float) -> list[Item]:
+    """Those of *failures*, oldest first, that are too old, too many, or too large together."""
+    size, beyond = sum(one.size for one in failures), []
+    for number, one in enumerate(failures):
+        many = len(failures) - number > MOST_FAILURES or size > budget // FAILURES_SHARE
+        if many or now - one.used > FAILURE_AGE:
+            beyond.append(one)
+            size -= one.size
+    return beyond
+
+
+def added(*paths: Path) -> None:
+    """Note that *paths* are new in the cache, or have grown; evict others if that is too much.
+
+    Looks at *paths* alone while the cache is within its budget, and not at those outside the cache.
+    Raises InputError for a wrong ``HARNESS_CACHE_SIZE``.
+    """
+    root = cache_directory()
+    paths = tuple(path for path in paths if path.is_relative_to(root))
+    with open_book() as book:
+        known = bool(book.sizes)
+        book.sizes |= {name_of(path): size_of(path)[0] for path in paths}
+        budget = cache_budget(book.total)
+        if known and book.total <= budget and all(path.parent.name != FAILURES for path in paths):
+            return
+        _clean()
+        stock = take_stock(book)
+        _limit_ccache(stock, budget)
+        old = overdue(stock.of(FAILURES), budget, time.time())
+        if not [one for one in old if _remove(one)] and stock.total <= budget:
+            return
+        for item in _shrink(book, budget - budget // SLACK):
+            if item.kind in ANNOUNCED:
+                say(f"cache: evicted {name_of(item.path)}, to stay within {size_text(budget)}")
+        if book.total > budget and not _told:
+            _told.add(VARIABLE)
+            say(
+                f"cache: what is in use takes {size_text(book.total)}, more than "
+                f"{size_text(budget)} ({VARIABLE})"
+            )
+
+
+def prune(
+    to: int | None = None, older: float | None = None, *, dry_run: bool = False
+) -> list[Item]:
+    """Evict until the cache takes *to* bytes, by default its budget; return what was evicted.
+
+    First goes everything that was not used for *older* seconds. With *dry_run* nothing is evicted.
+    """
+    remove = _is_free if dry_run else _remove
+    with open_book() as book:
+        if not dry_run:
+            _clean()
+        stock = take_stock(book, anew=True)
+        budget, now = cache_budget(stock.total), time.time()
+        target = budget if to is None else to
+        gone = _prune_ccache(stock, target, older, dry_run)
+        limit = now - older if older is not None else float("-inf")
+        unused = order((one for one in stock.items if one.used < limit), now)
+        for item in dict.fromkeys((*overdue(stock.of(FAILURES), budget, now), *unused)):
+            if remove(item):
+                gone.append(item)
+        if dry_run:
+            left = [one for one in stock.items if one not in gone]
+            excess = stock.total - sum(one.size for one in gone) - target
+            gone += evict(left, excess, now, remove)
+        else:
+            gone += _shrink(book, target)
+    return gone
+
+
+def ccache_environment() -> dict[str, str]:
+    """The directory of ccache and its limit, as variables of its environment."""
+    limit = cache_budget(read_book().total) // CCACHE_SHARE
+    return _ccache(limit)
+
+
+def discard(path: Path, but: Path | None = None) -> None:
+    """Delete *path*, or all in it *but* one file, so that no kill leaves half of it."""
+    trash = cache_directory() / TRASH
+    trash.mkdir(exist_ok=True)
+    for one in [path] if but is None else [one for one in path.iterdir() if one != but]:
+        place = trash / uuid4().hex
+        try:
+            one.rename(place)
+        except FileNotFoundError:
+            continue
+        except OSError as fault:  # with a mount in it (EBUSY) it stays
+            if fault.errno != errno.EXDEV:
+                raise
+            place = one
+        if place.is_dir():
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            place.unlink(missing_ok=True)
+
+
+def sweep(place: Path) -> Iterator[Path]:
+    """Remove and yield unfinished entries of killed runs in *place*, but none that is built now."""
+    for fresh in place.glob(f"*{UNFINISHED}"):
+        lock = FileLock(place / f"{fresh.name.removesuffix(UNFINISHED)}.lock")
+        with suppress(Timeout), lock.acquire(timeout=0):
+            shutil.rmtree(fresh, ignore_errors=True)
+            yield fresh
+
+
+def _shrink(book: Book, target: int) -> Iterator[Item]:
+    """Evict until the cache takes *target* bytes, or all of it is in use; yield what went.
+
+    Takes stock after each round: a file of a kernel is freed with the last failure that links it.
+    """
+    gone: set[Path] = set()
+    while True:
+        stock = take_stock(book)
+        left = (one for one in stock.items if one.path not in gone)
+        removed = list(evict(left, stock.total - target, time.time(), _remove))
+        if not removed:
+            return
+        yield from removed
+        gone |= {one.path for one in removed}
+
+
+def _remove(item: Item) -> bool:
+    """Delete *item* unless it is in use, or the file system does not let it go."""
+    with suppress(OSError), _held(item) as free:
+        if free:
+            inside = item.lock if item.lock and item.lock.parent == item.path else None
+            discard(item.path, inside)
+        return free
+    return False
+
+
+def _is_free(item: Item) -> bool:
+    with _held(item) as free:
+        return free
+
+
+@contextmanager
+def _held(item: Item) -> Iterator[bool]:
+    """Whether *item* is not in use; nobody uses it during the block."""
+    with ExitStack() as stack:
+        if item.lock is not None:
+            try:
+                stack.enter_context(FileLock(item.lock).acquire(timeout=0))
+            except Timeout:
+                yield False
+                return
+        yield stack.enter_context(unleased(item.path))
+
+
+def _clean() -> None:
+    """Delete what killed runs left."""
+    root = cache_directory()
+    shutil.rmtree(root / TRASH, ignore_errors=True)
+    for place in root.iterdir():
+        if place.is_dir() and not place.is_symlink():
+            for _ in sweep(place):
+                pass
+
+
+def _limit_ccache(stock: Stock, budget: int) -> int:
+    """Have ccache drop its oldest objects if it takes more than its share; return bytes freed."""
+    for item in stock.of("ccache"):
+        limit = budget // CCACHE_SHARE
+        if item.size > limit + limit // SLACK and shutil.which("ccache"):
+            words = ("--cleanup",) if limit else ("--clear",)
+            run_tool(("ccache", *words), env={**os.environ, **_ccache(limit)})
+            return max(0, item.size - size_of(item.path)[0])
+    return 0
+
+
+def _prune_ccache(stock: Stock, target: int, older: float | None, dry_run: bool) -> list[Item]:
+    """The same for :func:`prune`; the item says how much was, or would be, freed."""
+    for item in stock.of("ccache"):
+        if dry_run:
+            freed = max(0, item.size - target // CCACHE_SHARE)
+        else:
+            if older is not None and shutil.which("ccache"):
+                words = ("ccache", "--evict-older-than", f"{int(older)}s")
+                run_tool(words, env={**os.environ, **_ccache(item.size)})
+            freed = max(_limit_ccache(stock, target), item.size - size_of(item.path)[0])
+        if freed > 0:
+            return [replace(item, size=freed)]
+    return []
+
+
+def _ccache(limit: int) -> dict[str, str]:
+    # ccache reads a bare number as GB, and 0 as no limit (ccache 4.7, manual, "max_size")
+    kib = f"{max(1, limit // KIB)}Ki"
+    return {"CCACHE_DIR": str(cache_directory() / "ccache"), "CCACHE_MAXSIZE": kib}
