@@ -4,6 +4,7 @@
 import argparse
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from harness.base.paths import CHECKOUT
 from harness.cli import COMMANDS, make_parser
 from harness.devices.attacks import Protection, attacks
+from harness.jobs.mutants.mutant import read_mutants
 
 PAGES = (CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *sorted(CHECKOUT.glob("docs/*.md")))
 TEXTS = {str(page.relative_to(CHECKOUT)): page.read_text() for page in PAGES}
@@ -49,6 +51,15 @@ def test_the_attack_matrix_has_every_attack_as_it_is_expected(name: str) -> None
     rows = [line.split() for line in TEXTS["docs/attack-matrix.md"].splitlines()]
 
     assert [name, *attack.rogues, *cells] in rows
+
+
+def test_the_numbers_of_mutants_are_those_of_the_folder() -> None:
+    harmless = Counter(one.harmless for one in read_mutants())
+
+    said = re.findall(r"\d+", TEXTS["docs/test-quality.md"].partition("`tests/mutants/` holds")[2])
+
+    bugs, nothing = str(harmless[False]), str(harmless[True])
+    assert said[:4] == [bugs, nothing, bugs, nothing]
 
 
 def _anchors(text: str) -> set[str]:
