@@ -42,7 +42,7 @@ them; the controller of pytest-xdist receives it too."""
 TEXT, DATA = "violation.txt", "violation.json"
 """Files beside the artifacts of a failure."""
 
-HELPERS = f"{SUITE}lib/expect.py"
+HELPERS = f"{SUITE}lib/expect/"
 """The helpers that only raise; a traceback leaves their frames out."""
 
 REPRODUCE = "reproduce"
@@ -190,9 +190,7 @@ def _places(item: pytest.Item, guest: Guest | None, texts: Sequence[str]) -> tup
 def _own_entries(error: BaseException) -> list[TracebackEntry]:
     """The traceback entries of *error* in the suite."""
     entries = pytest.ExceptionInfo.from_exception(error).traceback
-    return [
-        one for one in entries if SUITE in str(one.path) and not str(one.path).endswith(HELPERS)
-    ]
+    return [one for one in entries if SUITE in str(one.path) and HELPERS not in str(one.path)]
 
 
 def _write(directory: Path, text: str, violations: Sequence[Violation]) -> None:

@@ -16,6 +16,7 @@ from harness.machine.devicetree import Pool
 from harness.machine.fence import Refusal
 from harness.observe.memory import MemoryUse
 from harness.suite.lib import expect
+from harness.suite.lib.expect import kernel
 
 POOL = Pool(0x4F00_0000, 0x100_0000, "restricted-dma@4f000000", "pool", ())
 IN_POOL = "pool restricted-dma@4f000000 [0x4f000000, 0x50000000)"
@@ -345,8 +346,8 @@ def test_a_guest_that_does_not_answer_is_a_hang_and_no_violation() -> None:
 
 
 def test_an_attachment_is_told_by_log_and_structures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expect, "assigned", lambda *_: POOL.name)
-    monkeypatch.setattr(expect, "pool_of", lambda *_: "")
+    monkeypatch.setattr(kernel, "assigned", lambda *_: POOL.name)
+    monkeypatch.setattr(kernel, "pool_of", lambda *_: "")
 
     with pytest.raises(PropertyViolated) as caught:
         expect.attached(SAID, None, "probe-a", POOL)  # type: ignore[arg-type] # neither is asked
@@ -360,7 +361,7 @@ def test_an_attachment_is_told_by_log_and_structures(monkeypatch: pytest.MonkeyP
 
 def test_the_first_page_that_is_not_reserved_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     uses = [MemoryUse.RESERVED, MemoryUse.FREE, MemoryUse.SLAB]
-    monkeypatch.setattr(expect, "page_uses", lambda *_: uses)
+    monkeypatch.setattr(kernel, "page_uses", lambda *_: uses)
 
     with pytest.raises(PropertyViolated) as caught:
         expect.all_reserved(None, POOL)  # type: ignore[arg-type] # not asked
@@ -371,7 +372,7 @@ def test_the_first_page_that_is_not_reserved_is_named(monkeypatch: pytest.Monkey
 
 def test_the_first_page_that_is_reserved_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     uses = [MemoryUse.FREE, MemoryUse.RESERVED, MemoryUse.RESERVED]
-    monkeypatch.setattr(expect, "page_uses", lambda *_: uses)
+    monkeypatch.setattr(kernel, "page_uses", lambda *_: uses)
 
     with pytest.raises(PropertyViolated) as caught:
         expect.not_reserved(None, POOL)  # type: ignore[arg-type] # not asked

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Expectations of the bytes in memory, in a buffer or in a mapping."""
+
+from collections.abc import Mapping as Table
+
+from harness.devices.probe import (
+    Buffer,
+    Byte,
+    HeldMemory,
+    Pattern,
+    Seed,
+)
+from harness.observe.memory import LiveMemory
+from harness.suite.lib.expect.wording import size_text, violation_of
+
+UNCHANGED = "unchanged"
+
+
+NAMES: Table[Pattern, str] = {
+    Seed(0xC9): "what the CPU wrote",
+    Seed(0xDE): "what the device wrote",
+    Seed(0x57): "what an earlier mapping left",
+    Byte(0): "zeros",
+}
+"""The meaning of the patterns that all tests share."""
+
+
+def holds(
+    region: HeldMemory,
+    pattern: Pattern,
+    offset: int = 0,
+    length: int | None = None,
+    *,
+    summary: str = "",
+) -> None:
+    """A range of *region* holds *pattern*."""
+    length = region.size - offset if length is None else length
+    if length and not region.holds(pattern, offset, length):
+        name = NAMES.get(pattern, str(pattern))
+        _differ(region, offset, pattern.content(offset, length), f"holds {name}", summary)
+
+
+def unchanged(
+    region: HeldMemory,
+    pattern: Pattern,
+    offset: int = 0,
+    length: int | None = None,
+    *,
+    summary: str = "",
+) -> None:
+    """A range of *region* still holds *pattern*."""
+    length = region.size - offset if length is None else length
+    if length and not region.holds(pattern, offset, length):
+        _differ(region, offset, pattern.content(offset, length), UNCHANGED, summary)
+
+
+def same_bytes(
+    where: LiveMemory | HeldMemory, at: int, expected: bytes | bytearray, *, summary: str = ""
+) -> None:
+    """Guest memory from address *at* on, or a region from offset *at* on, holds *expected*."""
+    if where.read(at, len(expected)) != expected:
+        _differ(where, at, bytes(expected), _known(bytes(expected)), summary)
+
+
+def _differ(
+    where: LiveMemory | HeldMemory, at: int, expected: bytes, wanted: str, summary: str
+) -> None:
+    """Raise for memory that differs from *expected*: how many bytes, and the first of them."""
+    seen = where.read(at, len(expected))
+    wrong = [index for index in range(len(expected)) if seen[index] != expected[index]]
+    base = _base(where)
+    whole = f"{'buffer at ' if isinstance(where, Buffer) else ''}{_place(base, at)} {wanted}"
+    if not wrong:
+        raise violation_of(summary, whole, "it differed, and no longer does")
+    first = wrong[0]
+    verb = "changed" if wanted == UNCHANGED else "differ"
+    changed = f"{size_text(len(wrong))} of {size_text(len(expected))} {verb}"
+    byte = f"first at {_place(base, at + first)}: {expected[first]:02x} -> {seen[first]:02x}"
+    raise violation_of(summary, whole, f"{changed}, {byte}")
+
+
+def _base(where: LiveMemory | HeldMemory) -> int | None:
+    """The address of offset 0 of *where*; None if it is unknown."""
+    if isinstance(where, LiveMemory):
+        return 0
+    base = getattr(where, "phys", None)
+    return base if isinstance(base, int) else None
+
+
+def _place(base: int | None, offset: int) -> str:
+    return f"byte {offset} of the mapping" if base is None else f"{base + offset:#x}"
+
+
+def _known(expected: bytes) -> str:
+    """Describe *expected*, by its name if it is one of the patterns from offset 0 on."""
+    for pattern, name in NAMES.items():
+        if pattern.content(0, len(expected)) == expected:
+            return f"holds {name}"
+    return "holds the expected bytes"
