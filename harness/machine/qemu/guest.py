@@ -78,7 +78,7 @@ class Guest:
         self.watch = Watch()
         self.ram = GuestRam.make(machine.blocks)
         self._run = RunDirectory.make()
-        command = [*machine.command(self.directory), *extra]
+        command = [*machine.command(self.directory, restored=saved_ram is not None), *extra]
         (self.directory / BLOB).write_bytes(machine.blob)
         (self.directory / COMMAND).write_text(shlex.join(command) + "\n")
         self.monitor = Monitor(self.watch, self.directory / MONITOR_LOG)
@@ -204,7 +204,11 @@ class Guest:
         return ending
 
     def reset(self) -> None:
-        """Reset the machine, and set up its fence before the kernel's first instruction."""
+        """Reset the machine, and set up its fence before the kernel's first instruction.
+
+        Not for a restored guest: its QEMU has no kernel to start (:meth:`Machine.command`).
+        """
+        assert self.boot_log is None, "only a guest that was booted can boot again"
         self.monitor.execute("set-action", reboot="reset")
         self.pause()
         begin = self.monitor.mark

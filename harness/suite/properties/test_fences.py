@@ -86,8 +86,9 @@ def test_a_fence_that_is_taken_down_stops_nobody(
 @pytest.mark.tries("the rogue reads a file's content")
 @FENCED_ROGUES
 @pytest.mark.nightly("the default tier tests the fence without a reset or restore")
-def test_a_fence_outlasts_a_reset(guest: Guest, kind: str, memory: LiveMemory, pool: Pool) -> None:
+def test_a_fence_outlasts_a_reset(booted_guest: Guest, kind: str, pool: Pool) -> None:
     """After a reset the fence is set up before the kernel runs, and confines the rogue again."""
+    guest = booted_guest
     before = guest.agent.hello().boot_id
     guest.reset()
     after = guest.wait_ready().boot_id
@@ -95,7 +96,8 @@ def test_a_fence_outlasts_a_reset(guest: Guest, kind: str, memory: LiveMemory, p
     rogue = rogue_kinds()[kind].plug(guest, 0)
 
     require(after != before, "another boot id after the reset", after)
-    check_confined(guest, rogue, memory, pool)
+    with live_memory(guest) as memory:
+        check_confined(guest, rogue, memory, pool)
 
 
 @pytest.mark.property("FENCE")
