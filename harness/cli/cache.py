@@ -30,6 +30,8 @@ DAY = 24 * 3600
 HOLDS = {
     "kernels": "built kernels",
     "initramfs": "guest programs, packed for a kernel",
+    "probes": "compiled probes",
+    "agents": "the guest's agent, compiled",
     "parked": "booted guests, saved",
     "builds": "build directories of kernels",
     "workspaces": "source trees of kernels",

@@ -17,13 +17,15 @@ from harness.kernel.build import cpio
 from harness.kernel.build.build import Plan, module_tree, plan_of
 from harness.kernel.build.given import GivenBuild
 from harness.kernel.build.make import CROSS, compiler_version
+from harness.kernel.build.probe import PROBE, build_probe
 from harness.kernel.source.apt import extract_package, find_package
 from harness.kernel.spec import Kernel, KernelSpec
 
 FORMAT = "3"
 """Increase it when the same inputs shall be packed differently than before."""
 
-PROBE = "probe.ko"
+AGENT_FORMAT = "1"
+"""The same for the agent alone."""
 
 BUSYBOX = "busybox-static"
 """The Debian package of the guest's shell and tools."""
@@ -84,6 +86,13 @@ def _names_and_files(files: list[Path]) -> Iterator[str | Path]:
 
 
 def _build_agent() -> bytes:
+    """The agent; it is compiled once for all kernels."""
+    sources = sorted(file for file in (CHECKOUT / "guest/agent").rglob("*") if file.is_file())
+    key = digest(AGENT_FORMAT, compiler_version(), *_names_and_files(sources))
+    return (Cache("agents").get(key, _compile_agent) / "init").read_bytes()
+
+
+def _compile_agent(directory: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         guest, out = Path(scratch) / "guest", Path(scratch) / "out"
         shutil.copytree(CHECKOUT / "guest", guest)
@@ -92,27 +101,21 @@ def _build_agent() -> bytes:
             run_tool(("make", "-C", guest / "agent", f"CROSS_COMPILE={CROSS}", f"OUT={out}"))
         except ToolError as fault:
             raise BuildError(f"guest/agent does not compile: {fault}") from fault
-        return _stripped(out / "init")
+        _strip(out / "init", directory / "init")
 
 
 def _build_probe(inputs: Plan | GivenBuild, whole: Path) -> bytes:
-    """Compile a copy of the probe at a fixed path, so that paths in it are always the same.
-
-    The module with debugging information is copied to *whole*.
-    """
+    """Return the probe for the guest; the module with debugging information goes to *whole*."""
     with module_tree(inputs) as (workspace, make):
-        guest = workspace.directory / "guest"
-        shutil.rmtree(guest, ignore_errors=True)
-        shutil.copytree(CHECKOUT / "guest", guest)
-        make.run(f"M={guest / 'probe'}", "modules")
-        shutil.copy2(guest / "probe/probe.ko", whole)
-        return _stripped(guest / "probe/probe.ko")
+        shutil.copy2(build_probe(workspace, make), whole)
+    with tempfile.TemporaryDirectory() as scratch:
+        return _strip(whole, Path(scratch) / PROBE).read_bytes()
 
 
-def _stripped(binary: Path) -> bytes:
-    """Return *binary* without its debugging information, which the guest does not need."""
-    run_tool((f"{CROSS}strip", "--strip-debug", binary))
-    return binary.read_bytes()
+def _strip(binary: Path, target: Path) -> Path:
+    """Write *binary* without its debugging information, which the guest does not need."""
+    run_tool((f"{CROSS}strip", "--strip-debug", "-o", target, binary))
+    return target
 
 
 def _busybox(deb: Path) -> bytes:

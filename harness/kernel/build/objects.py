@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Count the objects that a build still has to compile, from the dependencies kbuild recorded.
+"""What kbuild recorded about objects: which are to be compiled again, and from what they are made.
 
 Beside each object lies ``.NAME.o.cmd`` (Linux, scripts/basic/fixdep.c), which lists the source,
 every header, and as ``$(wildcard include/config/NAME)`` every configuration option that it uses.
@@ -30,6 +30,13 @@ def count_stale(output: Path) -> int:
     )
 
 
+def recorded_inputs(objects: Path, output: Path) -> set[str]:
+    """The files that the objects in folder *objects* were made from, as named in *output*."""
+    words = {word for record in objects.glob(".*.o.cmd") for word in _names(record)}
+    names = {_name(word) for word in words if _may_name(word)}
+    return {name for name in names if (output / name).is_file()}
+
+
 def _product_time(record: Path) -> float:
     """Modification time of the object of *record*, epoch in seconds; 0 if it is gone."""
     try:
@@ -43,13 +50,22 @@ def _names(record: Path) -> frozenset[bytes]:
     return frozenset(record.read_bytes().split())
 
 
+def _may_name(word: bytes) -> bool:
+    """Whether *word* of a record may be a path: it is neither an option nor a make variable."""
+    return b"/" in word and not word.startswith(b"-")
+
+
+def _name(word: bytes) -> str:
+    return word.rstrip(_CLOSING).decode()
+
+
 def _newer_than(limit: float, output: Path, names: Iterable[bytes]) -> Mapping[bytes, float]:
     """Return those of *names* that are files changed after *limit*, with their times."""
     times = {}
     for name in names:
-        if b"/" in name and not name.startswith(b"-"):
+        if _may_name(name):
             try:
-                status = (output / name.rstrip(_CLOSING).decode()).stat()
+                status = (output / _name(name)).stat()
             except OSError:
                 continue
             if stat.S_ISREG(status.st_mode) and status.st_mtime > limit:
