@@ -16,12 +16,12 @@ from harness.base.space import require_space
 from harness.kernel.build.fragment import Wanted, read_fragments
 from harness.kernel.build.given import (
     BUILT_CONFIG,
-    IMAGE,
     GivenBuild,
     find_build,
     given_kernel,
     given_tree,
 )
+from harness.kernel.build.image import IMAGES
 from harness.kernel.build.kconfig import check_config, read_config, unmet
 from harness.kernel.build.make import Make, check_tools, compiler_version
 from harness.kernel.build.module_tree import copy_module_tree
@@ -234,7 +234,7 @@ def _compile(plan: Plan, make: Make) -> None:
 
 def _fill_entry(plan: Plan, directory: Path) -> None:
     with built_tree(plan) as (workspace, make):
-        shutil.copy2(make.output / IMAGE, directory / "Image")
+        shutil.copy2(make.output / IMAGES[0], directory / "Image")
         shutil.copy2(make.output / "vmlinux", directory / "vmlinux")
         shutil.copy2(make.output / ".config", directory / CONFIG)
         if COUNTING in plan.wanted.options:
@@ -263,7 +263,7 @@ def write_build(spec: KernelSpec, directory: Path) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     with built_tree(plan) as (workspace, make):
         copy_module_tree(workspace.tree.source, make.output, fresh)
-        for name in ("vmlinux", IMAGE):
+        for name in ("vmlinux", IMAGES[0]):
             (fresh / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(make.output / name, fresh / name)
     fresh.rename(directory)

@@ -18,20 +18,17 @@ from harness.base.cache import Cache, digest
 from harness.base.errors import BuildError, InputError, SourceError
 from harness.base.progress import step
 from harness.base.stock import KERNEL_RECORD
+from harness.kernel.build.image import IMAGES, read_image
 from harness.kernel.build.kconfig import read_config
 from harness.kernel.build.make import Make, check_tools, compiler_accepts, compiler_version
 from harness.kernel.build.module_tree import compile_tools, copy_module_tree
-from harness.kernel.elf import build_id, open_elf
+from harness.kernel.elf import build_id as find_build_id
+from harness.kernel.elf import open_elf
 from harness.kernel.source.workspace import Workspace, open_workspace
 from harness.kernel.spec import CONFIG, Kernel, KernelRecord, KernelSpec, load_kernel
 
 FORMAT = "1"
 """Increase it when the same build shall be copied differently than before."""
-
-IMAGE = "arch/arm64/boot/Image"
-
-IMAGES = (IMAGE, "Image")
-"""Where make, and where others, put the image."""
 
 BUILT_CONFIG = "include/config/auto.conf"
 """The configuration that kbuild compiled with, made from .config."""
@@ -42,9 +39,6 @@ NEEDED = ("vmlinux", ".config", "Module.symvers", BUILT_CONFIG, RELEASE, "includ
 """Beside the image."""
 
 AARCH64 = "EM_AARCH64"
-
-MAGIC = slice(0x38, 0x3C)
-"""Bytes of an image that are ``ARM\\x64`` (Linux, Documentation/arch/arm64/booting.rst)."""
 
 GNU_NOTE = b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0"
 """The head of the note with a build id of SHA-1: sizes of name and value, type (ELF gABI)."""
@@ -66,13 +60,14 @@ _INCLUDED = re.compile(r"^include (/\S+)/Makefile$", re.MULTILINE)
 class GivenBuild:
     """A kernel that is built already: where its parts lie, and what they say about themselves.
 
-    *source* is the tree that it was built from, *directory* if it was built there. *build_id* is
-    in hexadecimal.
+    *source* is the tree that it was built from, *directory* if it was built there. *image* may be
+    compressed, *content* is a hash of what is in it. *build_id* is in hexadecimal.
     """
 
     directory: Path
     image: Path
     source: Path
+    content: str
     release: str
     build_id: str
     compiler: str
@@ -88,8 +83,8 @@ class GivenBuild:
     @property
     def key(self) -> str:
         """The kernel's name in the cache: its content, wherever it lies."""
-        parts = (self.image, self.directory / ".config", self.directory / "Module.symvers")
-        return digest("given", FORMAT, self.build_id, *parts)
+        parts = (self.directory / ".config", self.directory / "Module.symvers")
+        return digest("given", FORMAT, self.build_id, self.content, *parts)
 
 
 def find_build(spec: KernelSpec) -> GivenBuild:
@@ -104,13 +99,15 @@ def find_build(spec: KernelSpec) -> GivenBuild:
     directory = spec.given.expanduser().absolute()
     image = _complete(directory)
     source = _source_of(directory)
-    build = _checked_image(directory, image)
+    build_id = _checked_vmlinux(directory)
+    content = read_image(image)
+    _check_image(directory, image, content, build_id)
     config = read_config(directory / ".config")
     _check_config(directory, config)
     release = (directory / RELEASE).read_text().strip()
-    _check_headers(directory, image, release)
+    _check_headers(directory, image, content, release)
     compiler = config.get("CC_VERSION_TEXT", "").strip('"')
-    return GivenBuild(directory, image, source, release, build, compiler)
+    return GivenBuild(directory, image, source, digest(content), release, build_id.hex(), compiler)
 
 
 def given_kernel(spec: KernelSpec) -> Kernel:
@@ -123,7 +120,7 @@ def given_kernel(spec: KernelSpec) -> Kernel:
 
     def fill(directory: Path) -> None:
         with step(f"copying kernel {build.release} from {build.directory}"):
-            shutil.copyfile(build.image, directory / "Image")
+            (directory / "Image").write_bytes(read_image(build.image))
             shutil.copyfile(build.directory / "vmlinux", directory / "vmlinux")
             shutil.copyfile(build.directory / ".config", directory / CONFIG)
         if build.key != key or find_build(spec) != build:
@@ -195,7 +192,7 @@ def _complete(directory: Path) -> Path:
         )
     image = next((directory / name for name in IMAGES if (directory / name).is_file()), None)
     missing = [name for name in NEEDED if not (directory / name).exists()]
-    missing += [] if image else [IMAGE]
+    missing += [] if image else [IMAGES[0]]
     if missing or image is None:
         raise InputError(
             f"build:{directory} is not a complete kernel build: it has no {', '.join(missing)}. "
@@ -222,8 +219,8 @@ def _source_of(directory: Path) -> Path:
     return source
 
 
-def _checked_image(directory: Path, image: Path) -> str:
-    """Check image and vmlinux, and return their build id; InputError if they are not one kernel."""
+def _checked_vmlinux(directory: Path) -> bytes:
+    """Check vmlinux, and return its build id."""
     vmlinux = directory / "vmlinux"
     with open_elf(vmlinux) as elf:
         if (machine := elf["e_machine"]) != AARCH64:
@@ -231,7 +228,7 @@ def _checked_image(directory: Path, image: Path) -> str:
                 f"{vmlinux} is a kernel for {machine.removeprefix('EM_')}. The harness tests arm64 "
                 "kernels: build it with ARCH=arm64."
             )
-        found = build_id(elf)
+        found = find_build_id(elf)
         if found is None:
             raise InputError(
                 f"{vmlinux} has no build id, by which the harness knows that an image belongs to "
@@ -244,19 +241,17 @@ def _checked_image(directory: Path, image: Path) -> str:
                 "the kernel again."
             )
         _check_exports(directory / "Module.symvers", elf)
-    content = image.read_bytes()
-    if content[MAGIC] != b"ARM\x64":
+    return found.value
+
+
+def _check_image(directory: Path, image: Path, content: bytes, build_id: bytes) -> None:
+    """Check that the *content* of the image is of the same build as vmlinux."""
+    if build_id not in content:
         raise InputError(
-            f"{image} is not an uncompressed arm64 image, which make calls arch/arm64/boot/Image. "
-            "Build it with 'make ARCH=arm64 Image'."
-        )
-    if found.value not in content:
-        raise InputError(
-            f"{image} and {vmlinux} are not of the same build: vmlinux has build id "
-            f"{found.value.hex()}, the image {_build_ids(content)}. Run 'make ARCH=arm64 Image' "
+            f"{image} and {directory / 'vmlinux'} are not of the same build: vmlinux has build id "
+            f"{build_id.hex()}, the image {_build_ids(content)}. Run 'make ARCH=arm64 Image' "
             "again, or give the vmlinux that the image was made from."
         )
-    return found.value.hex()
 
 
 def _build_ids(content: bytes) -> str:
@@ -314,9 +309,9 @@ def _check_config(directory: Path, config: Mapping[str, str]) -> None:
         )
 
 
-def _check_headers(directory: Path, image: Path, release: str) -> None:
+def _check_headers(directory: Path, image: Path, content: bytes, release: str) -> None:
     """Check that the headers are of the release that the image says it is."""
-    banner = _BANNER.search(image.read_bytes())
+    banner = _BANNER.search(content)
     if banner and banner[1].decode() != release:
         raise InputError(
             f"the headers in {directory} are of Linux {release}, {image} is Linux "
