@@ -1,29 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """A cache of directories: keyed by content, written atomically under a lock, verified when read."""
 
-import errno
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
 
 from harness.base.budget import wanted_size
-from harness.base.errors import HostError
+from harness.base.disk import writing
 from harness.base.evict import added, discard
 from harness.base.lease import lease
 from harness.base.paths import cache_directory
 from harness.base.progress import say
 from harness.base.stock import MANIFEST, UNFINISHED
 from harness.base.store import SHARED, Store, file_sha256, shared_store
-
-DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO})
-"""Error numbers of a failed write that are the fault of the disk, not of this program."""
 
 
 def digest(*parts: str | bytes | Path) -> str:
@@ -81,7 +76,7 @@ class Cache:
         published there after a build. If the cache becomes too large, others are evicted.
         """
         wanted_size()
-        with _writing(self.root), self.lock(key):
+        with writing(f"to the cache, {self.kind}", self.root), self.lock(key):
             if entry := self.find(key):
                 return entry
             store = shared_store() if self.kind in SHARED else None
@@ -134,20 +129,6 @@ class Cache:
             shutil.rmtree(fresh, ignore_errors=True)
             raise
         return self.root / key
-
-
-@contextmanager
-def _writing(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as fault:
-        if fault.errno not in DISK_FAULTS:
-            raise
-        raise HostError(
-            f"cannot write to the cache directory {place}: {fault}. Free space "
-            "('harness cache prune --to SIZE' shrinks the cache), or name another directory with "
-            "HARNESS_CACHE=PATH"
-        ) from fault
 
 
 def _damage(entry: Path) -> str | None:

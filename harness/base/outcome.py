@@ -4,7 +4,14 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from harness.base.errors import GuestCrash, GuestError, GuestHang, HarnessError, QemuError
+from harness.base.errors import (
+    GuestCrash,
+    GuestError,
+    GuestHang,
+    HarnessError,
+    HostError,
+    QemuError,
+)
 
 
 class Outcome(Enum):
@@ -19,6 +26,7 @@ class Outcome(Enum):
     POWER_OFF = "power off"
     QEMU_DIED = "QEMU died"
     TIME_OUT = "time ran out"
+    HOST_FAILED = "the host failed"
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,8 @@ class Ending:
         """The exception to raise in a caller that waits for this guest."""
         if self.outcome is Outcome.QEMU_DIED:
             return QemuError(str(self))
+        if self.outcome is Outcome.HOST_FAILED:
+            return HostError(self.detail)
         if self.outcome in (Outcome.HANG, Outcome.TIME_OUT):
             return GuestHang(str(self))
         return GuestCrash(str(self))

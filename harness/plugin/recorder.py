@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.base.errors import HarnessError, explain
+from harness.base.errors import HarnessError, HostError, explain
 from harness.base.paths import SUITE
 from harness.base.progress import say
 from harness.base.properties import in_order
@@ -69,13 +69,18 @@ class Recorder:
         self._expected: set[str] | None = None
         self._others_failed = False
         self._run: Run | None = None
+        self._unrecorded: HostError | None = None
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self) -> None:
         """Create the file after the kernel was built."""
         if kernel_key in self._config.stash or self._config.getoption("--run-file"):
             run = self._begin()
-            self._file = RunFile(self._path(run), run)
+            try:
+                self._file = RunFile(self._path(run), run)
+            except HostError as fault:
+                say(explain(fault))
+                pytest.exit("the run cannot be recorded", returncode=2)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -121,6 +126,8 @@ class Recorder:
         failed = session.exitstatus == pytest.ExitCode.INTERNAL_ERROR
         self._run = self._finish(self._is_complete() and not failed)
         verdict = verdict_of(self._run)
+        if self._unrecorded is not None and verdict is Verdict.GOOD:
+            verdict = Verdict.NOT_JUDGED
         if verdict is not Verdict.GOOD or not self._others_failed:
             session.exitstatus = verdict.exit_code
 
@@ -133,6 +140,8 @@ class Recorder:
         if self._run is not None and (self._run.tests or wants_guests(self._config)):
             for line in summary_lines(self._run):
                 terminalreporter.write_line(line)
+        if self._unrecorded is not None:
+            terminalreporter.write_line(f"ERROR: {explain(self._unrecorded)}")
 
     def _begin(self) -> Run:
         request = request_from(self._config)
@@ -166,6 +175,7 @@ class Recorder:
             tests = tuple(self._cases.values())
             return Run(no_kernel(), now(), 0.0, choice_of(request), tests, complete)
         run = self._file.end(complete)
+        self._unrecorded = self._file.lost
         if self._config.getoption("--run-file") is None:
             self._join(run)
         self._file.close()
@@ -180,8 +190,15 @@ class Recorder:
             history = open_history()
             if run.tests:
                 history.add(run)
+                self._unrecorded = None
             self._file.path.unlink(missing_ok=True)
             join_runs(history)
+        except HostError as fault:
+            if self._unrecorded is None:
+                self._unrecorded = HostError(
+                    f"this run is not in the history, but in {self._file.path}, which the next run "
+                    f"adds: {explain(fault)}"
+                )
         except HarnessError as fault:
             say(f"cannot add this run to the history, it is in {self._file.path}: {explain(fault)}")
 

@@ -2,14 +2,18 @@
 """The result of a test: the one place that turns an exception into a Result."""
 
 import subprocess
+import tempfile
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from _pytest.outcomes import Skipped
 
-from harness.base.errors import GuestCrash, GuestHang, HarnessError
-from harness.base.paths import SUITE
+from harness.base.disk import FULL, cannot_write
+from harness.base.errors import GuestCrash, GuestHang, HarnessError, HostError
+from harness.base.paths import SUITE, cache_directory
 from harness.base.result import Result
+from harness.base.space import free_space
 from harness.plugin.markers import is_selftest, known_finding
 
 RESULT = "result"
@@ -57,8 +61,10 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the result to the report; a harness error in a test's body is not its failure."""
-    report = yield
     error = call.excinfo.value if call.excinfo else None
+    if isinstance(error, OSError) and error.errno in FULL:
+        error.add_note(str(_full(error)))
+    report = yield
     result = _judge(item, report, error)
     if report.when == "call" or result is not Result.PASS:
         report.user_properties.append((RESULT, result.name))
@@ -89,6 +95,12 @@ def reported(report: pytest.TestReport | pytest.CollectReport) -> Result | None:
         return None
     names = [value for name, value in report.user_properties if name == RESULT]
     return Result[str(names[-1])] if names else None
+
+
+def _full(error: OSError) -> HostError:
+    """What to do about a full disk: the one with the least space, if the error names no file."""
+    places = [Path(tempfile.gettempdir()), cache_directory()]
+    return cannot_write("a file of this test", min(places, key=free_space), error)
 
 
 def _judge(item: pytest.Item, report: pytest.TestReport, error: BaseException | None) -> Result:

@@ -17,8 +17,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
+from harness.base.disk import cannot_write, writing
+from harness.base.errors import HostError
 from harness.results.case import Case, case_from
 from harness.results.run import Run, provenance_from
 from harness.results.verdict import verdict_of
@@ -29,15 +31,24 @@ SUFFIX = ".jsonl"
 
 
 class RunFile:
-    """Writes *run*, which has no tests yet, to *path*, which is overwritten."""
+    """Writes *run*, which has no tests yet, to *path*, which is overwritten.
+
+    Raises HostError when a disk is full at the begin.
+    """
 
     def __init__(self, path: Path, run: Run) -> None:
         self.path = path
         self.run = run
         self._begin = time.monotonic()
-        self._file: TextIO = path.open("w", encoding="utf-8")
+        self.lost: HostError | None = None
+        """Why the file ends too early; what was to follow is in *run* alone."""
+        with writing("the file of this run", path.parent):
+            self._file: BinaryIO = path.open("wb", buffering=0)
         fcntl.flock(self._file, fcntl.LOCK_EX)
         self._write(_header(run))
+        if self.lost is not None:
+            path.unlink()
+            raise self.lost
 
     def add(self, case: Case) -> None:
         """Write how a test ended."""
@@ -58,8 +69,12 @@ class RunFile:
         return round(time.monotonic() - self._begin, 3)
 
     def _write(self, line: dict[str, Any]) -> None:
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
+        text = f"{json.dumps(line)}\n".encode()
+        try:
+            while text and self.lost is None:
+                text = text[self._file.write(text) :]
+        except OSError as fault:
+            self.lost = cannot_write("the file of this run", self.path.parent, fault)
 
 
 def save_run(run: Run, path: Path) -> None:

@@ -3,7 +3,7 @@
 
 import pytest
 
-from harness.base.errors import GuestCrash, GuestHang, QemuError
+from harness.base.errors import GuestCrash, GuestHang, HostError, QemuError
 from harness.base.outcome import Ending, Outcome
 
 
@@ -15,6 +15,7 @@ from harness.base.outcome import Ending, Outcome
         (Outcome.HANG, GuestHang),
         (Outcome.TIME_OUT, GuestHang),
         (Outcome.QEMU_DIED, QemuError),
+        (Outcome.HOST_FAILED, HostError),
     ],
 )
 def test_an_ending_becomes_the_error_of_who_is_to_blame(

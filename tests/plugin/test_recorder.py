@@ -18,6 +18,7 @@ from harness.base.violation import Violation
 from harness.kernel.spec import KernelRecord
 from harness.results import Run, load_run
 from harness.results.history import joined_history, list_runs
+from tests.lib.small_disk import can_mount, on_small_disk
 
 SAMPLE = """
     import os, signal, subprocess, time
@@ -305,3 +306,34 @@ def test_a_run_that_goes_on_is_not_joined(
     process.kill()
     process.communicate()
     assert len(list_runs(joined_history())) == 1
+
+
+FULL = """
+    import contextlib, os
+    from pathlib import Path
+    import pytest
+
+    def test_fills():
+        with Path(os.environ["HARNESS_CACHE"], "filler").open("wb", buffering=0) as file:
+            with contextlib.suppress(OSError):
+                while file.write(bytes(4096)): pass
+
+    @pytest.mark.parametrize("number", range(40))  # the file's last page has room for a few
+    def test_after(number): pass
+"""
+
+
+@pytest.mark.usefixtures("kernel")
+@pytest.mark.skipif(not can_mount(), reason="this user may not mount in a namespace")
+def test_a_full_disk_below_the_run_is_an_error_that_names_it(session: Session) -> None:
+    (session.root / "harness/suite/test_full.py").write_text(textwrap.dedent(FULL))
+    cache = session.root / "cache"
+    pytest_ = f"cd {session.root} && exec {sys.executable} -m pytest -k 'fills or after' harness"
+    env = {**os.environ, "HARNESS_CACHE": str(cache)}
+
+    done = on_small_disk("4M", cache, ["sh", "-c", pytest_], env)
+
+    assert done.returncode == 2
+    assert "results: PASS 41 " in done.stdout
+    assert "\nERROR: cannot write the file of this run: no space left on device" in done.stdout
+    assert f"(the file system at {cache}, 0 of 4 MiB free)" in done.stdout

@@ -4,11 +4,13 @@
 import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
+from harness.base.disk import require_not_full
 from harness.base.errors import BuildError, ToolError
 from harness.base.evict import ccache_environment
 from harness.base.progress import ProgressStep
@@ -114,8 +116,11 @@ class Make:
                 process.terminate()
                 raise
         if process.returncode != 0:
+            complaint = first_error(self.log)
+            places = [self.output, Path(tempfile.gettempdir())]
+            require_not_full("the objects of the kernel", places, complaint)
             raise BuildError(
-                f"the kernel in {self.source} does not build: {first_error(self.log)}\n"
+                f"the kernel in {self.source} does not build: {complaint}\n"
                 f"The whole log is {self.log}."
             )
 

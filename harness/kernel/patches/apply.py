@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from harness.base.disk import require_not_full
 from harness.base.errors import SeriesError
 from harness.base.progress import say
 from harness.base.tools import find_tool
@@ -88,6 +89,8 @@ def _require(attempt: Attempt, position: str) -> None:
     if attempt.fit is Fit.ALREADY:
         say(f"series: {attempt.patch} ({position}) is in this source already; skipped")
     if attempt.fit is Fit.REFUSED:
+        place = Path(tempfile.gettempdir())
+        require_not_full("the files of the series", [place], attempt.reason)
         raise SeriesError(
             f"the patch {attempt.patch} ({position}) does not apply: {attempt.reason}. "
             "Expected a patch for this source with all patches before it applied. "

@@ -11,6 +11,7 @@
 ``line``        the agent's serial line; ``frames`` are what travels on it
 ``qtest``       guest-physical memory and device registers, from outside
 ``fencing``     set up a fence, check it
+``log``         a log file whose full disk ends the guest as a fault of the host
 ``watch``       the one condition that every wait waits on
 ``patience``    how long a guest is waited for, in its own time
 ``pulse``       a CPU that takes no interrupts any more

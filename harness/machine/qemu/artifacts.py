@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.base.errors import GuestError, HarnessError, HostError
+from harness.base.disk import writing
+from harness.base.errors import GuestError, HarnessError
 from harness.base.evict import added
 from harness.base.kreport import reports_in
 from harness.base.lease import lease, leases
@@ -60,12 +61,20 @@ def save(guest: Guest, directory: Path) -> None:
     with contextlib.suppress(HarnessError, GuestError):
         guest.pause()
         (directory / REGISTERS).write_text(guest.monitor.hmp("info registers -a"))
-        dump = directory / DUMP
-        guest.monitor.execute("dump-guest-memory", paging=False, protocol=f"file:{dump}")
-        run_tool(["fallocate", "--dig-holes", dump])
+        _dump(guest, directory / DUMP)
     for name in _FILES:
         with contextlib.suppress(FileNotFoundError):
             shutil.copy2(guest.directory / name, directory / name)
+
+
+def _dump(guest: Guest, dump: Path) -> None:
+    """Dump the guest's memory; remove a dump that failed, so that the logs have its place."""
+    try:
+        guest.monitor.execute("dump-guest-memory", paging=False, protocol=f"file:{dump}")
+        run_tool(["fallocate", "--dig-holes", dump])
+    except (HarnessError, GuestError):
+        dump.unlink(missing_ok=True)
+        raise
 
 
 def _write_traces(guest: Guest, directory: Path) -> None:
@@ -84,13 +93,14 @@ def keep(guest: Guest, name: str) -> Path:
     The cache may evict the oldest failures for it. Raises HostError when that fails, for example on
     a full disk.
     """
-    try:
-        with leases():
-            directory = failures_directory(name)
+    with leases(), writing(f"the artifacts of {name}", cache_directory()):
+        directory = failures_directory(name)
+        try:
             save(guest, directory)
-            added(directory)
-    except OSError as fault:
-        raise HostError(f"cannot save the artifacts of {name}: {fault}") from fault
+        except OSError:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
+        added(directory)
     return directory
 
 

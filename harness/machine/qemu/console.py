@@ -10,9 +10,9 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 from harness.base.kreport import Report, ReportReader
+from harness.machine.qemu.log import LogFile, ends
 from harness.machine.qemu.loop import call, event_loop, run
 from harness.machine.qemu.watch import Watch
 
@@ -34,7 +34,7 @@ class Console:
     def __init__(self, connection: socket.socket, log: Path, watch: Watch) -> None:
         self._connection = connection
         self._connection.setblocking(False)
-        self._log: BinaryIO = log.open("wb", buffering=0)
+        self._log = LogFile(log, ends(watch))
         self._watch = watch
         self._begin = time.monotonic()
         self._partial = b""

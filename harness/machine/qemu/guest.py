@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from harness.base.disk import require_not_full, writing
 from harness.base.errors import GuestError
 from harness.base.kreport import Report
 from harness.base.outcome import Ending, Outcome
@@ -76,26 +77,22 @@ class Guest:
         self.machine = machine
         self.boot_log = boot_log
         self.watch = Watch()
-        self.ram = GuestRam.make(machine.blocks)
         self._run = RunDirectory.make()
-        command = [*machine.command(self.directory, restored=saved_ram is not None), *extra]
-        (self.directory / BLOB).write_bytes(machine.blob)
-        (self.directory / COMMAND).write_text(shlex.join(command) + "\n")
-        self.monitor = Monitor(self.watch, self.directory / MONITOR_LOG)
-        self.monitor.on_event = self._on_event
         self.witnesses: list[Callable[[], Sequence[Refusal]]] = []
         """Devices that record their refused accesses themselves."""
         self._closing: list[Callable[[], None]] = []
         self._closed = False
+        self._ram: GuestRam | None = None
+        self._monitor: Monitor | None = None
         self._process: Process | None = None
         self._pulse: Pulse | None = None
         self._console: Console | None = None
         self._agent: Agent | None = None
         self._qtest: Qtest | None = None
         try:
-            self.ram.link(machine.memory_files(self.directory))
-            write_flash(machine, self.directory)
-            self._bring_up(command, files, saved_ram)
+            with writing("the files of a guest", self.directory):
+                command = machine.command(self.directory, restored=saved_ram is not None)
+                self._bring_up([*command, *extra], files, saved_ram)
             if boot_log is None and machine.fence is not None:
                 put_up(machine.fence, self.qtest)
         except BaseException:
@@ -106,6 +103,18 @@ class Guest:
     def directory(self) -> Path:
         """The run directory; gone after :meth:`close`."""
         return self._run.path
+
+    @property
+    def ram(self) -> GuestRam:
+        """The guest's RAM."""
+        assert self._ram is not None
+        return self._ram
+
+    @property
+    def monitor(self) -> Monitor:
+        """The harness's own QMP connection."""
+        assert self._monitor is not None
+        return self._monitor
 
     @property
     def process(self) -> Process:
@@ -227,7 +236,11 @@ class Guest:
         return [*memory, *damage(self.machine.fence, self.qtest)]
 
     def fence_refusals(self) -> list[Refusal]:
-        """Accesses refused so far, by an SMMU or a memory split, oldest first."""
+        """Accesses refused so far, by an SMMU or a memory split, oldest first.
+
+        Raises HostError when the file system of QEMU's log is full: QEMU does not say what it lost.
+        """
+        require_not_full("QEMU's log of refused accesses", [self.directory])
         log, found = self.directory / FENCE_LOG, []
         if log.exists():
             with log.open(errors="replace") as lines:
@@ -244,7 +257,7 @@ class Guest:
 
     def settle(self) -> None:
         """Wait up to SETTLE_TIMEOUT for a dying kernel to finish its report."""
-        if self.ending is None or self.ending.outcome is Outcome.QEMU_DIED:
+        if self.ending is None or self.ending.outcome in _NOTHING_FOLLOWS:
             return
         with contextlib.suppress(GuestError):  # a hung guest never stops: its report is there
             self.monitor.wait_event(*_FINAL_EVENTS, timeout=SETTLE_TIMEOUT, outlive=True)
@@ -262,12 +275,14 @@ class Guest:
         if self._pulse is not None:
             self._pulse.close()
         # the last events read the console, whose last lines may abort the agent's calls
-        self.monitor.close()
+        if self._monitor is not None:
+            self._monitor.close()
         if self._console is not None:
             self._console.close()
         if self._agent is not None:
             self._agent.close()
-        self.ram.close()
+        if self._ram is not None:
+            self._ram.close()
         self._run.remove()
 
     def __enter__(self) -> Self:
@@ -282,6 +297,13 @@ class Guest:
         self.close()
 
     def _bring_up(self, command: list[str], files: tuple[int, ...], saved_ram: Path | None) -> None:
+        (self.directory / BLOB).write_bytes(self.machine.blob)
+        (self.directory / COMMAND).write_text(shlex.join(command) + "\n")
+        write_flash(self.machine, self.directory)
+        self._ram = GuestRam.make(self.machine.blocks)
+        self._ram.link(self.machine.memory_files(self.directory))
+        self._monitor = Monitor(self.watch, self.directory / MONITOR_LOG)
+        self._monitor.on_event = self._on_event
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(self.directory / MONITOR_SOCKET))
             listener.listen(1)
@@ -312,6 +334,8 @@ class Guest:
             self.console.drain()  # the kernel's own words, if they came before the event
             self.watch.end(Ending(outcome, f"QMP event {event['event']} {event.get('data', '')}"))
 
+
+_NOTHING_FOLLOWS = (Outcome.QEMU_DIED, Outcome.HOST_FAILED)
 
 _FINAL_EVENTS = ("GUEST_PANICKED", "SHUTDOWN")
 

@@ -7,10 +7,10 @@ import threading
 import time
 from collections import deque
 from pathlib import Path
-from typing import TextIO
 
 from harness.base.errors import GuestHang, QemuError
 from harness.machine.qemu.frames import Frame, Garbage, Receiver
+from harness.machine.qemu.log import LogFile, raises
 from harness.machine.qemu.patience import Patience
 
 RECEIVE_SIZE = 65536
@@ -133,7 +133,7 @@ class _Log:
     def __init__(self, path: Path | None) -> None:
         self._begin = time.monotonic()
         self._last = "It never sent anything."
-        self._file: TextIO | None = path.open("a") if path else None
+        self._file = LogFile(path, raises) if path else None
 
     def frame(self, direction: str, frame: Frame) -> None:
         size = len(frame.payload)
@@ -161,8 +161,7 @@ class _Log:
 
     def _write(self, line: str) -> None:
         if self._file:
-            self._file.write(f"{time.monotonic() - self._begin:10.6f} {line}\n")
-            self._file.flush()
+            self._file.write(f"{time.monotonic() - self._begin:10.6f} {line}\n".encode())
 
 
 def _shown(content: bytes) -> str:

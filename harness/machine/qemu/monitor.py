@@ -7,11 +7,12 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from qemu.qmp import ExecInterruptedError, ExecuteError, QMPClient, QMPError
 
 from harness.base.errors import GuestHang, QemuError
+from harness.machine.qemu.log import LogFile, ends
 from harness.machine.qemu.loop import event_loop, run
 from harness.machine.qemu.watch import Watch
 
@@ -29,7 +30,7 @@ class Monitor:
 
     def __init__(self, watch: Watch, log: Path) -> None:
         self._watch = watch
-        self._log: TextIO = log.open("w", buffering=1)
+        self._log = LogFile(log, ends(watch))
         self._begin = time.monotonic()
         self._client = QMPClient("harness")
         self._client.logger.setLevel("CRITICAL")  # its errors reach us as exceptions
@@ -150,4 +151,5 @@ class Monitor:
 
     def _record(self, what: str, content: object) -> None:
         passed = time.monotonic() - self._begin
-        self._log.write(f"[{passed:10.6f}] {what} {json.dumps(content, default=str)}\n")
+        line = f"[{passed:10.6f}] {what} {json.dumps(content, default=str)}\n"
+        self._log.write(line.encode())

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.base.disk import writing
 from harness.machine.qemu.runroot import choose_run_root, run_roots
 
 OWNER = "owner"
@@ -28,11 +29,13 @@ class RunDirectory:
     @staticmethod
     def make() -> "RunDirectory":
         """Create one, locked by this process."""
-        fresh = Path(tempfile.mkdtemp(prefix="new-", dir=choose_run_root().path))
-        lock = os.open(fresh / OWNER, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        # renamed only now: a sweep removes "run-" directories without a lock
-        path = fresh.rename(fresh.with_name(fresh.name.replace("new-", "run-", 1)))
+        root = choose_run_root().path
+        with writing("a run directory", root):
+            fresh = Path(tempfile.mkdtemp(prefix="new-", dir=root))
+            lock = os.open(fresh / OWNER, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # renamed only now: a sweep removes "run-" directories without a lock
+            path = fresh.rename(fresh.with_name(fresh.name.replace("new-", "run-", 1)))
         return RunDirectory(path, lock)
 
     def remove(self) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
+from harness.base.disk import require_not_full
 from harness.base.errors import HostError, InputError
 from harness.base.paths import cache_directory
 
@@ -112,6 +113,8 @@ def in_words(url: URL) -> Iterator[None]:
             f"fuser {fault.lock_file}"
         ) from fault
     except (DBAPIError, sqlite3.Error, OSError) as fault:
+        if url.database and url.get_backend_name() == "sqlite":
+            require_not_full("the history", [Path(url.database).parent])
         said = " ".join(str(getattr(fault, "orig", fault)).split())
         raise HostError(
             f"the history in '{url!r}' cannot be used: {said}. If the file is damaged, move it "
