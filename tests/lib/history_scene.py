@@ -3,25 +3,15 @@
 
 from dataclasses import replace
 
+from made_up_provenance import provenance
+
 from harness.base.result import Result
-from harness.results import Case, Provenance, Run
+from harness.results import Case, Run
 
 TEST = "harness/suite/test_a.py::test_b[edu-1]"
 OTHER = "harness/suite/test_a.py::test_c"
 
-WHERE = Provenance(
-    kernel_key="key1",
-    release="6.12.117",
-    build_id="c0ffee",
-    source="debian linux-source-6.12 6.12.117-1",
-    series=(),
-    config="config1",
-    compiler="gcc 12",
-    flavour="",
-    qemu="QEMU emulator version 7.2.22 (Debian)",
-    harness="v1-3-gabc",
-    host="host",
-)
+WHERE = provenance(kernel_key="key1", build_id="c0ffee", config="config1", compiler="gcc 12")
 
 
 def day(number: int) -> str:

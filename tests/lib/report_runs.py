@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from golden_logs import golden_log
+from made_up_provenance import provenance
 
 from harness.base.result import Result
 from harness.base.violation import Violation
@@ -27,20 +28,12 @@ Invalid read at addr 0x40780000, size 4, region '(null)', reason: rejected
 """
 
 
-def provenance(*series: str) -> Provenance:
+def patched_with(*series: str) -> Provenance:
     """Where a run comes from that has the patches of *series*."""
-    return Provenance(
-        kernel_key="c0ffee" + str(len(series)),
-        release="6.12.117",
-        build_id="7f9daded1cebe1eb3ed2e86dd073449d9b56f787",
+    return provenance(
+        kernel_key=f"c0ffee{len(series)}",
         source="debian linux-source-6.12 6.12.117-1~deb12u1",
         series=series,
-        config="9c1f2ab34d56",
-        compiler="aarch64-linux-gnu-gcc 12.2.0",
-        flavour="",
-        qemu="QEMU emulator version 7.2.22",
-        harness="v1-3-gabc",
-        host="host",
     )
 
 
@@ -77,7 +70,7 @@ def violation() -> Violation:
 def base_run() -> Run:
     """Without a series: one test is broken, one is known."""
     return Run(
-        provenance(),
+        patched_with(),
         "2026-11-25T17:00:00.000+00:00",
         12.5,
         ("--tier=default", "harness/suite"),
@@ -96,7 +89,7 @@ def base_run() -> Run:
 def patched_run(artifacts: str = "") -> Run:
     """With a series that breaks two tests and mends one; *artifacts* is that of the crash."""
     return Run(
-        provenance("0001-one.patch", "0002-two.patch"),
+        patched_with("0001-one.patch", "0002-two.patch"),
         "2026-11-25T17:05:00.000+00:00",
         13.5,
         ("--tier=default", "harness/suite"),

@@ -4,28 +4,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from made_up_provenance import provenance
+
 from harness.base.errors import BuildError
 from harness.base.result import Result
-from harness.results import Case, Provenance, Run, SuiteRequest
+from harness.results import Case, Run, SuiteRequest
 from harness.results.request import choice_of
 
 T, U = (
     "harness/suite/properties/test_exhaustion.py::test_full[probe-a]",
     "harness/suite/test_x.py::test_u",
-)
-
-PROVENANCE = Provenance(
-    kernel_key="0123456789abcdef01234567",
-    release="6.12.117",
-    build_id="ab",
-    source="debian linux-source-6.12 6.12.117-1",
-    series=(),
-    config="c",
-    compiler="gcc 12",
-    flavour="",
-    qemu="QEMU emulator version 7.2.0",
-    harness="v1",
-    host="here",
 )
 
 
@@ -64,7 +52,7 @@ class FakeSuite:
         tests = request.tests or tuple(self.results)
         outcomes = tuple(outcome(test, self._next(test, at)) for test in tests)
         self.asked.append((at, request.tests))
-        where = replace(PROVENANCE, build_id="ab" if self.same_build else f"ab{at}")
+        where = provenance(build_id="ab" if self.same_build else f"ab{at}")
         return Run(
             where,
             "2026-01-05T10:00:00.000+00:00",

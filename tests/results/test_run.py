@@ -5,15 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made_up_provenance import provenance
 
 from harness.base.result import Result
 from harness.base.violation import Violation
-from harness.results import Case, Provenance, Run, RunFile, load_run, read_cases, save_run
+from harness.results import Case, Run, RunFile, load_run, read_cases, save_run
 
-WHERE = Provenance(
-    *("key", "6.12.117", "c0ffee", "debian:6.12", ("one.patch", "two.patch"), "config", "gcc 12"),
-    *("", "QEMU emulator version 7.2.22", "v1-3-gabc", "host"),
-)
+WHERE = provenance(series=("one.patch", "two.patch"))
 PASSED = Case("harness/suite/test_a.py::test_b", Result.PASS, properties=("B1",), seconds=0.25)
 SEEN = Violation(
     ("B7",), "slots overlap", calls=("dma_map_single(...)",), places=("0x1 a", "0x2 b")

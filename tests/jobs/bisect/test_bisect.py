@@ -2,14 +2,15 @@
 """Bisection finds the first bad commit, patch or kernel, and continues after a kill."""
 
 import os
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from kernel_trees import tiny_tree
-from validate_fakes import PROVENANCE, FakeSuite, T, U, outcome
+from made_up_provenance import PLAIN
+from scratch_git import git
+from validate_fakes import FakeSuite, T, U, outcome
 
 from harness.base.errors import BuildError, HostError, InputError
 from harness.cli import main
@@ -207,17 +208,6 @@ def test_a_file_that_was_cut_short_is_no_memory(series: Series) -> None:
 # commits
 
 
-def git(repository: Path, *words: str) -> str:
-    identity = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-    for who in ("AUTHOR", "COMMITTER"):
-        identity |= {f"GIT_{who}_NAME": "A Tester", f"GIT_{who}_EMAIL": "tester@example.org"}
-    command = ["git", "-C", str(repository), *words]
-    ran = subprocess.run(
-        command, check=True, capture_output=True, text=True, env={**os.environ, **identity}
-    )
-    return ran.stdout.strip()
-
-
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """Commits 0 to 9, with tags c0 to c9, and a branch that leads away from c2."""
@@ -249,7 +239,7 @@ class Commits:
         if number in self.unbuildable:
             raise BuildError("fork.c does not compile")
         result = "FAIL" if number >= self.first_bad else "PASS"
-        return Run(PROVENANCE, "", 1.0, (), (outcome(T, result),))
+        return Run(PLAIN, "", 1.0, (), (outcome(T, result),))
 
 
 def commits_found(repository: Path, bisection: Bisection) -> set[str]:
@@ -359,7 +349,7 @@ def test_the_first_bad_one_of_some_kernels_is_found(tmp_path: Path) -> None:
 
     def suite(request: SuiteRequest) -> Run:
         result = "FAIL" if names.index(request.spec.source) >= 2 else "PASS"
-        return Run(PROVENANCE, "", 1.0, (), (outcome(T, result),))
+        return Run(PLAIN, "", 1.0, (), (outcome(T, result),))
 
     space = kernels_line(KernelSpec(), names[0], names[-1], names[1:-1])
 

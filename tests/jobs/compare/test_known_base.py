@@ -6,14 +6,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from validate_fakes import PROVENANCE, T, U, outcome
+from made_up_provenance import PLAIN
+from validate_fakes import T, U, outcome
 
 from harness.jobs.compare import known_base, run_base
 from harness.results import Run, SuiteRequest
 
 REQUEST = SuiteRequest(tests=(T,))
 
-GOOD = Run(PROVENANCE, "2026-01-05T10:20:30.000+00:00", 9.0, (), (outcome(T, "PASS"),))
+GOOD = Run(PLAIN, "2026-01-05T10:20:30.000+00:00", 9.0, (), (outcome(T, "PASS"),))
 
 
 @dataclass

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from kernel_trees import SLOTS_PATCH, tiny_tree
 from nightly_plans import Desk
+from scratch_git import commit_all
 
 from harness.jobs.nightly import expand, find_runner, read_plan
 from harness.jobs.nightly.expand import Expansion
 from harness.jobs.nightly.runner import SUITE
 from harness.kernel import KernelSpec
-from harness.kernel.source.git import git
 from harness.results import SuiteRequest
 
 
@@ -132,20 +132,14 @@ def test_a_kernel_is_known_by_its_source_and_series(
     assert patched.patches == (("slots.patch", SLOTS_PATCH),)
 
 
-def commit(repository: Path, text: str) -> None:
-    (repository / "README").write_text(text)
-    git("-C", repository, "add", "-A")
-    git("-C", repository, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", text)
-
-
 def test_the_tip_of_a_branch_is_found_anew_and_then_stays(request_of: SuiteRequest) -> None:
     repository = Path(request_of.spec.source)
-    git("init", "--quiet", "--initial-branch=main", repository)
-    commit(repository, "one")
+    commit_all(repository, "one")
     source = f"git:{repository}@main"
     first = SUITE.pin(source)
 
-    commit(repository, "two")
+    (repository / "README").write_text("two")
+    commit_all(repository, "two")
 
     assert SUITE.pin(source) != first
     kept = SUITE.look(replace(request_of.spec, source=first))

@@ -2,13 +2,13 @@
 """A series is read, with its order and its trailers, in all the forms it comes in."""
 
 import os
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from kernel_trees import tiny_tree
+from scratch_git import git
 
 from harness.base.errors import HostError, SeriesError
 from harness.kernel.patches.files import read_series
@@ -211,17 +211,6 @@ def test_a_prefix_in_the_cache_is_the_same_patches_as_the_files_themselves() -> 
     assert [one.identity for one in patches] == [one.identity for one in read_series(files)]
     assert patches[2].name.startswith("0003-swiotlb-do-not-fail")
     assert store_prefix(read_paths([FIXTURE]), 0) == ()
-
-
-def git(repository: Path, *words: str) -> str:
-    identity = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-    for who in ("AUTHOR", "COMMITTER"):
-        identity |= {f"GIT_{who}_NAME": "A Tester", f"GIT_{who}_EMAIL": "tester@example.org"}
-    command = ["git", "-C", str(repository), *words]
-    ran = subprocess.run(
-        command, check=True, capture_output=True, text=True, env={**os.environ, **identity}
-    )
-    return ran.stdout.strip()
 
 
 @pytest.fixture

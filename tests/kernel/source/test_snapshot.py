@@ -2,12 +2,12 @@
 """A directory is read like git would read it, and never written to."""
 
 import os
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 from kernel_trees import FILES, tiny_tree
+from scratch_git import commit_all, git
 
 from harness.kernel.source import snapshot
 from harness.kernel.source.snapshot import (
@@ -33,20 +33,6 @@ def memory(tmp_path: Path) -> Path:
     return tmp_path / "memory.json"
 
 
-def git(tree: Path, *words: str) -> str:
-    who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
-    argv = ["git", "-C", str(tree), *who, *words]
-    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def commit(tree: Path) -> str:
-    if not (tree / ".git").exists():
-        git(tree, "init", "--quiet")
-    git(tree, "add", "--all")
-    git(tree, "commit", "--quiet", "--message=x")
-    return git(tree, "rev-parse", "HEAD")
-
-
 def test_every_source_file_is_listed(tree: Path, memory: Path) -> None:
     assert scan_directory(tree, memory).keys() == FILES.keys()
 
@@ -67,19 +53,19 @@ def test_ignored_files_are_left_out(tree: Path, memory: Path) -> None:
 
 
 def test_tracked_file_counts_although_it_is_ignored(tree: Path, memory: Path) -> None:
-    commit(tree)
+    commit_all(tree)
     (tree / ".gitignore").write_text("README\n")
     assert "README" in scan_directory(tree, memory)
 
 
 def test_file_removed_from_a_git_tree_is_not_listed(tree: Path, memory: Path) -> None:
-    commit(tree)
+    commit_all(tree)
     (tree / "README").unlink()
     assert "README" not in scan_directory(tree, memory)
 
 
 def test_untracked_file_of_a_git_tree_is_listed(tree: Path, memory: Path) -> None:
-    commit(tree)
+    commit_all(tree)
     (tree / "new.c").touch()
     assert "new.c" in scan_directory(tree, memory)
 
@@ -91,7 +77,7 @@ def test_directory_inside_another_repository_is_read_by_itself(tree: Path, memor
 
 
 def test_scan_does_not_write_to_the_directory(tree: Path, memory: Path) -> None:
-    commit(tree)
+    commit_all(tree)
     before = {path: path.stat().st_mtime_ns for path in tree.rglob("*")}
     scan_directory(tree, memory)
     assert {path: path.stat().st_mtime_ns for path in tree.rglob("*")} == before
@@ -129,12 +115,12 @@ def test_changed_mode_changes_the_identity(tree: Path, memory: Path) -> None:
 
 
 def test_clean_checkout_equals_its_revision(tree: Path, memory: Path) -> None:
-    revision = commit(tree)
+    revision = commit_all(tree)
     assert list_revision(tree, revision) == scan_directory(tree, memory)
 
 
 def test_revision_is_read_from_the_object_store(tree: Path) -> None:
-    revision = commit(tree)
+    revision = commit_all(tree)
     (tree / "README").unlink()
     read = revision_reader(tree, list_revision(tree, revision))
     assert [(path, content and content.data) for path, content in read(["README"])] == [

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from kernel_trees import FILES, tiny_tree
+from scratch_git import commit_all, git
 
 from harness.base.errors import HostError, SourceError
 from harness.kernel.source.sources import resolve_source
@@ -22,17 +23,9 @@ def directory(tmp_path: Path) -> Path:
     return tiny_tree(tmp_path / "linux-1.2")
 
 
-def git(directory: Path, *words: str) -> str:
-    who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
-    argv = ["git", "-C", str(directory), *who, *words]
-    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
-
-
 @pytest.fixture
 def repository(directory: Path) -> Path:
-    git(directory, "init", "--quiet", "--initial-branch=main")
-    git(directory, "add", "--all")
-    git(directory, "commit", "--quiet", "--message=x")
+    commit_all(directory)
     return directory
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import kcidb_io
 import pytest
-from report_runs import base_run, case, patched_run, provenance, write_artifacts
+from report_runs import base_run, case, patched_run, patched_with, write_artifacts
 
 from harness.base.errors import InputError
 from harness.cli import main
@@ -154,7 +154,7 @@ def test_only_a_longer_word_makes_a_line_of_a_mail_longer_than_72_columns(
     talkative = replace(case("test_b", "FAIL"), message="o " * 100)
     run = patched_run(kept)
     run = replace(run, tests=(*run.tests, long, talkative))
-    run = replace(run, provenance=provenance("a " * 100))
+    run = replace(run, provenance=patched_with("a " * 100))
 
     text = mail(run, artifacts_of([run]))
 
