@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.base.lease import unleased
 from harness.base.paths import CHECKOUT
 
 MIRROR = "http://mirror.example/debian"
@@ -103,6 +104,16 @@ def test_a_lane_is_made_once(host: Host) -> None:
     made = [line for line in host.log if line.startswith("debootstrap")]
     assert [line.split()[3] for line in made] == ["trixie"]
     assert made[0].split()[5] == MIRROR
+
+
+def test_a_lane_is_leased_while_its_command_runs(host: Host) -> None:
+    host.stand_in("chroot", 'flock -n "$2" true || echo "leased $1" >>{log}')
+
+    host.lane("trixie", "--", "true")
+
+    assert "leased --userspec=root" in host.log
+    with unleased(host.lanes / "trixie") as free:
+        assert free
 
 
 def test_without_root_nothing_is_done_but_to_say_so(host: Host) -> None:
