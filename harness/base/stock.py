@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from harness.base.paths import cache_directory
+from harness.base.paths import APPLICATION, cache_directory
 
 MANIFEST = "manifest.json"
 """The file of a finished entry with the hashes of all others."""
@@ -176,17 +176,17 @@ def read_book() -> Book:
 
 def take_stock(book: Book, *, anew: bool = False) -> Stock:
     """List what the cache holds, and correct *book*; *anew*: measure also what has a size there."""
-    ledger = _Ledger({} if anew else book.sizes)
     root = cache_directory()
+    ledger = _Ledger(root, {} if anew else book.sizes)
     found: list[Item] = []
     for path in root.iterdir():
-        if path.is_symlink():
-            continue  # it belongs to another cache
+        if path.is_symlink() or path.name.startswith(APPLICATION):
+            continue  # it belongs to another cache, or ends with the guests that run now
         usual = _read_entries if path.is_dir() else _read_rest
         with suppress(FileNotFoundError):  # a directory that is removed just now
             found += _READERS.get(path.name, usual)(path, ledger)
     items = tuple(_with_kernels(found))
-    book.sizes = {name_of(item.path): item.size for item in items}
+    book.sizes = {ledger.name(item.path): item.size for item in items}
     book.shared = sum(ledger.linked.values())
     return Stock(items, book.shared)
 
@@ -197,14 +197,19 @@ _LINKED = ("kernels", "initramfs", FAILURES)
 
 @dataclass
 class _Ledger:
-    """Sizes that are known, and the inodes that several items link."""
+    """Sizes that are known by names below *root*, and the inodes that several items link."""
 
+    root: Path
     known: Mapping[str, int]
     linked: dict[int, int] = field(default_factory=dict)
 
+    def name(self, path: Path) -> str:
+        """The name of *path* in the book."""
+        return str(path)[len(str(self.root)) + 1 :]
+
     def size(self, path: Path) -> int:
         """The size of *path*: as known, unless its files may have other links by now."""
-        name = name_of(path)
+        name = self.name(path)
         if name in self.known and name.partition("/")[0] not in _LINKED:
             return self.known[name]
         own, linked = size_of(path)
@@ -218,7 +223,7 @@ def _read_entries(place: Path, ledger: _Ledger) -> Iterator[Item]:
     rest = 0
     for path in place.iterdir():
         if not (path / MANIFEST).is_file() or path.name.endswith(UNFINISHED):
-            rest += _whole(path)
+            rest += _whole(path)  # lock files, for the most
             continue
         kernel = path.name if place.name == "kernels" else _text(path / KERNEL)
         lock = place / f"{path.name}.lock"

@@ -270,13 +270,21 @@ def test_failures_have_an_eighth_of_the_budget(
     assert [path.is_dir() for path in made] == [False] * 6 + [True] * 4
 
 
-def test_an_old_failure_goes_and_one_too_many(cache: Path) -> None:
+def test_an_old_failure_goes(cache: Path) -> None:
     (old,) = failures(cache, 1, age=FAILURE_AGE)
+    (new,) = failures(cache, 1, age=FAILURE_AGE - DAY)
+
+    added(new)
+
+    assert [path.is_dir() for path in (old, new)] == [False, True]
+
+
+def test_the_oldest_of_too_many_failures_goes(cache: Path) -> None:
     made = failures(cache, MOST_FAILURES + 1, 0)
 
     added(made[-1])
 
-    assert [path.is_dir() for path in (old, *made[:2])] == [False, False, True]
+    assert [path.is_dir() for path in made[:2]] == [False, True]
 
 
 def test_a_failure_that_somebody_looks_at_stays(cache: Path) -> None:

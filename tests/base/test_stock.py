@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.base.cache import Cache
+from harness.base.paths import APPLICATION
 from harness.base.space import KIB, MIB
 from harness.base.stock import (
     KERNEL,
@@ -158,6 +159,13 @@ def test_what_another_cache_holds_is_not_counted(cache: Path, tmp_path: Path) ->
     (cache / "packages").symlink_to(other / "packages")
 
     assert all(one.path.name != "packages" for one in take_stock(Book()).items)
+
+
+def test_run_directories_are_not_counted(cache: Path) -> None:
+    (cache / f"{APPLICATION}-0" / "run-a").mkdir(parents=True)
+    (cache / f"{APPLICATION}-0" / "run-a" / "ram").write_bytes(b"r" * MIB)
+
+    assert take_stock(Book()).total < MIB
 
 
 def test_a_size_that_is_known_is_not_measured_again() -> None:
