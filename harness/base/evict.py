@@ -3,9 +3,10 @@
 
 ::
 
-    added(path)       after something was added to the cache, or has grown
-    prune(...)        what a person asks for
-    evict(...)        which items go, in which order
+    added(path)            after something was added to the cache, or has grown
+    keep_within_budget()   after what was in use is not any more
+    prune(...)             what a person asks for
+    evict(...)             which items go, in which order
 
 An item that is locked or leased stays. A directory is moved to the trash of the cache before it is
 deleted, so a kill at any time leaves whole items, and trash for the next call.
@@ -122,6 +123,11 @@ def added(*paths: Path) -> None:
                 f"cache: what is in use takes {size_text(book.total)}, more than "
                 f"{size_text(budget)} ({VARIABLE})"
             )
+
+
+def keep_within_budget() -> None:
+    """Evict if the cache is too large: what was added and in use then may go now."""
+    added()
 
 
 def prune(

@@ -46,6 +46,7 @@ HOLDS = {
     "coverage": "line counts of kernels",
     "devicetrees": "QEMU's own devicetrees",
     "firmware": "firmware of fences",
+    "qemu-capabilities": "what each QEMU can do",
     "qemu-plugins": "compiled plugins of QEMU",
     "series": "patches of series",
     "other": "history, findings, state of jobs; never evicted",

@@ -13,6 +13,7 @@ from typing import Any, cast
 import pytest
 
 from harness.base.errors import HarnessError, InputError, explain
+from harness.base.evict import keep_within_budget
 from harness.base.paths import CHECKOUT, SUITE
 from harness.base.progress import say
 from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel, load_kernel
@@ -51,10 +52,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         pytest.exit("the harness could not prepare the tests", returncode=2)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Remove the run directories of killed workers."""
+    """Remove the run directories of killed workers, and what made the cache too large."""
     if not runs_in_worker(session.config) and kernel_key in session.config.stash:
         sweep()
+        keep_within_budget()
 
 
 @pytest.hookimpl(optionalhook=True)

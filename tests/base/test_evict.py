@@ -21,6 +21,7 @@ from harness.base.evict import (
     added,
     discard,
     evict,
+    keep_within_budget,
     order,
     overdue,
     prune,
@@ -195,6 +196,18 @@ def test_what_is_in_use_stays_and_that_is_said_once(
     assert all(path.is_dir() for path in entries)
     assert said == [said[0]]
     assert said[0].startswith("cache: what is in use takes ")
+
+
+def test_what_was_in_use_goes_when_it_is_not_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "256K")
+    with leases():
+        entries = [Cache("things").get(key, filled(100 * KIB)) for key in "abc"]
+    assert held() > 256 * KIB
+
+    keep_within_budget()
+
+    assert [path.is_dir() for path in entries] == [False, True, True]
+    assert held() <= 256 * KIB
 
 
 def test_what_is_being_built_stays() -> None:
