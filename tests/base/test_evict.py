@@ -159,11 +159,11 @@ def test_the_oldest_go_until_the_cache_is_well_within_its_budget(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(VARIABLE, "1M")
-    old = add("things", "old", 400 * KIB, age=100)
-    newer = add("things", "newer", 400 * KIB, age=50)
-    newest = add("things", "newest", 400 * KIB)
+    old = add("things", "old", 12 * KIB, age=100)  # enough for the budget, but not well within it
+    newer = add("things", "newer", 60 * KIB, age=50)
+    newest = add("things", "newest", 940 * KIB)
 
-    assert [path.is_dir() for path in (old, newer, newest)] == [False, True, True]
+    assert [path.is_dir() for path in (old, newer, newest)] == [False, False, True]
     assert held() <= MIB * 19 // 20
 
 
