@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.base.disk import writing
-from harness.base.errors import GuestError, HarnessError
+from harness.base.errors import GuestError, HarnessError, ToolError
 from harness.base.evict import added
 from harness.base.kreport import reports_in
 from harness.base.lease import lease, leases
@@ -71,10 +71,12 @@ def _dump(guest: Guest, dump: Path) -> None:
     """Dump the guest's memory; remove a dump that failed, so that the logs have its place."""
     try:
         guest.monitor.execute("dump-guest-memory", paging=False, protocol=f"file:{dump}")
-        run_tool(["fallocate", "--dig-holes", dump])
     except (HarnessError, GuestError):
         dump.unlink(missing_ok=True)
         raise
+    dump.chmod(0o600)  # QEMU makes it for reading alone, dump/dump.c:qmp_dump_guest_memory
+    with contextlib.suppress(ToolError):  # not every file system has holes
+        run_tool(["fallocate", "--dig-holes", dump])
 
 
 def _write_traces(guest: Guest, directory: Path) -> None:
