@@ -20,10 +20,14 @@ SUITE = "harness/suite/"
 def cache_directory() -> Path:
     """The root of every cache; ``HARNESS_CACHE`` overrides the user's cache directory.
 
-    Raises HostError if the directory cannot be created or written.
+    Raises HostError if the directory cannot be created or written, or a kernel cannot be built in
+    it.
     """
     override = os.environ.get("HARNESS_CACHE")
     path = Path(override) if override else Path(platformdirs.user_cache_dir(APPLICATION))
+    if any(character.isspace() or character == ":" for character in str(path.absolute())):
+        why = "the kernel's makefiles refuse a path with a blank or a colon"  # Linux, Makefile
+        raise HostError(_unusable(path, why))
     try:
         path.mkdir(parents=True, exist_ok=True)
     except FileExistsError as fault:

@@ -22,9 +22,25 @@ PACKAGES: Mapping[str, str] = _read_packages()
 """The Debian package of every program, by name, and of every other file, by path."""
 
 
+APT = ("apt", "dpkg")
+"""Packages that a system does without which is given its kernel and busybox (docs/kernels.md)."""
+
+
 def is_present(needed: str) -> bool:
     """Whether this machine has the program, or the file if *needed* begins with ``/``."""
     return Path(needed).exists() if needed.startswith("/") else shutil.which(needed) is not None
+
+
+def has_apt() -> bool:
+    """Whether packages of Debian can be installed here."""
+    return shutil.which("apt-get") is not None
+
+
+def how_to_install(package: str) -> str:
+    """The command that installs a Debian *package*, or what to do on a system without apt."""
+    if has_apt():
+        return f"sudo apt-get install {package}"
+    return f"install the package of this system that has what Debian's {package} has"
 
 
 def find_tool(name: str) -> Path:
@@ -32,8 +48,10 @@ def find_tool(name: str) -> Path:
     found = shutil.which(name)
     if found is not None:
         return Path(found)
-    if name in PACKAGES:
-        remedy = f"Install it with: sudo apt-get install {PACKAGES[name]}"
+    if name in PACKAGES and has_apt():
+        remedy = f"Install it with: {how_to_install(PACKAGES[name])}"
+    elif name in PACKAGES:
+        remedy = f"To get it, {how_to_install(PACKAGES[name])}"
     else:
         remedy = "Check the name; a path must name an executable file"
     raise HostError(f"program not found: '{name}'. {remedy}")

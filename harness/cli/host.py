@@ -13,10 +13,9 @@ from harness.base.errors import HarnessError, HostError, InputError, ToolError
 from harness.base.paths import cache_directory
 from harness.base.space import MIB, free_space, size_text
 from harness.base.stock import read_book
-from harness.base.tools import PACKAGES, is_present, run_tool
+from harness.base.tools import APT, PACKAGES, has_apt, how_to_install, is_present, run_tool
 from harness.kernel.build.build import BUILD_SIZE
-from harness.kernel.build.initramfs import BUSYBOX
-from harness.kernel.source.apt import find_package
+from harness.kernel.build.busybox import find_busybox
 from harness.kernel.source.archive import SOURCE_SIZE
 from harness.machine.binary import find_qemu
 from harness.machine.qemu.rundir import leftovers
@@ -62,8 +61,8 @@ def packages() -> Iterator[Check]:
     for needed, package in PACKAGES.items():
         if is_present(needed):
             yield Check(needed, shutil.which(needed) or needed)
-        else:
-            yield Check(needed, "not found", f"sudo apt-get install {package}")
+        elif has_apt() or package not in APT:
+            yield Check(needed, "not found", how_to_install(package))
 
 
 def python_packages() -> Check:
@@ -86,13 +85,13 @@ def qemu() -> Check:
 
 
 def busybox() -> Check:
-    """Check that this machine's package sources have the program that guests run."""
+    """Check that there is the program that guests run: given, or in the package sources."""
     name = "busybox of guests"
     try:
-        found = find_package(BUSYBOX)
+        found = find_busybox()
     except HarnessError as fault:
         return Check(name, "not found", str(fault))
-    return Check(name, f"{found.name} {found.version}, for arm64")
+    return Check(name, found.name)
 
 
 def cores() -> Check:

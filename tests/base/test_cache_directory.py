@@ -33,3 +33,15 @@ def test_what_cannot_be_written_is_refused(
 
     with pytest.raises(HostError, match=rf": {why}\. Name another one with HARNESS_CACHE"):
         cache_directory()
+
+
+@pytest.mark.parametrize("name", ["my cache", "a:b", "a\tb"])
+def test_a_path_that_the_kernels_makefiles_refuse_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / name))
+
+    with pytest.raises(HostError, match=r"refuse a path with a blank or a colon\. Name another"):
+        cache_directory()
+
+    assert not (tmp_path / name).exists()

@@ -90,9 +90,10 @@ def test_a_qemu_that_is_too_old_is_named(
 
 
 def test_a_missing_qemu_comes_with_the_command_that_installs_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
+    (tmp_path / "apt-get").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
 
     assert "sudo apt-get install qemu-system-arm" in shell_error(capsys)
 

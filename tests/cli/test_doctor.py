@@ -13,7 +13,7 @@ import pytest
 from harness.base.errors import HostError, SourceError, ToolError
 from harness.cli import doctor, host
 from harness.cli.host import Check
-from harness.kernel.source.apt import Package, PackageLists
+from harness.kernel.build.busybox import Busybox
 from harness.machine import binary
 from harness.machine.binary import find_qemu
 from harness.machine.capabilities import Capabilities
@@ -48,8 +48,9 @@ def _program(folder: Path, name: str, output: str) -> None:
     path.chmod(0o755)
 
 
-@pytest.mark.usefixtures("empty_path")
-def test_a_missing_program_is_named_with_the_command_that_installs_it() -> None:
+def test_a_missing_program_is_named_with_the_command_that_installs_it(empty_path: Path) -> None:
+    _program(empty_path, "apt-get", "")
+
     found = {finding.name: finding.remedy for finding in host.packages()}
 
     assert found["dtc"] == "sudo apt-get install device-tree-compiler"
@@ -156,9 +157,9 @@ def test_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -
     assert host.cores().found == "3: scripts/run uses -n 4"
 
 
-def test_the_busybox_of_guests_is_told_with_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    lists = PackageLists(Path("/nowhere"))
-    monkeypatch.setattr(host, "find_package", lambda name: Package(name, "1:1.35", "ab", lists))
+def test_the_busybox_of_guests_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Busybox("busybox-static 1:1.35, for arm64", "ab", bytes)
+    monkeypatch.setattr(host, "find_busybox", lambda: found)
 
     assert host.busybox() == Check("busybox of guests", "busybox-static 1:1.35, for arm64")
 
@@ -166,12 +167,23 @@ def test_the_busybox_of_guests_is_told_with_its_version(monkeypatch: pytest.Monk
 def test_package_sources_without_the_busybox_of_guests_are_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(name: str) -> Package:
-        raise SourceError(f"the package '{name}' is not in this machine's package sources")
+    def refuse() -> Busybox:
+        raise SourceError("the package 'busybox-static' is not in this machine's package sources")
 
-    monkeypatch.setattr(host, "find_package", refuse)
+    monkeypatch.setattr(host, "find_busybox", refuse)
 
     assert "'busybox-static' is not in" in host.busybox().remedy
+
+
+def test_without_apt_its_packages_are_not_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    remedies = {check.name: check.remedy for check in host.packages() if not check.ok}
+
+    assert "apt-get" not in remedies
+    assert remedies["bc"] == "install the package of this system that has what Debian's bc has"
 
 
 @pytest.mark.parametrize(("remedy", "code"), [("", 0), ("install it", 2)])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.base.paths import CHECKOUT
+from tests.lib.small_disk import NAMESPACE, can_mount
 
 BASICS = ("sh", "cat", "cmp", "dirname", "env", "grep", "mkdir", "sort", "tr")
 LIST = "dtc device-tree-compiler\nflex flex\n"
@@ -165,7 +166,38 @@ def test_a_system_without_apt_is_told_the_packages(sandbox: Sandbox) -> None:
     done = sandbox.setup()
 
     assert done.returncode == 2
-    assert "no apt-get to install them: device-tree-compiler flex." in done.stderr
+    assert "has no apt-get to install them." in done.stderr
+    assert "Debian's packages of them: device-tree-compiler flex. " in done.stderr
+    assert "HARNESS_BUSYBOX" in done.stderr
+
+
+def test_a_system_without_apt_needs_no_packages_of_apt(sandbox: Sandbox) -> None:
+    (sandbox.programs / "apt-get").unlink()
+    _give_packages(sandbox)
+    packages = sandbox.folder / "checkout/scripts/packages.txt"
+    packages.write_text(f"{packages.read_text()}apt-get apt\ndpkg-deb-none dpkg\n")
+
+    assert sandbox.setup().returncode == 0
+
+
+@pytest.mark.skipif(not can_mount(), reason="this user may not mount in a namespace")
+def test_a_read_only_checkout_without_its_environment_is_named(sandbox: Sandbox) -> None:
+    _give_packages(sandbox)
+    checkout = sandbox.folder / "checkout"
+    read_only = (
+        'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && PATH=$2 "$1/scripts/setup"'
+    )
+
+    done = subprocess.run(
+        [*NAMESPACE, "sh", "-c", read_only, "sh", checkout, sandbox.programs],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 2
+    assert f"{checkout} cannot be written" in done.stderr
+    assert "Run a copy of it" in done.stderr
 
 
 def test_a_python_without_venv_asks_for_its_package(sandbox: Sandbox) -> None:

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.base.cache import Cache, digest
-from harness.base.errors import BuildError, SourceError, ToolError
+from harness.base.errors import BuildError, ToolError
 from harness.base.paths import CHECKOUT
 from harness.base.progress import step
 from harness.base.stock import KERNEL
 from harness.base.tools import run_tool
 from harness.kernel.build import cpio
 from harness.kernel.build.build import Plan, module_tree, plan_of
+from harness.kernel.build.busybox import find_busybox
 from harness.kernel.build.given import GivenBuild
 from harness.kernel.build.make import CROSS, compiler_version
 from harness.kernel.build.probe import PROBE, build_probe
-from harness.kernel.source.apt import extract_package, find_package
 from harness.kernel.spec import Kernel, KernelSpec
 
 FORMAT = "3"
@@ -26,9 +26,6 @@ FORMAT = "3"
 
 AGENT_FORMAT = "1"
 """The same for the agent alone."""
-
-BUSYBOX = "busybox-static"
-"""The Debian package of the guest's shell and tools."""
 
 FOLDERS = ("bin", "dev", "lib", "lib/modules", "proc", "root", "run", "sys", "tmp")
 CONSOLE = (5, 1)
@@ -55,18 +52,18 @@ def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
     *spec* no longer resolves to *kernel*, BuildError if a program does not compile,
     and what :func:`build_kernel` raises.
     """
-    busybox = find_package(BUSYBOX)
+    busybox = find_busybox()
     sources = list(_guest_sources())
     # a kernel that is built here has its compiler in its key
     compiler = compiler_version() if spec.given else ""
-    parts = (FORMAT, kernel.key, kernel.build_id, compiler, busybox.sha256)
+    parts = (FORMAT, kernel.key, kernel.build_id, compiler, busybox.key)
     key = digest(*parts, *_names_and_files(sources))
 
     def fill(directory: Path) -> None:
         inputs = plan_of(kernel, spec)
         with step("guest programs"):
             probe = _build_probe(inputs, directory / PROBE)
-            nodes = _layout(_build_agent(), _busybox(busybox.fetch()), probe)
+            nodes = _layout(_build_agent(), busybox.read(), probe)
             (directory / "initramfs.cpio").write_bytes(cpio.pack(nodes))
             (directory / KERNEL).write_text(kernel.key)
 
@@ -116,16 +113,6 @@ def _strip(binary: Path, target: Path) -> Path:
     """Write *binary* without its debugging information, which the guest does not need."""
     run_tool((f"{CROSS}strip", "--strip-debug", "-o", target, binary))
     return target
-
-
-def _busybox(deb: Path) -> bytes:
-    """Return the program of package busybox-static: in /bin, since Debian 13 in /usr/bin."""
-    with tempfile.TemporaryDirectory() as scratch:
-        extract_package(deb, Path(scratch))
-        programs = list(Path(scratch).glob("**/bin/busybox"))
-        if not programs:
-            raise SourceError(f"{deb.name} does not contain bin/busybox or usr/bin/busybox")
-        return programs[0].read_bytes()
 
 
 def _layout(agent: bytes, busybox: bytes, probe: bytes) -> Iterator[cpio.CpioFile]:

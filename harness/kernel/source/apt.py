@@ -16,12 +16,12 @@ from pathlib import Path
 from filelock import FileLock
 
 from harness.base.cache import Cache, digest
-from harness.base.errors import SourceError
+from harness.base.errors import HostError, SourceError
 from harness.base.evict import added
 from harness.base.paths import cache_directory
 from harness.base.progress import ProgressStep, say, step
 from harness.base.space import MIB, require_space
-from harness.base.tools import find_tool, run_tool
+from harness.base.tools import find_tool, has_apt, run_tool
 
 FRESH = 24 * 3600.0
 """Seconds after which package lists are refreshed."""
@@ -29,6 +29,11 @@ FRESH = 24 * 3600.0
 LISTS_SIZE = 160 * MIB
 """Bytes of the lists of Debian 12 with its updates, and of apt's caches of them: measured, 89 MiB,
 and twice the caches while they are written."""
+
+NO_APT = (
+    "this system has no apt to find packages of Debian. Give a kernel by its directory "
+    "(--kernel=DIR), and a static busybox for arm64 as HARNESS_BUSYBOX=FILE"
+)
 
 _SETTINGS = """\
 #clear APT::Update::Pre-Invoke;
@@ -119,6 +124,8 @@ class PackageLists:
         return FileLock(self.root / "lock")
 
     def _apt(self, tool: str, *words: str) -> subprocess.CompletedProcess[str]:
+        if not has_apt():
+            raise HostError(NO_APT)
         argv: list[str | Path] = [find_tool(tool), "-c", self.settings(), *words]
         env = {**os.environ, "LC_ALL": "C"}
         return subprocess.run(argv, check=False, env=env, capture_output=True, text=True)

@@ -277,6 +277,7 @@ def _write(files: Mapping[str, bytes], directory: Path) -> None:
 def test_missing_tool_is_named_with_its_package(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "apt-get").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HostError, match="sudo apt-get install gcc-aarch64-linux-gnu"):
         build_kernel(spec_of(tree))
