@@ -3,6 +3,7 @@
 
 import argparse
 import configparser
+import re
 import shlex
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from harness.base.paths import CHECKOUT
+from harness.base.tools import PACKAGE_LIST, PACKAGES, run_tool
 from harness.cli import main
 from harness.jobs.nightly.toml import parse_seconds
 
@@ -32,7 +34,7 @@ def commands() -> Iterator[Any]:
     github = yaml.safe_load((READY / "github-actions.yml").read_text())
     steps = github["jobs"]["nightly"]["steps"]
     run = next(one["run"] for one in steps if one.get("name") == "the night")
-    yield pytest.param(run.splitlines()[-1], id="github")
+    yield pytest.param(run[run.index("scripts/nightly") :], id="github")
 
 
 @pytest.mark.parametrize("command", list(commands()))
@@ -97,3 +99,26 @@ def test_a_script_sets_up_and_hands_its_arguments_on(
     assert setup == "setup"
     assert call.startswith(called)
     assert call.endswith("docs/plan.toml --list")
+
+
+def test_the_image_has_the_packages_of_the_list() -> None:
+    text = (CHECKOUT / "scripts/Containerfile").read_text().replace("\\\n", " ")
+    install = next(line for line in text.splitlines() if "apt-get install" in line)
+    listed = re.search(r"\$\((awk '[^']*') /tmp/packages.txt\)", install)
+    assert listed is not None
+
+    said = run_tool(["sh", "-c", f"{listed[1]} {PACKAGE_LIST}"]).decode()
+
+    assert set(said.split()) == set(PACKAGES.values())
+    assert {"ca-certificates", "python3-venv"} <= set(install.split())
+
+
+def test_the_jobs_build_and_use_that_image() -> None:
+    gitlab = yaml.safe_load((READY / "gitlab-ci.yml").read_text())
+    github = yaml.safe_load((READY / "github-actions.yml").read_text())
+    runs = [step.get("run", "") for step in github["jobs"]["nightly"]["steps"]]
+
+    assert any("-f scripts/Containerfile" in line for line in gitlab["image"]["script"])
+    assert gitlab["nightly"]["image"]["name"] == "$HARNESS_IMAGE"
+    assert any(run.startswith("docker build -f scripts/Containerfile -t ") for run in runs)
+    assert "container" not in github["jobs"]["nightly"]
