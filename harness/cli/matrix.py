@@ -7,12 +7,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.base.progress import step
+from harness.base.progress import say, step
 from harness.cli.machines import add_kernel_options, kernel_of
 from harness.cli.tables import print_table
-from harness.devices.attacks import MeasuredCell, cells, run_cells
+from harness.devices.attacks import Cell, MeasuredCell, cells, run_cells
 from harness.devices.attacks.soak import Leak, soak
 from harness.devices.attacks.table import matrix_json, matrix_page, matrix_table
+from harness.devices.rogue import rogue_kinds
+from harness.machine.binary import Qemu
 from harness.machine.environment import Environment
 from harness.machine.fence import FENCES
 
@@ -54,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the cells, print the table, write the reports."""
     qemu, kernel, initramfs = kernel_of(arguments)
     environment, fence = Environment(qemu, kernel, initramfs), arguments.pci_fence
-    wanted, begin = cells(arguments.attacks), time.monotonic()
+    wanted, begin = _possible(cells(arguments.attacks), qemu), time.monotonic()
     if arguments.cycles:
         return _soak(soak(environment, wanted, arguments.cycles, fence), begin)
     results = []
@@ -70,6 +72,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.html:
         arguments.html.write_text(matrix_page(results, kernel.release))
     return _conclude(results, begin)
+
+
+def _possible(wanted: Sequence[Cell], qemu: Qemu) -> list[Cell]:
+    """The cells whose rogue QEMU has; says which it lacks."""
+    kinds = rogue_kinds()
+    lacking = qemu.capabilities.lacking([kinds[one].device for one in sorted(kinds)])
+    for device in lacking:
+        say(f"{qemu.path} has no device '{device}': its cells are left out")
+    return [cell for cell in wanted if kinds[cell.rogue].device not in lacking]
 
 
 def _print_wrong(results: Sequence[MeasuredCell]) -> None:

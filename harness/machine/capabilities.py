@@ -33,6 +33,10 @@ LOGS_INVALID_MEMORY = "logs-invalid-memory"
 """``-d invalid_mem``, without which it does not log accesses to nothing; else ``guest_errors``
 logs them."""
 
+RNG_MAY_HANG_UP = "rng-may-hang-up"
+"""A vhost-user-rng may hang up, and come back. Since 8.2 it is built on ``vhost-user-base``, and
+QEMU aborts when it is started again (hw/virtio/vhost-user-base.c:vub_connect, 11.1)."""
+
 NO_GUEST = ("-machine", "none", "-accel", "tcg", "-nodefaults", "-display", "none", "-qmp", "stdio")
 
 TIMEOUT = 60.0
@@ -46,6 +50,7 @@ class _Answers:
     devices: Mapping[str, Any]
     options: frozenset[str]
     log_items: frozenset[str]
+    has_vhost_user_base: bool
     machines: frozenset[str]
     enums: tuple[frozenset[str], ...]
     """The members of each enumeration in the schema; the schema has no names of types."""
@@ -58,8 +63,8 @@ def _device(name: str) -> Question:
     return lambda answers: answers.devices[name] is not None
 
 
-BASIC_DEVICES = ("loader", "pci-serial", "pcie-root-port", "pvpanic-pci", "vmcoreinfo")
-"""Devices of every machine (machine.py)."""
+BASIC_DEVICES = ("edu", "loader", "pci-serial", "pcie-root-port", "pvpanic-pci", "vmcoreinfo")
+"""Devices of every machine (machine.py), and the PCI device of the probe."""
 
 DEVICES = (
     *("edu", "nvme", "ivshmem-plain"),
@@ -83,6 +88,7 @@ FEATURES: Mapping[str, Question] = MappingProxyType(
     {
         PLUGINS: lambda answers: "plugin" in answers.options,
         FILE_MIGRATION: lambda answers: any({"file", "exec"} <= one for one in answers.enums),
+        RNG_MAY_HANG_UP: lambda answers: not answers.has_vhost_user_base,
         LOGS_INVALID_MEMORY: lambda answers: "invalid_mem" in answers.log_items,
         **{name: _device(name) for name in DEVICES},
     }
@@ -134,19 +140,21 @@ def _write(program: Path, directory: Path) -> None:
 
 
 def _ask(program: Path) -> _Answers:
-    devices = (*BASIC_DEVICES, *DEVICES)
+    devices = tuple(dict.fromkeys((*BASIC_DEVICES, *DEVICES)))
     commands: list[tuple[str, dict[str, str]]] = [
         ("query-command-line-options", {}),
         ("query-machines", {}),
         ("query-qmp-schema", {}),
         ("human-monitor-command", {"command-line": "help log"}),
+        ("qom-list-properties", {"typename": "vhost-user-base"}),
         *(("device-list-properties", {"typename": name}) for name in devices),
     ]
-    options, machines, schema, items, *properties = _converse(program, commands)
+    options, machines, schema, items, base, *properties = _converse(program, commands)
     return _Answers(
         devices=dict(zip(devices, properties, strict=True)),
         options=frozenset(one["option"] for one in options or ()),
         log_items=frozenset(line.partition(" ")[0] for line in (items or "").splitlines()),
+        has_vhost_user_base=base is not None,
         machines=frozenset(
             name for one in machines or () for name in (one["name"], one.get("alias"))
         ),

@@ -40,8 +40,9 @@ MONITOR_SOCKET = "monitor.sock"
 PERSON_SOCKET = "qmp.sock"
 FENCE_LOG = "fence.log"
 
-SMMU_EVENTS = "smmuv3_record_event"
-"""The trace event with the device, address and time of an access that an SMMU refused."""
+SMMU_EVENTS = "smmuv3_*_event"
+"""The trace event with the device and time of an access that an SMMU refused: its name is
+smmuv3_record_event, in 11.1 smmuv3_propagate_event."""
 
 
 KERNEL_SMMU = ",iommu=smmuv3"

@@ -46,14 +46,16 @@ def from_source(settings: SuiteRequest) -> None:
 
 
 @pytest.fixture
-def kernel(request: pytest.FixtureRequest, settings: SuiteRequest, flavour: str) -> Kernel:
-    """The kernel under test; skips a test that says nothing about it."""
+def kernel(
+    request: pytest.FixtureRequest, settings: SuiteRequest, flavour: str, qemu: Qemu
+) -> Kernel:
+    """The kernel under test; skips a test that needs what it or QEMU lacks."""
     if flavour == settings.spec.flavour:
         kernel = request.config.stash[kernel_key]
     else:
         request.getfixturevalue("from_source")
         kernel = build_kernel(replace(settings.spec, flavour=flavour))
-    runs_on(request.node, kernel)
+    runs_on(request.node, kernel, qemu)
     return kernel
 
 

@@ -15,6 +15,7 @@ from harness.kernel import Kernel
 from harness.kernel.build.fragment import UNSET
 from harness.kernel.build.kconfig import read_config
 from harness.kernel.source.version import parse_version
+from harness.machine.binary import Qemu
 from harness.plugin.options import TIERS
 
 MARKERS = (
@@ -22,8 +23,9 @@ MARKERS = (
     "control shows that without protection the same attack succeeds",
     "nightly(reason): runs with --tier=nightly and --tier=all only",
     "on_request(reason): runs with --tier=all only",
-    "since(version, commit): the kernel has what is tested since this version",
-    "needs_config(option, reason): the kernel is built with this, for example SWIOTLB_DYNAMIC=y",
+    "needs(reason, since=version, config=option, qemu=feature): skipped unless the kernel is of "
+    "this version or newer, is built with this option, for example SWIOTLB_DYNAMIC=y, and QEMU has "
+    "this feature, a name of harness/machine/capabilities.py",
     "finding(name, kernels, sometimes=why, ends=results): these kernels, for example "
     "'>=6.1,<6.9', violate the property, as the entry of that name in docs/findings.md says; "
     "sometimes: why not every run shows it; ends: how the test ends then, if not with FAIL, for "
@@ -50,6 +52,31 @@ PACKAGED = "debian "
 """Prefix of ``Kernel.source`` for a kernel as a distribution ships it."""
 
 kernel_of_item = pytest.StashKey[Kernel]()
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The marker of that name: what a test cannot do without, and the *reason*.
+
+    *since* is a version of Linux, *config* an option of the kernel with its value, *qemu* a name of
+    harness/machine/capabilities.py.
+    """
+
+    reason: str
+    since: str = "0"
+    config: str = ""
+    qemu: str = ""
+
+    def missing(self, kernel: Kernel, qemu: Qemu) -> str:
+        """The first of it that *kernel* or *qemu* lacks; empty if there is nothing."""
+        symbol, _, value = self.config.partition("=")
+        if version_of(kernel) < Version(self.since):
+            return f"Linux {self.since}"
+        if symbol and read_config(kernel.config).get(symbol, UNSET) != value:
+            return f"CONFIG_{self.config}"
+        if self.qemu and qemu.capabilities.lacking([self.qemu]):
+            return f"a QEMU with {self.qemu}"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -108,18 +135,13 @@ def is_selftest(item: pytest.Item) -> bool:
     return item.nodeid.startswith(SELFTESTS) or item.get_closest_marker("selftest") is not None
 
 
-def runs_on(item: pytest.Item, kernel: Kernel) -> None:
-    """Store the kernel of a test; skip the test if it does not apply to that kernel."""
+def runs_on(item: pytest.Item, kernel: Kernel, qemu: Qemu) -> None:
+    """Store the kernel of a test; skip the test if kernel or QEMU lack what it needs."""
     item.stash[kernel_of_item] = kernel
-    for mark in item.iter_markers("since"):
-        version, commit = mark.args
-        if version_of(kernel) < Version(version):
-            pytest.skip(f"new in {version} ({commit})")
-    for mark in item.iter_markers("needs_config"):
-        option, reason = mark.args
-        symbol, _, value = option.partition("=")
-        if read_config(kernel.config).get(symbol, UNSET) != value:
-            pytest.skip(f"needs CONFIG_{option}: {reason}")
+    for mark in item.iter_markers("needs"):
+        needs = Needs(*mark.args, **mark.kwargs)
+        if missing := needs.missing(kernel, qemu):
+            pytest.skip(f"needs {missing}: {needs.reason}")
 
 
 def known_finding(item: pytest.Item) -> ExpectedFinding | None:

@@ -65,7 +65,9 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_it_answers_to_is_what_it_can_do(tmp_path: Path) -> None:
-    program = fake(tmp_path, {*BASIC_DEVICES, "edu", "nvme"}, {"action", "plugin"}, "file")
+    program = fake(
+        tmp_path, {*BASIC_DEVICES, "nvme", "vhost-user-base"}, {"action", "plugin"}, "file"
+    )
 
     can = capabilities_of(program, "one")
 
@@ -74,11 +76,11 @@ def test_what_it_answers_to_is_what_it_can_do(tmp_path: Path) -> None:
 
 
 def test_what_it_does_not_have_is_lacking(tmp_path: Path) -> None:
-    program = fake(tmp_path, {*BASIC_DEVICES, "edu"}, {"action"}, "rdma")
+    program = fake(tmp_path, {*BASIC_DEVICES, "ivshmem-plain"}, {"action"}, "rdma")
 
     can = capabilities_of(program, "one")
 
-    wanted = ("edu", "nvme", FILE_MIGRATION, PLUGINS)
+    wanted = ("ivshmem-plain", "nvme", FILE_MIGRATION, PLUGINS)
     assert can.lacking(wanted) == ("nvme", FILE_MIGRATION, PLUGINS)
 
 
@@ -98,10 +100,10 @@ def test_it_is_asked_once(tmp_path: Path) -> None:
 
 
 def test_another_binary_at_the_same_path_is_asked_again(tmp_path: Path) -> None:
-    before = capabilities_of(fake(tmp_path, {*BASIC_DEVICES, "edu"}, {"action"}, "file"), "one")
+    before = capabilities_of(fake(tmp_path, {*BASIC_DEVICES, "nvme"}, {"action"}, "file"), "one")
     after = capabilities_of(fake(tmp_path, BASIC_DEVICES, {"action"}, "file"), "two")
 
-    assert before.features - after.features == {"edu"}
+    assert before.features - after.features == {"nvme"}
 
 
 def test_one_that_cannot_run_any_guest_is_refused_with_what_it_lacks(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from harness.devices.attacks.attack import Attack, Effect, Observation, Protecti
 from harness.devices.attacks.context import Context
 from harness.devices.attacks.matrix import Cell, MeasuredCell, cells
 from harness.devices.attacks.registry import attacks
-from harness.devices.attacks.run import run_cell, run_cells
+from harness.devices.attacks.run import measure_cell, run_cells
 
 __all__ = [
     "Attack",
@@ -29,6 +29,6 @@ __all__ = [
     "Protection",
     "attacks",
     "cells",
-    "run_cell",
+    "measure_cell",
     "run_cells",
 ]

@@ -45,10 +45,16 @@ def run_cell(environment: Environment, cell: Cell, pci_fence: str = PCI_FENCE) -
     """Run one attack; *detail* has a failure of the harness."""
     begin = time.monotonic()
     try:
-        with restore(park(machine_for(environment, cell, pci_fence))) as guest:
-            result, refused = _attack(guest, cell)
+        return measure_cell(environment, cell, pci_fence)
     except (GuestError, HarnessError, AssertionError) as fault:
         return MeasuredCell(cell, None, explain(fault), 0, time.monotonic() - begin)
+
+
+def measure_cell(environment: Environment, cell: Cell, pci_fence: str = PCI_FENCE) -> MeasuredCell:
+    """Run one attack; raises HarnessError, or the guest's ending, if there is no effect to tell."""
+    begin = time.monotonic()
+    with restore(park(machine_for(environment, cell, pci_fence))) as guest:
+        result, refused = _attack(guest, cell)
     return MeasuredCell(cell, result.effect, result.detail, refused, time.monotonic() - begin)
 
 

@@ -18,13 +18,14 @@ class RogueKind:
     """A kind of rogue. *plug* puts one into a root port (0, 1, …) of a guest.
 
     *fence* is the name of the fence that confines it, *behind_iommu* whether an IOMMU stands
-    between it and memory.
+    between it and memory, *device* is QEMU's name of it.
     """
 
     does: str
     plug: Callable[[Guest, int], Rogue]
     fence: str
     behind_iommu: bool
+    device: str
 
 
 @functools.cache

@@ -193,7 +193,7 @@ def cma_counts(guest: Guest) -> tuple[bytes, ...]:
 
 
 @pytest.mark.property("D4")
-@pytest.mark.needs_config("DMA_CMA=y", "the kernel needs a CMA area to fall back to")
+@pytest.mark.needs("the kernel needs a CMA area to fall back to", config="DMA_CMA=y")
 @pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
 def test_no_allocation_comes_from_the_contiguous_area(guest: Guest, device: Device) -> None:
     """An allocation that is too large, or from a full pool, does not use CMA."""
@@ -210,7 +210,7 @@ def test_no_allocation_comes_from_the_contiguous_area(guest: Guest, device: Devi
 
 
 @pytest.mark.property("D4", control=True)
-@pytest.mark.needs_config("DMA_CMA=y", "the kernel needs a CMA area to fall back to")
+@pytest.mark.needs("the kernel needs a CMA area to fall back to", config="DMA_CMA=y")
 @pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_an_unrestricted_device_is_given_contiguous_memory(guest: Guest, device: Device) -> None:

@@ -32,7 +32,9 @@ def test_debugfs_follows_an_allocation(probe: Probe, counters: PoolCounters) -> 
 
 
 @pytest.mark.property("E17")
-@pytest.mark.since("6.3", "8b0977ecc8b3: swiotlb: track and report io_tlb_used high water marks")
+@pytest.mark.needs(
+    "8b0977ecc8b3: swiotlb: track and report io_tlb_used high water marks", since="6.3"
+)
 @pytest.mark.parametrize("append", ["swiotlb=track_hiwater"])
 def test_debugfs_keeps_the_peak(probe: Probe, counters: PoolCounters) -> None:
     """io_tlb_used_hiwater is the largest number of slots that were in use at once.
@@ -50,7 +52,9 @@ def test_debugfs_keeps_the_peak(probe: Probe, counters: PoolCounters) -> None:
 
 
 @pytest.mark.property("E17")
-@pytest.mark.since("6.3", "8b0977ecc8b3: swiotlb: track and report io_tlb_used high water marks")
+@pytest.mark.needs(
+    "8b0977ecc8b3: swiotlb: track and report io_tlb_used high water marks", since="6.3"
+)
 @pytest.mark.parametrize("append", ["swiotlb=track_hiwater"])
 def test_the_peak_can_be_forgotten_and_nothing_else(probe: Probe, counters: PoolCounters) -> None:
     """Writing 0 to io_tlb_used_hiwater resets the peak; the kernel refuses any other number."""

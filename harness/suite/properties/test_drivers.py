@@ -69,12 +69,23 @@ Test = TypeVar("Test", bound=Callable[..., None])
 Note = Callable[[str, object], None]
 
 
+def _known(
+    driver: Driver, known: Mapping[str, pytest.MarkDecorator]
+) -> Iterable[pytest.MarkDecorator]:
+    return [known[driver.model]] if driver.model in known else []
+
+
+def _needs(driver: Driver) -> Iterable[pytest.MarkDecorator]:
+    models = (driver.model, driver.child.model) if driver.child else (driver.model,)
+    return [pytest.mark.needs("the driver's device", qemu=model) for model in models]
+
+
 def each(
     known: Mapping[str, pytest.MarkDecorator] = MappingProxyType({}),
     drivers: Iterable[Driver] = DRIVERS,
 ) -> pytest.MarkDecorator:
     """Parametrize by driver; *known* marks the drivers that violate the property."""
-    one = [pytest.param(d, id=d.model, marks=known.get(d.model, ())) for d in drivers]
+    one = [pytest.param(d, id=d.model, marks=[*_known(d, known), *_needs(d)]) for d in drivers]
     return pytest.mark.parametrize("real", one)
 
 

@@ -17,8 +17,8 @@ GROWING = "swiotlb=512,force"
 
 pytestmark = [
     pytest.mark.nightly("a kernel of its own"),
-    pytest.mark.since("6.6", "1aaa736815eb"),
-    pytest.mark.needs_config("SWIOTLB_DYNAMIC=y", "nothing can grow"),
+    pytest.mark.needs("1aaa736815eb", since="6.6"),
+    pytest.mark.needs("nothing can grow", config="SWIOTLB_DYNAMIC=y"),
     pytest.mark.parametrize("flavour", ["dynamic"]),
 ]
 

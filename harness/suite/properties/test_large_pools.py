@@ -44,7 +44,7 @@ def at_the_end(size: int) -> Mapping[str, Placement]:
 
 @ZEROED
 @pytest.mark.property("E6", "E14", "E17")
-@pytest.mark.needs_config("KASAN=n", "the largest is odd: docs/findings.md, odd-size-free-list")
+@pytest.mark.needs("the largest is odd: docs/findings.md, odd-size-free-list", config="KASAN=n")
 @pytest.mark.parametrize(
     "placements", [at_the_end(200 * MIB), at_the_end(LARGEST_POOL)], ids=["200M", "341M"]
 )

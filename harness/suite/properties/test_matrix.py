@@ -3,7 +3,8 @@
 
 import pytest
 
-from harness.devices.attacks import Cell, cells, run_cell
+from harness.devices.attacks import Cell, cells, measure_cell
+from harness.devices.rogue import rogue_kinds
 from harness.kernel import Initramfs, Kernel
 from harness.machine.binary import Qemu
 from harness.machine.environment import Environment
@@ -17,12 +18,18 @@ IN_DEFAULT = (
 """One attack with its control for the default tier; ``harness matrix`` runs all."""
 
 
+NEEDS = {
+    str(cell): pytest.mark.needs("the rogue", qemu=rogue_kinds()[cell.rogue].device)
+    for cell in cells()
+}
+
+
 @pytest.mark.property("FENCE")
-@pytest.mark.parametrize("cell", in_default_tier(cells(), *IN_DEFAULT))
+@pytest.mark.parametrize("cell", in_default_tier(cells(), *IN_DEFAULT, marks=NEEDS))
 def test_an_attack_has_the_expected_effect(
     qemu: Qemu, kernel: Kernel, initramfs: Initramfs, cell: Cell
 ) -> None:
     """Each protection stops an attack, contains it in the pool, or lets it succeed, as expected."""
-    result = run_cell(Environment(qemu, kernel, initramfs), cell)
+    result = measure_cell(Environment(qemu, kernel, initramfs), cell)
 
     require(result.as_expected, f"{cell}: the expected effect", result.detail)

@@ -39,6 +39,8 @@ RANGES = (
 )
 """Offsets in a page and sizes: within a block of the device, across blocks, across a page's end."""
 
+pytestmark = pytest.mark.needs("the rogue", qemu="nvme")
+
 FENCED = pytest.mark.parametrize("fence_name", ["smmu"])
 WITH_AND_WITHOUT_FENCE = pytest.mark.parametrize("fence_name", ["", "smmu"])
 

@@ -13,9 +13,13 @@ from harness.suite.lib.expect import not_bounced, refused, slots_used
 
 PAGE = 4096
 
-pytestmark = pytest.mark.needs_config(
-    "ARM64_VA_BITS_39=n", "the BARs of the virt machine lie beyond a linear map of 38 bits"
-)
+pytestmark = [
+    pytest.mark.needs("the peer", qemu="ivshmem-plain"),
+    pytest.mark.needs(
+        "the BARs of the virt machine lie beyond a linear map of 38 bits",
+        config="ARM64_VA_BITS_39=n",
+    ),
+]
 
 
 @pytest.fixture

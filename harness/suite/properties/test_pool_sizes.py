@@ -124,7 +124,7 @@ def test_a_pool_of_less_than_a_slot_gives_nothing(
 
 
 @pytest.mark.property("E7", control=True)
-@pytest.mark.needs_config("KASAN=n", "KASAN sees odd-size-free-list here: docs/findings.md")
+@pytest.mark.needs("KASAN sees odd-size-free-list here: docs/findings.md", config="KASAN=n")
 def test_a_pool_of_one_slot_gives_one(probe: Probe, devicetree: Devicetree) -> None:
     """A pool of 2048 bytes holds one mapping of up to 2048 bytes, and no second one."""
     device, buffer = user(probe, devicetree.pool("size_2k")), probe.buffer(PAGE)
@@ -135,8 +135,8 @@ def test_a_pool_of_one_slot_gives_one(probe: Probe, devicetree: Devicetree) -> N
 
 
 @pytest.mark.property("E6", "B13")
-@pytest.mark.needs_config("KASAN=n", "KASAN sees odd-size-free-list here: docs/findings.md")
-@pytest.mark.needs_config("SLUB_DEBUG_ON=n", "the kernel would read a red zone: odd-size-free-list")
+@pytest.mark.needs("KASAN sees odd-size-free-list here: docs/findings.md", config="KASAN=n")
+@pytest.mark.needs("the kernel would read a red zone: odd-size-free-list", config="SLUB_DEBUG_ON=n")
 def test_an_emptied_pool_is_as_it_was(
     probe: Probe, devicetree: Devicetree, types: KernelTypes
 ) -> None:
@@ -158,7 +158,7 @@ def test_an_emptied_pool_is_as_it_was(
 
 @pytest.mark.property("E6", "B1", "B12")
 @pytest.mark.finding("odd-size-free-list", kernels=">=5.15")
-@pytest.mark.since("6.2", "946fa0dbf2d8: a red zone behind the bytes that were asked for")
+@pytest.mark.needs("946fa0dbf2d8: a red zone behind the bytes that were asked for", since="6.2")
 @pytest.mark.parametrize("append", ["slub_debug=UZ"])
 def test_an_emptied_pool_does_not_grow(probe: Probe, devicetree: Devicetree) -> None:
     """The kernel does not give out 48 KiB where only the last 44 KiB of a pool are free.
@@ -177,7 +177,7 @@ def test_an_emptied_pool_does_not_grow(probe: Probe, devicetree: Devicetree) -> 
 
 
 @pytest.mark.property("E6", control=True)
-@pytest.mark.needs_config("KASAN=n", "KASAN sees odd-size-free-list here: docs/findings.md")
+@pytest.mark.needs("KASAN sees odd-size-free-list here: docs/findings.md", config="KASAN=n")
 def test_what_fitted_once_fits_again(probe: Probe, devicetree: Devicetree) -> None:
     """A mapping of 44 KiB fits the last 44 KiB of the same pool again and again."""
     pool = devicetree.pool("size_300k_and_1")

@@ -119,7 +119,7 @@ def test_a_pool_is_zeroed_when_its_first_device_is_attached(
 
 @pytest.mark.property("E4", control=True)
 @pytest.mark.parametrize("shape", [NO_POOL])
-@pytest.mark.needs_config("KASAN=n", "its shadow memory is there")
+@pytest.mark.needs("its shadow memory is there", config="KASAN=n")
 def test_ordinary_memory_is_not_zeroed_at_boot(stopped_guest: Guest) -> None:
     """The kernel does not zero ordinary free memory at boot."""
     with live_memory(stopped_guest) as memory:
@@ -153,7 +153,7 @@ def test_no_page_of_a_pool_belongs_to_the_page_allocator(types: KernelTypes, poo
 
 
 @pytest.mark.property("E5")
-@pytest.mark.needs_config("KASAN=n", "the kernel runs out of memory before")
+@pytest.mark.needs("the kernel runs out of memory before", config="KASAN=n")
 def test_memory_under_pressure_stays_out_of_the_pool(
     guest: Guest, memory: LiveMemory, pool: Pool
 ) -> None:
@@ -167,7 +167,7 @@ def test_memory_under_pressure_stays_out_of_the_pool(
 
 @pytest.mark.property("E5", control=True)
 @pytest.mark.parametrize("shape", [NO_POOL])
-@pytest.mark.needs_config("KASAN=n", "the kernel runs out of memory before")
+@pytest.mark.needs("the kernel runs out of memory before", config="KASAN=n")
 def test_without_a_pool_that_memory_is_used_as_any_other(guest: Guest, memory: LiveMemory) -> None:
     """Without the pool the kernel gives the same addresses to user space."""
     fill_memory(guest)

@@ -171,7 +171,7 @@ def test_mappings_that_come_and_go_keep_their_content(
 
 @pytest.mark.nightly("a kernel of its own")
 @pytest.mark.property("B7", "B13")
-@pytest.mark.needs_config("KCSAN=y", "nothing detects data races")
+@pytest.mark.needs("nothing detects data races", config="KCSAN=y")
 @pytest.mark.parametrize("flavour", ["kcsan"])
 @pytest.mark.parametrize("cpus", [CPUS])
 @pytest.mark.parametrize("placements", [CROWDED], ids=["crowded"])

@@ -200,7 +200,7 @@ def test_a_coherent_device_in_a_pool_needs_syncs(
 
 @pytest.mark.property("C6")
 @pytest.mark.finding("set-mask-skips-syncs", kernels=">=6.10")
-@pytest.mark.needs_config("DMA_API_DEBUG=n", "with it the kernel never skips syncs")
+@pytest.mark.needs("with it the kernel never skips syncs", config="DMA_API_DEBUG=n")
 @pytest.mark.parametrize("driver", [COHERENT])
 def test_a_coherent_device_needs_syncs_after_its_mask_is_set_again(
     device: Device, probe: Probe, memory: LiveMemory

@@ -164,8 +164,8 @@ def test_a_sync_in_no_direction_is_a_bug(device: Device, buffer: Buffer, target:
 
 
 @pytest.mark.property("C9", control=True)
-@pytest.mark.since("6.10", "f406c8e4b770")
-@pytest.mark.needs_config("DMA_API_DEBUG=n", "with it the kernel checks every sync")
+@pytest.mark.needs("f406c8e4b770", since="6.10")
+@pytest.mark.needs("with it the kernel checks every sync", config="DMA_API_DEBUG=n")
 @pytest.mark.parametrize("driver", [COHERENT])
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_pool_a_coherent_device_does_no_sync_at_all(

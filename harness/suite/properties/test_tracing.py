@@ -17,8 +17,7 @@ from harness.suite.lib.expect import equal, in_pool, require
 PAGE = 4096
 TRACING = "/sys/kernel/tracing"
 
-NEW_EVENTS = ("6.12", "038eb433dc14")
-"""The version and the commit that added trace events to the DMA API."""
+NEW_EVENTS = pytest.mark.needs("038eb433dc14: trace events of the DMA API", since="6.12")
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def test_without_a_pool_no_bounce_is_traced(device: Device, buffer: Buffer, trac
 
 
 @pytest.mark.property("B19")
-@pytest.mark.since(*NEW_EVENTS)
+@NEW_EVENTS
 @pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
 def test_every_address_that_is_given_is_traced(
     device: Device, buffer: Buffer, pool: Pool, trace: Trace
@@ -120,7 +119,7 @@ def test_every_address_that_is_given_is_traced(
 
 
 @pytest.mark.property("B19", control=True)
-@pytest.mark.since(*NEW_EVENTS)
+@NEW_EVENTS
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_pool_the_events_show_the_buffer_itself(
     device: Device, buffer: Buffer, trace: Trace

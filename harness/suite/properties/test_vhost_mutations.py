@@ -8,6 +8,7 @@ import pytest
 
 from harness.devices.rogue.vhost import Disk, VhostRogue, mutations
 from harness.devices.shell import shell
+from harness.machine.capabilities import RNG_MAY_HANG_UP
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
@@ -68,6 +69,13 @@ SILENT = {
 """Mutations after which a driver waits, possibly forever."""
 
 
+pytestmark = [
+    pytest.mark.needs("its devices", qemu="vhost-user-blk-pci"),
+    pytest.mark.needs("its devices", qemu="vhost-user-rng-pci"),
+]
+
+RNG_GOES = pytest.mark.needs("the device hangs up", qemu=RNG_MAY_HANG_UP)
+
 IN_FLIGHT = "slots of the request in flight, as a fraction of both"
 UNMAPPED = "virtio unmapped a request that is still in flight."
 
@@ -112,7 +120,9 @@ def test_a_driver_gives_up_a_ring_that_is_inconsistent(guest: Guest, pool: Pool,
 
 
 @pytest.mark.property("A14")
-@pytest.mark.parametrize("name", in_default_tier(SILENT.keys(), "rng-hold"))
+@pytest.mark.parametrize(
+    "name", in_default_tier(SILENT.keys(), "rng-hold", marks={"rng-hang-up": RNG_GOES})
+)
 def test_a_guest_lives_on_while_a_driver_waits(guest: Guest, pool: Pool, name: str) -> None:
     """A device that never answers blocks the process that uses it, and no other."""
     kind, mutation = SILENT[name]

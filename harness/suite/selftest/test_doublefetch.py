@@ -15,11 +15,14 @@ from harness.jobs.double_fetch import (
     operations,
     second_looks,
 )
+from harness.machine.capabilities import PLUGINS
 from harness.machine.devicetree import Pool
 from harness.machine.machine import Machine
 from harness.machine.qemu.snapshot import park
 from harness.plugin.guests import Guests
 from harness.suite.lib.tiers import in_default_tier
+
+pytestmark = pytest.mark.needs("accesses are seen by a TCG plugin", qemu=PLUGINS)
 
 SIZE = 256
 

@@ -145,7 +145,7 @@ def test_a_kept_crash_has_the_kernels_stack_in_files_and_lines(
 
 
 @pytest.mark.expects_report("swiotlb_bounce")
-@pytest.mark.needs_config("DMA_API_DEBUG=n", "it says more of that driver")
+@pytest.mark.needs("it says more of that driver", config="DMA_API_DEBUG=n")
 def test_a_warning_is_reported_and_the_guest_goes_on(
     guest: Guest, device: Device, mapping: Mapping
 ) -> None:

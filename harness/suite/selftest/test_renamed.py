@@ -18,7 +18,7 @@ from harness.suite.lib.filling import PAGE
 pytestmark = [
     pytest.mark.nightly("two kernels of its own"),
     pytest.mark.usefixtures("from_source"),
-    pytest.mark.since("6.6", "158dbe9c9a3d: the member that is renamed"),
+    pytest.mark.needs("158dbe9c9a3d: the member that is renamed", since="6.6"),
 ]
 
 

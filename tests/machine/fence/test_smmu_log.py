@@ -36,6 +36,16 @@ def test_refusals_come_in_their_order() -> None:
     assert refusals(READ + WRITE + READ) == [READ_REFUSAL, WRITE_REFUSAL, READ_REFUSAL]
 
 
+def test_lines_that_all_begin_with_a_time_are_read_as_well() -> None:
+    log = f"""\
+2026-11-28T20:17:52.276311Z {PREFIX}0x40877292 (SMMU_EVT_F_TRANSLATION)
+2026-11-28T20:17:52.276312Z smmuv3_propagate_event SMMU_EVT_F_TRANSLATION sid=0x100
+2026-11-28T20:17:52.276314Z Invalid read at addr 0x40877292, size 2, region '(null)', reason: x
+"""
+
+    assert refusals(log) == [Refusal("0000:01:00.0", 0x4087_7292, "read", 1795897072.276312)]
+
+
 def test_other_lines_are_nobodys_refusal() -> None:
     assert refusals(OTHERS) == []
     assert refusals(READ + OTHERS + WRITE) == [READ_REFUSAL, WRITE_REFUSAL]

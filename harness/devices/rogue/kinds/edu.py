@@ -4,4 +4,6 @@
 from harness.devices.rogue.edu import EduRogue
 from harness.devices.rogue.kind import RogueKind
 
-KIND = RogueKind("a PCI bus master that copies what its registers say", EduRogue, "smmu", True)
+KIND = RogueKind(
+    "a PCI bus master that copies what its registers say", EduRogue, "smmu", True, "edu"
+)

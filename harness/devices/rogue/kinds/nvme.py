@@ -4,4 +4,4 @@
 from harness.devices.rogue.kind import RogueKind
 from harness.devices.rogue.nvme import NvmeRogue
 
-KIND = RogueKind("a PCI bus master that moves megabytes at once", NvmeRogue, "smmu", True)
+KIND = RogueKind("a PCI bus master that moves megabytes at once", NvmeRogue, "smmu", True, "nvme")

@@ -9,4 +9,5 @@ KIND = RogueKind(
     lambda guest, port: VhostRogue(guest, "rng", port),
     fence="split",
     behind_iommu=False,
+    device="vhost-user-rng-pci",
 )
