@@ -1,22 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plugin, compiled for this machine when it is first needed."""
 
+import re
+import subprocess
 from pathlib import Path
 
 from harness.base.cache import Cache, digest
 from harness.base.errors import HostError
-from harness.base.tools import run_tool
+from harness.base.tools import dies_with_us, run_tool
 from harness.machine.binary import Qemu
+from harness.machine.capabilities import NO_GUEST, PLUGINS, TIMEOUT
 
 SOURCE = Path(__file__).with_name("watch.c")
+ASKING = Path(__file__).with_name("oldest_api.c")
 
 COMPILER = "gcc"
 
 FLAGS = ("-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-fPIC", "-shared")
 
-NEWER_API = (9, 0)
-"""From this version on QEMU wants plugins of API 2 at least (QEMU, include/qemu/qemu-plugin.h);
-none of the functions that are used here has changed in between. Tried with 7.2 alone."""
+FIRST_API = 1
+"""QEMU 7.2's; what is declared of it in watch.c holds in later ones, but for PLUGIN_API >= 7."""
+
+_OLDEST = re.compile(r"minimum version of (\d+)")
 
 
 def build_plugin(qemu: Qemu) -> Path:
@@ -25,18 +30,44 @@ def build_plugin(qemu: Qemu) -> Path:
     Raises HostError if that QEMU does not support plugins or the compiler is missing, ToolError
     if it does not compile.
     """
-    if b"\n-plugin " not in run_tool([qemu.path, "-help"]):
+    if qemu.capabilities.lacking([PLUGINS]):
         raise HostError(
             f"{qemu.path} was built without TCG plugins, through which double fetches are seen. "
             "Debian's qemu-system-arm has them; name another QEMU with --qemu=PATH, or build one "
             "with --enable-plugins"
         )
-    api = 1 if qemu.version < NEWER_API else 2
+    api = max(FIRST_API, oldest_api(qemu))
+    return _compiled(SOURCE, f"-DPLUGIN_API={api}")
+
+
+def oldest_api(qemu: Qemu) -> int:
+    """The oldest version of the plugin API that *qemu* takes; raises HostError if it is unclear."""
+    asking = _compiled(ASKING)
+    command = [*NO_GUEST, "-plugin", str(asking).replace(",", ",,")]
+    try:
+        done = subprocess.run(
+            dies_with_us([str(qemu.path), *command]),
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+        )
+        said = done.stdout + done.stderr
+    except subprocess.TimeoutExpired:
+        said = f"nothing in {TIMEOUT:g} s"
+    found = _OLDEST.search(said)
+    if found is None:
+        raise HostError(f"{qemu.path} did not say which plugins it takes; it said: {said.strip()}")
+    return int(found[1])
+
+
+def _compiled(source: Path, *defines: str) -> Path:
     compiler = run_tool([COMPILER, "--version"])
+    name = f"{source.stem}.so"
 
     def fill(directory: Path) -> None:
-        out = directory / "watch.so"
-        run_tool([COMPILER, *FLAGS, f"-DPLUGIN_API={api}", "-o", out, SOURCE])
+        run_tool([COMPILER, *FLAGS, *defines, "-o", directory / name, source])
 
-    key = digest(SOURCE, compiler, " ".join(FLAGS), str(api))
-    return Cache("qemu-plugins").get(key, fill) / "watch.so"
+    key = digest(source, compiler, " ".join((*FLAGS, *defines)))
+    return Cache("qemu-plugins").get(key, fill) / name

@@ -9,7 +9,8 @@
  *
  * Debian 12 ships no header for plugins. What is declared here is of the plugin API's version 1
  * (QEMU 7.2, docs/devel/tcg-plugins.rst and the list of exported names); PLUGIN_API is the number
- * that the QEMU in question wants to be told.
+ * that the QEMU in question wants to be told. Since version 7 (QEMU 11.1) a call for a translated
+ * block gets data of its own instead of the plugin's id.
  */
 #include <fcntl.h>
 #include <stdbool.h>
@@ -33,8 +34,14 @@ struct qemu_info_t;
 enum { NO_REGISTERS = 0 };
 enum { LOADS_AND_STORES = 3 };
 
+#if PLUGIN_API >= 7
+void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id,
+					   void (*call)(struct qemu_plugin_tb *, void *),
+					   void *data);
+#else
 void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id,
 					   void (*call)(plugin_id, struct qemu_plugin_tb *));
+#endif
 void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *block,
 					  void (*call)(unsigned int, void *), int flags,
 					  void *data);
@@ -184,14 +191,13 @@ static bool of_kernel(uint64_t vaddr)
 	return vaddr >> 63;
 }
 
-static void on_translation(plugin_id id, struct qemu_plugin_tb *block)
+static void on_translation(struct qemu_plugin_tb *block)
 {
 	size_t count = qemu_plugin_tb_n_insns(block), i;
 	uint64_t first = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(block, 0));
 	uint64_t last = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(block, count - 1));
 	const struct function *function;
 
-	(void)id;
 	if (!of_kernel(first))
 		return;
 	function = function_at(first);
@@ -208,6 +214,30 @@ static void on_translation(plugin_id id, struct qemu_plugin_tb *block)
 						 (void *)(uintptr_t)qemu_plugin_insn_vaddr(insn));
 	}
 }
+
+#if PLUGIN_API >= 7
+static void translated(struct qemu_plugin_tb *block, void *data)
+{
+	(void)data;
+	on_translation(block);
+}
+
+static void register_translated(plugin_id id)
+{
+	qemu_plugin_register_vcpu_tb_trans_cb(id, translated, NULL);
+}
+#else
+static void translated(plugin_id id, struct qemu_plugin_tb *block)
+{
+	(void)id;
+	on_translation(block);
+}
+
+static void register_translated(plugin_id id)
+{
+	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+}
+#endif
 
 static void *map_file(const char *path)
 {
@@ -234,6 +264,6 @@ EXPORT int qemu_plugin_install(plugin_id id, const struct qemu_info_t *info, int
 		return 1;
 	}
 	ring = (struct record *)((char *)control + HEADER);
-	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
+	register_translated(id);
 	return 0;
 }

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import HarnessError, HostError
-from harness.jobs.double_fetch.build import build_plugin
+from harness.base.tools import run_tool
+from harness.jobs.double_fetch.build import COMPILER, FLAGS, SOURCE, build_plugin, oldest_api
 from harness.jobs.double_fetch.ring import (
     CAPACITY,
     HEADER,
@@ -18,6 +19,7 @@ from harness.jobs.double_fetch.ring import (
     WatchedRange,
 )
 from harness.machine.binary import Qemu, find_qemu
+from harness.machine.capabilities import Capabilities
 
 RECORD = struct.Struct("<QQQQQIHBB")
 """``struct record`` of watch.c."""
@@ -41,13 +43,29 @@ def test_the_plugin_compiles_for_this_qemu() -> None:
     assert build_plugin(find_qemu()).is_file()
 
 
-def test_a_qemu_without_plugins_is_said_to_be_the_reason(tmp_path: Path) -> None:
+def test_a_qemu_without_plugins_is_said_to_be_the_reason() -> None:
+    with pytest.raises(HostError, match="built without TCG plugins"):
+        build_plugin(Qemu(Path("qemu"), (7, 2), "", Capabilities()))
+
+
+@pytest.mark.parametrize(
+    ("said", "oldest"),
+    [
+        ("minimum version of 0", 0),
+        ("plugin requires API version 0, but this QEMU supports only a minimum version of 7", 7),
+    ],
+)
+def test_the_api_is_the_oldest_that_qemu_takes(tmp_path: Path, said: str, oldest: int) -> None:
     program = tmp_path / "qemu"
-    program.write_text("#!/bin/sh\necho 'usage: no such thing as -plugin here'\n")
+    program.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
     program.chmod(0o755)
 
-    with pytest.raises(HostError, match="built without TCG plugins"):
-        build_plugin(Qemu(program, (7, 2), ""))
+    assert oldest_api(Qemu(program, (7, 2), "")) == oldest
+
+
+@pytest.mark.parametrize("api", [1, 2, 7])
+def test_the_plugin_compiles_for_every_api(tmp_path: Path, api: int) -> None:
+    run_tool([COMPILER, *FLAGS, f"-DPLUGIN_API={api}", "-o", tmp_path / "watch.so", SOURCE])
 
 
 def test_a_record_comes_out_as_it_was_written(ring: AccessRing) -> None:
