@@ -7,14 +7,19 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from harness.base.architecture import NATIVE
 from harness.base.errors import HostError, ToolError
 
 PACKAGE_LIST = Path(__file__).resolve().parents[2] / "scripts" / "packages.txt"
 """Programs and files with their Debian packages, one per line; scripts/setup reads it too."""
 
+CROSS_LIST = PACKAGE_LIST.with_name("packages-cross.txt")
+"""The same for hosts other than arm64."""
+
 
 def _read_packages() -> dict[str, str]:
-    words = (line.split() for line in PACKAGE_LIST.read_text().splitlines())
+    lists = [PACKAGE_LIST] if NATIVE else [PACKAGE_LIST, CROSS_LIST]
+    words = (line.split() for file in lists for line in file.read_text().splitlines())
     return {line[0]: line[1] for line in words if line and line[0] != "#"}
 
 

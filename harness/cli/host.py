@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.base.architecture import NO_KVM
 from harness.base.budget import VARIABLE, cache_budget
 from harness.base.cpus import guests_at_once, usable_cpus
 from harness.base.errors import HarnessError, HostError, InputError, ToolError
@@ -48,6 +49,7 @@ def examine() -> Iterator[Check]:
     yield from packages()
     yield python_packages()
     yield qemu()
+    yield Check("accelerator", NO_KVM)
     yield busybox()
     yield cores()
     yield memory()

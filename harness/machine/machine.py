@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Machine: the frozen description of one virtual machine, and its QEMU command line."""
 
-import os
 import re
 import shlex
 from collections.abc import Sequence
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.base.address_range import AddressRange
+from harness.base.architecture import accelerator
 from harness.base.cache import digest
 from harness.base.space import MIB
 from harness.kernel import Initramfs, Kernel
@@ -57,17 +57,6 @@ def board_arguments(cpus: int, ram_size: int, board: str = "") -> tuple[str, ...
         *("-smp", str(cpus)),
         *("-m", f"{ram_size // MIB}M"),
     )
-
-
-def accelerator() -> str:
-    """QEMU's ``-accel``: a thread for each guest CPU, but one for all where the host has one CPU.
-
-    There a guest CPU that waits for a spin lock would keep the host's only CPU from the one that
-    holds it; with one thread, WFE goes on to the next guest CPU at once (QEMU 7.2,
-    target/arm/translate-a64.c:handle_hint, which does nothing with several). Measured in a test
-    with 4 guest CPUs: 6 s for more than 200.
-    """
-    return "tcg,thread=single" if len(os.sched_getaffinity(0)) == 1 else "tcg"
 
 
 @dataclass(frozen=True)

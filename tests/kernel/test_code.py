@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.base.architecture import CROSS
 from harness.base.kreport import StackFrame, reports_in
-from harness.kernel.build.make import CROSS
 from harness.kernel.code import CodePlace, KernelCode, decoded_traces
 
 SOURCE = """\

@@ -9,30 +9,52 @@ import pytest
 from harness.base.paths import CHECKOUT
 from harness.base.tools import PACKAGE_LIST, PACKAGES, is_present
 
-RUNNERS = {"find_tool", "run_tool"}
+RUNNERS = {
+    *("find_tool", "run_tool"),
+    *("subprocess.run", "subprocess.Popen", "pexpect.run", "pexpect.spawn"),
+}
 
-OPTIONAL = {"b4"}
+OPTIONAL = {"b4", "systemd-analyze"}
 """Programs that are used where they are, and else what they would have done is asked for."""
 
 
-def _programs() -> Iterator[str]:
-    """The names that are written out where the harness finds or runs a program."""
-    for path in (CHECKOUT / "harness").rglob("*.py"):
+ESSENTIAL = {"bash", "cat", "cp", "du", "flock", "rm", "sh"}
+"""Programs of packages that every Debian has (Essential: yes)."""
+
+
+def _programs(*folders: str) -> Iterator[str]:
+    """The names that are written out where the files of *folders* find or run a program."""
+    for path in (file for folder in folders for file in (CHECKOUT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in RUNNERS:
+            if isinstance(node, ast.Call) and node.args and _name(node.func) in RUNNERS:
                 first = node.args[0]
                 word = first.elts[0] if isinstance(first, ast.List | ast.Tuple) else first
                 if isinstance(word, ast.Constant):
-                    yield str(word.value)
+                    yield str(word.value).partition(" ")[0]
+
+
+def _name(function: ast.expr) -> str:
+    if isinstance(function, ast.Attribute):
+        return f"{getattr(function.value, 'id', '')}.{function.attr}"
+    return getattr(function, "id", "")
 
 
 def test_every_program_that_is_run_has_its_package_in_the_list() -> None:
-    missing = set(_programs()) - set(PACKAGES) - OPTIONAL
+    missing = set(_programs("harness")) - set(PACKAGES) - OPTIONAL - ESSENTIAL
 
     assert missing == set()
 
 
-@pytest.mark.parametrize("name", ["packages.txt", "packages-tests.txt"])
+def test_every_program_that_a_test_runs_has_its_package_in_a_list() -> None:
+    lines = PACKAGE_LIST.with_name("packages-tests.txt").read_text().splitlines()
+    packed = set(PACKAGES) | {line.split()[0] for line in lines if line and line[0] != "#"}
+
+    missing = set(_programs("tests")) - packed - OPTIONAL - ESSENTIAL
+
+    assert missing == set()
+
+
+@pytest.mark.parametrize("name", ["packages.txt", "packages-cross.txt", "packages-tests.txt"])
 def test_every_line_is_one_thing_and_its_package(name: str) -> None:
     lines = PACKAGE_LIST.with_name(name).read_text().splitlines()
 

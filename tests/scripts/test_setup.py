@@ -11,7 +11,7 @@ import pytest
 from harness.base.paths import CHECKOUT
 from tests.lib.small_disk import NAMESPACE, can_mount
 
-BASICS = ("sh", "cat", "cmp", "dirname", "env", "grep", "mkdir", "sort", "tr")
+BASICS = ("sh", "cat", "cmp", "dirname", "env", "grep", "mkdir", "sort", "tr", "uname")
 LIST = "dtc device-tree-compiler\nflex flex\n"
 
 PYTHON = """#!/bin/sh
@@ -75,6 +75,7 @@ def sandbox(tmp_path: Path) -> Sandbox:
     scripts.mkdir(parents=True)
     shutil.copy(CHECKOUT / "scripts/setup", scripts)
     (scripts / "packages.txt").write_text(LIST)
+    (scripts / "packages-cross.txt").write_text("")
     (scripts / "packages-tests.txt").write_text("# a server\n\n/no/such/server server\n")
     (tmp_path / "checkout/pyproject.toml").write_text("[project]\n")
     made.stand_in("id", "echo 1000")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.base.architecture import CROSS
 from harness.base.errors import HostError
 from harness.base.tools import run_tool
-from harness.kernel.build.make import CROSS
 
 GCOV = f"{CROSS}gcov"
 

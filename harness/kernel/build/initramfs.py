@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.base.architecture import CROSS
 from harness.base.cache import Cache, digest
 from harness.base.errors import BuildError, ToolError
 from harness.base.paths import CHECKOUT
@@ -17,7 +18,7 @@ from harness.kernel.build import cpio
 from harness.kernel.build.build import Plan, module_tree, plan_of
 from harness.kernel.build.busybox import find_busybox
 from harness.kernel.build.given import GivenBuild
-from harness.kernel.build.make import CROSS, compiler_version
+from harness.kernel.build.make import compiler_version
 from harness.kernel.build.probe import PROBE, build_probe
 from harness.kernel.spec import Kernel, KernelSpec
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
+from harness.base.architecture import CROSS
 from harness.base.disk import require_not_full
 from harness.base.errors import BuildError, ToolError
 from harness.base.evict import ccache_environment
@@ -17,7 +18,6 @@ from harness.base.progress import ProgressStep
 from harness.base.tools import dies_with_us, find_tool, run_tool
 from harness.kernel.source.workspace import workspaces
 
-CROSS = "aarch64-linux-gnu-"
 TOOLS = (f"{CROSS}gcc", f"{CROSS}ld", "gcc", "make", "ccache", "bc", "bison", "flex", "setpriv")
 """Programs that a kernel build calls; :func:`check_tools` looks for them before it starts."""
 

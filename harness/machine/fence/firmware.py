@@ -13,12 +13,13 @@ from enum import IntEnum
 from pathlib import Path
 
 from harness.base.address_range import AddressRange
+from harness.base.architecture import CROSS
 from harness.base.cache import Cache, digest
 from harness.base.errors import BuildError, ToolError
 from harness.base.paths import CHECKOUT
 from harness.base.progress import step
 from harness.base.tools import run_tool
-from harness.kernel.build.make import CROSS, compiler_version
+from harness.kernel.build.make import compiler_version
 from harness.machine.fence.fence import Constant, Firmware, Register
 from harness.machine.fence.smmu import SMMU
 from harness.machine.fence.smmu_tables import Tables

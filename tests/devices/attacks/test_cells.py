@@ -4,8 +4,10 @@
 import argparse
 import io
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -16,6 +18,11 @@ from harness.devices.attacks import Cell, Effect, MeasuredCell, Protection, atta
 from harness.devices.attacks.soak import Leak
 from harness.devices.attacks.table import matrix_json, matrix_page, matrix_table
 from harness.devices.rogue import rogue_kinds
+from harness.machine.binary import Qemu
+from harness.machine.capabilities import FEATURES, Capabilities
+
+QEMU = Qemu(Path("qemu"), (7, 2), "QEMU", Capabilities(frozenset(FEATURES)))
+BUILT = SimpleNamespace(release="6.12.1")
 
 RIGHT = MeasuredCell(
     Cell("read-secret", "edu", Protection.BOTH), Effect.STOPPED, "reads as <00>", 8, 0.5
@@ -87,13 +94,32 @@ def test_the_page_escapes_what_it_shows_and_marks_wrong_cells() -> None:
 
 @pytest.fixture
 def arguments(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> argparse.Namespace:
-    class Built:
-        release = "6.12.1"
-
-    monkeypatch.setattr(matrix, "kernel_of", lambda _: (None, Built(), None))
+    monkeypatch.setattr(matrix, "kernel_of", lambda _: (QEMU, BUILT, None))
     parser = argparse.ArgumentParser()
     matrix.add_parser(parser.add_subparsers())
     return parser.parse_args(["matrix", "read-secret", f"--json={tmp_path / 'cells.json'}"])
+
+
+def test_the_cells_of_a_rogue_that_qemu_lacks_are_left_out(
+    arguments: argparse.Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Cell] = []
+    said: list[str] = []
+
+    def run_cells(_: object, wanted: list[Cell], *__: object) -> Iterator[MeasuredCell]:
+        tried.extend(wanted)
+        return iter([])
+
+    bare = replace(QEMU, capabilities=Capabilities(frozenset(FEATURES) - {"nvme"}))
+    monkeypatch.setattr(matrix, "kernel_of", lambda _: (bare, BUILT, None))
+    monkeypatch.setattr(matrix, "run_cells", run_cells)
+    monkeypatch.setattr(matrix, "say", said.append)
+
+    matrix.run(arguments)
+
+    assert {cell.rogue for cell in tried} >= {"edu"}
+    assert {cell.rogue for cell in tried}.isdisjoint({"nvme"})
+    assert said == ["qemu has no device 'nvme': its cells are left out"]
 
 
 @pytest.mark.parametrize(("result", "code"), [(RIGHT, 0), (WRONG, 1), (UNKNOWN, 1)])
