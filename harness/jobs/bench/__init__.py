@@ -3,6 +3,7 @@
 
 from harness.jobs.bench.bench_table import save, table
 from harness.jobs.bench.measure import Measure
+from harness.jobs.bench.prompt import measure_verdicts
 from harness.jobs.bench.workloads import measure_machine, measure_suite
 
-__all__ = ["Measure", "measure_machine", "measure_suite", "save", "table"]
+__all__ = ["Measure", "measure_machine", "measure_suite", "measure_verdicts", "save", "table"]
