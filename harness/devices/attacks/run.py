@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run cells of the attack matrix, several at a time, each in a guest of its own."""
 
-import multiprocessing
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 
 from harness.base.cpus import guests_at_once
 from harness.base.errors import GuestError, HarnessError, QemuError, explain
+from harness.base.processes import processes
 from harness.devices.attacks.attack import Observation
 from harness.devices.attacks.context import Context
 from harness.devices.attacks.machines import PCI_FENCE, machine_for
@@ -34,8 +34,7 @@ def run_cells(
     todo = list(wanted)
     for machine in dict.fromkeys(machine_for(environment, cell, pci_fence) for cell in todo):
         park(machine)
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(guests_at_once(), mp_context=spawn) as pool:
+    with processes(guests_at_once()) as pool:
         running = [pool.submit(run_cell, environment, cell, pci_fence) for cell in todo]
         for done in as_completed(running):
             yield done.result()

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run mutated cases, several at a time, and minimise those with a symptom."""
 
-import multiprocessing
 import time
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
+from harness.base.processes import processes
 from harness.base.progress import ProgressStep, say, step
 from harness.jobs.fuzz.case import FuzzCase
 from harness.jobs.fuzz.corpus import Corpus, save_finding
@@ -86,7 +85,7 @@ def fuzz(environment: Environment, campaign: Campaign, corpus: Corpus) -> Summar
     """
     park(machine_for(environment, campaign.shape))
     summary, shown = Summary(), set[str]()
-    with _workers(campaign.workers) as pool, step("fuzzing") as progress:
+    with processes(campaign.workers) as pool, step("fuzzing") as progress:
         for case, record in _records(environment, campaign, corpus, pool, summary):
             summary.runs += 1
             summary.steps += len(record.steps)
@@ -118,7 +117,7 @@ def _records(
     environment: Environment,
     campaign: Campaign,
     corpus: Corpus,
-    pool: ProcessPoolExecutor,
+    pool: Executor,
     summary: Summary,
 ) -> Iterator[tuple[FuzzCase, Record]]:
     """Keep all workers busy; ``summary.seconds`` does not count time spent by the caller."""
@@ -186,13 +185,6 @@ def minimise_and_save(
     shown_by = last[least] if again else record
     path = save_finding(directory, least, symptom, shown_by, environment.kernel.release)
     return FoundCase(name, symptom, path, again, known_as(least, symptom) is not None)
-
-
-@contextmanager
-def _workers(number: int) -> Iterator[ProcessPoolExecutor]:
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(number, mp_context=spawn) as pool:
-        yield pool
 
 
 def _show(progress: ProgressStep, campaign: Campaign, summary: Summary) -> None:
