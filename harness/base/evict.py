@@ -31,6 +31,7 @@ from harness.base.progress import say
 from harness.base.space import KIB, size_text
 from harness.base.stock import (
     FAILURES,
+    LANES,
     TRASH,
     UNFINISHED,
     Book,
@@ -126,8 +127,11 @@ def added(*paths: Path) -> None:
 
 
 def keep_within_budget() -> None:
-    """Evict if the cache is too large: what was added and in use then may go now."""
-    added()
+    """Evict if the cache is too large: what was added and in use then may go now.
+
+    Measures the chroots of scripts/lane, which grow while nobody says so.
+    """
+    added(*(cache_directory() / LANES).glob("*/"))
 
 
 def prune(

@@ -28,6 +28,9 @@ TRASH = "trash"
 FAILURES = "failures"
 """The directory of the artifacts of failed tests."""
 
+LANES = "lanes"
+"""The directory of the chroots of scripts/lane."""
+
 KERNEL = "kernel"
 """A file in an entry that belongs to one kernel: the kernel's key."""
 
@@ -48,7 +51,7 @@ WORTH = {
     "apt": 8.0,
     "git": 8.0,
     "coverage": 8.0,  # a whole run
-    "lanes": 16.0,  # minutes, a download, and the caches in it
+    LANES: 16.0,  # minutes, a download, and the caches in it
     FAILURES: 16.0,  # cannot be made again; they have a limit of their own
     "verdicts": 32.0,  # a few KiB for minutes
     "bases": 32.0,
@@ -290,7 +293,7 @@ _READERS: Mapping[str, Callable[[Path, _Ledger], Iterator[Item]]] = {
     "apt-suites": _read_suites,
     "git": _read_directories,
     "coverage": _read_directories,
-    "lanes": _read_lanes,
+    LANES: _read_lanes,
     "ccache": _read_rest,
 }
 

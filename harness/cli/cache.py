@@ -18,7 +18,7 @@ from harness.base.errors import InputError
 from harness.base.evict import prune
 from harness.base.paths import cache_directory
 from harness.base.space import parse_size, size_text
-from harness.base.stock import FAILURES, Item, Stock, measure, name_of, open_book, take_stock
+from harness.base.stock import FAILURES, LANES, Item, Stock, measure, name_of, open_book, take_stock
 from harness.cli.tables import age_text, print_table, series_cell
 from harness.kernel import Kernel, load_kernel
 
@@ -40,7 +40,7 @@ HOLDS = {
     "apt": "package lists",
     "git": "fetched repositories",
     FAILURES: "artifacts of failed tests",
-    "lanes": "chroots of scripts/lane",
+    LANES: "chroots of scripts/lane",
     "verdicts": "judgements on mutants",
     "bases": "results of bases of comparisons",
     "coverage": "line counts of kernels",

@@ -28,7 +28,7 @@ from harness.base.evict import (
 )
 from harness.base.lease import lease, leases
 from harness.base.space import KIB, MIB
-from harness.base.stock import FAILURES, KERNEL, NEVER, TRASH, WORTH, Book, Item, take_stock
+from harness.base.stock import FAILURES, KERNEL, LANES, NEVER, TRASH, WORTH, Book, Item, take_stock
 
 NOW = 10_000.0
 DAY = 24 * 3600.0
@@ -208,6 +208,20 @@ def test_what_was_in_use_goes_when_it_is_not_any_more(monkeypatch: pytest.Monkey
 
     assert [path.is_dir() for path in entries] == [False, True, True]
     assert held() <= 256 * KIB
+
+
+def test_a_chroot_that_grew_is_measured_at_the_end_of_a_session(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, "1M")
+    lane = cache / LANES / "trixie"
+    lane.mkdir(parents=True)
+    old = add("things", "old", 400 * KIB, age=DAY)
+    (lane / "file").write_bytes(os.urandom(800 * KIB))
+
+    keep_within_budget()
+
+    assert (lane.is_dir(), old.is_dir()) == (True, False)
 
 
 def test_what_is_being_built_stays() -> None:
