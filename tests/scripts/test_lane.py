@@ -107,6 +107,7 @@ def test_a_lane_is_made_once(host: Host) -> None:
 
 
 def test_a_lane_is_leased_while_its_command_runs(host: Host) -> None:
+    host.lane("trixie", "--", "true")
     host.stand_in("chroot", 'flock -n "$2" true || echo "leased $1" >>{log}')
 
     host.lane("trixie", "--", "true")
