@@ -263,7 +263,8 @@ def test_the_log_of_a_search_by_git_can_be_replayed(repository: Path, tmp_path: 
 
     said = git(repository, "bisect", "replay", str(tmp_path / "log"))
 
-    assert f"{git(repository, 'rev-parse', 'c4')} is the first bad commit" in said
+    first = git(repository, "rev-parse", "c4")
+    assert f"{first} is the first bad commit" in said.replace("'", "")  # git 2.55 quotes
 
 
 def test_commits_that_cannot_be_built_are_skipped(repository: Path) -> None:
