@@ -120,7 +120,9 @@ enum probe_how {
 	/* -> struct probe_held[] */							\
 	OP(HELD, held, struct probe_held_from, PROBE_EXCLUSIVE)				\
 	/* -ENOMEM, or -EILSEQ if a byte differs */					\
-	OP(INTERRUPT, interrupt, struct probe_interrupt, PROBE_PLAIN)
+	OP(INTERRUPT, interrupt, struct probe_interrupt, PROBE_PLAIN)			\
+	/* -> struct probe_count, the CRC-32 of the bytes */				\
+	OP(CHECKSUM, checksum, struct probe_range, PROBE_PLAIN)
 
 #define PROBE_NUMBER(name, handler, payload, how) PROBE_##name,
 

@@ -134,6 +134,12 @@ def read(space: Space, handle: int, offset: int, length: int) -> Call[bytes]:
     return Call("READ", _payload("READ", space, handle, offset, length), bytes)
 
 
+def checksum(space: Space, handle: int, offset: int, length: int) -> Call[int]:
+    """The CRC-32 of a range, as of :func:`zlib.crc32`."""
+    payload = _payload("CHECKSUM", space, handle, offset, length)
+    return Call("CHECKSUM", payload, answers.one(wire.COUNT))
+
+
 def map_buffer(
     mapping: int,
     device: int,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memory in the guest that a handle names: fill it, write it, read it, compare it."""
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -57,6 +58,19 @@ class HeldMemory:
             for start, size in _pieces(offset, length)
         )
         return b"".join(pieces)
+
+    def contains(self, content: bytes, offset: int = 0) -> bool:
+        """Whether exactly *content* is at *offset*, as far as CRC-32 tells bytes apart.
+
+        To read 64 KiB over QEMU's UART takes 155 ms of processor time, to sum them 4.5 ms.
+        """
+        pieces = list(_pieces(offset, len(content)))
+        sums = self.session.call_all(
+            calls.checksum(self.space, self.handle, start, size) for start, size in pieces
+        )
+        return sums == [
+            zlib.crc32(content[start - offset : start - offset + size]) for start, size in pieces
+        ]
 
 
 def _pieces(offset: int, length: int) -> Iterator[tuple[int, int]]:

@@ -179,3 +179,15 @@ def test_known_places_are_classified(
 
     with paused(guest):
         assert {place: atlas.classify(place).use for place in known} == known
+
+
+def test_a_checksum_tells_a_single_changed_byte(probe: Probe) -> None:
+    """What is compared by its checksum in the guest is compared as it would be byte by byte."""
+    buffer = probe.buffer(3 * PAGE)
+    buffer.fill(Seed(7))
+    content = buffer.read(5, 2 * PAGE)
+
+    assert content == Seed(7).content(5, 2 * PAGE)
+    assert buffer.contains(content, 5)
+    buffer.write(bytes([content[PAGE] ^ 1]), 5 + PAGE)
+    assert not buffer.contains(content, 5)

@@ -58,8 +58,13 @@ def same_bytes(
     where: LiveMemory | HeldMemory, at: int, expected: bytes | bytearray, *, summary: str = ""
 ) -> None:
     """Guest memory from address *at* on, or a region from offset *at* on, holds *expected*."""
-    if where.read(at, len(expected)) != expected:
-        _differ(where, at, bytes(expected), _known(bytes(expected)), summary)
+    whole = bytes(expected)
+    if isinstance(where, HeldMemory):
+        same = where.contains(whole, at)
+    else:
+        same = where.read(at, len(whole)) == whole
+    if not same:
+        _differ(where, at, whole, _known(whole), summary)
 
 
 def _differ(
