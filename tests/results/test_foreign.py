@@ -4,6 +4,7 @@
 from pathlib import Path
 
 import pytest
+from golden_logs import golden_log
 
 from harness.base.result import Result
 from harness.cli import main
@@ -48,6 +49,18 @@ def test_a_kernels_log_is_read(tmp_path: Path, text: str, verdict: Verdict) -> N
     (tmp_path / "dmesg.txt").write_text(text)
 
     assert verdict_of(read_foreign(tmp_path / "dmesg.txt")) is verdict
+
+
+@pytest.mark.parametrize(
+    ("name", "results"),
+    [("oops", [Result.CRASH]), ("warn", [Result.FAIL]), ("clean-boot", [Result.PASS])],
+)
+def test_a_kernel_report_is_a_crash_only_if_the_kernel_ended(
+    tmp_path: Path, name: str, results: list[Result]
+) -> None:
+    (tmp_path / "dmesg.txt").write_text("\n".join(golden_log(name).lines))
+
+    assert [one.result for one in read_foreign(tmp_path / "dmesg.txt").tests] == results
 
 
 def test_a_report_is_made_of_a_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
