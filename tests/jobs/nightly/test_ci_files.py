@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from harness.base.paths import CHECKOUT
-from harness.base.tools import PACKAGE_LIST, PACKAGES, run_tool
+from harness.base.tools import CROSS_LIST, PACKAGE_LIST, PACKAGES, run_tool
 from harness.cli import main
 from harness.jobs.nightly.toml import parse_seconds
 
@@ -104,12 +104,14 @@ def test_a_script_sets_up_and_hands_its_arguments_on(
 def test_the_image_has_the_packages_of_the_list() -> None:
     text = (CHECKOUT / "scripts/Containerfile").read_text().replace("\\\n", " ")
     install = next(line for line in text.splitlines() if "apt-get install" in line)
-    listed = re.search(r"\$\((awk '[^']*') /tmp/packages.txt\)", install)
+    listed = re.search(r"\$\((awk '[^']*') /tmp/packages/\*\)", install)
     assert listed is not None
 
-    said = run_tool(["sh", "-c", f"{listed[1]} {PACKAGE_LIST}"]).decode()
+    said = run_tool(["sh", "-c", f"{listed[1]} {PACKAGE_LIST} {CROSS_LIST}"]).decode()
+    copied = next(line for line in text.splitlines() if line.startswith("COPY scripts/"))
 
     assert set(said.split()) == set(PACKAGES.values())
+    assert {f"scripts/{one.name}" for one in (PACKAGE_LIST, CROSS_LIST)} < set(copied.split())
     assert {"ca-certificates", "python3-venv"} <= set(install.split())
 
 
