@@ -71,6 +71,16 @@ def test_those_that_find_most_bugs_come_first_and_the_others_as_they_stand(folde
     assert names(folder) == [*KILLERS, *others]
 
 
+def test_tests_with_several_cpus_stand_apart(folder: Path) -> None:
+    sample = f"{SAMPLE}\n@pytest.mark.parametrize('cpus', [1, 2, 4, 8])\ndef test_smp(cpus): pass\n"
+    (folder / FILE).write_text(sample)
+
+    found = names(folder)
+
+    places = [found.index(f"test_smp[{cpus}]") for cpus in (2, 4, 8)]
+    assert places == [len(KILLERS) + number * 74 // 4 for number in (1, 2, 3)]
+
+
 def test_no_worker_gets_all_of_the_first(folder: Path) -> None:
     workers = {worker for worker, name in ended(folder, "-n", "2") if name in KILLERS}
     assert workers == {"gw0", "gw1"}
