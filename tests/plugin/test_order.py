@@ -88,7 +88,7 @@ def test_no_worker_gets_all_of_the_first(folder: Path) -> None:
 
 def test_number_of_tests_at_once_may_be_chosen(folder: Path) -> None:
     found = ended(folder, "-n", "2", "--maxschedchunk=8")
-    assert {worker for worker, name in found if name in KILLERS} == {"gw0"}
+    assert len({worker for worker, name in found if name in KILLERS}) == 1
 
 
 def test_failed_first_comes_before_them(folder: Path) -> None:
