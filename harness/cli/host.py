@@ -12,7 +12,7 @@ from harness.base.budget import VARIABLE, cache_budget
 from harness.base.cpus import guests_at_once, usable_cpus
 from harness.base.errors import HarnessError, HostError, InputError, ToolError
 from harness.base.paths import cache_directory
-from harness.base.space import MIB, free_space, size_text
+from harness.base.space import GIB, MIB, free_space, size_text
 from harness.base.stock import read_book
 from harness.base.tools import APT, PACKAGES, has_apt, how_to_install, is_present, run_tool
 from harness.kernel.build.build import BUILD_SIZE
@@ -21,8 +21,6 @@ from harness.kernel.source.archive import SOURCE_SIZE
 from harness.machine.binary import find_qemu
 from harness.machine.qemu.rundir import leftovers
 from harness.machine.qemu.runroot import choose_run_root
-
-GIB = 1 << 30
 
 MEMORY_SIZE = 2 * GIB
 """Bytes of RAM to link a kernel with DWARF, or to run two guests and search their memory."""

@@ -34,10 +34,7 @@ def holds(
     summary: str = "",
 ) -> None:
     """A range of *region* holds *pattern*."""
-    length = region.size - offset if length is None else length
-    if length and not region.holds(pattern, offset, length):
-        name = NAMES.get(pattern, str(pattern))
-        _differ(region, offset, pattern.content(offset, length), f"holds {name}", summary)
+    _require(region, pattern, offset, length, f"holds {NAMES.get(pattern, pattern)}", summary)
 
 
 def unchanged(
@@ -49,9 +46,7 @@ def unchanged(
     summary: str = "",
 ) -> None:
     """A range of *region* still holds *pattern*."""
-    length = region.size - offset if length is None else length
-    if length and not region.holds(pattern, offset, length):
-        _differ(region, offset, pattern.content(offset, length), UNCHANGED, summary)
+    _require(region, pattern, offset, length, UNCHANGED, summary)
 
 
 def same_bytes(
@@ -65,6 +60,19 @@ def same_bytes(
         same = where.read(at, len(whole)) == whole
     if not same:
         _differ(where, at, whole, _known(whole), summary)
+
+
+def _require(
+    region: HeldMemory,
+    pattern: Pattern,
+    offset: int,
+    length: int | None,
+    wanted: str,
+    summary: str,
+) -> None:
+    length = region.size - offset if length is None else length
+    if length and not region.holds(pattern, offset, length):
+        _differ(region, offset, pattern.content(offset, length), wanted, summary)
 
 
 def _differ(
