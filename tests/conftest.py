@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from postgres_server import Server, running_server
 
-from harness.base.lease import leases
+from harness.base.cache.lease import leases
 from harness.results import Run
 from harness.results.history import History, open_history
 

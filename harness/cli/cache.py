@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Column, Table
 
-from harness.base.budget import VARIABLE, cache_budget, wanted_size
+from harness.base.cache.budget import VARIABLE, cache_budget, wanted_size
+from harness.base.cache.evict import prune
+from harness.base.cache.inventory import Inventory, Item, take_inventory
+from harness.base.cache.layout import FAILURES, LANES
+from harness.base.cache.usage import measure, name_of, open_usage
 from harness.base.errors import InputError
-from harness.base.evict import prune
 from harness.base.paths import cache_directory
 from harness.base.space import parse_size, size_text
-from harness.base.stock import FAILURES, LANES, Item, Stock, measure, name_of, open_book, take_stock
 from harness.cli.tables import age_text, print_table, series_cell
 from harness.kernel import Kernel, load_kernel
 
@@ -51,7 +53,7 @@ HOLDS = {
     "series": "patches of series",
     "other": "history, findings, state of jobs; never evicted",
 }
-"""What lies in each kind."""
+"""The content of each kind."""
 
 
 @dataclass(frozen=True)
@@ -114,16 +116,17 @@ def _size(text: str) -> int:
 
 
 def _show(args: argparse.Namespace) -> int:
-    with open_book() as book:
-        stock = take_stock(book, anew=True)
-    kernels = _named(stock)
-    budget = cache_budget(stock.total)
+    with open_usage() as usage:
+        inventory = take_inventory(usage, anew=True)
+    kernels = _named(inventory)
+    budget = cache_budget(inventory.total)
     why = VARIABLE if wanted_size() is not None else f"{VARIABLE} changes it"
-    print(f"{size_text(stock.total)} of at most {size_text(budget)} ({why}) in {cache_directory()}")
-    print_table(_by_kind(stock))
+    total = size_text(inventory.total)
+    print(f"{total} of at most {size_text(budget)} ({why}) in {cache_directory()}")
+    print_table(_by_kind(inventory))
     print_table(_by_kernel(kernels))
     if args.json:
-        args.json.write_text(json.dumps(_as_json(stock, kernels, budget), indent=1) + "\n")
+        args.json.write_text(json.dumps(_as_json(inventory, kernels, budget), indent=1) + "\n")
     return 0
 
 
@@ -139,10 +142,10 @@ def _prune(args: argparse.Namespace) -> int:
     return 0
 
 
-def _named(stock: Stock) -> list[Named]:
+def _named(inventory: Inventory) -> list[Named]:
     """The kernels of which the cache holds something, most recently used first."""
     items: defaultdict[str, list[Item]] = defaultdict(list)
-    for item in stock.items:
+    for item in inventory.items:
         if item.kernel:
             items[item.kernel].append(item)
     kernels = _kernels()
@@ -171,16 +174,20 @@ def _names() -> Mapping[str, str]:
     }
 
 
-def _by_kind(stock: Stock) -> Table:
+def _by_kind(inventory: Inventory) -> Table:
     table = Table("kind", *map(_right, ("number", "size")), "last used", "what it is")
-    kinds = sorted({one.kind for one in stock.items}, key=lambda kind: -_sum(stock.of(kind)))
+    kinds = sorted(
+        {one.kind for one in inventory.items}, key=lambda kind: -_sum(inventory.of(kind))
+    )
     for kind in kinds:
-        items = stock.of(kind)
+        items = inventory.of(kind)
         number = str(len(items)) if kind not in ("other", "ccache") else ""
         holds = HOLDS.get(kind, "")
         table.add_row(kind, number, size_text(_sum(items)), age_text(items[-1].used), holds)
-    if stock.shared:
-        table.add_row("shared", "", size_text(stock.shared), "", "files of kernels and failures")
+    if inventory.shared:
+        table.add_row(
+            "shared", "", size_text(inventory.shared), "", "files of kernels and failures"
+        )
     return table
 
 
@@ -201,16 +208,17 @@ def _by_kernel(kernels: Sequence[Named]) -> Table:
     return table
 
 
-def _as_json(stock: Stock, kernels: Sequence[Named], budget: int) -> dict[str, Any]:
+def _as_json(inventory: Inventory, kernels: Sequence[Named], budget: int) -> dict[str, Any]:
     """The listing for programs; sizes in bytes, times in seconds since the epoch."""
-    kinds = sorted({one.kind for one in stock.items})
+    kinds = sorted({one.kind for one in inventory.items})
     return {
         "directory": str(cache_directory()),
         "budget": budget,
-        "size": stock.total,
-        "shared": stock.shared,
+        "size": inventory.total,
+        "shared": inventory.shared,
         "kinds": {
-            kind: {"number": len(stock.of(kind)), "size": _sum(stock.of(kind))} for kind in kinds
+            kind: {"number": len(inventory.of(kind)), "size": _sum(inventory.of(kind))}
+            for kind in kinds
         },
         "kernels": [
             {

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.base.architecture import NO_KVM
-from harness.base.budget import VARIABLE, cache_budget
+from harness.base.cache.budget import VARIABLE, cache_budget
+from harness.base.cache.usage import read_usage
 from harness.base.cpus import guests_at_once, usable_cpus
 from harness.base.errors import HarnessError, HostError, InputError, ToolError
 from harness.base.paths import cache_directory
 from harness.base.space import GIB, MIB, free_space, size_text
-from harness.base.stock import read_book
 from harness.base.tools import APT, PACKAGES, has_apt, how_to_install, is_present, run_tool
 from harness.kernel.build.build import BUILD_SIZE
 from harness.kernel.build.busybox import find_busybox
@@ -112,7 +112,7 @@ def caches() -> Check:
     name = "disk for the caches"
     try:
         place = cache_directory()
-        budget = size_text(cache_budget(read_book().total))
+        budget = size_text(cache_budget(read_usage().total))
         check = space(name, place, SOURCE_SIZE + BUILD_SIZE)
         return replace(check, found=f"{check.found}; the cache takes at most {budget}")
     except InputError as fault:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from harness.base.cache.inventory import take_inventory
+from harness.base.cache.usage import open_usage
 from harness.base.errors import InputError
 from harness.base.space import size_text
-from harness.base.stock import open_book, take_stock
 from harness.cli.machines import add_config_options, add_series_option, fragments_of
 from harness.cli.tables import age_text, print_table, series_cell
 from harness.kernel import (
@@ -94,8 +95,8 @@ def _facts(kernel: Kernel) -> list[tuple[str, str]]:
 
 def _list(_: argparse.Namespace) -> int:
     table = Table("key", "release", "source", "series", "config", "size", "built", "last used")
-    with open_book() as book:
-        entries = take_stock(book).of("kernels")
+    with open_usage() as book:
+        entries = take_inventory(book).of("kernels")
     for entry in reversed(entries):
         kernel = load_kernel(entry.path)
         table.add_row(

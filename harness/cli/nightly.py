@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 
+from harness.base.cache.store import VARIABLE as STORE
 from harness.base.progress import step
-from harness.base.store import VARIABLE as STORE
 from harness.cli.tables import print_table
 from harness.jobs.nightly import (
     Alone,

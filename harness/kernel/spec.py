@@ -5,9 +5,9 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from harness.base.cache.layout import KERNEL_RECORD
 from harness.base.errors import InputError
 from harness.base.paths import CHECKOUT
-from harness.base.stock import KERNEL_RECORD
 
 DEFAULT_SOURCE = "debian:6.12"
 BUILT = "build:"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.address_range import AddressRange
+from harness.base.cache.layout import MACHINE_RECORD
+from harness.base.cache.lease import lease
 from harness.base.errors import InputError
-from harness.base.lease import lease
-from harness.base.stock import MACHINE_RECORD
 from harness.kernel import Initramfs, load_kernel
 from harness.machine.binary import find_qemu
 from harness.machine.devicetree import Devicetree, DynamicPool, Pool

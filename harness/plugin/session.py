@@ -12,8 +12,8 @@ from typing import Any, cast
 
 import pytest
 
+from harness.base.cache.evict import keep_within_budget
 from harness.base.errors import HarnessError, InputError, explain
-from harness.base.evict import keep_within_budget
 from harness.base.paths import CHECKOUT, SUITE
 from harness.base.progress import say
 from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel, load_kernel

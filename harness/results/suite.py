@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.base.cache.lease import leases
 from harness.base.errors import HarnessError
-from harness.base.lease import leases
 from harness.base.paths import CHECKOUT
 from harness.base.tools import dies_with_us
 from harness.kernel import build_initramfs, build_kernel

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from kernel_trees import SLOTS_PATCH, tiny_tree
 
-from harness.base.budget import VARIABLE
 from harness.base.cache import Cache
-from harness.base.lease import leases
-from harness.base.stock import KERNEL, MACHINE_RECORD
+from harness.base.cache.budget import VARIABLE
+from harness.base.cache.layout import KERNEL, MACHINE_RECORD
+from harness.base.cache.lease import leases
 from harness.cli import main
 from harness.kernel.source.workspace import open_workspace, workspaces
 

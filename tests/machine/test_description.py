@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from harness.base.address_range import AddressRange
+from harness.base.cache.layout import MACHINE_RECORD
 from harness.base.errors import InputError
 from harness.base.space import MIB
-from harness.base.stock import MACHINE_RECORD
 from harness.kernel import Initramfs, Kernel
 from harness.kernel.spec import KernelRecord, load_kernel
 from harness.machine.binary import Qemu

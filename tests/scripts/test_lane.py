@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.base.lease import unleased
+from harness.base.cache.lease import unleased
 from harness.base.paths import CHECKOUT
 
 MIRROR = "http://mirror.example/debian"

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.base.cache import digest
+from harness.base.cache.evict import added
+from harness.base.cache.lease import lease
 from harness.base.errors import InputError, SourceError, ToolError
-from harness.base.evict import added
-from harness.base.lease import lease
 from harness.base.paths import cache_directory
 from harness.base.progress import step
 from harness.base.tools import find_tool

@@ -4,9 +4,9 @@
 import shutil
 from dataclasses import dataclass, replace
 
+from harness.base.cache.evict import added
+from harness.base.cache.lease import lease
 from harness.base.errors import HarnessError
-from harness.base.evict import added
-from harness.base.lease import lease
 from harness.base.paths import cache_directory
 from harness.jobs.coverage.collector import COUNTS
 from harness.jobs.coverage.counts import load_counts, total

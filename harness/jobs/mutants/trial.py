@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.base.cache import Cache, digest
-from harness.base.lease import leases
+from harness.base.cache.lease import leases
 from harness.base.progress import step
 from harness.jobs.mutants.mutant import Mutant
 from harness.jobs.mutants.mutant_trial import Judgement, MutantTrial, load_trial, weigh

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from distributed import Client, Future, wait
 
+from harness.base.cache.store import VARIABLE as STORE
 from harness.base.errors import HarnessError, HostError, explain
 from harness.base.paths import cache_directory
 from harness.base.progress import say
-from harness.base.store import VARIABLE as STORE
 from harness.jobs.nightly import work
 from harness.jobs.nightly.entry import Ended
 from harness.jobs.nightly.executor import NextJob

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from harness.base.cache import Cache
+from harness.base.cache.lease import leases
 from harness.base.errors import InputError
-from harness.base.lease import leases
 from harness.kernel import KernelSpec, build_initramfs, build_kernel
 from harness.kernel.build.build import find_kernel
 from harness.kernel.source.sources import pin_source

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from harness.base.budget import wanted_size
 from harness.base.cache import Cache, digest
+from harness.base.cache.budget import wanted_size
 from harness.base.errors import BuildError, SourceError
 from harness.base.progress import say, step
 from harness.base.space import require_space

@@ -15,9 +15,9 @@ from pathlib import Path
 from elftools.elf.elffile import ELFFile
 
 from harness.base.cache import Cache, digest
+from harness.base.cache.layout import KERNEL_RECORD
 from harness.base.errors import BuildError, InputError, SourceError
 from harness.base.progress import step
-from harness.base.stock import KERNEL_RECORD
 from harness.kernel.build.image import IMAGES, read_image
 from harness.kernel.build.kconfig import read_config
 from harness.kernel.build.make import Make, check_tools, compiler_accepts, compiler_version

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from harness.base.architecture import CROSS
 from harness.base.cache import Cache, digest
+from harness.base.cache.layout import KERNEL
 from harness.base.errors import BuildError, ToolError
 from harness.base.paths import CHECKOUT
 from harness.base.progress import step
-from harness.base.stock import KERNEL
 from harness.base.tools import run_tool
 from harness.kernel.build import cpio
 from harness.kernel.build.build import Plan, module_tree, plan_of

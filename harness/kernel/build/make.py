@@ -11,9 +11,9 @@ from itertools import takewhile
 from pathlib import Path
 
 from harness.base.architecture import CROSS
+from harness.base.cache.evict import ccache_environment
 from harness.base.disk import require_not_full
 from harness.base.errors import BuildError, ToolError
-from harness.base.evict import ccache_environment
 from harness.base.progress import ProgressStep
 from harness.base.tools import dies_with_us, find_tool, run_tool
 from harness.kernel.source.workspace import workspaces

@@ -16,8 +16,8 @@ from pathlib import Path
 from filelock import FileLock
 
 from harness.base.cache import Cache, digest
+from harness.base.cache.evict import added
 from harness.base.errors import HostError, SourceError
-from harness.base.evict import added
 from harness.base.paths import cache_directory
 from harness.base.progress import ProgressStep, say, step
 from harness.base.space import MIB, require_space

@@ -11,9 +11,9 @@ from typing import Protocol
 from packaging.version import Version
 
 from harness.base.cache import digest
+from harness.base.cache.evict import added
+from harness.base.cache.lease import lease
 from harness.base.errors import SourceError
-from harness.base.evict import added
-from harness.base.lease import lease
 from harness.base.paths import cache_directory
 from harness.kernel.source.apt import Package, extract_package, find_package
 from harness.kernel.source.archive import read_member, unpack_archive

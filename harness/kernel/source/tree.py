@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.base.cache.evict import added
 from harness.base.errors import SourceError
-from harness.base.evict import added
 from harness.kernel.source.content import Content, prune_empty, read_content, write_content
 
 Snapshot = Mapping[str, str]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.base.evict import added
+from harness.base.cache.evict import added
 from harness.base.paths import cache_directory
 from harness.base.progress import say
 from harness.kernel.source.tree import SourceTree

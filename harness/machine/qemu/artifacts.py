@@ -9,13 +9,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.base.cache.evict import added
+from harness.base.cache.layout import FAILURES
+from harness.base.cache.lease import lease, leases
 from harness.base.disk import writing
 from harness.base.errors import GuestError, HarnessError, ToolError
-from harness.base.evict import added
 from harness.base.kreport import reports_in
-from harness.base.lease import lease, leases
 from harness.base.paths import cache_directory
-from harness.base.stock import FAILURES
 from harness.base.tools import run_tool
 from harness.kernel.code import KernelCode, decoded_traces
 from harness.machine.description import save_machine

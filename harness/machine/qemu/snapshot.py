@@ -17,8 +17,8 @@ from pathlib import Path
 from shlex import quote
 
 from harness.base.cache import Cache, digest
+from harness.base.cache.layout import KERNEL
 from harness.base.errors import ProtocolError
-from harness.base.stock import KERNEL
 from harness.machine.binary import Qemu
 from harness.machine.capabilities import FILE_MIGRATION
 from harness.machine.machine import Machine

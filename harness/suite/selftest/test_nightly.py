@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.base.cache import Cache
+from harness.base.cache.store import VARIABLE as STORE
 from harness.base.paths import cache_directory
-from harness.base.store import VARIABLE as STORE
 from harness.kernel import Initramfs, Kernel
 from harness.results import SuiteRequest
 from harness.suite.lib.local_cluster import NIGHT, local_cluster, night_at_work

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.base.cache import Cache
+from harness.base.cache.store import VARIABLE, Store
 from harness.base.errors import HostError
-from harness.base.store import VARIABLE, Store
 
 KEY = "0123456789abcdef01234567"
 

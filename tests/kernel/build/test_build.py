@@ -15,8 +15,8 @@ import pytest
 from kernel_trees import FIREWALL_PATCH, MAKEFILE, SLOTS_PATCH, tiny_tree
 
 from harness.base.cache import Cache
+from harness.base.cache.layout import KERNEL_RECORD
 from harness.base.errors import BuildError, ConfigError, HostError, SeriesError, SourceError
-from harness.base.stock import KERNEL_RECORD
 from harness.kernel import KernelSpec, build_kernel, load_kernel
 from harness.kernel.build.build import plan_of, read_build_id
 from harness.kernel.source.workspace import open_workspace, workspaces

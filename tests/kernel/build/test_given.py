@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from kernel_builds import CROSS, RELEASE, copied, link_kernel, tiny_build
 
+from harness.base.cache.inventory import take_inventory
+from harness.base.cache.layout import KERNEL_RECORD
+from harness.base.cache.usage import Usage
 from harness.base.errors import InputError, SourceError
-from harness.base.stock import KERNEL_RECORD, Book, take_stock
 from harness.kernel import KernelSpec, build_kernel
 from harness.kernel.build.build import find_kernel
 from harness.kernel.build.given import GivenBuild, find_build, given_tree
@@ -33,7 +35,7 @@ def spec_of(build: Path, **more: object) -> KernelSpec:
 def refusal(build: Path) -> str:
     with pytest.raises(InputError) as refused:
         build_kernel(spec_of(build))
-    assert take_stock(Book()).of("kernels") == []
+    assert take_inventory(Usage()).of("kernels") == []
     return str(refused.value)
 
 
@@ -234,4 +236,4 @@ def test_a_build_that_changes_while_it_is_copied_is_not_kept(
 
     with pytest.raises(SourceError, match="changed while it was copied"):
         build_kernel(spec_of(build))
-    assert take_stock(Book()).of("kernels") == []
+    assert take_inventory(Usage()).of("kernels") == []

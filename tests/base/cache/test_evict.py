@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.base.budget import VARIABLE
-from harness.base.cache import MANIFEST, Cache
-from harness.base.evict import (
+from harness.base.cache import Cache
+from harness.base.cache.budget import VARIABLE
+from harness.base.cache.evict import (
     FAILURE_AGE,
     MOST_FAILURES,
     added,
@@ -26,9 +26,11 @@ from harness.base.evict import (
     overdue,
     prune,
 )
-from harness.base.lease import lease, leases
+from harness.base.cache.inventory import NEVER, WORTH, Item, take_inventory
+from harness.base.cache.layout import FAILURES, KERNEL, LANES, MANIFEST, TRASH
+from harness.base.cache.lease import lease, leases
+from harness.base.cache.usage import Usage
 from harness.base.space import KIB, MIB
-from harness.base.stock import FAILURES, KERNEL, LANES, NEVER, TRASH, WORTH, Book, Item, take_stock
 
 NOW = 10_000.0
 DAY = 24 * 3600.0
@@ -61,8 +63,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is said about evictions, and nothing of it was said before."""
     lines: list[str] = []
-    monkeypatch.setattr("harness.base.evict.say", lines.append)
-    monkeypatch.setattr("harness.base.evict._told", set())
+    monkeypatch.setattr("harness.base.cache.evict.say", lines.append)
+    monkeypatch.setattr("harness.base.cache.evict._said", set())
     return lines
 
 
@@ -86,7 +88,7 @@ def add(kind: str, key: str, size: int = 100 * KIB, age: float = 0, kernel: str 
 
 
 def held() -> int:
-    return take_stock(Book()).total
+    return take_inventory(Usage()).total
 
 
 @settings(deadline=None)
@@ -150,9 +152,9 @@ def test_after_each_addition_only_what_is_in_use_exceeds_the_budget(
                 with leases():
                     Cache(kind).get(key, filled(size * KIB))
             assert all((path / MANIFEST).is_file() for path in used)
-            stock = take_stock(Book())
-            evictable = [one for one in stock.items if one.worth and one.path not in used]
-            assert stock.total <= budget or [one.path for one in evictable] in ([], [last])
+            inventory = take_inventory(Usage())
+            evictable = [one for one in inventory.items if one.worth and one.path not in used]
+            assert inventory.total <= budget or [one.path for one in evictable] in ([], [last])
 
 
 def test_the_oldest_go_until_the_cache_is_well_within_its_budget(
@@ -243,7 +245,9 @@ def test_within_the_budget_nothing_else_is_looked_at(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     add("parked", "first")
-    monkeypatch.setattr("harness.base.evict.take_stock", lambda *_: pytest.fail("took stock"))
+    monkeypatch.setattr(
+        "harness.base.cache.evict.take_inventory", lambda *_: pytest.fail("took inventory")
+    )
 
     add("parked", "second")
 
@@ -385,7 +389,7 @@ def test_a_directory_is_whole_until_it_is_in_the_trash(
 ADDER = """
 import os, sys
 from harness.base.cache import Cache
-from harness.base.lease import leases
+from harness.base.cache.lease import leases
 number = 0
 while True:
     number += 1
@@ -439,12 +443,13 @@ def test_runs_that_evict_at_once_and_are_killed_leave_whole_entries(
 FILL = """
 import os
 from harness.base.cache import Cache
-from harness.base.lease import leases
-from harness.base.stock import Book, take_stock
+from harness.base.cache.lease import leases
+from harness.base.cache.usage import Usage
+from harness.base.cache.inventory import take_inventory
 for number in range(60):
     with leases():
         Cache("things").get(str(number), lambda one: (one / "data").write_bytes(os.urandom(200000)))
-    print(take_stock(Book()).total)
+    print(take_inventory(Usage()).total)
 """
 
 

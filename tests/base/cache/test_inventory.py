@@ -9,19 +9,11 @@ from pathlib import Path
 import pytest
 
 from harness.base.cache import Cache
+from harness.base.cache.inventory import NEVER, Item, take_inventory
+from harness.base.cache.layout import KERNEL, KERNEL_RECORD, MACHINE_RECORD, MANIFEST
+from harness.base.cache.usage import Usage, measure
 from harness.base.paths import APPLICATION
 from harness.base.space import KIB, MIB
-from harness.base.stock import (
-    KERNEL,
-    KERNEL_RECORD,
-    MACHINE_RECORD,
-    MANIFEST,
-    NEVER,
-    Book,
-    Item,
-    measure,
-    take_stock,
-)
 
 
 @pytest.fixture(autouse=True)
@@ -54,8 +46,8 @@ def failure(cache: Path, name: str, of: Path) -> Path:
     return directory
 
 
-def item(path: Path, book: Book | None = None) -> Item:
-    (found,) = (one for one in take_stock(book or Book()).items if one.path == path)
+def item(path: Path, usage: Usage | None = None) -> Item:
+    (found,) = (one for one in take_inventory(usage or Usage()).items if one.path == path)
     return found
 
 
@@ -82,9 +74,9 @@ def test_the_total_is_what_du_says(cache: Path) -> None:
     (cache / "unknown" / "file").write_bytes(b"u" * 9_000)
     kinds = sum(path.lstat().st_blocks * 512 for path in cache.iterdir() if path.is_dir())
 
-    stock = take_stock(Book())
+    inventory = take_inventory(Usage())
 
-    assert used_by(cache) - kinds <= stock.total <= used_by(cache)
+    assert used_by(cache) - kinds <= inventory.total <= used_by(cache)
 
 
 def test_a_hole_takes_no_space(cache: Path) -> None:
@@ -99,12 +91,12 @@ def test_a_file_that_a_failure_links_is_freed_with_the_last_of_both(cache: Path)
     plain = kernel("plain")
     kept = failure(cache, "one", plain)
     assert (item(plain).size, item(kept).size) < (MIB, MIB)
-    assert take_stock(Book()).shared >= MIB
+    assert take_inventory(Usage()).shared >= MIB
 
     Cache("kernels").remove("plain")
 
     assert item(kept).size >= MIB
-    assert take_stock(Book()).shared == 0
+    assert take_inventory(Usage()).shared == 0
 
 
 def test_parked_guests_of_patched_and_of_removed_kernels_go_first() -> None:
@@ -160,20 +152,23 @@ def test_what_another_cache_holds_is_not_counted(cache: Path, tmp_path: Path) ->
     (other / "packages" / "entry" / MANIFEST).write_text("{}")
     (cache / "packages").symlink_to(other / "packages")
 
-    assert take_stock(Book()).of("packages") == []
+    assert take_inventory(Usage()).of("packages") == []
 
 
 def test_run_directories_are_not_counted(cache: Path) -> None:
     (cache / f"{APPLICATION}-0" / "run-a").mkdir(parents=True)
     (cache / f"{APPLICATION}-0" / "run-a" / "ram").write_bytes(b"r" * MIB)
 
-    assert take_stock(Book()).total < MIB
+    assert take_inventory(Usage()).total < MIB
 
 
 def test_a_size_that_is_known_is_not_measured_again() -> None:
     parked = belongs_to("parked", "a", "plain")
-    book = Book({"parked/a": 12345, "parked/gone": 1})
+    usage = Usage({"parked/a": 12345, "parked/gone": 1})
 
-    assert item(parked, book).size == 12345
-    assert "parked/gone" not in book.sizes
-    assert next(one for one in take_stock(book, anew=True).items if one.path == parked).size > 12345
+    assert item(parked, usage).size == 12345
+    assert "parked/gone" not in usage.sizes
+    assert (
+        next(one for one in take_inventory(usage, anew=True).items if one.path == parked).size
+        > 12345
+    )

@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.base.lease import lease, leases, unleased
+from harness.base.cache.lease import lease, leases, unleased
 
 HOLD = """
 import sys
 from pathlib import Path
-from harness.base.lease import lease
+from harness.base.cache.lease import lease
 print(lease(Path(sys.argv[1])), flush=True)
 sys.stdin.read()
 """

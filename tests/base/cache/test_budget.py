@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.base.budget import VARIABLE, cache_budget
 from harness.base.cache import Cache
+from harness.base.cache.budget import VARIABLE, cache_budget
 from harness.base.errors import InputError
 from harness.base.space import GIB, KIB, MIB, parse_size, size_text
 from harness.cli import main

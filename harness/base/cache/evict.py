@@ -24,25 +24,14 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
-from harness.base.budget import CCACHE_SHARE, FAILURES_SHARE, VARIABLE, cache_budget
-from harness.base.lease import unleased
+from harness.base.cache.budget import CCACHE_SHARE, FAILURES_SHARE, VARIABLE, cache_budget
+from harness.base.cache.inventory import Inventory, Item, take_inventory
+from harness.base.cache.layout import FAILURES, LANES, TRASH, UNFINISHED
+from harness.base.cache.lease import unleased
+from harness.base.cache.usage import Usage, name_of, open_usage, read_usage, size_of
 from harness.base.paths import cache_directory
 from harness.base.progress import say
 from harness.base.space import KIB, size_text
-from harness.base.stock import (
-    FAILURES,
-    LANES,
-    TRASH,
-    UNFINISHED,
-    Book,
-    Item,
-    Stock,
-    name_of,
-    open_book,
-    read_book,
-    size_of,
-    take_stock,
-)
 from harness.base.tools import run_tool
 
 SLACK = 20
@@ -57,7 +46,7 @@ FAILURE_AGE = 30 * 24 * 3600.0
 ANNOUNCED = frozenset({"kernels", "builds", "workspaces", "git", "packages"})
 """Kinds whose eviction is said: it takes minutes, or the network, to make them again."""
 
-_told: set[str] = set()
+_said: set[str] = set()
 
 
 def order(items: Iterable[Item], now: float) -> list[Item]:
@@ -103,25 +92,25 @@ def added(*paths: Path) -> None:
     """
     root = cache_directory()
     paths = tuple(path for path in paths if path.is_relative_to(root))
-    with open_book() as book:
-        known = bool(book.sizes)
-        book.sizes |= {name_of(path): size_of(path)[0] for path in paths}
-        budget = cache_budget(book.total)
-        if known and book.total <= budget and all(path.parent.name != FAILURES for path in paths):
+    with open_usage() as usage:
+        known = bool(usage.sizes)
+        usage.sizes |= {name_of(path): size_of(path)[0] for path in paths}
+        budget = cache_budget(usage.total)
+        if known and usage.total <= budget and all(path.parent.name != FAILURES for path in paths):
             return
         _clean()
-        stock = take_stock(book)
-        _limit_ccache(stock, budget)
-        old = overdue(stock.of(FAILURES), budget, time.time())
-        if not [one for one in old if _remove(one)] and stock.total <= budget:
+        inventory = take_inventory(usage)
+        _limit_ccache(inventory, budget)
+        old = overdue(inventory.of(FAILURES), budget, time.time())
+        if not [one for one in old if _remove(one)] and inventory.total <= budget:
             return
-        for item in _shrink(book, budget - budget // SLACK):
+        for item in _shrink(usage, budget - budget // SLACK):
             if item.kind in ANNOUNCED:
                 say(f"cache: evicted {name_of(item.path)}, to stay within {size_text(budget)}")
-        if book.total > budget and not _told:
-            _told.add(VARIABLE)
+        if usage.total > budget and not _said:
+            _said.add(VARIABLE)
             say(
-                f"cache: what is in use takes {size_text(book.total)}, more than "
+                f"cache: what is in use takes {size_text(usage.total)}, more than "
                 f"{size_text(budget)} ({VARIABLE})"
             )
 
@@ -142,30 +131,30 @@ def prune(
     First goes everything that was not used for *older* seconds. With *dry_run* nothing is evicted.
     """
     remove = _is_free if dry_run else _remove
-    with open_book() as book:
+    with open_usage() as usage:
         if not dry_run:
             _clean()
-        stock = take_stock(book, anew=True)
-        budget, now = cache_budget(stock.total), time.time()
+        inventory = take_inventory(usage, anew=True)
+        budget, now = cache_budget(inventory.total), time.time()
         target = budget if to is None else to
-        gone = _prune_ccache(stock, target, older, dry_run)
+        gone = _prune_ccache(inventory, target, older, dry_run)
         limit = now - older if older is not None else float("-inf")
-        unused = order((one for one in stock.items if one.used < limit), now)
-        for item in dict.fromkeys((*overdue(stock.of(FAILURES), budget, now), *unused)):
+        unused = order((one for one in inventory.items if one.used < limit), now)
+        for item in dict.fromkeys((*overdue(inventory.of(FAILURES), budget, now), *unused)):
             if remove(item):
                 gone.append(item)
         if dry_run:
-            left = [one for one in stock.items if one not in gone]
-            excess = stock.total - sum(one.size for one in gone) - target
+            left = [one for one in inventory.items if one not in gone]
+            excess = inventory.total - sum(one.size for one in gone) - target
             gone += evict(left, excess, now, remove)
         else:
-            gone += _shrink(book, target)
+            gone += _shrink(usage, target)
     return gone
 
 
 def ccache_environment() -> dict[str, str]:
     """The directory of ccache and its limit, as variables of its environment."""
-    limit = cache_budget(read_book().total) // CCACHE_SHARE
+    limit = cache_budget(read_usage().total) // CCACHE_SHARE
     return _ccache(limit)
 
 
@@ -198,16 +187,17 @@ def sweep(place: Path) -> Iterator[Path]:
             yield fresh
 
 
-def _shrink(book: Book, target: int) -> Iterator[Item]:
+def _shrink(usage: Usage, target: int) -> Iterator[Item]:
     """Evict until the cache takes *target* bytes, or all of it is in use; yield what went.
 
-    Takes stock after each round: a file of a kernel is freed with the last failure that links it.
+    Lists the cache after each round: a file of a kernel is freed with the last failure that links
+    it.
     """
     gone: set[Path] = set()
     while True:
-        stock = take_stock(book)
-        left = (one for one in stock.items if one.path not in gone)
-        removed = list(evict(left, stock.total - target, time.time(), _remove))
+        inventory = take_inventory(usage)
+        left = (one for one in inventory.items if one.path not in gone)
+        removed = list(evict(left, inventory.total - target, time.time(), _remove))
         if not removed:
             return
         yield from removed
@@ -252,9 +242,9 @@ def _clean() -> None:
                 pass
 
 
-def _limit_ccache(stock: Stock, budget: int) -> int:
+def _limit_ccache(inventory: Inventory, budget: int) -> int:
     """Have ccache drop its oldest objects if it takes more than its share; return bytes freed."""
-    for item in stock.of("ccache"):
+    for item in inventory.of("ccache"):
         limit = budget // CCACHE_SHARE
         if item.size > limit + limit // SLACK and shutil.which("ccache"):
             words = ("--cleanup",) if limit else ("--clear",)
@@ -263,16 +253,18 @@ def _limit_ccache(stock: Stock, budget: int) -> int:
     return 0
 
 
-def _prune_ccache(stock: Stock, target: int, older: float | None, dry_run: bool) -> list[Item]:
+def _prune_ccache(
+    inventory: Inventory, target: int, older: float | None, dry_run: bool
+) -> list[Item]:
     """The same for :func:`prune`; the item says how much was, or would be, freed."""
-    for item in stock.of("ccache"):
+    for item in inventory.of("ccache"):
         if dry_run:
             freed = max(0, item.size - target // CCACHE_SHARE)
         else:
             if older is not None and shutil.which("ccache"):
                 words = ("ccache", "--evict-older-than", f"{int(older)}s")
                 run_tool(words, env={**os.environ, **_ccache(item.size)})
-            freed = max(_limit_ccache(stock, target), item.size - size_of(item.path)[0])
+            freed = max(_limit_ccache(inventory, target), item.size - size_of(item.path)[0])
         if freed > 0:
             return [replace(item, size=freed)]
     return []

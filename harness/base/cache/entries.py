@@ -11,14 +11,14 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from harness.base.budget import wanted_size
+from harness.base.cache.budget import wanted_size
+from harness.base.cache.evict import added, discard
+from harness.base.cache.layout import MANIFEST, UNFINISHED
+from harness.base.cache.lease import lease
+from harness.base.cache.store import SHARED, Store, file_sha256, shared_store
 from harness.base.disk import writing
-from harness.base.evict import added, discard
-from harness.base.lease import lease
 from harness.base.paths import cache_directory
 from harness.base.progress import say
-from harness.base.stock import MANIFEST, UNFINISHED
-from harness.base.store import SHARED, Store, file_sha256, shared_store
 
 
 def digest(*parts: str | bytes | Path) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from filelock import Timeout
 
-from harness.base.cache import MANIFEST, Cache, digest
-from harness.base.evict import sweep
+from harness.base.cache import Cache, digest
+from harness.base.cache.evict import sweep
+from harness.base.cache.layout import MANIFEST
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_damaged_entry_is_announced_in_one_line(
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr("harness.base.cache.say", said.append)
+    monkeypatch.setattr("harness.base.cache.entries.say", said.append)
     (cache.get("key", write_hello) / "file").unlink()
     cache.get("key", write_hello)
     assert said == ["cache: things/key is damaged (file is missing); building it again"]
