@@ -20,12 +20,14 @@ DISK_FAULTS = frozenset({*FULL, errno.EROFS, errno.EACCES, errno.EIO})
 NOTHING_LEFT = 64 << 10
 """Fewer free bytes than this are a full file system: most files need more."""
 
-ROOM = (
-    "Free space there ('harness cache prune --to SIZE' shrinks the cache), or name another "
-    "directory: HARNESS_RUN for running guests, HARNESS_CACHE for caches and results, TMPDIR for "
-    "temporary files"
+ROOM = "Free space there ('harness cache prune --to SIZE' shrinks the cache)"
+"""How to make room on a full file system."""
+
+ELSEWHERE = (
+    "another directory: HARNESS_RUN for running guests, HARNESS_CACHE for caches and results, "
+    "TMPDIR for temporary files"
 )
-"""How to make room, for the end of an error."""
+"""The other remedy, for every fault of a disk."""
 
 
 def file_system(place: Path) -> str:
@@ -46,7 +48,8 @@ def cannot_write(what: str, place: Path, fault: OSError) -> HostError:
     if isinstance(named, str):
         place = Path(named)
     why = str(fault.strerror or fault).lower()
-    return HostError(f"cannot write {what}: {why} ({file_system(place)}). {ROOM}")
+    remedy = f"{ROOM}, or name {ELSEWHERE}" if fault.errno in FULL else f"Name {ELSEWHERE}"
+    return HostError(f"cannot write {what}: {why} ({file_system(place)}). {remedy}")
 
 
 @contextmanager

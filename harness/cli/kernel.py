@@ -98,7 +98,10 @@ def _list(_: argparse.Namespace) -> int:
     with open_usage() as book:
         entries = take_inventory(book).of("kernels")
     for entry in reversed(entries):
-        kernel = load_kernel(entry.path)
+        try:
+            kernel = load_kernel(entry.path)
+        except (OSError, ValueError, TypeError):  # damaged, or evicted meanwhile
+            continue
         table.add_row(
             kernel.key[:KEY_WIDTH],
             kernel.release,

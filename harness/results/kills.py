@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from harness.base.paths import CHECKOUT
+from harness.base.progress import say
 
 KILLS = CHECKOUT.joinpath("tests", "mutants", "kills.json")
 """Not ``CHECKOUT / ...``: the order of tests decides no verdict, so those that are known stay valid
@@ -21,10 +22,13 @@ SHORTEST = 0.2
 
 
 def read_kills() -> Kills:
-    """What is known; nothing without the file."""
+    """What is known; nothing without the file, or if it is damaged, for example by a merge."""
     try:
         kills: Kills = json.loads(KILLS.read_text())
     except FileNotFoundError:
+        return {}
+    except ValueError as fault:
+        say(f"{KILLS} is damaged ({fault}): tests run in pytest's order. Restore it with git")
         return {}
     return kills
 
@@ -41,7 +45,9 @@ def keep_kills(found: Kills, mutants: Iterable[str]) -> None:
         if known.get(name)
     }
     if kept != read_kills():
-        KILLS.write_text(json.dumps(kept, indent=1) + "\n")
+        fresh = KILLS.with_suffix(".new")
+        fresh.write_text(json.dumps(kept, indent=1) + "\n")
+        fresh.replace(KILLS)
 
 
 def best_order(kills: Kills) -> Iterator[str]:

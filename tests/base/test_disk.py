@@ -68,3 +68,12 @@ def test_a_program_that_failed_beside_a_full_disk_is_not_to_blame(
     free["two"] = 1000
     with pytest.raises(HostError, match="cannot write objects"):
         require_not_full("objects", places)
+
+
+def test_room_helps_only_a_full_disk(tmp_path: Path) -> None:
+    denied = OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    text = str(cannot_write("a log", tmp_path, denied))
+
+    assert "Free space" not in text
+    assert ". Name another directory: HARNESS_RUN" in text

@@ -2,6 +2,7 @@
 """The order of tests follows from which tests failed on each mutant, and how long they took."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -44,3 +45,16 @@ def test_file_is_as_it_is_written() -> None:
 
 def test_no_verdict_depends_on_the_order() -> None:
     assert KILLS not in files_behind()
+
+
+def test_a_damaged_file_says_so_and_orders_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = tmp_path / "kills.json"
+    damaged.write_text("<<<<<<< HEAD")
+    said: list[str] = []
+    monkeypatch.setattr("harness.results.kills.KILLS", damaged)
+    monkeypatch.setattr("harness.results.kills.say", said.append)
+
+    assert read_kills() == {}
+    assert "is damaged" in said[0]

@@ -29,6 +29,7 @@ from harness.base.cache.inventory import Inventory, Item, take_inventory
 from harness.base.cache.layout import FAILURES, LANES, TRASH, UNFINISHED
 from harness.base.cache.lease import unleased
 from harness.base.cache.usage import Usage, name_of, open_usage, read_usage, size_of
+from harness.base.errors import ToolError
 from harness.base.paths import cache_directory
 from harness.base.progress import say
 from harness.base.space import KIB, size_text
@@ -88,8 +89,16 @@ def added(*paths: Path) -> None:
     """Note that *paths* are new in the cache, or have grown; evict others if that is too much.
 
     Looks at *paths* alone while the cache is within its budget, and not at those outside the cache.
-    Raises InputError for a wrong ``HARNESS_CACHE_SIZE``.
+    An eviction that fails is said, and ends nothing: what was added is there. Raises InputError for
+    a wrong ``HARNESS_CACHE_SIZE``.
     """
+    try:
+        _make_room(paths)
+    except (OSError, ToolError) as fault:
+        say(f"cache: cannot evict: {fault}. 'harness cache' shows what takes how much")
+
+
+def _make_room(paths: Sequence[Path]) -> None:
     root = cache_directory()
     paths = tuple(path for path in paths if path.is_relative_to(root))
     with open_usage() as usage:
@@ -166,25 +175,28 @@ def discard(path: Path, but: Path | None = None) -> None:
         place = trash / uuid4().hex
         try:
             one.rename(place)
-        except FileNotFoundError:
+        except FileNotFoundError:  # the trash stays, so it is *one* that is gone
             continue
         except OSError as fault:  # with a mount in it (EBUSY) it stays
             if fault.errno != errno.EXDEV:
                 raise
             place = one
-        if place.is_dir():
-            shutil.rmtree(place, ignore_errors=True)
-        else:
-            place.unlink(missing_ok=True)
+        _delete(place)
 
 
-def sweep(place: Path) -> Iterator[Path]:
-    """Remove and yield unfinished entries of killed runs in *place*, but none that is built now."""
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sweep(place: Path) -> None:
+    """Remove unfinished entries of killed runs in *place*, but none that is built now."""
     for fresh in place.glob(f"*{UNFINISHED}"):
         lock = FileLock(place / f"{fresh.name.removesuffix(UNFINISHED)}.lock")
         with suppress(Timeout), lock.acquire(timeout=0):
             shutil.rmtree(fresh, ignore_errors=True)
-            yield fresh
 
 
 def _shrink(usage: Usage, target: int) -> Iterator[Item]:
@@ -235,11 +247,11 @@ def _held(item: Item) -> Iterator[bool]:
 def _clean() -> None:
     """Delete what killed runs left."""
     root = cache_directory()
-    shutil.rmtree(root / TRASH, ignore_errors=True)
+    for path in (root / TRASH).glob("*"):
+        _delete(path)
     for place in root.iterdir():
         if place.is_dir() and not place.is_symlink():
-            for _ in sweep(place):
-                pass
+            sweep(place)
 
 
 def _limit_ccache(inventory: Inventory, budget: int) -> int:

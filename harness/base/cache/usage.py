@@ -33,18 +33,21 @@ class Usage:
         return sum(self.sizes.values()) + self.shared
 
 
+_UNCOUNTED = (FileNotFoundError, NotADirectoryError, PermissionError)
+
+
 def measure(path: Path, leave: str = "") -> tuple[int, dict[int, int]]:
     """The disk space under *path* that its removal frees, and that of each inode with more links.
 
-    A sparse file counts with its blocks, and a file that is gone meanwhile not at all. What begins
-    with *leave* in the directory *path* itself is left out.
+    A sparse file counts with its blocks; what is gone meanwhile, or another user's, not at all.
+    What begins with *leave* in the directory *path* itself is left out.
     """
     own, linked, places = 0, {}, [path]
     with suppress(FileNotFoundError):
         own = _blocks(path.lstat())
     while places:
         place = places.pop()
-        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(place) as found:
+        with suppress(*_UNCOUNTED), os.scandir(place) as found:
             for entry in found:
                 if leave and place == path and entry.name.startswith(leave):
                     continue

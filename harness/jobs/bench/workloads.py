@@ -7,7 +7,7 @@ from statistics import median
 
 from harness.base.errors import HarnessError
 from harness.base.result import Result
-from harness.base.space import MIB
+from harness.base.space import GIB, MIB
 from harness.devices.probe import Direction, MapCall, Probe, Space, calls
 from harness.devices.rogue import NvmeRogue
 from harness.jobs.bench.bare import bare_boot, bare_restore
@@ -28,8 +28,6 @@ CHUNK = MIB
 
 BULK = 64 * MIB
 """Bytes that the rogue reads at once."""
-
-GIB = 1 << 30
 
 SUITE_BOOTS = 5
 """Bare boots before the suite, and as many after it."""

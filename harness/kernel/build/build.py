@@ -3,7 +3,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from harness.base.cache import Cache, digest
 from harness.base.cache.budget import wanted_size
 from harness.base.errors import BuildError, SourceError
 from harness.base.progress import say, step
-from harness.base.space import require_space
+from harness.base.space import GIB, require_space
 from harness.kernel.build.fragment import Wanted, read_fragments
 from harness.kernel.build.given import (
     BUILT_CONFIG,
@@ -45,7 +45,7 @@ from harness.kernel.spec import (
 FORMAT = "1"
 """Increase it when the same inputs shall be built differently than before."""
 
-BUILD_SIZE = 1024**3
+BUILD_SIZE = GIB
 """Bytes for a build directory and its share of ccache; Linux 6.12 takes 0.6 GiB."""
 
 TARGETS = ("Image", "modules")
@@ -139,12 +139,11 @@ def build_kernel(spec: KernelSpec) -> Kernel:
     return load_kernel(entry)
 
 
-@contextmanager
-def module_tree(inputs: Plan | GivenBuild) -> Iterator[tuple[Workspace, Make]]:
+def tree_for_modules(
+    inputs: Plan | GivenBuild,
+) -> AbstractContextManager[tuple[Workspace, Make]]:
     """A kernel's tree, in which modules can be built for the block; its workspace stays locked."""
-    tree = built_tree(inputs) if isinstance(inputs, Plan) else given_tree(inputs)
-    with tree as (workspace, make):
-        yield workspace, make
+    return built_tree(inputs) if isinstance(inputs, Plan) else given_tree(inputs)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from harness.base.paths import CHECKOUT
 from harness.base.progress import step
 from harness.base.tools import run_tool
 from harness.kernel.build import cpio
-from harness.kernel.build.build import Plan, module_tree, plan_of
+from harness.kernel.build.build import Plan, plan_of, tree_for_modules
 from harness.kernel.build.busybox import find_busybox
 from harness.kernel.build.given import GivenBuild
 from harness.kernel.build.make import compiler_version
@@ -104,7 +104,7 @@ def _compile_agent(directory: Path) -> None:
 
 def _build_probe(inputs: Plan | GivenBuild, whole: Path) -> bytes:
     """Return the probe for the guest; the module with debugging information goes to *whole*."""
-    with module_tree(inputs) as (workspace, make):
+    with tree_for_modules(inputs) as (workspace, make):
         shutil.copy2(build_probe(workspace, make), whole)
     with tempfile.TemporaryDirectory() as scratch:
         return _strip(whole, Path(scratch) / PROBE).read_bytes()

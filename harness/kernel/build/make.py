@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.base.architecture import CROSS
 from harness.base.cache.evict import ccache_environment
+from harness.base.cpus import usable_cpus
 from harness.base.disk import require_not_full
 from harness.base.errors import BuildError, ToolError
 from harness.base.progress import ProgressStep
@@ -86,7 +87,7 @@ class Make:
         """Return the command line that makes *words*."""
         return [
             str(find_tool("make")),
-            *("-C", str(self.source), f"O={self.output}", f"-j{os.cpu_count() or 1}"),
+            *("-C", str(self.source), f"O={self.output}", f"-j{usable_cpus()}"),
             *("ARCH=arm64", f"CROSS_COMPILE={CROSS}"),
             *(f"CC=ccache {CROSS}gcc", "HOSTCC=ccache gcc"),
             *(f"KCFLAGS={_FILE_NAMES}", f"KAFLAGS={_FILE_NAMES}"),
@@ -99,7 +100,7 @@ class Make:
         with (
             self.log.open("ab") as log,
             subprocess.Popen(
-                [find_tool(argv[0]), *argv[1:]],
+                argv,
                 env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.base.errors import SourceError
 from harness.base.progress import step
-from harness.base.space import require_space
+from harness.base.space import GIB, require_space
 from harness.base.tools import find_tool
 
 COMPRESSION = {
@@ -19,7 +19,7 @@ COMPRESSION = {
 }
 """The first bytes of each compression, and tar's option for it."""
 
-SOURCE_SIZE = 2 * 1024**3
+SOURCE_SIZE = 2 * GIB
 """Bytes that an unpacked source may take; Linux 6.12 takes 1.7 GiB."""
 
 CHUNK = 1 << 20

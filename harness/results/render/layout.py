@@ -12,13 +12,12 @@ from typing import Any
 
 from harness.base.address_range import AddressRange
 from harness.base.hex_repr import hex_repr
+from harness.base.space import MIB
 from harness.machine.fence import SCRATCH, smmu_refusals
 from harness.machine.layout import RAM_BASE
 from harness.machine.machine import FENCE_LOG
 from harness.machine.qemu.artifacts import ROGUE_LOG
 from harness.results.render.files import read_log
-
-MIB = 1 << 20
 
 KERNEL_BASE = RAM_BASE + 2 * MIB
 """Where QEMU puts an arm64 Image whose text_offset is 0 (hw/arm/boot.c:load_aarch64_image), and

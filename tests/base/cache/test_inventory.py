@@ -123,6 +123,14 @@ def test_a_failure_uses_its_kernel(cache: Path) -> None:
     assert item(kept).kernel == "plain"
 
 
+def test_a_failure_uses_the_guest_programs_of_its_kernel(cache: Path) -> None:
+    programs = belongs_to("initramfs", "i", "plain")
+    os.utime(programs, (1000, 1000))
+    kept = failure(cache, "one", kernel("plain"))
+
+    assert item(programs).used == item(kept).used
+
+
 def test_a_workspace_is_used_when_its_builds_are_and_does_not_contain_them(cache: Path) -> None:
     workspace = cache / "workspaces" / "debian"
     build = workspace / "build-a"
