@@ -9,9 +9,13 @@ import pytest
 from harness.plugin.session import wants_guests
 from harness.results.verdict import Verdict, known_exit_code
 
+Code = int | pytest.ExitCode | None
+
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
+def pytest_cmdline_main(
+    config: pytest.Config,
+) -> Generator[None, Code, Code]:
     """Map internal errors, and tests that do not exist, to "not judged".
 
     An option that pytest itself rejects comes before this hook: scripts/suite.py.
@@ -24,4 +28,4 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
         for line in fault.args:
             sys.stderr.write(f"ERROR: {line}\n")
         return Verdict.NOT_JUDGED.exit_code
-    return code if code is None else known_exit_code(int(str(code)))
+    return code if code is None else known_exit_code(int(code))

@@ -80,7 +80,7 @@ class Recorder:
                 self._file = RunFile(self._path(run), run)
             except HostError as fault:
                 say(explain(fault))
-                pytest.exit("the run cannot be recorded", returncode=2)
+                pytest.exit("the run cannot be recorded", returncode=Verdict.NOT_JUDGED.exit_code)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -192,7 +192,6 @@ class Recorder:
                 history.add(run)
                 self._unrecorded = None
             self._file.path.unlink(missing_ok=True)
-            join_runs(history)
         except HostError as fault:
             if self._unrecorded is None:
                 self._unrecorded = HostError(
@@ -201,6 +200,11 @@ class Recorder:
                 )
         except HarnessError as fault:
             say(f"cannot add this run to the history, it is in {self._file.path}: {explain(fault)}")
+        else:
+            try:
+                join_runs(history)
+            except HarnessError as fault:
+                say(f"cannot add the runs of killed sessions to the history: {explain(fault)}")
 
 
 def case_of(reports: list[pytest.TestReport]) -> Case:

@@ -21,6 +21,7 @@ from harness.machine.binary import find_qemu
 from harness.machine.qemu.rundir import sweep
 from harness.machine.qemu.runroot import keep_run_root
 from harness.results.request import request_from
+from harness.results.verdict import Verdict
 
 PR_SET_PDEATHSIG = 1
 """prctl(2)."""
@@ -49,15 +50,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         _prepare(config)
     except HarnessError as error:
         say(explain(error))
-        pytest.exit("the harness could not prepare the tests", returncode=2)
+        pytest.exit(
+            "the harness could not prepare the tests", returncode=Verdict.NOT_JUDGED.exit_code
+        )
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Remove the run directories of killed workers, and what made the cache too large."""
     if not runs_in_worker(session.config) and kernel_key in session.config.stash:
-        sweep()
-        keep_within_budget()
+        try:
+            sweep()
+            keep_within_budget()
+        except (HarnessError, OSError) as fault:  # the tests are judged already
+            say(explain(fault))
 
 
 @pytest.hookimpl(optionalhook=True)

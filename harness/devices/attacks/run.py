@@ -17,6 +17,7 @@ from harness.devices.probe import Probe
 from harness.devices.rogue import rogue_kinds
 from harness.machine.environment import Environment
 from harness.machine.qemu.guest import Guest
+from harness.machine.qemu.runroot import keep_run_root
 from harness.machine.qemu.snapshot import park, restore
 from harness.observe.memory import KnownTypes, live_memory
 
@@ -34,6 +35,7 @@ def run_cells(
     todo = list(wanted)
     for machine in dict.fromkeys(machine_for(environment, cell, pci_fence) for cell in todo):
         park(machine)
+    keep_run_root(guests_at_once())
     with processes(guests_at_once()) as pool:
         running = [pool.submit(run_cell, environment, cell, pci_fence) for cell in todo]
         for done in as_completed(running):

@@ -72,7 +72,7 @@ def _qemu(machine: Machine, extra: list[str], saved_ram: Path | None = None) -> 
         run = Path(name)
         (run / BLOB).write_bytes(machine.blob)
         listeners = [stack.enter_context(_listen(run / line)) for line in ("agent", "monitor")]
-        command = [*_plain(machine.command(run), run), *extra]
+        command = [*_plain(machine.command(run, restored=saved_ram is not None), run), *extra]
         ram = GuestRam.make(machine.blocks)
         stack.callback(ram.close)
         ram.link(machine.memory_files(run))

@@ -18,6 +18,7 @@ from harness.jobs.fuzz.mutate import SEEDS, next_case
 from harness.jobs.fuzz.record import Record, Symptom
 from harness.jobs.fuzz.run import machine_for, run_case
 from harness.machine.environment import Environment
+from harness.machine.qemu.runroot import keep_run_root
 from harness.machine.qemu.snapshot import park
 from harness.machine.shape import DEFAULT_SHAPE
 
@@ -85,6 +86,7 @@ def fuzz(environment: Environment, campaign: Campaign, corpus: Corpus) -> Summar
     """
     park(machine_for(environment, campaign.shape))
     summary, shown = Summary(), set[str]()
+    keep_run_root(campaign.workers)
     with processes(campaign.workers) as pool, step("fuzzing") as progress:
         for case, record in _records(environment, campaign, corpus, pool, summary):
             summary.runs += 1

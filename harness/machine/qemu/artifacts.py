@@ -99,7 +99,7 @@ def keep(guest: Guest, name: str) -> Path:
         directory = failures_directory(name)
         try:
             save(guest, directory)
-        except OSError:
+        except BaseException:
             shutil.rmtree(directory, ignore_errors=True)
             raise
         added(directory)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from harness.base.disk import require_not_full, writing
-from harness.base.errors import GuestError
+from harness.base.errors import GuestError, InputError
 from harness.base.kreport import Report
 from harness.base.outcome import Ending, Outcome
 from harness.machine.devicetree import Pool
@@ -215,9 +215,12 @@ class Guest:
     def reset(self) -> None:
         """Reset the machine, and set up its fence before the kernel's first instruction.
 
-        Not for a restored guest: its QEMU has no kernel to start (:meth:`Machine.command`).
+        Raises InputError for a restored guest: its QEMU has no kernel (:meth:`Machine.command`).
         """
-        assert self.boot_log is None, "only a guest that was booted can boot again"
+        if self.boot_log is not None:
+            raise InputError(
+                "a restored guest cannot be reset: its QEMU has no kernel. Boot another"
+            )
         self.monitor.execute("set-action", reboot="reset")
         self.pause()
         begin = self.monitor.mark

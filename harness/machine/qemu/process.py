@@ -87,7 +87,7 @@ class Process:
             return "it is running"
         if code >= 0:
             return f"it ended with {code}"
-        hint = f" (is the file system of {self._log.parent} full?)" if -code == SIGBUS else ""
+        hint = " (is the host, or its container, out of memory?)" if -code == SIGBUS else ""
         return f"it was ended by {Signals(-code).name}{hint}"
 
     def _ended(self) -> None:

@@ -21,7 +21,7 @@ OWNER = "owner"
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """A directory for one guest's sockets, logs and memory files, locked until :meth:`remove`."""
+    """A directory for one guest's sockets and logs, locked until :meth:`remove`."""
 
     path: Path
     lock: int

@@ -2,7 +2,6 @@
 """Choose where run directories are made: the first place with room for all guests of a run."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,14 +36,9 @@ class RunRoot:
     why: str
 
 
-def run_space(guests: int) -> int:
-    """Bytes that the run directories of *guests* guests at a time need."""
-    return guests * RUN_SIZE
-
-
 def choose_run_root(guests: int = 1) -> RunRoot:
     """Return the first place with room for *guests* at a time; HostError if none has."""
-    needed = run_space(guests)
+    needed = guests * RUN_SIZE
     passed_over: list[str] = []
     for name, parent in _candidates():
         root = parent / f"{APPLICATION}-{os.getuid()}"
@@ -77,16 +71,13 @@ def run_roots() -> Iterator[Path]:
 
 def _candidates() -> Iterator[tuple[str, Path]]:
     """Name and directory of each place, best first."""
-    given = os.environ.get(OVERRIDE)
-    chosen = Path(given).absolute() if given else None
-    if chosen is not None:
-        yield OVERRIDE, chosen
-    if chosen != SHARED_MEMORY:
-        yield "shared memory", SHARED_MEMORY
-    if chosen != (temporary := Path(tempfile.gettempdir())):
-        yield "TMPDIR", temporary
-    if chosen != (cache := cache_directory()):
-        yield "the cache", cache
+    places: dict[Path, str] = {}
+    if given := os.environ.get(OVERRIDE):
+        places[Path(given).absolute()] = OVERRIDE
+    places.setdefault(SHARED_MEMORY, "shared memory")
+    places.setdefault(Path(os.environ.get("TMPDIR") or "/tmp"), "TMPDIR")
+    places.setdefault(cache_directory(), "the cache")
+    return ((name, place) for place, name in places.items())
 
 
 def _obstacle(root: Path, needed: int) -> str | None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from harness.base.address_range import AddressRange
-from harness.base.errors import AddressError
 from harness.machine.layout import PAGE
 from harness.observe.memory.ranges import split
 from harness.observe.memory.sources import FileRam, RamSource
@@ -86,7 +85,7 @@ class LiveMemory(Memory):
     live = True
 
     def __init__(self, segments: Sequence[RamSegment]) -> None:
-        super().__init__(segments, [FileRam(segment.fd, segment.size) for segment in segments])
+        super().__init__(segments, [FileRam(segment.fd) for segment in segments])
         self.on_write: Callable[[int, int], None] = lambda _phys, _size: None
         """Called before each write with its address and size."""
 
@@ -97,20 +96,6 @@ class LiveMemory(Memory):
         for part in list(split(self.ranges, phys, len(data))):
             self._source(part.index).write(part.offset, data[done : done + part.size])
             done += part.size
-
-    def view(self, phys: int, size: int) -> memoryview:
-        """A writable view, not a copy, of a range in one segment.
-
-        A view stays valid after :meth:`close`. Raises AddressError when the range is not within one
-        segment.
-        """
-        parts = list(split(self.ranges, phys, size))
-        source = self._source(parts[0].index) if len(parts) == 1 else None
-        if not isinstance(source, FileRam):
-            raise AddressError(
-                f"{size} bytes at {phys:#x} cannot be mapped: they are in several blocks of RAM"
-            )
-        return source.view[parts[0].offset : parts[0].offset + size]
 
 
 class PausedMemory(Memory):

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sources of guest RAM: a file that QEMU has mapped too, or a mapping in this process."""
 
-import mmap
 import os
 import weakref
 from collections.abc import Iterator
-from functools import cached_property
 from typing import Protocol
 
 from harness.base.errors import AddressError
@@ -51,14 +49,14 @@ class MappedRam:
 
 
 class FileRam:
-    """A memfd of *size* bytes that QEMU has mapped; *file* stays the caller's to close.
+    """A memfd that QEMU has mapped; *file* stays the caller's to close.
 
     Reads are system calls, as a read through a mapping would allocate every page that the guest
     never touched.
     """
 
-    def __init__(self, file: int, size: int) -> None:
-        self._file, self._size = os.dup(file), size
+    def __init__(self, file: int) -> None:
+        self._file = os.dup(file)
         self._close = weakref.finalize(self, os.close, self._file)
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
@@ -79,11 +77,6 @@ class FileRam:
     def filled(self, begin: int, end: int) -> Iterator[tuple[int, int]]:
         """Yield the parts that were ever written: the host knows them without reading."""
         return filled(self._file, begin, end)
-
-    @cached_property
-    def view(self) -> memoryview:
-        """All of it, mapped and writable; stays valid after :meth:`close`."""
-        return memoryview(mmap.mmap(self._file, self._size))
 
     def close(self) -> None:
         """Close the file; done at the end of this object's life otherwise."""

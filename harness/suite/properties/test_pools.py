@@ -161,7 +161,7 @@ def test_memory_under_pressure_stays_out_of_the_pool(
     fill_memory(guest)
 
     require(any(True for _ in find(memory, CANARY)), "pages of user space in memory", "none")
-    at = bytes(memory.view(pool.base, pool.size)).find(CANARY)
+    at = memory.read(pool.base, pool.size).find(CANARY)
     require(at < 0, "no page of user space in the pool", f"one at {pool.base + at:#x}")
 
 

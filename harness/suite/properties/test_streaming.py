@@ -188,7 +188,7 @@ def test_a_pool_does_keep_the_bytes_of_earlier_mappings(
 
     device.map_single(old, Direction.TO_DEVICE).unmap()
 
-    found = STALE.content(0, PAGE) in bytes(memory.view(pool.base, pool.size))
+    found = STALE.content(0, PAGE) in memory.read(pool.base, pool.size)
     equal(found, True, "the bytes of the earlier mapping are in the pool")
 
 

@@ -28,7 +28,7 @@ def places(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         for one in ("shm", "tmp", "cache", "own"):
             (Path(name) / one).mkdir()
         monkeypatch.setattr(runroot, "SHARED_MEMORY", Path(name) / "shm")
-        monkeypatch.setattr(tempfile, "tempdir", f"{name}/tmp")
+        monkeypatch.setenv("TMPDIR", f"{name}/tmp")
         monkeypatch.setenv("HARNESS_CACHE", f"{name}/cache")
         monkeypatch.delenv(OVERRIDE, raising=False)
         yield Path(name)
@@ -156,3 +156,12 @@ def test_a_small_tmpfs_is_passed_over(places: Path) -> None:
     assert done.stderr == ""
     assert f"PosixPath('{places}/tmp/" in done.stdout
     assert "shm) has 4 MiB free" in done.stdout
+
+
+def test_a_place_with_two_names_is_listed_once(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(places / "shm"))
+    choose_run_root()
+
+    assert [root.parent.name for root in run_roots()] == ["shm"]
