@@ -72,7 +72,7 @@ def _build(args: argparse.Namespace) -> int:
         raise InputError(f"{output} exists already. Name a directory that is to be made.")
     kernel = build_kernel(spec)
     if output:
-        write_build(spec, output)
+        write_build(kernel, spec, output)
     for name, value in _facts(kernel):
         print(f"{name:{NAME_WIDTH}}{value}")
     return 0

@@ -18,7 +18,7 @@ from harness.base.violation import Violation
 from harness.kernel.spec import KernelRecord
 from harness.results import Run, load_run
 from harness.results.history import joined_history, list_runs
-from tests.lib.small_disk import can_mount, on_small_disk
+from harness.suite.lib.small_disk import can_mount, on_small_disk
 
 SAMPLE = """
     import os, signal, subprocess, time

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.base.paths import CHECKOUT
-from tests.lib.small_disk import NAMESPACE, can_mount
+from harness.suite.lib.small_disk import NAMESPACE, can_mount
 
 BASICS = ("sh", "cat", "cmp", "dirname", "env", "grep", "mkdir", "sort", "tr", "uname")
 LIST = "dtc device-tree-compiler\nflex flex\n"

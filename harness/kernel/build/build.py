@@ -2,6 +2,7 @@
 """From a KernelSpec to a Kernel: plan, look in the cache, else patch, configure and compile."""
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from harness.base.cache import Cache, digest
 from harness.base.cache.budget import wanted_size
-from harness.base.errors import BuildError, SourceError
+from harness.base.errors import BuildError, InputError, SourceError
 from harness.base.progress import say, step
 from harness.base.space import GIB, require_space
 from harness.kernel.build.fragment import Wanted, read_fragments
@@ -252,20 +253,25 @@ def _fill_entry(plan: Plan, directory: Path) -> None:
     record.save(directory)
 
 
-def write_build(spec: KernelSpec, directory: Path) -> None:
-    """Write the kernel of *spec*, built from source, to *directory*, which can then be given.
+def write_build(kernel: Kernel, spec: KernelSpec, directory: Path) -> None:
+    """Write *kernel*, built from the source of *spec*, to *directory*, which can then be given.
 
-    Its tree is built again if another kernel was built in it since.
+    Its tree is built again if another kernel was built in it since. Raises InputError for a kernel
+    that was given itself.
     """
-    plan = plan_kernel(spec)
-    fresh = directory.with_name(f"{directory.name}.making")
-    shutil.rmtree(fresh, ignore_errors=True)
-    with built_tree(plan) as (workspace, make):
-        copy_module_tree(workspace.tree.source, make.output, fresh)
-        for name in ("vmlinux", IMAGES[0]):
-            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(make.output / name, fresh / name)
-    fresh.rename(directory)
+    plan = plan_of(kernel, spec)
+    if not isinstance(plan, Plan):
+        raise InputError(f"{plan.title} can be given as it is: --output is for kernels of a source")
+    parent = directory.absolute().parent
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{directory.name}.", dir=parent) as name:
+        fresh = Path(name) / directory.name
+        with built_tree(plan) as (workspace, make):
+            copy_module_tree(workspace.tree.source, make.output, fresh)
+            for part in ("vmlinux", IMAGES[0]):
+                (fresh / part).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(make.output / part, fresh / part)
+        fresh.rename(directory)
 
 
 def read_build_id(vmlinux: Path) -> str:

@@ -32,7 +32,11 @@ class RunDirectory:
         root = choose_run_root().path
         with writing("a run directory", root):
             fresh = Path(tempfile.mkdtemp(prefix="new-", dir=root))
-            lock = os.open(fresh / OWNER, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+            try:
+                lock = os.open(fresh / OWNER, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+            except OSError:
+                fresh.rmdir()
+                raise
             fcntl.flock(lock, fcntl.LOCK_EX)
             # renamed only now: a sweep removes "run-" directories without a lock
             path = fresh.rename(fresh.with_name(fresh.name.replace("new-", "run-", 1)))

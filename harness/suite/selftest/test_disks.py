@@ -6,7 +6,6 @@ Each test has a process of its own, in which a directory is a small tmpfs.
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,9 @@ import pytest
 from harness.machine.description import save_machine
 from harness.machine.machine import Machine
 from harness.machine.qemu.runroot import OVERRIDE
+from harness.suite.lib.small_disk import can_mount, on_small_disk
 
 pytestmark = pytest.mark.selftest("it fills disks")
-
-NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
-
-MOUNTED = 'mount -t tmpfs -o "size=$1" tmpfs "$2" && shift 2 && exec "$@"'
 
 BEGIN = """
 import contextlib, json, os, sys
@@ -51,21 +47,16 @@ def attempt(name, work):
 END = "\nprint(json.dumps(said))\n"
 
 
-def on_small_disk(
+def said_on_small_disk(
     machine: Machine, place: Path, size: str, variable: str, script: str
 ) -> dict[str, Any]:
     """Run *script* with a tmpfs of *size* at *place*, which *variable* names; what it said."""
-    if subprocess.run([*NAMESPACE, "true"], check=False, capture_output=True).returncode:
-        pytest.skip("this user may not mount a file system in a namespace of its own")
+    if not can_mount():
+        pytest.skip("this user may not mount in a namespace")
     save_machine(machine, place.parent)
-    own = [sys.executable, "-c", f"{BEGIN}{script}{END}", str(place.parent), str(place)]
-    done = subprocess.run(
-        [*NAMESPACE, "sh", "-c", MOUNTED, "sh", size, str(place), *own],
-        env={**os.environ, variable: str(place)},
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    own = (sys.executable, "-c", f"{BEGIN}{script}{END}", place.parent, place)
+    done = on_small_disk(size, place, own, {**os.environ, variable: str(place)})
+    assert done.returncode == 0, done.stderr
     said: dict[str, Any] = json.loads(done.stdout)
     return said
 
@@ -101,7 +92,7 @@ said["left"] = [path.name for root in disk.iterdir() for path in root.iterdir()]
 
 def test_a_full_disk_below_running_guests_is_named(machine: Machine, disk: Path) -> None:
     """When the logs of a guest cannot be written, who waits for it gets an error of the host."""
-    said = on_small_disk(machine, disk, "18M", OVERRIDE, RUNS)
+    said = said_on_small_disk(machine, disk, "18M", OVERRIDE, RUNS)
 
     for work in ("talk", "ask"):
         assert said[work].startswith("HostError: cannot write ")
@@ -129,7 +120,7 @@ attempt("restore", lambda: restore(park(machine)).close())
 
 def test_a_full_disk_below_the_cache_is_named(machine: Machine, disk: Path) -> None:
     """A guest that cannot be parked, or a failure that cannot be kept, leaves nothing behind."""
-    said = on_small_disk(machine, disk, "64M", "HARNESS_CACHE", CACHE)
+    said = said_on_small_disk(machine, disk, "64M", "HARNESS_CACHE", CACHE)
 
     for work in ("park", "keep"):
         assert said[work].startswith("HostError: cannot write ")

@@ -31,6 +31,7 @@ from harness.base.cache.layout import FAILURES, KERNEL, LANES, MANIFEST, TRASH
 from harness.base.cache.lease import lease, leases
 from harness.base.cache.usage import Usage
 from harness.base.space import KIB, MIB
+from harness.suite.lib.small_disk import can_mount, python_on_small_disk
 
 NOW = 10_000.0
 DAY = 24 * 3600.0
@@ -467,19 +468,12 @@ for number in range(60):
 """
 
 
-def test_a_small_disk_is_filled_by_a_third(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(not can_mount(), reason="this user may not mount in a namespace")
+def test_a_small_disk_is_filled_by_a_third(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE)
-    spaces = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
-    mounted = 'mount -t tmpfs -o size=6M tmpfs "$HARNESS_CACHE" && exec "$@"'
-    if subprocess.run([*spaces, "sh", "-c", mounted, "sh", "true"], check=False).returncode:
-        pytest.skip("this process may not mount a tmpfs")
+    env = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
 
-    done = subprocess.run(
-        [*spaces, "sh", "-c", mounted, "sh", sys.executable, "-c", FILL],
-        capture_output=True,
-        env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
-        check=True,
-    )
+    done = python_on_small_disk("6M", cache, FILL, env)
 
     sizes = [int(line) for line in done.stdout.split()]
     assert len(sizes) == 60

@@ -18,7 +18,7 @@ from harness.machine.qemu.runroot import (
     keep_run_root,
     run_roots,
 )
-from tests.lib.small_disk import can_mount, python_on_small_disk
+from harness.suite.lib.small_disk import can_mount, python_on_small_disk
 
 
 @pytest.fixture(autouse=True)
