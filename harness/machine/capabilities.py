@@ -69,7 +69,7 @@ BASIC_DEVICES = ("edu", "loader", "pci-serial", "pcie-root-port", "pvpanic-pci",
 DEVICES = (
     *("edu", "nvme", "ivshmem-plain"),
     *("vhost-user-blk-pci", "vhost-user-rng-pci", "virtio-net-pci"),
-    *("virtio-balloon-device", "virtio-blk-device", "virtio-net-device", "virtio-rng-device"),
+    *("virtio-balloon-pci", "virtio-blk-device", "virtio-rng-device"),
     *("virtio-blk-pci", "virtio-rng-pci"),
     *("e1000e", "ich9-ahci", "ide-hd", "sd-card", "sdhci-pci", "qemu-xhci", "usb-storage"),
 )

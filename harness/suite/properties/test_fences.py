@@ -13,11 +13,18 @@ from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.snapshot import park_running, restore
 from harness.observe.memory import LiveMemory, find, live_memory
 from harness.suite.lib.expect import equal, fence_intact, require
+from harness.suite.lib.rogues import needs_rogue
 
 FENCED_ROGUES = pytest.mark.parametrize(
-    ("fence_name", "kind"), [("split", "rng"), ("smmu", "edu")], ids=["split", "smmu"]
+    ("fence_name", "kind"),
+    [
+        pytest.param("split", "rng", id="split", marks=needs_rogue("rng")),
+        pytest.param("smmu", "edu", id="smmu", marks=needs_rogue("edu")),
+    ],
 )
-UNFENCED_ROGUES = pytest.mark.parametrize("kind", ["rng", "edu"])
+UNFENCED_ROGUES = pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=needs_rogue(kind)) for kind in ("rng", "edu")]
+)
 
 READS_FILE = "the rogue can read a file from the page cache"
 

@@ -4,11 +4,11 @@
 import pytest
 
 from harness.devices.attacks import Cell, cells, measure_cell
-from harness.devices.rogue import rogue_kinds
 from harness.kernel import Initramfs, Kernel
 from harness.machine.binary import Qemu
 from harness.machine.environment import Environment
 from harness.suite.lib.expect import require
+from harness.suite.lib.rogues import needs_rogue
 from harness.suite.lib.tiers import in_default_tier
 
 IN_DEFAULT = (
@@ -18,10 +18,7 @@ IN_DEFAULT = (
 """One attack with its control for the default tier; ``harness matrix`` runs all."""
 
 
-NEEDS = {
-    str(cell): pytest.mark.needs("the rogue", qemu=rogue_kinds()[cell.rogue].device)
-    for cell in cells()
-}
+NEEDS = {str(cell): needs_rogue(cell.rogue) for cell in cells()}
 
 
 @pytest.mark.property("FENCE")

@@ -22,6 +22,7 @@ from harness.suite.lib.expect import (
     unchanged,
 )
 from harness.suite.lib.kernel_data import release_string
+from harness.suite.lib.rogues import needs_rogue
 from harness.suite.lib.tiers import in_default_tier
 
 PAGE = 4096
@@ -39,7 +40,7 @@ RANGES = (
 )
 """Offsets in a page and sizes: within a block of the device, across blocks, across a page's end."""
 
-pytestmark = pytest.mark.needs("the rogue", qemu="nvme")
+pytestmark = needs_rogue("nvme")
 
 FENCED = pytest.mark.parametrize("fence_name", ["smmu"])
 WITH_AND_WITHOUT_FENCE = pytest.mark.parametrize("fence_name", ["", "smmu"])

@@ -31,6 +31,11 @@ ON_TRANSPORTS = pytest.mark.parametrize(
     ("shape", "virtio"), [("pool-virtio-mmio", (ENTROPY, DISK, OWN, FREE))], ids=["mmio"]
 )
 
+MMIO_RNG = pytest.mark.needs("the entropy of the transports", qemu="virtio-rng-device")
+MMIO_DISK = pytest.mark.needs("the disk of the transports", qemu="virtio-blk-device")
+PCI_DISK = pytest.mark.needs("the disk", qemu="virtio-blk-pci")
+BALLOON = pytest.mark.needs("the balloon", qemu="virtio-balloon-pci")
+
 PLUG_TIMEOUT = 30.0
 """Seconds of the guest's own time until a driver is bound to a new device; measured: 0.2."""
 
@@ -98,6 +103,8 @@ def plug(guest: Guest, driver: str, access_platform: bool, **properties: str) ->
 
 @pytest.mark.property("A14")
 @ON_TRANSPORTS
+@MMIO_RNG
+@MMIO_DISK
 def test_virtio_devices_use_the_pool_of_their_transport(
     guest: Guest, memory: LiveMemory, disk_content: bytes
 ) -> None:
@@ -116,6 +123,8 @@ def test_virtio_devices_use_the_pool_of_their_transport(
 
 @pytest.mark.property("A14", control=True)
 @ON_TRANSPORTS
+@MMIO_RNG
+@MMIO_DISK
 def test_a_virtio_device_on_a_transport_without_a_pool_uses_none(
     guest: Guest, memory: LiveMemory
 ) -> None:
@@ -127,6 +136,7 @@ def test_a_virtio_device_on_a_transport_without_a_pool_uses_none(
 
 
 @pytest.mark.property("A14")
+@PCI_DISK
 def test_a_virtio_device_on_pci_uses_the_pool_of_its_host_bridge(
     guest: Guest, memory: LiveMemory, pool: Pool, counters: PoolCounters, disk_content: bytes
 ) -> None:
@@ -139,6 +149,7 @@ def test_a_virtio_device_on_pci_uses_the_pool_of_its_host_bridge(
 
 
 @pytest.mark.escape("G1")
+@PCI_DISK
 def test_virtio_without_access_platform_passes_the_pool_by(
     guest: Guest, memory: LiveMemory, pool: Pool, counters: PoolCounters, disk_content: bytes
 ) -> None:
@@ -151,6 +162,7 @@ def test_virtio_without_access_platform_passes_the_pool_by(
 
 
 @pytest.mark.escape("G2")
+@BALLOON
 def test_a_balloon_passes_the_pool_by(guest: Guest, memory: LiveMemory, pool: Pool) -> None:
     """virtio-balloon gives its device ordinary memory, below a restricted host bridge too."""
     plug(guest, "virtio-balloon-pci", access_platform=False)
@@ -163,6 +175,7 @@ def test_a_balloon_passes_the_pool_by(guest: Guest, memory: LiveMemory, pool: Po
 
 @pytest.mark.escape("G2")
 @pytest.mark.nightly("it is the reason for the result of the test above")
+@BALLOON
 def test_a_balloon_never_takes_access_platform(guest: Guest) -> None:
     """virtio-balloon declines ACCESS_PLATFORM, and a device that requires it refuses the driver."""
     plug(guest, "virtio-balloon-pci", access_platform=True)

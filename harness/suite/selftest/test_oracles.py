@@ -162,6 +162,7 @@ def test_what_a_driver_leaks_is_no_fault_of_the_kernels(
 @pytest.mark.parametrize(
     ("shape", "virtio"), [("pool-virtio-mmio", (VirtioDevice("rng", 0), VirtioDevice("rng", 2)))]
 )
+@pytest.mark.needs("its devices", qemu="virtio-rng-device")
 def test_slots_of_devices_that_the_probe_knows_nothing_of_are_theirs(
     guest: Guest, types: KernelTypes
 ) -> None:
