@@ -28,7 +28,7 @@ PACKAGES: Mapping[str, str] = _read_packages()
 
 
 APT = ("apt", "dpkg")
-"""Packages that a system does without which is given its kernel and busybox (docs/kernels.md)."""
+"""Packages not needed if kernel and busybox are given (docs/kernels.md)."""
 
 
 def is_present(needed: str) -> bool:

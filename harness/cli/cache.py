@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 DAY = 24 * 3600
 
-HOLDS = {
+DESCRIPTIONS = {
     "kernels": "built kernels",
     "initramfs": "guest programs, packed for a kernel",
     "probes": "compiled probes",
@@ -57,7 +57,7 @@ HOLDS = {
 
 
 @dataclass(frozen=True)
-class Named:
+class KernelUsage:
     """A kernel by the names that a person knows, and all that the cache holds of it."""
 
     key: str
@@ -118,7 +118,7 @@ def _size(text: str) -> int:
 def _show(args: argparse.Namespace) -> int:
     with open_usage() as usage:
         inventory = take_inventory(usage, anew=True)
-    kernels = _named(inventory)
+    kernels = _kernel_usage(inventory)
     budget = cache_budget(inventory.total)
     why = VARIABLE if wanted_size() is not None else f"{VARIABLE} changes it"
     total = size_text(inventory.total)
@@ -142,8 +142,8 @@ def _prune(args: argparse.Namespace) -> int:
     return 0
 
 
-def _named(inventory: Inventory) -> list[Named]:
-    """The kernels of which the cache holds something, most recently used first."""
+def _kernel_usage(inventory: Inventory) -> list[KernelUsage]:
+    """The kernels that anything in the cache belongs to, most recently used first."""
     items: defaultdict[str, list[Item]] = defaultdict(list)
     for item in inventory.items:
         if item.kernel:
@@ -154,7 +154,7 @@ def _named(inventory: Inventory) -> list[Named]:
         kernel = kernels.get(key)
         series = (kernel.titles or kernel.series) if kernel else ()
         release, flavour = (kernel.release, kernel.flavour) if kernel else ("", "")
-        named.append(Named(key, release, flavour, series, tuple(own)))
+        named.append(KernelUsage(key, release, flavour, series, tuple(own)))
     return sorted(named, key=lambda one: -one.used)
 
 
@@ -182,8 +182,8 @@ def _by_kind(inventory: Inventory) -> Table:
     for kind in kinds:
         items = inventory.of(kind)
         number = str(len(items)) if kind not in ("other", "ccache") else ""
-        holds = HOLDS.get(kind, "")
-        table.add_row(kind, number, size_text(_sum(items)), age_text(items[-1].used), holds)
+        description = DESCRIPTIONS.get(kind, "")
+        table.add_row(kind, number, size_text(_sum(items)), age_text(items[-1].used), description)
     if inventory.shared:
         table.add_row(
             "shared", "", size_text(inventory.shared), "", "files of kernels and failures"
@@ -191,7 +191,7 @@ def _by_kind(inventory: Inventory) -> Table:
     return table
 
 
-def _by_kernel(kernels: Sequence[Named]) -> Table:
+def _by_kernel(kernels: Sequence[KernelUsage]) -> Table:
     sizes = map(_right, ("kernel", "programs", "parked", "", "failures", ""))
     table = Table("release", "flavour", "series", *sizes, "last used", "key")
     for one in kernels:
@@ -208,7 +208,7 @@ def _by_kernel(kernels: Sequence[Named]) -> Table:
     return table
 
 
-def _as_json(inventory: Inventory, kernels: Sequence[Named], budget: int) -> dict[str, Any]:
+def _as_json(inventory: Inventory, kernels: Sequence[KernelUsage], budget: int) -> dict[str, Any]:
     """The listing for programs; sizes in bytes, times in seconds since the epoch."""
     kinds = sorted({one.kind for one in inventory.items})
     return {
@@ -242,9 +242,9 @@ def _cell(items: Sequence[Item]) -> str:
     return size_text(_sum(items)) if items else ""
 
 
-def _kernel_cell(named: Named) -> str:
+def _kernel_cell(kernel: KernelUsage) -> str:
     """The size of the kernel itself, also of files that its failures link."""
-    for item in named.of("kernels"):
+    for item in kernel.of("kernels"):
         own, linked = measure(item.path)
         return size_text(own + sum(linked.values()))
     return ""

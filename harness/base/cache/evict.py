@@ -4,6 +4,7 @@
 ::
 
     added(path)            after something was added to the cache, or has grown
+    growing(directory)     while something is put into a directory that stays
     keep_within_budget()   after what was in use is not any more
     prune(...)             what a person asks for
     evict(...)             which items go, in which order
@@ -27,7 +28,7 @@ from filelock import FileLock, Timeout
 from harness.base.cache.budget import CCACHE_SHARE, FAILURES_SHARE, VARIABLE, cache_budget
 from harness.base.cache.inventory import Inventory, Item, take_inventory
 from harness.base.cache.layout import FAILURES, LANES, TRASH, UNFINISHED
-from harness.base.cache.lease import unleased
+from harness.base.cache.lease import lease, unleased
 from harness.base.cache.usage import Usage, name_of, open_usage, read_usage, size_of
 from harness.base.errors import ToolError
 from harness.base.paths import cache_directory
@@ -45,7 +46,7 @@ FAILURE_AGE = 30 * 24 * 3600.0
 """Seconds after which a kept failure is removed."""
 
 ANNOUNCED = frozenset({"kernels", "builds", "workspaces", "git", "packages"})
-"""Kinds whose eviction is said: it takes minutes, or the network, to make them again."""
+"""Kinds whose eviction is announced: it takes minutes, or the network, to make them again."""
 
 _said: set[str] = set()
 
@@ -122,6 +123,20 @@ def _make_room(paths: Sequence[Path]) -> None:
                 f"cache: what is in use takes {size_text(usage.total)}, more than "
                 f"{size_text(budget)} ({VARIABLE})"
             )
+
+
+@contextmanager
+def growing(directory: Path) -> Iterator[Path]:
+    """Make *directory* of the cache if it is not there; it is leased, used now and may grow.
+
+    If the block raises, the growth is noted by a later call.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    while not lease(directory):  # it was evicted between the two
+        directory.mkdir(parents=True, exist_ok=True)
+    yield directory
+    os.utime(directory)
+    added(directory)
 
 
 def keep_within_budget() -> None:
@@ -233,7 +248,7 @@ def _is_free(item: Item) -> bool:
 
 @contextmanager
 def _held(item: Item) -> Iterator[bool]:
-    """Whether *item* is not in use; nobody uses it during the block."""
+    """Whether *item* is not in use; no process can use it during the block."""
     with ExitStack() as stack:
         if item.lock is not None:
             try:

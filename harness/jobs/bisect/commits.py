@@ -5,7 +5,6 @@ The clone shares the objects of the user's repository, which is never written, a
 tree. Every step replays all answers to git, so that no state is kept between steps.
 """
 
-import os
 import re
 import subprocess
 import tempfile
@@ -15,8 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.base.cache import digest
-from harness.base.cache.evict import added
-from harness.base.cache.lease import lease
+from harness.base.cache.evict import growing
 from harness.base.errors import InputError, SourceError, ToolError
 from harness.base.paths import cache_directory
 from harness.base.progress import step
@@ -114,20 +112,16 @@ def find_commits(spec: KernelSpec, repository: str, good: str, bad: str) -> Comm
 
 def _fetched(url: str) -> Path:
     """Bring the branches and tags of *url*, with all their history, into the cache."""
-    place = cache_directory() / "git" / f"{digest(url)}-history"
-    place.mkdir(parents=True, exist_ok=True)
-    lease(place)
-    git("init", "--quiet", "--bare", place)
-    try:
-        with step(f"fetching the history of {url}"):
-            git("-C", place, "fetch", "--quiet", "--tags", url, "+refs/heads/*:refs/heads/*")
-    except ToolError as fault:
-        raise SourceError(
-            f"{url} is not a directory, and its history cannot be fetched: {fault}. Expected the "
-            "path or the URL of a git repository."
-        ) from fault
-    os.utime(place)
-    added(place)
+    with growing(cache_directory() / "git" / f"{digest(url)}-history") as place:
+        git("init", "--quiet", "--bare", place)
+        try:
+            with step(f"fetching the history of {url}"):
+                git("-C", place, "fetch", "--quiet", "--tags", url, "+refs/heads/*:refs/heads/*")
+        except ToolError as fault:
+            raise SourceError(
+                f"{url} is not a directory, and its history cannot be fetched: {fault}. Expected "
+                "the path or the URL of a git repository."
+            ) from fault
     return place
 
 

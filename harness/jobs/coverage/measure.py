@@ -4,8 +4,7 @@
 import shutil
 from dataclasses import dataclass, replace
 
-from harness.base.cache.evict import added
-from harness.base.cache.lease import lease
+from harness.base.cache.evict import growing
 from harness.base.errors import HarnessError
 from harness.base.paths import cache_directory
 from harness.jobs.coverage.collector import COUNTS
@@ -45,12 +44,10 @@ def measure(request: SuiteRequest, add: bool = False) -> Measurement:
     directory = cache_directory() / "coverage" / machine.kernel.key
     if not add:
         shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True, exist_ok=True)
-    lease(directory)
-    layout = _find_counters(machine)
-    layout.save(directory)
-    run = run_tests(request, show=True, more=[f"--coverage={directory}"])
-    added(directory)
+    with growing(directory):
+        layout = _find_counters(machine)
+        layout.save(directory)
+        run = run_tests(request, show=True, more=[f"--coverage={directory}"])
     counted = tuple(load_counts(directory / COUNTS))
     if not counted:
         raise HarnessError("no guest reported a counter: pytest printed the reason above")

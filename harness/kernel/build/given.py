@@ -58,7 +58,7 @@ _INCLUDED = re.compile(r"^include (/\S+)/Makefile$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class GivenBuild:
-    """A kernel that is built already: where its parts lie, and what they say about themselves.
+    """A kernel that is built already: the paths of its parts, and its identity.
 
     *source* is the tree that it was built from, *directory* if it was built there. *image* may be
     compressed, *content* is a hash of what is in it. *build_id* is in hexadecimal.
@@ -82,7 +82,7 @@ class GivenBuild:
 
     @property
     def key(self) -> str:
-        """The kernel's name in the cache: its content, wherever it lies."""
+        """The kernel's name in the cache, from its content and not its path."""
         parts = (self.directory / ".config", self.directory / "Module.symvers")
         return digest("given", FORMAT, self.build_id, self.content, *parts)
 

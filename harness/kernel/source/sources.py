@@ -11,8 +11,7 @@ from typing import Protocol
 from packaging.version import Version
 
 from harness.base.cache import digest
-from harness.base.cache.evict import added
-from harness.base.cache.lease import lease
+from harness.base.cache.evict import growing
 from harness.base.errors import SourceError
 from harness.base.paths import cache_directory
 from harness.kernel.source.apt import Package, extract_package, find_package
@@ -194,12 +193,8 @@ def _commit(text: str) -> tuple[str, Path, str, str]:
     if local.is_dir():
         place = str(local.resolve())
         return place, Path(place), local_commit(Path(place), revision), revision
-    repository = cache_directory() / "git" / digest(place)
-    repository.mkdir(parents=True, exist_ok=True)
-    lease(repository)
-    commit = remote_commit(repository, place, revision)
-    os.utime(repository)
-    added(repository)
+    with growing(cache_directory() / "git" / digest(place)) as repository:
+        commit = remote_commit(repository, place, revision)
     return place, repository, commit, revision
 
 

@@ -21,6 +21,7 @@ from harness.base.cache.evict import (
     added,
     discard,
     evict,
+    growing,
     keep_within_budget,
     order,
     overdue,
@@ -29,7 +30,7 @@ from harness.base.cache.evict import (
 from harness.base.cache.inventory import NEVER, WORTH, Item, take_inventory
 from harness.base.cache.layout import FAILURES, KERNEL, LANES, MANIFEST, TRASH
 from harness.base.cache.lease import lease, leases
-from harness.base.cache.usage import Usage
+from harness.base.cache.usage import Usage, open_usage
 from harness.base.space import KIB, MIB
 from harness.suite.lib.small_disk import can_mount, python_on_small_disk
 
@@ -305,6 +306,36 @@ def failures(cache: Path, number: int, size: int = 10 * KIB, age: float = 0) -> 
     return made
 
 
+def test_a_directory_that_grows_is_made_held_and_measured(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = cache / "git" / "history"
+    monkeypatch.setenv(VARIABLE, "0")
+    with growing(place) as directory:
+        (directory / "objects").write_bytes(b"a" * MIB)
+        keep_within_budget()
+        assert directory == place
+        assert (place / "objects").exists()
+    with open_usage() as usage:
+        assert usage.sizes["git/history"] >= MIB
+
+
+def test_a_directory_that_is_evicted_before_it_is_leased_is_made_again(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = cache / "git" / "history"
+    answers = iter((False, True))
+
+    def evicted_once(directory: Path) -> bool:
+        if not (answer := next(answers)):
+            directory.rmdir()
+        return answer
+
+    monkeypatch.setattr("harness.base.cache.evict.lease", evicted_once)
+    with growing(place):
+        assert place.is_dir()
+
+
 def test_failures_have_an_eighth_of_the_budget(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -459,7 +490,7 @@ FILL = """
 import os
 from harness.base.cache import Cache
 from harness.base.cache.lease import leases
-from harness.base.cache.usage import Usage
+from harness.base.cache.usage import Usage, open_usage
 from harness.base.cache.inventory import take_inventory
 for number in range(60):
     with leases():
