@@ -45,9 +45,14 @@ class Checkout:
         shutil.copy(CHECKOUT / name, path)
 
     def run(self, name: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run a script from a foreign directory."""
+        """Run a script from a foreign directory; stand-ins in ``bin`` hide the system's tools."""
         return subprocess.run(
-            [self.root / name, *arguments], check=False, cwd="/", capture_output=True, text=True
+            [self.root / name, *arguments],
+            check=False,
+            cwd="/",
+            env={**os.environ, "PATH": f"{self.root}/bin:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
         )
 
 
@@ -72,8 +77,8 @@ def ci(tmp_path: Path) -> Checkout:
     """The real .ci/run on commands that succeed."""
     made = Checkout(tmp_path)
     made.take(".ci/run")
-    for name in ("run", "test"):
-        made.stand_in(f"scripts/{name}")
+    for name in ("scripts/run", "scripts/test", "scripts/lane", "bin/unshare"):
+        made.stand_in(name)
     made.stand_in(".venv/bin/harness")
     made.stand_in(".venv/bin/pytest")
     nightly = made.root / "harness/suite/selftest/test_builds.py"
@@ -82,9 +87,21 @@ def ci(tmp_path: Path) -> Checkout:
     return made
 
 
-CI = ["test", "run", "harness matrix"]
+HERE = ["test", "run", "harness matrix"]
+LANES = [
+    "harness kernel build --output=KERNEL",
+    "lane --read=KERNEL OTHER -- scripts/run --kernel=build:KERNEL",
+    "lane --read=KERNEL --qemu trixie -- scripts/run --kernel=build:KERNEL "
+    "--qemu=/opt/qemu/usr/bin/qemu-system-aarch64",
+]
 NIGHT = "pytest --tier=nightly harness/suite/selftest/test_builds.py"
 """What .ci/run calls."""
+
+
+def ci_calls(ci: Checkout) -> list[str]:
+    """What was called, without what differs from machine to machine."""
+    calls = [re.sub(r"/\S+/kernel\b", "KERNEL", call) for call in ci.log]
+    return [re.sub(r"KERNEL (trixie|bookworm)", "KERNEL OTHER", call) for call in calls]
 
 
 def test_run_sets_up_and_hands_its_arguments_to_pytest(checkout: Checkout) -> None:
@@ -140,11 +157,26 @@ def test_ci_runs_all_and_ends_with_the_first_failure(
 
     done = ci.run(".ci/run")
 
-    assert (done.returncode, ci.log) == (code, [*CI, NIGHT])
+    assert (done.returncode, ci_calls(ci)) == (code, [*HERE, "unshare --mount true", *LANES, NIGHT])
+
+
+def test_ci_says_that_it_cannot_make_another_debian(ci: Checkout) -> None:
+    ci.stand_in("bin/unshare", 1)
+
+    done = ci.run(".ci/run")
+
+    assert (done.returncode, ci_calls(ci)) == (0, [*HERE, "unshare --mount true", NIGHT])
+    assert "needs root and the right to mount" in done.stderr
+
+
+def test_ci_ends_with_the_code_of_a_lane(ci: Checkout) -> None:
+    ci.stand_in("scripts/lane", 1)
+
+    assert ci.run(".ci/run").returncode == 1
 
 
 def test_ci_says_how_long_each_took(ci: Checkout) -> None:
     done = ci.run(".ci/run")
 
-    told = re.findall(r"/(\w+(?: \w+)?) ended with 0 after \d+ s$", done.stderr, re.MULTILINE)
-    assert told[: len(CI)] == CI
+    told = re.findall(r"^ci: \S+/(\w+).* ended with 0 after \d+ s$", done.stderr, re.MULTILINE)
+    assert told == [call.split()[0] for call in (*HERE, *LANES, NIGHT)]
