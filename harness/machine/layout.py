@@ -17,14 +17,14 @@ class RamBlock(AddressRange):
     """A contiguous piece of guest RAM.
 
     Each block is a file that QEMU and the harness share (qemu/ram.py). Devices in another process,
-    which are vhost-user backends, are handed the *shared* ones.
+    which are vhost-user backends, map only those that are *handed_over*.
     """
 
-    shared: bool
+    handed_over: bool
 
 
 def cut(ram_size: int, pools: Sequence[AddressRange]) -> tuple[RamBlock, ...]:
-    """Cut *ram_size* bytes of RAM so that the pages of every pool are shared blocks.
+    """Cut *ram_size* bytes of RAM so that the pages of every pool are blocks to hand over.
 
     Skip empty pools and pools outside RAM; merge what overlapping pools have in common.
     """
@@ -36,11 +36,11 @@ def cut(ram_size: int, pools: Sequence[AddressRange]) -> tuple[RamBlock, ...]:
             continue
         start = max(base, position)
         if start > position:
-            blocks.append(RamBlock(position, start - position, shared=False))
-        blocks.append(RamBlock(start, end - start, shared=True))
+            blocks.append(RamBlock(position, start - position, handed_over=False))
+        blocks.append(RamBlock(start, end - start, handed_over=True))
         position = end
     if position < ram_end:
-        blocks.append(RamBlock(position, ram_end - position, shared=False))
+        blocks.append(RamBlock(position, ram_end - position, handed_over=False))
     return tuple(blocks)
 
 

@@ -86,7 +86,7 @@ class Machine:
     def blocks(self) -> tuple[RamBlock, ...]:
         """The blocks of its RAM: pools, or the windows of a fence, are handed to all devices."""
         if self.share_all:
-            return (RamBlock(RAM_BASE, self.ram_size, shared=True),)
+            return (RamBlock(RAM_BASE, self.ram_size, handed_over=True),)
         return cut(self.ram_size, self.fence.windows if self.fence else self.devicetree.pools)
 
     @property

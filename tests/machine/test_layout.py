@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RAM is cut so that pools are shared blocks and nothing overlaps or is lost."""
+"""RAM is cut so that pools are handed over, and nothing overlaps or is lost."""
 
 import itertools
 
@@ -15,22 +15,22 @@ def pool(base: int, size: int) -> Pool:
 
 
 def test_without_a_pool_ram_is_one_private_block() -> None:
-    assert cut(RAM_SIZE, ()) == (RamBlock(RAM_BASE, RAM_SIZE, shared=False),)
+    assert cut(RAM_SIZE, ()) == (RamBlock(RAM_BASE, RAM_SIZE, handed_over=False),)
 
 
 def test_a_pool_at_the_end_of_ram_leaves_two_blocks() -> None:
     blocks = cut(RAM_SIZE, (pool(RAM_BASE + 240 * MIB, 16 * MIB),))
 
     assert blocks == (
-        RamBlock(RAM_BASE, 240 * MIB, shared=False),
-        RamBlock(RAM_BASE + 240 * MIB, 16 * MIB, shared=True),
+        RamBlock(RAM_BASE, 240 * MIB, handed_over=False),
+        RamBlock(RAM_BASE + 240 * MIB, 16 * MIB, handed_over=True),
     )
 
 
 def test_two_pools_are_blocks_of_their_own() -> None:
     blocks = cut(RAM_SIZE, (pool(RAM_BASE + 64 * MIB, MIB), pool(RAM_BASE + 128 * MIB, MIB)))
 
-    assert [block.shared for block in blocks] == [False, True, False, True, False]
+    assert [block.handed_over for block in blocks] == [False, True, False, True, False]
     assert sum(block.size for block in blocks) == RAM_SIZE
 
 

@@ -1,17 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """Set up a machine's fence before the kernel runs, and check that it is intact."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-from harness.machine.fence import Constant, Fence, Register
+from harness.base.address_range import AddressRange
+from harness.machine.fence import Constant, Fence, Refusal, Register
 from harness.machine.layout import RamBlock
 from harness.machine.machine import Machine
 from harness.machine.qemu.qtest import Qtest
 
 FLASH_SIZE = 64 << 20
 """Bytes of a flash bank of the ``virt`` board (QEMU, hw/arm/virt.c, base_memmap[VIRT_FLASH])."""
+
+
+class ConfinedDevice(Protocol):
+    """A device in a process of ours, which keeps to the memory that it was handed by itself."""
+
+    name: str
+
+    @property
+    def reach(self) -> Sequence[AddressRange]:
+        """The guest memory that it can access."""
+
+    def refusals(self) -> Sequence[Refusal]:
+        """Its accesses to other memory, oldest first."""
 
 
 def write_flash(machine: Machine, directory: Path) -> None:
@@ -36,14 +50,14 @@ def damage(fence: Fence, qtest: Qtest) -> list[str]:
     ]
 
 
-def shared_memory(blocks: Sequence[RamBlock], backends: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Differences between QEMU's memory *backends* (``query-memdev``) and *blocks*."""
-    seen = {backend["id"]: (backend["size"], backend["share"]) for backend in backends}
-    wanted = {f"ram{number}": (block.size, True) for number, block in enumerate(blocks)}
+def excess(blocks: Sequence[RamBlock], devices: Sequence[ConfinedDevice]) -> list[str]:
+    """What *devices* reach beside the *blocks* that they are to be handed, a sentence each."""
+    allowed = [block for block in blocks if block.handed_over]
     return [
-        f"memory {name} is {seen.get(name)}, not {wanted.get(name)} (size, shared)"
-        for name in sorted(seen.keys() | wanted.keys())
-        if seen.get(name) != wanted.get(name) and (name in wanted or seen[name][1])
+        f"device {device.name} reaches {part}, which the fence does not give it"
+        for device in devices
+        for part in device.reach
+        if not any(block.base <= part.base and part.end <= block.end for block in allowed)
     ]
 
 

@@ -4,7 +4,7 @@
 import contextlib
 import shlex
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,7 +27,7 @@ from harness.machine.machine import (
 )
 from harness.machine.qemu.agent import Agent, Hello
 from harness.machine.qemu.console import Console
-from harness.machine.qemu.fencing import damage, put_up, shared_memory, write_flash
+from harness.machine.qemu.fencing import ConfinedDevice, damage, excess, put_up, write_flash
 from harness.machine.qemu.loop import call
 from harness.machine.qemu.monitor import Event, Monitor
 from harness.machine.qemu.patience import Patience
@@ -78,8 +78,8 @@ class Guest:
         self.boot_log = boot_log
         self.watch = Watch()
         self._run = RunDirectory.make()
-        self.witnesses: list[Callable[[], Sequence[Refusal]]] = []
-        """Devices that record their refused accesses themselves."""
+        self.confined: list[ConfinedDevice] = []
+        """Devices that are plugged in from processes of ours."""
         self._closing: list[Callable[[], None]] = []
         self._closed = False
         self._ram: GuestRam | None = None
@@ -235,8 +235,8 @@ class Guest:
         """The parts of the machine's fence that have changed, a sentence each."""
         if self.machine.fence is None:
             return []
-        memory = shared_memory(self.machine.blocks, self.monitor.execute("query-memdev"))
-        return [*memory, *damage(self.machine.fence, self.qtest)]
+        beyond = excess(self.machine.blocks, self.confined)
+        return [*beyond, *damage(self.machine.fence, self.qtest)]
 
     def fence_refusals(self) -> list[Refusal]:
         """Accesses refused so far, by an SMMU or a memory split, oldest first.
@@ -248,7 +248,7 @@ class Guest:
         if log.exists():
             with log.open(errors="replace") as lines:
                 found = list(smmu_refusals(lines))
-        found += [refusal for witness in self.witnesses for refusal in witness()]
+        found += [refusal for device in self.confined for refusal in device.refusals()]
         return sorted(found, key=lambda refusal: refusal.time)
 
     def cpu_refusals(self) -> CpuRefusals:

@@ -12,7 +12,10 @@ from harness.base.errors import HostError
 from harness.machine.layout import PAGE, RamBlock
 from harness.machine.qemu.ram import INDEX, PAGES, GuestRam
 
-BLOCKS = (RamBlock(0x4000_0000, 64 * PAGE, shared=False), RamBlock(0x4F00_0000, PAGE, shared=True))
+BLOCKS = (
+    RamBlock(0x4000_0000, 64 * PAGE, handed_over=False),
+    RamBlock(0x4F00_0000, PAGE, handed_over=True),
+)
 
 
 def make() -> Iterator[GuestRam]:

@@ -63,12 +63,12 @@ class VhostRogue:
         self._slot = RootPort(guest, port)
         self.bdf = self._slot.bdf
         self.device = DEVICES[kind]() if isinstance(kind, str) else kind
-        allowed = [block for block in guest.machine.blocks if block.shared]
+        allowed = [block for block in guest.machine.blocks if block.handed_over]
         self._backend = Backend(self.device, self.name, guest.watch.notify, allowed)
         self._backend.on_request, self._backend.on_config = on_request, on_config
         self._path = guest.directory / f"vhost-{self.name}"
         guest.at_close(lambda: call(self._backend.close))
-        guest.witnesses.append(self.refusals)
+        guest.confined.append(self)
         mark = guest.console.mark
         self._plug()
         if not driver:
