@@ -52,7 +52,7 @@ def add_choice_options(parser: argparse.ArgumentParser) -> None:
 def request_of(arguments: argparse.Namespace, source: str) -> SuiteRequest:
     """Return the request that the options describe, for the kernel *source* and all tests."""
     return SuiteRequest(
-        spec=KernelSpec(source, (), fragments_of(arguments), arguments.flavour),
+        spec=KernelSpec(source, (), fragments_of(arguments), arguments.flavour, arguments.compiler),
         qemu=arguments.qemu,
         tier=arguments.tier,
         workers=arguments.workers,

@@ -66,7 +66,9 @@ def _add_build(actions: "Subparsers") -> None:
 
 
 def _build(args: argparse.Namespace) -> int:
-    spec = KernelSpec(args.source, tuple(args.series), fragments_of(args), args.flavour)
+    spec = KernelSpec(
+        args.source, tuple(args.series), fragments_of(args), args.flavour, args.compiler
+    )
     output = args.output
     if output and output.exists():
         raise InputError(f"{output} exists already. Name a directory that is to be made.")

@@ -14,6 +14,7 @@ from harness.kernel import (
     default_fragments,
     helptext,
 )
+from harness.kernel.build.compiler import compiler_of_environment
 from harness.kernel.spec import DEFAULT_SOURCE
 from harness.machine.binary import DEFAULT as DEFAULT_QEMU
 from harness.machine.binary import Qemu, find_qemu
@@ -55,6 +56,9 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         help=helptext.KERNEL_CONFIG,
     )
     parser.add_argument("--flavour", default="", metavar="NAME", help=helptext.FLAVOUR)
+    parser.add_argument(
+        "--compiler", default=compiler_of_environment(), metavar="NAME", help=helptext.COMPILER
+    )
 
 
 def add_qemu_option(parser: argparse.ArgumentParser) -> None:
@@ -107,6 +111,7 @@ def spec_of(arguments: argparse.Namespace) -> KernelSpec:
         series=tuple(arguments.series),
         fragments=fragments_of(arguments),
         flavour=arguments.flavour,
+        compiler=arguments.compiler,
     )
 
 

@@ -42,12 +42,14 @@ class KernelSpec:
     *series* are patch files, mailboxes, or directories of patches, applied in this order.
     *fragments* are merged on top of ``allnoconfig``; the last one that sets an option wins.
     *flavour* names one more fragment, from kernel-config/flavours; empty for the plain kernel.
+    *compiler* is a name as in build/compiler.py; empty for that of the flavour, else gcc.
     """
 
     source: str = DEFAULT_SOURCE
     series: tuple[Path, ...] = ()
     fragments: tuple[Path, ...] = field(default_factory=default_fragments)
     flavour: str = ""
+    compiler: str = ""
 
     @property
     def given(self) -> Path | None:

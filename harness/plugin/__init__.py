@@ -5,6 +5,7 @@
 pytest_plugins = (
     "harness.plugin.options",
     "harness.plugin.session",
+    "harness.plugin.head",
     "harness.plugin.markers",
     "harness.plugin.order",
     "harness.plugin.results",

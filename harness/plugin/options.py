@@ -5,6 +5,7 @@ import pytest
 
 from harness.base.space import MIB
 from harness.kernel import KernelSpec, helptext
+from harness.kernel.build.compiler import compiler_of_environment
 from harness.machine.binary import DEFAULT as DEFAULT_QEMU
 from harness.machine.machine import DEFAULT_RAM
 
@@ -47,6 +48,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="",
         metavar="NAME",
         help=helptext.FLAVOUR,
+    )
+    group.addoption(
+        "--compiler",
+        default=compiler_of_environment(),
+        metavar="NAME",
+        help=helptext.COMPILER,
     )
     group.addoption(
         "--tier",

@@ -66,7 +66,7 @@ def arguments_of(request: SuiteRequest) -> tuple[str, ...]:
         *(f"-n{request.workers}", f"--keep={request.keep}", f"--kernel={_absolute(spec.source)}"),
         *(f"--series={path.absolute()}" for path in spec.series),
         *(f"--kernel-config={path.absolute()}" for path in extra),
-        *(f"--flavour={spec.flavour}", f"--qemu={request.qemu}"),
+        *(f"--flavour={spec.flavour}", f"--compiler={spec.compiler}", f"--qemu={request.qemu}"),
         *(f"--machine-memory={request.ram_size // MIB}M", f"--maxfail={request.max_failures}"),
         *choice_of(request),
     )
@@ -111,6 +111,7 @@ def request_from(config: pytest.Config) -> SuiteRequest:
             series=tuple(Path(name).absolute() for name in option("--series")),
             fragments=(*default_fragments(), *extra),
             flavour=option("--flavour"),
+            compiler=option("--compiler"),
         ),
         qemu=option("--qemu"),
         tier=option("--tier"),

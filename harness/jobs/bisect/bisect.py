@@ -116,7 +116,7 @@ class SavedSearch:
     def path(self) -> Path:
         """The file; its name is a hash of the kernels, their configuration and the tests."""
         request = self.request
-        words = (request.qemu, *choice_of(request), request.spec.flavour)
+        words = (request.qemu, *choice_of(request), request.spec.flavour, request.spec.compiler)
         key = digest(self.space.identity, "\n".join(words), *request.spec.configuration)
         return cache_directory() / "bisect" / f"{key}.json"
 

@@ -52,6 +52,7 @@ class _Resolver:
             self.plan.series[series],
             (*default_fragments(), *choice.config),
             "" if flavour == PLAIN else flavour,
+            choice.compiler,
         )
 
     def look(self, spec: KernelSpec) -> FoundKernel:

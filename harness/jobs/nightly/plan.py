@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.base.errors import InputError
 from harness.jobs.nightly.toml import Table
+from harness.kernel.build.compiler import compiler_named
 from harness.kernel.spec import flavour_fragment
 from harness.machine.binary import DEFAULT as DEFAULT_QEMU
 
@@ -28,10 +29,11 @@ TIERS = ("default", "nightly", "all")
 
 @dataclass(frozen=True)
 class KernelChoice:
-    """A kernel source as in the plan, and fragments on top of the project's own."""
+    """A kernel source as in the plan, fragments on top of the project's own, and a compiler."""
 
     source: str
     config: tuple[Path, ...] = ()
+    compiler: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,13 @@ def read_plan(path: Path) -> NightPlan:
 
 
 def _kernel(table: Table) -> KernelChoice:
-    choice = KernelChoice(table.text("source"), table.paths("config"))
+    compiler = table.text("compiler", "")
+    if compiler:
+        try:
+            compiler_named(compiler)
+        except InputError as fault:
+            raise InputError(f"{table.place}: {fault}") from fault
+    choice = KernelChoice(table.text("source"), table.paths("config"), compiler)
     table.nothing_else()
     return choice
 

@@ -14,6 +14,7 @@ from harness.base.cache.budget import wanted_size
 from harness.base.errors import BuildError, InputError, SourceError
 from harness.base.progress import say, step
 from harness.base.space import GIB, require_space
+from harness.kernel.build.compiler import DEFAULT, Compiler, compiler_named
 from harness.kernel.build.fragment import Wanted, read_fragments
 from harness.kernel.build.given import (
     BUILT_CONFIG,
@@ -24,7 +25,7 @@ from harness.kernel.build.given import (
 )
 from harness.kernel.build.image import IMAGES
 from harness.kernel.build.kconfig import check_config, read_config, unmet
-from harness.kernel.build.make import Make, check_tools, compiler_version
+from harness.kernel.build.make import Make, check_tools
 from harness.kernel.build.module_tree import copy_module_tree
 from harness.kernel.build.notes import keep_notes
 from harness.kernel.build.objects import count_stale
@@ -66,7 +67,7 @@ class Plan:
     source: Source
     patches: tuple[Patch, ...]
     wanted: Wanted
-    compiler: str
+    compiler: Compiler
     spec: KernelSpec
 
     @property
@@ -78,13 +79,14 @@ class Plan:
     def key(self) -> str:
         """The kernel's name in the cache."""
         series = "".join(patch.identity for patch in self.patches)
-        configured = (self.wanted.text, self.compiler, *self.wanted.variables)
+        configured = (self.wanted.text, self.compiler.banner, *self.wanted.variables)
         return digest(FORMAT, self.source.identity, series, *configured)
 
     @property
     def build_name(self) -> str:
         """The name of the build directory, which kernels of one configuration share."""
-        return digest(self.wanted.text, *self.wanted.variables)[:12]
+        compiler = () if self.compiler == DEFAULT else (self.compiler.name,)
+        return digest(self.wanted.text, *self.wanted.variables, *compiler)[:12]
 
 
 def plan_kernel(spec: KernelSpec) -> Plan:
@@ -93,7 +95,14 @@ def plan_kernel(spec: KernelSpec) -> Plan:
     check_tools()
     source = resolve_source(spec.source)
     wanted = read_fragments(spec.configuration, source.version)
-    return Plan(source, read_series(spec.series), wanted, compiler_version(), spec)
+    compiler = compiler_named(spec.compiler or wanted.compiler or DEFAULT.name)
+    compiler.check()
+    if COUNTING in wanted.options and compiler != DEFAULT:
+        raise InputError(
+            f"a kernel that counts its lines (CONFIG_{COUNTING}) is built with {DEFAULT.program}, "
+            f"whose gcov reads what it counted: leave out --compiler={spec.compiler}"
+        )
+    return Plan(source, read_series(spec.series), wanted, compiler, spec)
 
 
 def find_kernel(spec: KernelSpec) -> Plan | GivenBuild:
@@ -163,7 +172,8 @@ def configured_tree(plan: Plan) -> Iterator[tuple[Workspace, Make]]:
         _prepare_source(plan, workspace.tree)
         with workspace.build(plan.build_name) as output:
             require_space(output, BUILD_SIZE, "building a kernel")
-            make = Make(workspace.tree.source, output, workspace.lock, plan.wanted.variables)
+            variables = plan.wanted.variables
+            make = Make(workspace.tree.source, output, workspace.lock, variables, plan.compiler)
             make.log.unlink(missing_ok=True)
             _configure(plan, make, workspace.tree)
             yield workspace, make
@@ -178,7 +188,7 @@ def _prepare_source(plan: Plan, tree: SourceTree) -> None:
 def _configure(plan: Plan, make: Make, tree: SourceTree) -> None:
     """Write the configuration, unless it was written from the same inputs and checked."""
     stamp, config = make.output / "harness-config.stamp", make.output / ".config"
-    inputs = digest(plan.wanted.text, plan.compiler, *_kconfig(tree))
+    inputs = digest(plan.wanted.text, plan.compiler.banner, *_kconfig(tree))
     if config.is_file() and stamp.is_file() and stamp.read_text() == inputs:
         return
     stamp.unlink(missing_ok=True)
@@ -245,7 +255,7 @@ def _fill_entry(plan: Plan, directory: Path) -> None:
         build_id=read_build_id(directory / "vmlinux"),
         source=plan.source.title,
         series=tuple(patch.name for patch in plan.patches),
-        compiler=plan.compiler,
+        compiler=plan.compiler.banner,
         titles=tuple(read_subject(patch.subject)[0] or patch.name for patch in plan.patches),
         flavour=plan.spec.flavour,
         fragments=tuple(path.name for path in plan.spec.extra_fragments),

@@ -6,6 +6,7 @@ Comments that begin with ``#:`` are instructions to the harness::
     #: kernels <7.3             the next option exists in these versions only
     CONFIG_PROC_SYSCTL=y
     #: make GCOV_PROFILE_swiotlb.o=y   a variable for the kernel's makefiles
+    #: compiler clang                  the compiler, unless --compiler names another one
 """
 
 import re
@@ -15,13 +16,15 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from harness.base.errors import ConfigError
+from harness.base.errors import ConfigError, InputError
+from harness.kernel.build.compiler import Compiler, compiler_named
 from harness.kernel.source.version import parse_range
 
 SETTING = re.compile(r"CONFIG_([A-Za-z0-9_]+)=(y|m|n|-?\d+|0[xX][0-9a-fA-F]+|\"[^\"]*\")")
 _UNSET = re.compile(r"# CONFIG_([A-Za-z0-9_]+) is not set")
 _KERNELS = re.compile(r"#: kernels (\S.*)")
 _MAKE = re.compile(r"#: make ([A-Z]\S*=.*)")
+_COMPILER = re.compile(r"#: compiler (\S+)")
 
 UNSET = "n"
 
@@ -44,10 +47,14 @@ class Option:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What fragments ask for: options by symbol, and settings of make variables."""
+    """What fragments ask for: options by symbol, settings of make variables, and a compiler.
+
+    *compiler* is a name as in compiler.py, empty if no fragment needs another one than the default.
+    """
 
     options: Mapping[str, Option]
     variables: tuple[str, ...] = ()
+    compiler: str = ""
 
     @property
     def text(self) -> str:
@@ -62,7 +69,9 @@ def read_fragments(fragments: Sequence[Path], version: Version) -> Wanted:
     """
     read = [_read_line(*line, version) for path in fragments for line in _lines(path)]
     options = {item.symbol: item for item in read if isinstance(item, Option)}
-    return Wanted(options, tuple(item for item in read if isinstance(item, str)))
+    variables = tuple(item for item in read if isinstance(item, str))
+    compilers = [item.name for item in read if isinstance(item, Compiler)]
+    return Wanted(options, variables, compilers[-1] if compilers else "")
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str, str]]:
@@ -77,8 +86,15 @@ def _lines(path: Path) -> Iterator[tuple[str, str, str]]:
         above = line.strip()
 
 
-def _read_line(place: str, above: str, line: str, version: Version) -> Option | str | None:
-    """Return what a line asks for: an option, a make variable, or nothing."""
+def _read_line(
+    place: str, above: str, line: str, version: Version
+) -> Option | Compiler | str | None:
+    """Return what a line asks for: an option, a compiler, a make variable, or nothing."""
+    if compiler := _COMPILER.fullmatch(line):
+        try:
+            return compiler_named(compiler[1])
+        except InputError as fault:
+            raise ConfigError(f"{place}: {fault}.") from fault
     if variable := _MAKE.fullmatch(line):
         return variable[1]
     if setting := SETTING.fullmatch(line):
@@ -87,7 +103,8 @@ def _read_line(place: str, above: str, line: str, version: Version) -> Option | 
         option = Option(absence[1], UNSET, place)
     elif line.startswith("#:") and not _KERNELS.fullmatch(line):
         raise ConfigError(
-            f"{place}: '{line}' is neither '#: kernels RANGE' nor '#: make NAME=VALUE'."
+            f"{place}: '{line}' is none of '#: kernels RANGE', '#: make NAME=VALUE' and "
+            "'#: compiler NAME'."
         )
     elif line and not line.startswith("#"):
         raise ConfigError(

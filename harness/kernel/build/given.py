@@ -18,9 +18,10 @@ from harness.base.cache import Cache, digest
 from harness.base.cache.layout import KERNEL_RECORD
 from harness.base.errors import BuildError, InputError, SourceError
 from harness.base.progress import step
+from harness.kernel.build.compiler import Compiler, compiler_for, compiler_named
 from harness.kernel.build.image import IMAGES, read_image
 from harness.kernel.build.kconfig import read_config
-from harness.kernel.build.make import Make, check_tools, compiler_accepts, compiler_version
+from harness.kernel.build.make import Make, check_tools
 from harness.kernel.build.module_tree import compile_tools, copy_module_tree
 from harness.kernel.elf import build_id as find_build_id
 from harness.kernel.elf import open_elf
@@ -61,7 +62,8 @@ class GivenBuild:
     """A kernel that is built already: the paths of its parts, and its identity.
 
     *source* is the tree that it was built from, *directory* if it was built there. *image* may be
-    compressed, *content* is a hash of what is in it. *build_id* is in hexadecimal.
+    compressed, *content* is a hash of what is in it. *build_id* is in hexadecimal. *compiler* is
+    what it was built with, *toolchain* what builds modules for it here.
     """
 
     directory: Path
@@ -71,6 +73,7 @@ class GivenBuild:
     release: str
     build_id: str
     compiler: str
+    toolchain: Compiler
 
     patches = ()
     """No series can be applied to it."""
@@ -107,7 +110,34 @@ def find_build(spec: KernelSpec) -> GivenBuild:
     release = (directory / RELEASE).read_text().strip()
     _check_headers(directory, image, content, release)
     compiler = config.get("CC_VERSION_TEXT", "").strip('"')
-    return GivenBuild(directory, image, source, digest(content), release, build_id.hex(), compiler)
+    return GivenBuild(
+        directory,
+        image,
+        source,
+        digest(content),
+        release,
+        build_id.hex(),
+        compiler,
+        module_compiler(config, spec),
+    )
+
+
+def module_compiler(config: Mapping[str, str], spec: KernelSpec) -> Compiler:
+    """The compiler that builds modules for the kernel of *spec*, which was built with *config*.
+
+    Raises InputError if *spec* names gcc for a kernel that clang has built, or the other way.
+    """
+    closest = compiler_for(config)
+    if not spec.compiler:
+        return closest
+    asked = compiler_named(spec.compiler)
+    if asked.is_clang != closest.is_clang:
+        raise InputError(
+            f"{spec.source} was built with {config.get('CC_VERSION_TEXT', closest.name)}: "
+            f"{spec.compiler} cannot build modules for it. Leave out --compiler, and check LLVM "
+            "and CROSS_COMPILE in the environment."
+        )
+    return asked
 
 
 def given_kernel(spec: KernelSpec) -> Kernel:
@@ -145,19 +175,20 @@ def given_tree(build: GivenBuild) -> Iterator[tuple[Workspace, Make]]:
     with open_workspace(f"given-{build.key}") as workspace:
         tree = workspace.directory / "tree"
         shutil.rmtree(tree, ignore_errors=True)
+        build.toolchain.check()
         copy_module_tree(build.source, build.directory, tree)
         compile_tools(tree)
         lacking = (
             f"CONFIG_{option}="
             for option, flag in COMPILER_OPTIONS.items()
-            if not compiler_accepts(flag)
+            if not build.toolchain.accepts(flag)
         )
         try:
-            yield workspace, Make(tree, tree, workspace.lock, tuple(lacking))
+            yield workspace, Make(tree, tree, workspace.lock, tuple(lacking), build.toolchain)
         except BuildError as fault:
             raise BuildError(
                 f"the probe module cannot be built against {build.title}, which was built with "
-                f"'{build.compiler}', by this machine's '{compiler_version()}': {fault}"
+                f"'{build.compiler}', by this machine's '{build.toolchain.banner}': {fault}"
             ) from fault
         shutil.rmtree(tree)
 
@@ -300,12 +331,6 @@ def _check_config(directory: Path, config: Mapping[str, str]) -> None:
         raise InputError(
             f"build:{directory} cannot load modules, and so not the probe, through which the tests "
             "call the DMA API. Set CONFIG_MODULES=y and build the kernel again."
-        )
-    if "CC_IS_GCC" not in config:
-        raise InputError(
-            f"build:{directory} was built with {config.get('CC_VERSION_TEXT', 'another compiler')}."
-            " The probe can be built with gcc alone, which does not know that compiler's options. "
-            "Build the kernel with gcc."
         )
 
 

@@ -17,8 +17,9 @@ from harness.base.tools import run_tool
 from harness.kernel.build import cpio
 from harness.kernel.build.build import Plan, plan_of, tree_for_modules
 from harness.kernel.build.busybox import find_busybox
-from harness.kernel.build.given import GivenBuild
-from harness.kernel.build.make import compiler_version
+from harness.kernel.build.compiler import DEFAULT
+from harness.kernel.build.given import GivenBuild, module_compiler
+from harness.kernel.build.kconfig import read_config
 from harness.kernel.build.probe import PROBE, build_probe
 from harness.kernel.spec import Kernel, KernelSpec
 
@@ -56,7 +57,7 @@ def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
     busybox = find_busybox()
     sources = list(_guest_sources())
     # a kernel that is built here has its compiler in its key
-    compiler = compiler_version() if spec.given else ""
+    compiler = module_compiler(read_config(kernel.config), spec).banner if spec.given else ""
     parts = (FORMAT, kernel.key, kernel.build_id, compiler, busybox.key)
     key = digest(*parts, *_names_and_files(sources))
 
@@ -86,7 +87,7 @@ def _names_and_files(files: list[Path]) -> Iterator[str | Path]:
 def _build_agent() -> bytes:
     """The agent; it is compiled once for all kernels."""
     sources = sorted(file for file in (CHECKOUT / "guest/agent").rglob("*") if file.is_file())
-    key = digest(AGENT_FORMAT, compiler_version(), *_names_and_files(sources))
+    key = digest(AGENT_FORMAT, DEFAULT.banner, *_names_and_files(sources))
     return (Cache("agents").get(key, _compile_agent) / "init").read_bytes()
 
 

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from harness.base.architecture import CROSS
 from harness.base.cache.evict import ccache_environment
 from harness.base.cpus import usable_cpus
 from harness.base.disk import require_not_full
-from harness.base.errors import BuildError, ToolError
+from harness.base.errors import BuildError
 from harness.base.progress import ProgressStep
-from harness.base.tools import dies_with_us, find_tool, run_tool
+from harness.base.tools import dies_with_us, find_tool
+from harness.kernel.build.compiler import DEFAULT, Compiler
 from harness.kernel.source.workspace import workspaces
 
-TOOLS = (f"{CROSS}gcc", f"{CROSS}ld", "gcc", "make", "ccache", "bc", "bison", "flex", "setpriv")
-"""Programs that a kernel build calls; :func:`check_tools` looks for them before it starts."""
+TOOLS = (*DEFAULT.tools, "gcc", "make", "ccache", "bc", "bison", "flex", "setpriv")
+"""Programs that every build of a kernel and of its guest calls."""
 
 FIXED: Mapping[str, str] = {
     "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
@@ -55,6 +55,7 @@ class Make:
     output: Path
     lock: int
     variables: tuple[str, ...] = ()
+    compiler: Compiler = DEFAULT
 
     @property
     def log(self) -> Path:
@@ -88,8 +89,8 @@ class Make:
         return [
             str(find_tool("make")),
             *("-C", str(self.source), f"O={self.output}", f"-j{usable_cpus()}"),
-            *("ARCH=arm64", f"CROSS_COMPILE={CROSS}"),
-            *(f"CC=ccache {CROSS}gcc", "HOSTCC=ccache gcc"),
+            "ARCH=arm64",
+            *(*self.compiler.words, "HOSTCC=ccache gcc"),
             *(f"KCFLAGS={_FILE_NAMES}", f"KAFLAGS={_FILE_NAMES}"),
             *(f"{name}={value}" for name, value in FIXED.items()),
             *self.variables,
@@ -146,20 +147,6 @@ def check_tools() -> None:
     """Raise HostError, with the command that installs it, if a tool for the build is missing."""
     for tool in TOOLS:
         find_tool(tool)
-
-
-def compiler_version() -> str:
-    """Return the first line that the cross compiler prints about itself."""
-    return run_tool((f"{CROSS}gcc", "--version")).decode().splitlines()[0]
-
-
-def compiler_accepts(option: str) -> bool:
-    """Whether the cross compiler knows the command line option."""
-    try:
-        run_tool((f"{CROSS}gcc", option, "-x", "c", "-S", "-o", "/dev/null", "/dev/null"))
-    except ToolError:
-        return False
-    return True
 
 
 def first_error(log: Path) -> str:

@@ -19,7 +19,7 @@ from harness.base.errors import BuildError, ToolError
 from harness.base.paths import CHECKOUT
 from harness.base.progress import step
 from harness.base.tools import run_tool
-from harness.kernel.build.make import compiler_version
+from harness.kernel.build.compiler import DEFAULT
 from harness.machine.fence.fence import Constant, Firmware, Register
 from harness.machine.fence.smmu import SMMU
 from harness.machine.fence.smmu_tables import Tables
@@ -113,7 +113,7 @@ def bare_program(name: str) -> bytes:
                 raise BuildError(f"guest/{name} does not compile: {fault}") from fault
             shutil.copy2(Path(out) / f"{name}.bin", directory / BINARY)
 
-    entry = Cache("firmware").get(digest(name, compiler_version(), names, *sources), build)
+    entry = Cache("firmware").get(digest(name, DEFAULT.banner, names, *sources), build)
     return (entry / BINARY).read_bytes()
 
 

@@ -8,6 +8,8 @@ from harness.results import Provenance
 
 _PACKAGE = re.compile(r"(debian \S+) \S+")
 _REVISION = re.compile(r"(git .+) \([0-9a-f]+\)")
+CLANG = "clang"
+
 _QEMU = re.compile(r"\d+\.\d+")
 
 CONSEQUENCES = ("kernel_key", "build_id")
@@ -18,17 +20,20 @@ CONSEQUENCES = ("kernel_key", "build_id")
 class Track:
     """Key that groups comparable runs: the later of two says whether a test got better or worse.
 
-    *source* is the kernel source without version or commit, *qemu* the major and minor version.
+    *source* is the kernel source without version or commit, *qemu* the major and minor version,
+    *compiler* is "clang" for a kernel that clang has built and else empty: a new version of the
+    compiler is a change within a track.
     """
 
     source: str
     series: tuple[str, ...]
     flavour: str
     qemu: str
+    compiler: str = ""
 
     def __str__(self) -> str:
-        """Source, flavour, QEMU, series."""
-        parts = [self.source, self.flavour, f"QEMU {self.qemu}", *self.series]
+        """Source, flavour, compiler, QEMU, series."""
+        parts = [self.source, self.flavour, self.compiler, f"QEMU {self.qemu}", *self.series]
         return ", ".join(part for part in parts if part)
 
 
@@ -47,8 +52,10 @@ def track_of(where: Provenance) -> Track:
     for pattern in (_PACKAGE, _REVISION):
         found = pattern.fullmatch(source)
         source = found[1] if found else source
-    release = _QEMU.search(where.qemu)
-    return Track(source, where.series, where.flavour, release[0] if release else where.qemu)
+    found = _QEMU.search(where.qemu)
+    release = found[0] if found else where.qemu
+    compiler = CLANG if CLANG in where.compiler.lower() else ""
+    return Track(source, where.series, where.flavour, release, compiler)
 
 
 def differences(good: Provenance, bad: Provenance) -> tuple[ProvenanceChange, ...]:

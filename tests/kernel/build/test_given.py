@@ -121,12 +121,6 @@ def without_modules(build: Path) -> None:
         path.write_text(path.read_text().replace("CONFIG_MODULES=y\n", ""))
 
 
-def by_clang(build: Path) -> None:
-    for name in (".config", "include/config/auto.conf"):
-        path = build / name
-        path.write_text(path.read_text().replace("CC_IS_GCC=", "CC_IS_CLANG="))
-
-
 BROKEN = {
     "no directory": (lambda build: build.rename(build.with_name("moved")), "no such directory"),
     "no image": (remove("arch/arm64/boot/Image"), "it has no arch/arm64/boot/Image. Run 'make"),
@@ -148,7 +142,6 @@ BROKEN = {
         ".config was changed after the kernel was built: CONFIG_KCSAN. Run 'make",
     ),
     "no modules": (without_modules, "Set CONFIG_MODULES=y"),
-    "clang": (by_clang, 'was built with "gcc 12"'),
     "other exports": (
         lambda build: add_line(build, "Module.symvers", "0x1\tgone\tvmlinux\tEXPORT_SYMBOL\t\n"),
         "is of another build than vmlinux: gone is not in vmlinux",

@@ -83,6 +83,14 @@ def test_another_kind_of_kernel_or_qemu_is_told_apart(filled: Fill, other: dict[
     assert [one.first_bad is None for one in found] == [False, True]
 
 
+def test_clang_is_a_track_of_its_own_and_a_new_gcc_is_not() -> None:
+    clang = replace(WHERE, compiler="Debian clang version 19.1.7")
+    newer = replace(WHERE, compiler="aarch64-linux-gnu-gcc 13.2.0")
+
+    assert track_of(clang) == replace(track_of(WHERE), compiler="clang")
+    assert track_of(newer) == track_of(WHERE)
+
+
 @pytest.mark.parametrize(
     ("source", "common"),
     [

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first lines of a run: the kernel under test, and what built it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from harness.kernel import Kernel
+from harness.plugin.session import kernel_key
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Describe the kernel, once it is built."""
+    kernel = config.stash.get(kernel_key, None)
+    return [] if kernel is None else list(head_lines(kernel))
+
+
+def head_lines(kernel: Kernel) -> Iterator[str]:
+    """What *kernel* is, in short lines."""
+    changes = [
+        *([f"flavour {kernel.flavour}"] if kernel.flavour else []),
+        *kernel.fragments,
+        *kernel.series,
+    ]
+    yield ", ".join([f"kernel: Linux {kernel.release}", kernel.source, *changes])
+    yield f"compiler: {kernel.compiler}"
