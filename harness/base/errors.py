@@ -12,6 +12,7 @@
     │   ├── ConfigError     a wanted kernel option is not set after olddefconfig
     │   ├── BuildError      the kernel or a guest program does not compile
     │   ├── NotInKernel     the kernel lacks a symbol, type, member or file that a check reads
+    │   ├── NoDebugInformation  the kernel has no types (DWARF), or no vmlinux: a test is SKIP
     │   └── DevicetreeError a devicetree does not compile, or describes an impossible pool
     ├── QemuError           QEMU did not start, refused a command, or crashed
     ├── AddressError        a guest address is not RAM, or the kernel's page tables do not map it
@@ -74,6 +75,10 @@ class NotInKernel(InputError):
             "changed, the harness does not know this version, or its configuration lacks an option"
         )
         self.kind, self.name = kind, name
+
+
+class NoDebugInformation(InputError):
+    """The kernel was given without the types of its memory, so that nobody can read them."""
 
 
 class DevicetreeError(InputError):

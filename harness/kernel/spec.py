@@ -80,6 +80,7 @@ class KernelRecord:
     titles: tuple[str, ...]
     flavour: str
     fragments: tuple[str, ...]
+    types: bool = True
 
     def save(self, directory: Path) -> None:
         """Write this record into *directory*."""
@@ -93,7 +94,7 @@ class Kernel:
     *source* says where it comes from (package and version, tree, revision), *series* names the
     patches applied to that and *titles* says what they do, *release* is what ``uname -r`` prints,
     *build_id* is the GNU build id of vmlinux in hexadecimal. *fragments* names those that are
-    not the project's own. The last three are empty for a kernel that an older harness built.
+    not the project's own. *types* is whether vmlinux has the types of the kernel's memory (DWARF).
     """
 
     key: str
@@ -106,6 +107,7 @@ class Kernel:
     titles: tuple[str, ...] = ()
     flavour: str = ""
     fragments: tuple[str, ...] = ()
+    types: bool = True
 
     @property
     def image(self) -> Path:
@@ -114,7 +116,7 @@ class Kernel:
 
     @property
     def vmlinux(self) -> Path:
-        """The ELF file with symbols and DWARF."""
+        """The ELF file with symbols, and with DWARF if *types* is true."""
         return self.directory / "vmlinux"
 
     @property

@@ -8,6 +8,10 @@ import pytest
 from harness.kernel import Kernel
 from harness.plugin.session import kernel_key
 
+NO_TYPES = (
+    "no debugging information: the memory oracles (slots, leaks, stale bytes, page owners) are off"
+)
+
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Describe the kernel, once it is built."""
@@ -24,3 +28,5 @@ def head_lines(kernel: Kernel) -> Iterator[str]:
     ]
     yield ", ".join([f"kernel: Linux {kernel.release}", kernel.source, *changes])
     yield f"compiler: {kernel.compiler}"
+    if not kernel.types:
+        yield NO_TYPES

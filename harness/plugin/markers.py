@@ -43,6 +43,9 @@ MARKERS = (
 TIER_OF = {"nightly": "nightly", "on_request": "all"}
 """The first tier that a test with the marker belongs to."""
 
+TYPES = frozenset({"types", "known_types"})
+"""Fixtures of tests that read the kernel's own structures."""
+
 SELFTESTS = f"{SUITE}selftest/"
 """How the node ids of tests of the harness begin."""
 
@@ -77,6 +80,17 @@ class Needs:
         if self.qemu and qemu.capabilities.lacking([self.qemu]):
             return f"a QEMU with {self.qemu}"
         return ""
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """What a test needs and does not have, and the *reason* why it needs that."""
+
+    what: str
+    reason: str
+
+
+DEBUG_INFORMATION = "a vmlinux with debugging information"
 
 
 @dataclass(frozen=True)
@@ -138,10 +152,22 @@ def is_selftest(item: pytest.Item) -> bool:
 def runs_on(item: pytest.Item, kernel: Kernel, qemu: Qemu) -> None:
     """Store the kernel of a test; skip the test if kernel or QEMU lack what it needs."""
     item.stash[kernel_of_item] = kernel
+    if lacking := lacking_for(item, kernel, qemu):
+        pytest.skip(f"needs {lacking.what}: {lacking.reason}")
+
+
+def lacking_for(item: pytest.Item, kernel: Kernel, qemu: Qemu) -> Lacking | None:
+    """The first thing that a test needs and *kernel* or *qemu* lack; None if there is nothing."""
     for mark in item.iter_markers("needs"):
         needs = Needs(*mark.args, **mark.kwargs)
         if missing := needs.missing(kernel, qemu):
-            pytest.skip(f"needs {missing}: {needs.reason}")
+            return Lacking(missing, needs.reason)
+    if not kernel.types:
+        if item.get_closest_marker("breaks"):
+            return Lacking(DEBUG_INFORMATION, "the memory oracles must report what it breaks")
+        if not TYPES.isdisjoint(getattr(item, "fixturenames", ())):
+            return Lacking(DEBUG_INFORMATION, "it reads the kernel's own structures")
+    return None
 
 
 def known_finding(item: pytest.Item) -> ExpectedFinding | None:

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from harness.base.errors import GuestError, HarnessError
+from harness.base.errors import GuestError, HarnessError, NoDebugInformation
 from harness.base.kreport import Report
 from harness.base.violation import PropertyViolated, Violation
 from harness.observe.memory.kernel import not_in_kernel
@@ -29,6 +29,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
             for violation in _violations(item, guests):
                 error.add_note(f"the oracles also report: {violation}")
         raise
+    except NoDebugInformation as error:
+        pytest.skip(str(error))
     except (LookupError, AttributeError) as error:
         if missing := not_in_kernel(error, "what the test needs"):
             raise missing from error

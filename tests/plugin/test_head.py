@@ -38,5 +38,14 @@ def test_kernel_and_compiler_are_named(tmp_path: Path) -> None:
     ]
 
 
+def test_a_kernel_without_types_is_told_to_have_no_memory_oracles(tmp_path: Path) -> None:
+    kernel = Kernel("key", tmp_path, "6.12.3", "c0ffee", "a tree", (), GCC, types=False)
+
+    assert head(kernel)[2:] == [
+        "no debugging information: the memory oracles (slots, leaks, stale bytes, page owners) are "
+        "off"
+    ]
+
+
 def test_a_run_without_a_kernel_has_no_head() -> None:
     assert head(None) == []

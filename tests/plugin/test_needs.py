@@ -2,6 +2,7 @@
 """What a test needs: the first that kernel or QEMU lacks is the reason why it is skipped."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from harness.base.paths import CHECKOUT
 from harness.kernel import Kernel
 from harness.machine.binary import Qemu
 from harness.machine.capabilities import FEATURES, PLUGINS, Capabilities
-from harness.plugin.markers import Needs
+from harness.plugin.markers import DEBUG_INFORMATION, Needs, lacking_for
 
 QEMU = Qemu(Path("qemu"), (7, 2), "QEMU", Capabilities(frozenset({"nvme"})))
 
@@ -38,6 +39,42 @@ def kernel(tmp_path: Path) -> Kernel:
 )
 def test_what_is_missing_is_named(kernel: Kernel, needs: Needs, missing: str) -> None:
     assert needs.missing(kernel, QEMU) == missing
+
+
+class Item:
+    """A test of the suite, as far as its needs are read: its fixtures and its markers."""
+
+    def __init__(self, fixturenames: tuple[str, ...] = (), *marks: pytest.Mark) -> None:
+        self.fixturenames, self._marks = fixturenames, marks
+
+    def iter_markers(self, name: str) -> list[pytest.Mark]:
+        """All markers of that name."""
+        return [one for one in self._marks if one.name == name]
+
+    def get_closest_marker(self, name: str) -> pytest.Mark | None:
+        """The first of them."""
+        return next(iter(self.iter_markers(name)), None)
+
+
+def lacking(test: Item, kernel: Kernel) -> str:
+    found = lacking_for(test, kernel, QEMU)  # type: ignore[arg-type] # stands for an item
+    return found.what if found else ""
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        Item(("machine", "types")),
+        Item(("known_types",)),
+        Item((), pytest.mark.breaks("B1", "").mark),
+    ],
+)
+def test_without_types_a_test_is_skipped_that_reads_them_or_needs_an_oracle(
+    test: Item, kernel: Kernel
+) -> None:
+    assert lacking(test, replace(kernel, types=False)) == DEBUG_INFORMATION
+    assert lacking(test, kernel) == ""
+    assert lacking(Item(("machine",)), replace(kernel, types=False)) == ""
 
 
 def test_a_misspelt_need_is_an_error_and_no_skip(kernel: Kernel) -> None:

@@ -12,7 +12,7 @@ from harness.devices.probe import Buffer, Device, Mapping, Probe
 from harness.devices.rogue import Rogue
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
-from harness.observe.memory import KernelTypes, LiveMemory, find
+from harness.observe.memory import KernelTypes, KnownTypes, LiveMemory, find
 
 SECRET_SIZE = 32
 PAGE = 4096
@@ -30,8 +30,13 @@ class Context:
     guest: Guest
     rogue: Rogue
     memory: LiveMemory
-    types: KernelTypes
+    known_types: KnownTypes
     probe: Probe
+
+    @property
+    def types(self) -> KernelTypes:
+        """The types of the guest's kernel; NoDebugInformation for one that has none."""
+        return self.known_types.on(self.guest.machine.kernel, self.memory)
 
     @property
     def driver(self) -> Device:

@@ -63,9 +63,8 @@ def _attack(guest: Guest, cell: Cell) -> tuple[Observation, int]:
     _require_fence(guest, "before the attack")
     rogue = rogue_kinds()[cell.rogue].plug(guest, 0)
     with live_memory(guest) as memory:
-        types = _types.on(guest.machine.kernel, memory)
         attack = attacks()[cell.attack]
-        result = attack.run(Context(guest, rogue, memory, types, Probe(guest.agent)))
+        result = attack.run(Context(guest, rogue, memory, _types, Probe(guest.agent)))
     if not attack.on_fence:
         _require_fence(guest, "after the attack")
     return result, len(guest.fence_refusals())

@@ -5,7 +5,14 @@ import errno
 
 from harness.base.errors import AgentError
 from harness.base.violation import Violation
-from harness.devices.oracles.inspection import Baseline, PoolLayout, inspect, prepare, survey
+from harness.devices.oracles.inspection import (
+    NO_BASELINE,
+    Baseline,
+    PoolLayout,
+    inspect,
+    prepare,
+    survey,
+)
 from harness.devices.probe import Held, Probe
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import (
@@ -35,9 +42,11 @@ class Examiner:
     def prepare(self, guest: Guest, state: str) -> Baseline:
         """Plant canaries in the paused *guest*; guests of the same *state* have the same layout.
 
-        Raises AddressError when the kernel's pools cannot be read, NotInKernel when they are not
-        where the harness expects them.
+        A kernel without types has no canaries. Raises AddressError when the kernel's pools cannot
+        be read, NotInKernel when they are not where the harness expects them.
         """
+        if not guest.machine.kernel.types:
+            return NO_BASELINE
         with live_memory(guest) as memory:
             if state not in self._layouts:
                 self._layouts[state] = survey(self._types_on(guest, memory))
@@ -46,9 +55,12 @@ class Examiner:
     def examine(self, guest: Guest, before: Baseline) -> list[Violation]:
         """The violations in a running guest that a second inspection still finds.
 
-        A single inspection may interrupt a driver in the middle of an operation. Raises as
-        :meth:`prepare`, and the guest's ending or GuestHang when it does not answer any more.
+        A single inspection may interrupt a driver in the middle of an operation. There are none in
+        a kernel without types. Raises as :meth:`prepare`, and the guest's ending or GuestHang when
+        it does not answer any more.
         """
+        if not guest.machine.kernel.types:
+            return []
         return self._look(guest, before) and self._look(guest, before)
 
     def _look(self, guest: Guest, before: Baseline) -> list[Violation]:

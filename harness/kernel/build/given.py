@@ -63,7 +63,8 @@ class GivenBuild:
 
     *source* is the tree that it was built from, *directory* if it was built there. *image* may be
     compressed, *content* is a hash of what is in it. *build_id* is in hexadecimal. *compiler* is
-    what it was built with, *toolchain* what builds modules for it here.
+    what it was built with, *toolchain* what builds modules for it here, *types* whether vmlinux has
+    DWARF.
     """
 
     directory: Path
@@ -74,6 +75,7 @@ class GivenBuild:
     build_id: str
     compiler: str
     toolchain: Compiler
+    types: bool
 
     patches = ()
     """No series can be applied to it."""
@@ -102,7 +104,7 @@ def find_build(spec: KernelSpec) -> GivenBuild:
     directory = spec.given.expanduser().absolute()
     image = _complete(directory)
     source = _source_of(directory)
-    build_id = _checked_vmlinux(directory)
+    build_id, types = _checked_vmlinux(directory)
     content = read_image(image)
     _check_image(directory, image, content, build_id)
     config = read_config(directory / ".config")
@@ -119,6 +121,7 @@ def find_build(spec: KernelSpec) -> GivenBuild:
         build_id.hex(),
         compiler,
         module_compiler(config, spec),
+        types,
     )
 
 
@@ -164,6 +167,7 @@ def given_kernel(spec: KernelSpec) -> Kernel:
             titles=(),
             flavour="",
             fragments=(),
+            types=build.types,
         ).save(directory)
 
     return load_kernel(Cache("kernels").get(key, fill))
@@ -250,8 +254,8 @@ def _source_of(directory: Path) -> Path:
     return source
 
 
-def _checked_vmlinux(directory: Path) -> bytes:
-    """Check vmlinux, and return its build id."""
+def _checked_vmlinux(directory: Path) -> tuple[bytes, bool]:
+    """Check vmlinux, and return its build id and whether it has DWARF."""
     vmlinux = directory / "vmlinux"
     with open_elf(vmlinux) as elf:
         if (machine := elf["e_machine"]) != AARCH64:
@@ -265,14 +269,9 @@ def _checked_vmlinux(directory: Path) -> bytes:
                 f"{vmlinux} has no build id, by which the harness knows that an image belongs to "
                 "it. Link the kernel with --build-id, as its makefile does."
             )
-        if not elf.has_dwarf_info(strict=True):
-            raise InputError(
-                f"{vmlinux} has no debugging information, from which the harness takes the types "
-                "of the kernel's memory. Set CONFIG_DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT=y and build "
-                "the kernel again."
-            )
+        types = elf.has_dwarf_info(strict=True)
         _check_exports(directory / "Module.symvers", elf)
-    return found.value
+    return found.value, types
 
 
 def _check_image(directory: Path, image: Path, content: bytes, build_id: bytes) -> None:

@@ -66,6 +66,14 @@ def test_a_build_with_a_compressed_image_is_the_same_kernel(build: Path) -> None
     assert (kernel.key, kernel.image.read_bytes()) == (before, content)
 
 
+@pytest.mark.parametrize("types", [True, False])
+def test_a_build_knows_whether_it_has_types(build: Path, types: bool) -> None:
+    if not types:
+        subprocess.run([f"{CROSS}strip", "--strip-debug", build / "vmlinux"], check=True)
+
+    assert build_kernel(spec_of(build)).types is types
+
+
 def add_line(build: Path, name: str, line: str) -> None:
     path = build / name
     path.write_text(path.read_text() + line)
@@ -111,10 +119,6 @@ def no_image(build: Path) -> None:
     (build / "arch/arm64/boot/Image").write_bytes(bytes(100))
 
 
-def stripped(build: Path) -> None:
-    subprocess.run([f"{CROSS}strip", "--strip-debug", build / "vmlinux"], check=True)
-
-
 def without_modules(build: Path) -> None:
     for name in (".config", "include/config/auto.conf"):
         path = build / name
@@ -136,7 +140,6 @@ BROKEN = {
     ),
     "other build": (another_vmlinux, "are not of the same build: vmlinux has build id "),
     "other image": (no_image, "Image is not an arm64 image"),
-    "no DWARF": (stripped, "vmlinux has no debugging information"),
     "edited config": (
         lambda build: add_line(build, ".config", "CONFIG_KCSAN=y\n"),
         ".config was changed after the kernel was built: CONFIG_KCSAN. Run 'make",
