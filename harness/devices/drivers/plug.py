@@ -37,13 +37,16 @@ def plug(guest: Guest, driver: Driver) -> Work:
     return work
 
 
-def wait_usable(guest: Guest, work: Work) -> None:
-    """Wait until the driver has made its device usable; raises GuestHang."""
-    wait = f"n=0; until {work.usable}; do usleep 10000; n=$((n+1)); [ $n -lt {LOOKS} ]"
+def wait_usable(guest: Guest, usable: str) -> None:
+    """Wait until a driver has made its device *usable*, a condition for the guest's shell.
+
+    Raises GuestHang. What a driver prints is no sign: it may do so before its device has a node.
+    """
+    wait = f"n=0; until {usable}; do usleep 10000; n=$((n+1)); [ $n -lt {LOOKS} ]"
     ran = guest.agent.run(f"{wait} || exit 1; done", timeout=60.0)
     if ran.status:
         raise GuestHang(
-            f"waited {LOOKS / 100:g} s for a driver: '{work.usable}' did not come true in the "
+            f"waited {LOOKS / 100:g} s for a driver: '{usable}' did not come true in the "
             f"guest; last console line: {guest.console.last_line()}"
         )
 

@@ -13,12 +13,18 @@ from harness.observe.memory import KernelTypes, Symbols
 
 COPYING = (
     *("memcpy", "memmove", "memcmp", "memchr", "memscan", "copy_page", "copy_mc_page"),
+    *("__memcpy", "__memmove", "__asan_memcpy", "__asan_memmove", "__pi_memcpy_generic"),
     *("strlen", "strnlen", "strcmp", "strncmp", "strchr", "strrchr"),
     *("__arch_copy_to_user", "__arch_copy_from_user", "__memcpy_fromio"),
     *("do_csum", "csum_partial", "csum_partial_copy_nocheck"),
 )
-"""Functions that read for a caller: the caller is the reader. None of them calls
-another function before it reads, so the last call into one is the one that is running."""
+"""Functions that read for a caller: the caller is the reader.
+
+One may continue in another, and then both make one copy: since 6.13 memcpy() ends in
+__pi_memcpy_generic() on a CPU without instructions for copies (arch/arm64/lib/memcpy.S), and
+KASAN's checks the memory and calls __memcpy() (mm/kasan/shadow.c). Otherwise none of them calls
+another before it reads, so the last call into one is the one that is running.
+"""
 
 COPYING_OUT = (
     *("dma_unmap_page_attrs", "dma_unmap_phys", "dma_unmap_sg_attrs"),

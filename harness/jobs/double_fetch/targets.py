@@ -67,7 +67,7 @@ def operations(guest: Guest, target: Target) -> tuple[Operation, ...]:
             Operation("map, sync, unmap", lambda: _map(guest, lambda one: one.sync_for_cpu())),
         )
     work = plug(guest, target.driver)
-    wait_usable(guest, work)
+    wait_usable(guest, work.usable)
     return tuple(Operation(one.name, partial(shell, guest, one.command)) for one in work.operations)
 
 

@@ -156,11 +156,22 @@ static const struct function *function_at(uint64_t vaddr)
 	return NULL;
 }
 
-/* A block that begins one of the functions: the block before it ended with the call. */
+/* Whether the block that ran before lies in a function of that kind. */
+static bool comes_from(unsigned int cpu, uint64_t kind)
+{
+	const struct function *caller = function_at(cpus[cpu].last);
+
+	return caller && caller->kind == kind;
+}
+
+/*
+ * A block that begins one of the functions: the block before it ended with the call. A function
+ * that copies may continue in another: that is one copy, for whoever called the first.
+ */
 static void on_copying(unsigned int cpu, void *data)
 {
 	(void)data;
-	if (cpu >= MOST_CPUS)
+	if (cpu >= MOST_CPUS || comes_from(cpu, COPYING))
 		return;
 	cpus[cpu].site = cpus[cpu].last;
 	cpus[cpu].call++;
@@ -169,13 +180,8 @@ static void on_copying(unsigned int cpu, void *data)
 /* One function of the DMA API may call another: a driver has called the first. */
 static void on_dma_api(unsigned int cpu, void *data)
 {
-	const struct function *caller;
-
 	(void)data;
-	if (cpu >= MOST_CPUS)
-		return;
-	caller = function_at(cpus[cpu].last);
-	if (!caller || caller->kind != DMA_API)
+	if (cpu < MOST_CPUS && !comes_from(cpu, DMA_API))
 		cpus[cpu].driver = cpus[cpu].last;
 }
 

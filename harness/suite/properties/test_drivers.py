@@ -126,11 +126,11 @@ def wait_refused(guest: Guest) -> None:
 def test_all_dma_of_a_driver_lies_in_its_pool(guest: Guest, real: Driver, note: Note) -> None:
     """A driver moves data correctly, also after unbind and bind, with all DMA in the pool."""
     work = plug(guest, real)
-    wait_usable(guest, work)
+    wait_usable(guest, work.usable)
     moved = work.do()
     unbind(guest, real)
     bind(guest, real)
-    wait_usable(guest, work)
+    wait_usable(guest, work.usable)
     note("moved", moved + work.do())
 
     fence_held(guest, ENDPOINT)
@@ -143,7 +143,7 @@ def test_a_driver_stays_within_a_full_pool(
 ) -> None:
     """A driver whose pool is full fails or waits, and works again once there is room."""
     work = plug(guest, real)
-    wait_usable(guest, work)
+    wait_usable(guest, work.usable)
     work.do()
 
     taken = fill_up(probe.device("probe-a"), probe.buffer(SLOT_SET))
@@ -164,7 +164,7 @@ def test_a_driver_stays_within_a_full_pool(
 def test_a_driver_makes_do_with_a_small_pool(guest: Guest, real: Driver, note: Note) -> None:
     """A driver moves data correctly in a pool that is too small for several requests at once."""
     work = plug(guest, real)
-    wait_usable(guest, work)
+    wait_usable(guest, work.usable)
     work.do()
     note("full", sum(FULL in line for line in guest.console.lines))
 
@@ -176,7 +176,7 @@ def test_a_driver_makes_do_with_a_small_pool(guest: Guest, real: Driver, note: N
 @each(SMALLER_POOL, [driver for driver in DRIVERS if driver.work is DiskWork])
 def test_a_large_request_ends_in_a_pool_that_is_smaller(guest: Guest, real: Driver) -> None:
     """A disk driver makes requests that fit its pool, or fails them."""
-    wait_usable(guest, plug(guest, real))
+    wait_usable(guest, plug(guest, real).usable)
 
     start(guest, f"dd if=$(echo /dev/{real.node}) of=/dev/null bs=2M count=4 iflag=direct")
     require(ending(guest, TIMEOUT) is not None, "the command ends", WAITS, summary=RETRIES)
@@ -191,7 +191,7 @@ def test_a_driver_that_is_bound_to_a_full_pool_stays_within_it(
 ) -> None:
     """A driver that finds its pool full at probe uses no other memory, then or later."""
     work = plug(guest, real)
-    wait_usable(guest, work)
+    wait_usable(guest, work.usable)
     unbind(guest, real)
 
     taken = fill_up(probe.device("probe-a"), probe.buffer(SLOT_SET))
@@ -204,7 +204,7 @@ def test_a_driver_that_is_bound_to_a_full_pool_stays_within_it(
     if is_bound(guest, real):
         unbind(guest, real)
     bind(guest, real)
-    wait_usable(guest, work)
+    wait_usable(guest, work.usable)
     work.do()
 
     fence_held(guest, ENDPOINT)

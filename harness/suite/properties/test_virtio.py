@@ -4,6 +4,7 @@
 import pytest
 
 from harness.base.address_range import AddressRange
+from harness.devices.drivers import wait_usable
 from harness.machine.devicetree import Pool
 from harness.machine.machine import BLOB
 from harness.machine.qemu.guest import Guest
@@ -80,9 +81,8 @@ def plug_disk(guest: Guest, access_platform: bool) -> str:
             "read-only": True,
         },
     )
-    mark = guest.console.mark
     plug(guest, "virtio-blk-pci", access_platform, drive="disk")
-    printed(guest, r"virtio_blk virtio\d+: \[vda\]", PLUG_TIMEOUT, since=mark)
+    wait_usable(guest, "[ -b /dev/vda ]")
     return "virtio-blk-pci"
 
 
