@@ -26,8 +26,9 @@ MARKERS = (
     "needs(reason, since=version, config=option, qemu=feature): skipped unless the kernel is of "
     "this version or newer, is built with this option, for example SWIOTLB_DYNAMIC=y, and QEMU has "
     "this feature, a name of harness/machine/capabilities.py",
-    "finding(name, kernels, sometimes=why, ends=results): these kernels, for example "
-    "'>=6.1,<6.9', violate the property, as the entry of that name in docs/findings.md says; "
+    "finding(name, kernels, config=option, sometimes=why, ends=results): these kernels, for "
+    "example '>=6.1,<6.9', if built with this option, violate the property, as the entry of that "
+    "name in docs/findings.md says; "
     "sometimes: why not every run shows it; ends: how the test ends then, if not with FAIL, for "
     "example ('CRASH',)",
     "escape(id): shows a way around a pool that is not guaranteed to be closed; never a failure",
@@ -72,10 +73,9 @@ class Needs:
 
     def missing(self, kernel: Kernel, qemu: Qemu) -> str:
         """The first of it that *kernel* or *qemu* lacks; empty if there is nothing."""
-        symbol, _, value = self.config.partition("=")
         if version_of(kernel) < Version(self.since):
             return f"Linux {self.since}"
-        if symbol and read_config(kernel.config).get(symbol, UNSET) != value:
+        if not is_built_with(kernel, self.config):
             return f"CONFIG_{self.config}"
         if self.qemu and qemu.capabilities.lacking([self.qemu]):
             return f"a QEMU with {self.qemu}"
@@ -176,7 +176,8 @@ def known_finding(item: pytest.Item) -> ExpectedFinding | None:
     if kernel is None:
         return None
     for mark in item.iter_markers("finding"):
-        if version_of(kernel) in SpecifierSet(mark.kwargs["kernels"]):
+        affected = version_of(kernel) in SpecifierSet(mark.kwargs["kernels"])
+        if affected and is_built_with(kernel, mark.kwargs.get("config", "")):
             name = str(mark.args[0])
             shipped = kernel.source.startswith(PACKAGED) and not kernel.series
             seen = shipped and str(version_of(kernel)) in seen_on(name)
@@ -192,6 +193,12 @@ def seen_on(finding: str) -> frozenset[str]:
     entry, _, _ = entry.partition("\n## ")
     said = re.findall(r"seen on ([^;|]*)", entry, re.IGNORECASE)
     return frozenset(re.findall(r"\d+(?:\.\d+)+", " ".join(said)))
+
+
+def is_built_with(kernel: Kernel, option: str) -> bool:
+    """Whether *kernel* has *option*, for example ``SWIOTLB_DYNAMIC=y``; True if it is empty."""
+    symbol, _, value = option.partition("=")
+    return not symbol or read_config(kernel.config).get(symbol, UNSET) == value
 
 
 def version_of(kernel: Kernel) -> Version:

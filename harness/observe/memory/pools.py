@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import drgn
+from drgn.helpers.linux.list import list_for_each_entry
 from packaging.version import Version
 
 from harness.base.address_range import AddressRange
@@ -53,8 +54,9 @@ class PoolState(AddressRange):
     """A pool as the kernel sees it at one moment.
 
     *name* is its devicetree node's, :data:`DEFAULT_POOL` or :data:`ORPHAN`. *nslabs* is the
-    number of slots, *used* the number in use, the sum over its *nareas* areas; *total_nslabs* is
-    the kernel's count for all memory of the pool, more than *nslabs* only if the pool has grown.
+    number of slots of the memory that it began with, in *nareas* areas; *used* is the number in
+    use, and *total_nslabs* the kernel's count of all, each with memory by which the pool has grown
+    (SWIOTLB_DYNAMIC: the default pool only).
     *counted* is the number of slots in use in debugfs, *hiwater* its maximum;
     both None before 6.3 (8b0977ecc8b3), without debugfs, and since 7.3 without
     ``swiotlb=track_hiwater``. *address* is the kernel's own pointer to the pool.
@@ -255,9 +257,21 @@ def _pool_of(types: KernelTypes, mem: drgn.Object) -> drgn.Object:
     return mem.defpool if apart else mem
 
 
+def _grown(mem: drgn.Object, first: drgn.Object) -> Iterator[drgn.Object]:
+    """The memory by which a pool has grown since; none of a kernel without SWIOTLB_DYNAMIC."""
+    if mem.type_.has_member("pools"):
+        for part in list_for_each_entry("struct io_tlb_pool", mem.pools.address_of_(), "node"):
+            if part.value_() != first.address_:
+                yield part[0]
+
+
+def _used(part: drgn.Object) -> int:
+    """The slots in use of one memory of a pool."""
+    return sum(part.areas[area].used.value_() for area in range(part.nareas.value_()))
+
+
 def _state(types: KernelTypes, mem: drgn.Object, name: str) -> PoolState:
     pool = _pool_of(types, mem)
-    nareas = pool.nareas.value_()
     base = pool.start.value_()
     return PoolState(
         name=name,
@@ -265,8 +279,8 @@ def _state(types: KernelTypes, mem: drgn.Object, name: str) -> PoolState:
         size=pool.end.value_() - base,
         nslabs=pool.nslabs.value_(),
         total_nslabs=mem.nslabs.value_(),
-        nareas=nareas,
-        used=sum(pool.areas[area].used.value_() for area in range(nareas)),
+        nareas=pool.nareas.value_(),
+        used=sum(_used(part) for part in (pool, *_grown(mem, pool))),
         force_bounce=bool(mem.force_bounce),
         for_alloc=bool(mem.for_alloc),
         counted=_counter(types, mem, "total_used"),

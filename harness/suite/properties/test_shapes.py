@@ -36,6 +36,13 @@ SHAPES = (
 
 SLOTS_SMALL = 256
 
+WITHOUT_DEFAULT_POOL = pytest.param(
+    "swiotlb=noforce",
+    marks=pytest.mark.finding(
+        "dynamic-needs-default-pool", kernels=">=6.6", config="SWIOTLB_DYNAMIC=y"
+    ),
+)
+
 ALLOC_RANGE = AddressRange(0x4C00_0000, 0x200_0000)
 """The alloc-ranges of dts/pool-dynamic-range.dtso, rounded up to 1 MiB."""
 
@@ -70,7 +77,7 @@ def test_without_a_pool_no_device_is_restricted(probe: Probe) -> None:
 
 @pytest.mark.property("E15")
 @pytest.mark.parametrize("shape", ["pool-platform", pytest.param("pool-pci-both", marks=COMBINED)])
-@pytest.mark.parametrize("append", ["swiotlb=noforce", "swiotlb=256"])
+@pytest.mark.parametrize("append", [WITHOUT_DEFAULT_POOL, "swiotlb=256"])
 def test_the_default_pools_options_mean_nothing_to_a_restricted_device(
     guest: Guest, probe: Probe, memory: LiveMemory
 ) -> None:

@@ -93,12 +93,13 @@ def compile_kernel(
     place: Path, layout: str, reserved: str = RESERVED, swiotlb: str = SWIOTLB
 ) -> StubTypes:
     area = "struct area { unsigned long used; };"
+    version, text = (layout, LAYOUTS[layout]) if layout in LAYOUTS else ("6.12", layout)
     sources = {
         "mm/memblock.c": DECOY,
-        "kernel/dma/swiotlb.c": area + LAYOUTS[layout] + swiotlb,
+        "kernel/dma/swiotlb.c": area + text + swiotlb,
         "drivers/of/of_reserved_mem.c": reserved,
     }
-    return StubTypes(stub_program(place, sources), layout)
+    return StubTypes(stub_program(place, sources), version)
 
 
 @pytest.fixture(scope="module", params=LAYOUTS)
@@ -131,6 +132,28 @@ def test_slots_in_use_are_summed_over_the_areas(types: StubTypes) -> None:
     pool = restricted_pools(types)[0]
 
     assert (pool.nslabs, pool.total_nslabs, pool.nareas, pool.used) == (4, 4, 2, 3)
+
+
+def test_slots_are_summed_over_memory_by_which_a_pool_has_grown(tmp_path: Path) -> None:
+    layout = LAYOUTS["6.12"].replace("*slots;\n        };", "*slots; struct list_head node; };")
+    layout = layout.replace("for_alloc;", "for_alloc; struct list_head pools;")
+    layout = layout.replace(
+        ".defpool = { __VA_ARGS__ }",
+        ".defpool = { __VA_ARGS__, .node = { &grown.node } }, .pools = { &pool.defpool.node }",
+    )
+    grown = """
+        extern struct io_tlb_mem pool;
+        static struct io_tlb_pool grown = { .nslabs = 8, .nareas = 2, .areas = areas,
+                                            .node = { &pool.pools } };
+        struct io_tlb_mem pool ="""
+    lists = "struct list_head { struct list_head *next, *prev; };\n"
+    types = compile_kernel(
+        tmp_path, lists + layout, swiotlb=SWIOTLB.replace("\n    struct io_tlb_mem pool =", grown)
+    )
+
+    pool = restricted_pools(types)[0]
+
+    assert (pool.nslabs, pool.nareas, pool.used) == (4, 2, 6)
 
 
 def test_the_second_account_of_slots_is_read_where_the_kernel_keeps_it(
