@@ -13,7 +13,7 @@ from harness.machine.machine import BLOB, PERSON_SOCKET, Machine, with_own_ram
 from harness.machine.qemu.rundir import sweep
 from harness.machine.qemu.runroot import choose_run_root
 from harness.machine.qemu.snapshot import boot, park, restore
-from harness.shell import Session
+from harness.shell import Session, live_target
 
 BY_HAND = "by-hand"
 """The run directory of a QEMU that is started by hand; each --dry-run rewrites it."""
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         _print_command(machine)
         return 0
     with boot(machine) if arguments.boot else restore(park(machine)) as guest:
-        Session(guest).converse()
+        Session(live_target(guest)).converse()
     return 0
 
 

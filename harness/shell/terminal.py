@@ -30,7 +30,7 @@ def attach(guest: Guest) -> None:
     A serial line has no window size, so the agent sets it. When the guest ends, its whole report
     is shown first.
     """
-    with _woken_at_end(guest) as wake, _shown(guest.console), _raw(sys.stdin.fileno()):
+    with _woken_at_end(guest) as wake, _shown(guest.console), _raw():
         with _sized(guest):
             guest.console.write(b"\n")  # the shell's prompt is long gone: ask for another
             _copy_input(guest.console, wake)
@@ -47,6 +47,16 @@ def run_program(command: Sequence[str]) -> None:
 def interrupts_ignored() -> Iterator[None]:
     """Ignore Ctrl-C during the block."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def interrupts_for_the_program() -> Iterator[None]:
+    """Let Ctrl-C during the block end a program that runs, and nothing else."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # unlike SIG_IGN, not inherited
     try:
         yield
     finally:
@@ -108,14 +118,40 @@ def _copy_input(console: Console, wake: int) -> None:
 
 
 @contextlib.contextmanager
-def _raw(terminal: int) -> Iterator[None]:
-    """Raw mode: every key goes to the guest, Ctrl-C too. Does nothing without a terminal."""
-    if not os.isatty(terminal):
+def restored() -> Iterator[None]:
+    """Restore the terminal's mode at the end of the block; nothing without a terminal."""
+    if not sys.stdin.isatty():
         yield
         return
+    terminal = sys.stdin.fileno()
     before = termios.tcgetattr(terminal)
-    tty.setraw(terminal)
     try:
         yield
     finally:
-        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error, OSError):  # a closed ssh has no terminal any more
+            termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Make SIGTERM and SIGHUP raise SystemExit during the block, so that all is put in order."""
+
+    def leave(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(one, leave) for one in signals]
+    try:
+        yield
+    finally:
+        for one, handler in zip(signals, before, strict=True):
+            signal.signal(one, handler)
+
+
+@contextlib.contextmanager
+def _raw() -> Iterator[None]:
+    """Raw mode: every key goes to the guest, Ctrl-C too. Does nothing without a terminal."""
+    with restored():
+        if sys.stdin.isatty():
+            tty.setraw(sys.stdin.fileno())
+        yield

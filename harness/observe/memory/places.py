@@ -6,15 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from drgn.helpers.linux.mm import virt_to_phys
-
 from harness.base.address_range import AddressRange
 from harness.base.errors import GuestError, HarnessError
 from harness.machine.fence import SCRATCH
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory.atlas import Atlas, Hit
-from harness.observe.memory.kernel import KernelTypes, kernel_reading
+from harness.observe.memory.kernel import KernelTypes
 from harness.observe.memory.memory_use import MemoryUse
+from harness.observe.memory.names import KERNEL_VIRTUAL, Resolver
 from harness.observe.memory.pools import SLOT_SIZE, default_pool, restricted_pools
 
 LOWEST = 0x0800_0000
@@ -22,9 +21,6 @@ LOWEST = 0x0800_0000
 
 MOST = 8
 """Most addresses that are explained for one failure."""
-
-KERNEL_VIRTUAL = 1 << 63
-"""Addresses from here on are the kernel's own (arch/arm64/include/asm/memory.h)."""
 
 _RANGE = re.compile(r"\[0x[0-9a-f]+, 0x[0-9a-f]+\)")
 _HEX = re.compile(r"\b0x[0-9a-f]{7,16}\b")
@@ -48,12 +44,13 @@ class Bar(AddressRange):
 class Places:
     """Describes addresses of *guest*; *types* reads its kernel's structures.
 
-    The guest may run or be paused. An address that cannot be described is None, never an error.
+    The guest may run or be paused; None stands for a dump, which has no devices. An address that
+    cannot be described is None, never an error.
     """
 
-    def __init__(self, guest: Guest, types: KernelTypes) -> None:
+    def __init__(self, guest: Guest | None, types: KernelTypes) -> None:
         self._guest, self._types = guest, types
-        self._atlas = Atlas(types)
+        self._atlas, self._resolver = Atlas(types), Resolver(lambda: types, [])
 
     def describe(self, address: int) -> str | None:
         """Describe *address*, guest-physical or kernel virtual; None if nothing is known."""
@@ -79,14 +76,13 @@ class Places:
         for name, pool in self._pools:
             if pool.contains(phys):
                 return f"slot {(phys - pool.base) // SLOT_SIZE} of {name} {_range(pool)}"
-        for pool in self._guest.pools():
+        for pool in self._guest.pools() if self._guest else ():
             if pool.contains(phys):
                 return f"pool {pool.name} {_range(pool)}, which has no device"
         return None
 
     def _virtual(self, address: int) -> str | None:
-        with kernel_reading(f"the page at {address:#x}"):
-            phys = virt_to_phys(self._types.program, address).value_()
+        phys = self._resolver.to_phys(address)
         place = self._physical(phys)
         return None if place is None else f"kernel virtual address of {phys:#x}: {place}"
 
@@ -100,7 +96,7 @@ class Places:
 
     @cached_property
     def _bars(self) -> tuple[Bar, ...]:
-        return tuple(bars(self._guest.monitor.hmp("info pci")))
+        return tuple(bars(self._guest.monitor.hmp("info pci"))) if self._guest else ()
 
 
 def bars(text: str) -> Iterator[Bar]:

@@ -81,6 +81,10 @@ class Symbols:
         start, name, size = self._sorted[index - 1]
         return Symbol(self._name(name), start, size)
 
+    def names(self) -> Iterator[str]:
+        """Every symbol that is the only one of its name, or a global one."""
+        return (self._name(name) for name in self._by_name if name not in self._shared)
+
     def _index(self) -> None:
         """Remember each name's address and size; static symbols come first in the table."""
         for name, info, address, size in self._defined():

@@ -17,7 +17,8 @@ from harness.machine.shape import NO_POOL
 from harness.observe.memory import LiveMemory
 from harness.plugin.guests import Guests
 from harness.plugin.markers import version_of
-from harness.shell.python import PythonPrompt
+from harness.shell import live_target
+from harness.shell.python_prompt import PythonPrompt
 from harness.suite.lib.expect import at_addresses
 from harness.suite.lib.model_driver import Driver
 from harness.suite.lib.model_machine import Scope, run_calls
@@ -130,9 +131,10 @@ def test_the_script_of_a_failure_makes_the_same_calls_in_another_guest(
     script = tmp_path / "script.py"
     script.write_text(str(driver.script))
 
-    prompt = PythonPrompt(guests.restored(machine))
+    shell = live_target(guests.restored(machine))
+    prompt = PythonPrompt(shell)
     prompt.run(script)
-    prompt.close()
+    shell.close()
 
     mapping, allocation = prompt.names["m2"], prompt.names["a5"]
     assert isinstance(mapping, Mapping)

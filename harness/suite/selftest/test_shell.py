@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``harness shell``, as a person uses it on a terminal."""
 
+import json
 import os
 import re
 import signal
@@ -56,6 +57,94 @@ def _ask(shell: Any, line: str) -> str:
     return str(shell.before)
 
 
+def _json(shell: Any, line: str) -> Any:
+    """The data of a command's answer."""
+    return json.loads(_ask(shell, f"{line} --json | cat").partition("cat")[2])
+
+
+MAPPER = """\
+from harness.devices.probe import Direction
+buffer = probe.buffer(8192)
+mapping = probe.device("probe-a").map_single(buffer, Direction.TO_DEVICE, size=5000)
+"""
+
+
+@pytest.fixture
+def mapped(shell: Any, tmp_path: Path) -> Any:
+    """The shell, with a mapping of three slots that a script made."""
+    script = tmp_path / "mapper.py"
+    script.write_text(MAPPER)
+    assert "error" not in _ask(shell, f"python {script}")
+    return shell
+
+
+def test_a_slot_is_told_with_its_holder_its_call_and_the_buffer_behind_it(mapped: Any) -> None:
+    """``slots`` answers who holds what, since which call, and where the CPU has the buffer."""
+    (slot,) = _json(mapped, "slots")
+    (mapping,) = _json(mapped, "mappings")
+
+    assert slot["holder"] == "probe-a mapping:0"
+    assert slot["since"] == mapping["since"]
+    assert f", {slot['buffer']:#x}, 5000, DMA_TO_DEVICE) = {slot['address']:#x}" in slot["since"]
+    assert slot["slot"] == "0-2"
+    assert _json(mapped, "where mapping:0")["address"] == slot["address"]
+    assert _json(mapped, "where buffer:0")["address"] == slot["buffer"]
+    assert len(_json(mapped, "slots pool all")) == 8192
+
+
+def test_names_stand_for_addresses_and_addresses_are_told_by_name(mapped: Any) -> None:
+    """Symbols, slots, registers and sums are taken; what lies there is said."""
+    assert "Linux version" in _ask(mapped, "memory linux_banner /s")
+    assert "swiotlb_bounce+0x20" in _ask(mapped, "where swiotlb_bounce+0x20")
+    assert "slot 1 of pool restricted-dma@4f000000" in _ask(mapped, "where pool:slot0 + 2048")
+    assert "kernel text" in _ask(mapped, "where $pc")
+    assert "did you mean 'linux_banner'" in _ask(mapped, "memory linux_baner")
+    assert "0x" in _ask(mapped, "memory pool:slot0 /4gx")
+    assert "swiotlb_map:" in _ask(mapped, "memory swiotlb_map /4i")
+    assert "linux_banner+0x0" in _ask(mapped, 'search "Linux version" in kernel')
+
+
+def test_pools_and_devices_are_listed_and_go_through_a_pipe(mapped: Any) -> None:
+    """The kernel's pools with their use, each device with its pool, and any of it to grep."""
+    assert _ask(mapped, "pools | grep -c restricted").splitlines()[-1] == "1"
+    assert _json(mapped, "pools")[0]["used"] == 3
+    of = {one["device"]: one for one in _json(mapped, "devices")}
+    assert (of["probe-a"]["pool"], of["probe-a"]["coherent"]) == ("restricted-dma@4f000000", False)
+    assert of["probe-b"]["coherent"] is True
+
+
+def test_words_are_completed_from_what_they_may_be(shell: Any) -> None:
+    """Tab completes a command, a symbol, a pool."""
+    shell.send("memo\tlinux_ban\t")
+    shell.expect_exact("memory linux_banner")
+    shell.sendline("/s")
+    shell.expect_exact("Linux version")
+    shell.expect_exact(PROMPT)
+
+
+def test_long_answers_go_through_the_pager(shell: Any) -> None:
+    """An answer that is longer than the window waits for its reader."""
+    shell.sendline("log")
+    shell.expect_exact("Booting Linux")
+    shell.send("q")
+    shell.expect_exact(PROMPT)
+
+
+def test_a_kill_restores_the_terminal_and_leaves_nothing_running(shell: Any) -> None:
+    """SIGTERM during the console's raw mode ends QEMU, and the terminal echoes again."""
+    found = re.search(r"QEMU process +(\d+)", _ask(shell, "info"))
+    assert found is not None
+    shell.sendline("console")
+    shell.expect(IN_GUEST)
+
+    shell.kill(signal.SIGTERM)
+    shell.expect(pexpect.EOF)
+    shell.wait()
+
+    assert shell.exitstatus == 128 + signal.SIGTERM
+    assert not Path(f"/proc/{found[1]}").exists()
+
+
 def test_the_console_is_the_guests_own_terminal(shell: Any) -> None:
     """Keys go to the guest's shell, Ctrl-C too, which knows the window's size; Ctrl-] leaves."""
     shell.sendline("console")
@@ -81,7 +170,7 @@ def test_qmp_is_qemus_own_shell(shell: Any) -> None:
     shell.sendeof()
     shell.expect_exact(PROMPT)
 
-    assert "'cont' in 'qmp'" in _ask(shell, "run true")
+    assert "'continue' resumes it" in _ask(shell, "run true")
 
 
 def test_what_a_rogue_writes_is_seen_in_memory(shell: Any) -> None:
@@ -91,6 +180,7 @@ def test_what_a_rogue_writes_is_seen_in_memory(shell: Any) -> None:
     _ask(shell, f"rogue write {SPOT:#x} 0000000000")
 
     assert "rogue" in _ask(shell, f"memory {SPOT:#x} 5")
+    assert f"{SPOT:#x}" in _ask(shell, 'search "rogue" | cat')
 
 
 @pytest.mark.nightly("a slot takes a second to switch off")

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The session and its machine: help, state, files, log, console, QMP, the end."""
+
+import shlex
+import sys
+from pathlib import Path
+
+from harness.base.outcome import Outcome
+from harness.machine.qemu.artifacts import keep, reopen_command, save
+from harness.shell.answer import Answer, fields
+from harness.shell.command import (
+    Argument,
+    Command,
+    EndOfSession,
+    Needs,
+    Takes,
+    WrongForm,
+)
+from harness.shell.target import Target
+from harness.shell.terminal import attach, run_program
+
+COMMAND_TIMEOUT = 60.0
+"""Seconds that a command run through the agent may take."""
+
+
+def quit_session(_: Target, words: list[str]) -> None:
+    """End the session."""
+    if words:
+        raise WrongForm
+    raise EndOfSession
+
+
+def show_info(target: Target, words: list[str]) -> Answer:
+    """State, process, files, and the commands to attach from another terminal."""
+    if words:
+        raise WrongForm
+    if target.is_dump:
+        return fields({"state": "a dump", "vmlinux": target.vmlinux})
+    guest = target.guest
+    state = guest.ending or ("running" if target.is_running() else "stopped")
+    qmp = [sys.executable, "-m", "qemu.qmp.qmp_shell", str(guest.person_socket)]
+    content: dict[str, object] = {
+        "state": str(state),
+        "QEMU process": guest.process.pid,
+        "run directory": guest.directory,
+        "vmlinux": target.vmlinux,
+        "QMP socket": guest.person_socket,
+        "attach QMP": shlex.join(qmp),
+    }
+    return fields(content)
+
+
+def show_log(target: Target, words: list[str]) -> Answer | None:
+    """The kernel's log since the boot."""
+    if words:
+        raise WrongForm
+    return Answer("\n".join(target.guest.kernel_log()))
+
+
+def open_console(target: Target, words: list[str]) -> None:
+    """The guest's own shell until Ctrl-]."""
+    if words:
+        raise WrongForm
+    print("Ctrl-] leaves the console.")
+    attach(target.guest)
+    print()
+
+
+def open_qmp(target: Target, words: list[str]) -> None:
+    """QEMU's QMP shell, on a socket of its own."""
+    if words:
+        raise WrongForm
+    socket = str(target.guest.person_socket)
+    run_program([sys.executable, "-m", "qemu.qmp.qmp_shell", socket])
+
+
+def run_in_guest(target: Target, words: list[str]) -> Answer:
+    """The output of a shell command in the guest."""
+    if not words:
+        raise WrongForm
+    ran = target.guest.agent.run(words[0], timeout=COMMAND_TIMEOUT)
+    cut = f", killed after {COMMAND_TIMEOUT:g} s" if ran.timed_out else ""
+    text = ran.text if not ran.text or ran.text.endswith("\n") else f"{ran.text}\n"
+    return Answer(f"{text}[exit status {ran.status}{cut}]")
+
+
+def save_artifacts(target: Target, words: list[str]) -> Answer:
+    """Keep logs, devicetree and an ELF dump; the guest goes on."""
+    running = target.is_running()
+    match words:
+        case []:
+            directory = keep(target.guest, "shell")
+        case [name]:
+            directory = Path(name).expanduser()
+            directory.mkdir(parents=True, exist_ok=True)
+            save(target.guest, directory)
+        case _:
+            raise WrongForm
+    if running:
+        target.guest.resume()
+    directory = directory.resolve()
+    command = reopen_command(directory)
+    return Answer(f"{command}\n{directory}", {"directory": str(directory), "reopen": command})
+
+
+def stop(target: Target, words: list[str]) -> None:
+    """Stop the CPUs."""
+    if words:
+        raise WrongForm
+    target.guest.pause()
+
+
+def available(target: Target) -> str:
+    """What still works on a guest that has ended, for a person."""
+    ending = target.guest.ending
+    memory = "'memory', 'pools', 'slots', 'where', 'search'"
+    if ending is not None and ending.outcome is Outcome.QEMU_DIED:
+        return f"{memory}, 'log', 'info' and 'save'"
+    return f"{memory}, 'qmp', 'log', 'info' and 'save'"
+
+
+END = ("End the session and discard the machine, as Ctrl-D does.", ("",), quit_session)
+
+COMMANDS = (
+    *(Command(name, *END, needs=Needs.NOTHING) for name in ("quit", "exit", "q")),
+    Command(
+        "info",
+        "List the state, process, sockets and files of this machine, and how to attach to it.",
+        ("",),
+        show_info,
+        needs=Needs.NOTHING,
+    ),
+    Command("log", "Show the kernel's log since the boot.", ("",), show_log, ("log | tail",)),
+    Command(
+        "console",
+        "Go to the guest's own shell; Ctrl-] leaves it.",
+        ("",),
+        open_console,
+        needs=Needs.RUNNING,
+    ),
+    Command(
+        "qmp",
+        "Go to QEMU's own QMP shell, on a socket of its own; Ctrl-D leaves it.",
+        ("",),
+        open_qmp,
+        needs=Needs.QEMU,
+    ),
+    Command(
+        "run",
+        "Run a shell command in the guest, through the agent and not the console.",
+        ("COMMAND...",),
+        run_in_guest,
+        ("run cat /proc/meminfo | head -3",),
+        needs=Needs.RUNNING,
+        takes=Takes.LINE,
+    ),
+    Command(
+        "save",
+        "Keep logs, devicetree and an ELF dump in a directory, then go on.",
+        ("[DIRECTORY]",),
+        save_artifacts,
+        ("save ~/kept",),
+        needs=Needs.NOTHING,
+        arguments=(Argument.FILE,),
+    ),
+    Command("stop", "Stop the guest's CPUs.", ("",), stop, needs=Needs.QEMU),
+)

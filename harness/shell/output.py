@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Show an answer: on the terminal, through a pager if it is longer, or through a pipe."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+from harness.shell.terminal import interrupts_for_the_program
+
+PAGER = "less -FRX"
+"""Used for long answers without ``$PAGER``, if it is installed."""
+
+
+def show(text: str, pipe: str = "") -> None:
+    """Write *text* to standard output, or to the shell command *pipe*."""
+    if pipe:
+        feed(pipe, text)
+    elif text and _is_long(text) and (pager := _pager()):
+        feed(pager, text)
+    elif text:
+        print(text)
+
+
+def feed(command: str, text: str) -> None:
+    """Run a shell command with *text* as its input; it may end before it has read all."""
+    sys.stdout.flush()
+    with interrupts_for_the_program():
+        data = f"{text}\n".encode(errors="replace")
+        subprocess.run(["/bin/sh", "-c", command], input=data, check=False)
+
+
+def _is_long(text: str) -> bool:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    return text.count("\n") + 1 >= shutil.get_terminal_size().lines
+
+
+def _pager() -> str:
+    chosen = os.environ.get("PAGER", "")
+    return chosen or (PAGER if shutil.which("less") else "")
