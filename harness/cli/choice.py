@@ -10,8 +10,8 @@ from harness.base.progress import say
 from harness.base.properties import checked_id
 from harness.cli.machines import add_config_options, add_qemu_option, fragments_of
 from harness.kernel import KernelSpec
-from harness.plugin.options import TIER_HELP, TIERS
-from harness.results import Run, SuiteRequest, run_suite
+from harness.plugin.options import TIER_HELP
+from harness.results import TIERS, Run, SuiteRequest, run_suite
 from harness.results.history import open_history
 from harness.results.request import WORKERS
 

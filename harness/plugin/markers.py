@@ -16,11 +16,13 @@ from harness.kernel.build.fragment import UNSET
 from harness.kernel.build.kconfig import read_config
 from harness.kernel.source.version import parse_version
 from harness.machine.binary import Qemu
-from harness.plugin.options import TIERS
+from harness.results import TIERS
 
 MARKERS = (
     "property(*ids, control=False): the properties of restricted DMA that a VM test proves; a "
     "control shows that without protection the same attack succeeds",
+    "any_kernel(reason): tests the harness and the host, whatever the kernel: not in the default "
+    "tier",
     "nightly(reason): runs with --tier=nightly and --tier=all only",
     "on_request(reason): runs with --tier=all only",
     "needs(reason, since=version, config=option, qemu=feature): skipped unless the kernel is of "
@@ -41,7 +43,7 @@ MARKERS = (
     "ERROR",
 )
 
-TIER_OF = {"nightly": "nightly", "on_request": "all"}
+TIER_OF = {"any_kernel": "selftest", "nightly": "nightly", "on_request": "all"}
 """The first tier that a test with the marker belongs to."""
 
 TYPES = frozenset({"types", "known_types"})

@@ -8,15 +8,13 @@ from harness.kernel import KernelSpec, helptext
 from harness.kernel.build.compiler import compiler_of_environment
 from harness.machine.binary import DEFAULT as DEFAULT_QEMU
 from harness.machine.machine import DEFAULT_RAM
+from harness.results import TIERS
 
 KEEP = ("failed", "all", "none")
 
-TIERS = ("default", "nightly", "all")
-"""Sets of tests; each contains the one before it."""
-
 TIER_HELP = (
-    "set of tests: default, for every change; nightly, also slow ones; all, also those that only "
-    "run on request"
+    "set of tests: default, for every kernel; selftest, also those of the harness on this host; "
+    "nightly, also slow ones; all, also those that only run on request"
 )
 
 
@@ -58,7 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--tier",
         choices=TIERS,
-        default="default",
+        default=TIERS[0],
         help=TIER_HELP,
     )
     group.addoption(

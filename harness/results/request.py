@@ -28,6 +28,9 @@ from harness.machine.binary import DEFAULT
 from harness.machine.machine import DEFAULT_RAM
 from harness.machine.shape import parse_ram_size
 
+TIERS = ("default", "selftest", "nightly", "all")
+"""Sets of tests; each contains the one before it."""
+
 WORKERS = guests_at_once()
 
 WHOLE_SUITE = SUITE.rstrip("/")
@@ -47,7 +50,7 @@ class SuiteRequest:
 
     spec: KernelSpec = field(default_factory=KernelSpec)
     qemu: str = DEFAULT
-    tier: str = "default"
+    tier: str = TIERS[0]
     tests: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     workers: int = WORKERS

@@ -5,6 +5,9 @@ import pytest
 
 from harness.devices.probe import Device, Probe
 from harness.devices.rogue import EduRogue
+from harness.kernel import Initramfs, Kernel
+from harness.machine.binary import Qemu
+from harness.machine.environment import Environment
 from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
 from harness.plugin.guests import Guests
@@ -40,6 +43,12 @@ def driver() -> str:
 def device(guest: Guest, probe: Probe, driver: str) -> Device:
     """The device under test, bound to the probe."""
     return probe.device(str(EduRogue(guest).bdf) if driver == PCI else driver)
+
+
+@pytest.fixture
+def environment(qemu: Qemu, kernel: Kernel, initramfs: Initramfs) -> Environment:
+    """What all guests of the run are made of, for work that boots its own."""
+    return Environment(qemu, kernel, initramfs)
 
 
 @pytest.fixture

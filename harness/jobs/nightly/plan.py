@@ -14,6 +14,7 @@ from harness.jobs.nightly.toml import Table
 from harness.kernel.build.compiler import compiler_named
 from harness.kernel.spec import flavour_fragment
 from harness.machine.binary import DEFAULT as DEFAULT_QEMU
+from harness.results import TIERS
 
 PLAIN = "plain"
 """No series, or no flavour."""
@@ -22,9 +23,6 @@ SLOTS = 2
 """Guests that a job runs at a time on a worker of a cluster, unless its group says otherwise."""
 
 SUITE_RUNNER = "harness.jobs.nightly.runner:SUITE"
-
-TIERS = ("default", "nightly", "all")
-"""As --tier of the suite."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Group:
     """
 
     tests: tuple[str, ...] = ()
-    tier: str = "default"
+    tier: str = TIERS[0]
     words: tuple[str, ...] = ()
     slots: int = SLOTS
     expect: float = 0.0

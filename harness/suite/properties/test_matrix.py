@@ -4,8 +4,6 @@
 import pytest
 
 from harness.devices.attacks import Cell, cells, measure_cell
-from harness.kernel import Initramfs, Kernel
-from harness.machine.binary import Qemu
 from harness.machine.environment import Environment
 from harness.suite.lib.expect import require
 from harness.suite.lib.rogues import needs_rogue
@@ -23,10 +21,8 @@ NEEDS = {str(cell): needs_rogue(cell.rogue) for cell in cells()}
 
 @pytest.mark.property("FENCE")
 @pytest.mark.parametrize("cell", in_default_tier(cells(), *IN_DEFAULT, marks=NEEDS))
-def test_an_attack_has_the_expected_effect(
-    qemu: Qemu, kernel: Kernel, initramfs: Initramfs, cell: Cell
-) -> None:
+def test_an_attack_has_the_expected_effect(environment: Environment, cell: Cell) -> None:
     """Each protection stops an attack, contains it in the pool, or lets it succeed, as expected."""
-    result = measure_cell(Environment(qemu, kernel, initramfs), cell)
+    result = measure_cell(environment, cell)
 
     require(result.as_expected, f"{cell}: the expected effect", result.detail)

@@ -17,7 +17,7 @@ from harness.machine.machine import Machine
 from harness.machine.qemu.runroot import OVERRIDE
 from harness.suite.lib.small_disk import can_mount, on_small_disk
 
-pytestmark = pytest.mark.selftest("it fills disks")
+pytestmark = pytest.mark.any_kernel("it fills disks")
 
 BEGIN = """
 import contextlib, json, os, sys

@@ -22,7 +22,10 @@ from harness.machine.qemu.snapshot import park
 from harness.plugin.guests import Guests
 from harness.suite.lib.tiers import in_default_tier
 
-pytestmark = pytest.mark.needs("accesses are seen by a TCG plugin", qemu=PLUGINS)
+pytestmark = [
+    pytest.mark.any_kernel("what the TCG plugin sees"),
+    pytest.mark.needs("accesses are seen by a TCG plugin", qemu=PLUGINS),
+]
 
 SIZE = 256
 

@@ -10,6 +10,8 @@ from harness.devices.rogue.vhost.table import MemoryTable, TableEntry
 from harness.machine.qemu.guest import Guest
 from harness.suite.lib.rogues import needs_rogue
 
+pytestmark = pytest.mark.any_kernel("the check of a fence")
+
 
 @needs_rogue("rng")
 @pytest.mark.disables("the rogue keeps all memory that QEMU has handed over")

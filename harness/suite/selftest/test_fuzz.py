@@ -10,9 +10,9 @@ import pytest
 from harness.jobs.fuzz import FieldMutation, FuzzCase, FuzzStep, load_case, run_case
 from harness.jobs.fuzz.campaign import minimise_and_save
 from harness.jobs.fuzz.work import READ, WORK, FuzzWork
-from harness.kernel import Initramfs, Kernel
-from harness.machine.binary import Qemu
 from harness.machine.environment import Environment
+
+pytestmark = pytest.mark.any_kernel("what the fuzzer sees")
 
 PLANTED = "planted"
 """The name of a piece of work that is bad in itself."""
@@ -27,17 +27,6 @@ HARMLESS = FuzzCase(
         FuzzStep("read", 7),
     ),
 )
-
-HELD = FuzzCase(
-    "rng",
-    (FuzzStep("plug"), FuzzStep("read", 0, (FieldMutation(0, "times", 0),)), FuzzStep("rebind")),
-)
-
-
-@pytest.fixture
-def environment(qemu: Qemu, kernel: Kernel, initramfs: Initramfs) -> Environment:
-    """What the guests of the fuzzer are made of."""
-    return Environment(qemu, kernel, initramfs)
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, command: str) -> FuzzCase:
@@ -77,17 +66,6 @@ def test_what_must_not_be_is_seen(
 
     (only,) = record.symptoms
     assert re.match(seen, str(only))
-
-
-@pytest.mark.property("B13")
-@pytest.mark.finding(
-    "virtio-rng-keeps-a-slot",
-    kernels=">=6.1",
-    sometimes="the device may answer before it is unbound",
-)
-def test_a_driver_that_is_unbound_gives_its_slots_back(environment: Environment) -> None:
-    """A driver whose device still has a request when it goes takes no slot with it."""
-    assert run_case(environment, HELD).symptoms == ()
 
 
 @pytest.mark.nightly("a dozen guests")

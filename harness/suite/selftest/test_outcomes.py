@@ -26,6 +26,8 @@ from harness.observe.memory import KernelTypes, LiveMemory
 from harness.plugin.boots import Boots
 from harness.plugin.results import NotJudged
 
+pytestmark = pytest.mark.any_kernel("it makes guests end in every way")
+
 PAGE = 4096
 
 FOREVER = 600.0

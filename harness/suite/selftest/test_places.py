@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A failure explains its addresses: what lies there in a real guest, running or stopped."""
 
+import pytest
+
 from harness.devices.probe import Direction, Probe
 from harness.devices.rogue import EduRogue
 from harness.machine.devicetree import Pool
@@ -8,6 +10,8 @@ from harness.machine.fence import SCRATCH
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes
 from harness.observe.memory.places import Places, explain
+
+pytestmark = pytest.mark.any_kernel("what addresses are called")
 
 PAGE = 4096
 

@@ -18,7 +18,10 @@ from harness.machine.qemu.artifacts import reopen_command
 from harness.machine.qemu.snapshot import park
 
 # what Python says since 3.12 about the fork that pexpect needs; the child only executes
-pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+pytestmark = [
+    pytest.mark.any_kernel("a person debugs any guest"),
+    pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning"),
+]
 
 PROMPT = "harness> "
 IN_GUEST = "[/~] # "

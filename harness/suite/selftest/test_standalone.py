@@ -5,9 +5,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from harness.machine.qemu.artifacts import DUMP, save
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.standalone import RUN
+
+pytestmark = pytest.mark.any_kernel("what is kept of a machine")
 
 BOUND = b"probe-a: bound to the probe"
 """One of the last lines of the boot."""

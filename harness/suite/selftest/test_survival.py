@@ -29,6 +29,8 @@ from harness.observe.memory import live_memory
 from harness.results import SuiteRequest, Verdict, arguments_of, load_run
 from harness.suite.conftest import PLATFORM
 
+pytestmark = pytest.mark.any_kernel("it ends runs of the harness")
+
 PAGE = 4096
 GENERATIONS = 3
 

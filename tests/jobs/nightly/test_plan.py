@@ -56,7 +56,10 @@ def test_paths_start_at_the_plans_folder(tmp_path: Path, monkeypatch: pytest.Mon
         (LEAST + "[[cross]]\nkernels = ['seven']\n", "unknown name 'seven'. Known are: six."),
         (LEAST + "[[cross]]\nkernels = 'six'\n", "cross number 1: kernels: expected a list"),
         (LEAST + "[[cross]]\nflavours = ['sweet']\n", "unknown kernel flavour 'sweet'"),
-        (LEAST + "tier = 'weekly'\n", "groups.all: tier: expected one of default, nightly, all"),
+        (
+            LEAST + "tier = 'weekly'\n",
+            "groups.all: tier: expected one of default, selftest, nightly, all",
+        ),
         (LEAST + "slots = 0\n", "slots: expected a whole number of 1 or more, found 0"),
         (LEAST + "slots = true\n", "slots: expected a whole number of 1 or more, found True"),
         (LEAST + "tests = [1]\n", "tests: expected a list of texts, found [1]"),

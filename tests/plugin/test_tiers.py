@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each tier has the tests of those before it, and Python's own warnings end none of them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.base.paths import CHECKOUT
+from harness.results import TIERS
+
+SUITE = """
+import pytest
+
+def test_default(): pass
+@pytest.mark.any_kernel("of the harness")
+def test_selftest(): pass
+@pytest.mark.any_kernel("of the harness")
+@pytest.mark.nightly("and takes long")
+def test_nightly(): pass
+@pytest.mark.on_request("takes very long")
+def test_all(): pass
+"""
+
+
+def collect(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *arguments]
+    return subprocess.run(
+        command,
+        cwd=CHECKOUT,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_tier_has_its_own_tests_and_those_of_the_tiers_before_it(
+    tier: str, tmp_path: Path
+) -> None:
+    (tmp_path / "test_sample.py").write_text(SUITE)
+
+    done = collect(f"--tier={tier}", f"--rootdir={tmp_path}", str(tmp_path))
+
+    wanted = [f"test_{one}" for one in TIERS[: TIERS.index(tier) + 1]]
+    lines = (line for line in done.stdout.splitlines() if "::" in line)
+    assert [line.rpartition("::")[2] for line in lines] == wanted
+
+
+def test_packages_whose_bytecode_is_not_kept_can_be_imported(tmp_path: Path) -> None:
+    done = collect(
+        "harness/suite/properties/test_smp.py",
+        PYTHONPYCACHEPREFIX=str(tmp_path),
+        PYTHONDONTWRITEBYTECODE="",
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
