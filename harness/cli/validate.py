@@ -101,7 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
     series = find_series(arguments.series, arguments.git)
     request = request_of(arguments, pin_source(arguments.kernel))
     for skip in series.skipped:
-        say(f"skipped: {skip.name} ({skip.subject}): {skip.reason}")
+        say(f"left out: {skip.name} ({skip.subject}): {skip.reason}")
     whole = _with(request, series)
     attempts = fit_series(whole.spec)
     runner = runner_of(arguments)

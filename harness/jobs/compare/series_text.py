@@ -71,6 +71,8 @@ def _fact(name: str, value: str) -> list[str]:
 
 def _application(judgement: SeriesJudgement) -> Iterator[str]:
     series = judgement.series
+    if series.note:
+        yield _paragraph(f"This is {series.note}.")
     if series.missing:
         numbers = ", ".join(map(str, series.missing))
         yield _paragraph(f"Missing, by the subjects' numbers: patch {numbers}.")
@@ -80,6 +82,8 @@ def _application(judgement: SeriesJudgement) -> Iterator[str]:
         if attempt.fit is not Fit.APPLIES:
             reason = f": {attempt.reason}" if attempt.reason else ""
             yield _paragraph(f"{_capital(series.label(number))} {attempt.fit.value}{reason}.")
+        if attempt.fit is Fit.REFUSED and (note := series.patches[number - 1].note):
+            yield _paragraph(f"Note: {note}.")
 
 
 def _patch(judgement: SeriesJudgement, step: Step) -> str:

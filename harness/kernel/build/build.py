@@ -31,8 +31,8 @@ from harness.kernel.build.notes import keep_notes
 from harness.kernel.build.objects import count_stale
 from harness.kernel.elf import build_id, open_elf
 from harness.kernel.patches.apply import apply_series
-from harness.kernel.patches.files import Patch, read_series
-from harness.kernel.patches.mail import read_subject
+from harness.kernel.patches.diff import Patch
+from harness.kernel.patches.series import read_series
 from harness.kernel.source.sources import Source, resolve_source
 from harness.kernel.source.tree import SourceTree
 from harness.kernel.source.workspace import Workspace, open_workspace
@@ -256,7 +256,7 @@ def _fill_entry(plan: Plan, directory: Path) -> None:
         source=plan.source.title,
         series=tuple(patch.name for patch in plan.patches),
         compiler=plan.compiler.banner,
-        titles=tuple(read_subject(patch.subject)[0] or patch.name for patch in plan.patches),
+        titles=tuple(patch.subject or patch.name for patch in plan.patches),
         flavour=plan.spec.flavour,
         fragments=tuple(path.name for path in plan.spec.extra_fragments),
     )

@@ -15,7 +15,7 @@ from harness.base.disk import require_not_full
 from harness.base.errors import SeriesError
 from harness.base.progress import say
 from harness.base.tools import find_tool
-from harness.kernel.patches.files import Patch
+from harness.kernel.patches.diff import Patch, require_safe
 from harness.kernel.source.content import Content, read_content, write_content
 from harness.kernel.source.git import environment
 
@@ -29,7 +29,7 @@ class Fit(Enum):
     """The result of applying a patch."""
 
     APPLIES = "applies"
-    ALREADY = "is in this source already"
+    ALREADY = "is already applied (all hunks, reversed)"
     REFUSED = "does not apply"
 
 
@@ -74,7 +74,12 @@ def try_series(
 def _files_of(
     patches: Sequence[Patch], pristine: Callable[[str], Content | None]
 ) -> Iterator[tuple[Path, Mapping[str, Content | None]]]:
-    """Write the files that *patches* touch to a scratch directory; yield it and their content."""
+    """Write the files that *patches* touch to a scratch directory; yield it and their content.
+
+    Raises SeriesError, before that, for a patch that is not safe to apply.
+    """
+    for patch in patches:
+        require_safe(patch)
     paths = sorted(frozenset().union(*(patch.paths for patch in patches)))
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch) / "tree"
@@ -87,7 +92,7 @@ def _files_of(
 
 def _require(attempt: Attempt, position: str) -> None:
     if attempt.fit is Fit.ALREADY:
-        say(f"series: {attempt.patch} ({position}) is in this source already; skipped")
+        say(f"series: {attempt.patch} ({position}) {Fit.ALREADY.value}; skipped")
     if attempt.fit is Fit.REFUSED:
         place = Path(tempfile.gettempdir())
         require_not_full("the files of the series", [place], attempt.reason)
@@ -138,7 +143,7 @@ def _explain(complaint: str, there: Callable[[str, str], bool]) -> str:
     refused = []
     for file, numbers in _rejects(complaint):
         held = [number for number in numbers if there(file, number)]
-        note = f" (hunk {', '.join(held)} is in this source already)" if held else ""
+        note = f" (hunk {', '.join(held)} already applied)" if held else ""
         refused.append(f"{file}, hunk {', '.join(numbers)}{note}")
     others = [line for line in _ERROR.findall(complaint) if not line.startswith("while searching")]
     return "; ".join(refused or others) or "git apply gave no reason"

@@ -1,148 +1,138 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read patch series: patch files, mailboxes and directories of them."""
+"""The files of a series: patch files, mailboxes, Maildirs and directories, split into mails."""
 
-import re
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from harness.base.cache import digest
 from harness.base.errors import SeriesError
+from harness.kernel.patches.mime import is_mailbox
+from harness.kernel.patches.unpack import unpacked
 from harness.kernel.source.git import git
 
 SUFFIXES = frozenset({".patch", ".diff", ".mbox", ".mbx", ".eml"})
-"""Suffixes of the files that are patches in a directory."""
+"""Suffixes of the files that are patches in a directory, also with one of COMPRESSED."""
 
-_MAIL = re.compile(rb"(From |([A-Za-z-]+: .*\n([ \t].*\n)*)*Subject: )")
-_DIFF = re.compile(rb"^(--- \S.*\n\+\+\+ \S|diff --git )", re.MULTILINE)
-_TOUCHED = re.compile(rb"^(?:--- |\+\+\+ |(?:rename|copy) (?:from|to) )([^\t\n]+)", re.MULTILINE)
-_SUBJECT = re.compile(r"^Subject: (.*)$", re.MULTILINE)
-_HEADER = re.compile(rb"^diff --git a/(\S+) b/(\S+)$", re.MULTILINE)
+COMPRESSED = frozenset({".gz", ".xz", ".bz2"})
+
+STDIN = Path("-")
+"""The path that means standard input."""
+
+ARCHIVE = b"From mboxrd@z "
+"""How public-inbox begins each mail: ``>From`` in it was ``From`` (public-inbox(7), mboxrd)."""
 
 
 @dataclass(frozen=True)
-class Patch:
-    """One patch: its name, its diff with the text around it, and its mail's subject."""
+class RawMail:
+    """A mail or a bare diff as it was found; *name* says where."""
 
     name: str
     text: bytes
-    subject: str = ""
-
-    @property
-    def identity(self) -> str:
-        """A hash of the content without the name."""
-        return digest(self.text)
-
-    @property
-    def paths(self) -> frozenset[str]:
-        """A superset of the paths that the patch reads or writes."""
-        plain = {_strip(name) for name in _TOUCHED.findall(self.text)}
-        both = {name for pair in _HEADER.findall(self.text) for name in pair}
-        names = (name.decode(errors="surrogateescape") for name in plain | both)
-        return frozenset(name for name in names if _is_inside(name))
 
 
 @dataclass(frozen=True)
-class MailParts:
-    """The parts of a mail by ``git mailinfo``: headers, message up to ``---``, the rest."""
+class Batch:
+    """Mails that were given together. *sorted*: their order is the user's, as in quilt."""
 
-    headers: str
-    message: str
-    diff: bytes
-
-    @property
-    def has_diff(self) -> bool:
-        """Whether there is anything to apply."""
-        return has_diff(self.diff)
+    name: str
+    mails: tuple[RawMail, ...]
+    sorted: bool = False
 
 
-def read_series(paths: Sequence[Path]) -> tuple[Patch, ...]:
-    """Read patch files, mailboxes and directories of them into one series, in the given order.
+def read_batches(paths: Sequence[Path]) -> list[Batch]:
+    """Read what *paths* name. Single mails given one after the other are one batch.
 
-    A directory's patches follow its ``series`` file (quilt) if it has one, else their names.
-    Mails without a diff, such as cover letters, are left out. Raises SeriesError.
+    Raises SeriesError for what is absent, unreadable or empty of patches.
     """
-    return tuple(patch for path in paths for file in patch_files(path) for patch in _patches(file))
+    batches: list[Batch] = []
+    joins = False
+    for path in paths:
+        batch = _read_batch(path)
+        single = not path.is_dir() and len(batch.mails) == 1
+        if single and joins:
+            last = batches.pop()
+            batch = Batch(f"{last.name} {batch.name}", last.mails + batch.mails)
+        batches.append(batch)
+        joins = single
+    return batches
 
 
-def patch_files(path: Path) -> Sequence[Path]:
-    """The files of a series that *path* names: itself, or those of a directory, in their order."""
-    if path.is_file():
-        return [path]
+def _read_batch(path: Path) -> Batch:
+    name = "standard input" if path == STDIN else str(path)
+    if path == STDIN or path.is_file():
+        return Batch(name, tuple(_split(path)))
     if not path.is_dir():
-        raise SeriesError(f"--series {path}: no such file or directory")
+        raise SeriesError(f"no such file or directory: {path}. Expected a patch or a mailbox.")
+    if _is_maildir(path):
+        found = (file for part in ("cur", "new") for file in _by_number(path / part))
+        return Batch(name, tuple(RawMail(file.name, read_file(file)) for file in found))
     listed = path / "series"
-    if listed.is_file():
-        lines = (line.partition("#")[0].split() for line in listed.read_text().splitlines())
-        return [path / words[0] for words in lines if words]
-    found = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
+    files = list(_quilted(listed)) if listed.is_file() else _patch_files(path)
+    mails = tuple(mail for file in files for mail in _split(file))
+    return Batch(name, mails, sorted=listed.is_file())
+
+
+def _is_maildir(path: Path) -> bool:
+    return all((path / part).is_dir() for part in ("cur", "new"))
+
+
+def _by_number(directory: Path) -> list[Path]:
+    """The mails of a directory of a Maildir by the time of delivery that their names begin with."""
+    found = (file for file in directory.iterdir() if not file.name.startswith("."))
+    return sorted(found, key=lambda file: [part.zfill(20) for part in file.name.split(".")])
+
+
+def _quilted(listed: Path) -> Iterator[Path]:
+    """The files that a quilt ``series`` file names, in its order (quilt(1))."""
+    for line in read_file(listed).decode(errors="surrogateescape").splitlines():
+        if words := line.partition("#")[0].split():
+            yield listed.parent / words[0]
+
+
+def _patch_files(path: Path) -> list[Path]:
+    found = sorted(file for file in path.iterdir() if _is_patch_file(file))
     if not found:
         raise SeriesError(
-            f"--series {path}: the directory contains no patch. Expected files that end in "
-            f"{', '.join(sorted(SUFFIXES))}, or a quilt 'series' file."
+            f"{path}: the directory contains no patch. Expected files that end in "
+            f"{', '.join(sorted(SUFFIXES))} (or these with .gz or .xz), a quilt 'series' file, or "
+            "a Maildir (cur/ and new/)."
         )
     return found
 
 
+def _is_patch_file(file: Path) -> bool:
+    name = Path(file.stem) if file.suffix in COMPRESSED else file
+    return name.suffix in SUFFIXES
+
+
 def read_file(file: Path) -> bytes:
-    """The content of a patch or mailbox; SeriesError if it cannot be read."""
+    """The content of a file, or of standard input, decompressed; SeriesError if unreadable."""
+    if file == STDIN:
+        return unpacked(_standard_input(), "standard input")
     try:
-        return file.read_bytes()
+        return unpacked(file.read_bytes(), str(file))
     except OSError as fault:
         raise SeriesError(f"the patch {file} cannot be read: {fault.strerror}") from fault
 
 
-def has_diff(text: bytes) -> bool:
-    """Whether *text* holds a diff."""
-    return _DIFF.search(text) is not None
+@cache
+def _standard_input() -> bytes:
+    return sys.stdin.buffer.read()
 
 
-def is_mail(text: bytes) -> bool:
-    """Whether *text* is a mail or a mailbox, and not a bare diff."""
-    return _MAIL.match(text) is not None
-
-
-def split_mailbox(mailbox: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and the raw text of each mail of a file."""
+def _split(file: Path) -> Iterator[RawMail]:
+    """Yield the mails of a mailbox, or the one mail or diff that the file is."""
+    text = read_file(file).lstrip(b"\r\n").removeprefix(b"\xef\xbb\xbf")
+    if not is_mailbox(text):
+        yield RawMail(file.name, text)
+        return
+    mode = ["--mboxrd"] if text.startswith(ARCHIVE) else ["-b"]
     with tempfile.TemporaryDirectory() as scratch:
-        git("mailsplit", "-b", f"-o{scratch}", mailbox)
-        mails = sorted(Path(scratch).iterdir())
+        git("mailsplit", *mode, f"-o{scratch}", data=text)
+        mails = sorted(Path(scratch).iterdir(), key=lambda mail: int(mail.name))
         for mail in mails:
-            name = mailbox.name if len(mails) == 1 else f"{mailbox.name}#{mail.name}"
-            yield name, mail.read_bytes()
-
-
-def take_apart(mail: bytes) -> MailParts:
-    """Decode a mail; the subject among its headers keeps its tags."""
-    with tempfile.TemporaryDirectory() as scratch:
-        message, diff = Path(scratch) / "message", Path(scratch) / "diff"
-        headers = git("mailinfo", "-k", message, diff, data=mail).decode(errors="replace")
-        return MailParts(headers, message.read_text(errors="replace"), diff.read_bytes())
-
-
-def _patches(file: Path) -> Iterator[Patch]:
-    text = read_file(file)
-    if is_mail(text):
-        patches = [_mailed(name, mail) for name, mail in split_mailbox(file)]
-    else:
-        patches = [Patch(file.name, text)]
-    kept = [patch for patch in patches if has_diff(patch.text)]
-    if not kept:
-        raise SeriesError(f"{file} contains no diff. Expected a patch in unified format, or mails.")
-    yield from kept
-
-
-def _mailed(name: str, mail: bytes) -> Patch:
-    parts = take_apart(mail)
-    subject = _SUBJECT.search(parts.headers)
-    return Patch(name, parts.diff, subject[1] if subject else "")
-
-
-def _strip(name: bytes) -> bytes:
-    """Take ``a/`` or ``b/`` from a path, as ``-p1`` does."""
-    return name.partition(b"/")[2] if name.startswith((b"a/", b"b/")) else name
-
-
-def _is_inside(name: str) -> bool:
-    return not name.startswith("/") and ".." not in name.split("/")
+            name = file.name if len(mails) == 1 else f"{file.name}#{mail.name}"
+            yield RawMail(name, mail.read_bytes())

@@ -2,7 +2,7 @@
 """Check before a build whether a series applies to its source."""
 
 from harness.kernel.patches.apply import Attempt, try_series
-from harness.kernel.patches.files import read_series
+from harness.kernel.patches.series import read_series
 from harness.kernel.source.sources import resolve_source
 from harness.kernel.source.workspace import open_workspace
 from harness.kernel.spec import KernelSpec

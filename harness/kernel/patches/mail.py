@@ -1,30 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One mail of a series as data: subject tags, trailers, message and diff."""
+"""One mail of a series as data: subject tags, author, trailers, message and diff."""
 
 import re
-from dataclasses import dataclass
-from email.header import decode_header, make_header
-from email.message import Message
-from email.parser import BytesHeaderParser
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from email.utils import getaddresses, parseaddr
+from pathlib import Path
 
-from harness.kernel.patches.files import has_diff, is_mail, take_apart
+from harness.kernel.patches.diff import has_diff
+from harness.kernel.patches.mime import Attached, PlainMail, is_mail, read_plain
+from harness.kernel.patches.subject import SubjectTags, read_subject
 from harness.kernel.source.git import git
 
-_REPLY = re.compile(r"\s*(re|aw|fwd?)\s*:\s*", re.IGNORECASE)
-_TAG = re.compile(r"\s*\[([^\]]*)\]\s*")
-_NUMBER = re.compile(r"\b(\d+)/(\d+)\b")
-_VERSION = re.compile(r"\bv(\d+)\b", re.IGNORECASE)
 _FIXES = re.compile(r"^Fixes:[ \t]*(\S.*)$", re.MULTILINE)
-_HEADER = re.compile(r"^(Author|Email|Subject): (.*)$", re.MULTILINE)
+_INFO = re.compile(r"^(Author|Email|Subject): (.*)$", re.MULTILINE)
+_ID = re.compile(r"<([^<>\s]+)>")
+_VIA = re.compile(r"[\"']?(.*?)[\"']?\s+via\s+\S.*", re.IGNORECASE)
+_CARRIAGES = re.compile(rb"^\+\+\+ .*\r$", re.MULTILINE)
 
-
-@dataclass(frozen=True)
-class SubjectTags:
-    """The tags of a subject: ``[PATCH v2 3/5]`` is version 2, number 3 of 5."""
-
-    version: int = 1
-    number: int | None = None
-    total: int | None = None
+FLOWED = "the mail is format=flowed, which lets mail programs change lines"
 
 
 @dataclass(frozen=True)
@@ -39,20 +34,26 @@ class Trailer:
 class Mail:
     """A mail or a bare diff; *name* says where it was read from.
 
-    *subject* is without *tags*. *fixes* are the values of all ``Fixes:`` lines, also among
-    *trailers*. *diff* is the diff with the text around it; empty of diffs if it is not a patch.
+    *subject* is without *tags*. *author* wrote the patch, *sender* is the address it came from.
+    *parents* are the ids of the mails that it answers, the nearest first. *fixes* are the values of
+    all ``Fixes:`` lines, also among *trailers*. *diff* is the diff with the text around it; empty
+    of diffs if it is not a patch. *note* is what a person should know if it does not apply.
     """
 
     name: str
     subject: str
     author: str
+    sender: str
     message_id: str
+    parents: tuple[str, ...]
+    date: str
     tags: SubjectTags
     is_reply: bool
     message: str
     trailers: tuple[Trailer, ...]
     fixes: tuple[str, ...]
     diff: bytes
+    note: str = ""
 
     @property
     def is_patch(self) -> bool:
@@ -65,57 +66,149 @@ class Mail:
         return self.tags.number == 0 and not self.is_patch
 
 
-def parse_mail(name: str, text: bytes) -> Mail:
-    """Read one mail, or a bare diff."""
+@dataclass(frozen=True)
+class MailParts:
+    """The parts of a mail by ``git mailinfo``: headers, message up to ``---``, the rest."""
+
+    headers: Mapping[str, str]
+    message: str
+    diff: bytes
+
+
+def parse_mails(name: str, text: bytes) -> list[Mail]:
+    """Read one mail, or a bare diff. Patches attached to a mail are one Mail each."""
     if not is_mail(text):
-        return Mail(name, name, "", "", SubjectTags(), False, "", (), (), text)
-    parts = take_apart(text)
-    headers = BytesHeaderParser().parsebytes(text)
-    found = dict(_HEADER.findall(parts.headers))
-    tagged = found.get("Subject") or _decoded(headers, "Subject")
-    subject, said, is_reply = read_subject(tagged)
+        return [_bare(name, text)]
+    plain = read_plain(text)
+    outer = _parse(name, plain)
+    if len(plain.attached) == 1:
+        return [_attached(outer, plain.attached[0])]
+    places = list(enumerate(plain.attached, 1))
+    return [_attached(_part_of(outer, one, at, len(places)), one) for at, one in places] or [outer]
+
+
+def _bare(name: str, text: bytes) -> Mail:
+    if _CARRIAGES.search(text):
+        text = text.replace(b"\r\n", b"\n")
+    return Mail(name, name, "", "", "", (), "", SubjectTags(), False, "", (), (), text)
+
+
+def _part_of(outer: Mail, attached: Attached, number: int, total: int) -> Mail:
+    """What the attachment *number* of several takes from its mail."""
+    place = attached.name or str(number)
+    return replace(
+        outer,
+        name=f"{outer.name}:{place}",
+        subject=f"{outer.subject} ({place})",
+        message_id=f"{number}.{outer.message_id}" if outer.message_id else "",
+        parents=(outer.message_id, *outer.parents),
+        tags=replace(outer.tags, number=number, total=total),
+    )
+
+
+def _attached(outer: Mail, attached: Attached) -> Mail:
+    """The patch that is attached: the mail *outer* with a diff, or a mail of its own."""
+    if not is_mail(attached.content):
+        return replace(outer, diff=attached.content)
+    inner = _parse(outer.name, read_plain(attached.content))
+    return replace(
+        inner,
+        author=inner.author or outer.author,
+        sender=outer.sender,
+        message_id=outer.message_id,
+        parents=outer.parents,
+        date=outer.date,
+        tags=inner.tags if inner.tags.number is not None else outer.tags,
+        is_reply=outer.is_reply,
+    )
+
+
+def _parse(name: str, plain: PlainMail) -> Mail:
+    parts = take_apart(plain)
+    headers = plain.headers
+    tagged = parts.headers.get("Subject") or headers.get("subject", "")
+    subject, tags, is_reply = read_subject(tagged)
+    trailers = trailers_of(parts.message)
     return Mail(
         name=name,
         subject=subject,
-        author=_author(found),
-        message_id=_decoded(headers, "Message-Id").strip("<> \t"),
-        tags=said,
+        author=_author(parts.headers, headers, trailers),
+        sender=parseaddr(headers.get("from", ""))[1].lower(),
+        message_id=_first_id(headers.get("message-id", "")),
+        parents=_parents(headers),
+        date=headers.get("date", ""),
+        tags=tags,
         is_reply=is_reply,
         message=parts.message.strip(),
-        trailers=_trailers(parts.message),
+        trailers=trailers,
         fixes=tuple(_FIXES.findall(parts.message)),
         diff=parts.diff,
+        note=FLOWED if plain.flowed else "",
     )
 
 
-def read_subject(text: str) -> tuple[str, SubjectTags, bool]:
-    """Return the subject without tags, the tags, and whether it begins with "Re:"."""
-    rest, reply = _REPLY.subn("", text, count=1) if _REPLY.match(text) else (text, 0)
-    tags = []
-    while tag := _TAG.match(rest):
-        tags.append(tag[1])
-        rest = rest[tag.end() :]
-    words = " ".join(tags)
-    number, version = _NUMBER.search(words), _VERSION.search(words)
-    said = SubjectTags(
-        version=int(version[1]) if version else 1,
-        number=int(number[1]) if number else None,
-        total=int(number[2]) if number else None,
-    )
-    return " ".join(rest.split()), said, bool(reply)
+def take_apart(plain: PlainMail) -> MailParts:
+    """Split a mail with ``git mailinfo``; the subject among its headers keeps its tags."""
+    names = ("from", "subject", "date")
+    lines = [f"{name.title()}: {plain.headers.get(name, '')}" for name in names]
+    lines += ["Content-Type: text/plain; charset=UTF-8", "Content-Transfer-Encoding: 8bit"]
+    text = "\n".join(lines).encode("utf-8", "surrogateescape") + b"\n\n" + plain.body
+    with tempfile.TemporaryDirectory() as scratch:
+        message, diff = Path(scratch) / "message", Path(scratch) / "diff"
+        info = git("mailinfo", "-k", message, diff, data=text).decode(errors="replace")
+        return MailParts(
+            dict(_INFO.findall(info)), message.read_text(errors="replace"), diff.read_bytes()
+        )
 
 
-def _author(found: dict[str, str]) -> str:
-    return f"{found.get('Author', '')} <{found['Email']}>".strip() if found.get("Email") else ""
-
-
-def _decoded(headers: Message, name: str) -> str:
-    """A header with its encoded words decoded, and its folding undone."""
-    return " ".join(str(make_header(decode_header(headers.get(name, "")))).split())
-
-
-def _trailers(message: str) -> tuple[Trailer, ...]:
+def trailers_of(message: str) -> tuple[Trailer, ...]:
+    """The trailers at the end of a commit message."""
     words = ("-c", "trailer.separators=:", "interpret-trailers", "--parse", "--no-divider")
-    lines = git(*words, data=message.encode()).decode(errors="replace").splitlines()
+    lines = git(*words, data=message.encode(errors="replace")).decode(errors="replace").splitlines()
     pairs = (line.partition(": ") for line in lines)
     return tuple(Trailer(key, value) for key, _, value in pairs)
+
+
+def _parents(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """The ids of the mails above, the nearest first (RFC 5322, 3.6.4)."""
+    nearest = _ID.findall(headers.get("in-reply-to", ""))
+    above = reversed(_ID.findall(headers.get("references", "")))
+    return tuple(dict.fromkeys([*nearest, *above]))
+
+
+def _first_id(value: str) -> str:
+    found = _ID.search(value)
+    return found[1] if found else value.strip("<> \t")
+
+
+def _author(
+    info: Mapping[str, str], headers: Mapping[str, str], trailers: tuple[Trailer, ...]
+) -> str:
+    """Who wrote the patch: of the body's ``From:``, else of the headers.
+
+    A mailing list that rewrites ``From`` to itself ("Dana via list <list@...>", against DMARC)
+    leaves the author in X-Original-From, Reply-To, or only in a Signed-off-by.
+    """
+    name, address = info.get("Author", ""), info.get("Email", "")
+    if not address:
+        return headers.get("from", "")
+    via = _VIA.fullmatch(name)
+    if not via and address.lower() not in _lists(headers):
+        return _person(name, address)
+    found = [parseaddr(headers.get(one, "")) for one in ("x-original-from", "reply-to")]
+    signed = [parseaddr(one.value) for one in trailers if one.key.lower() == "signed-off-by"]
+    said = via[1] if via else name
+    found += [one for one in signed if one[0].lower() == said.lower()]
+    lists = {*_lists(headers), address.lower()}
+    known = next((one for one in found if one[1] and one[1].lower() not in lists), None)
+    return _person(known[0] or said, known[1]) if known else _person(name, address)
+
+
+def _lists(headers: Mapping[str, str]) -> frozenset[str]:
+    """The addresses of the mailing list that a mail came through."""
+    found = getaddresses([headers.get("list-post", "").replace("mailto:", "")])
+    return frozenset(address.lower() for _, address in found if address)
+
+
+def _person(name: str, address: str) -> str:
+    return f"{name} <{address}>" if name and name != address else f"<{address}>"

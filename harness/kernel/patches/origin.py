@@ -8,12 +8,15 @@ from pathlib import Path
 
 from harness.base.errors import HostError, SeriesError, ToolError
 from harness.base.tools import is_present, run_tool
-from harness.kernel.patches.series import Series, Skipped, read_paths
+from harness.kernel.patches.files import STDIN
+from harness.kernel.patches.series import Series, read_paths
+from harness.kernel.patches.thread import Skipped
 from harness.kernel.source.git import git
 
 FORMS = (
-    "a mailbox, patch files or a directory of them, a range of commits (base..tip, of the "
-    "repository that --git names), or a message id (through b4)"
+    "a mailbox, a Maildir, patch files or a directory of them, also compressed, - for standard "
+    "input, a range of commits (base..tip, of the repository that --git names), or a message id "
+    "(through b4)"
 )
 
 PLAIN = ("diff.noprefix=false", "diff.mnemonicPrefix=false", "format.pretty=email")
@@ -29,7 +32,7 @@ FORMAT = (
 def find_series(words: Sequence[str], repository: Path) -> Series:
     """Read the series that *words* name; SeriesError lists the accepted forms."""
     paths = [Path(word).expanduser() for word in words]
-    if all(path.exists() for path in paths):
+    if all(path == STDIN or path.exists() for path in paths):
         return read_paths(paths)
     if len(words) > 1:
         gone = ", ".join(str(path) for path in paths if not path.exists())

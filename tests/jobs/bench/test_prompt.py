@@ -17,7 +17,7 @@ from harness.base.errors import HarnessError
 from harness.jobs.bench import Measure, measure_verdicts, prompt
 from harness.jobs.mutants import Mutant
 from harness.kernel.patches.apply import apply_series
-from harness.kernel.patches.files import read_series
+from harness.kernel.patches.series import read_series
 from harness.kernel.source.content import read_content
 from harness.results import Run, SuiteRequest
 

@@ -16,7 +16,7 @@ from harness.jobs.mutants.mutant import (
     read_mutant,
     read_mutants,
 )
-from harness.kernel.patches.files import read_series
+from harness.kernel.patches.series import read_series
 
 PLACES = ("kernel/dma/", "drivers/of/", "include/linux/")
 

@@ -10,7 +10,7 @@ from kernel_trees import AREAS_PATCH, SLOTS_PATCH, tiny_tree
 
 from harness.base.errors import SeriesError
 from harness.kernel.patches.apply import Fit, apply_series, try_series
-from harness.kernel.patches.files import Patch
+from harness.kernel.patches.diff import Patch
 from harness.kernel.source.content import Content, read_content
 
 SWIOTLB = "kernel/dma/swiotlb.c"
@@ -107,7 +107,7 @@ def test_patch_that_is_in_the_tree_already_is_left_out_with_a_line(
     changes = apply(tree, SLOTS_PATCH)
     assert (changes, said) == (
         {},
-        ["series: 1.patch (1 of 1) is in this source already; skipped"],
+        ["series: 1.patch (1 of 1) is already applied (all hunks, reversed); skipped"],
     )
 
 
@@ -120,9 +120,7 @@ def test_refusal_says_which_hunks_are_in_the_tree_already(tree: Path) -> None:
         b"@@ -1,4 +1,4 @@\n-line 0\n+LINE 0\n line 1\n line 2\n line 3\n"
         b"@@ -21,4 +21,4 @@\n-wrong\n+LINE 20\n line 21\n line 22\n line 23\n"
     )
-    with pytest.raises(
-        SeriesError, match=r": long, hunk 1, 2 \(hunk 1 is in this source already\)\."
-    ):
+    with pytest.raises(SeriesError, match=r": long, hunk 1, 2 \(hunk 1 already applied\)\."):
         apply(tree, hunks)
 
 

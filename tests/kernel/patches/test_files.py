@@ -7,7 +7,8 @@ import pytest
 from kernel_trees import AREAS_PATCH, SLOTS_PATCH
 
 from harness.base.errors import SeriesError
-from harness.kernel.patches.files import Patch, read_series
+from harness.kernel.patches.diff import Patch
+from harness.kernel.patches.series import read_series
 
 MAIL = b"""\
 From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001

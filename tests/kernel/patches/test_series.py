@@ -11,10 +11,10 @@ from kernel_trees import tiny_tree
 from scratch_git import git
 
 from harness.base.errors import HostError, SeriesError
-from harness.kernel.patches.files import read_series
-from harness.kernel.patches.mail import SubjectTags, Trailer, read_subject
+from harness.kernel.patches.mail import Trailer
 from harness.kernel.patches.origin import find_series
-from harness.kernel.patches.series import Series, read_paths, store_prefix
+from harness.kernel.patches.series import Series, read_paths, read_series, store_prefix
+from harness.kernel.patches.subject import SubjectTags, read_subject
 
 FIXTURE = Path(__file__).parents[2] / "series/full-pool"
 
@@ -130,7 +130,7 @@ def test_mails_that_are_no_patches_are_left_out_and_named(tmp_path: Path) -> Non
     assert (subjects(series), series.title) == (["a"], "the cover")
     assert left_out(series) == [
         ("a", "a reply"),
-        ("a", "a reply"),
+        ("a", "a reply that carries a diff"),
         ("build report", "contains no diff"),
     ]
 
@@ -176,7 +176,7 @@ def test_missing_numbers_are_known(tmp_path: Path) -> None:
 def test_what_holds_no_patch_is_refused_with_the_reason(tmp_path: Path) -> None:
     box = mailbox(tmp_path / "box.mbox", Sent("[PATCH 0/1] cover", diff=False))
 
-    with pytest.raises(SeriesError, match=r"contains no patch.*box\.mbox \(a cover letter\)"):
+    with pytest.raises(SeriesError, match=r"contains no diff.*box\.mbox \(a cover letter\)"):
         read_paths([box])
 
 
