@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The initial RAM file system of a guest: agent, busybox, and the probe module for one kernel."""
+"""The initial RAM file system of a guest: agent, busybox, the probe or modules of the kernel's."""
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,16 +20,20 @@ from harness.kernel.build.busybox import find_busybox
 from harness.kernel.build.compiler import DEFAULT
 from harness.kernel.build.given import GivenBuild, module_compiler
 from harness.kernel.build.kconfig import read_config
+from harness.kernel.build.modules import Module
 from harness.kernel.build.probe import PROBE, build_probe
 from harness.kernel.spec import Kernel, KernelSpec
 
 FORMAT = "3"
 """Increase it when the same inputs shall be packed differently than before."""
 
-AGENT_FORMAT = "1"
-"""The same for the agent alone."""
+PROGRAM_FORMAT = "1"
+"""The same for a program alone."""
 
 FOLDERS = ("bin", "dev", "lib", "lib/modules", "proc", "root", "run", "sys", "tmp")
+ORDER = "lib/modules/order"
+"""The modules to load, a path in each line (guest/loader/loader.c)."""
+
 CONSOLE = (5, 1)
 """/dev/console (Linux, Documentation/admin-guide/devices.txt), open before devtmpfs is mounted."""
 
@@ -55,7 +59,7 @@ def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
     and what :func:`build_kernel` raises.
     """
     busybox = find_busybox()
-    sources = list(_guest_sources())
+    sources = list(_guest_sources("agent", "probe"))
     # a kernel that is built here has its compiler in its key
     compiler = module_compiler(read_config(kernel.config), spec).banner if spec.given else ""
     parts = (FORMAT, kernel.key, kernel.build_id, compiler, busybox.key)
@@ -65,7 +69,7 @@ def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
         inputs = plan_of(kernel, spec)
         with step("guest programs"):
             probe = _build_probe(inputs, directory / PROBE)
-            nodes = _layout(_build_agent(), busybox.read(), probe)
+            nodes = _layout(_program("agent"), busybox.read(), probe)
             (directory / "initramfs.cpio").write_bytes(cpio.pack(nodes))
             (directory / KERNEL).write_text(kernel.key)
 
@@ -73,8 +77,28 @@ def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
     return Initramfs(entry / "initramfs.cpio", key)
 
 
-def _guest_sources() -> Iterator[Path]:
-    for part in ("agent", "probe"):
+def build_plain_initramfs(kernel: Kernel, modules: Sequence[Module]) -> Initramfs:
+    """Return the guest programs for *kernel* without the probe, with *modules* of the kernel's own.
+
+    They are loaded in their order, before the agent starts. No tree of the kernel is needed. Raises
+    BuildError if a program does not compile, and what :func:`find_busybox` raises.
+    """
+    busybox = find_busybox()
+    own = [part for module in modules for part in (module.name, module.content)]
+    programs = _names_and_files(list(_guest_sources("agent", "loader")))
+    key = digest(FORMAT, kernel.key, DEFAULT.banner, busybox.key, *programs, *own)
+
+    def fill(directory: Path) -> None:
+        nodes = _plain_layout(_program("loader"), _program("agent"), busybox.read(), modules)
+        (directory / "initramfs.cpio").write_bytes(cpio.pack(nodes))
+        (directory / KERNEL).write_text(kernel.key)
+
+    entry = Cache("initramfs").get(key, fill)
+    return Initramfs(entry / "initramfs.cpio", key)
+
+
+def _guest_sources(*parts: str) -> Iterator[Path]:
+    for part in parts:
         yield from sorted(file for file in (CHECKOUT / "guest" / part).rglob("*") if file.is_file())
 
 
@@ -84,23 +108,23 @@ def _names_and_files(files: list[Path]) -> Iterator[str | Path]:
         yield file
 
 
-def _build_agent() -> bytes:
-    """The agent; it is compiled once for all kernels."""
-    sources = sorted(file for file in (CHECKOUT / "guest/agent").rglob("*") if file.is_file())
-    key = digest(AGENT_FORMAT, DEFAULT.banner, *_names_and_files(sources))
-    return (Cache("agents").get(key, _compile_agent) / "init").read_bytes()
+def _program(name: str) -> bytes:
+    """The program of guest/*name*; it is compiled once for all kernels."""
+    sources = _names_and_files(list(_guest_sources(name)))
+    key = digest(PROGRAM_FORMAT, DEFAULT.banner, *sources)
 
+    def compile_it(directory: Path) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            guest, out = Path(scratch) / "guest", Path(scratch) / "out"
+            shutil.copytree(CHECKOUT / "guest", guest)
+            out.mkdir()
+            try:
+                run_tool(("make", "-C", guest / name, f"CROSS_COMPILE={CROSS}", f"OUT={out}"))
+            except ToolError as fault:
+                raise BuildError(f"guest/{name} does not compile: {fault}") from fault
+            _strip(out / "init", directory / "init")
 
-def _compile_agent(directory: Path) -> None:
-    with tempfile.TemporaryDirectory() as scratch:
-        guest, out = Path(scratch) / "guest", Path(scratch) / "out"
-        shutil.copytree(CHECKOUT / "guest", guest)
-        out.mkdir()
-        try:
-            run_tool(("make", "-C", guest / "agent", f"CROSS_COMPILE={CROSS}", f"OUT={out}"))
-        except ToolError as fault:
-            raise BuildError(f"guest/agent does not compile: {fault}") from fault
-        _strip(out / "init", directory / "init")
+    return (Cache("agents").get(key, compile_it) / "init").read_bytes()
 
 
 def _build_probe(inputs: Plan | GivenBuild, whole: Path) -> bytes:
@@ -118,8 +142,24 @@ def _strip(binary: Path, target: Path) -> Path:
 
 
 def _layout(agent: bytes, busybox: bytes, probe: bytes) -> Iterator[cpio.CpioFile]:
-    yield from (cpio.directory(folder) for folder in FOLDERS)
-    yield cpio.character_device("dev/console", *CONSOLE)
+    yield from _base(busybox)
     yield cpio.program("init", agent)
     yield cpio.program("lib/modules/probe.ko", probe)
+
+
+def _plain_layout(
+    loader: bytes, agent: bytes, busybox: bytes, modules: Sequence[Module]
+) -> Iterator[cpio.CpioFile]:
+    paths = [f"lib/modules/{module.name}.ko" for module in modules]
+    yield from _base(busybox)
+    yield cpio.program("init", loader)
+    yield cpio.program("bin/agent", agent)
+    yield cpio.program(ORDER, "".join(f"/{path}\n" for path in paths).encode())
+    for path, module in zip(paths, modules, strict=True):
+        yield cpio.program(path, module.content)
+
+
+def _base(busybox: bytes) -> Iterator[cpio.CpioFile]:
+    yield from (cpio.directory(folder) for folder in FOLDERS)
+    yield cpio.character_device("dev/console", *CONSOLE)
     yield cpio.program("bin/busybox", busybox)
