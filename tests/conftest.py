@@ -17,7 +17,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rewrite-logs",
         action="store_true",
-        help="write what is found in tests/logs/ into the headers of the logs, for review",
+        help="write what is found in tests/logs/ and tests/boards/ into their headers, for review",
     )
 
 

@@ -16,7 +16,7 @@ from harness.base.errors import GuestError, HarnessError, explain
 COMMANDS = (
     *("shell", "matrix", "fuzz", "doublefetch"),
     *("validate", "bisect", "nightly", "report", "history"),
-    *("kernel", "cache", "bench", "properties", "coverage", "mutants", "doctor"),
+    *("lint", "kernel", "cache", "bench", "properties", "coverage", "mutants", "doctor"),
 )
 
 ERROR = 2

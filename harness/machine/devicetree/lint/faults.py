@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is wrong with the restricted pools of a devicetree, on one kernel."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+from harness.base.address_range import AddressRange
+from harness.base.space import GIB, KIB
+from harness.machine.devicetree.flat import FlatNode, FlatTree
+from harness.machine.devicetree.lint.measures import SET_SIZE, measure
+from harness.machine.devicetree.model.attachment import SLOT, DevicePrediction, Restriction
+from harness.machine.devicetree.model.devices import Bus
+from harness.machine.devicetree.model.dma_ranges import dma_address, dma_windows
+from harness.machine.devicetree.model.environment import Environment
+from harness.machine.devicetree.model.memory import Cells, is_enabled_early, root_cells
+from harness.machine.devicetree.model.prediction import Prediction, used_part
+from harness.machine.devicetree.model.regions import Kind, ReservedNode, initial_ram_disk
+from harness.machine.devicetree.model.rules import RULES, Level, Rule
+from harness.machine.devicetree.region import Region
+
+PAGES = (4 * KIB, 16 * KIB, 64 * KIB)
+"""Page sizes of arm64, bytes."""
+
+IN_ORDER = (Bus.PCI, Bus.PCI_REST)
+"""PCI functions are attached after their host bridge, so they race with nobody."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong: with a node, by a rule, in words.
+
+    *name* is the property to look at; empty for the node.
+    """
+
+    rule: Rule
+    path: str
+    text: str
+    name: str = ""
+
+    @property
+    def level(self) -> Level:
+        """How bad it is."""
+        return self.rule.level
+
+
+def find_faults(tree: FlatTree, found: Prediction, around: Environment) -> tuple[Fault, ...]:
+    """Everything that is wrong on that kernel, pools first; () if nothing is."""
+    checker = _Checker(tree, found, around)
+    return tuple(dict.fromkeys((*checker.pools(), *checker.devices(), *checker.tree_itself())))
+
+
+class _Checker:
+    def __init__(self, tree: FlatTree, found: Prediction, around: Environment) -> None:
+        self.tree, self.found, self.around = tree, found, around
+        self.kernel, self.regions = found.kernel, found.regions
+        self.cells: Cells = root_cells(tree)
+
+    def _holds(self, rule: str) -> bool:
+        return RULES[rule].holds(self.kernel)
+
+    # pools
+
+    def pools(self) -> Iterator[Fault]:
+        for one in self.regions.nodes:
+            if not one.is_meant_as_pool:
+                continue
+            if one.kind is Kind.POOL:
+                yield from self._entries(one)
+                if one.base is None:
+                    yield _fault("empty-reg", one.node, "its 'reg' has no bytes", "reg")
+                else:
+                    yield from self._place(one)
+                    yield from self._shape(one)
+                    yield from self._users(one)
+            else:
+                yield self._not_a_pool(one)
+
+    def _not_a_pool(self, one: ReservedNode) -> Fault:
+        rule = one.rule or RULES["not-a-pool"]
+        if rule is RULES["refused-flags"]:
+            flags = [
+                name
+                for name in ("no-map", "reusable", "linux,cma-default", "linux,dma-default")
+                if name in one.node.properties
+            ]
+            return Fault(rule, one.node.path, f"it is {' and '.join(flags)}", flags[0])
+        if rule is RULES["pool-disabled"] and "status" in one.node.properties:
+            return Fault(rule, one.node.path, "it is not enabled", "status")
+        if rule is RULES["cells-differ"]:
+            parent = one.node.parent or self.tree.root
+            return Fault(rule, parent.path, _differing(parent, self.cells), "#address-cells")
+        return Fault(rule, one.node.path, f"the kernel makes no pool: {one.kind.value}")
+
+    def _entries(self, one: ReservedNode) -> Iterator[Fault]:
+        reg = one.node.properties.get("reg", b"")
+        number = len(self.cells.entries(reg))
+        if number > 1:
+            yield _fault(
+                "first-entry-only", one.node, f"{number - 1} of its {number} entries are unused",
+                "reg",
+            )  # fmt: skip
+        unit = one.node.name.partition("@")[2]
+        if unit and one.base is not None and not one.dynamic and not _is_at(unit, one.base):
+            yield _fault(
+                "name-differs", one.node, f"the name says {unit}, 'reg' says {one.base:x}", "reg"
+            )
+
+    def _place(self, one: ReservedNode) -> Iterator[Fault]:
+        used, memory = used_part(one), self.regions.memory
+        if memory.ram and not all(
+            any(bank.contains(edge, 1) for bank in memory.ram)
+            for edge in (used.base, max(used.base, used.end - 1))
+        ):
+            there = ", ".join(map(str, memory.ram))
+            yield _fault("outside-ram", one.node, f"{used} is not inside RAM, which is {there}")
+        elif memory.ram and not memory.is_mapped(used):
+            yield _fault("over-nomap", one.node, f"part of {used} is not mapped")
+        for other in self._others(one):
+            if other.overlaps(used):
+                yield _fault("overlap", one.node, f"{used} overlaps {other}")
+        for base, size in self.tree.reservations:
+            entry = Region(base, size, "/memreserve/")
+            if entry.overlaps(used):
+                rule = "dynamic-over-memreserve" if one.dynamic else "overlap"
+                yield _fault(rule, one.node, f"{used} overlaps {entry}")
+        loaded = [
+            Region(disk.base, disk.size, "the initial RAM disk of /chosen")
+            for disk in initial_ram_disk(self.tree)
+        ]
+        for load in (*self.around.loaded, *loaded):
+            if load.overlaps(used):
+                yield _fault("over-loaded", one.node, f"{used} overlaps {load}")
+        for hole in self.regions.freed:
+            if hole.overlaps(used):
+                yield _fault(
+                    "freed-by-refused", one.node, f"the kernel frees {hole}, a refused region"
+                )
+
+    def _others(self, one: ReservedNode) -> Iterator[Region]:
+        """Memory of the other nodes, all entries of their reg."""
+        parent = one.node.parent
+        for node in parent.children if parent else ():
+            if node is one.node or not is_enabled_early(node, self.kernel):
+                continue
+            entries = self.cells.entries(node.properties.get("reg", b""))
+            yield from (Region(entry.base, entry.size, node.name) for entry in entries)
+            other = self.regions.of(node)
+            if other is not None and other.dynamic and other.size:
+                yield Region(other.base or 0, other.size, node.name)
+
+    def _shape(self, one: ReservedNode) -> Iterator[Fault]:
+        base, size = one.base or 0, one.size
+        got = measure(one, self.kernel, self.around.page)
+        if size < SLOT:
+            yield _fault("no-slot", one.node, f"its size is {size} bytes", "reg")
+            return
+        if size // SLOT * 24 > self.around.largest_table:
+            yield _fault("too-large", one.node, f"its size is {size // KIB} KiB")
+        if base % SLOT and self._holds("slot-unaligned"):
+            yield _fault("slot-unaligned", one.node, f"its base is {base:#x}")
+        elif base % PAGES[0] and self._holds("page-unaligned"):
+            yield _fault(
+                "page-unaligned", one.node,
+                f"its base {base:#x} is not page aligned: at most {got.largest_mapping // KIB} KiB",
+            )  # fmt: skip
+        elif base % SET_SIZE and self._holds("set-unaligned"):
+            text = f"its base {base:#x} is not a multiple of 256 KiB: coherent allocations of at "
+            yield _fault("set-unaligned", one.node, f"{text}most {got.largest_coherent // KIB} KiB")
+        if size % SET_SIZE:
+            rule = "odd-size" if self._holds("odd-size") else "odd-size-overrun"
+            yield _fault(rule, one.node, f"its size is {size / KIB:g} KiB")
+        if size < SET_SIZE:
+            yield _fault("small-pool", one.node, f"its size is {size / KIB:g} KiB")
+
+    def _users(self, one: ReservedNode) -> Iterator[Fault]:
+        users = self.found.users(one)
+        if not users:
+            yield _fault("unused", one.node, "no device is attached to it")
+        racing = [user for user in users if user.device.bus not in IN_ORDER]
+        if len(racing) > 1:
+            names = ", ".join(user.path for user in racing[:4])
+            yield _fault(
+                "attached-in-parallel", one.node, f"{len(racing)} devices share it: {names}"
+            )
+        if users:
+            for device in self.found.devices:
+                if device.pool is not one and one.node in device.names:
+                    yield _fault(
+                        "shared-with-unrestricted", one.node,
+                        f"{device.path} names it too, and is {device.outcome.value}",
+                    )  # fmt: skip
+        for user in users:
+            address = self._address_for(user, used_part(one))
+            if address is not None and address + one.size > 4 * GIB:
+                yield _fault(
+                    "beyond-32-bits", one.node,
+                    f"{user.path} finds it at {address:#x}, beyond a mask of 32 bits",
+                )  # fmt: skip
+                break
+
+    def _address_for(self, user: DevicePrediction, used: AddressRange) -> int | None:
+        bus = user.device.configured_by
+        platform = user.device.bus not in IN_ORDER
+        return dma_address(dma_windows(bus.parent if platform else bus), used)
+
+    # devices
+
+    def devices(self) -> Iterator[Fault]:
+        for one in self.found.devices:
+            if one.outcome in (Restriction.UNFIT, Restriction.NO_BOOT):
+                if one.names:
+                    yield _of_device(one)
+            elif one.outcome is Restriction.RESTRICTED:
+                if one.device.node.is_compatible("virtio,mmio"):
+                    yield Fault(
+                        RULES["virtio-access-platform"], one.path,
+                        "only if the device offers VIRTIO_F_ACCESS_PLATFORM",
+                    )  # fmt: skip
+                if one.pool is not None and one.names and one.pool.node not in one.names:
+                    yield Fault(
+                        RULES["namesake"], one.path,
+                        f"it refers to {one.names[0].path} and gets {one.pool.node.path}",
+                        "memory-region",
+                    )  # fmt: skip
+            elif one.names or (one.rule.level is Level.ERROR and _concerns(one)):
+                yield _of_device(one)
+
+    # the tree
+
+    def tree_itself(self) -> Iterator[Fault]:
+        if not self.regions.memory.ram and any(one.is_meant_as_pool for one in self.regions.nodes):
+            yield Fault(RULES["no-memory"], "/", "no memory node has a size")
+        if self.found.fatal is RULES["blob-too-large"]:
+            yield Fault(RULES["blob-too-large"], "/", f"the blob has {self.tree.size} bytes")
+        pools = [one for one in self.regions.nodes if one.is_meant_as_pool]
+        for one, other in combinations(pools, 2):
+            if one.name == other.name and self._holds("namesake"):
+                yield _fault("namesake", other.node, f"{one.name} is there twice")
+
+
+def _concerns(device: DevicePrediction) -> bool:
+    """Whether an error of a device without a pool of its own is about restricted pools."""
+    return device.rule.name in ("empty-region-hides", "other-region-hides")
+
+
+def _of_device(device: DevicePrediction) -> Fault:
+    text = f"{device.outcome.value}: {device.why}"
+    return Fault(device.rule, device.path, text, "memory-region")
+
+
+def _fault(rule: str, node: FlatNode, text: str, name: str = "") -> Fault:
+    return Fault(RULES[rule], node.path, text, name)
+
+
+def _is_at(unit: str, base: int) -> bool:
+    try:
+        return int(unit.replace(",", ""), 16) == base
+    except ValueError:
+        return False
+
+
+def _differing(parent: FlatNode, cells: Cells) -> str:
+    """What __reserved_mem_check_root() does not accept."""
+    said = [
+        f"{name} is {value[0]:#x}" if (value := parent.cells(name)) else f"{name} is missing"
+        for name, wanted in (("#address-cells", cells.address), ("#size-cells", cells.size))
+        if parent.cell(name, -1) != wanted
+    ]
+    if said:
+        return f"{' and '.join(said)}; the root has {cells.address} and {cells.size}"
+    return "'ranges' is missing"

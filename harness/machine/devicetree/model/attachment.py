@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the kernel attaches to a device (drivers/of/device.c, drivers/iommu/of_iommu.c)."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from harness.machine.devicetree.flat import CELL, FlatNode, FlatTree
+from harness.machine.devicetree.model.devices import Bus, Device
+from harness.machine.devicetree.model.environment import Environment, KernelVersion
+from harness.machine.devicetree.model.memory import is_enabled
+from harness.machine.devicetree.model.regions import Kind, Regions, ReservedNode
+from harness.machine.devicetree.model.rules import RULES, Rule
+from harness.machine.devicetree.reserved import RESTRICTED
+
+SLOT = 2048
+"""IO_TLB_SIZE, bytes (include/linux/swiotlb.h)."""
+
+SLOT_RECORD = 24
+"""sizeof(struct io_tlb_slot), bytes."""
+
+REGION = "memory-region"
+FAILED = 'failed to initialise "restricted-dma-pool" memory node'
+
+
+class Restriction(Enum):
+    """What a device's DMA is, as the lint says it."""
+
+    RESTRICTED = "restricted"
+    UNRESTRICTED = "unrestricted"
+    IOMMU = "behind an IOMMU"
+    COHERENT = "own coherent pool only"
+    NO_DEVICE = "no device is made of this node"
+    UNFIT = "restricted, but nothing fits"
+    NO_BOOT = "this kernel does not boot with it"
+
+
+@dataclass(frozen=True)
+class DevicePrediction:
+    """One device: *outcome*, its *pool*, the *rule* behind it and *why* in words.
+
+    *names* are the restricted pools that the node's own memory-region refers to, whatever comes of
+    it. *condition* is what the tree does not say. *log* is what the kernel prints of the device.
+    """
+
+    device: Device
+    outcome: Restriction
+    rule: Rule
+    why: str
+    pool: ReservedNode | None = None
+    condition: str = ""
+    names: tuple[FlatNode, ...] = field(default=(), repr=False)
+    log: str = ""
+
+    @property
+    def path(self) -> str:
+        """The device's path."""
+        return self.device.path
+
+
+def attach(
+    device: Device, tree: FlatTree, regions: Regions, kernel: KernelVersion, around: Environment
+) -> DevicePrediction:
+    """Predict what happens when a driver is bound to *device*."""
+    names = named_pools(device.own, tree)
+    if device.bus is Bus.NONE:
+        assert device.rule is not None, "find_devices() says why"
+        return DevicePrediction(
+            device, Restriction.NO_DEVICE, device.rule, _no_device(device), names=names
+        )
+    found = _attach(device, tree, regions, kernel, around)
+    return DevicePrediction(
+        device, found.outcome, found.rule, found.why, found.pool,
+        found.condition or device.condition, names, found.log,
+    )  # fmt: skip
+
+
+def named_pools(node: FlatNode | None, tree: FlatTree) -> tuple[FlatNode, ...]:
+    """The nodes that want to be restricted pools and that memory-region of *node* refers to."""
+    if node is None:
+        return ()
+    targets = (tree.by_phandle.get(phandle) for phandle in node.cells(REGION))
+    return tuple(one for one in targets if one is not None and one.is_compatible(RESTRICTED))
+
+
+def _no_device(device: Device) -> str:
+    if device.rule is RULES["device-disabled"]:
+        return "it, or a node above it, is not enabled"
+    if device.rule is RULES["by-driver"]:
+        return "only the driver of a node above could make one"
+    if "compatible" not in device.node.properties:
+        return "it has no compatible"
+    return "nothing makes devices of the nodes below its parent"
+
+
+@dataclass(frozen=True)
+class _Found:
+    outcome: Restriction
+    rule: Rule
+    why: str
+    pool: ReservedNode | None = None
+    condition: str = ""
+    log: str = ""
+
+
+def _attach(
+    device: Device, tree: FlatTree, regions: Regions, kernel: KernelVersion, around: Environment
+) -> _Found:
+    iommu = _iommu(device, tree)
+    if iommu is not None and is_enabled(iommu):
+        return _Found(
+            Restriction.IOMMU, RULES["behind-iommu"], f"{iommu.path} translates its addresses",
+            condition=f"if a driver serves {iommu.path}",
+        )  # fmt: skip
+    source, inherited, hidden = _source(device, kernel)
+    target, number = _first_pool(source, tree, kernel)
+    if target is None:
+        return hidden or _without_pool(device, source, tree)
+    region = regions.found_for(target, kernel)
+    if region is None or region.kind not in (Kind.POOL, Kind.COHERENT, Kind.CMA):
+        return _not_set_up(target, region, regions)
+    if region.kind is not Kind.POOL:
+        return _Found(
+            Restriction.COHERENT, RULES["second-compatible"],
+            f"{region.name} became {region.kind.value}; its streaming mappings are unrestricted",
+            region, log=f"assigned reserved memory node {region.name}",
+        )  # fmt: skip
+    if region.size // SLOT * SLOT_RECORD > around.largest_table:
+        return _Found(
+            Restriction.UNRESTRICTED, RULES["too-large"], f"{region.name} is too large", log=FAILED
+        )
+    why = f"memory-region of {source.path}" if inherited and source else "its memory-region"
+    if number:
+        why += f", entry {number + 1}"
+    if region.node is not target:
+        why += f", by the name that {target.path} has too"
+    return _Found(
+        Restriction.RESTRICTED, RULES["inherited" if inherited else "restricted"], why, region,
+        log=f"assigned reserved memory node {region.name}",
+    )  # fmt: skip
+
+
+def _source(device: Device, kernel: KernelVersion) -> tuple[FlatNode, bool, _Found | None]:
+    """The node whose memory-region counts, whether it is another's, and what hides that one."""
+    own, other = device.own, device.configured_by
+    if own is None or own is other:
+        return other, own is not other, None
+    data = own.properties.get(REGION)
+    if data is None:
+        return other, True, None
+    if RULES["inherit-unless-usable"].holds(kernel):
+        usable = bool(data) and len(data) % CELL == 0
+        return (own, False, None) if usable else (other, True, None)
+    if data:
+        return own, False, None
+    hides = REGION in other.properties
+    found = _Found(
+        Restriction.UNRESTRICTED,
+        RULES["empty-region-hides"],
+        f"its empty memory-region hides that of {other.path}",
+    )
+    return own, False, found if hides else None
+
+
+def _first_pool(
+    source: FlatNode, tree: FlatTree, kernel: KernelVersion
+) -> tuple[FlatNode | None, int]:
+    """The first entry of memory-region that is an enabled restricted pool, and its number."""
+    data = source.properties.get(REGION, b"")
+    if RULES["inherit-unless-usable"].holds(kernel) and len(data) % CELL:
+        return None, 0
+    for number, phandle in enumerate(source.cells(REGION)):
+        target = tree.by_phandle.get(phandle)
+        if target is not None and target.is_compatible(RESTRICTED) and is_enabled(target):
+            return target, number
+    return None, 0
+
+
+def _without_pool(device: Device, source: FlatNode, tree: FlatTree) -> _Found:
+    """Why *source* gives a device no pool."""
+    data = source.properties.get(REGION)
+    if data is None:
+        return _Found(Restriction.UNRESTRICTED, RULES["no-region"], "no memory-region")
+    phandles = source.cells(REGION)
+    targets = [tree.by_phandle.get(phandle) for phandle in phandles]
+    pools = [one for one in targets if one is not None and one.is_compatible(RESTRICTED)]
+    if len(data) % CELL:
+        rule, why = "malformed-region", f"its memory-region has {len(data)} bytes"
+    elif pools:
+        rule, why = "pool-disabled", f"{pools[0].name} is not enabled"
+    elif phandles and not any(targets):
+        rule, why = "dangling", f"no node has the phandle {phandles[0]:#x}"
+    elif any(one is not None and one.is_compatible("shared-dma-pool") for one in targets):
+        return _Found(
+            Restriction.COHERENT, RULES["coherent-only"], "its memory-region is a shared-dma-pool",
+            condition="if its driver asks for the pool",
+        )  # fmt: skip
+    elif device.own is not device.configured_by and REGION in device.configured_by.properties:
+        host = device.configured_by.path
+        rule, why = "other-region-hides", f"its memory-region hides that of {host}"
+    else:
+        rule, why = "no-region", "its memory-region is not a restricted pool"
+    return _Found(Restriction.UNRESTRICTED, RULES[rule], why)
+
+
+def _not_set_up(target: FlatNode, region: ReservedNode | None, regions: Regions) -> _Found:
+    """The kernel does not find *target*, or found something that serves no device."""
+    known = regions.of(target)
+    if known is None and region is None:
+        rule = RULES["not-in-reserved-memory"]
+        why = f"{target.path} is not a child of /reserved-memory"
+    else:
+        about = region or known
+        assert about is not None, "one of them is known"
+        rule = about.rule or RULES["not-a-pool"]
+        why = f"{about.name} was {about.kind.value}"
+    return _Found(Restriction.UNRESTRICTED, rule, why, log=FAILED)
+
+
+def _iommu(device: Device, tree: FlatTree) -> FlatNode | None:
+    """The IOMMU that the tree puts before *device*; it may be disabled."""
+    if device.bus in (Bus.PCI, Bus.PCI_REST):
+        return _iommu_of_function(device, tree)
+    for phandle in device.node.cells("iommus")[:1]:
+        node = tree.by_phandle.get(phandle)
+        if node is not None and "#iommu-cells" in node.properties:
+            return node
+    return None
+
+
+def _iommu_of_function(device: Device, tree: FlatTree) -> FlatNode | None:
+    """As of_map_id() with iommu-map of the host bridge: requester id, IOMMU, its id, number."""
+    cells = device.configured_by.cells("iommu-map")
+    mask = device.configured_by.cell("iommu-map-mask", 0xFFFFFFFF)
+    for at in range(0, len(cells) - 3, 4):
+        first, phandle, _, count = cells[at : at + 4]
+        node = tree.by_phandle.get(phandle)
+        if device.bus is Bus.PCI_REST:
+            return node
+        requester = device.node.cell("reg", 0) >> 8 & mask
+        if first <= requester < first + count:
+            return node
+    return None

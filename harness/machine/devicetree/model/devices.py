@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which devices the kernel makes of the nodes (drivers/of/platform.c, drivers/pci/of.c)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from harness.machine.devicetree.flat import FlatNode, FlatTree
+from harness.machine.devicetree.model.memory import is_enabled
+from harness.machine.devicetree.model.rules import RULES, Rule
+
+BUSES = ("simple-bus", "simple-mfd", "isa", "arm,amba-bus")
+"""of_platform_default_populate(): the children of these become devices too."""
+
+SKIPPED = "operating-points-v2"
+RESERVED_DEVICES = (
+    *("phram", "qcom,rmtfs-mem", "qcom,cmd-db", "qcom,smem", "ramoops", "nvmem-rmem"),
+    "google,open-dice",
+)
+"""Reserved memory that is a device as well (drivers/of/platform.c:reserved_mem_matches)."""
+
+NO_DEVICES = frozenset(
+    {
+        *("chosen", "aliases", "memory", "cpus", "__symbols__", "__fixups__", "__local_fixups__"),
+        *("reserved-memory", "options", "psci", "opp-table", "thermal-zones"),
+    }
+)
+"""Nodes of the root of which, and below which, no device that does DMA is ever made."""
+
+
+class Bus(Enum):
+    """How the kernel knows a device."""
+
+    PLATFORM = "platform"
+    AMBA = "amba"
+    PCI_HOST = "PCI host bridge"
+    PCI = "PCI"
+    PCI_REST = "PCI functions without a node of their own"
+    NONE = "no device"
+
+
+@dataclass(frozen=True, eq=False)
+class Device:
+    """A node and the device that becomes of it.
+
+    *configured_by* is the node with its DMA configuration: its own, or that of the PCI host bridge.
+    *rule* says why no device is made, or (with a *condition*) who would make it.
+    """
+
+    node: FlatNode
+    bus: Bus
+    configured_by: FlatNode
+    rule: Rule | None = None
+    condition: str = ""
+
+    @property
+    def path(self) -> str:
+        """The node's path; functions without a node have that of the host bridge with ``/*``."""
+        return self.node.path + ("/*" if self.bus is Bus.PCI_REST else "")
+
+    @property
+    def own(self) -> FlatNode | None:
+        """The node of the device itself."""
+        return None if self.bus is Bus.PCI_REST else self.node
+
+
+def find_devices(tree: FlatTree) -> Iterator[Device]:
+    """Every node below the root that could be a device, with what becomes of it."""
+    reserved = tree.root.child("reserved-memory")
+    for node in reserved.children if reserved else ():
+        if any(map(node.is_compatible, RESERVED_DEVICES)):
+            yield _platform(node)
+    firmware, chosen = tree.root.child("firmware"), tree.root.child("chosen")
+    yield from _populate(firmware) if firmware else ()
+    for node in chosen.children if chosen else ():
+        if node.is_compatible("simple-framebuffer"):
+            yield _platform(node)
+            break
+    for node in tree.root.children:
+        if node.name.partition("@")[0] not in NO_DEVICES and node is not firmware:
+            yield from _create(node)
+
+
+def _populate(parent: FlatNode) -> Iterator[Device]:
+    for node in parent.children:
+        yield from _create(node)
+
+
+def _create(node: FlatNode) -> Iterator[Device]:
+    """As of_platform_bus_create(), and for what it does not reach, why."""
+    if "compatible" not in node.properties or node.is_compatible(SKIPPED):
+        yield from _not_made(node, RULES["no-device"])
+        return
+    if not is_enabled(node):
+        yield from _not_made(node, RULES["device-disabled"])
+        return
+    if node.is_compatible("arm,primecell"):
+        yield Device(node, Bus.AMBA, node)
+        yield from _by_driver(node)
+        return
+    if is_pci_bus(node):
+        yield Device(node, Bus.PCI_HOST, node)
+        yield from _pci(node, node)
+        yield Device(node, Bus.PCI_REST, node, condition="if there are such functions")
+        return
+    yield _platform(node)
+    if any(map(node.is_compatible, BUSES)):
+        yield from _populate(node)
+    else:
+        yield from _by_driver(node)
+
+
+def _platform(node: FlatNode) -> Device:
+    if not is_enabled(node):
+        return Device(node, Bus.NONE, node, RULES["device-disabled"])
+    return Device(node, Bus.PLATFORM, node)
+
+
+def is_pci_bus(node: FlatNode) -> bool:
+    """Whether the node is a PCI host bridge or bridge."""
+    return "pci" in node.strings("device_type") or "pciex" in node.strings("device_type")
+
+
+def _pci(bus: FlatNode, host: FlatNode) -> Iterator[Device]:
+    """The functions below a bus, found by device and function (of_pci_find_child_device())."""
+    for node in bus.children:
+        if len(node.cells("reg")) < 5:
+            yield from _not_made(node, RULES["no-device"])
+        elif not is_enabled(node):
+            yield from _not_made(node, RULES["device-disabled"])
+        else:
+            yield Device(node, Bus.PCI, host, condition="if the function is there")
+            yield from _pci(node, host)
+
+
+def _by_driver(parent: FlatNode) -> Iterator[Device]:
+    for node in parent.children:
+        for one in node.below():
+            yield Device(one, Bus.NONE, one, RULES["by-driver"])
+
+
+def _not_made(node: FlatNode, rule: Rule) -> Iterator[Device]:
+    for one in node.below():
+        yield Device(one, Bus.NONE, one, rule)

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a prediction depends on beside the devicetree: the kernel's version, and what is loaded."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from harness.base.errors import InputError
+from harness.base.space import MIB
+from harness.machine.devicetree.region import Region
+
+NEWEST, OLDEST = "7.3", "5.15"
+"""The newest kernel that the rules were read in, and the first with restricted pools."""
+
+_VERSION = re.compile(r"v?(\d{1,3}\.\d{1,4}(?:\.\d{1,4})?)")
+
+
+@dataclass(frozen=True)
+class KernelVersion:
+    """A kernel to predict for, by its version such as ``6.12`` or ``6.12.9``."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> "KernelVersion":
+        """Read a version; raises InputError for another text or a kernel without such pools."""
+        found = _VERSION.fullmatch(text)
+        if not found:
+            raise InputError(f"'{text}' is not a kernel version. Expected for example 6.12 or 7.3.")
+        if Version(found[1]) < Version(OLDEST):
+            raise InputError(
+                f"Linux {found[1]} has no restricted DMA pools: they came with {OLDEST}. "
+                "Every device is unrestricted there."
+            )
+        return cls(found[1])
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the rules were read in this kernel, or in an older and a newer one."""
+        return Version(self.text).release[:2] <= Version(NEWEST).release[:2]
+
+    def within(self, kernels: str) -> bool:
+        """Whether the version is in the range *kernels*, for example ``>=6.12,<6.19``."""
+        return _within(self.text, kernels)
+
+
+@cache
+def _within(version: str, kernels: str) -> bool:
+    return SpecifierSet(kernels).contains(Version(version))
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What the boot loader and the kernel's configuration add to a devicetree.
+
+    *loaded* are the ranges of the kernel's image, the initial RAM disk and the blob itself, as far
+    as they are known. Sizes in bytes: *page* is 4, 16 or 64 KiB, *pageblock* the alignment of CMA
+    (4 MiB with pages of 4 KiB, 2 MiB with huge pages).
+    """
+
+    loaded: tuple[Region, ...] = ()
+    page: int = 4096
+    pageblock: int = 4 * MIB
+
+    @property
+    def largest_table(self) -> int:
+        """Bytes that kcalloc() returns at most: the largest order of the page allocator.
+
+        10 for pages of 4 KiB, 11 for 16 KiB, 13 for 64 KiB (arch/arm64/Kconfig,
+        ARCH_FORCE_MAX_ORDER).
+        """
+        return self.page << {4096: 10, 16384: 11}.get(self.page, 13)

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Free memory early in the boot, as memblock sees it (mm/memblock.c)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from harness.base.address_range import AddressRange
+from harness.machine.devicetree.flat import CELL, FlatNode, FlatTree
+from harness.machine.devicetree.model.environment import KernelVersion
+
+U64 = (1 << 64) - 1
+CACHE_LINE = 64
+"""SMP_CACHE_BYTES of arm64: the alignment of what asks for none."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells of addresses and sizes that the kernel uses for memory: those of the root.
+
+    drivers/of/fdt.c:early_init_dt_scan_root(), where both are 1 if the root does not say.
+    """
+
+    address: int
+    size: int
+
+    @property
+    def stride(self) -> int:
+        """Bytes of an entry."""
+        return (self.address + self.size) * CELL
+
+    def entries(self, data: bytes) -> tuple[AddressRange, ...]:
+        """The whole entries of *data*; of numbers wider than 64 bits the low ones count."""
+        split, stride = self.address * CELL, self.stride
+        if not stride:
+            return ()
+        return tuple(
+            AddressRange(
+                int.from_bytes(data[at : at + split]) & U64,
+                int.from_bytes(data[at + split : at + stride]) & U64,
+            )
+            for at in range(0, len(data) - stride + 1, stride)
+        )
+
+
+def root_cells(tree: FlatTree) -> Cells:
+    """The cells of the root."""
+    return Cells(tree.root.cell("#address-cells", 1), tree.root.cell("#size-cells", 1))
+
+
+def is_enabled_early(node: FlatNode, kernel: KernelVersion) -> bool:
+    """Whether the kernel takes *node* as enabled before it has unpacked the tree.
+
+    drivers/of/fdt.c:of_fdt_device_is_available(); since 6.19 an empty status is as none.
+    """
+    status = node.properties.get("status")
+    if status is None or (not status and kernel.within(">=6.19")):
+        return True
+    return status.partition(b"\0")[0] in (b"okay", b"ok")
+
+
+def is_enabled(node: FlatNode) -> bool:
+    """Whether *node* is enabled later (drivers/of/base.c:__of_device_is_available())."""
+    status = node.properties.get("status")
+    return status is None or status.partition(b"\0")[0] in (b"okay", b"ok")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """RAM, what of it is reserved, and what of it is not mapped (``no-map``)."""
+
+    ram: tuple[AddressRange, ...]
+    reserved: tuple[AddressRange, ...] = ()
+    unmapped: tuple[AddressRange, ...] = ()
+
+    def reserve(self, one: AddressRange) -> "Memory":
+        """With *one* reserved, whatever lies there."""
+        return replace(self, reserved=(*self.reserved, one)) if one.size else self
+
+    def unmap(self, one: AddressRange) -> "Memory":
+        """With *one* not mapped."""
+        return replace(self, unmapped=(*self.unmapped, one)) if one.size else self
+
+    def free(self) -> list[AddressRange]:
+        """What can be allocated, ascending."""
+        return without(self.ram, (*self.reserved, *self.unmapped))
+
+    def is_mapped(self, one: AddressRange) -> bool:
+        """Whether the kernel can write to every byte of *one*."""
+        return not without([one], without(self.ram, self.unmapped))
+
+    def find(
+        self, size: int, alignment: int, start: int = 0, end: int = 0, *, bottom_up: bool = False
+    ) -> int:
+        """The address that memblock_phys_alloc_range() returns; 0 if there is no room.
+
+        *alignment* is used as the kernel's macros do, which expect a power of two.
+        """
+        alignment = alignment or CACHE_LINE
+        start, end = max(start, 4096), end or U64
+        end = max(start, end)
+        free = self.free()
+        for one in free if bottom_up else reversed(free):
+            low, high = (min(max(edge, start), end) for edge in (one.base, one.end))
+            if bottom_up:
+                place = ((low - 1) | (alignment - 1)) + 1
+                if place < high and high - place >= size:
+                    return place
+            elif high >= size:
+                place = (high - size) & ~(alignment - 1)
+                if place >= low:
+                    return place
+        return 0
+
+
+def without(ranges: Iterable[AddressRange], holes: Sequence[AddressRange]) -> list[AddressRange]:
+    """The bytes of *ranges* that are in none of *holes*, ascending, touching ones joined."""
+    edges: list[tuple[int, int]] = []
+    cuts = sorted((hole.base, hole.end) for hole in holes if hole.size)
+    for start, end in sorted((one.base, one.end) for one in ranges if one.size):
+        base = start
+        for low, high in cuts:
+            if high <= base:
+                continue
+            if low >= end:
+                break
+            if low > base:
+                edges.append((base, low))
+            base = max(base, high)
+        if base < end:
+            edges.append((base, end))
+    found: list[tuple[int, int]] = []
+    for base, end in edges:
+        if found and base <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((base, end))
+    return [AddressRange(base, end - base) for base, end in found]
+
+
+def read_ram(tree: FlatTree, kernel: KernelVersion, page: int) -> tuple[AddressRange, ...]:
+    """RAM as the kernel sees it: memory nodes, whole pages, within linux,usable-memory-range.
+
+    drivers/of/fdt.c: early_init_dt_scan_memory(), early_init_dt_add_memory_arch(),
+    early_init_dt_check_for_usable_mem_range().
+    """
+    cells = root_cells(tree)
+    banks: list[AddressRange] = []
+    for node in tree.root.children:
+        if node.properties.get("device_type", b"").partition(b"\0")[0] != b"memory":
+            continue
+        if not is_enabled_early(node, kernel):
+            continue
+        reg = node.properties.get("linux,usable-memory", node.properties.get("reg", b""))
+        banks += (_whole_pages(bank, page) for bank in cells.entries(reg))
+    ram = without(banks, ())
+    usable = _usable(tree, cells)
+    if usable:
+        ram = without(ram, without([AddressRange(0, U64 + 1)], usable))
+    return tuple(ram)
+
+
+def _usable(tree: FlatTree, cells: Cells) -> tuple[AddressRange, ...]:
+    chosen = tree.root.child("chosen")
+    data = chosen.properties.get("linux,usable-memory-range", b"") if chosen else b""
+    return cells.entries(data)[:2]
+
+
+def _whole_pages(bank: AddressRange, page: int) -> AddressRange:
+    base = -(-bank.base // page) * page
+    end = (bank.base + bank.size) // page * page
+    return AddressRange(base, max(0, min(end, U64 + 1) - base))

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Put it together: what a kernel makes of a devicetree."""
+
+from dataclasses import dataclass, replace
+
+from harness.base.address_range import AddressRange
+from harness.base.space import MIB
+from harness.machine.devicetree.flat import FlatTree
+from harness.machine.devicetree.model.attachment import SLOT, DevicePrediction, Restriction, attach
+from harness.machine.devicetree.model.devices import Bus, find_devices
+from harness.machine.devicetree.model.dma_ranges import dma_address, dma_windows
+from harness.machine.devicetree.model.environment import Environment, KernelVersion
+from harness.machine.devicetree.model.memory import Memory
+from harness.machine.devicetree.model.regions import Kind, Regions, ReservedNode, set_up_regions
+from harness.machine.devicetree.model.rules import RULES, Rule
+
+LARGEST_BLOB = 2 * MIB
+"""MAX_FDT_SIZE (arch/arm64/include/asm/boot.h)."""
+
+NOTHING = Environment()
+BY_BOOT_LOADER = "unless the boot loader adds RAM there"
+KERNEL = "the kernel"
+"""Name of the kernel's image among what is loaded."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What *kernel* makes of a devicetree.
+
+    *fatal* is the rule by which it does not boot, None if it does.
+    """
+
+    kernel: KernelVersion
+    regions: Regions
+    devices: tuple[DevicePrediction, ...]
+    fatal: Rule | None = None
+
+    @property
+    def pools(self) -> tuple[ReservedNode, ...]:
+        """The restricted pools that the kernel sets up."""
+        return tuple(one for one in self.regions.nodes if one.kind is Kind.POOL)
+
+    def users(self, pool: ReservedNode) -> tuple[DevicePrediction, ...]:
+        """The devices that the kernel attaches to *pool*."""
+        return tuple(one for one in self.devices if one.pool is pool)
+
+
+def predict(tree: FlatTree, kernel: KernelVersion, around: Environment = NOTHING) -> Prediction:
+    """What *kernel* makes of *tree*."""
+    regions = set_up_regions(tree, kernel, around)
+    found = (attach(one, tree, regions, kernel, around) for one in find_devices(tree))
+    devices = tuple(_fit(one, regions, kernel, around) for one in found)
+    fatal = RULES["blob-too-large"] if tree.size > LARGEST_BLOB else None
+    if fatal is None:
+        ends = (one.rule for one in devices if one.outcome is Restriction.NO_BOOT)
+        fatal = next(ends, None)
+    return Prediction(kernel, regions, devices, fatal)
+
+
+def used_part(pool: ReservedNode) -> AddressRange:
+    """The bytes of the pool's slots, which the kernel zeroes."""
+    return AddressRange(pool.base or 0, pool.size // SLOT * SLOT)
+
+
+def _fit(
+    one: DevicePrediction, regions: Regions, kernel: KernelVersion, around: Environment
+) -> DevicePrediction:
+    """Whether a device that is attached to a pool can use it, and whether that ends the boot."""
+    pool = one.pool
+    if one.outcome is not Restriction.RESTRICTED or pool is None or pool.base is None:
+        return one
+    found = _ends_boot(pool, regions.memory, around)
+    if found is not None:
+        rule, why = found
+        condition = BY_BOOT_LOADER if rule is RULES["outside-ram"] else one.condition
+        fatal = replace(one, outcome=Restriction.NO_BOOT, rule=rule, why=why)
+        return replace(fatal, condition=condition)
+    found = _holds_nothing(one, pool, kernel)
+    if found is not None:
+        return replace(one, outcome=Restriction.UNFIT, rule=found[0], why=found[1])
+    return one
+
+
+def _ends_boot(pool: ReservedNode, memory: Memory, around: Environment) -> tuple[Rule, str] | None:
+    """Why the kernel oopses when it zeroes *pool*; None if it does not.
+
+    A tree without memory nodes gets them from the boot loader, so nothing can be said.
+    """
+    used = used_part(pool)
+    if not memory.ram:
+        return None
+    if not memory.is_mapped(used):
+        in_ram = replace(memory, unmapped=()).is_mapped(used)
+        rule = RULES["over-nomap" if in_ram else "outside-ram"]
+        return rule, f"{pool.name} at {used} is not mapped RAM"
+    for one in around.loaded:
+        if one.name == KERNEL and one.overlaps(used):
+            return RULES["over-loaded"], f"{pool.name} lies over {one}"
+    return None
+
+
+def _holds_nothing(
+    one: DevicePrediction, pool: ReservedNode, kernel: KernelVersion
+) -> tuple[Rule, str] | None:
+    """Why no mapping fits into *pool*; None if some do."""
+    used, bus = used_part(pool), one.device.configured_by
+    if not used.size:
+        return RULES["no-slot"], f"{pool.name} has no slot"
+    if used.base % SLOT and RULES["slot-unaligned"].holds(kernel):
+        return RULES["slot-unaligned"], f"the base {used.base:#x} is not a multiple of 2 KiB"
+    of_function = one.device.bus in (Bus.PCI, Bus.PCI_REST)
+    if dma_address(dma_windows(bus if of_function else bus.parent), used) is None:
+        return RULES["beyond-dma-ranges"], f"the dma-ranges do not contain {pool.name}"
+    return None

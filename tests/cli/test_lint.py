@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness lint``: exit codes, forms of output, and input that is wrong or hostile."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from devicetree_blobs import GOOD_POOL, compiled, machine, overlay
+from lint_boards import BOARDS
+
+from harness.base.paths import CHECKOUT
+from harness.cli import main
+from harness.machine.devicetree.model import RULES
+
+GOOD, BAD, UNKNOWN = 0, 1, 2
+EMPTY = str(BOARDS / "child-with-empty-region.dts")
+HOST = "/pcie@10000000=restricted-dma@50000000"
+WIFI = "/pcie@10000000/pcie@1,0/wifi@0,0=pool"
+
+
+def lint(*words: str | Path) -> int:
+    return main(["lint", *map(str, words)])
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ([], GOOD),
+        (["--kernel=6.12", f"--expect={WIFI}"], GOOD),
+        (["--kernel=7.3", f"--expect={WIFI}"], BAD),
+        (["--kernel=6.12", "--kernel=7.3", f"--expect={WIFI}"], BAD),
+        ([f"--expect={HOST}"], GOOD),
+        (["--expect=pcie@10000000=pool"], GOOD),
+        (["--expect=/pcie@10000000=other"], BAD),
+        (["--expect=/nothing=pool"], BAD),
+    ],
+)
+def test_what_is_expected_decides_the_exit_code(words: list[str], code: int) -> None:
+    assert lint(*words, EMPTY) == code
+
+
+def test_a_board_without_pools_cannot_be_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    board = tmp_path / "plain.dtb"
+    board.write_bytes(machine())
+
+    assert lint(board) == UNKNOWN
+    assert "no node names a restricted pool, and nothing is expected" in capsys.readouterr().out
+
+
+def test_the_worst_of_several_boards_is_the_exit_code(tmp_path: Path) -> None:
+    plain = tmp_path / "plain.dtb"
+    plain.write_bytes(machine())
+    good, bad = BOARDS / "one-cell-each.dts", BOARDS / "reusable-pool.dts"
+
+    assert lint(plain, good) == UNKNOWN
+    assert lint(plain, good, bad, good, good) == BAD
+
+
+@pytest.mark.parametrize("source", [True, False], ids=["source", "blob"])
+def test_an_overlay_is_applied(tmp_path: Path, source: bool) -> None:
+    board, more = tmp_path / "board.dtb", 'device { compatible = "x"; memory-region = <&pool>; };'
+    board.write_bytes(machine())
+    change = overlay(tmp_path, GOOD_POOL, more)
+    if not source:
+        binary = tmp_path / "change.dtbo"
+        binary.write_bytes(compiled(change.read_text()))
+        change = binary
+
+    assert lint("--overlay", change, "--expect=/device=restricted-dma@4f000000", board) == GOOD
+
+
+def test_reasons_name_rule_function_and_place(capsys: pytest.CaptureFixture[str]) -> None:
+    lint("--kernel=7.3", EMPTY)
+
+    out = capsys.readouterr().out
+    assert re.search(
+        r"/wifi@0,0: unrestricted, .*\[empty-region-hides: drivers/of/device.c:"
+        r"of_dma_set_restricted_buffer\(\)\]",
+        out,
+    )
+    line = 1 + Path(EMPTY).read_text().splitlines().index("\t\t\t\tmemory-region;")
+    assert f"({EMPTY}:{line}:5)" in out
+
+
+def test_json_holds_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    lint("--json", "--kernel=6.12", EMPTY)
+
+    (board,) = json.loads(capsys.readouterr().out)["boards"]
+    (found,) = board["kernels"]
+    assert (board["name"], board["status"], found["kernel"]) == (EMPTY, 0, "6.12")
+    (pool,) = found["pools"]
+    assert (pool["base"], pool["slots"], pool["largest_mapping"]) == (
+        1 << 30 | 1 << 28,
+        32768,
+        1 << 18,
+    )
+    assert any("created restricted DMA pool at 0x0000000050000000" in one for one in found["log"])
+
+
+def test_sarif_has_places(capsys: pytest.CaptureFixture[str]) -> None:
+    lint("--format=sarif", "--kernel=6.12", "--kernel=7.3", EMPTY)
+
+    log = json.loads(capsys.readouterr().out)
+    (run,) = log["runs"]
+    (result,) = run["results"]
+    place = result["locations"][0]["physicalLocation"]
+    assert (result["ruleId"], result["level"]) == ("empty-region-hides", "error")
+    assert result["message"]["text"].endswith("(Linux 7.3)")
+    assert place["artifactLocation"]["uri"] == EMPTY
+    assert place["region"]["startColumn"] == 5
+
+
+def test_annotations_are_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    lint("--format=github", EMPTY)
+
+    assert re.fullmatch(r"::error file=\S+,line=\d+,col=5,title=empty-region-hides::.*\n",
+                        capsys.readouterr().out)  # fmt: skip
+
+
+def test_a_rule_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lint("--explain=empty-region-hides") == GOOD
+
+    out = capsys.readouterr().out
+    assert ">=6.16" in out
+    assert "drivers/of/device.c:of_dma_set_restricted_buffer()" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--explain=nothing"], "there is no rule 'nothing'"),
+        ([], "no devicetree to lint"),
+        (["--kernel=new", EMPTY], "'new' is not a kernel version"),
+        (["--kernel=5.10", EMPTY], "Linux 5.10 has no restricted DMA pools"),
+        (["--expect=x", EMPTY], "'x' is not an expectation. Expected NODE=POOL"),
+        (["--loaded=kernel", EMPTY], "'kernel' does not say what is loaded where"),
+        (["-", "-"], "standard input can be read once only"),
+    ],
+)
+def test_a_wrong_option_is_one_paragraph(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lint(*words) == UNKNOWN
+    assert said in capsys.readouterr().err
+
+
+HOSTILE = {
+    "incbin of a file elsewhere": (
+        '/dts-v1/;\n/ { a = /incbin/("/etc/passwd"); };',
+        "board.dts:2: it includes /etc/passwd, which is neither below",
+    ),
+    "incbin in pieces": (
+        '/dts-v1/;\n/ { a = /incbin/\t(\n"../../../../../../../../etc/passwd", 0, 8); };',
+        "it includes .*etc/passwd, which is neither below",
+    ),
+    "include of a file elsewhere": (
+        '/dts-v1/;\n/include/ "/etc/passwd"\n/ { };',
+        "board.dts:2: it includes /etc/passwd, which is neither below",
+    ),
+    "#include of a file elsewhere": (
+        '#include "/etc/passwd"\n/dts-v1/;\n/ { };',
+        "board.dts: it includes /etc/passwd, which is neither below",
+    ),
+    "#include of a link to a file elsewhere": (
+        '#include "link.dtsi"\n/dts-v1/;\n/ { };',
+        "it includes link.dtsi, which is neither below",
+    ),
+    "include that does not exist": (
+        '/dts-v1/;\n/ {\n/include/ "no.dtsi"\n};',
+        "board.dts:3: no.dtsi does not exist",
+    ),
+    "include of itself": ('/dts-v1/;\n/include/ "board.dts"\n', "too deep or too large"),
+    "#include of itself": ('#include "board.dts"\n', "#include nested depth"),
+    "syntax error": ("/dts-v1/;\n/ {\n\ta = <1>\n};", r"board.dts:4\.1-2 syntax error"),
+    "deep nesting": ("/dts-v1/; / {" + "a{" * 50000 + "};" * 50000 + "};", "does not compile"),
+    "no source": ("\x7fELF\0\0", "board.dts: neither a devicetree blob nor a source"),
+    "nothing": ("", "is empty"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_source_is_an_error(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, said = HOSTILE[kind]
+    monkeypatch.chdir(tmp_path)
+    Path("board.dts").write_text(text)
+    Path("link.dtsi").symlink_to("/etc/passwd")
+
+    assert lint("board.dts") == UNKNOWN
+    out = capsys.readouterr().out
+    assert re.search(said, out)
+    assert "root:" not in out
+    assert sorted(map(str, Path().iterdir())) == ["board.dts", "link.dtsi"]
+
+
+def test_an_include_directory_is_trusted(tmp_path: Path) -> None:
+    there, board = tmp_path / "there", tmp_path / "boards" / "board.dts"
+    there.mkdir()
+    board.parent.mkdir()
+    (there / "all.dtsi").write_text((BOARDS / "one-cell-each.dts").read_text())
+    board.write_text('#include <all.dtsi>\n/ { a = "/incbin/"; /* /include/ "x" */ };')
+
+    assert lint(board) == UNKNOWN
+    assert lint("--include", there, board) == GOOD
+
+
+def test_a_huge_file_is_not_read_to_its_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    huge = tmp_path / "huge.dtb"
+    with huge.open("wb") as file:
+        file.truncate(100 << 20)
+
+    assert lint(huge) == UNKNOWN
+    assert "too large for a source: more than 16 MiB" in capsys.readouterr().out
+
+
+def test_the_page_names_rules_and_boards_that_exist() -> None:
+    page = (CHECKOUT / "docs" / "lint.md").read_text()
+    section = page.partition("## The five most common mistakes")[2]
+    boards = re.findall(r"`tests/boards/([\w-]+\.dts)`", section)
+    rules = [rule for line in re.findall(r"rules? (`[^.]+`)\.", section)
+             for rule in re.findall(r"`([\w-]+)`", line)]  # fmt: skip
+
+    assert len(boards) == 5
+    for board in boards:
+        text = (BOARDS / board).read_text()
+        assert any(f"[{rule}]" in text for rule in rules), board
+    assert set(rules) <= set(RULES)
