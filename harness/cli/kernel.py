@@ -90,7 +90,8 @@ def _facts(kernel: Kernel) -> list[tuple[str, str]]:
         ("flavour", kernel.flavour or "none"),
         ("compiler", kernel.compiler),
         ("image", str(kernel.image)),
-        ("vmlinux", str(kernel.vmlinux)),
+        ("vmlinux", str(kernel.vmlinux) if kernel.vmlinux.exists() else "none"),
+        ("modules", str(kernel.modules or "none")),
         ("configuration", str(kernel.config)),
     ]
 

@@ -13,7 +13,11 @@ DEFAULT_SOURCE = "debian:6.12"
 BUILT = "build:"
 """What the name of a kernel begins with that is built already."""
 
+PACKAGED = "package:"
+"""What the name of a kernel begins with that a distribution ships."""
+
 CONFIG = "config"
+MODULES = "modules"
 
 
 def default_fragments() -> tuple[Path, ...]:
@@ -38,7 +42,7 @@ class KernelSpec:
     """A kernel to build.
 
     *source* is ``debian:VERSION``, a directory, a tarball, or ``git:PATH-OR-URL@REVISION``; or
-    ``build:DIR``, a kernel that is built already and is taken as it is.
+    ``build:DIR`` or ``package:NAME``, a kernel that is built already and is taken as it is.
     *series* are patch files, mailboxes, or directories of patches, applied in this order.
     *fragments* are merged on top of ``allnoconfig``; the last one that sets an option wins.
     *flavour* names one more fragment, from kernel-config/flavours; empty for the plain kernel.
@@ -55,6 +59,16 @@ class KernelSpec:
     def given(self) -> Path | None:
         """The directory of a kernel that is built already; None for one to build."""
         return Path(self.source.removeprefix(BUILT)) if self.source.startswith(BUILT) else None
+
+    @property
+    def packaged(self) -> str:
+        """The name of the package of a kernel that is shipped; empty for another one."""
+        return self.source.removeprefix(PACKAGED) if self.source.startswith(PACKAGED) else ""
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the kernel is built already, and has no source to build another one from."""
+        return self.given is not None or bool(self.packaged)
 
     @property
     def extra_fragments(self) -> tuple[Path, ...]:
@@ -116,13 +130,22 @@ class Kernel:
 
     @property
     def vmlinux(self) -> Path:
-        """The ELF file with symbols, and with DWARF if *types* is true."""
+        """The ELF file with symbols, and with DWARF if *types* is true.
+
+        A kernel of a package without its debugging package has none.
+        """
         return self.directory / "vmlinux"
 
     @property
     def config(self) -> Path:
         """The complete configuration it was built with."""
         return self.directory / CONFIG
+
+    @property
+    def modules(self) -> Path | None:
+        """The kernel's own modules, as in ``lib/modules/RELEASE``; None if it came without any."""
+        directory = self.directory / MODULES
+        return directory if directory.is_dir() else None
 
 
 def load_kernel(directory: Path) -> Kernel:

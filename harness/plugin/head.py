@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from harness.kernel import Kernel
-from harness.plugin.session import kernel_key
+from harness.kernel.build.kconfig import read_config
+from harness.plugin.session import FEATURE, kernel_key
 
 NO_TYPES = (
     "no debugging information: the memory oracles (slots, leaks, stale bytes, page owners) are off"
@@ -28,5 +29,7 @@ def head_lines(kernel: Kernel) -> Iterator[str]:
     ]
     yield ", ".join([f"kernel: Linux {kernel.release}", kernel.source, *changes])
     yield f"compiler: {kernel.compiler}"
+    if FEATURE not in read_config(kernel.config):
+        yield f"CONFIG_{FEATURE} is not set: no test applies that needs a restricted pool"
     if not kernel.types:
         yield NO_TYPES

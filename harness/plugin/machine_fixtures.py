@@ -41,7 +41,7 @@ def flavour(settings: SuiteRequest) -> str:
 @pytest.fixture
 def from_source(settings: SuiteRequest) -> None:
     """Skip a test that builds another kernel of the same source if the kernel was given built."""
-    if settings.spec.given is not None:
+    if settings.spec.is_built:
         pytest.skip("builds a kernel of its own from source; the kernel under test has none")
 
 

@@ -16,6 +16,7 @@ from harness.kernel.build.fragment import UNSET
 from harness.kernel.build.kconfig import read_config
 from harness.kernel.source.version import parse_version
 from harness.machine.binary import Qemu
+from harness.plugin.session import FEATURE
 from harness.results import TIERS
 
 MARKERS = (
@@ -160,8 +161,10 @@ def runs_on(item: pytest.Item, kernel: Kernel, qemu: Qemu) -> None:
 
 def lacking_for(item: pytest.Item, kernel: Kernel, qemu: Qemu) -> Lacking | None:
     """The first thing that a test needs and *kernel* or *qemu* lack; None if there is nothing."""
-    for mark in item.iter_markers("needs"):
-        needs = Needs(*mark.args, **mark.kwargs)
+    wanted = [Needs(*mark.args, **mark.kwargs) for mark in item.iter_markers("needs")]
+    if not any(one.config.startswith(f"{FEATURE}=") for one in wanted):
+        wanted.insert(0, Needs("it tests restricted pools", config=f"{FEATURE}=y"))
+    for needs in wanted:
         if missing := needs.missing(kernel, qemu):
             return Lacking(missing, needs.reason)
     if not kernel.types:

@@ -17,6 +17,7 @@ from harness.base.errors import HarnessError, InputError, explain
 from harness.base.paths import CHECKOUT, SUITE
 from harness.base.progress import say
 from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel, load_kernel
+from harness.kernel.build.kconfig import read_config
 from harness.machine.binary import find_qemu
 from harness.machine.qemu.rundir import sweep
 from harness.machine.qemu.runroot import keep_run_root
@@ -30,6 +31,10 @@ ARTIFACTS_KEY = "harness_artifacts"
 
 kernel_key = pytest.StashKey[Kernel]()
 initramfs_key = pytest.StashKey[Initramfs]()
+"""Absent for a kernel without FEATURE that was given built: no test boots it."""
+
+FEATURE = "DMA_RESTRICTED_POOL"
+"""The option that every test needs which does not say what it needs of it."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,7 +43,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if handed is not None:
         _die_with_controller()
         config.stash[kernel_key] = load_kernel(Path(handed["kernel"]))
-        config.stash[initramfs_key] = Initramfs(Path(handed["initramfs"]), handed["key"])
+        if handed["initramfs"]:
+            config.stash[initramfs_key] = Initramfs(Path(handed["initramfs"]), handed["key"])
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -71,10 +77,11 @@ def pytest_configure_node(node: Any) -> None:
     """Pass the paths of kernel and guest programs to a worker of pytest-xdist."""
     stash = node.config.stash
     if kernel_key in stash:
+        programs = stash.get(initramfs_key, None)
         node.workerinput[ARTIFACTS_KEY] = {
             "kernel": str(stash[kernel_key].directory),
-            "initramfs": str(stash[initramfs_key].path),
-            "key": stash[initramfs_key].key,
+            "initramfs": str(programs.path) if programs else "",
+            "key": programs.key if programs else "",
         }
 
 
@@ -104,7 +111,8 @@ def _prepare(config: pytest.Config) -> None:
     keep_run_root(max(wanted.workers, 1))
     kernel = build_kernel(wanted.spec)
     config.stash[kernel_key] = kernel
-    config.stash[initramfs_key] = build_initramfs(kernel, wanted.spec)
+    if not wanted.spec.is_built or FEATURE in read_config(kernel.config):
+        config.stash[initramfs_key] = build_initramfs(kernel, wanted.spec)
 
 
 def _worker_input(config: pytest.Config) -> dict[str, Any]:

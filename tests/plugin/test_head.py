@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run begins with what its kernel is and what built it."""
+"""A run begins with what its kernel is, what built it, and what it cannot be judged on."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,29 +22,37 @@ class Config:
             self.stash[kernel_key] = kernel
 
 
+@pytest.fixture
+def kernel(tmp_path: Path) -> Kernel:
+    (tmp_path / "config").write_text("CONFIG_DMA_RESTRICTED_POOL=y\n")
+    return Kernel("key", tmp_path, "6.12.3", "c0ffee", "a tree", (), GCC)
+
+
 def head(kernel: Kernel | None) -> list[str]:
     return pytest_report_header(Config(kernel))  # type: ignore[arg-type] # stands for a Config
 
 
-def test_kernel_and_compiler_are_named(tmp_path: Path) -> None:
-    kernel = Kernel(
-        *("key", tmp_path, "6.12.3", "c0ffee", "a tree", ("fix.patch",), GCC),
-        flavour="kasan",
-        fragments=("my.config",),
-    )
+def test_kernel_and_compiler_are_named(kernel: Kernel) -> None:
+    changed = replace(kernel, series=("fix.patch",), flavour="kasan", fragments=("my.config",))
 
-    assert head(kernel) == [
+    assert head(changed) == [
         "kernel: Linux 6.12.3, a tree, flavour kasan, my.config, fix.patch",
         f"compiler: {GCC}",
     ]
 
 
-def test_a_kernel_without_types_is_told_to_have_no_memory_oracles(tmp_path: Path) -> None:
-    kernel = Kernel("key", tmp_path, "6.12.3", "c0ffee", "a tree", (), GCC, types=False)
-
-    assert head(kernel)[2:] == [
+def test_a_kernel_without_types_is_told_to_have_no_memory_oracles(kernel: Kernel) -> None:
+    assert head(replace(kernel, types=False))[2:] == [
         "no debugging information: the memory oracles (slots, leaks, stale bytes, page owners) are "
         "off"
+    ]
+
+
+def test_a_kernel_without_the_feature_is_told_to_lack_it(kernel: Kernel) -> None:
+    kernel.config.write_text("CONFIG_SWIOTLB=y\n")
+
+    assert head(kernel)[2:] == [
+        "CONFIG_DMA_RESTRICTED_POOL is not set: no test applies that needs a restricted pool"
     ]
 
 

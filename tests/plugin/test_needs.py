@@ -20,7 +20,9 @@ QEMU = Qemu(Path("qemu"), (7, 2), "QEMU", Capabilities(frozenset({"nvme"})))
 @pytest.fixture
 def kernel(tmp_path: Path) -> Kernel:
     """A kernel 6.12 with one option."""
-    (tmp_path / "config").write_text("CONFIG_DMA_CMA=y\n# CONFIG_KASAN is not set\n")
+    (tmp_path / "config").write_text(
+        "CONFIG_DMA_CMA=y\nCONFIG_DMA_RESTRICTED_POOL=y\n# CONFIG_KASAN is not set\n"
+    )
     return Kernel("key", tmp_path, "6.12.117", "c0ffee", "a tree", (), "gcc 12")
 
 
@@ -75,6 +77,16 @@ def test_without_types_a_test_is_skipped_that_reads_them_or_needs_an_oracle(
     assert lacking(test, replace(kernel, types=False)) == DEBUG_INFORMATION
     assert lacking(test, kernel) == ""
     assert lacking(Item(("machine",)), replace(kernel, types=False)) == ""
+
+
+def test_on_a_kernel_without_restricted_pools_only_tests_of_such_a_kernel_run(
+    kernel: Kernel,
+) -> None:
+    kernel.config.write_text("# CONFIG_DMA_RESTRICTED_POOL is not set\n")
+    about_it = pytest.mark.needs("why", config="DMA_RESTRICTED_POOL=n").mark
+
+    assert lacking(Item(), kernel) == "CONFIG_DMA_RESTRICTED_POOL=y"
+    assert lacking(Item((), about_it), kernel) == ""
 
 
 def test_a_misspelt_need_is_an_error_and_no_skip(kernel: Kernel) -> None:

@@ -29,6 +29,7 @@ from harness.kernel.build.make import Make, check_tools
 from harness.kernel.build.module_tree import copy_module_tree
 from harness.kernel.build.notes import keep_notes
 from harness.kernel.build.objects import count_stale
+from harness.kernel.build.packaged import PackagedKernel, find_packages, packaged_kernel
 from harness.kernel.elf import build_id, open_elf
 from harness.kernel.patches.apply import apply_series
 from harness.kernel.patches.diff import Patch
@@ -105,8 +106,10 @@ def plan_kernel(spec: KernelSpec) -> Plan:
     return Plan(source, read_series(spec.series), wanted, compiler, spec)
 
 
-def find_kernel(spec: KernelSpec) -> Plan | GivenBuild:
+def find_kernel(spec: KernelSpec) -> Plan | GivenBuild | PackagedKernel:
     """The present inputs of the kernel of *spec*, or the build that it names; builds nothing."""
+    if spec.packaged:
+        return find_packages(spec)
     return plan_kernel(spec) if spec.given is None else find_build(spec)
 
 
@@ -114,7 +117,7 @@ _last: dict[str, Plan] = {}
 """The plan of the last kernel that this process built or found, by the kernel's key."""
 
 
-def plan_of(kernel: Kernel, spec: KernelSpec) -> Plan | GivenBuild:
+def plan_of(kernel: Kernel, spec: KernelSpec) -> Plan | GivenBuild | PackagedKernel:
     """The plan by which *kernel* was built for *spec*, or the build that it is a copy of.
 
     The source is not read again for the kernel that :func:`build_kernel` returned last. For others,
@@ -135,6 +138,8 @@ def build_kernel(spec: KernelSpec) -> Kernel:
     Raises SourceError, SeriesError, ConfigError, BuildError or InputError for wrong input,
     HostError if this machine lacks a tool or disk space.
     """
+    if spec.packaged:
+        return packaged_kernel(spec)
     if spec.given is not None:
         return given_kernel(spec)
     plan = plan_kernel(spec)
@@ -150,9 +155,17 @@ def build_kernel(spec: KernelSpec) -> Kernel:
 
 
 def tree_for_modules(
-    inputs: Plan | GivenBuild,
+    inputs: Plan | GivenBuild | PackagedKernel,
 ) -> AbstractContextManager[tuple[Workspace, Make]]:
-    """A kernel's tree, in which modules can be built for the block; its workspace stays locked."""
+    """A kernel's tree, in which modules can be built for the block; its workspace stays locked.
+
+    Raises InputError for a kernel of a package.
+    """
+    if isinstance(inputs, PackagedKernel):
+        raise InputError(
+            f"the probe module cannot be built for {inputs.title} yet, and so the suite cannot run "
+            "on it."
+        )
     return built_tree(inputs) if isinstance(inputs, Plan) else given_tree(inputs)
 
 

@@ -89,7 +89,8 @@ class GivenBuild:
     def key(self) -> str:
         """The kernel's name in the cache, from its content and not its path."""
         parts = (self.directory / ".config", self.directory / "Module.symvers")
-        return digest("given", FORMAT, self.build_id, self.content, *parts)
+        stripped = () if self.types else ("no types",)
+        return digest("given", FORMAT, self.build_id, self.content, *parts, *stripped)
 
 
 def find_build(spec: KernelSpec) -> GivenBuild:
@@ -100,7 +101,7 @@ def find_build(spec: KernelSpec) -> GivenBuild:
     """
     assert spec.given is not None
     check_tools()
-    _check_unchanged(spec)
+    check_unchanged(spec)
     directory = spec.given.expanduser().absolute()
     image = _complete(directory)
     source = _source_of(directory)
@@ -197,7 +198,7 @@ def given_tree(build: GivenBuild) -> Iterator[tuple[Workspace, Make]]:
         shutil.rmtree(tree)
 
 
-def _check_unchanged(spec: KernelSpec) -> None:
+def check_unchanged(spec: KernelSpec) -> None:
     """Refuse what only a build from source can do."""
     asked = {
         "a series cannot be applied to it": spec.series,

@@ -21,6 +21,7 @@ from harness.kernel.build.compiler import DEFAULT
 from harness.kernel.build.given import GivenBuild, module_compiler
 from harness.kernel.build.kconfig import read_config
 from harness.kernel.build.modules import Module
+from harness.kernel.build.packaged import PackagedKernel
 from harness.kernel.build.probe import PROBE, build_probe
 from harness.kernel.spec import Kernel, KernelSpec
 
@@ -127,7 +128,7 @@ def _program(name: str) -> bytes:
     return (Cache("agents").get(key, compile_it) / "init").read_bytes()
 
 
-def _build_probe(inputs: Plan | GivenBuild, whole: Path) -> bytes:
+def _build_probe(inputs: Plan | GivenBuild | PackagedKernel, whole: Path) -> bytes:
     """Return the probe for the guest; the module with debugging information goes to *whole*."""
     with tree_for_modules(inputs) as (workspace, make):
         shutil.copy2(build_probe(workspace, make), whole)

@@ -159,17 +159,26 @@ class PackageLists:
         fields = dict(line.split(": ", 1) for line in shown.stdout.splitlines() if ": " in line)
         if shown.returncode != 0 or fields.get("Package") != name:
             return None
-        return Package(name, fields["Version"], fields["SHA256"], self)
+        depends = tuple(
+            tuple(alternative.split()[0] for alternative in one.split("|"))
+            for one in fields.get("Depends", "").split(",")
+            if one.strip()
+        )
+        return Package(name, fields["Version"], fields["SHA256"], self, depends)
 
 
 @dataclass(frozen=True)
 class Package:
-    """A package that can be downloaded: name, version and the SHA-256 that apt will check."""
+    """A package that can be downloaded: name, version and the SHA-256 that apt will check.
+
+    *depends* are the names of the packages that it needs: one of each tuple.
+    """
 
     name: str
     version: str
     sha256: str
     lists: PackageLists
+    depends: tuple[tuple[str, ...], ...] = ()
 
     def fetch(self) -> Path:
         """Return the downloaded ``.deb``, from the cache if it is there.
@@ -225,9 +234,23 @@ def find_package(name: str) -> Package:
     )
 
 
-def extract_package(deb: Path, into: Path) -> None:
-    """Unpack the files of *deb* under directory *into*."""
-    run_tool(["dpkg-deb", "--extract", deb, into])
+def extract_package(deb: Path, into: Path, *patterns: str) -> None:
+    """Unpack the files of *deb* under directory *into*; with *patterns* those that match one.
+
+    A pattern is one of tar's, such as ``./boot/*``.
+    """
+    if not patterns:
+        run_tool(["dpkg-deb", "--extract", deb, into])
+        return
+    tar = [str(find_tool("tar")), "--extract", "--directory", str(into), "--wildcards", *patterns]
+    with subprocess.Popen(
+        [find_tool("dpkg-deb"), "--fsys-tarfile", deb], stdout=subprocess.PIPE
+    ) as unpacking:
+        done = subprocess.run(tar, stdin=unpacking.stdout, check=False, capture_output=True)
+    if done.returncode != 0:
+        raise SourceError(
+            f"{deb.name} has no files {' '.join(patterns)}: {done.stderr.decode().strip()[:500]}"
+        )
 
 
 def _follow(status: int, progress: ProgressStep) -> None:

@@ -27,12 +27,13 @@ from harness.kernel.source.snapshot import (
 from harness.kernel.source.suites import find_in_suite, newest
 from harness.kernel.source.tree import Reader, Snapshot, SourceTree
 from harness.kernel.source.version import parse_version, read_version
-from harness.kernel.spec import BUILT
+from harness.kernel.spec import BUILT, PACKAGED
 
 FORMS = (
     "'debian:6.12' (this machine's source package), 'debian:SUITE/linux-source-7.3' (that of "
     "another suite), 'debian:newest' (of any suite), a directory, a tarball, "
-    "'git:PATH-OR-URL@REVISION', or 'build:DIR' (a kernel that is built already)"
+    "'git:PATH-OR-URL@REVISION', 'build:DIR' (a kernel that is built already), or "
+    "'package:[SUITE/]NAME' (an image that the distribution ships for arm64)"
 )
 
 LANDMARKS = ("Makefile", "Kconfig", "arch/arm64/Makefile", "kernel/dma/swiotlb.c")
@@ -100,7 +101,7 @@ class SnapshotSource:
 def resolve_source(text: str) -> Source:
     """Find the kernel source that *text* names; SourceError lists the accepted forms."""
     kind, _, rest = text.partition(":")
-    if text.startswith(BUILT):
+    if text.startswith((BUILT, PACKAGED)):
         raise SourceError(
             f"{text} is a kernel that is built already: it has no source that a series could be "
             "applied to. Name its source with --kernel instead."

@@ -52,11 +52,16 @@ class SuiteKernel:
         return parse_version(self.version)
 
 
-def find_in_suite(suite: str, name: str) -> Package:
-    """Look up the newest package *name* of *suite*; SourceError lists the kernels of the mirror."""
+def suite_lists(suite: str) -> PackageLists:
+    """The packages of *suite*, on the mirror of this machine; SourceError for an invalid name."""
     if not _NAME.fullmatch(suite):
         raise SourceError(f"'{suite}' is not a Debian suite. Expected for example 'sid'.")
-    if found := PackageLists(_root(f"suite-{suite}"), _stanza(suite)).find(name):
+    return PackageLists(_root(f"suite-{suite}"), _stanza(suite))
+
+
+def find_in_suite(suite: str, name: str) -> Package:
+    """Look up the newest package *name* of *suite*; SourceError lists the kernels of the mirror."""
+    if found := suite_lists(suite).find(name):
         return found
     there = ", ".join(sorted({f"{kernel.suite}/{kernel.package}" for kernel in candidates()}))
     raise SourceError(

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
-from harness.base.errors import InputError, NotInKernel
+from harness.base.errors import InputError, NoDebugInformation, NotInKernel
 from harness.base.hex_repr import hex_repr
 from harness.kernel.elf import BuildId, build_id
 
@@ -40,11 +40,17 @@ class Symbols:
     """The symbol table of *vmlinux*; opening takes about 20 ms for 30,000 symbols.
 
     Looks names up in the raw string table, because decoding all names would take longer. Raises
-    InputError when the file is not a ``vmlinux`` with symbols.
+    NoDebugInformation when there is no such file, and InputError when it is not a ``vmlinux`` with
+    symbols.
     """
 
     def __init__(self, vmlinux: Path) -> None:
         self.path = vmlinux
+        if not vmlinux.exists():
+            raise NoDebugInformation(
+                f"this kernel came without a vmlinux: there is no {vmlinux}. Add '+dbg' to the "
+                "name of the package if it has a debugging package"
+            )
         with vmlinux.open("rb") as file:
             self.build_id, self._table, self._strings = _open(vmlinux, file)
         self._by_name: dict[int, tuple[int, int]] = {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 from harness.results import Provenance
 
-_PACKAGE = re.compile(r"(debian \S+) \S+")
+_PACKAGE = re.compile(r"((?:debian|package) \S+) \S+")
 _REVISION = re.compile(r"(git .+) \([0-9a-f]+\)")
 CLANG = "clang"
 

@@ -123,6 +123,7 @@ def test_a_device_without_a_node_has_no_pool(guest: Guest, probe: Probe) -> None
 
 @pytest.mark.property("A13")
 @pytest.mark.nightly("a kernel of its own")
+@pytest.mark.needs("it is about such a kernel", config="DMA_RESTRICTED_POOL=n")
 @pytest.mark.parametrize("flavour", ["no-pools"])
 def test_a_kernel_without_the_feature_says_nothing(
     guest: Guest, device: Device, probe: Probe, pool: Pool, types: KernelTypes

@@ -68,10 +68,12 @@ def test_a_build_with_a_compressed_image_is_the_same_kernel(build: Path) -> None
 
 @pytest.mark.parametrize("types", [True, False])
 def test_a_build_knows_whether_it_has_types(build: Path, types: bool) -> None:
+    before = build_kernel(spec_of(build))
     if not types:
         subprocess.run([f"{CROSS}strip", "--strip-debug", build / "vmlinux"], check=True)
 
     assert build_kernel(spec_of(build)).types is types
+    assert (find_kernel(spec_of(build)).key == before.key) is types
 
 
 def add_line(build: Path, name: str, line: str) -> None:

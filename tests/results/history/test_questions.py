@@ -95,6 +95,7 @@ def test_clang_is_a_track_of_its_own_and_a_new_gcc_is_not() -> None:
     ("source", "common"),
     [
         ("debian linux-source-6.12 6.12.118-1", "debian linux-source-6.12"),
+        ("package sid/linux-image-arm64 6.12.118-1", "package sid/linux-image-arm64"),
         ("git /home/me/linux next (0123456789ab)", "git /home/me/linux next"),
         ("directory /home/me/my linux", "directory /home/me/my linux"),
         ("tarball /home/me/linux.tar", "tarball /home/me/linux.tar"),

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A kernel that a distribution ships, ``package:NAME``: found, unpacked, and kept in the cache.
+
+::
+
+    package:linux-image-arm64                      of this machine's own sources
+    package:trixie/linux-image-arm64-16k           of another suite of its mirror
+    package:trixie/linux-image-cloud-arm64+dbg     with its debugging package
+
+The package may be one that only depends on the newest image. In trixie-backports (7.3) an image
+consists of several packages: linux-binary, linux-modules and linux-base of its release.
+"""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.base.cache import Cache, digest
+from harness.base.errors import InputError, SourceError
+from harness.base.progress import step
+from harness.base.space import GIB, require_space
+from harness.kernel.build.given import GNU_NOTE, SHA1_SIZE, check_unchanged
+from harness.kernel.build.image import read_image
+from harness.kernel.build.kconfig import read_config
+from harness.kernel.source.apt import Package, PackageLists, extract_package, machine_lists
+from harness.kernel.source.suites import suite_lists
+from harness.kernel.spec import CONFIG, MODULES, Kernel, KernelRecord, KernelSpec, load_kernel
+
+FORMAT = "1"
+"""Increase it when the same packages shall be unpacked differently than before."""
+
+DEBUG = "+dbg"
+"""What the name of a package ends with whose debugging package is wanted."""
+
+SIZE = 2 * GIB
+"""Bytes of an unpacked image; with its debugging package up to 4 GiB more."""
+
+PARTS = re.compile(r"linux-(image|binary|modules|base)-\S+")
+"""Packages that an image consists of, or is found by."""
+
+IMAGE = re.compile(r"linux-image-\d\S*")
+"""The package of the image of one release."""
+
+IMAGES = ("boot/vmlinu[zx]-*", "usr/lib/modules/*/vmlinuz", "lib/modules/*/vmlinuz")
+
+VMLINUX = "./usr/lib/debug/boot/vmlinux-*"
+
+UNUSED = (
+    *("sound", "drivers/gpu", "drivers/iio", "drivers/infiniband", "drivers/media"),
+    *("drivers/staging", "drivers/net/wireless", "net/bluetooth", "net/mac80211"),
+)
+"""Directories of modules for devices that no guest has: half of what an image takes."""
+
+
+@dataclass(frozen=True)
+class PackagedKernel:
+    """The packages of a kernel, the one that was asked for first; *debug* is that with vmlinux."""
+
+    name: str
+    packages: tuple[Package, ...]
+    debug: Package | None
+
+    patches = ()
+    """No series can be applied to it."""
+
+    @property
+    def title(self) -> str:
+        """What messages and results call it."""
+        return f"package {self.name} {self.packages[0].version}"
+
+    @property
+    def key(self) -> str:
+        """The kernel's name in the cache: the packages' content."""
+        every = (*self.packages, *([self.debug] if self.debug else []))
+        return digest("package", FORMAT, *(one.sha256 for one in every))
+
+
+def find_packages(spec: KernelSpec) -> PackagedKernel:
+    """Find the packages of the kernel that *spec* names.
+
+    Raises SourceError if there is none, InputError if *spec* asks for changes to it.
+    """
+    check_unchanged(spec)
+    name = spec.packaged.removesuffix(DEBUG)
+    suite, slash, wanted = name.rpartition("/")
+    lists = suite_lists(suite) if slash else machine_lists()
+    packages = tuple(_closure(lists, wanted))
+    if not packages:
+        raise SourceError(f"the package '{name}' {_absence(lists, suite)}")
+    debug = None
+    if spec.packaged.endswith(DEBUG):
+        image = next((one.name for one in packages if IMAGE.fullmatch(one.name)), wanted)
+        debug = lists.find(f"{image}-dbg")
+        if debug is None:
+            raise SourceError(f"there is no debugging package {image}-dbg. Leave out '{DEBUG}'.")
+    return PackagedKernel(name, packages, debug)
+
+
+def packaged_kernel(spec: KernelSpec) -> Kernel:
+    """Return the kernel of *spec*, a package, as a cache entry; see :func:`find_packages`."""
+    found = find_packages(spec)
+    entry = Cache("kernels").get(found.key, lambda directory: _fill(found, directory))
+    return load_kernel(entry)
+
+
+def _fill(found: PackagedKernel, directory: Path) -> None:
+    require_space(directory, SIZE * (3 if found.debug else 1), f"unpacking {found.title}")
+    debs = [one.fetch() for one in found.packages]
+    with (
+        step(f"unpacking {found.title}"),
+        tempfile.TemporaryDirectory(dir=directory.parent) as scratch,
+    ):
+        tree = Path(scratch)
+        for deb in debs:
+            extract_package(deb, tree)
+        image = _image_in(tree, found)
+        content = read_image(image)
+        (directory / "Image").write_bytes(content)
+        release = _release_of(image)
+        shutil.copyfile(_config_in(tree, release, found), directory / CONFIG)
+        _keep_modules(tree, release, directory / MODULES)
+        if found.debug:
+            extract_package(found.debug.fetch(), tree, VMLINUX)
+            vmlinux = next(tree.glob(VMLINUX))
+            vmlinux.rename(directory / "vmlinux")
+    KernelRecord(
+        release=release,
+        build_id=_build_id(content, found),
+        source=found.title,
+        series=(),
+        compiler=read_config(directory / CONFIG).get("CC_VERSION_TEXT", "").strip('"'),
+        titles=(),
+        flavour="",
+        fragments=(),
+        types=found.debug is not None,
+    ).save(directory)
+
+
+def _closure(lists: PackageLists, name: str) -> Iterator[Package]:
+    """The package *name* and those PARTS of an image that it needs, directly or not."""
+    wanted, seen = [name], set[str]()
+    while wanted:
+        name = wanted.pop(0)
+        if name in seen:
+            continue
+        seen.add(name)
+        if found := lists.find(name):
+            yield found
+            needed = (next(filter(PARTS.fullmatch, names), "") for names in found.depends)
+            wanted += [one for one in needed if one]
+
+
+def _absence(lists: PackageLists, suite: str) -> str:
+    """Why there is no package *name*, and what there is instead."""
+    where = f"is not in the suite '{suite}'" if suite else "is not in this machine's sources"
+    prefix = "linux-image-"
+    shipped = lists.ask("apt-cache", "pkgnames", prefix).split()
+    plain = sorted(one for one in shipped if not re.search(r"\d\.\d|dbg|unsigned|-di", one))
+    there = ", ".join(plain) or "nothing that can be reached now"
+    complaint = f" {lists.complaint}" if lists.complaint else ""
+    return f"{where}, for arm64. Of the kernels it has: {there}.{complaint}"
+
+
+def _image_in(tree: Path, found: PackagedKernel) -> Path:
+    images = [path for pattern in IMAGES for path in tree.glob(pattern)]
+    if len(images) != 1:
+        names = " ".join(one.name for one in found.packages)
+        raise InputError(
+            f"package:{found.name} has {len(images) or 'no'} kernel images (packages: {names}). "
+            "Name a package of one kernel, such as linux-image-arm64."
+        )
+    return images[0]
+
+
+def _release_of(image: Path) -> str:
+    return image.parent.name if image.name == "vmlinuz" else image.name.partition("-")[2]
+
+
+def _config_in(tree: Path, release: str, found: PackagedKernel) -> Path:
+    places = (
+        *(tree / folder / "modules" / release / "config" for folder in ("usr/lib", "lib")),
+        tree / "boot" / f"config-{release}",
+    )
+    for path in places:
+        if path.is_file():
+            return path
+    raise InputError(f"package:{found.name} has no configuration of Linux {release}.")
+
+
+def _keep_modules(tree: Path, release: str, target: Path) -> None:
+    """Move the modules of *release* to *target*, but those that are UNUSED."""
+    for folder in ("usr/lib", "lib"):
+        modules = tree / folder / "modules" / release
+        if (modules / "kernel").is_dir():
+            for name in UNUSED:
+                shutil.rmtree(modules / "kernel" / name, ignore_errors=True)
+            target.mkdir()
+            for path in (modules / "kernel", *modules.glob("modules.*")):
+                path.rename(target / path.name)
+            return
+
+
+def _build_id(content: bytes, found: PackagedKernel) -> str:
+    """The build id in an image: the last one, behind that of the vDSO.
+
+    Both lie in read-only data, NOTES at its end (Linux 6.12, include/asm-generic/vmlinux.lds.h).
+    """
+    if GNU_NOTE not in content:
+        raise InputError(f"the image of package:{found.name} has no build id.")
+    return content.rpartition(GNU_NOTE)[2][:SHA1_SIZE].hex()
