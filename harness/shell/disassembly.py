@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 
 from harness.base.architecture import CROSS
-from harness.base.errors import AddressError
 from harness.base.tools import run_tool
 from harness.shell.answer import Answer
 from harness.shell.target import Target
@@ -28,7 +27,7 @@ def disassemble(target: Target, address: int, count: int) -> Answer:
     lines, rows, last = [], [], ""
     for at, raw, plain in _objdump(data, address):
         text = _with_symbols(target, plain)
-        name, offset = symbol_at(target, at) or ("", 0)
+        name, offset = target.symbol_at(at) or ("", 0)
         if name != last:
             lines.append(f"{name or 'no symbol'}:")
             last = name
@@ -36,19 +35,6 @@ def disassemble(target: Target, address: int, count: int) -> Answer:
         lines.append(f"  {at:#x} {where:8} {text}")
         rows.append({"address": at, "code": raw, "text": text})
     return Answer("\n".join(lines), rows)
-
-
-def symbol_at(target: Target, address: int) -> tuple[str, int] | None:
-    """The symbol at a virtual address of the image, and the offset from it; None outside it."""
-    try:
-        image = target.types.image
-    except AddressError:
-        return None
-    if image.to_phys(address - image.slide) not in image:
-        return None
-    link = address - image.slide
-    symbol = target.types.symbols.nearest(link)
-    return None if symbol is None else (symbol.name, link - symbol.address)
 
 
 def _objdump(data: bytes, address: int) -> list[tuple[int, str, str]]:
@@ -66,7 +52,7 @@ def _with_symbols(target: Target, text: str) -> str:
     """*text* with the symbol of the address that a branch goes to."""
 
     def named(found: re.Match[str]) -> str:
-        symbol = symbol_at(target, int(found[1], 16))
+        symbol = target.symbol_at(int(found[1], 16))
         if symbol is None:
             return found[0]
         name, offset = symbol

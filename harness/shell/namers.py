@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterable
 from typing import Protocol
 
+import drgn
+
 from harness.base.errors import InputError
 from harness.devices.probe import Probe, Space
-from harness.machine.qemu.guest import Guest
 from harness.shell.command import Needs
 
 SPACES = {"buffer": Space.BUFFER, "mapping": Space.MAPPING, "allocation": Space.ALLOCATION}
@@ -25,17 +26,26 @@ def registers(text: str) -> dict[str, int]:
     return {f"x{int(name[1:])}" if name[0] == "x" else name: value for name, value in found.items()}
 
 
-class RegisterNames:
-    """``$x0`` to ``$x30``, ``$lr``, ``$sp`` and ``$pc`` of CPU 0 at this moment."""
+class RegisterOwner(Protocol):
+    """A target with registers."""
 
-    def __init__(self, guest: Guest) -> None:
-        self._guest = guest
+    cpu: int
+
+    def registers(self, cpu: int) -> dict[str, int]:
+        """The registers of a CPU."""
+
+
+class RegisterNames:
+    """``$x0`` to ``$x30``, ``$lr``, ``$sp`` and ``$pc`` of the CPU that stopped last."""
+
+    def __init__(self, owner: RegisterOwner) -> None:
+        self._owner = owner
 
     def find(self, name: str) -> int | None:
         """The value of the register."""
         if not name.startswith("$"):
             return None
-        values = registers(self._guest.monitor.hmp("info registers"))
+        values = self._owner.registers(self._owner.cpu)
         wanted = "x30" if name == "$lr" else name[1:].lower()
         if wanted not in values:
             raise InputError(f"unknown register {name}: expected $x0 to $x30, $lr, $sp or $pc")
@@ -82,3 +92,29 @@ class HeldNames:
     def names(self) -> Iterable[str]:
         """One name of each kind."""
         return [f"{name}:0" for name in SPACES]
+
+
+class ProgramOwner(Protocol):
+    """A target with a drgn program."""
+
+    @property
+    def program(self) -> drgn.Program:
+        """The program."""
+
+
+class ModuleNames:
+    """Symbols of modules, at their addresses."""
+
+    def __init__(self, owner: ProgramOwner) -> None:
+        self._owner = owner
+
+    def find(self, name: str) -> int | None:
+        """The virtual address of the symbol."""
+        try:
+            return int(self._owner.program.symbol(name).address)
+        except LookupError:
+            return None
+
+    def names(self) -> Iterable[str]:
+        """None: only the kernel's own symbols are offered."""
+        return []

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Session: reads commands from a person, runs them, and goes on whatever happens."""
 
+import threading
 import traceback
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import drgn
 from harness.base.errors import GuestError, HarnessError
 from harness.base.outcome import Ending
 from harness.base.paths import cache_directory
+from harness.machine.qemu.guest import Guest
 from harness.observe.memory.kernel import not_in_kernel
 from harness.shell.answer import Answer
 from harness.shell.command import Command, EndOfSession, WrongForm
@@ -36,11 +38,14 @@ class Session:
         self.target = target
         self._commands = commands()
         self._at_prompt = False
+        self._telling = threading.Lock()
+        self._told: Guest | None = None
 
     def converse(self) -> None:
         """Read and run lines until the end; Ctrl-C only cancels the current one."""
         if not self.target.is_dump:
-            self.target.guest.watch.at_end(self._tell_end)
+            self._watch_end(self.target.guest)
+            self.target.on_guest = self._watch_end
         print(DUMP_INTRO if self.target.is_dump else INTRO)
         completer = Completer(self._commands, self.target)
         try:
@@ -66,7 +71,10 @@ class Session:
             print("\ninterrupted; the command may still run in the guest")
         except Exception as fault:  # a session goes on, whatever a command does
             print(f"error: {error_text(fault)}")
-        if lived and self._ending is not None:
+        for notice in self.target.notices:
+            for news in notice():
+                print(news)
+        if lived and self._ending is not None and self._first_told():
             print(self._end_text())
         return True
 
@@ -99,10 +107,19 @@ class Session:
         finally:
             self._at_prompt = False
 
+    def _watch_end(self, guest: Guest) -> None:
+        guest.watch.at_end(self._tell_end)
+
     def _tell_end(self, _: Ending) -> None:
         """Print at once that the guest has ended; runs in the event loop's thread."""
-        if self._at_prompt:
+        if self._at_prompt and self._first_told():
             print(f"\n{self._end_text()}\n{PROMPT}", end="", flush=True)
+
+    def _first_told(self) -> bool:
+        """Whether this guest's end has not been told; it is from now on."""
+        with self._telling:
+            told, self._told = self._told, self.target.guest
+        return told is not self._told
 
     def _end_text(self) -> str:
         return (

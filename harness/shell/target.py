@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Target: the machine that the commands work on, a running guest or a dump."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from harness.base.errors import InputError
+import drgn
+
+from harness.base.errors import HarnessError, InputError
 from harness.base.outcome import Outcome
 from harness.devices.probe import Probe
 from harness.machine.qemu.guest import Guest
@@ -13,7 +16,7 @@ from harness.observe.memory import ElfDump, KernelTypes, Memory, Symbols, live_m
 from harness.observe.memory.names import Namer, PoolNames, Resolver, SymbolNames
 from harness.observe.memory.places import Places
 from harness.shell.command import Needs
-from harness.shell.namers import HeldNames, RegisterNames
+from harness.shell.namers import HeldNames, ModuleNames, RegisterNames, registers
 
 T = TypeVar("T")
 
@@ -21,13 +24,20 @@ T = TypeVar("T")
 class Target:
     """A guest, or a dump with its ``vmlinux``, and what has been found out about it.
 
-    The kernel's types are read at the first use, 0.4 s, and kept.
+    The kernel's types are read at the first use, 0.4 s, and kept. *cpu* is the one that stopped
+    last. *notices* return lines for the person after each command; *on_guest* is called with each
+    guest that takes the place of the first.
     """
 
     def __init__(self, guest: Guest | None, memory: Memory | None, vmlinux: Path) -> None:
         self.vmlinux = vmlinux
         self.parts: dict[type, Any] = {}
+        self.cpu = 0
+        self.notices: list[Callable[[], list[str]]] = []
+        self.on_guest: Callable[[Guest], None] = lambda _: None
         self._guest = guest
+        self._own_guest = False
+        self._knows_modules = False
         self._memory = memory
         self._types: KernelTypes | None = None
         self._probe: Probe | None = None
@@ -67,6 +77,7 @@ class Target:
         """The probe of a running guest."""
         if self._probe is None:
             self._probe = Probe(self.guest.agent)
+            self._probe.adopt()
         return self._probe
 
     @property
@@ -74,16 +85,62 @@ class Target:
         """What turns words into addresses."""
         namers: list[Namer] = [PoolNames(self.read_types)]
         if self._guest is not None:
-            namers += [RegisterNames(self._guest), HeldNames(self)]
-        return Resolver(self.read_types, [*namers, SymbolNames(self.read_types)])
+            namers += [RegisterNames(self), HeldNames(self)]
+        names = [*namers, SymbolNames(self.read_types), ModuleNames(self)]
+        return Resolver(self.read_types, names)
 
     @property
     def places(self) -> Places:
         """What says what an address is; it reads pools and page tables at its first use."""
         return Places(self._guest, self.types)
 
+    @property
+    def program(self) -> drgn.Program:
+        """The drgn program, which knows the probe's module too, at its load address."""
+        program = self.types.program
+        if self._guest is not None and not self._knows_modules:
+            self._knows_modules = True
+            with contextlib.suppress(drgn.MissingDebugInfoError, OSError):
+                program.load_debug_info([self._guest.machine.initramfs.probe])
+        return program
+
+    def symbol_at(self, address: int) -> tuple[str, int] | None:
+        """The symbol of a virtual address, and the offset from it; None outside all symbols."""
+        try:
+            symbol = self.program.symbol(address)
+        except (LookupError, HarnessError):
+            return None
+        return symbol.name, address - symbol.address
+
+    def size_at(self, address: int) -> int:
+        """How many bytes of its symbol follow a virtual address; 0 outside all symbols."""
+        try:
+            symbol = self.program.symbol(address)
+        except (LookupError, HarnessError):
+            return 0
+        return int(symbol.address + symbol.size - address)
+
+    def registers(self, cpu: int) -> dict[str, int]:
+        """The general registers, ``sp`` and ``pc`` of a CPU."""
+        return registers(self.guest.monitor.hmp("info registers", cpu))
+
+    def replace(self, guest: Guest) -> None:
+        """Work on *guest* from now on, which :meth:`close` closes, and discard the one before."""
+        self._close_parts(lasting=False)
+        if self._memory is not None:
+            self._memory.close()
+        self.guest.close()
+        self._guest, self._own_guest, self._memory, self._probe = guest, True, None, None
+        self.cpu, self.notices = 0, []
+        if self._types is not None:
+            self._types.move_to(self.memory)
+        self.on_guest(guest)
+
     def part(self, kind: type[T], make: Callable[[], T]) -> T:
-        """The session's own *kind*, made at the first use."""
+        """The session's own *kind*, made at the first use; it ends with the guest.
+
+        One with a true ``lasting`` ends with the session.
+        """
         if kind not in self.parts:
             self.parts[kind] = make()
         return cast(T, self.parts[kind])
@@ -105,13 +162,20 @@ class Target:
             raise InputError("the machine is stopped: 'continue' resumes it")
 
     def close(self) -> None:
-        """Close the view of the memory and the parts of the session."""
-        while self.parts:
-            _, part = self.parts.popitem()
-            if hasattr(part, "close"):
-                part.close()
+        """Close the view of the memory, the parts of the session, and a guest of its own."""
+        self._close_parts(lasting=True)
         if self._memory is not None:
             self._memory.close()
+        if self._own_guest and self._guest is not None:
+            self._guest.close()
+
+    def _close_parts(self, *, lasting: bool) -> None:
+        """Close the parts that belong to the guest; with *lasting*, all."""
+        for kind in list(self.parts):
+            if lasting or not getattr(kind, "lasting", False):
+                part = self.parts.pop(kind)
+                if hasattr(part, "close"):
+                    part.close()
 
 
 def live_target(guest: Guest) -> Target:

@@ -65,6 +65,13 @@ class Probe:
         """Do all the *work*, each on its CPU, at the same time; *timeout* in seconds."""
         return self.session.stress(work, timeout)
 
+    def adopt(self) -> None:
+        """Leave alone what the guest has made in this context before, as after a restore."""
+        for space in Space:
+            live = self.live(space)
+            if live:
+                self.session.begin_at(space, live[-1].handle + 1)
+
     def reset(self) -> None:
         """Unmap and free everything, in every context; objects made before are void."""
         self.session.call(calls.reset())

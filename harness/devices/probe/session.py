@@ -105,6 +105,10 @@ class ProbeSession:
             raise InputError(f"all {wire.HANDLES} handles for a {space.name} are in use")
         return handle
 
+    def begin_at(self, space: Space, handle: int) -> None:
+        """Use no handle below *handle* from now on."""
+        self._fresh[space] = iter(range(handle, wire.HANDLES))
+
     def return_handle(self, space: Space, handle: int) -> None:
         """Make the handle free again."""
         self._returned[space].append(handle)

@@ -66,9 +66,9 @@ class Monitor:
         except (ExecInterruptedError, QMPError) as fault:
             raise self._departure(f"QEMU ended during '{command}': {fault}") from fault
 
-    def hmp(self, line: str) -> str:
-        """Run a command of the human monitor and return its text."""
-        return str(self.execute("human-monitor-command", command_line=line))
+    def hmp(self, line: str, cpu: int = 0) -> str:
+        """Run a command of the human monitor and return its text; *cpu* is the one it is about."""
+        return str(self.execute("human-monitor-command", command_line=line, cpu_index=cpu))
 
     async def look(self, line: str) -> str:
         """The text of a command of the human monitor; for the loop's thread, and not logged."""

@@ -3,18 +3,22 @@
 
 from pathlib import Path
 
+from harness.shell.answer import Answer
 from harness.shell.command import Argument, Command, Needs, Takes
+from harness.shell.commands.stops import debugger, outcome_answer
 from harness.shell.python_prompt import PythonPrompt
 from harness.shell.target import Target
 
 
-def run_python(target: Target, words: list[str]) -> None:
+def run_python(target: Target, words: list[str]) -> Answer | None:
     """A Python prompt, or a file."""
     prompt = target.part(PythonPrompt, lambda: PythonPrompt(target))
     if words:
-        prompt.run(Path(words[0]).expanduser())
-    else:
-        prompt.converse()
+        path = Path(words[0]).expanduser()
+        outcome = debugger(target).call(f"python {path}", lambda: prompt.run(path))
+        return outcome_answer(target, outcome)
+    prompt.converse()
+    return None
 
 
 COMMANDS = (

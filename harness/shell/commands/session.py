@@ -16,6 +16,7 @@ from harness.shell.command import (
     Takes,
     WrongForm,
 )
+from harness.shell.commands.stops import debugger, outcome_answer
 from harness.shell.target import Target
 from harness.shell.terminal import attach, run_program
 
@@ -50,13 +51,6 @@ def show_info(target: Target, words: list[str]) -> Answer:
     return fields(content)
 
 
-def show_log(target: Target, words: list[str]) -> Answer | None:
-    """The kernel's log since the boot."""
-    if words:
-        raise WrongForm
-    return Answer("\n".join(target.guest.kernel_log()))
-
-
 def open_console(target: Target, words: list[str]) -> None:
     """The guest's own shell until Ctrl-]."""
     if words:
@@ -78,10 +72,14 @@ def run_in_guest(target: Target, words: list[str]) -> Answer:
     """The output of a shell command in the guest."""
     if not words:
         raise WrongForm
-    ran = target.guest.agent.run(words[0], timeout=COMMAND_TIMEOUT)
-    cut = f", killed after {COMMAND_TIMEOUT:g} s" if ran.timed_out else ""
-    text = ran.text if not ran.text or ran.text.endswith("\n") else f"{ran.text}\n"
-    return Answer(f"{text}[exit status {ran.status}{cut}]")
+
+    def run() -> Answer:
+        ran = target.guest.agent.run(words[0], timeout=COMMAND_TIMEOUT)
+        cut = f", killed after {COMMAND_TIMEOUT:g} s" if ran.timed_out else ""
+        text = ran.text if not ran.text or ran.text.endswith("\n") else f"{ran.text}\n"
+        return Answer(f"{text}[exit status {ran.status}{cut}]")
+
+    return outcome_answer(target, debugger(target).call(words[0], run))
 
 
 def save_artifacts(target: Target, words: list[str]) -> Answer:
@@ -130,7 +128,6 @@ COMMANDS = (
         show_info,
         needs=Needs.NOTHING,
     ),
-    Command("log", "Show the kernel's log since the boot.", ("",), show_log, ("log | tail",)),
     Command(
         "console",
         "Go to the guest's own shell; Ctrl-] leaves it.",

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A person at a terminal with ``harness shell``."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pexpect
+import pytest
+
+# what Python says since 3.12 about the fork that pexpect needs; the child only executes
+FORKS = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+
+PROMPT = "harness> "
+IN_GUEST = "[/~] # "
+"""Since busybox 1.37 its shell calls the home directory so, which is /."""
+
+ROWS, COLUMNS = 37, 117
+"""A window that is nobody's default."""
+
+TIMEOUT = 20
+"""Seconds for whatever is expected next; restoring a guest takes the longest, some 2."""
+
+MAPPER = """\
+from harness.devices.probe import Direction
+buffer = probe.buffer(8192)
+mapping = probe.device("probe-a").map_single(buffer, Direction.TO_DEVICE, size=5000)
+"""
+"""A script for the shell's Python: it maps three slots."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Types on *terminal* and reads what it shows."""
+
+    terminal: Any
+
+    def ask(self, line: str) -> str:
+        """Type a command and return what it says."""
+        self.terminal.sendline(line)
+        self.terminal.expect_exact(PROMPT)
+        return str(self.terminal.before)
+
+    def json(self, line: str) -> Any:
+        """The data of a command's answer."""
+        return json.loads(self.ask(f"{line} --json | cat").partition("cat")[2])
+
+    def leave(self) -> None:
+        """End the program, whatever it does."""
+        self.terminal.close(force=True)
+
+
+def sit_down(command: Sequence[str]) -> Person:
+    """Start *command*, which is a session, and wait for its prompt."""
+    program, *words = command
+    terminal = pexpect.spawn(
+        program, words, encoding="utf-8", timeout=TIMEOUT, dimensions=(ROWS, COLUMNS)
+    )
+    terminal.expect_exact(PROMPT)
+    return Person(terminal)
