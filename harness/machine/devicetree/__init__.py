@@ -6,9 +6,9 @@
     base_blob(qemu, args) ─► compose(base, ["pool-pci-host"]) ─► Devicetree(blob, pools)
 """
 
-from harness.machine.devicetree.check import BootPayload
 from harness.machine.devicetree.complete import complete
 from harness.machine.devicetree.compose import Devicetree, compose
+from harness.machine.devicetree.payload import BootPayload
 from harness.machine.devicetree.qemu import base_blob
 from harness.machine.devicetree.region import DynamicPool, Placement, Pool, Region
 

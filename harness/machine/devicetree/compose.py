@@ -9,14 +9,27 @@ from types import MappingProxyType
 from harness.base.cache import digest
 from harness.base.errors import DevicetreeError
 from harness.base.tools import run_tool
-from harness.machine.devicetree.check import BootPayload, find_faults
+from harness.machine.devicetree.flat import read_blob
+from harness.machine.devicetree.lint.faults import find_faults
+from harness.machine.devicetree.model import Environment, KernelVersion, predict
+from harness.machine.devicetree.model.environment import NEWEST
 from harness.machine.devicetree.overlay import apply_overlays, overlay_path
+from harness.machine.devicetree.payload import BootPayload
 from harness.machine.devicetree.region import DynamicPool, Placement, Pool
-from harness.machine.devicetree.reserved import place, read_pools, take_labels
+from harness.machine.devicetree.reserved import place, ram_regions, read_pools, take_labels
 from harness.machine.devicetree.tree import Tree
 
 AS_WRITTEN: Mapping[str, Placement] = MappingProxyType({})
 ROOMY = BootPayload()
+
+IMPOSSIBLE = frozenset(
+    {
+        *("cells-differ", "refused-flags", "second-compatible", "bad-reg", "bad-size", "no-place"),
+        *("size-zero", "empty-reg", "no-slot", "first-entry-only", "page-shared", "dangling"),
+        *("outside-ram", "over-nomap", "over-loaded", "overlap", "not-in-reserved-memory"),
+    }
+)
+"""Rules of the lint by which a test's pool cannot exist, or is not what the test believes."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +74,14 @@ def compose(
     """Apply *overlays* (names in dts/ or paths) to the blob *base* and move *pools* by label.
 
     Raises DevicetreeError for an overlay that does not compile or fit, and, unless
-    *allow_invalid*, for pools that cannot exist: outside RAM, overlapping each other or the
-    *payload* that QEMU loads, forbidden properties, not page aligned, dangling references.
+    *allow_invalid*, for pools that cannot exist by the rules of the lint: outside RAM, overlapping
+    each other or the *payload* that QEMU loads, refused by the kernel, not in whole pages.
     """
     sources = [overlay_path(overlay) for overlay in overlays]
     tree = Tree(apply_overlays(base, sources))
     labels = take_labels(tree)
     place(tree, labels, pools)
-    faults = find_faults(tree, payload)
+    faults = _faults(tree, payload)
     if faults and not allow_invalid:
         names = " + ".join(source.name for source in sources)
         raise DevicetreeError(
@@ -83,3 +96,12 @@ def compose(
         dynamic=tuple(pool for pool in found if isinstance(pool, DynamicPool)),
         overlays=tuple(source.stem for source in sources),
     )
+
+
+def _faults(tree: Tree, payload: BootPayload) -> list[str]:
+    """Why the pools of *tree* cannot exist, on the newest kernel; most rules hold on all."""
+    ram = ram_regions(tree)
+    around = Environment(loaded=payload.loaded(ram[0]) if ram else ())
+    flat = read_blob(tree.blob())
+    found = find_faults(flat, predict(flat, KernelVersion(NEWEST), around), around)
+    return [f"{one.path}: {one.text}" for one in found if one.rule.name in IMPOSSIBLE]

@@ -28,6 +28,9 @@ asm/fixmap.h, MAX_FDT_SIZE); the limit bounds time and memory for a hostile blob
 DEEPEST = 512
 """Levels of nodes that are read; the kernel ignores those beyond FDT_MAX_DEPTH, 64."""
 
+BEHIND = 32
+"""Bytes after an empty ``reg`` that are kept: an address and a size of 4 cells each."""
+
 OLDEST_VERSION, COMPATIBLE = 16, 17
 """Versions of the format with a size of the strings block (DTSpec 0.4, 5.2)."""
 
@@ -41,7 +44,8 @@ class FlatNode:
     """A node: its name with unit address, properties as bytes, children in order.
 
     *offset* is the byte of the blob where the node begins. Of properties with the same name the
-    first counts, as for libfdt and the kernel's live tree.
+    first counts, as for libfdt and the kernel's live tree. *behind_reg* are the bytes after the
+    value of a ``reg`` without one, where some kernels read on.
     """
 
     name: str
@@ -49,6 +53,7 @@ class FlatNode:
     offset: int
     properties: dict[str, bytes] = field(default_factory=dict)
     children: list["FlatNode"] = field(default_factory=list)
+    behind_reg: bytes = b""
 
     @property
     def path(self) -> str:
@@ -229,6 +234,8 @@ class _Reader:
             self.names[name_at] = name = self._property_name(at, name_at)
         if name not in self.node.properties:
             self.node.properties[name] = self.data[value : value + length]
+            if not length and name == "reg":
+                self.node.behind_reg = self.data[value : value + BEHIND]
         return at + 3 + (length + CELL - 1) // CELL
 
     def begin_node(self, at: int) -> int:

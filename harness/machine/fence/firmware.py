@@ -2,7 +2,7 @@
 """Build the firmware of guest/firmware, and the content of the flash bank that it runs from.
 
 The bank contains the code at 0, then its orders (guest/firmware/firmware.h), the stage-2 tables
-and those of the SMMU. The addresses in RAM are those that devicetree/check.py allows for.
+and those of the SMMU. The addresses in RAM are those that devicetree/payload.py allows for.
 """
 
 import shutil

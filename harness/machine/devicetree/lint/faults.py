@@ -9,14 +9,15 @@ from harness.base.address_range import AddressRange
 from harness.base.space import GIB, KIB
 from harness.machine.devicetree.flat import FlatNode, FlatTree
 from harness.machine.devicetree.lint.measures import SET_SIZE, measure
-from harness.machine.devicetree.model.attachment import SLOT, DevicePrediction, Restriction
+from harness.machine.devicetree.model.attachment import REGION, SLOT, DevicePrediction, Restriction
 from harness.machine.devicetree.model.devices import Bus
 from harness.machine.devicetree.model.dma_ranges import dma_address, dma_windows
 from harness.machine.devicetree.model.environment import Environment
 from harness.machine.devicetree.model.memory import Cells, is_enabled_early, root_cells
 from harness.machine.devicetree.model.prediction import Prediction, used_part
-from harness.machine.devicetree.model.regions import Kind, ReservedNode, initial_ram_disk
+from harness.machine.devicetree.model.regions import Kind, ReservedNode
 from harness.machine.devicetree.model.rules import RULES, Level, Rule
+from harness.machine.devicetree.model.scan import initial_ram_disk
 from harness.machine.devicetree.region import Region
 
 PAGES = (4 * KIB, 16 * KIB, 64 * KIB)
@@ -90,7 +91,16 @@ class _Checker:
         if rule is RULES["cells-differ"]:
             parent = one.node.parent or self.tree.root
             return Fault(rule, parent.path, _differing(parent, self.cells), "#address-cells")
-        return Fault(rule, one.node.path, f"the kernel makes no pool: {one.kind.value}")
+        return Fault(rule, one.node.path, f"the kernel makes no pool: {self._lack(one, rule)}")
+
+    def _lack(self, one: ReservedNode, rule: Rule) -> str:
+        reg = one.node.properties.get("reg", b"")
+        return {
+            "no-place": "it has neither 'reg' nor 'size'",
+            "bad-reg": f"its 'reg' has {len(reg)} bytes, not a multiple of {self.cells.stride}",
+            "size-zero": "its size is 0",
+            "no-room": "there is no room for it",
+        }.get(rule.name, one.kind.value)
 
     def _entries(self, one: ReservedNode) -> Iterator[Fault]:
         reg = one.node.properties.get("reg", b"")
@@ -167,11 +177,21 @@ class _Checker:
         elif base % SET_SIZE and self._holds("set-unaligned"):
             text = f"its base {base:#x} is not a multiple of 256 KiB: coherent allocations of at "
             yield _fault("set-unaligned", one.node, f"{text}most {got.largest_coherent // KIB} KiB")
+        yield from self._pages(one)
         if size % SET_SIZE:
             rule = "odd-size" if self._holds("odd-size") else "odd-size-overrun"
             yield _fault(rule, one.node, f"its size is {size / KIB:g} KiB")
         if size < SET_SIZE:
             yield _fault("small-pool", one.node, f"its size is {size / KIB:g} KiB")
+
+    def _pages(self, one: ReservedNode) -> Iterator[Fault]:
+        """Pages of which the pool has a part; only the smallest size of page is named."""
+        for page in (size for size in PAGES if size >= self.around.page):
+            if one.place.base % page or one.size % page:
+                rule = "page-shared" if page == self.around.page else "larger-pages"
+                text = f"base or size of {one.place} is not a multiple of {page // KIB} KiB"
+                yield _fault(rule, one.node, text)
+                return
 
     def _users(self, one: ReservedNode) -> Iterator[Fault]:
         users = self.found.users(one)
@@ -207,6 +227,7 @@ class _Checker:
     # devices
 
     def devices(self) -> Iterator[Fault]:
+        yield from self._dangling()
         for one in self.found.devices:
             if one.outcome in (Restriction.UNFIT, Restriction.NO_BOOT):
                 if one.names:
@@ -221,10 +242,17 @@ class _Checker:
                     yield Fault(
                         RULES["namesake"], one.path,
                         f"it refers to {one.names[0].path} and gets {one.pool.node.path}",
-                        "memory-region",
+                        REGION,
                     )  # fmt: skip
             elif one.names or (one.rule.level is Level.ERROR and _concerns(one)):
                 yield _of_device(one)
+
+    def _dangling(self) -> Iterator[Fault]:
+        for node in self.tree.root.below():
+            for phandle in node.cells(REGION) if REGION in node.properties else ():
+                if phandle not in self.tree.by_phandle:
+                    text = f"it refers to phandle {phandle:#x}, which no node has"
+                    yield _fault("dangling", node, text, REGION)
 
     # the tree
 
@@ -233,6 +261,15 @@ class _Checker:
             yield Fault(RULES["no-memory"], "/", "no memory node has a size")
         if self.found.fatal is RULES["blob-too-large"]:
             yield Fault(RULES["blob-too-large"], "/", f"the blob has {self.tree.size} bytes")
+        for place in self.regions.freed_unmapped:
+            for node in self.regions.nodes:
+                if node.kind is Kind.REFUSED and node.place == place:
+                    yield _fault(
+                        "refused-unmapped",
+                        node.node,
+                        f"{place} is unmapped, and is freed",
+                        "no-map",
+                    )
         pools = [one for one in self.regions.nodes if one.is_meant_as_pool]
         for one, other in combinations(pools, 2):
             if one.name == other.name and self._holds("namesake"):
@@ -246,7 +283,7 @@ def _concerns(device: DevicePrediction) -> bool:
 
 def _of_device(device: DevicePrediction) -> Fault:
     text = f"{device.outcome.value}: {device.why}"
-    return Fault(device.rule, device.path, text, "memory-region")
+    return Fault(device.rule, device.path, text, REGION)
 
 
 def _fault(rule: str, node: FlatNode, text: str, name: str = "") -> Fault:

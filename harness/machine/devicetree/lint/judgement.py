@@ -87,6 +87,9 @@ def _complaints(
 ) -> Iterator[tuple[Status, str]]:
     if found.fatal is not None:
         yield Status.BAD, f"Linux {found.kernel.text} does not boot with it ({found.fatal.name})"
+    if found.fatal_later is not None:
+        text = f"Linux {found.kernel.text} oopses under load ({found.fatal_later.name})"
+        yield Status.BAD, text
     naming = [one for one in found.devices if one.names]
     for one in naming:
         if (status := _status(one)) is not Status.GOOD:

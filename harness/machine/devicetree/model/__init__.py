@@ -5,7 +5,7 @@
 
     read_blob(data) ─► predict(tree, kernel, environment) ─► Prediction: regions, devices, log
 
-``rules.py`` holds what the kernel does as data, with ranges of versions; ``regions.py`` follows
+``rules.py`` holds what the kernel does as data, with ranges of versions; ``scan.py`` follows
 drivers/of/of_reserved_mem.c, ``devices.py`` drivers/of/platform.c and drivers/pci/of.c,
 ``attachment.py`` drivers/of/device.c. ``memory.py`` is memblock. Nothing here reads a file.
 """

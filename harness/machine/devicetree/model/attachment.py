@@ -119,24 +119,28 @@ def _attach(
     if region is None or region.kind not in (Kind.POOL, Kind.COHERENT, Kind.CMA):
         return _not_set_up(target, region, regions)
     if region.kind is not Kind.POOL:
-        return _Found(
-            Restriction.COHERENT, RULES["second-compatible"],
-            f"{region.name} became {region.kind.value}; its streaming mappings are unrestricted",
-            region, log=f"assigned reserved memory node {region.name}",
-        )  # fmt: skip
+        return _another_kind(region, regions)
     if region.size // SLOT * SLOT_RECORD > around.largest_table:
-        return _Found(
-            Restriction.UNRESTRICTED, RULES["too-large"], f"{region.name} is too large", log=FAILED
-        )
-    why = f"memory-region of {source.path}" if inherited and source else "its memory-region"
+        why = f"{region.name} is too large"
+        return _Found(Restriction.UNRESTRICTED, RULES["too-large"], why, log=FAILED)
+    why = f"memory-region of {source.path}" if inherited else "its memory-region"
     if number:
         why += f", entry {number + 1}"
     if region.node is not target:
         why += f", by the name that {target.path} has too"
-    return _Found(
-        Restriction.RESTRICTED, RULES["inherited" if inherited else "restricted"], why, region,
-        log=f"assigned reserved memory node {region.name}",
-    )  # fmt: skip
+    rule = RULES["inherited" if inherited else "restricted"]
+    log = f"assigned reserved memory node {region.name}"
+    return _Found(Restriction.RESTRICTED, rule, why, region, log=log)
+
+
+def _another_kind(region: ReservedNode, regions: Regions) -> _Found:
+    """What a device gets from a node that became another kind of pool."""
+    if region.kind is Kind.COHERENT and regions.memory.is_mapped(region.place):
+        why = f"{region.name} became {region.kind.value}, and is mapped"
+        return _Found(Restriction.UNRESTRICTED, RULES["coherent-mapped"], why, log=FAILED)
+    why = f"{region.name} became {region.kind.value}; its streaming mappings are unrestricted"
+    log = f"assigned reserved memory node {region.name}"
+    return _Found(Restriction.COHERENT, RULES["second-compatible"], why, region, log=log)
 
 
 def _source(device: Device, kernel: KernelVersion) -> tuple[FlatNode, bool, _Found | None]:

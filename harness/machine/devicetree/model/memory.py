@@ -85,8 +85,11 @@ class Memory:
         return without(self.ram, (*self.reserved, *self.unmapped))
 
     def is_mapped(self, one: AddressRange) -> bool:
-        """Whether the kernel can write to every byte of *one*."""
-        return not without([one], without(self.ram, self.unmapped))
+        """Whether the kernel can write to every byte of *one*.
+
+        A page is not mapped if a part of it is not (arch/arm64/mm/mmu.c:map_mem(), 6.12.117).
+        """
+        return not without([one], without(self.ram, [_pages_of(hole) for hole in self.unmapped]))
 
     def find(
         self, size: int, alignment: int, start: int = 0, end: int = 0, *, bottom_up: bool = False
@@ -110,6 +113,11 @@ class Memory:
                 if place >= low:
                     return place
         return 0
+
+
+def _pages_of(one: AddressRange) -> AddressRange:
+    base = one.base // 4096 * 4096
+    return AddressRange(base, -(-one.end // 4096) * 4096 - base)
 
 
 def without(ranges: Iterable[AddressRange], holes: Sequence[AddressRange]) -> list[AddressRange]:

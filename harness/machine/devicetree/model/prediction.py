@@ -11,8 +11,9 @@ from harness.machine.devicetree.model.devices import Bus, find_devices
 from harness.machine.devicetree.model.dma_ranges import dma_address, dma_windows
 from harness.machine.devicetree.model.environment import Environment, KernelVersion
 from harness.machine.devicetree.model.memory import Memory
-from harness.machine.devicetree.model.regions import Kind, Regions, ReservedNode, set_up_regions
+from harness.machine.devicetree.model.regions import Kind, Regions, ReservedNode
 from harness.machine.devicetree.model.rules import RULES, Rule
+from harness.machine.devicetree.model.scan import set_up_regions
 
 LARGEST_BLOB = 2 * MIB
 """MAX_FDT_SIZE (arch/arm64/include/asm/boot.h)."""
@@ -27,13 +28,15 @@ KERNEL = "the kernel"
 class Prediction:
     """What *kernel* makes of a devicetree.
 
-    *fatal* is the rule by which it does not boot, None if it does.
+    *fatal* is the rule by which it does not boot, None if it does. *fatal_later* is the rule by
+    which it oopses when memory is used up.
     """
 
     kernel: KernelVersion
     regions: Regions
     devices: tuple[DevicePrediction, ...]
     fatal: Rule | None = None
+    fatal_later: Rule | None = None
 
     @property
     def pools(self) -> tuple[ReservedNode, ...]:
@@ -52,9 +55,11 @@ def predict(tree: FlatTree, kernel: KernelVersion, around: Environment = NOTHING
     devices = tuple(_fit(one, regions, kernel, around) for one in found)
     fatal = RULES["blob-too-large"] if tree.size > LARGEST_BLOB else None
     if fatal is None:
-        ends = (one.rule for one in devices if one.outcome is Restriction.NO_BOOT)
+        certain = (one for one in devices if one.device.bus is not Bus.PCI)
+        ends = (one.rule for one in certain if one.outcome is Restriction.NO_BOOT)
         fatal = next(ends, None)
-    return Prediction(kernel, regions, devices, fatal)
+    later = RULES["refused-unmapped"] if regions.freed_unmapped else None
+    return Prediction(kernel, regions, devices, fatal, later)
 
 
 def used_part(pool: ReservedNode) -> AddressRange:

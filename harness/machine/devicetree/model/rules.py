@@ -90,6 +90,17 @@ RULES = _table(
         "second-compatible",
     ),
     Rule(
+        "coherent-mapped",
+        Level.ERROR,
+        "",
+        "kernel/dma/coherent.c:dma_init_coherent_memory()",
+        "A node that is also compatible with shared-dma-pool becomes a pool of coherent memory, "
+        "which arm64 cannot map unless the node has no-map. The kernel warns 'memremap attempted "
+        "on ram' and that it cannot initialise the pool; the device is unrestricted.",
+        "Give the node only the compatible 'restricted-dma-pool'.",
+        "second-compatible",
+    ),
+    Rule(
         "bad-reg",
         Level.ERROR,
         "",
@@ -385,6 +396,16 @@ RULES = _table(
         "refused-frees-others",
     ),
     Rule(
+        "refused-unmapped",
+        Level.ERROR,
+        ">=6.12",
+        f"{RESERVED_MEM_C}:fdt_init_reserved_mem_node()",
+        "The kernel leaves memory with no-map out of its linear mapping before it refuses the "
+        "region, and then gives the pages to the page allocator: whoever gets one of them ends in "
+        "an oops, when memory is used up at the latest.",
+        "Remove no-map.",
+    ),
+    Rule(
         "too-large",
         Level.ERROR,
         "",
@@ -432,6 +453,24 @@ RULES = _table(
         "base. In a pool whose base is not a multiple of 256 KiB the largest coherent allocation "
         "is smaller.",
         "Place the pool at a multiple of 256 KiB.",
+    ),
+    Rule(
+        "page-shared",
+        Level.WARNING,
+        "",
+        "Devicetree Specification 0.4, 3.5; any IOMMU, MPU or hypervisor",
+        "The pool has a part of a page. What confines a device works in pages: it lets the device "
+        "reach the rest of that page, or keeps it from a part of its pool.",
+        "Use a base and a size that are multiples of 256 KiB.",
+    ),
+    Rule(
+        "larger-pages",
+        Level.NOTE,
+        "",
+        "arch/arm64/Kconfig, ARM64_16K_PAGES and ARM64_64K_PAGES",
+        "Base or size is not a multiple of the page size of kernels with pages of 16 or 64 KiB: "
+        "what holds for a part of a page holds there.",
+        "Use a base and a size that are multiples of 256 KiB.",
     ),
     Rule(
         "odd-size",
