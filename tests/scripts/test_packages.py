@@ -14,7 +14,7 @@ RUNNERS = {
     *("subprocess.run", "subprocess.Popen", "pexpect.run", "pexpect.spawn"),
 }
 
-OPTIONAL = {"b4", "systemd-analyze"}
+OPTIONAL = {"systemd-analyze"}
 """Programs that are used where they are, and else what they would have done is asked for."""
 
 

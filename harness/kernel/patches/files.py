@@ -63,7 +63,7 @@ def read_batches(paths: Sequence[Path]) -> list[Batch]:
 def _read_batch(path: Path) -> Batch:
     name = "standard input" if path == STDIN else str(path)
     if path == STDIN or path.is_file():
-        return Batch(name, tuple(_split(path)))
+        return Batch(name, tuple(split_mailbox(path.name, read_file(path))))
     if not path.is_dir():
         raise SeriesError(f"no such file or directory: {path}. Expected a patch or a mailbox.")
     if _is_maildir(path):
@@ -71,7 +71,7 @@ def _read_batch(path: Path) -> Batch:
         return Batch(name, tuple(RawMail(file.name, read_file(file)) for file in found))
     listed = path / "series"
     files = list(_quilted(listed)) if listed.is_file() else _patch_files(path)
-    mails = tuple(mail for file in files for mail in _split(file))
+    mails = tuple(mail for file in files for mail in split_mailbox(file.name, read_file(file)))
     return Batch(name, mails, sorted=listed.is_file())
 
 
@@ -123,16 +123,16 @@ def _standard_input() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def _split(file: Path) -> Iterator[RawMail]:
-    """Yield the mails of a mailbox, or the one mail or diff that the file is."""
-    text = read_file(file).lstrip(b"\r\n").removeprefix(b"\xef\xbb\xbf")
+def split_mailbox(name: str, text: bytes) -> Iterator[RawMail]:
+    """Yield the mails of a mailbox, or the one mail or diff that *text* is."""
+    text = text.lstrip(b"\r\n").removeprefix(b"\xef\xbb\xbf")
     if not is_mailbox(text):
-        yield RawMail(file.name, text)
+        yield RawMail(name, text)
         return
     mode = ["--mboxrd"] if text.startswith(ARCHIVE) else ["-b"]
     with tempfile.TemporaryDirectory() as scratch:
         git("mailsplit", *mode, f"-o{scratch}", data=text)
         mails = sorted(Path(scratch).iterdir(), key=lambda mail: int(mail.name))
         for mail in mails:
-            name = file.name if len(mails) == 1 else f"{file.name}#{mail.name}"
-            yield RawMail(name, mail.read_bytes())
+            place = name if len(mails) == 1 else f"{name}#{mail.name}"
+            yield RawMail(place, mail.read_bytes())

@@ -38,6 +38,7 @@ class Mail:
     *parents* are the ids of the mails that it answers, the nearest first. *fixes* are the values of
     all ``Fixes:`` lines, also among *trailers*. *diff* is the diff with the text around it; empty
     of diffs if it is not a patch. *note* is what a person should know if it does not apply.
+    *collected* are those of *trailers* that came in replies.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Mail:
     fixes: tuple[str, ...]
     diff: bytes
     note: str = ""
+    collected: tuple[Trailer, ...] = ()
 
     @property
     def is_patch(self) -> bool:

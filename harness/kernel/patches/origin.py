@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find a series: in files, a range of commits, or a message on a mailing list."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
-from harness.base.errors import HostError, SeriesError, ToolError
-from harness.base.tools import is_present, run_tool
-from harness.kernel.patches.files import STDIN
-from harness.kernel.patches.series import Series, read_paths
+from harness.base.errors import SeriesError, ToolError
+from harness.kernel.patches.b4 import fetch
+from harness.kernel.patches.files import STDIN, RawMail, split_mailbox
+from harness.kernel.patches.mail import parse_mails
+from harness.kernel.patches.series import Series, read_mails, read_paths
 from harness.kernel.patches.thread import Skipped
 from harness.kernel.source.git import git
 
 FORMS = (
     "a mailbox, a Maildir, patch files or a directory of them, also compressed, - for standard "
-    "input, a range of commits (base..tip, of the repository that --git names), or a message id "
-    "(through b4)"
+    "input, a range of commits (base..tip, of the repository that --git names), or a "
+    "message id or URL of a mailing list's archive (through b4)"
 )
 
 PLAIN = ("diff.noprefix=false", "diff.mnemonicPrefix=false", "format.pretty=email")
@@ -38,9 +39,9 @@ def find_series(words: Sequence[str], repository: Path) -> Series:
         gone = ", ".join(str(path) for path in paths if not path.exists())
         raise SeriesError(f"no such file or directory: {gone}. Expected {FORMS}.")
     (word,) = words
-    if ".." in word and not word.startswith((".", "/")):
+    if ".." in word and not word.startswith((".", "/", "http")):
         return read_range(repository, word)
-    if "@" in word:
+    if "@" in word or word.startswith(("http://", "https://")):
         return read_message(word)
     raise SeriesError(f"'{word}' is not a series: no such file or directory. Expected {FORMS}.")
 
@@ -64,22 +65,23 @@ def read_range(repository: Path, commits: str) -> Series:
     return replace(series, skipped=(*series.skipped, *skipped))
 
 
-def read_message(message_id: str) -> Series:
-    """Fetch the newest version of the series that *message_id* belongs to, with ``b4``."""
-    if not is_present("b4"):
-        raise HostError(
-            f"'{message_id}' is a message id, and the program 'b4' is not on this machine. Install "
-            "it with: sudo apt-get install b4; or give the mailbox"
-        )
-    try:
-        mailbox = run_tool(("b4", "--quiet", "am", "--outdir", "-", message_id.strip("<>")))
-    except ToolError as fault:
-        raise SeriesError(f"b4 has no series for '{message_id}': {fault}") from fault
-    return _from_mailbox(mailbox, message_id)
+def read_message(message: str) -> Series:
+    """Fetch the thread of *message*, a message id or a URL, and read its series.
+
+    A reply that carries a diff is a series of its own if it is the message that is named.
+    """
+    mails = [*split_mailbox("thread", fetch(message.strip("<>")))]
+    named = [mail for mail in mails if _is_named(mail, message)]
+    return read_mails(named or mails, message)
+
+
+def _is_named(raw: RawMail, message: str) -> bool:
+    """Whether a mail is the reply with a diff that *message* names."""
+    return any(
+        mail.is_reply and mail.is_patch and mail.message_id and mail.message_id in unquote(message)
+        for mail in parse_mails(raw.name, raw.text)
+    )
 
 
 def _from_mailbox(mailbox: bytes, origin: str) -> Series:
-    with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / "series.mbox"
-        file.write_bytes(mailbox)
-        return read_paths([file], origin)
+    return read_mails([*split_mailbox("range", mailbox)], origin)

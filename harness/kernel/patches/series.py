@@ -9,8 +9,9 @@ from pathlib import Path
 
 from harness.base.cache import Cache, digest
 from harness.base.errors import HarnessError, SeriesError
+from harness.kernel.patches.complete import completed
 from harness.kernel.patches.diff import Patch
-from harness.kernel.patches.files import Batch, read_batches
+from harness.kernel.patches.files import Batch, RawMail, read_batches
 from harness.kernel.patches.mail import Mail, parse_mails
 from harness.kernel.patches.thread import Arranged, Skipped, arrange
 
@@ -59,6 +60,11 @@ def read_paths(paths: Sequence[Path], origin: str = "") -> Series:
     return _joined(origin or " ".join(map(str, paths)), parts)
 
 
+def read_mails(mails: Sequence[RawMail], origin: str) -> Series:
+    """Read the mails of one mailbox; SeriesError if there is no patch."""
+    return _joined(origin, [_arranged(Batch(origin, tuple(mails)))])
+
+
 def read_series(paths: Sequence[Path]) -> tuple[Patch, ...]:
     """The patches that *paths* name, as :func:`read_paths` reads them; none for no paths."""
     if not paths:
@@ -105,7 +111,7 @@ def _arranged(batch: Batch) -> Arranged:
         rest = (mail for mail in mails if not mail.is_patch and mail is not cover)
         skipped += [Skipped(mail.name, mail.subject, "contains no diff") for mail in rest]
         return Arranged(patches, cover, tuple(skipped))
-    found = arrange(batch.name, mails)
+    found = completed(arrange(batch.name, mails))
     return replace(found, skipped=(*skipped, *found.skipped))
 
 

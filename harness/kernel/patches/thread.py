@@ -26,6 +26,7 @@ class Arranged:
     """The patches of one batch in order, its cover letter, and the mails that are left out.
 
     *missing* are the patch numbers that no mail has; *note* says what is special about the series.
+    *thread* are the mails from which it can be completed: of each version one posting, and replies.
     """
 
     patches: tuple[Mail, ...]
@@ -33,6 +34,7 @@ class Arranged:
     skipped: tuple[Skipped, ...] = ()
     missing: tuple[int, ...] = ()
     note: str = ""
+    thread: tuple[Mail, ...] = ()
 
 
 def arrange(name: str, mails: Sequence[Mail]) -> Arranged:
@@ -41,20 +43,24 @@ def arrange(name: str, mails: Sequence[Mail]) -> Arranged:
     Raises SeriesError if there is more than one.
     """
     once, left = _once(mails)
-    posts = [mail for mail in _versioned(once) if not mail.is_reply and _belongs(mail)]
+    once = _versioned(once)
+    posts = [mail for mail in once if not mail.is_reply and _belongs(mail)]
     if not any(mail.is_patch for mail in posts):
         return _reply(once, left)
-    chosen = _choose(name, posts)
-    names = {mail.name for mail in chosen}
+    topics = _topics(posts)
+    if len(topics) > 1 and not all(_is_lone(topic) for topic in topics):
+        raise SeriesError(_several(name, topics))
+    chosen = [mail for topic in topics for mail in _newest(topic)]
     newest = max(mail.tags.version for mail in chosen)
     left += [
         Skipped(mail.name, mail.subject, _why_not(mail, chosen, newest))
-        for mail in _versioned(once)
-        if mail.name not in names
+        for mail in once
+        if mail not in chosen
     ]
-    patches = in_order([mail for mail in chosen if mail.is_patch])
+    patches = tuple(in_order([mail for mail in chosen if mail.is_patch]))
     cover = next((mail for mail in reversed(chosen) if mail.is_cover), None)
-    return Arranged(tuple(patches), cover, tuple(left), missing_numbers(patches))
+    thread = _thread(once, topics[0], chosen) if len(topics) == 1 else ()
+    return Arranged(patches, cover, tuple(left), missing_numbers(patches), "", thread)
 
 
 def in_order(patches: Sequence[Mail]) -> list[Mail]:
@@ -135,14 +141,13 @@ def _why_not(mail: Mail, chosen: Sequence[Mail], newest: int) -> str:
     return f"another patch in the thread, from {mail.sender or 'somebody'}"
 
 
-def _choose(name: str, posts: Sequence[Mail]) -> list[Mail]:
-    """The mails of the newest version, each number once."""
-    topics = _topics(posts)
-    if len(topics) > 1 and all(_is_lone(topic) for topic in topics):
-        return [mail for topic in topics for mail in _newest(topic)]
-    if len(topics) > 1:
-        raise SeriesError(_several(name, topics))
-    return _newest(topics[0])
+def _thread(
+    mails: Sequence[Mail], topic: Sequence[Mail], chosen: Sequence[Mail]
+) -> tuple[Mail, ...]:
+    """All *mails* but those of *topic* that were sent again, or are of another sender."""
+    versions = {mail.tags.version for mail in topic} - {chosen[0].tags.version}
+    older = [mail for version in versions for mail in _posted(topic, version)]
+    return tuple(mail for mail in mails if mail not in topic or mail in chosen or mail in older)
 
 
 def _topics(posts: Sequence[Mail]) -> list[list[Mail]]:
@@ -174,21 +179,24 @@ def _is_lone(topic: Sequence[Mail]) -> bool:
 
 
 def _newest(topic: Sequence[Mail]) -> list[Mail]:
-    """The newest version of a topic: of one sender, and each number as it was sent last."""
-    versions = [mail for mail in topic if mail.is_patch] or topic
-    newest = max(mail.tags.version for mail in versions)
-    posting = _posting([mail for mail in topic if mail.tags.version == newest])
+    """The newest version of a topic; SeriesError if two patches have one number."""
+    newest = max(mail.tags.version for mail in topic if mail.is_patch)
+    return _posted(topic, newest, strict=True)
+
+
+def _posted(topic: Sequence[Mail], version: int, strict: bool = False) -> list[Mail]:
+    """A version of a topic: of one sender, and each number as it was sent last."""
+    posting = _posting([mail for mail in topic if mail.tags.version == version])
     places: dict[object, Mail] = {}
     for mail in sorted(posting, key=lambda mail: mail.tags.resend):
-        place = _place(mail)
-        if place in places and not _supersedes(mail, places[place]):
+        earlier = places.get(_place(mail), mail)
+        if strict and earlier is not mail and not _supersedes(mail, earlier):
             raise SeriesError(
-                f"{places[place].name} and {mail.name} are both patch {mail.tags.number} of "
+                f"{earlier.name} and {mail.name} are both patch {mail.tags.number} of "
                 f"{mail.tags.total}. Expected one series; give its patches alone."
             )
-        places[place] = mail
-    last = set(map(id, places.values()))
-    return [mail for mail in posting if id(mail) in last]
+        places[_place(mail)] = mail
+    return [mail for mail in posting if mail in places.values()]
 
 
 def _place(mail: Mail) -> object:

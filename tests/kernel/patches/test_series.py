@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A series is read, with its order and its trailers, in all the forms it comes in."""
 
-import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +8,7 @@ import pytest
 from kernel_trees import tiny_tree
 from scratch_git import git
 
-from harness.base.errors import HostError, SeriesError
+from harness.base.errors import SeriesError
 from harness.kernel.patches.mail import Trailer
 from harness.kernel.patches.origin import find_series
 from harness.kernel.patches.series import Series, read_paths, read_series, store_prefix
@@ -253,39 +251,6 @@ def test_a_range_of_commits_is_a_series_without_its_merges(repository: Path) -> 
 def test_a_range_without_commits_is_refused(repository: Path, commits: str, said: str) -> None:
     with pytest.raises(SeriesError, match=said):
         find_series([commits], repository)
-
-
-B4 = """#!/bin/sh
-test "$*" = "--quiet am --outdir - 1@example.org" || {{ echo "no such message" >&2; exit 1; }}
-cat {mailbox}
-"""
-
-
-def with_b4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mails: Sequence[Sent]) -> None:
-    """Put a b4 on the path whose mailing list holds one series."""
-    box = mailbox(tmp_path / "list.mbox", *mails)
-    program = tmp_path / "bin/b4"
-    program.parent.mkdir()
-    program.write_text(B4.format(mailbox=box))
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-
-
-def test_a_message_id_is_fetched_by_b4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with_b4(tmp_path, monkeypatch, [Sent("[PATCH 2/2] b"), Sent("[PATCH 1/2] a")])
-
-    assert subjects(find_series(["<1@example.org>"], Path())) == ["a", "b"]
-    with pytest.raises(SeriesError, match="no such message"):
-        find_series(["2@example.org"], Path())
-
-
-def test_without_b4_a_message_id_is_refused_with_the_remedy(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("harness.kernel.patches.origin.is_present", lambda _: False)
-
-    with pytest.raises(HostError, match="apt-get install b4; or give the mailbox"):
-        find_series(["1@example.org"], Path())
 
 
 def test_what_is_nothing_is_refused_with_all_forms() -> None:
