@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from harness.base.errors import GuestError, HarnessError, explain
 
 COMMANDS = (
-    *("shell", "matrix", "fuzz", "doublefetch"),
+    *("check", "shell", "matrix", "fuzz", "doublefetch"),
     *("validate", "bisect", "nightly", "report", "history"),
     *("lint", "kernel", "cache", "bench", "properties", "coverage", "mutants", "doctor"),
 )

@@ -2,6 +2,7 @@
 """Shapes of machines by name: the devicetree with its pools, and the RAM size."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from harness.base.errors import InputError
 from harness.base.space import MIB, parse_size
@@ -40,7 +41,7 @@ def parse_ram_size(text: str) -> int:
 
 def shaped_devicetree(
     qemu: Qemu,
-    shape: str,
+    shape: str | Path,
     *,
     ram_size: int,
     cpus: int = 1,
@@ -48,12 +49,13 @@ def shaped_devicetree(
     more: tuple[str, ...] = (),
     placements: Mapping[str, Placement] = AS_WRITTEN,
 ) -> Devicetree:
-    """The devicetree of a machine of *shape*: an overlay's name in dts/, or ``no-pool``.
+    """The devicetree of a machine of *shape*: an overlay's path or name in dts/, or ``no-pool``.
 
     *board* are options of the board that change its devicetree, *more* further overlays.
-    *placements* move pools by their label in the overlay. Shapes in dts/odd/ may be impossible; for
-    others raises DevicetreeError as compose does.
+    *placements* move pools by their label in the overlay. A path, and shapes in dts/odd/, may be
+    impossible: the kernel shall say so. For others raises DevicetreeError as compose does.
     """
     base = base_blob(qemu.path, board_arguments(cpus, ram_size, board))
     overlays = (*ALWAYS, *more, *(() if shape == NO_POOL else (shape,)))
-    return compose(base, overlays, pools=placements, allow_invalid=shape.startswith(ODD))
+    odd = isinstance(shape, Path) or shape.startswith(ODD)
+    return compose(base, overlays, pools=placements, allow_invalid=odd)

@@ -4,14 +4,14 @@
 ==================  ==============================================================================
 ``DRIVERS``         the table; a driver more is an entry more, and its options in
                     kernel-config/flavours/drivers.config
-``Driver``          an entry: kernel option, QEMU's device, Linux's driver, work
+``Driver``          an entry: kernel options, QEMU's device, Linux's driver, work
 ``plug``            plug a driver's device into a guest
 ``Work``            what the device is made to do, with a counterpart that checks all data
 ``built_in``        the entries that a kernel has a driver for
 ==================  ==============================================================================
 """
 
-from harness.devices.drivers.driver import DRIVERS, Child, Driver, built_in
+from harness.devices.drivers.driver import DRIVERS, Child, Driver, Part, built_in
 from harness.devices.drivers.plug import ENDPOINT, bind, is_bound, plug, unbind, wait_usable
 from harness.devices.drivers.work import DiskWork, EntropyWork, NetworkWork, Work
 
@@ -23,6 +23,7 @@ __all__ = [
     "Driver",
     "EntropyWork",
     "NetworkWork",
+    "Part",
     "Work",
     "bind",
     "built_in",

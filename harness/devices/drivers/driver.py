@@ -31,17 +31,28 @@ class Child:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What the kernel needs for a device: its *option*, without ``CONFIG_``, and its *module*."""
+
+    option: str
+    module: str
+
+
+VIRTIO_PCI, SCSI_DISK = Part("VIRTIO_PCI", "virtio_pci"), Part("BLK_DEV_SD", "sd_mod")
+
+
+@dataclass(frozen=True)
 class Driver:
     """A driver of Linux's and a device for it.
 
-    *option* is the kernel's, without ``CONFIG_``. *model* is QEMU's device for the root port, with
-    *properties*; *pci_driver* the driver of it on Linux's PCI bus. *work* is done with that device,
-    or with the *child* behind it, which appears in the guest as *node*: a glob, as a disk may come
-    back with another name.
+    *parts* are what the kernel needs for it, first the driver itself. *model* is QEMU's device for
+    the root port, with *properties*; *pci_driver* the driver of it on Linux's PCI bus. *work* is
+    done with that device, or with the *child* behind it, which appears in the guest as *node*: a
+    glob, as a disk may come back with another name.
     """
 
     name: str
-    option: str
+    parts: tuple[Part, ...]
     model: str
     pci_driver: str
     work: Callable[[Guest, str], Work]
@@ -50,16 +61,34 @@ class Driver:
     child: Child | None = None
 
     @property
+    def option(self) -> str:
+        """The kernel's option of the driver itself."""
+        return self.parts[0].option
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """QEMU's devices that it needs."""
+        return (self.model, self.child.model) if self.child else (self.model,)
+
+    @property
     def sysfs(self) -> str:
         """The driver in the guest's sysfs."""
         return f"/sys/bus/pci/drivers/{self.pci_driver}"
 
 
 DRIVERS: tuple[Driver, ...] = (
-    Driver("virtio-blk", "VIRTIO_BLK", "virtio-blk-pci", "virtio-pci", DiskWork, "vd?", MODERN),
+    Driver(
+        "virtio-blk",
+        (Part("VIRTIO_BLK", "virtio_blk"), VIRTIO_PCI),
+        "virtio-blk-pci",
+        "virtio-pci",
+        DiskWork,
+        "vd?",
+        MODERN,
+    ),
     Driver(
         "virtio-net",
-        "VIRTIO_NET",
+        (Part("VIRTIO_NET", "virtio_net"), VIRTIO_PCI),
         "virtio-net-pci",
         "virtio-pci",
         NetworkWork,
@@ -68,18 +97,26 @@ DRIVERS: tuple[Driver, ...] = (
     ),
     Driver(
         "virtio-rng",
-        "HW_RANDOM_VIRTIO",
+        (Part("HW_RANDOM_VIRTIO", "virtio_rng"), VIRTIO_PCI),
         "virtio-rng-pci",
         "virtio-pci",
         EntropyWork,
         "hwrng",
         MODERN,
     ),
-    Driver("nvme", "BLK_DEV_NVME", "nvme", "nvme", DiskWork, "nvme*n1", (("serial", "1"),)),
-    Driver("e1000e", "E1000E", "e1000e", "e1000e", NetworkWork, "eth?", NO_ROM),
+    Driver(
+        "nvme",
+        (Part("BLK_DEV_NVME", "nvme"),),
+        "nvme",
+        "nvme",
+        DiskWork,
+        "nvme*n1",
+        (("serial", "1"),),
+    ),
+    Driver("e1000e", (Part("E1000E", "e1000e"),), "e1000e", "e1000e", NetworkWork, "eth?", NO_ROM),
     Driver(
         "ahci",
-        "SATA_AHCI",
+        (Part("SATA_AHCI", "ahci"), SCSI_DISK),
         "ich9-ahci",
         "ahci",
         DiskWork,
@@ -88,7 +125,7 @@ DRIVERS: tuple[Driver, ...] = (
     ),
     Driver(
         "sdhci",
-        "MMC_SDHCI_PCI",
+        (Part("MMC_SDHCI_PCI", "sdhci_pci"), Part("MMC_BLOCK", "mmc_block")),
         "sdhci-pci",
         "sdhci-pci",
         DiskWork,
@@ -97,7 +134,7 @@ DRIVERS: tuple[Driver, ...] = (
     ),
     Driver(
         "xhci",
-        "USB_STORAGE",
+        (Part("USB_STORAGE", "usb_storage"), Part("USB_XHCI_PCI", "xhci_pci"), SCSI_DISK),
         "qemu-xhci",
         "xhci_hcd",
         DiskWork,
@@ -110,4 +147,6 @@ DRIVERS: tuple[Driver, ...] = (
 def built_in(kernel: Kernel) -> tuple[Driver, ...]:
     """The drivers that *kernel* has."""
     options = read_config(kernel.config)
-    return tuple(one for one in DRIVERS if options.get(one.option) == "y")
+    return tuple(
+        one for one in DRIVERS if all(options.get(part.option) == "y" for part in one.parts)
+    )

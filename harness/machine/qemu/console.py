@@ -28,6 +28,12 @@ INPUT_TIMEOUT = 10.0
 """Seconds for the guest's UART to take input."""
 
 
+def read_log(log: Path) -> tuple[str, ...]:
+    """The console lines in a log that :class:`Console` wrote."""
+    lines = log.read_text(errors="replace").splitlines()
+    return tuple(line.partition("] ")[2] for line in lines)
+
+
 class Console:
     """Reads one guest's console into lines and kernel reports."""
 

@@ -26,7 +26,7 @@ from harness.machine.machine import (
     Machine,
 )
 from harness.machine.qemu.agent import Agent, Hello
-from harness.machine.qemu.console import Console
+from harness.machine.qemu.console import Console, read_log
 from harness.machine.qemu.fencing import ConfinedDevice, damage, excess, put_up, write_flash
 from harness.machine.qemu.loop import call
 from harness.machine.qemu.monitor import Event, Monitor
@@ -151,8 +151,8 @@ class Guest:
 
     def kernel_log(self) -> tuple[str, ...]:
         """Every console line since the kernel's first, including the boot of a restored guest."""
-        booted = self.boot_log.read_text(errors="replace") if self.boot_log else ""
-        return (*(line.partition("] ")[2] for line in booted.splitlines()), *self.console.lines)
+        booted = read_log(self.boot_log) if self.boot_log else ()
+        return (*booted, *self.console.lines)
 
     def pools(self) -> tuple[Pool, ...]:
         """All restricted pools; those that the kernel placed by the addresses in its log."""

@@ -76,8 +76,7 @@ def _known(
 
 
 def _needs(driver: Driver) -> Iterable[pytest.MarkDecorator]:
-    models = (driver.model, driver.child.model) if driver.child else (driver.model,)
-    return [pytest.mark.needs("the driver's device", qemu=model) for model in models]
+    return [pytest.mark.needs("the driver's device", qemu=model) for model in driver.devices]
 
 
 def each(

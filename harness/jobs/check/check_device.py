@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Check one device: plug it in, have its driver use it, and see what the fence refused."""
+
+import re
+from contextlib import suppress
+
+from harness.base.errors import GuestError, HarnessError, QemuError
+from harness.base.violation import PropertyViolated
+from harness.devices.drivers import ENDPOINT, Driver, Work, plug
+from harness.jobs.check.answers import DeviceAnswer, DeviceState, Escape
+from harness.jobs.check.kernel_parts import driver_name
+from harness.jobs.check.origin import find_origin, start_trace
+from harness.machine.qemu.guest import Guest
+from harness.machine.qemu.snapshot import Snapshot, restore
+
+BINDING, USING = 20.0, 40.0
+"""Seconds of the guest's own time for a driver to make its device usable, and for a small transfer.
+Measured with Debian's 6.12 on a busy host: 2, and 5 for a network card."""
+
+POLL = 0.1
+"""Seconds between two looks; neither QEMU's log nor the guest sends an event."""
+
+ENDED = "/tmp/ended"
+"""In the guest: the exit status of a command, once it has ended."""
+
+LAST_LINES = 4
+"""The kernel's lines about a device that an answer keeps."""
+
+_REFUSED = re.compile(r"loader: loading /lib/modules/(\w+)\.ko: (.*)")
+
+
+def check_device(snapshot: Snapshot, driver: Driver) -> DeviceAnswer:
+    """Check the device of *driver* in a guest of its own.
+
+    Raises QemuError when QEMU does not plug it, and what :func:`restore` does.
+    """
+    with restore(snapshot) as guest:
+        start_trace(guest)
+        begin = guest.console.mark
+        state, detail = _judge(guest, driver, plug(guest, driver))
+        escape = _escape(guest)
+        if escape is not None:
+            state, detail = DeviceState.OUTSIDE, escape.text
+        elif damage := _damage(guest):
+            raise QemuError(f"the fence is not intact after a check: {'; '.join(damage)}")
+        lines = [line for line in guest.console.lines[begin:] if _is_about(line, driver)]
+        name = driver_name(driver)
+        return DeviceAnswer(driver.name, name, state, detail, escape, tuple(lines[-LAST_LINES:]))
+
+
+def _judge(guest: Guest, driver: Driver, work: Work) -> tuple[DeviceState, str]:
+    """Use the device; the state holds if the fence refuses nothing."""
+    usable = False
+    try:
+        usable = _comes_true(guest, work.usable, BINDING)
+        if not usable:
+            return DeviceState.UNBOUND, _why_unbound(guest, driver)
+        guest.agent.run(f"{{ {work.attempt}; echo $? > {ENDED}; }} > /tmp/said 2>&1 &")
+        if not _comes_true(guest, f"[ -s {ENDED} ]", USING):
+            return DeviceState.BROKEN, f"a small transfer did not end in {USING:g} s"
+        status = guest.agent.run(f"cat {ENDED}; tail -n 1 /tmp/said").text.split("\n", 1)
+        if status[0] != "0":
+            return DeviceState.BROKEN, f"a small transfer failed: {status[-1].strip()}"
+        if guest.fence_refusals():
+            return DeviceState.OUTSIDE, ""
+        return DeviceState.INSIDE, f"{work.do() / (1 << 20):.3g} MiB moved and compared"
+    except (PropertyViolated, GuestError) as fault:
+        return DeviceState.BROKEN if usable else DeviceState.UNBOUND, str(fault)
+
+
+def _comes_true(guest: Guest, condition: str, seconds: float) -> bool:
+    """Whether a condition for the guest's shell comes true in time, and before a refusal."""
+    patience = guest.watch.patience(seconds)
+    while not guest.fence_refusals():
+        if guest.agent.run(condition).status == 0:
+            return True
+        if patience.left() <= 0:
+            return False
+        guest.watch.sleep(POLL)
+    return False
+
+
+def _why_unbound(guest: Guest, driver: Driver) -> str:
+    """Why the driver did not come, as far as can be seen."""
+    found = (_REFUSED.search(line) for line in guest.kernel_log())
+    refused = {one[1]: one[2] for one in found if one}
+    for part in driver.parts:
+        if part.module in refused:
+            return f"the kernel refused its module {part.module}: {refused[part.module]}"
+    return f"its driver did not make it usable in {BINDING:g} s"
+
+
+def _escape(guest: Guest) -> Escape | None:
+    """What the fence refused, and where the first address came from."""
+    refused = guest.fence_refusals()
+    if not refused:
+        return None
+    origin = None
+    with suppress(GuestError, HarnessError):  # a guest that is dead or hangs tells no more
+        origin = find_origin(guest, refused[0].address)
+    return Escape(refused[0], len(refused), origin)
+
+
+def _damage(guest: Guest) -> list[str]:
+    return [] if guest.ending else guest.fence_damage()
+
+
+def _is_about(line: str, driver: Driver) -> bool:
+    """Whether *line* is a driver's; those of the PCI core say only that the device is there."""
+    words = (f" {ENDPOINT}", driver.parts[0].module, driver.pci_driver)
+    return f"pci {ENDPOINT}" not in line and any(word in line for word in words)

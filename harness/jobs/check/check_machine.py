@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The machine of a check: a kernel with its own modules, a pool for PCI devices, and a fence."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from harness.base.address_range import AddressRange
+from harness.base.errors import InputError
+from harness.base.space import MIB
+from harness.devices.rogue.pci import HOST_BRIDGE
+from harness.jobs.check.kernel_parts import KernelParts
+from harness.kernel import Kernel
+from harness.kernel.build.initramfs import build_plain_initramfs
+from harness.machine.binary import Qemu
+from harness.machine.devicetree import Devicetree, Pool
+from harness.machine.fence import Fence, fence_named
+from harness.machine.layout import RAM_BASE
+from harness.machine.machine import Machine
+from harness.machine.shape import shaped_devicetree
+
+SHAPE = "pool-pci-host"
+"""One pool for all PCI devices."""
+
+RAM_SIZE = 512 * MIB
+"""Bytes of RAM, unless another size is asked for: shipped kernels are large."""
+
+PORTS = 2
+FENCE = "smmu"
+
+
+@dataclass(frozen=True)
+class Confined:
+    """A devicetree with pools for PCI devices, and the *fence* that lets them access those alone.
+
+    *ram_size* in bytes.
+    """
+
+    devicetree: Devicetree
+    fence: Fence
+    ram_size: int
+
+
+def confined(qemu: Qemu, shape: str | Path = SHAPE, ram_size: int = RAM_SIZE) -> Confined:
+    """The devicetree of *shape*, and its fence.
+
+    Raises DevicetreeError if there is no such shape, InputError if it has no pool at a fixed
+    address for PCI devices.
+    """
+    tree = partial(shaped_devicetree, qemu, shape, ram_size=ram_size)
+    windows = [AddressRange(pool.base, pool.size) for pool in pools_of(tree().pools)]
+    ram = AddressRange(RAM_BASE, ram_size)
+    if outside := [window for window in windows if not ram.contains(window.base, window.size)]:
+        raise InputError(
+            f"--shape={shape} has a pool at {outside[0]}, outside the machine's RAM {ram}. Move "
+            "it, or give the machine more RAM with --machine-memory"
+        )
+    if not windows:
+        raise InputError(
+            f"--shape={shape} has no pool with an address (reg) for PCI devices, so there is "
+            f"nothing to confine them to. Name one in memory-region of {HOST_BRIDGE}"
+        )
+    fence = fence_named(FENCE, windows, PORTS)
+    return Confined(tree(more=fence.overlays), fence, ram_size)
+
+
+def check_machine(qemu: Qemu, kernel: Kernel, around: Confined) -> Machine:
+    """The machine; raises InputError if the kernel cannot run in it or its modules are damaged."""
+    parts = KernelParts(kernel)
+    parts.require_guest()
+    return Machine(
+        qemu,
+        kernel,
+        build_plain_initramfs(kernel, parts.modules()),
+        around.devicetree,
+        around.ram_size,
+        ports=PORTS,
+        fence=around.fence,
+    )
+
+
+def pools_of(pools: tuple[Pool, ...]) -> tuple[Pool, ...]:
+    """Those of *pools* that PCI devices have: by the host bridge, or by a node below it."""
+    return tuple(
+        pool
+        for pool in pools
+        if any(user == HOST_BRIDGE or user.startswith(f"{HOST_BRIDGE}/") for user in pool.users)
+    )

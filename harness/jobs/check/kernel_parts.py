@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parts of a kernel that a check needs: of the guest, and of each driver."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from harness.base.errors import InputError
+from harness.devices.drivers import DRIVERS, Driver, Part
+from harness.kernel import Kernel
+from harness.kernel.build.kconfig import read_config
+from harness.kernel.build.modules import Module, load_order
+
+FEATURE = "DMA_RESTRICTED_POOL"
+
+GUEST_PARTS = (
+    Part("PCI_HOST_GENERIC", "pci_host_generic"),
+    Part("SERIAL_8250_PCI", "8250_pci"),
+    Part("HOTPLUG_PCI_PCIE", ""),
+    Part("SERIAL_AMBA_PL011_CONSOLE", ""),
+    Part("BLK_DEV_INITRD", ""),
+    Part("BINFMT_ELF", ""),
+    Part("DEVTMPFS", ""),
+    Part("SYSFS", ""),
+    Part("PROC_FS", ""),
+)
+"""What a guest needs: the agent's serial line, devices that appear while it runs, file systems.
+What has no module can only be built in."""
+
+USEFUL_MODULES = ("pvpanic_pci", "qemu_fw_cfg")
+"""Modules that a guest is better with."""
+
+
+class KernelParts:
+    """What *kernel* has, by its configuration and its modules."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    @cached_property
+    def _options(self) -> Mapping[str, str]:
+        return read_config(self._kernel.config)
+
+    @property
+    def feature(self) -> bool:
+        """Whether it was built with restricted pools."""
+        return self._options.get(FEATURE) == "y"
+
+    def lacking(self, parts: Sequence[Part]) -> str:
+        """Why one of *parts* cannot be used, in a few words; empty if all can."""
+        for part in parts:
+            value = self._options.get(part.option)
+            if value is None:
+                return f"CONFIG_{part.option} is not set"
+            if value == "m" and part.module and self._kernel.modules is None:
+                return f"CONFIG_{part.option}=m, and the kernel came without its modules"
+        return ""
+
+    def modules(self) -> tuple[Module, ...]:
+        """The modules to load in the guest, in their order; raises what :func:`load_order` does."""
+        if self._kernel.modules is None:
+            return ()
+        parts = (*GUEST_PARTS, *(part for driver in DRIVERS for part in driver.parts))
+        wanted = (part.module for part in parts if self._options.get(part.option) == "m")
+        return load_order(self._kernel.modules, (*USEFUL_MODULES, *wanted))
+
+    def require_guest(self) -> None:
+        """Raise InputError if a guest with this kernel could not be spoken to."""
+        if reason := self.lacking(GUEST_PARTS):
+            raise InputError(
+                f"kernel {self._kernel.release} cannot run in the harness: {reason}. Set the "
+                "option, and build the kernel again"
+            )
+
+
+def driver_name(driver: Driver) -> str:
+    """The driver on the PCI bus, whose DMA it is, and the one that uses it, if that is another."""
+    module = driver.parts[0].module
+    return driver.pci_driver + ("" if _same(driver.pci_driver, module) else f" with {module}")
+
+
+def _same(one: str, other: str) -> bool:
+    return one.replace("-", "_") == other

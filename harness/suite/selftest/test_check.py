@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness check`` on real guests: what is inside, and what is outside and why."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.devices.drivers import ENDPOINT
+from harness.jobs.check import DeviceState, PoolTreatment, check_kernel, confined, find_driver
+from harness.kernel import Kernel
+from harness.machine.binary import Qemu
+
+pytestmark = pytest.mark.any_kernel("what a check of a kernel says")
+
+BLK, RNG, NVME = map(find_driver, ("virtio-blk", "virtio-rng", "nvme"))
+
+REFUSED = """\
+/dts-v1/;
+/plugin/;
+
+&{/} {
+	reserved-memory {
+		#address-cells = <2>;
+		#size-cells = <2>;
+		ranges;
+
+		pool: restricted-dma@4f000000 {
+			compatible = "restricted-dma-pool";
+			reg = <0x0 0x4f000000 0x0 0x1000000>;
+			reusable;
+		};
+	};
+};
+
+&{/pcie@10000000} {
+	memory-region = <&pool>;
+};
+"""
+"""A pool that the kernel refuses, so that its devices are not restricted."""
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> Path:
+    """The overlay file with REFUSED."""
+    overlay = tmp_path / "odd.dtso"
+    overlay.write_text(REFUSED)
+    return overlay
+
+
+def test_drivers_that_use_their_pool_are_inside(qemu: Qemu, kernel: Kernel) -> None:
+    """The virtio drivers of a kernel with restricted pools are inside: exit code 0."""
+    check = check_kernel(qemu, kernel, confined(qemu), [BLK, RNG])
+
+    assert [answer.state for answer in check.devices] == [DeviceState.INSIDE] * 2, check.devices
+    assert [answer.state for answer in check.pools] == [PoolTreatment.RECOGNISED]
+    assert check.code == 0
+
+
+def test_a_driver_whose_pool_is_refused_is_outside(
+    qemu: Qemu, kernel: Kernel, refused: Path
+) -> None:
+    """The first refused access is told with the device, the address, and the kernel's reason."""
+    check = check_kernel(qemu, kernel, confined(qemu, refused), [RNG])
+
+    (pool,), (device,) = check.pools, check.devices
+    assert pool.state is PoolTreatment.REFUSED, pool
+    assert device.state is DeviceState.OUTSIDE, device
+    assert device.escape is not None
+    assert device.escape.first.device == ENDPOINT
+    assert not pool.pool.contains(device.escape.first.address)
+    assert check.code == 1
+
+
+@pytest.mark.needs("the trace events of the DMA API", since="6.12")
+def test_the_function_that_mapped_the_address_is_told(
+    qemu: Qemu, kernel: Kernel, refused: Path
+) -> None:
+    """The trace events of the kernel name who mapped what the device was refused."""
+    check = check_kernel(qemu, kernel, confined(qemu, refused), [RNG])
+
+    escape = check.devices[0].escape
+    assert escape is not None
+    assert escape.origin is not None
+    assert any("probe" in name for name in escape.origin.frames), escape.origin
+    assert "vring" in escape.text
+
+
+def test_a_device_without_a_driver_is_not_judged(qemu: Qemu, kernel: Kernel) -> None:
+    """A device that is asked for, and whose driver the kernel lacks: exit code 2."""
+    check = check_kernel(qemu, kernel, confined(qemu), [RNG, NVME])
+
+    assert [answer.state for answer in check.devices] == [DeviceState.INSIDE, DeviceState.LACKING]
+    assert check.devices[1].detail == "CONFIG_BLK_DEV_NVME is not set"
+    assert check.code == 2

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a kernel has for a device, by its configuration and its modules."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.base.errors import InputError
+from harness.devices.drivers import DRIVERS
+from harness.jobs.check import find_driver
+from harness.jobs.check.kernel_parts import GUEST_PARTS, KernelParts, driver_name
+from harness.kernel import Kernel
+
+AHCI = find_driver("ahci")
+
+GUEST = "".join(f"CONFIG_{part.option}=y\n" for part in GUEST_PARTS)
+
+
+def kernel_with(directory: Path, config: str) -> Kernel:
+    (directory / "config").write_text(config)
+    return Kernel("key", directory, "6.12", "00", "a package", (), "gcc")
+
+
+def lacking(directory: Path, config: str) -> str:
+    return KernelParts(kernel_with(directory, config)).lacking(AHCI.parts)
+
+
+def test_a_driver_that_is_built_in_lacks_nothing(tmp_path: Path) -> None:
+    assert lacking(tmp_path, "CONFIG_SATA_AHCI=y\nCONFIG_BLK_DEV_SD=y\n") == ""
+
+
+def test_each_part_is_needed(tmp_path: Path) -> None:
+    assert lacking(tmp_path, "CONFIG_SATA_AHCI=y\n") == "CONFIG_BLK_DEV_SD is not set"
+
+
+def test_a_module_needs_the_kernels_modules(tmp_path: Path) -> None:
+    config = "CONFIG_SATA_AHCI=m\nCONFIG_BLK_DEV_SD=m\n"
+    assert "CONFIG_SATA_AHCI=m, and the kernel came without its modules" in lacking(
+        tmp_path, config
+    )
+
+    (tmp_path / "modules").mkdir()
+    assert lacking(tmp_path, config) == ""
+
+
+def test_the_feature_is_an_option(tmp_path: Path) -> None:
+    assert KernelParts(kernel_with(tmp_path, "CONFIG_DMA_RESTRICTED_POOL=y\n")).feature
+    unset = "# CONFIG_DMA_RESTRICTED_POOL is not set\n"
+    assert not KernelParts(kernel_with(tmp_path, unset)).feature
+
+
+@pytest.mark.parametrize("part", GUEST_PARTS, ids=lambda part: part.option)
+def test_a_kernel_that_cannot_run_here_is_refused_with_the_option(
+    tmp_path: Path, part: object
+) -> None:
+    option = part.option  # type: ignore[attr-defined] # pytest's parameter has no type
+    KernelParts(kernel_with(tmp_path, GUEST)).require_guest()
+
+    with pytest.raises(InputError, match=f"6.12 cannot run in the harness: CONFIG_{option} is not"):
+        KernelParts(
+            kernel_with(tmp_path, GUEST.replace(f"CONFIG_{option}=y\n", ""))
+        ).require_guest()
+
+
+def test_the_driver_on_the_bus_is_named_and_the_one_that_uses_it() -> None:
+    assert {driver.name: driver_name(driver) for driver in DRIVERS} == {
+        "virtio-blk": "virtio-pci with virtio_blk",
+        "virtio-net": "virtio-pci with virtio_net",
+        "virtio-rng": "virtio-pci with virtio_rng",
+        "nvme": "nvme",
+        "e1000e": "e1000e",
+        "ahci": "ahci",
+        "sdhci": "sdhci-pci",
+        "xhci": "xhci_hcd with usb_storage",
+    }
+
+
+def test_an_unknown_device_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InputError, match=r"unknown device 'floppy': expected one of virtio-blk, "):
+        find_driver("floppy")
