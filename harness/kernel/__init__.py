@@ -8,14 +8,18 @@
 ``build_initramfs``  the guest programs, packed for one kernel
 ``Initramfs``        the result of that
 ``load_kernel``      read a Kernel back from its directory
+``Geometry``         the sizes of a kernel's pages and of the slot sets of its pools
 ===================  ========================================================================
 """
 
 from harness.kernel.build.build import build_kernel
 from harness.kernel.build.initramfs import Initramfs, build_initramfs
+from harness.kernel.geometry import SLOT, Geometry
 from harness.kernel.spec import Kernel, KernelSpec, default_fragments, load_kernel
 
 __all__ = [
+    "SLOT",
+    "Geometry",
     "Initramfs",
     "Kernel",
     "KernelSpec",

@@ -3,11 +3,13 @@
 
 import json
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from harness.base.cache.layout import KERNEL_RECORD
 from harness.base.errors import InputError
 from harness.base.paths import CHECKOUT
+from harness.kernel.geometry import page_size
 
 DEFAULT_SOURCE = "debian:6.12"
 BUILT = "build:"
@@ -146,6 +148,11 @@ class Kernel:
         """The kernel's own modules, as in ``lib/modules/RELEASE``; None if it came without any."""
         directory = self.directory / MODULES
         return directory if directory.is_dir() else None
+
+    @cached_property
+    def page_size(self) -> int:
+        """Bytes of a page: 4, 16 or 64 KiB."""
+        return page_size(self.image)
 
 
 def load_kernel(directory: Path) -> Kernel:

@@ -10,6 +10,7 @@ RAM_BASE = 0x4000_0000
 """Where RAM begins on QEMU's ``virt`` (hw/arm/virt.c, base_memmap[VIRT_MEM])."""
 
 PAGE = 4096
+"""Bytes of a page of QEMU and of the host, and of most kernels."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -23,15 +24,18 @@ class RamBlock(AddressRange):
     handed_over: bool
 
 
-def cut(ram_size: int, pools: Sequence[AddressRange]) -> tuple[RamBlock, ...]:
+def cut(ram_size: int, pools: Sequence[AddressRange], page: int = PAGE) -> tuple[RamBlock, ...]:
     """Cut *ram_size* bytes of RAM so that the pages of every pool are blocks to hand over.
 
-    Skip empty pools and pools outside RAM; merge what overlapping pools have in common.
+    *page* is the kernel's: QEMU tells it of each block as a bank of memory (hw/arm/boot.c:
+    arm_load_dtb), of which it takes whole pages only and drops the rest (Linux 6.12,
+    drivers/of/fdt.c:early_init_dt_add_memory_arch). Skip empty pools and pools outside RAM; merge
+    what overlapping pools have in common.
     """
     ram_end = RAM_BASE + ram_size
     blocks: list[RamBlock] = []
     position = RAM_BASE
-    for base, end in sorted(_page_span(pool) for pool in pools):
+    for base, end in sorted(_page_span(pool, page) for pool in pools):
         if end <= max(base, position) or base < RAM_BASE or end > ram_end:
             continue
         start = max(base, position)
@@ -44,5 +48,5 @@ def cut(ram_size: int, pools: Sequence[AddressRange]) -> tuple[RamBlock, ...]:
     return tuple(blocks)
 
 
-def _page_span(pool: AddressRange) -> tuple[int, int]:
-    return pool.base // PAGE * PAGE, -(-pool.end // PAGE) * PAGE
+def _page_span(pool: AddressRange, page: int) -> tuple[int, int]:
+    return pool.base // page * page, -(-pool.end // page) * page

@@ -11,17 +11,16 @@ from harness.base.address_range import AddressRange
 from harness.base.architecture import accelerator
 from harness.base.cache import digest
 from harness.base.space import MIB
-from harness.kernel import Initramfs, Kernel
+from harness.kernel import Geometry, Initramfs, Kernel
 from harness.machine.binary import Qemu
 from harness.machine.capabilities import LOGS_INVALID_MEMORY
+from harness.machine.cpu import PLAIN, Cpu, cpu_for
 from harness.machine.devicetree import Devicetree, complete
 from harness.machine.fence import Fence, Firmware
 from harness.machine.layout import RAM_BASE, RamBlock, cut
 from harness.machine.virtio import MODERN, VirtioDevice
 
 DEFAULT_RAM = 256 * MIB
-
-CPU_MODEL = "cortex-a57"
 
 KERNEL_ARGUMENTS = "earlycon console=ttyAMA0 printk.time=1 panic=-1 oops=panic softlockup_panic=1"
 """A panic ends the guest: pvpanic pauses the machine, and before its driver is up a reset ends it.
@@ -49,11 +48,14 @@ KERNEL_SMMU = ",iommu=smmuv3"
 """The board's option for an SMMUv3 between the PCI bus and memory."""
 
 
-def board_arguments(cpus: int, ram_size: int, board: str = "") -> tuple[str, ...]:
-    """The arguments that determine QEMU's devicetree; *board*: more options of the board."""
+def board_arguments(cpus: int, ram_size: int, board: str = "", cpu: Cpu = PLAIN) -> tuple[str, ...]:
+    """The arguments that determine QEMU's devicetree; *board*: more options of the board.
+
+    The devicetree is that of a plain *cpu* whatever the kernel needs: Linux asks the CPU itself.
+    """
     return (
-        *("-machine", f"virt,gic-version=3{board}"),
-        *("-cpu", CPU_MODEL),
+        *("-machine", f"virt,gic-version=3{board}{cpu.board}"),
+        *("-cpu", cpu.model),
         *("-smp", str(cpus)),
         *("-m", f"{ram_size // MIB}M"),
     )
@@ -87,13 +89,19 @@ class Machine:
         """The blocks of its RAM: pools, or the windows of a fence, are handed to all devices."""
         if self.share_all:
             return (RamBlock(RAM_BASE, self.ram_size, handed_over=True),)
-        return cut(self.ram_size, self.fence.windows if self.fence else self.devicetree.pools)
+        shared = self.fence.windows if self.fence else self.devicetree.pools
+        return cut(self.ram_size, shared, self.kernel.page_size)
 
     @property
     def board(self) -> str:
         """Options of the board beyond those that every machine has."""
         smmu = KERNEL_SMMU if self.iommu else ""
         return smmu + (self.fence.board if self.fence else "")
+
+    @property
+    def geometry(self) -> Geometry:
+        """The sizes that its kernel was built with."""
+        return self.initramfs.geometry
 
     @property
     def firmware(self) -> Firmware | None:
@@ -136,7 +144,7 @@ class Machine:
             *("-nodefaults", "-no-user-config", "-display", "none", "-S", "-no-reboot"),
             *("-action", "panic=pause,reboot=shutdown,shutdown=pause"),
             *("-accel", accelerator()),
-            *board_arguments(self.cpus, self.ram_size, self.board),
+            *board_arguments(self.cpus, self.ram_size, self.board, cpu_for(self.kernel)),
             *self._memory(run),
             *([] if restored else self._payload(run)),
             *_socket("console", run / CONSOLE_SOCKET),

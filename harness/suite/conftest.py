@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the suite: the device under test, and a guest before its boot."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from harness.devices.probe import Device, Probe
 from harness.devices.rogue import EduRogue
-from harness.kernel import Initramfs, Kernel
+from harness.kernel import Geometry, Initramfs, Kernel
 from harness.machine.binary import Qemu
+from harness.machine.devicetree import Placement
 from harness.machine.environment import Environment
 from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
 from harness.plugin.guests import Guests
+
+POOL_BASE = 0x4F00_0000
+"""Where the pool of most shapes is."""
 
 PLATFORM, COHERENT, PCI = "probe-a", "probe-b", "pci"
 DRIVERS = (PLATFORM, COHERENT, PCI)
@@ -31,6 +37,47 @@ MOSTLY_NIGHTLY = (
     ),
 )
 """DRIVERS for tests of the slot allocator: the default tier has PLATFORM only."""
+
+
+@pytest.fixture
+def geometry(initramfs: Initramfs) -> Geometry:
+    """The sizes that the kernel under test was built with."""
+    return initramfs.geometry
+
+
+@pytest.fixture
+def page(geometry: Geometry) -> int:
+    """Bytes of a page of the kernel under test."""
+    return geometry.page
+
+
+@pytest.fixture
+def slot_set(geometry: Geometry) -> int:
+    """Bytes of a slot set, the largest mapping, of the kernel under test."""
+    return geometry.slot_set
+
+
+@pytest.fixture
+def sets() -> int:
+    """How many slot sets the pool has, whatever their size; 0: it is as its overlay says."""
+    return 0
+
+
+@pytest.fixture
+def quarters_up() -> int:
+    """How many quarters of a slot set a pool of *sets* is above its usual base."""
+    return 0
+
+
+@pytest.fixture
+def placements(
+    request: pytest.FixtureRequest, sets: int, quarters_up: int
+) -> Mapping[str, Placement]:
+    """Where pools lie: as their overlays say, or one of some slot sets."""
+    if not sets:
+        return {}
+    slot_set: int = request.getfixturevalue("slot_set")
+    return {"pool": Placement(POOL_BASE + quarters_up * slot_set // 4, sets * slot_set)}
 
 
 @pytest.fixture

@@ -40,6 +40,13 @@ def test_a_pool_that_is_no_whole_page_takes_whole_pages() -> None:
     assert (shared.base, shared.size) == (RAM_BASE + 64 * MIB, 4096)
 
 
+def test_a_page_is_that_of_the_kernel() -> None:
+    blocks = cut(RAM_SIZE, (pool(RAM_BASE + 64 * MIB + 4096, 4096),), page=16 << 10)
+
+    assert [block.base % (16 << 10) for block in blocks] == [0, 0, 0]
+    assert (blocks[1].base, blocks[1].size) == (RAM_BASE + 64 * MIB, 16 << 10)
+
+
 def test_pools_that_overlap_share_no_byte_between_blocks() -> None:
     blocks = cut(RAM_SIZE, (pool(RAM_BASE + 64 * MIB, MIB), pool(RAM_BASE + 64 * MIB, 2 * MIB)))
 

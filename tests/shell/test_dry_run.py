@@ -16,6 +16,7 @@ from harness.machine.qemu.runroot import RunRoot
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
+    (tmp_path / "Image").touch()
     kernel = Kernel("key", tmp_path, "6.12.0", "c0ffee", "a tree", (), "gcc 12")
     devicetree = Devicetree(b"blob", (), (), ())
     qemu = Qemu(Path("/bin/qemu"), (7, 2), "QEMU emulator version 7.2.0")

@@ -15,7 +15,6 @@ from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes, KnownTypes, LiveMemory, find
 
 SECRET_SIZE = 32
-PAGE = 4096
 VICTIM = "probe-a"
 """The device of another driver (dts/probes.dtso); with a pool it has the rogue's."""
 
@@ -46,6 +45,11 @@ class Context:
         return devices.get(own) or devices[VICTIM]
 
     @property
+    def page(self) -> int:
+        """Bytes of a page of the guest's kernel."""
+        return self.types.page_size
+
+    @property
     def pools(self) -> tuple[Pool, ...]:
         """The guest's pools."""
         return self.guest.pools()
@@ -67,10 +71,10 @@ class Context:
     def secret_file(self, path: str = "/tmp/secret") -> tuple[bytes, int]:
         """A file of one page full of a fresh secret, and where in RAM the page cache has it."""
         secret = secrets.token_bytes(SECRET_SIZE)
-        page = secret * (PAGE // SECRET_SIZE)
+        page = secret * (self.page // SECRET_SIZE)
         self.guest.agent.write_file(path, page)
         for place in find(self.memory, page):
-            if place % PAGE == 0:
+            if place % self.page == 0:
                 return secret, place
         raise InputError(f"the content of {path} is in no page of RAM")
 

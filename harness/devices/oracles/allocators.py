@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 from harness.base.violation import Violation
 from harness.observe.memory import KernelTypes, PoolState, page_uses, pages_not_reserved
-from harness.observe.memory.kernel import PAGE_SIZE
 
 
 def given_away(types: KernelTypes, pool: PoolState) -> Iterator[Violation]:
     """Pages of *pool* that the page allocator has."""
-    first, last = pool.base // PAGE_SIZE, (pool.end - 1) // PAGE_SIZE
-    pages = pages_not_reserved(types, first * PAGE_SIZE, last - first + 1)
+    size = types.page_size
+    first, last = pool.base // size, (pool.end - 1) // size
+    pages = pages_not_reserved(types, first * size, last - first + 1)
     if pages:
         use = page_uses(types, pages[0], 1)[0].value
         text = f"{len(pages)} pages of {pool.name} are the page allocator's"

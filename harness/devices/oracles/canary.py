@@ -13,8 +13,8 @@ from functools import lru_cache
 from harness.base.address_range import AddressRange
 from harness.base.errors import AddressError
 from harness.base.hex_repr import hex_repr
+from harness.kernel import SLOT
 from harness.observe.memory import LiveMemory, Memory, PoolState, Slot, find
-from harness.observe.memory.pools import SLOT_SIZE
 
 MAGIC = bytes.fromhex("b39a57ec")
 """No word of the kernel's image, no pointer and no text."""
@@ -25,7 +25,7 @@ UNIT = struct.Struct("<4sI")
 SLOT_BITS = 24
 """Bits of that number for the slot; the pool's place among the planted ones is above them."""
 
-MOST_SLOTS = (32 << 20) // SLOT_SIZE
+MOST_SLOTS = (32 << 20) // SLOT
 """Slots of a pool that get a canary: the first 32 MiB. Slots are given out from the first on, and
 to fill hundreds of MiB would take longer than most tests."""
 
@@ -61,7 +61,7 @@ def plant(memory: LiveMemory, number: int, pool: PoolState, in_use: Sequence[Slo
     planted = Planted(number, pool)
     content = _content(number, planted.slots)
     for first, end in _free_runs(planted.slots, in_use):
-        begin, stop = first * SLOT_SIZE, end * SLOT_SIZE
+        begin, stop = first * SLOT, end * SLOT
         memory.write(pool.base + begin, content[begin:stop])
     return planted
 
@@ -103,7 +103,7 @@ def _origin(memory: Memory, planted: Sequence[Planted], phys: int) -> Stale | No
 @lru_cache(maxsize=4)
 def _content(number: int, slots: int) -> bytes:
     units = (UNIT.pack(MAGIC, number << SLOT_BITS | slot) for slot in range(slots))
-    return b"".join(unit * (SLOT_SIZE // UNIT.size) for unit in units)
+    return b"".join(unit * (SLOT // UNIT.size) for unit in units)
 
 
 def _free_runs(slots: int, in_use: Iterable[Slot]) -> Iterator[tuple[int, int]]:

@@ -81,7 +81,7 @@ def inspect(types: KernelTypes, held: Sequence[Held], before: Baseline) -> list[
 def _restricted(types: KernelTypes, pool: PoolState, held: Sequence[Held]) -> Iterator[Violation]:
     in_use = slots_in_use(types, pool)
     yield from wrong_counts(pool, in_use)
-    yield from wrong_holders(pool, in_use, held)
+    yield from wrong_holders(pool, in_use, held, types.page_size)
     yield from _leaks(types, pool, in_use, held)
     yield from grown(pool)
 
@@ -90,7 +90,7 @@ def _leaks(
     types: KernelTypes, pool: PoolState, in_use: Sequence[Slot], held: Iterable[Held]
 ) -> Iterator[Violation]:
     """Slots without a holder, unless other drivers than the probe's use the pool."""
-    alone = unclaimed(pool, in_use, held)
+    alone = unclaimed(pool, in_use, held, types.page_size)
     if alone and drivers_in(types, pool.address) <= PROBE:
         yield from leaks(pool, alone)
 
@@ -101,12 +101,12 @@ def _default(types: KernelTypes, held: Sequence[Held], before: Baseline) -> Iter
     if pool is None or before.default is None or pool == before.default:
         return
     in_use = slots_in_use(types, pool)
-    yield from wrong_holders(pool, in_use, held)
+    yield from wrong_holders(pool, in_use, held, types.page_size)
     drivers = drivers_in(types, pool.address)
     if not drivers:
         yield from worked_instead(before.default, pool)
     elif drivers <= PROBE:
-        yield from leaks(pool, unclaimed(pool, in_use, held))
+        yield from leaks(pool, unclaimed(pool, in_use, held, types.page_size))
 
 
 def _contents(

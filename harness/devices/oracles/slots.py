@@ -12,9 +12,8 @@ from itertools import pairwise
 
 from harness.base.violation import Violation
 from harness.devices.probe import Held, Space
+from harness.kernel import SLOT
 from harness.observe.memory import PoolState, Slot
-from harness.observe.memory.kernel import PAGE_SIZE
-from harness.observe.memory.pools import SLOT_SIZE
 
 
 @dataclass(frozen=True)
@@ -29,10 +28,10 @@ class Claim:
         return f"the probe's {self.held.space.name.lower()} at {self.held.phys:#x}"
 
 
-def claims(pool: PoolState, held: Iterable[Held]) -> tuple[Claim, ...]:
-    """What of *held* lies in *pool*, ascending; allocations are whole pages."""
+def claims(pool: PoolState, held: Iterable[Held], page: int) -> tuple[Claim, ...]:
+    """What of *held* lies in *pool*, ascending; allocations are whole pages, of *page* bytes."""
     inside = (one for one in held if pool.contains(one.phys))
-    found = (_claim(pool, one) for one in inside if one.space is not Space.BUFFER)
+    found = (_claim(pool, one, page) for one in inside if one.space is not Space.BUFFER)
     return tuple(sorted(found, key=lambda claim: claim.first))
 
 
@@ -45,9 +44,11 @@ def wrong_counts(pool: PoolState, in_use: Sequence[Slot]) -> Iterator[Violation]
         yield Violation(("B13", "E17"), f"{seen}, but io_tlb_used is {pool.counted}")
 
 
-def wrong_holders(pool: PoolState, in_use: Sequence[Slot], held: Iterable[Held]) -> list[Violation]:
-    """What is mapped or allocated in *pool* without slots of its own."""
-    own = [claim for claim in claims(pool, held) if not claim.held.leaked]
+def wrong_holders(
+    pool: PoolState, in_use: Sequence[Slot], held: Iterable[Held], page: int
+) -> list[Violation]:
+    """What is mapped or allocated in *pool* without slots of its own; *page* in bytes."""
+    own = [claim for claim in claims(pool, held, page) if not claim.held.leaked]
     taken = {slot.index for slot in in_use}
     free = [
         Violation(("B7",), f"{claim} lies in slots of {pool.name} that count as free")
@@ -62,10 +63,13 @@ def wrong_holders(pool: PoolState, in_use: Sequence[Slot], held: Iterable[Held])
     return free + shared
 
 
-def unclaimed(pool: PoolState, in_use: Sequence[Slot], held: Iterable[Held]) -> tuple[Slot, ...]:
-    """The slots in use that nothing *held* accounts for."""
+def unclaimed(
+    pool: PoolState, in_use: Sequence[Slot], held: Iterable[Held], page: int
+) -> tuple[Slot, ...]:
+    """The slots in use that nothing *held* accounts for; *page* in bytes."""
     by_index = {slot.index: slot for slot in in_use}
-    accounted = {index for claim in claims(pool, held) for index in _with_padding(by_index, claim)}
+    own = claims(pool, held, page)
+    accounted = {index for claim in own for index in _with_padding(by_index, claim)}
     return tuple(slot for slot in in_use if slot.index not in accounted)
 
 
@@ -79,11 +83,11 @@ def leaks(pool: PoolState, unclaimed: Sequence[Slot]) -> Iterator[Violation]:
             yield Violation((name,), f"{text}: {_list(slots)}")
 
 
-def _claim(pool: PoolState, held: Held) -> Claim:
-    pages = -(-held.size // PAGE_SIZE) * PAGE_SIZE
+def _claim(pool: PoolState, held: Held, page: int) -> Claim:
+    pages = -(-held.size // page) * page
     size = pages if held.space is Space.ALLOCATION else held.size
     offset = held.phys - pool.base
-    return Claim(offset // SLOT_SIZE, (offset + size - 1) // SLOT_SIZE, held)
+    return Claim(offset // SLOT, (offset + size - 1) // SLOT, held)
 
 
 def _with_padding(in_use: Mapping[int, Slot], claim: Claim) -> range:
@@ -99,7 +103,7 @@ def _with_padding(in_use: Mapping[int, Slot], claim: Claim) -> range:
 def _same_allocation(in_use: Mapping[int, Slot], index: int) -> bool:
     """Whether slot *index* and the next one were allocated together."""
     one, two = in_use.get(index), in_use.get(index + 1)
-    return one is not None and two is not None and one.alloc_size - two.alloc_size == SLOT_SIZE
+    return one is not None and two is not None and one.alloc_size - two.alloc_size == SLOT
 
 
 def _list(slots: Sequence[Slot], limit: int = 8) -> str:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from harness.base.hex_repr import hex_repr
 from harness.base.violation import PropertyViolated, violated
 from harness.devices.probe.answers import Segment
-from harness.devices.probe.model_slots import SLOT, AddressRules, Slots, allocated, streaming
+from harness.devices.probe.model_slots import AddressRules, Demand, Slots, allocated, streaming
 from harness.devices.probe.values import AllocCall, Attr, Direction
 from harness.devices.probe.wire import SyncTarget
+from harness.kernel import SLOT, Geometry
 
 COPIED_TO = {
     SyncTarget.CPU: (Direction.FROM_DEVICE, Direction.BIDIRECTIONAL),
@@ -72,10 +73,11 @@ class PoolModel:
     other data there (B6).
     """
 
-    def __init__(self, base: int, content: bytes) -> None:
+    def __init__(self, base: int, content: bytes, geometry: Geometry) -> None:
         self.base = base
         self.content = bytearray(content)
-        self.slots = Slots(base, len(content))
+        self.slots = Slots(base, len(content), geometry)
+        self._page = geometry.page
         self.held: list[UsedMemory] = []
         self._touched: list[UsedMemory] = []
         self._suspects: set[str] = set()
@@ -84,7 +86,7 @@ class PoolModel:
         self, part: BufferPart, direction: Direction, rules: AddressRules, dma_addr: int
     ) -> Bounce:
         """A mapping was made: its bytes are the CPU's, whatever the direction (B3)."""
-        demand = streaming(part.phys, part.size, rules)
+        demand = self._streaming(part, rules)
         slots = self.slots.take(demand, dma_addr)
         at = dma_addr - self.base
         bounce = Bounce(demand.what, at, part.size, slots, part, direction, rules)
@@ -117,7 +119,7 @@ class PoolModel:
 
     def refuse_map(self, parts: Sequence[BufferPart], rules: AddressRules) -> None:
         """A mapping of *parts* found no room: right only if there can have been none (B13)."""
-        self.slots.refuse([streaming(part.phys, part.size, rules) for part in parts])
+        self.slots.refuse([self._streaming(part, rules) for part in parts])
 
     def unmap(self, bounce: Bounce, attrs: Attr = Attr.DEFAULT) -> None:
         """A mapping ended: it is copied to the CPU as its direction (B5) and *attrs* (B14) say."""
@@ -143,7 +145,7 @@ class PoolModel:
         self, call: AllocCall, size: int, rules: AddressRules, dma_addr: int
     ) -> UsedMemory:
         """Memory was allocated: all of its pages are zero (D1)."""
-        demand = allocated(size, rules, _inside_id(call))
+        demand = allocated(size, rules, self._page, _inside_id(call))
         slots = self.slots.take(demand, dma_addr)
         held = UsedMemory(demand.what, dma_addr - self.base, demand.length, slots)
         self.held.append(held)
@@ -153,7 +155,7 @@ class PoolModel:
 
     def refuse_allocation(self, call: AllocCall, size: int, rules: AddressRules) -> None:
         """An allocation found no room: right only if there was none."""
-        self.slots.refuse([allocated(size, rules, _inside_id(call))])
+        self.slots.refuse([allocated(size, rules, self._page, _inside_id(call))])
 
     def free(self, held: UsedMemory) -> None:
         """An allocation was freed."""
@@ -194,6 +196,9 @@ class PoolModel:
         """Forget which calls were made since the last time memory was looked at."""
         self._touched.clear()
         self._suspects.clear()
+
+    def _streaming(self, part: BufferPart, rules: AddressRules) -> Demand:
+        return streaming(part.phys, part.size, rules, self._page)
 
     def _sync(
         self, bounce: Bounce, target: SyncTarget, offset: int, length: int, broken: str

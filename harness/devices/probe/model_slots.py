@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The slots of the reference model: which are taken, and where a mapping or allocation fits.
 
-A restricted pool is a row of 2 KiB slots from its base on, in sets of 128; what is mapped or
-allocated takes neighbouring slots of one set (Documentation/core-api/swiotlb.rst, 6.12).
+A restricted pool is a row of 2 KiB slots from its base on, in sets of the kernel's number; what is
+mapped or allocated takes neighbouring slots of one set (Documentation/core-api/swiotlb.rst, 6.12).
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,9 +11,7 @@ from itertools import islice
 
 from harness.base.hex_repr import hex_repr
 from harness.base.violation import violated
-
-SLOT, SET, PAGE = 2048, 128, 4096
-"""Bytes of a slot (``IO_TLB_SIZE``), slots of a set (``IO_TLB_SEGSIZE``), bytes of a page."""
+from harness.kernel import SLOT, Geometry
 
 
 @hex_repr
@@ -58,17 +56,17 @@ class Demand:
         return addr & ~self.boundary == last & ~self.boundary
 
 
-def streaming(phys: int, size: int, rules: AddressRules) -> Demand:
-    """What a mapping of *size* bytes at *phys* needs (B8, B9, B10)."""
+def streaming(phys: int, size: int, rules: AddressRules, page: int) -> Demand:
+    """What a mapping of *size* bytes at *phys* needs (B8, B9, B10); *page* in bytes."""
     mask = rules.min_align_mask
     offset = phys & mask & (SLOT - 1)
     slot_mask = mask & ~(SLOT - 1)
-    page_aligned = mask == 0 and size >= PAGE
+    page_aligned = mask == 0 and size >= page
     return Demand(
         what=f"a mapping of {size} bytes at {phys:#x}",
         length=size,
         offset=offset,
-        align_mask=PAGE - 1 if page_aligned else slot_mask | (SLOT - 1),
+        align_mask=page - 1 if page_aligned else slot_mask | (SLOT - 1),
         phase=phys & slot_mask,
         boundary=rules.seg_boundary,
         inside_id="B1",
@@ -76,14 +74,14 @@ def streaming(phys: int, size: int, rules: AddressRules) -> Demand:
     )
 
 
-def allocated(size: int, rules: AddressRules, inside_id: str = "D1") -> Demand:
+def allocated(size: int, rules: AddressRules, page: int, inside_id: str = "D1") -> Demand:
     """What an allocation of *size* bytes needs: whole pages, aligned to their order (D3)."""
-    pages = -(-size // PAGE)
+    pages = -(-size // page)
     return Demand(
         what=f"an allocation of {size} bytes",
-        length=pages * PAGE,
+        length=pages * page,
         offset=0,
-        align_mask=(1 << (pages - 1).bit_length()) * PAGE - 1,
+        align_mask=(1 << (pages - 1).bit_length()) * page - 1,
         phase=0,
         boundary=rules.seg_boundary,
         inside_id=inside_id,
@@ -94,8 +92,9 @@ def allocated(size: int, rules: AddressRules, inside_id: str = "D1") -> Demand:
 class Slots:
     """The slots of the pool at [*base*, *base* + *size*); an incomplete last slot is never used."""
 
-    def __init__(self, base: int, size: int) -> None:
+    def __init__(self, base: int, size: int, geometry: Geometry) -> None:
         self.base = base
+        self._set = geometry.slots_of_set
         self.count = size // SLOT
         self._taken = bytearray(self.count)
 
@@ -160,7 +159,7 @@ class Slots:
         """
         places = self._places(demand)
         if before:
-            places = iter({place // SET for place in places})
+            places = iter({place // self._set for place in places})
         enough = 1 + before + self._may_be_missed(demand)
         return len(list(islice(places, enough))) == enough
 
@@ -189,12 +188,12 @@ class Slots:
         last = first + demand.nslots - 1
         return (
             last < self.count
-            and first // SET == last // SET
+            and first // self._set == last // self._set
             and self.free(first, demand.nslots)
             and demand.within_boundary(self.base + first * SLOT)
         )
 
     def _refused_ids(self, demand: Demand) -> Iterator[str]:
         yield "B11" if self.used == 0 and demand.inside_id == "B1" else "B13"
-        if self.count % SET:
+        if self.count % self._set:
             yield "E6"

@@ -32,8 +32,6 @@ from harness.devices.probe.values import (
 )
 from harness.devices.probe.wire import MapCall, Setting, Space, SyncTarget
 
-PAGE_SIZE = 4096
-
 
 @hex_repr
 @dataclass(frozen=True)
@@ -65,10 +63,14 @@ class Lines(Protocol):
 
 
 class CallRecord:
-    """Knows what the handles of a session stand for; adds each DMA API call to *journal*."""
+    """Knows what the handles of a session stand for; adds each DMA API call to *journal*.
 
-    def __init__(self, journal: Lines) -> None:
+    *page_size* in bytes is that of the kernel, whose calls take pages and offsets in them.
+    """
+
+    def __init__(self, journal: Lines, page_size: int = 4096) -> None:
         self._journal = journal
+        self._page_size = page_size
         self._devices: dict[int, str] = {}
         self._buffers: dict[int, int] = {}
         self._mappings: dict[int, _Made] = {}
@@ -161,7 +163,7 @@ class CallRecord:
         if kind is MapCall.SINGLE or buffer not in self._buffers:
             return self._buffer(buffer, offset)
         phys = self._buffers[buffer] + offset
-        return f"{phys - phys % PAGE_SIZE:#x}, {phys % PAGE_SIZE}"
+        return f"{phys - phys % self._page_size:#x}, {phys % self._page_size}"
 
     def _map_resource(self, call: Call[Any], outcome: Any) -> str:
         mapping, number, direction, attrs, phys, length = wire.MAP_RESOURCE.unpack(call.payload)

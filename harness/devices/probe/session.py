@@ -44,7 +44,7 @@ class ProbeSession:
     def __init__(self, agent: Agent, context: int = 0) -> None:
         self._agent = agent
         self._context = context
-        self._record = CallRecord(agent.journal)
+        self._record = CallRecord(agent.journal, agent.page_size)
         self._fresh = {space: iter(range(wire.HANDLES)) for space in Space}
         self._returned: dict[Space, list[int]] = {space: [] for space in Space}
 

@@ -23,6 +23,7 @@ from harness.kernel.build.kconfig import read_config
 from harness.kernel.build.modules import Module
 from harness.kernel.build.packaged import PackagedKernel
 from harness.kernel.build.probe import PROBE, build_probe
+from harness.kernel.geometry import Geometry, read_geometry
 from harness.kernel.spec import Kernel, KernelSpec
 
 FORMAT = "3"
@@ -50,6 +51,11 @@ class Initramfs:
     def probe(self) -> Path:
         """The probe module with debugging information, which the archive's copy lacks."""
         return self.path.with_name(PROBE)
+
+    @property
+    def geometry(self) -> Geometry:
+        """The sizes of the kernel that the probe was built for."""
+        return read_geometry(self.probe)
 
 
 def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:

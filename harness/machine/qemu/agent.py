@@ -92,11 +92,13 @@ class Agent:
         connection: socket.socket,
         log: Path | None = None,
         patience: Callable[[float], Patience] = Patience,
+        page_size: int = 4096,
     ) -> None:
         self._line = AgentLine(connection, log)
         self._patience = patience
         self._id = time.monotonic_ns() % _LAST_ID
         self.journal = Journal()
+        self.page_size = page_size
 
     def wait_ready(self, patience: Patience) -> Hello:
         """Wait until the agent of a booting guest announces itself."""

@@ -321,7 +321,12 @@ class Guest:
             self.connect(CONSOLE_SOCKET), self.directory / CONSOLE_LOG, self.watch
         )
         self._console.on_report = self._on_report
-        agent = Agent(self.connect(AGENT_SOCKET), self.directory / AGENT_LOG, self.watch.patience)
+        agent = Agent(
+            self.connect(AGENT_SOCKET),
+            self.directory / AGENT_LOG,
+            self.watch.patience,
+            self.machine.kernel.page_size,
+        )
         self._agent = agent
         self.watch.at_end(lambda ending: agent.abort(ending.error()))
 

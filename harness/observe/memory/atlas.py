@@ -11,12 +11,12 @@ from drgn.helpers.linux.slab import slab_object_info
 
 from harness.base.address_range import AddressRange
 from harness.base.hex_repr import hex_repr
-from harness.observe.memory.kernel import PAGE_SIZE, KernelTypes, kernel_reading
+from harness.kernel import SLOT
+from harness.observe.memory.kernel import KernelTypes, kernel_reading
 from harness.observe.memory.memory_use import MemoryUse
 from harness.observe.memory.page_tables import kernel_page_tables
 from harness.observe.memory.pages import page_uses
 from harness.observe.memory.pools import (
-    SLOT_SIZE,
     PoolState,
     ReservedRegion,
     default_pool,
@@ -102,11 +102,11 @@ class Atlas:
     def _in_pool(self, phys: int) -> Hit | None:
         for region, pool in self._pools:
             if pool.contains(phys):
-                return Hit(phys, region, f"{pool.name}, slot {(phys - pool.base) // SLOT_SIZE}")
+                return Hit(phys, region, f"{pool.name}, slot {(phys - pool.base) // SLOT}")
         return None
 
     def _in_page_table(self, phys: int) -> Hit | None:
-        if phys - phys % PAGE_SIZE not in self._tables:
+        if phys - phys % self._types.page_size not in self._tables:
             return None
         return Hit(phys, MemoryUse.PAGE_TABLE, "of the kernel")
 

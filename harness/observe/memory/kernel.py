@@ -23,8 +23,8 @@ ADDRESSES = 1 << 48
 """Size of the physical address space of a drgn program. RAM differs between guests, and a program
 for each layout of RAM would have to read DWARF again."""
 
-PAGE_SIZE = 4096
-"""In bytes; ``CONFIG_ARM64_4K_PAGES``."""
+SMALLEST_PAGE = 4096
+"""Bytes of the smallest page that an arm64 kernel may have."""
 
 SHORT = 64
 """Bytes of a string that are read at once."""
@@ -75,6 +75,11 @@ class KernelTypes:
             self._checked = True
         assert self._program is not None, "opened above"
         return self._program
+
+    @property
+    def page_size(self) -> int:
+        """Bytes of a page."""
+        return int(self.program["PAGE_SIZE"])
 
     @property
     def version(self) -> Version:
@@ -189,7 +194,7 @@ def short_string(pointer: drgn.Object) -> str:
     Raises drgn.FaultError when nothing is mapped there.
     """
     address: int = pointer.value_()
-    most = min(SHORT, PAGE_SIZE - address % PAGE_SIZE)
+    most = min(SHORT, SMALLEST_PAGE - address % SMALLEST_PAGE)
     start: bytes = pointer.prog_.read(address, most)
     text, end, _ = start.partition(b"\0")
     return (text if end else bytes(pointer.string_())).decode()

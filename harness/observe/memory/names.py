@@ -19,8 +19,9 @@ from typing import Protocol
 from drgn.helpers.linux.mm import follow_phys
 
 from harness.base.errors import AddressError, InputError
+from harness.kernel import SLOT
 from harness.observe.memory.kernel import KernelTypes, kernel_reading
-from harness.observe.memory.pools import SLOT_SIZE, PoolState, default_pool, restricted_pools
+from harness.observe.memory.pools import PoolState, default_pool, restricted_pools
 
 KERNEL_VIRTUAL = 1 << 63
 """Addresses from here on are the kernel's own (arch/arm64/include/asm/memory.h)."""
@@ -154,7 +155,7 @@ class PoolNames:
             raise InputError(
                 f"no slot {number} in {pool.name}: it has slots 0 to {pool.nslabs - 1}"
             )
-        return pool.base + number * SLOT_SIZE
+        return pool.base + number * SLOT
 
     def names(self) -> Iterable[str]:
         """The pools, and slot 0 of each."""

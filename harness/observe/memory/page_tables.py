@@ -3,20 +3,18 @@
 
 import struct
 
-from harness.observe.memory.kernel import PAGE_SIZE, KernelTypes
+from harness.observe.memory.kernel import KernelTypes
 
 ROOTS = ("swapper_pg_dir", "reserved_pg_dir", "tramp_pg_dir", "idmap_pg_dir")
 """Root tables within the image, a page each (arch/arm64/kernel/vmlinux.lds.S, 6.12)."""
 
-TABLE = struct.Struct("<512Q")
+ENTRY = struct.Struct("<Q")
 
 NEXT_LEVEL = 0b11
 """Low bits of a descriptor above the last level that points to a table (Arm ARM, D8.3)."""
 
-ADDRESS = 0x0000FFFFFFFFF000
-"""The bits of a table's address in such a descriptor, with 4 KiB pages; RAM lies below 2^48."""
-
-PAGE_BITS, LEVEL_BITS, ADDRESS_BITS = 12, 9, 64
+PHYSICAL_BITS, ADDRESS_BITS = 48, 64
+"""A descriptor has a table's address in the bits from those of a page on; RAM lies below 2^48."""
 
 
 def kernel_page_tables(types: KernelTypes) -> frozenset[int]:
@@ -27,15 +25,31 @@ def kernel_page_tables(types: KernelTypes) -> frozenset[int]:
     """
     roots = [symbol for name in ROOTS if (symbol := types.symbols.find(name))]
     found = {types.image.to_phys(symbol.address) for symbol in roots}
-    table_bits = ADDRESS_BITS - int(types.vmcoreinfo("NUMBER(TCR_EL1_T1SZ)"), 0) - PAGE_BITS
+    page_bits, level_bits = translation_bits(types.page_size)
+    table_bits = ADDRESS_BITS - int(types.vmcoreinfo("NUMBER(TCR_EL1_T1SZ)"), 0) - page_bits
     level = {types.image.to_phys(types.symbols.address(ROOTS[0]))}
-    for _ in range(-(-table_bits // LEVEL_BITS) - 1):
+    for _ in range(-(-table_bits // level_bits) - 1):
         level = {child for table in level for child in _children(types, table)}
         found |= level
     return frozenset(found)
 
 
+def translation_bits(page_size: int) -> tuple[int, int]:
+    """The bits of an address that one page, and that one level of tables, translates.
+
+    A table is a page of 8-byte descriptors at every level (Arm ARM, D8.2).
+    """
+    page_bits = page_size.bit_length() - 1
+    return page_bits, page_bits - 3
+
+
+def address_mask(page_size: int) -> int:
+    """The bits of an output address in a descriptor."""
+    return (1 << PHYSICAL_BITS) - page_size
+
+
 def _children(types: KernelTypes, table: int) -> set[int]:
-    rows = TABLE.unpack(types.memory.read(table, PAGE_SIZE))
-    pointers = {row & ADDRESS for row in rows if row & NEXT_LEVEL == NEXT_LEVEL}
+    mask = address_mask(types.page_size)
+    rows = ENTRY.iter_unpack(types.memory.read(table, types.page_size))
+    pointers = {row & mask for (row,) in rows if row & NEXT_LEVEL == NEXT_LEVEL}
     return {page for page in pointers if any(ram.contains(page) for ram in types.memory.ranges)}

@@ -11,7 +11,7 @@ from drgn.helpers.linux.mm import compound_head, page_to_pfn, pfn_to_page
 from drgn.helpers.linux.mmzone import for_each_online_pgdat
 from drgn.helpers.linux.percpu import per_cpu_ptr
 
-from harness.observe.memory.kernel import PAGE_SIZE, KernelTypes, kernel_reading
+from harness.observe.memory.kernel import KernelTypes, kernel_reading
 from harness.observe.memory.memory_use import MemoryUse
 from harness.observe.memory.page_types import Page, page_rules, typed, typed_region
 from harness.observe.memory.tables import read_table
@@ -30,8 +30,9 @@ def page_uses(types: KernelTypes, phys: int, count: int) -> tuple[MemoryUse, ...
     encoding of page types is unknown.
     """
     with kernel_reading(f"the page structures from {phys:#x} on"):
-        reader = _Reader(types.program, phys // PAGE_SIZE, count)
-        return tuple(reader.use(phys // PAGE_SIZE + index) for index in range(count))
+        first = phys // types.page_size
+        reader = _Reader(types.program, first, count)
+        return tuple(reader.use(first + index) for index in range(count))
 
 
 def pages_not_reserved(types: KernelTypes, phys: int, count: int) -> tuple[int, ...]:
@@ -40,11 +41,12 @@ def pages_not_reserved(types: KernelTypes, phys: int, count: int) -> tuple[int, 
     Much faster than :func:`page_uses`; raises the same.
     """
     with kernel_reading(f"the page structures from {phys:#x} on"):
-        first = phys // PAGE_SIZE
+        page_size = types.page_size
+        first = phys // page_size
         reserved = page_rules(types.program).reserved_flag
         table = read_table(pfn_to_page(types.program, first), count, ["flags"])
         places = [place for place, (flags,) in enumerate(table, first) if not flags & reserved]
-        return tuple(place * PAGE_SIZE for place in places)
+        return tuple(place * page_size for place in places)
 
 
 class _Reader:

@@ -8,13 +8,14 @@ from functools import cached_property
 
 from harness.base.address_range import AddressRange
 from harness.base.errors import GuestError, HarnessError
+from harness.kernel import SLOT
 from harness.machine.fence import SCRATCH
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory.atlas import Atlas, Hit
 from harness.observe.memory.kernel import KernelTypes
 from harness.observe.memory.memory_use import MemoryUse
 from harness.observe.memory.names import KERNEL_VIRTUAL, Resolver
-from harness.observe.memory.pools import SLOT_SIZE, default_pool, restricted_pools
+from harness.observe.memory.pools import default_pool, restricted_pools
 
 LOWEST = 0x0800_0000
 """Lower numbers are not addresses: the board's first device (QEMU, hw/arm/virt.c, base_memmap)."""
@@ -75,7 +76,7 @@ class Places:
         """The pool and slot of *phys*, by the kernel's pools, then by the devicetree's."""
         for name, pool in self._pools:
             if pool.contains(phys):
-                return f"slot {(phys - pool.base) // SLOT_SIZE} of {name} {_range(pool)}"
+                return f"slot {(phys - pool.base) // SLOT} of {name} {_range(pool)}"
         for pool in self._guest.pools() if self._guest else ():
             if pool.contains(phys):
                 return f"pool {pool.name} {_range(pool)}, which has no device"

@@ -11,15 +11,13 @@ from packaging.version import Version
 from harness.base.address_range import AddressRange
 from harness.base.errors import NotInKernel
 from harness.base.hex_repr import hex_repr
+from harness.kernel import SLOT
 from harness.observe.memory.kernel import KernelTypes, kernel_reading, short_string
 from harness.observe.memory.tables import read_table
 
 SWIOTLB_C = "kernel/dma/swiotlb.c"
 RESERVED_MEM_C = "drivers/of/of_reserved_mem.c"
 """Variables are looked up by file too: 6.12 has a second static ``reserved_mem_count``."""
-
-SLOT_SIZE = 2048
-"""``IO_TLB_SIZE``, in bytes (include/linux/swiotlb.h)."""
 
 NO_ADDRESS = (1 << 64) - 1
 """``INVALID_PHYS_ADDR``: ``orig_addr`` of a slot without a buffer (kernel/dma/swiotlb.c)."""
@@ -193,7 +191,7 @@ def _slot(pool: PoolState, index: int, row: tuple[int, ...]) -> Slot:
     orig_addr, alloc_size, free, *pad = row
     return Slot(
         index=index,
-        phys=pool.base + index * SLOT_SIZE,
+        phys=pool.base + index * SLOT,
         orig_addr=None if orig_addr == NO_ADDRESS else orig_addr,
         alloc_size=alloc_size,
         list=free,

@@ -9,9 +9,10 @@ from harness.observe.memory.symbols import Symbols
 MAGIC = b"OSRELEASE="
 """The start of the text (kernel/vmcore_info.c:crash_save_vmcoreinfo_init, 6.12)."""
 
-VA_BITS = (52, 48, 39)
-"""CONFIG_ARM64_VA_BITS with 4 KiB pages. It decides where the linear map begins, and is
-written in the text itself, so each is tried."""
+VA_BITS = (52, 48, 47, 42, 39, 36)
+"""CONFIG_ARM64_VA_BITS (arch/arm64/Kconfig): with pages of 4 KiB 39 to 52, of 16 KiB 36 to 52, of
+64 KiB 42 to 52. It decides where the linear map begins, and is written in the text itself, so each
+is tried."""
 
 U64 = (1 << 64) - 1
 

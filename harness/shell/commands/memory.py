@@ -8,7 +8,6 @@ from pathlib import Path
 from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
 from harness.observe.memory import MemoryUse, find
-from harness.observe.memory.kernel import PAGE_SIZE
 from harness.observe.memory.names import KERNEL_VIRTUAL, pool_named, pools_in_order
 from harness.observe.memory.pages import page_uses
 from harness.shell.answer import Answer, Hex, fields, table
@@ -23,6 +22,9 @@ DEFAULT_SIZE = 64
 
 FOUND = 100
 """Most hits of a search that are shown."""
+
+LONGEST = 4096
+"""Bytes of a file that are searched for, at most."""
 
 AREAS = ("pool", "kernel", "free")
 
@@ -107,10 +109,10 @@ def _pattern(text: str) -> bytes:
     path = Path(text).expanduser()
     if path.is_file():
         with path.open("rb") as file:
-            return file.read(PAGE_SIZE).rstrip(b"\0")
+            return file.read(LONGEST).rstrip(b"\0")
     raise InputError(
         f"{text} is nothing to search for: expected bytes such as 00ff10, "
-        f'"text" in quotation marks, or a file of which the first {PAGE_SIZE} bytes are searched'
+        f'"text" in quotation marks, or a file of which the first {LONGEST} bytes are searched'
     )
 
 
@@ -128,11 +130,14 @@ def _area(target: Target, name: str) -> list[AddressRange]:
 
 
 def _free_pages(target: Target) -> list[AddressRange]:
+    """The free pages of which something was ever written; the host's pages may be smaller."""
+    page = target.types.page_size
     return [
-        AddressRange(part.base + number * PAGE_SIZE, PAGE_SIZE)
+        AddressRange(first + number * page, page)
         for span in target.memory.ranges
         for part in target.memory.filled(span)
-        for number, use in enumerate(page_uses(target.types, part.base, part.size // PAGE_SIZE))
+        for first in [part.base // page * page]
+        for number, use in enumerate(page_uses(target.types, first, -(-(part.end - first) // page)))
         if use is MemoryUse.FREE
     ]
 

@@ -6,10 +6,10 @@ import re
 from drgn.helpers.linux.mm import phys_to_virt
 
 from harness.base.errors import InputError
+from harness.kernel import SLOT
 from harness.machine.qemu.gdbstub import PointKind, StopReason
 from harness.observe.memory.kernel import kernel_reading
 from harness.observe.memory.names import KERNEL_VIRTUAL
-from harness.observe.memory.pools import SLOT_SIZE
 from harness.shell.answer import Answer, table
 from harness.shell.command import Argument, Command, Needs, Takes, WrongForm
 from harness.shell.debugger import Debugger, Point
@@ -74,7 +74,7 @@ def watch(target: Target, words: list[str]) -> Answer:
         raise WrongForm
     sized = _SIZED.fullmatch(found[1])
     text = sized[1] if sized else found[1]
-    default = SLOT_SIZE if ":slot" in text else WORD
+    default = SLOT if ":slot" in text else WORD
     size = parse_number(sized[2], "size", least=1, end=1 << 30) if sized else default
     address = target.resolver.address(text)
     if found[3] == "device":

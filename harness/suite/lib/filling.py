@@ -18,17 +18,10 @@ from harness.devices.probe import (
     calls,
 )
 from harness.devices.probe.answers import Allocated, Mapped
+from harness.kernel import SLOT
 from harness.machine.devicetree import Region
 
 T = TypeVar("T")
-
-PAGE = 4096
-
-SLOT = 2048
-"""Bytes of a slot (include/linux/swiotlb.h, IO_TLB_SIZE)."""
-
-SLOT_SET = 256 * 1024
-"""Bytes of a slot set, the largest mapping: 128 slots (include/linux/swiotlb.h, IO_TLB_SEGSIZE)."""
 
 
 def fill(
@@ -55,7 +48,7 @@ def fill(
 def fill_up(device: Device, buffer: Buffer) -> dict[int, Mapped]:
     """Map *buffer*, of a slot set, in ever smaller pieces until the pool has no free slot."""
     mapped: dict[int, Mapped] = {}
-    size = SLOT_SET
+    size = buffer.size
     while size >= SLOT:
         more = fill(device, buffer, size, attempts=128)
         mapped |= more
@@ -90,17 +83,17 @@ def free(device: Device, handles: Iterable[int]) -> None:
             batch.add(calls.free(handle))
 
 
-def places(region: Region, size: int, alignment: int = SLOT) -> list[int]:
+def places(region: Region, size: int, slot_set: int, alignment: int = SLOT) -> list[int]:
     """The addresses at which an empty pool holds *size* bytes, each a multiple of *alignment*.
 
-    A mapping begins with a slot and lies in one slot set; slot sets are counted from the pool's
+    A mapping begins with a slot and lies in one *slot_set*; slot sets are counted from the pool's
     base (kernel/dma/swiotlb.c:swiotlb_search_pool_area, 6.12). Alignment is that of the address:
     a pool whose base is not slot aligned has no address.
     """
     found, at, end = [], 0, region.size // SLOT * SLOT
     length = -(-size // SLOT) * SLOT
     while at < end:
-        room = min(SLOT_SET - at % SLOT_SET, end - at)
+        room = min(slot_set - at % slot_set, end - at)
         fits = room >= length and (region.base + at) % alignment == 0
         if fits:
             found.append(region.base + at)
@@ -108,9 +101,9 @@ def places(region: Region, size: int, alignment: int = SLOT) -> list[int]:
     return found
 
 
-def page_order_size(size: int) -> int:
+def page_order_size(size: int, page: int) -> int:
     """The smallest power of two of pages that holds *size* bytes, in bytes."""
-    return PAGE << max(0, (-(-size // PAGE) - 1).bit_length())
+    return page << max(0, (-(-size // page) - 1).bit_length())
 
 
 def _make(

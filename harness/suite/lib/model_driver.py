@@ -21,7 +21,8 @@ from harness.devices.probe import (
     calls,
 )
 from harness.devices.probe.model import BufferPart, CpuBuffer, PoolModel
-from harness.devices.probe.model_slots import SET, SLOT, AddressRules
+from harness.devices.probe.model_slots import AddressRules
+from harness.kernel import SLOT
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import LiveMemory
@@ -55,7 +56,10 @@ class Driver:
         self._buffer = probe.buffer(BUFFER)
         self.cpu = CpuBuffer(self._buffer.phys, bytearray(BUFFER))
         pools = dict.fromkeys(pool for _, pool in devices.values())
-        self.pools = {pool: PoolModel(pool.base, bytes(pool.size)) for pool in pools}
+        geometry = guest.machine.geometry
+        self.page = geometry.page
+        self._largest = min(geometry.slot_set, LARGEST)
+        self.pools = {pool: PoolModel(pool.base, bytes(pool.size), geometry) for pool in pools}
         self._counters = {pool: PoolCounters(guest.agent, pool.name) for pool in pools}
         self.targets = [
             Target(name, probe.device(known), self.pools[pool], UNKNOWN)
@@ -239,14 +243,14 @@ class Driver:
             self._use_all(user, pool)
 
     def _use_all(self, target: Target, pool: PoolModel) -> None:
-        sets, rest = divmod(pool.slots.count, SET)
-        single, whole, out = MapCall.SINGLE, (0, LARGEST), Direction.TO_DEVICE
-        if sets:
-            self.map(target, single, whole, out, times=sets)
+        many, rest = divmod(pool.slots.count, self._largest // SLOT)
+        single, whole, out = MapCall.SINGLE, (0, self._largest), Direction.TO_DEVICE
+        if many:
+            self.map(target, single, whole, out, times=many)
         if rest:
             self.map(target, single, (0, rest * SLOT), out)
         else:
-            end = len(pool.content) - LARGEST
+            end = len(pool.content) - self._largest
             self.unmap([one for one in self.mappings if one.bounces[0].at == end])
             self.map(target, single, whole, out)
         self.unmap(list(self.mappings))

@@ -23,7 +23,8 @@ from hypothesis.stateful import (
 from harness.base.errors import GuestHang
 from harness.base.paths import cache_directory
 from harness.devices.probe import AllocCall, Attr, Direction, MapCall, SyncTarget
-from harness.devices.probe.model_slots import PAGE, SLOT, AddressRules
+from harness.devices.probe.model_slots import AddressRules
+from harness.kernel import SLOT
 from harness.suite.lib.model_things import LARGEST, Target
 from harness.suite.lib.model_world import World
 
@@ -31,8 +32,12 @@ T = TypeVar("T")
 
 MOST_OFFSET = 128 * 1024
 
-SMALL_EDGES, LARGE_EDGES = (1, SLOT, PAGE, 2 * PAGE), (32 * SLOT, 64 * SLOT, LARGEST)
-"""Sizes at which bugs are likely, one byte less and one more."""
+PAGE = 2 * SLOT
+"""Bytes of the smallest page that a kernel may have."""
+
+SMALL_EDGES = (1, SLOT, PAGE, 2 * PAGE)
+LARGE_EDGES = (4 * PAGE, 32 * SLOT, 64 * SLOT, LARGEST)
+"""Sizes at which bugs are likely, one byte less and one more: slots, pages and slot sets."""
 
 MASKS = (0, 0x1FF, 0xFFF, 0xFFFF)
 """min_align_mask: none, a disk's sector, a page of NVMe's, and 64 KiB."""
@@ -178,9 +183,9 @@ class PoolCalls(RuleBasedStateMachine):
     def allocate(self, which: int, call: AllocCall, size: int, times: int) -> None:
         """Allocate memory, with a mask below a page (docs/findings.md, large-mask-skips-pages)."""
         target = self._target(which)
-        if target.rules.min_align_mask < PAGE:
+        if target.rules.min_align_mask < self.driver.page:
             with self._noting_script():
-                most = size if self._scope.orders else min(size, PAGE)
+                most = size if self._scope.orders else min(size, self.driver.page)
                 self.driver.allocate(target, call, most, times=times)
 
     @precondition(lambda self: self.driver.allocations)

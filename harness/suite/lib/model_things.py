@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from harness.devices.probe import Device
 from harness.devices.probe.model import Bounce, PoolModel, UsedMemory
-from harness.devices.probe.model_slots import SET, SLOT, AddressRules
+from harness.devices.probe.model_slots import AddressRules
 
 BUFFER = 512 * 1024
 """Bytes of the CPU's buffer; a power of two, so that its address is a multiple of it."""
 
-LARGEST = SET * SLOT
-"""Bytes of the largest mapping."""
+LARGEST = BUFFER // 2
+"""Bytes of the largest mapping that is tried."""
 
 
 DEFAULT, UNKNOWN = AddressRules(), AddressRules(-1, -1)

@@ -11,9 +11,12 @@ from harness.machine.qemu.guest import Guest
 from harness.observe.memory import LiveMemory
 from harness.plugin.counters import PoolCounters
 from harness.suite.lib.expect import counted, equal, holds, in_pool, same_bytes, slots_used, within
-from harness.suite.lib.filling import PAGE, SLOT_SET, fill, places, unmap
+from harness.suite.lib.filling import fill, places, unmap
 
 HOST_BRIDGE = "/pcie@10000000"
+
+SIZE = 4096
+"""Bytes of a mapping."""
 
 CPU, DEVICE, LATER = Seed(0xC9), Seed(0xDE), Seed(0x1A7E)
 
@@ -43,47 +46,47 @@ def check_restricted(
     counters = PoolCounters(guest.agent, pool.name)
     slots_used(counters, 0)
     bounce(device, probe, memory, pool)
-    allocate(device, pool)
-    exhaust(device, probe, pool)
+    allocate(device, pool, guest.machine.geometry.page)
+    exhaust(device, probe, pool, guest.machine.geometry.slot_set)
     slots_used(counters, 0)
 
 
 def bounce(device: Device, probe: Probe, memory: LiveMemory, pool: Pool) -> None:
     """B1, B3, B5, C1 and C2: map, sync and unmap copy through the pool."""
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(SIZE)
     buffer.fill(CPU)
     with device.map_single(buffer, Direction.BIDIRECTIONAL) as mapping:
-        within([AddressRange(mapping.phys, PAGE)], pool, "a mapping")
-        same_bytes(memory, mapping.phys, CPU.content(0, PAGE))
-        memory.write(mapping.phys, DEVICE.content(0, PAGE))
+        within([AddressRange(mapping.phys, SIZE)], pool, "a mapping")
+        same_bytes(memory, mapping.phys, CPU.content(0, SIZE))
+        memory.write(mapping.phys, DEVICE.content(0, SIZE))
         mapping.sync_for_cpu()
         holds(buffer, DEVICE)
         buffer.fill(LATER)
         mapping.sync_for_device()
-        same_bytes(memory, mapping.phys, LATER.content(0, PAGE))
-        memory.write(mapping.phys, CPU.content(0, PAGE))
+        same_bytes(memory, mapping.phys, LATER.content(0, SIZE))
+        memory.write(mapping.phys, CPU.content(0, SIZE))
     holds(buffer, CPU)
 
 
-def allocate(device: Device, pool: Pool) -> None:
+def allocate(device: Device, pool: Pool, page: int) -> None:
     """D1 and D6: coherent memory is zeroed pool memory."""
-    allocation = device.alloc_coherent(2 * PAGE)
+    allocation = device.alloc_coherent(2 * page)
     in_pool(allocation, pool)
     holds(allocation, Byte(0))
     allocation.free()
 
 
-def exhaust(device: Device, probe: Probe, pool: Pool) -> None:
+def exhaust(device: Device, probe: Probe, pool: Pool, slot_set: int) -> None:
     """B12 and B13: exactly as many of the largest mappings succeed as the pool has room for."""
-    room = len(places(pool, SLOT_SET))
-    mapped = fill(device, probe.buffer(SLOT_SET), SLOT_SET, attempts=room + 3)
-    within((AddressRange(one.phys, SLOT_SET) for one in mapped.values()), pool, "mappings")
-    counted(len(mapped), room, "mappings of 256 KiB in the pool")
+    room = len(places(pool, slot_set, slot_set))
+    mapped = fill(device, probe.buffer(slot_set), slot_set, attempts=room + 3)
+    within((AddressRange(one.phys, slot_set) for one in mapped.values()), pool, "mappings")
+    counted(len(mapped), room, "mappings of a slot set in the pool")
     unmap(device, mapped)
 
 
 def check_unrestricted(device: Device, probe: Probe) -> None:
     """The device gets the buffer's own address."""
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(SIZE)
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
         equal(mapping.phys, buffer.phys, "the physical address of the mapping")

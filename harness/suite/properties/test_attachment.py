@@ -24,7 +24,8 @@ from harness.suite.lib.paused import paused
 from harness.suite.lib.smoke import check_unrestricted
 
 MIB = 1 << 20
-PAGE = 4096
+SIZE = 4096
+"""Bytes of a buffer."""
 
 DISABLED_POOL = AddressRange(0x4600_0000, 0x40_0000)
 """The pool that dts/pool-several.dtso disables, far from the memory that the kernel allocates at
@@ -100,7 +101,7 @@ def test_a_pool_that_cannot_be_set_up_is_warned_of(
     guest: Guest, device: Device, probe: Probe, types: KernelTypes
 ) -> None:
     """The kernel warns of a device whose pool cannot be set up, and the device is unrestricted."""
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(SIZE)
 
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
         not_bounced(mapping, buffer)
@@ -129,7 +130,7 @@ def test_a_kernel_without_the_feature_says_nothing(
     guest: Guest, device: Device, probe: Probe, pool: Pool, types: KernelTypes
 ) -> None:
     """Without CONFIG_DMA_RESTRICTED_POOL the kernel reserves the pool and prints nothing."""
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(SIZE)
 
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
         not_bounced(mapping, buffer)

@@ -9,7 +9,6 @@ from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes
 from harness.suite.lib.attached import ASSIGNED, FAILED, assigned
 from harness.suite.lib.expect import all_reserved, equal, in_pool, logged, not_logged
-from harness.suite.lib.filling import PAGE
 from harness.suite.lib.smoke import check_unrestricted
 
 pytestmark = pytest.mark.nightly("known findings, with devicetrees that are wrong")
@@ -74,9 +73,9 @@ def test_a_pool_by_itself_keeps_all_its_pages(guest: Guest, types: KernelTypes) 
 @pytest.mark.property("E11")
 @pytest.mark.finding("unusable-place", kernels=">=6.9")
 @pytest.mark.parametrize("shape", ["odd/no-alignment"])
-def test_a_pool_is_placed_where_it_can_be_used(probe: Probe, pool: Pool) -> None:
+def test_a_pool_is_placed_where_it_can_be_used(probe: Probe, pool: Pool, page: int) -> None:
     """A pool without an alignment, which the kernel places, has room for a mapping."""
-    with probe.device("probe-a").map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
+    with probe.device("probe-a").map_single(probe.buffer(page), Direction.TO_DEVICE) as mapping:
         in_pool(mapping, pool)
 
 

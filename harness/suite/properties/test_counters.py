@@ -7,11 +7,10 @@ import pytest
 
 from harness.base.errors import AgentError
 from harness.devices.probe import Probe
+from harness.kernel import SLOT
 from harness.machine.devicetree import Pool
 from harness.plugin.counters import PoolCounters
 from harness.suite.lib.expect import counted, equal, require, slots_used
-
-SLOT = 2048
 
 
 @pytest.mark.property("E17")
@@ -22,11 +21,11 @@ def test_debugfs_counts_the_slots_of_a_pool(pool: Pool, counters: PoolCounters) 
 
 
 @pytest.mark.property("E17")
-def test_debugfs_follows_an_allocation(probe: Probe, counters: PoolCounters) -> None:
+def test_debugfs_follows_an_allocation(probe: Probe, counters: PoolCounters, page: int) -> None:
     """io_tlb_used counts the slots of allocations, until they are freed."""
-    allocation = probe.device("probe-a").alloc_coherent(4 * SLOT)
+    allocation = probe.device("probe-a").alloc_coherent(2 * page)
 
-    slots_used(counters, 4)
+    slots_used(counters, 2 * page // SLOT)
     allocation.free()
     slots_used(counters, 0)
 
@@ -36,18 +35,19 @@ def test_debugfs_follows_an_allocation(probe: Probe, counters: PoolCounters) -> 
     "8b0977ecc8b3: swiotlb: track and report io_tlb_used high water marks", since="6.3"
 )
 @pytest.mark.parametrize("append", ["swiotlb=track_hiwater"])
-def test_debugfs_keeps_the_peak(probe: Probe, counters: PoolCounters) -> None:
+def test_debugfs_keeps_the_peak(probe: Probe, counters: PoolCounters, page: int) -> None:
     """io_tlb_used_hiwater is the largest number of slots that were in use at once.
 
     7.3 counts it on request only (121f9fd1c308); earlier kernels do not know the option.
     """
     device = probe.device("probe-a")
-    device.alloc_coherent(4 * SLOT).free()
+    device.alloc_coherent(2 * page).free()
     peak = counters.hiwater
 
-    device.alloc_coherent(2 * SLOT)
+    device.alloc_coherent(page)
 
-    require(peak >= 4, "io_tlb_used_hiwater of at least 4", f"{peak}")
+    least = 2 * page // SLOT
+    require(peak >= least, f"io_tlb_used_hiwater of at least {least}", f"{peak}")
     counted(counters.hiwater, peak, "slots (io_tlb_used_hiwater)")
 
 
@@ -56,9 +56,11 @@ def test_debugfs_keeps_the_peak(probe: Probe, counters: PoolCounters) -> None:
     "8b0977ecc8b3: swiotlb: track and report io_tlb_used high water marks", since="6.3"
 )
 @pytest.mark.parametrize("append", ["swiotlb=track_hiwater"])
-def test_the_peak_can_be_forgotten_and_nothing_else(probe: Probe, counters: PoolCounters) -> None:
+def test_the_peak_can_be_forgotten_and_nothing_else(
+    probe: Probe, counters: PoolCounters, page: int
+) -> None:
     """Writing 0 to io_tlb_used_hiwater resets the peak; the kernel refuses any other number."""
-    probe.device("probe-a").alloc_coherent(4 * SLOT).free()
+    probe.device("probe-a").alloc_coherent(2 * page).free()
     peak = counters.hiwater
 
     with pytest.raises(AgentError) as refusal:
@@ -68,14 +70,16 @@ def test_the_peak_can_be_forgotten_and_nothing_else(probe: Probe, counters: Pool
 
     counters.set_hiwater(0)
     counted(counters.hiwater, 0, "slots (io_tlb_used_hiwater)")
-    probe.device("probe-a").alloc_coherent(2 * SLOT)
-    counted(counters.hiwater, 2, "slots (io_tlb_used_hiwater)")
+    probe.device("probe-a").alloc_coherent(page)
+    counted(counters.hiwater, page // SLOT, "slots (io_tlb_used_hiwater)")
 
 
 @pytest.mark.property("E17", control=True)
 @pytest.mark.parametrize("shape", ["pool-platform"])
-def test_a_device_without_a_pool_does_not_count_in_it(probe: Probe, counters: PoolCounters) -> None:
+def test_a_device_without_a_pool_does_not_count_in_it(
+    probe: Probe, counters: PoolCounters, page: int
+) -> None:
     """The kernel does not count an unrestricted device's allocation in another device's pool."""
-    probe.device("probe-b").alloc_coherent(4 * SLOT)
+    probe.device("probe-b").alloc_coherent(2 * page)
 
     slots_used(counters, 0)

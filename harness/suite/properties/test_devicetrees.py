@@ -21,7 +21,6 @@ from harness.suite.lib.expect import (
     refused,
     require,
 )
-from harness.suite.lib.filling import PAGE
 from harness.suite.lib.paused import paused
 from harness.suite.lib.smoke import check_restricted, check_unrestricted
 
@@ -94,7 +93,7 @@ def test_of_several_places_the_first_is_the_pool(
 @pytest.mark.property("E13", "A12")
 @pytest.mark.parametrize("shape", ["odd/many"])
 def test_more_pools_than_there_is_room_for_are_an_error(
-    guest: Guest, probe: Probe, memory: LiveMemory
+    guest: Guest, probe: Probe, memory: LiveMemory, page: int
 ) -> None:
     """The kernel reports nodes beyond its limit and skips them; the others are pools."""
     log_lines = guest.kernel_log()
@@ -103,7 +102,7 @@ def test_more_pools_than_there_is_room_for_are_an_error(
     logged(guest, f"probe-b: {FAILED}")
     check_unrestricted(probe.device("probe-b"), probe)
     (mine,) = (pool for pool in guest.pools() if "/probe-a" in pool.users)
-    with probe.device("probe-a").map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
+    with probe.device("probe-a").map_single(probe.buffer(page), Direction.TO_DEVICE) as mapping:
         in_pool(mapping, mine)
     equal(len(memory.read(mine.base, mine.size)), mine.size, "bytes of the pool in RAM")
 
@@ -126,9 +125,9 @@ def test_references_that_lead_nowhere_do_no_harm(
 
 @pytest.mark.property("E7")
 @pytest.mark.parametrize("shape", ["odd/size-zero"])
-def test_a_pool_of_no_size_lets_nothing_through(guest: Guest, probe: Probe) -> None:
+def test_a_pool_of_no_size_lets_nothing_through(guest: Guest, probe: Probe, page: int) -> None:
     """A device whose pool has size 0 gets no mapping, and no other memory."""
-    device, buffer = probe.device("probe-a"), probe.buffer(PAGE)
+    device, buffer = probe.device("probe-a"), probe.buffer(page)
 
     refused(device.map_single, buffer, Direction.TO_DEVICE)
     name = assigned(guest, "probe-a")

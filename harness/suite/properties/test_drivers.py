@@ -30,7 +30,7 @@ from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.suite.lib.background import ending, start
 from harness.suite.lib.expect import equal, fence_held, fence_intact, require
-from harness.suite.lib.filling import SLOT_SET, fill_up, unmap
+from harness.suite.lib.filling import fill_up, unmap
 
 pytestmark = [
     pytest.mark.nightly("a kernel of its own"),
@@ -138,14 +138,14 @@ def test_all_dma_of_a_driver_lies_in_its_pool(guest: Guest, real: Driver, note: 
 @pytest.mark.property("B1", "B12", "B13")
 @each(FULL_POOL)
 def test_a_driver_stays_within_a_full_pool(
-    guest: Guest, probe: Probe, real: Driver, note: Note
+    guest: Guest, probe: Probe, real: Driver, note: Note, slot_set: int
 ) -> None:
     """A driver whose pool is full fails or waits, and works again once there is room."""
     work = plug(guest, real)
     wait_usable(guest, work.usable)
     work.do()
 
-    taken = fill_up(probe.device("probe-a"), probe.buffer(SLOT_SET))
+    taken = fill_up(probe.device("probe-a"), probe.buffer(slot_set))
     start(guest, work.attempt)
     while_full = ending(guest, MOMENT)
     note("while full", "waits" if while_full is None else f"status {while_full}")
@@ -186,14 +186,14 @@ def test_a_large_request_ends_in_a_pool_that_is_smaller(guest: Guest, real: Driv
 @pytest.mark.property("B1", "B12", "B13", "D4")
 @each({"sdhci-pci": SDHCI_MAY_WARN})
 def test_a_driver_that_is_bound_to_a_full_pool_stays_within_it(
-    guest: Guest, probe: Probe, real: Driver, note: Note
+    guest: Guest, probe: Probe, real: Driver, note: Note, slot_set: int
 ) -> None:
     """A driver that finds its pool full at probe uses no other memory, then or later."""
     work = plug(guest, real)
     wait_usable(guest, work.usable)
     unbind(guest, real)
 
-    taken = fill_up(probe.device("probe-a"), probe.buffer(SLOT_SET))
+    taken = fill_up(probe.device("probe-a"), probe.buffer(slot_set))
     start(guest, f"echo {ENDPOINT} > {real.sysfs}/bind")
     while_full = ending(guest, MOMENT)
     note("while full", "waits" if while_full is None else f"status {while_full}")

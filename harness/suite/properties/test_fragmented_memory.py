@@ -11,7 +11,6 @@ from harness.machine.devicetree import Placement, Pool
 from harness.machine.qemu.guest import Guest
 from harness.suite.lib.attached import FAILED
 from harness.suite.lib.expect import in_pool, logged, outside
-from harness.suite.lib.filling import PAGE
 
 KIB, MIB = 1024, 1 << 20
 
@@ -48,21 +47,21 @@ def fragment(probe: Probe) -> None:
 
 @pytest.mark.property("A12")
 def test_a_device_that_comes_when_memory_is_in_pieces_is_unrestricted(
-    guest: Guest, probe: Probe, pool: Pool
+    guest: Guest, probe: Probe, pool: Pool, page: int
 ) -> None:
     """A pool whose slot table cannot be allocated is not set up, and its device is unrestricted."""
     fragment(probe)
 
     device = probe.device(str(EduRogue(guest).bdf))
 
-    mapping = device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE)
+    mapping = device.map_single(probe.buffer(page), Direction.TO_DEVICE)
     outside(mapping, pool)
     logged(guest, f"{device.name}: {FAILED}")
 
 
 @pytest.mark.property("A12", control=True)
 def test_a_device_that_comes_when_memory_is_whole_is_restricted(
-    guest: Guest, probe: Probe, pool: Pool
+    guest: Guest, probe: Probe, pool: Pool, page: int
 ) -> None:
     """On the same machine the pool is set up when memory is not fragmented."""
     for buffer in take_all(probe, PIECE):
@@ -70,5 +69,5 @@ def test_a_device_that_comes_when_memory_is_whole_is_restricted(
 
     device = probe.device(str(EduRogue(guest).bdf))
 
-    mapping = device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE)
+    mapping = device.map_single(probe.buffer(page), Direction.TO_DEVICE)
     in_pool(mapping, pool)

@@ -11,7 +11,8 @@ from harness.observe.memory import KernelTypes
 from harness.suite.lib.attached import HOST_BRIDGE, assigned
 from harness.suite.lib.expect import attached, equal, in_pool, not_bounced
 
-PAGE = 4096
+SIZE = 4096
+"""Bytes of a buffer."""
 
 
 @pytest.mark.property("A3")
@@ -53,7 +54,7 @@ def test_the_pool_of_an_endpoints_own_node_wins(
     """An endpoint whose node names a pool uses it instead of the host bridge's pool."""
     pool, device = guest.machine.devicetree.pool("own_pool"), probe.device(str(rogue.bdf))
 
-    with device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
+    with device.map_single(probe.buffer(SIZE), Direction.TO_DEVICE) as mapping:
         in_pool(mapping, pool)
     attached(guest, types, device.name, pool)
 
@@ -65,7 +66,7 @@ def test_an_endpoint_with_another_memory_region_does_not_inherit(
 ) -> None:
     """A device whose node has only other memory regions has no restricted pool."""
     device = probe.device(str(EduRogue(guest, port=1).bdf))
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(SIZE)
 
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
         not_bounced(mapping, buffer)
@@ -96,7 +97,7 @@ def test_the_first_available_restricted_region_is_taken(
     """Of a plain region, a disabled pool and two pools a device gets the first usable pool."""
     pool, device = guest.machine.devicetree.pool("first_pool"), probe.device("probe-a")
 
-    with device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
+    with device.map_single(probe.buffer(SIZE), Direction.TO_DEVICE) as mapping:
         in_pool(mapping, pool)
     attached(guest, types, "probe-a", pool)
 

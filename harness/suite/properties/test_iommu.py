@@ -11,7 +11,8 @@ from harness.observe.memory import KernelTypes
 from harness.suite.lib.attached import HOST_BRIDGE, assigned, pool_of
 from harness.suite.lib.expect import attached, equal, in_pool, outside
 
-PAGE = 4096
+SIZE = 4096
+"""Bytes of a buffer."""
 SECRET = b"a secret after the mapped bytes."
 
 pytestmark = pytest.mark.parametrize("iommu", [True])
@@ -35,7 +36,7 @@ def test_a_device_behind_an_iommu_ignores_its_pool(
     """An endpoint behind the SMMU is not restricted, below a restricted host bridge too."""
     device = probe.device(str(rogue.bdf))
 
-    with device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
+    with device.map_single(probe.buffer(SIZE), Direction.TO_DEVICE) as mapping:
         outside(mapping, pool)
     attached(guest, types, device.name, None)
 
@@ -46,7 +47,7 @@ def test_a_device_beside_the_iommu_has_its_pool(
 ) -> None:
     """On the same machine, devices that are not behind the SMMU use their pool."""
     for device in (probe.device("probe-a"), probe.device("probe-b")):
-        with device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
+        with device.map_single(probe.buffer(SIZE), Direction.TO_DEVICE) as mapping:
             in_pool(mapping, pool)
         equal(assigned(guest, device.name), pool.name, f"the pool assigned to {device.name}")
     equal(pool_of(types, HOST_BRIDGE), pool.name, "the pool of the host bridge")
@@ -56,9 +57,9 @@ def test_a_device_beside_the_iommu_has_its_pool(
 @pytest.mark.parametrize("append", ["iommu.passthrough=1"])
 def test_an_identity_domain_opens_all_of_memory(probe: Probe, rogue: EduRogue) -> None:
     """An IOMMU with an identity domain replaces the pool, and stops no access."""
-    buffer = probe.buffer(PAGE)
-    buffer.write(SECRET, offset=PAGE // 2)
+    buffer = probe.buffer(SIZE)
+    buffer.write(SECRET, offset=SIZE // 2)
 
     with probe.device(str(rogue.bdf)).map_single(buffer, Direction.TO_DEVICE, size=64) as mapping:
-        read = rogue.read(mapping.dma_addr + PAGE // 2, len(SECRET))
+        read = rogue.read(mapping.dma_addr + SIZE // 2, len(SECRET))
         equal(read, SECRET, "the bytes after the mapping, read by the device")

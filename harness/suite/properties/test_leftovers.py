@@ -6,13 +6,12 @@ from collections.abc import Callable
 import pytest
 
 from harness.devices.probe import Attr, Byte, Device, Direction, Probe, Seed
+from harness.kernel import SLOT
 from harness.machine.devicetree import Pool
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import LiveMemory
 from harness.suite.conftest import MOSTLY_NIGHTLY
 from harness.suite.lib.expect import counted, holds, same_bytes, unchanged
-
-PAGE, SLOT = 4096, 2048
 
 CPU, DEVICE, EARLIER = Seed(0xC9), Seed(0xDE), Byte(0x5E)
 """The content of the CPU's buffer, of the device's writes, and of earlier mappings in the pool."""
@@ -29,18 +28,19 @@ def test_map_writes_into_no_slots_but_its_own(
     pool: Pool,
     memory: LiveMemory,
     record_property: Callable[[str, object], None],
+    page: int,
 ) -> None:
     """Map writes nothing outside its slots; the report says how many stale bytes stay in them.
 
     A device can read bytes of earlier mappings in the slots of its mapping. The kernel does not
     guarantee otherwise (kernel/dma/swiotlb.c, comment above swiotlb_tbl_map_single, 6.12).
     """
-    buffer = probe.buffer(4 * PAGE)
+    buffer = probe.buffer(4 * page)
     buffer.fill(CPU)
-    device.set_min_align_mask(PAGE - 1)
+    device.set_min_align_mask(page - 1)
     left = 0
 
-    for offset, size in ((0, 1), (100, 1), (0, SLOT - 1), (2047, 2), (SLOT, 5000), (4095, PAGE)):
+    for offset, size in ((0, 1), (100, 1), (0, SLOT - 1), (2047, 2), (SLOT, 5000), (4095, page)):
         memory.write(pool.base, EARLIER.content(0, pool.size))
         with device.map_single(buffer, Direction.TO_DEVICE, offset=offset, size=size) as mapping:
             start, end = mapping.dma_addr, mapping.dma_addr + size
@@ -71,30 +71,30 @@ def test_a_mapping_of_a_whole_slot_leaves_nothing_of_an_earlier_one(
 @pytest.mark.property("B14")
 @pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
 def test_skip_cpu_sync_at_map_copies_in_all_the_same(
-    device: Device, probe: Probe, memory: LiveMemory
+    device: Device, probe: Probe, memory: LiveMemory, page: int
 ) -> None:
     """With DMA_ATTR_SKIP_CPU_SYNC map still copies the CPU's buffer, in every direction."""
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(page)
     buffer.fill(CPU)
 
     for direction in EVERY:
         mapping = device.map_single(buffer, direction, attrs=Attr.SKIP_CPU_SYNC)
-        same_bytes(memory, mapping.dma_addr, CPU.content(0, PAGE))
+        same_bytes(memory, mapping.dma_addr, CPU.content(0, page))
         mapping.unmap(Attr.SKIP_CPU_SYNC)
 
 
 @pytest.mark.property("B14")
 @pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
 def test_skip_cpu_sync_at_unmap_brings_nothing(
-    device: Device, probe: Probe, memory: LiveMemory
+    device: Device, probe: Probe, memory: LiveMemory, page: int
 ) -> None:
     """With DMA_ATTR_SKIP_CPU_SYNC unmap does not change the CPU's buffer."""
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(page)
     buffer.fill(CPU)
 
     for direction in EVERY:
         mapping = device.map_single(buffer, direction)
-        memory.write(mapping.dma_addr, DEVICE.content(0, PAGE))
+        memory.write(mapping.dma_addr, DEVICE.content(0, page))
         mapping.unmap(Attr.SKIP_CPU_SYNC)
         unchanged(buffer, CPU)
 
@@ -102,13 +102,13 @@ def test_skip_cpu_sync_at_unmap_brings_nothing(
 @pytest.mark.property("B14", control=True)
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_pool_skip_cpu_sync_holds_nothing_back(
-    device: Device, probe: Probe, memory: LiveMemory
+    device: Device, probe: Probe, memory: LiveMemory, page: int
 ) -> None:
     """An unrestricted device writes into the CPU's buffer, also with DMA_ATTR_SKIP_CPU_SYNC."""
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(page)
 
     mapping = device.map_single(buffer, Direction.FROM_DEVICE, attrs=Attr.SKIP_CPU_SYNC)
-    memory.write(mapping.dma_addr, DEVICE.content(0, PAGE))
+    memory.write(mapping.dma_addr, DEVICE.content(0, page))
     mapping.unmap(Attr.SKIP_CPU_SYNC)
 
     holds(buffer, DEVICE)

@@ -5,6 +5,7 @@ import pytest
 
 from harness.devices.probe import Device, Direction, Probe
 from harness.devices.rogue import EduRogue
+from harness.kernel import SLOT
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes, attachments
@@ -14,7 +15,6 @@ from harness.suite.lib.attached import allocator_of, pool_of
 from harness.suite.lib.binding import bind, rebind, replace, unbind
 from harness.suite.lib.expect import counted, equal, in_pool, require, slots_used
 
-PAGE, SLOT = 4096, 2048
 TURNS = 10
 
 
@@ -24,18 +24,18 @@ def devices(guest: Guest, probe: Probe) -> tuple[Device, ...]:
     return tuple(probe.device(name) for name in (PLATFORM, COHERENT, str(EduRogue(guest).bdf)))
 
 
-def use(device: Device, probe: Probe) -> None:
-    """Leave three mappings and a coherent buffer live."""
-    buffer = probe.buffer(PAGE)
+def use(device: Device, probe: Probe, page: int) -> None:
+    """Leave three mappings and a coherent buffer live, of a page each."""
+    buffer = probe.buffer(page)
     for direction in (Direction.TO_DEVICE, Direction.FROM_DEVICE, Direction.BIDIRECTIONAL):
         device.map_single(buffer, direction)
-    device.alloc_coherent(PAGE)
+    device.alloc_coherent(page)
 
 
 def check_restricted(probe: Probe, name: str, pool: Pool, types: KernelTypes) -> None:
     """The device *name* has *pool*, and maps there."""
     equal(pool_of(types, name), pool.name, f"the pool of {name}")
-    with probe.device(name).map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
+    with probe.device(name).map_single(probe.buffer(1), Direction.TO_DEVICE) as mapping:
         in_pool(mapping, pool)
 
 
@@ -47,11 +47,12 @@ def test_a_device_bound_again_has_the_same_pool(
     pool: Pool,
     types: KernelTypes,
     counters: PoolCounters,
+    page: int,
 ) -> None:
     """A device that is unbound and bound again has the same pool, and loses no slot."""
     before = allocator_of(types, PLATFORM)
     for device in devices:
-        use(device, probe)
+        use(device, probe, page)
 
         rebind(guest, device, TURNS)
 
@@ -68,10 +69,11 @@ def test_a_pci_device_removed_and_found_again_has_the_same_pool(
     pool: Pool,
     types: KernelTypes,
     counters: PoolCounters,
+    page: int,
 ) -> None:
     """A PCI device that is removed and found by a rescan inherits the same pool."""
     device, before = probe.device(str(rogue.bdf)), allocator_of(types, PLATFORM)
-    use(device, probe)
+    use(device, probe, page)
 
     replace(guest, device, TURNS)
 
@@ -83,14 +85,19 @@ def test_a_pci_device_removed_and_found_again_has_the_same_pool(
 @pytest.mark.property("F1")
 @pytest.mark.nightly("a slot takes a second to switch off")
 def test_a_pci_device_plugged_in_again_has_the_same_pool(
-    guest: Guest, probe: Probe, pool: Pool, types: KernelTypes, counters: PoolCounters
+    guest: Guest,
+    probe: Probe,
+    pool: Pool,
+    types: KernelTypes,
+    counters: PoolCounters,
+    page: int,
 ) -> None:
     """Each device plugged into a slot gets the host bridge's pool, and leaves no slot in use."""
     for _ in range(TURNS):
         rogue = EduRogue(guest)
         name = str(rogue.bdf)
         check_restricted(probe, name, pool, types)
-        use(probe.device(name), probe)
+        use(probe.device(name), probe, page)
 
         rogue.detach()
 
@@ -136,9 +143,10 @@ def test_a_device_removed_with_live_mappings_leaks_no_more_than_them(
     probe: Probe,
     pool: Pool,
     counters: PoolCounters,
+    page: int,
 ) -> None:
     """Slots that a driver never unmapped stay in use, and no other device gets them."""
-    buffer, leaked = probe.buffer(PAGE), set[int]()
+    buffer, leaked = probe.buffer(page), set[int]()
     for device in devices:
         leaked |= {device.map_single(buffer, Direction.TO_DEVICE).dma_addr for _ in range(10)}
         device.leak_when_unbound(True)
@@ -146,26 +154,26 @@ def test_a_device_removed_with_live_mappings_leaks_no_more_than_them(
         unbind(guest, device)
         bind(guest, device)
 
-        slots_used(counters, len(leaked) * PAGE // SLOT)
+        slots_used(counters, len(leaked) * page // SLOT)
     for device in devices:
         again = probe.device(device.name)
         other = [again.map_single(buffer, Direction.FROM_DEVICE) for _ in range(10)]
-        in_pool(other, pool, PAGE)
+        in_pool(other, pool, page)
         again_given = sorted(leaked & {mapping.dma_addr for mapping in other})
         equal(again_given, [], "slots of leaked mappings that another device got")
         for mapping in other:
             mapping.unmap()
-    slots_used(counters, len(leaked) * PAGE // SLOT)
+    slots_used(counters, len(leaked) * page // SLOT)
 
 
 @pytest.mark.property("F8", control=True)
 def test_a_device_removed_by_a_tidy_driver_leaks_nothing(
-    guest: Guest, devices: tuple[Device, ...], probe: Probe, counters: PoolCounters
+    guest: Guest, devices: tuple[Device, ...], probe: Probe, counters: PoolCounters, page: int
 ) -> None:
     """A driver that ends its mappings when it is unbound leaves no slot in use."""
     for device in devices:
-        use(device, probe)
-        slots_used(counters, 4 * PAGE // SLOT)
+        use(device, probe, page)
+        slots_used(counters, 4 * page // SLOT)
 
         unbind(guest, device)
 

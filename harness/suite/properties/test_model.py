@@ -26,7 +26,6 @@ from harness.suite.lib.model_things import LARGEST
 from harness.suite.lib.model_world import World
 
 KIB = 1024
-PAGE = 4 * KIB
 
 START = 20_260_711
 """The seed of the calls, unless ``--hypothesis-seed`` gives another."""
@@ -104,21 +103,21 @@ def test_without_a_pool_the_model_refuses_the_first_mapping(
 @pytest.mark.finding("large-mask-skips-pages", kernels=">=6.1")
 @pytest.mark.parametrize("placements", [placed(256)], ids=["256K"])
 def test_a_page_that_is_freed_can_be_allocated_again_whatever_the_mask(
-    device: Device, pool: Pool
+    device: Device, pool: Pool, page: int
 ) -> None:
-    """A freed page of a full pool can be allocated again, with a min_align_mask of 64 KiB too."""
-    device.set_min_align_mask(0xFFFF)
-    held = [device.alloc_coherent(PAGE) for _ in range(pool.size // PAGE)]
+    """A freed page of a full pool can be allocated again, with a larger min_align_mask too."""
+    device.set_min_align_mask(16 * page - 1)
+    held = [device.alloc_coherent(page) for _ in range(pool.size // page)]
 
     held[5].free()
 
-    at_addresses([device.alloc_coherent(PAGE)], [held[5].dma_addr])
+    at_addresses([device.alloc_coherent(page)], [held[5].dma_addr])
 
 
 @pytest.mark.parametrize("shape", ["pool-platform"])
 @pytest.mark.parametrize("placements", [placed(256)], ids=["256K"])
 def test_the_script_of_a_failure_makes_the_same_calls_in_another_guest(
-    world: World, guests: Guests, machine: Machine, tmp_path: Path
+    world: World, guests: Guests, machine: Machine, tmp_path: Path, page: int
 ) -> None:
     """The script of a failure, run in the shell's Python, gets the same addresses as the model."""
     driver = world.driver()
@@ -127,7 +126,7 @@ def test_the_script_of_a_failure_makes_the_same_calls_in_another_guest(
     driver.map_sg(target, [(0, 1), (10, 2000)], Direction.FROM_DEVICE)
     driver.map(target, MapCall.PAGE, (0, 2 * LARGEST), Direction.TO_DEVICE)
     driver.unmap(driver.mappings[:1], Attr.SKIP_CPU_SYNC)
-    driver.allocate(target, AllocCall.PAGES, PAGE)
+    driver.allocate(target, AllocCall.PAGES, page)
     script = tmp_path / "script.py"
     script.write_text(str(driver.script))
 

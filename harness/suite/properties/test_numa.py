@@ -7,7 +7,6 @@ from harness.devices.probe import Direction, Probe
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import LiveMemory
 from harness.suite.lib.expect import equal, outside
-from harness.suite.lib.filling import PAGE
 from harness.suite.lib.smoke import check_restricted
 
 pytestmark = [
@@ -36,12 +35,14 @@ def test_a_device_uses_a_pool_of_another_node(
 
 
 @pytest.mark.property("F6", control=True)
-def test_a_device_without_a_pool_has_memory_of_its_own_node(guest: Guest, probe: Probe) -> None:
+def test_a_device_without_a_pool_has_memory_of_its_own_node(
+    guest: Guest, probe: Probe, page: int
+) -> None:
     """An unrestricted device of node 0 gets memory outside the pool."""
     (pool,) = guest.pools()
     device = probe.device("probe-b")
 
     equal(node_of(guest, "/sys/devices/platform/probe-b"), 0, "the NUMA node of probe-b")
-    outside(device.alloc_coherent(PAGE), pool)
-    with device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
+    outside(device.alloc_coherent(page), pool)
+    with device.map_single(probe.buffer(page), Direction.TO_DEVICE) as mapping:
         outside(mapping, pool)

@@ -5,13 +5,13 @@ import pytest
 
 from harness.devices.probe import Attr, Device, Direction, MapCall, Probe, StressCalls, calls
 from harness.devices.shell import shell
+from harness.kernel import SLOT
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes
 from harness.plugin.counters import PoolCounters
 from harness.suite.lib.attached import allocator_of, assigned
 from harness.suite.lib.expect import apart, equal, in_pool, require, slots_used
-from harness.suite.lib.filling import PAGE
 
 DEVICES = ("probe-a", "probe-b", "probe-c", "probe-d")
 
@@ -29,13 +29,16 @@ CPUS, LEAVING = 4, 3
 ROUNDS, RUNS, MAPPINGS = 4, 100, 8
 STRESS_TIMEOUT = 120.0
 
+SIZE = 2 * SLOT
+"""Bytes of a mapping."""
+
 
 def check_shared(probe: Probe, types: KernelTypes) -> None:
     """The devices have one io_tlb_mem, and their live mappings do not overlap."""
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(SIZE)
     live = [probe.device(name).map_single(buffer, Direction.TO_DEVICE) for name in DEVICES]
 
-    apart(live, PAGE)
+    apart(live, SIZE)
     allocators = {allocator_of(types, name) for name in DEVICES}
     require(len(allocators) == 1, "one io_tlb_mem", ", ".join(map(hex, sorted(allocators))))
 
@@ -44,7 +47,7 @@ def check_shared(probe: Probe, types: KernelTypes) -> None:
 @AT_ONCE
 def test_devices_attached_at_once_all_get_the_pool(guest: Guest, probe: Probe, pool: Pool) -> None:
     """The kernel restricts all devices that are attached to a new pool at the same time."""
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(SIZE)
 
     for name in DEVICES:
         equal(assigned(guest, name), pool.name, f"the pool that the kernel log assigns to {name}")
@@ -69,8 +72,8 @@ def test_devices_attached_one_by_one_share_the_pool(probe: Probe, types: KernelT
 
 def mapping_work(guest: Guest, device: Device, cpu: int) -> StressCalls:
     """Map and unmap repeatedly, in the CPU's own context of the probe."""
-    buffer = Probe(guest.agent, context=1 + cpu).buffer(PAGE)
-    place = (MapCall.SINGLE, buffer.handle, 0, PAGE, Direction.TO_DEVICE, Attr.DEFAULT)
+    buffer = Probe(guest.agent, context=1 + cpu).buffer(SIZE)
+    place = (MapCall.SINGLE, buffer.handle, 0, SIZE, Direction.TO_DEVICE, Attr.DEFAULT)
     maps = [calls.map_buffer(handle, device.id, *place) for handle in range(MAPPINGS)]
     unmaps = [calls.unmap(handle) for handle in range(MAPPINGS)]
     return StressCalls(cpu, RUNS, 1 + cpu, [*maps, *unmaps])
@@ -94,7 +97,7 @@ def test_cpus_that_come_and_go_change_nothing(
     slots_used(counters, 0)
     (back,) = probe.stress([mapping_work(guest, device, LEAVING)], STRESS_TIMEOUT)
     equal(back.runs, RUNS, f"finished runs of CPU {LEAVING}")
-    in_pool(back.outcomes[:MAPPINGS], pool, PAGE)
+    in_pool(back.outcomes[:MAPPINGS], pool, SIZE)
 
 
 @pytest.mark.property("F7")
@@ -105,7 +108,7 @@ def test_what_a_cpu_mapped_can_be_unmapped_without_it(
     """Mappings made on a CPU that went offline can be unmapped on another CPU."""
     work = mapping_work(guest, device, LEAVING)
     probe.stress([StressCalls(LEAVING, 1, work.context, work.calls[:MAPPINGS])], STRESS_TIMEOUT)
-    slots_used(counters, MAPPINGS * PAGE // 2048)
+    slots_used(counters, MAPPINGS * SIZE // SLOT)
 
     shell(guest, f"echo 0 > /sys/devices/system/cpu/cpu{LEAVING}/online")
     offline = guest.agent.read_file("/sys/devices/system/cpu/offline").strip()

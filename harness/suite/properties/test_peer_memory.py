@@ -11,8 +11,6 @@ from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import PCI, PLATFORM
 from harness.suite.lib.expect import not_bounced, refused, slots_used
 
-PAGE = 4096
-
 pytestmark = [
     pytest.mark.needs("the peer", qemu="ivshmem-plain"),
     pytest.mark.needs(
@@ -29,10 +27,10 @@ def peer(guest: Guest) -> str:
 
 
 @pytest.fixture
-def peer_page(peer: str, probe: Probe) -> Buffer:
+def peer_page(peer: str, probe: Probe, page: int) -> Buffer:
     """A page of the peer's memory, after *peer* is plugged in."""
     assert peer
-    return probe.buffer(PAGE, BufferKind.PEER)
+    return probe.buffer(page, BufferKind.PEER)
 
 
 @pytest.mark.property("B17")
@@ -52,7 +50,7 @@ def test_a_refused_entry_unwinds_the_scatterlist(
     device: Device, probe: Probe, peer_page: Buffer, counters: PoolCounters
 ) -> None:
     """A scatterlist with P2PDMA memory fails as a whole, and keeps no slot in use."""
-    ordinary = [Slice(probe.buffer(PAGE)) for _ in range(3)]
+    ordinary = [Slice(probe.buffer(1)) for _ in range(3)]
 
     for before in ([], ordinary):
         refused(device.map_sg, [*before, Slice(peer_page)], Direction.TO_DEVICE)

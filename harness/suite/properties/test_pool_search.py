@@ -5,24 +5,23 @@ A search begins where the last mapping of the pool ended, and wraps around at th
 (kernel/dma/swiotlb.c:swiotlb_search_pool_area, 6.12).
 """
 
-from collections.abc import Mapping
 from itertools import permutations
 
 import pytest
 
 from harness.devices.probe import Buffer, Device, Direction, Probe
-from harness.machine.devicetree import Placement, Pool
+from harness.kernel import SLOT
+from harness.machine.devicetree import Pool
 from harness.suite.lib.expect import at_addresses, equal, require
-from harness.suite.lib.filling import PAGE, SLOT, SLOT_SET, fill, unmap
+from harness.suite.lib.filling import fill, unmap
 
 KIB = 1024
 
 FOUR_FIT = "a mapping of four slots fits"
 
-
-def sized(size: int, base: int | None = None) -> Mapping[str, Placement]:
-    """A pool of *size* bytes, at *base* (default: the usual one)."""
-    return {"pool": Placement(base=base, size=size)}
+TWO_SETS = pytest.mark.parametrize("sets", [2], ids=["512K"])
+OFF_A_SET = pytest.mark.parametrize(("sets", "quarters_up"), [(1, 1)], ids=["base-64K"])
+"""A pool of one slot set, whose base is a quarter of that from a multiple of its size."""
 
 
 def edges(count: int) -> set[int]:
@@ -41,10 +40,13 @@ def map_again(device: Device, buffer: Buffer, handles: list[int], index: int) ->
 
 
 @pytest.mark.property("B13")
-@pytest.mark.parametrize("placements", [sized(2 * SLOT_SET)], ids=["512K"])
-@pytest.mark.parametrize("size", [PAGE, SLOT_SET // 4])
-def test_the_only_hole_is_found(device: Device, probe: Probe, pool: Pool, size: int) -> None:
-    """The search finds the only hole of a full pool, wherever it begins."""
+@TWO_SETS
+@pytest.mark.parametrize("part", [0, 4], ids=["4096", "65536"])
+def test_the_only_hole_is_found(
+    device: Device, probe: Probe, pool: Pool, page: int, slot_set: int, part: int
+) -> None:
+    """The search finds the only hole, a page or a quarter of a set, wherever it begins."""
+    size = slot_set // part if part else page
     buffer = probe.buffer(size)
     handles = list(fill(device, buffer, size, attempts=pool.size // size))
 
@@ -55,34 +57,36 @@ def test_the_only_hole_is_found(device: Device, probe: Probe, pool: Pool, size: 
 
 
 @pytest.mark.property("B13", control=True)
-@pytest.mark.parametrize("placements", [sized(2 * SLOT_SET)], ids=["512K"])
-def test_the_next_mapping_goes_behind_the_last(device: Device, probe: Probe, pool: Pool) -> None:
+@TWO_SETS
+def test_the_next_mapping_goes_behind_the_last(
+    device: Device, probe: Probe, pool: Pool, page: int
+) -> None:
     """The search begins at the end of the last mapping, also in an empty pool."""
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(page)
 
-    for page in range(4):
+    for number in range(4):
         mapping = device.map_single(buffer, Direction.TO_DEVICE)
         mapping.unmap()
-        at_addresses([mapping], [pool.base + page * PAGE])
+        at_addresses([mapping], [pool.base + number * page])
 
 
 @pytest.mark.property("B7", "B12")
-@pytest.mark.parametrize("placements", [sized(2 * SLOT_SET)], ids=["512K"])
+@TWO_SETS
 def test_free_slots_of_two_sets_are_not_taken_for_neighbours(
-    device: Device, probe: Probe, pool: Pool
+    device: Device, probe: Probe, pool: Pool, slot_set: int
 ) -> None:
     """The kernel does not merge free slots at the end of a slot set with used slots of the next."""
-    fit = four_slots_fit(device, probe, pool, SLOT_SET // SLOT - 2)
+    fit = four_slots_fit(device, probe, pool, slot_set // SLOT - 2)
     equal(fit, False, FOUR_FIT)
 
 
 @pytest.mark.property("B7", "B12", control=True)
-@pytest.mark.parametrize("placements", [sized(2 * SLOT_SET)], ids=["512K"])
+@TWO_SETS
 def test_free_slots_of_one_set_that_are_free_are_neighbours(
-    device: Device, probe: Probe, pool: Pool
+    device: Device, probe: Probe, pool: Pool, slot_set: int
 ) -> None:
     """The kernel finds four free slots within a slot set, unmapped in the same order."""
-    fit = four_slots_fit(device, probe, pool, SLOT_SET // SLOT // 2, taken=False)
+    fit = four_slots_fit(device, probe, pool, slot_set // SLOT // 2, taken=False)
     equal(fit, True, FOUR_FIT)
 
 
@@ -95,7 +99,7 @@ def four_slots_fit(
     again, since the search begins behind its last find. Other slots are free too, but no two of
     them are adjacent.
     """
-    buffer = probe.buffer(2 * PAGE)
+    buffer = probe.buffer(4 * SLOT)
     handles = list(fill(device, buffer, 1, attempts=pool.size // SLOT))
     unmap(device, handles[first + 2 : first + 4])
     unmap(device, handles[first : first + 2])
@@ -115,9 +119,11 @@ def four_slots_fit(
 @pytest.mark.finding("search-misses-slots", kernels=">=6.3")
 @pytest.mark.finding("6.1-odd-size-overrun", kernels=">=5.15,<6.3")
 @pytest.mark.parametrize(("shape", "driver"), [("odd/pool-sizes", "size-258k")])
-def test_an_empty_pool_takes_the_largest_mapping(device: Device, probe: Probe) -> None:
+def test_an_empty_pool_takes_the_largest_mapping(
+    device: Device, probe: Probe, slot_set: int
+) -> None:
     """A mapping of 256 KiB fits an empty pool of 258 KiB after other mappings."""
-    buffer = probe.buffer(SLOT_SET)
+    buffer = probe.buffer(min(slot_set, 256 * KIB))
     device.map_single(buffer, Direction.TO_DEVICE, size=1).unmap()
 
     device.map_single(buffer, Direction.TO_DEVICE)
@@ -125,25 +131,27 @@ def test_an_empty_pool_takes_the_largest_mapping(device: Device, probe: Probe) -
 
 @pytest.mark.property("B11", "B13", control=True)
 @pytest.mark.parametrize(("shape", "driver"), [("odd/pool-sizes", "size-258k")])
-def test_a_new_pool_takes_the_largest_mapping(device: Device, probe: Probe) -> None:
+def test_a_new_pool_takes_the_largest_mapping(device: Device, probe: Probe, slot_set: int) -> None:
     """A mapping of 256 KiB fits a pool of 258 KiB that was never used."""
-    device.map_single(probe.buffer(SLOT_SET), Direction.TO_DEVICE)
+    device.map_single(probe.buffer(min(slot_set, 256 * KIB)), Direction.TO_DEVICE)
 
 
 @pytest.mark.property("B13", "D5")
 @pytest.mark.finding("search-misses-slots", kernels=">=6.3")
-@pytest.mark.parametrize("placements", [sized(SLOT_SET, 0x4F01_0000)], ids=["base-64K"])
-def test_an_empty_pool_gives_coherent_memory_again(device: Device) -> None:
-    """128 KiB of coherent memory fit an empty pool of 256 KiB after other allocations."""
-    for size in (64 * KIB, PAGE):
+@OFF_A_SET
+def test_an_empty_pool_gives_coherent_memory_again(
+    device: Device, page: int, slot_set: int
+) -> None:
+    """Half a slot set of coherent memory fits an empty pool of one set after other allocations."""
+    for size in (slot_set // 4, page):
         device.alloc_coherent(size).free()
 
-    device.alloc_coherent(128 * KIB)
+    device.alloc_coherent(slot_set // 2)
 
 
 @pytest.mark.property("B13", "D5", control=True)
-@pytest.mark.parametrize("placements", [sized(SLOT_SET, 0x4F01_0000)], ids=["base-64K"])
-def test_a_new_pool_gives_that_coherent_memory(device: Device) -> None:
-    """128 KiB of coherent memory fit that pool again and again without other allocations."""
+@OFF_A_SET
+def test_a_new_pool_gives_that_coherent_memory(device: Device, slot_set: int) -> None:
+    """Half a slot set of coherent memory fits that pool again and again without others."""
     for _ in range(3):
-        device.alloc_coherent(128 * KIB).free()
+        device.alloc_coherent(slot_set // 2).free()

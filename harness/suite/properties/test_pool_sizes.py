@@ -4,6 +4,7 @@
 import pytest
 
 from harness.devices.probe import Device, Direction, Probe
+from harness.kernel import SLOT, Geometry
 from harness.machine.devicetree import Devicetree, Pool
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes, Slot, restricted_pools, slots
@@ -17,9 +18,6 @@ from harness.suite.lib.expect import (
     slots_used,
 )
 from harness.suite.lib.filling import (
-    PAGE,
-    SLOT,
-    SLOT_SET,
     allocate,
     fill,
     page_order_size,
@@ -51,10 +49,10 @@ def with_slots(devicetree: Devicetree) -> list[Pool]:
 
 @pytest.mark.property("E6", "E17")
 def test_every_slot_of_a_pool_can_be_used_and_none_outside(
-    guest: Guest, probe: Probe, devicetree: Devicetree
+    guest: Guest, probe: Probe, devicetree: Devicetree, page: int
 ) -> None:
     """Mappings of a byte use every slot that is wholly in the pool, and no other memory."""
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(page)
 
     for pool in with_slots(devicetree):
         whole = range(pool.base, pool.base + pool.size // SLOT * SLOT, SLOT)
@@ -66,36 +64,41 @@ def test_every_slot_of_a_pool_can_be_used_and_none_outside(
 
 
 @pytest.mark.property("E6", "B8")
-@pytest.mark.parametrize("size", [pytest.param(3 * PAGE, marks=OVERRUN), SLOT_SET])
+@pytest.mark.parametrize("pages", [pytest.param(3, marks=OVERRUN), 0], ids=["12288", "262144"])
 def test_a_pool_holds_as_many_mappings_as_fit(
-    probe: Probe, devicetree: Devicetree, size: int
+    probe: Probe, devicetree: Devicetree, pages: int, page: int, slot_set: int
 ) -> None:
     """A pool holds as many mappings of a size as slot sets and alignment allow."""
-    buffer = probe.buffer(SLOT_SET)
-    alignment = PAGE if size >= PAGE else SLOT
+    buffer, size = probe.buffer(slot_set), pages * page or slot_set
 
     for pool in with_slots(devicetree):
-        expected = places(pool, size, alignment)
+        expected = places(pool, size, slot_set, page)
         mapped = fill(user(probe, pool), buffer, size, attempts=len(expected) + 4)
         at_addresses(mapped.values(), expected)
 
 
 @pytest.mark.property("E6", "D3", "D4")
-@pytest.mark.parametrize("size", [1, pytest.param(3 * PAGE, marks=UNALIGNED), SLOT_SET])
+@pytest.mark.parametrize(
+    "pages", [1, pytest.param(3, marks=UNALIGNED), 0], ids=["1", "12288", "262144"]
+)
 def test_a_pool_holds_as_much_coherent_memory_as_fits(
-    probe: Probe, devicetree: Devicetree, size: int
+    probe: Probe, devicetree: Devicetree, pages: int, page: int, slot_set: int
 ) -> None:
     """A pool holds as many coherent allocations of a size as their alignment allows."""
+    size = pages * page or slot_set
+
     for pool in with_slots(devicetree):
-        expected = places(pool, -(-size // PAGE) * PAGE, page_order_size(size))
-        given = allocate(user(probe, pool), size, attempts=len(expected) + 4)
+        expected = places(pool, size, slot_set, page_order_size(size, page))
+        given = allocate(user(probe, pool), size - page + 1, attempts=len(expected) + 4)
         at_addresses(given.values(), expected)
 
 
 @pytest.mark.property("E6", control=True)
-def test_a_slot_more_of_the_pool_is_a_mapping_more(probe: Probe, devicetree: Devicetree) -> None:
+def test_a_slot_more_of_the_pool_is_a_mapping_more(
+    probe: Probe, devicetree: Devicetree, page: int
+) -> None:
     """A pool holds one mapping of a byte for each slot: 129 in 258 KiB, 127 in 254 KiB."""
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(page)
 
     held = {
         label: len(fill(user(probe, devicetree.pool(label)), buffer, 1, attempts=200))
@@ -107,11 +110,11 @@ def test_a_slot_more_of_the_pool_is_a_mapping_more(probe: Probe, devicetree: Dev
 
 @pytest.mark.property("E7")
 def test_a_pool_of_less_than_a_slot_gives_nothing(
-    guest: Guest, probe: Probe, devicetree: Devicetree
+    guest: Guest, probe: Probe, devicetree: Devicetree, page: int
 ) -> None:
     """A pool smaller than a slot refuses every mapping, with a message and without fallback."""
     small = [pool for pool in devicetree.pools if pool.size < SLOT]
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(page)
     mark = guest.console.mark
 
     for pool in small:
@@ -125,9 +128,9 @@ def test_a_pool_of_less_than_a_slot_gives_nothing(
 
 @pytest.mark.property("E7", control=True)
 @pytest.mark.needs("KASAN sees odd-size-free-list here: docs/findings.md", config="KASAN=n")
-def test_a_pool_of_one_slot_gives_one(probe: Probe, devicetree: Devicetree) -> None:
+def test_a_pool_of_one_slot_gives_one(probe: Probe, devicetree: Devicetree, page: int) -> None:
     """A pool of 2048 bytes holds one mapping of up to 2048 bytes, and no second one."""
-    device, buffer = user(probe, devicetree.pool("size_2k")), probe.buffer(PAGE)
+    device, buffer = user(probe, devicetree.pool("size_2k")), probe.buffer(page)
 
     refused(device.map_single, buffer, Direction.TO_DEVICE, size=SLOT + 1)
     with device.map_single(buffer, Direction.TO_DEVICE, size=SLOT):
@@ -138,10 +141,10 @@ def test_a_pool_of_one_slot_gives_one(probe: Probe, devicetree: Devicetree) -> N
 @pytest.mark.needs("KASAN sees odd-size-free-list here: docs/findings.md", config="KASAN=n")
 @pytest.mark.needs("the kernel would read a red zone: odd-size-free-list", config="SLUB_DEBUG_ON=n")
 def test_an_emptied_pool_is_as_it_was(
-    probe: Probe, devicetree: Devicetree, types: KernelTypes
+    probe: Probe, devicetree: Devicetree, types: KernelTypes, geometry: Geometry
 ) -> None:
     """After all mappings are unmapped, the free list equals that of a pool that was never used."""
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(1)
     large = {pool.name: pool for pool in devicetree.pools if pool.size >= 200 * KIB}
 
     for pool in large.values():
@@ -151,7 +154,8 @@ def test_an_emptied_pool_is_as_it_was(
     for state in (one for one in restricted_pools(types) if one.name in large):
         table = slots(types, state)
         free = [slot.list for slot in table]
-        equal(free, free_list(state.nslabs), f"the free list of {state.name}")
+        expected = free_list(state.nslabs, geometry.slots_of_set)
+        equal(free, expected, f"the free list of {state.name}")
         used = [number for number, slot in enumerate(table) if not is_empty(slot)]
         equal(used, [], f"slots of {state.name} with data of an earlier mapping")
 
@@ -160,13 +164,13 @@ def test_an_emptied_pool_is_as_it_was(
 @pytest.mark.finding("odd-size-free-list", kernels=">=5.15")
 @pytest.mark.needs("946fa0dbf2d8: a red zone behind the bytes that were asked for", since="6.2")
 @pytest.mark.parametrize("append", ["slub_debug=UZ"])
-def test_an_emptied_pool_does_not_grow(probe: Probe, devicetree: Devicetree) -> None:
+def test_an_emptied_pool_does_not_grow(probe: Probe, devicetree: Devicetree, slot_set: int) -> None:
     """The kernel does not give out 48 KiB where only the last 44 KiB of a pool are free.
 
     The kernel's slot table ends where the slab allocator puts its red zone.
     """
     pool = devicetree.pool("size_300k_and_1")
-    device, buffer = user(probe, pool), probe.buffer(SLOT_SET)
+    device, buffer = user(probe, pool), probe.buffer(slot_set)
     pieces = list(fill(device, buffer, 32 * KIB, attempts=8))
     device.map_single(buffer, Direction.TO_DEVICE, size=44 * KIB).unmap()
     unmap(device, pieces[::2])
@@ -178,10 +182,10 @@ def test_an_emptied_pool_does_not_grow(probe: Probe, devicetree: Devicetree) -> 
 
 @pytest.mark.property("E6", control=True)
 @pytest.mark.needs("KASAN sees odd-size-free-list here: docs/findings.md", config="KASAN=n")
-def test_what_fitted_once_fits_again(probe: Probe, devicetree: Devicetree) -> None:
+def test_what_fitted_once_fits_again(probe: Probe, devicetree: Devicetree, slot_set: int) -> None:
     """A mapping of 44 KiB fits the last 44 KiB of the same pool again and again."""
     pool = devicetree.pool("size_300k_and_1")
-    device, buffer = user(probe, pool), probe.buffer(SLOT_SET)
+    device, buffer = user(probe, pool), probe.buffer(slot_set)
     pieces = list(fill(device, buffer, 32 * KIB, attempts=8))
     unmap(device, pieces[::2])
 
@@ -190,9 +194,8 @@ def test_what_fitted_once_fits_again(probe: Probe, devicetree: Devicetree) -> No
         unmap(device, [handle])
 
 
-def free_list(count: int) -> list[int]:
+def free_list(count: int, in_set: int) -> list[int]:
     """The free list of an empty pool: for each slot, the free slots from there to its set's end."""
-    in_set = SLOT_SET // SLOT
     return [min(in_set - index % in_set, count - index) for index in range(count)]
 
 

@@ -6,6 +6,7 @@ import pytest
 from harness.base.address_range import AddressRange
 from harness.devices.probe import AllocationError, Device, Direction, Probe, Seed
 from harness.devices.rogue import EduRogue
+from harness.kernel import SLOT
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
@@ -24,22 +25,23 @@ from harness.suite.lib.expect import (
     slots_used,
 )
 
-PAGE, SLOT = 4096, 2048
-LARGEST = 256 * 1024
 MAPPED = Seed(0xC9)
 GARBAGE = b"stale on boot.. "
+PAGE = 4096
+"""Bytes of the smallest page that a kernel may have."""
+
 CANARY = b"a canary of the page allocator"
 
 POOL_BASE, POOL_SIZE = 0x4F00_0000, 16 << 20
 """The usual pool; ordinary RAM on the machine of the controls."""
 
 
-def exhaust(device: Device) -> int:
-    """Allocate 256 KiB at a time until the kernel refuses; returns the number of allocations."""
+def exhaust(device: Device, slot_set: int) -> int:
+    """Allocate a slot set at a time until the kernel refuses; returns the number of allocations."""
     count = 0
     while True:
         try:
-            device.alloc_coherent(LARGEST)
+            device.alloc_coherent(slot_set)
         except AllocationError:
             return count
         count += 1
@@ -79,28 +81,29 @@ def test_the_kernel_has_one_pool_for_one_node(types: KernelTypes, pool: Pool) ->
 
 @pytest.mark.property("E2")
 @pytest.mark.parametrize("shape", ["pool-two"])
-def test_two_pools_do_not_touch_each_other(guest: Guest, probe: Probe) -> None:
+def test_two_pools_do_not_touch_each_other(guest: Guest, probe: Probe, slot_set: int) -> None:
     """A device uses its own pool only; a full pool does not affect the other."""
     tree = guest.machine.devicetree
     pci_pool, platform_pool = tree.pool("pci_pool"), tree.pool("platform_pool")
     pci, platform = probe.device(str(EduRogue(guest).bdf)), probe.device("probe-b")
-    buffer = probe.buffer(LARGEST)
+    buffer = probe.buffer(slot_set)
 
-    counted(exhaust(platform), platform_pool.size // LARGEST, "allocations of 256 KiB")
+    given = exhaust(platform, slot_set)
+    counted(given, platform_pool.size // slot_set, "allocations of a slot set")
 
     mapping = pci.map_single(buffer, Direction.TO_DEVICE)
     in_pool(mapping, pci_pool)
-    slots_used(PoolCounters(guest.agent, pci_pool.name), LARGEST // SLOT)
+    slots_used(PoolCounters(guest.agent, pci_pool.name), slot_set // SLOT)
     slots_used(PoolCounters(guest.agent, platform_pool.name), platform_pool.size // SLOT)
 
 
 @pytest.mark.property("E1", control=True)
 @pytest.mark.property("E2", control=True)
-def test_devices_on_one_pool_do_exhaust_each_other(probe: Probe) -> None:
+def test_devices_on_one_pool_do_exhaust_each_other(probe: Probe, page: int, slot_set: int) -> None:
     """When a device has allocated all of a shared pool, the other device gets nothing."""
-    exhaust(probe.device("probe-b"))
+    exhaust(probe.device("probe-b"), slot_set)
 
-    refused(probe.device("probe-a").alloc_coherent, PAGE)
+    refused(probe.device("probe-a").alloc_coherent, page)
 
 
 @pytest.mark.property("E4")
@@ -120,7 +123,7 @@ def test_a_pool_is_zeroed_when_its_first_device_is_attached(
 @pytest.mark.property("E4", control=True)
 @pytest.mark.parametrize("shape", [NO_POOL])
 @pytest.mark.needs("its shadow memory is there", config="KASAN=n")
-def test_ordinary_memory_is_not_zeroed_at_boot(stopped_guest: Guest) -> None:
+def test_ordinary_memory_is_not_zeroed_at_boot(stopped_guest: Guest, page: int) -> None:
     """The kernel does not zero ordinary free memory at boot."""
     with live_memory(stopped_guest) as memory:
         memory.write(POOL_BASE, GARBAGE * (POOL_SIZE // len(GARBAGE)))
@@ -128,22 +131,22 @@ def test_ordinary_memory_is_not_zeroed_at_boot(stopped_guest: Guest) -> None:
         stopped_guest.resume()
         stopped_guest.wait_ready()
 
-        found = GARBAGE * 100 in memory.read(POOL_BASE + POOL_SIZE // 2, PAGE)
+        found = GARBAGE * 100 in memory.read(POOL_BASE + POOL_SIZE // 2, page)
         equal(found, True, f"the bytes from before the boot are at {POOL_BASE + POOL_SIZE // 2:#x}")
 
 
 @pytest.mark.property("E4")
 def test_a_second_device_does_not_wipe_the_pool(
-    guest: Guest, probe: Probe, memory: LiveMemory
+    guest: Guest, probe: Probe, memory: LiveMemory, slot_set: int
 ) -> None:
     """The kernel does not zero a pool again when a second device is attached."""
-    buffer = probe.buffer(LARGEST)
+    buffer = probe.buffer(slot_set)
     buffer.fill(MAPPED)
     mapping = probe.device("probe-a").map_single(buffer, Direction.TO_DEVICE)
 
     EduRogue(guest)
 
-    same_bytes(memory, mapping.dma_addr, MAPPED.content(0, LARGEST))
+    same_bytes(memory, mapping.dma_addr, MAPPED.content(0, slot_set))
 
 
 @pytest.mark.property("E5")

@@ -33,7 +33,6 @@ from harness.suite.lib.expect import (
 
 KIB = 1024
 SIZE = 10_000
-LARGEST = 256 * KIB
 
 HIGH, SHORT, HALF, PLAIN = "bus-high:probe", "bus-short:probe", "bus-half:probe", "probe-a"
 """Devices of dts/pool-dma-ranges.dtso."""
@@ -55,9 +54,9 @@ pytestmark = pytest.mark.parametrize("shape", ["pool-dma-ranges"])
 
 
 @pytest.fixture
-def buffer(probe: Probe) -> Buffer:
-    """512 KiB at a multiple of 512 KiB, with the CPU's bytes at the beginning."""
-    buffer = probe.buffer(2 * LARGEST)
+def buffer(probe: Probe, slot_set: int) -> Buffer:
+    """Two slot sets, with the CPU's bytes at the beginning."""
+    buffer = probe.buffer(2 * slot_set)
     buffer.fill(CPU, length=4 * SIZE)
     return buffer
 
@@ -167,14 +166,14 @@ def test_a_pool_outside_the_bus_window_is_refused(
 @pytest.mark.expects_report("swiotlb_map")
 @pytest.mark.parametrize("driver", [HALF])
 def test_of_a_pool_in_part_out_of_reach_only_the_reachable_part_is_given(
-    device: Device, buffer: Buffer, pool: Pool, counters: PoolCounters
+    device: Device, buffer: Buffer, pool: Pool, counters: PoolCounters, slot_set: int
 ) -> None:
     """A device that reaches half of its pool never gets an address in the other half."""
-    tried = device.try_each([Slice(buffer, 0, LARGEST)] * (2 * pool.size // LARGEST))
+    tried = device.try_each([Slice(buffer, 0, slot_set)] * (2 * pool.size // slot_set))
     given = [one.dma_addr for one in tried if isinstance(one, Mapped)]
 
     reachable = AddressRange(pool.base, HALF_END - pool.base)
-    within([AddressRange(dma_addr, LARGEST) for dma_addr in given], reachable, "mappings")
+    within([AddressRange(dma_addr, slot_set) for dma_addr in given], reachable, "mappings")
     slots_used(counters, 0)
 
 

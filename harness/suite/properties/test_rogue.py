@@ -14,7 +14,8 @@ from harness.suite.lib.expect import equal, holds, require, unchanged
 from harness.suite.lib.kernel_data import release_string
 from harness.suite.lib.paused import paused
 
-PAGE = 4096
+SIZE = 4096
+"""Bytes of a buffer."""
 CPU, DEVICE = Seed(0xC9), Seed(0xDE)
 
 LATE = "A device wrote into the driver's buffer after unmap."
@@ -75,7 +76,7 @@ def written_by_msi(rogue: EduRogue, memory: LiveMemory, types: KernelTypes) -> b
 @pytest.mark.property("FENCE", control=True)
 def test_a_rogue_without_bus_mastering_reaches_nothing(rogue: EduRogue, probe: Probe) -> None:
     """With the bus master bit clear the same device reads and writes no byte."""
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(SIZE)
     buffer.fill(CPU)
     rogue.set_bus_master(False)
 
@@ -90,7 +91,7 @@ def test_a_rogue_without_bus_mastering_reaches_nothing(rogue: EduRogue, probe: P
 def test_what_a_real_device_writes_reaches_its_driver(probe: Probe, rogue: EduRogue) -> None:
     """A device that writes to its mapping reaches the driver's buffer after unmap."""
     device = probe.device(str(rogue.bdf))
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(SIZE)
     buffer.fill(CPU)
 
     with device.map_single(buffer, Direction.FROM_DEVICE) as mapping:
@@ -104,7 +105,7 @@ def test_what_a_real_device_writes_reaches_its_driver(probe: Probe, rogue: EduRo
 def test_dma_after_unmap_does_not_reach_the_buffer(probe: Probe, rogue: EduRogue) -> None:
     """A device that writes after unmap changes the pool, not the driver's buffer."""
     buffer = late_write(probe, rogue)
-    equal(buffer, CPU.content(0, PAGE), "the driver's buffer", summary=LATE)
+    equal(buffer, CPU.content(0, SIZE), "the driver's buffer", summary=LATE)
 
 
 @pytest.mark.property("B5", control=True)
@@ -117,7 +118,7 @@ def test_without_a_pool_dma_after_unmap_corrupts_the_buffer(probe: Probe, rogue:
 def late_write(probe: Probe, rogue: EduRogue) -> bytes:
     """Map, unmap and reuse a buffer, then write to the old mapping; returns the buffer."""
     device = probe.device(str(rogue.bdf))
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(SIZE)
     mapping = device.map_single(buffer, Direction.FROM_DEVICE)
     mapping.unmap()
     buffer.fill(CPU)
@@ -132,7 +133,7 @@ def test_a_search_of_all_memory_says_where_a_payload_is(
     """A mapped payload is in the CPU's buffer and once in the pool, at the mapping's address."""
     device = probe.device(str(rogue.bdf))
     payload = secrets.token_bytes(64)
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(SIZE)
     buffer.write(payload)
 
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping, paused(guest):

@@ -19,18 +19,15 @@ from harness.devices.probe import (
     Space,
     calls,
 )
+from harness.kernel import SLOT, Geometry
 from harness.machine.devicetree import Placement, Pool
 from harness.plugin.counters import PoolCounters
 from harness.suite.lib.expect import at_addresses, not_mapped, require, slots_used
 
-SLOT, PAGE, KIB = 2048, 4096, 1024
-LARGEST = 256 * KIB
+KIB = 1024
 
-NVME = PAGE - 1
-"""The min_align_mask of drivers/nvme/host/pci.c: a mapping keeps the offset in the page."""
-
-ONE_SET = {"pool": Placement(base=0x4F00_0000, size=LARGEST)}
-"""A pool of one slot set of 128 slots."""
+NVME = 4 * KIB - 1
+"""The min_align_mask of drivers/nvme/host/pci.c: a mapping keeps the offset in NVMe's page."""
 
 SMALL = {"pool": Placement(size=1024 * KIB)}
 
@@ -38,9 +35,9 @@ MISSES = pytest.mark.finding("search-misses-slots", kernels=">=6.3")
 
 
 @pytest.fixture
-def buffer(probe: Probe) -> Buffer:
-    """512 KiB at a multiple of 512 KiB."""
-    return probe.buffer(2 * LARGEST)
+def buffer(probe: Probe, slot_set: int) -> Buffer:
+    """Two slot sets, at a multiple of their size."""
+    return probe.buffer(2 * slot_set)
 
 
 def map_slot(handle: int, device: Device, buffer: Buffer, phase: int) -> Call[Mapped]:
@@ -88,14 +85,15 @@ def test_what_is_unmapped_from_a_full_pool_can_be_mapped_again(
         pytest.param(NVME, marks=MISSES),
     ],
 )
-@pytest.mark.parametrize("placements", [ONE_SET], ids=["one set"])
+@pytest.mark.parametrize("sets", [1], ids=["one set"])
 def test_the_largest_mapping_fits_wherever_the_search_begins(
-    device: Device, buffer: Buffer, counters: PoolCounters, mask: int
+    device: Device, buffer: Buffer, counters: PoolCounters, mask: int, geometry: Geometry
 ) -> None:
     """A mapping of dma_max_mapping_size() fits an empty pool after a mapping of any size."""
     device.set_min_align_mask(mask)
     largest = Slice(buffer, mask, device.info().max_mapping_size)
-    befores = [Slice(buffer, mask, slots * SLOT - mask % SLOT) for slots in range(1, 127)]
+    slots = range(1, geometry.slots_of_set - 1)
+    befores = [Slice(buffer, mask, number * SLOT - mask % SLOT) for number in slots]
 
     tried = device.try_each([part for before in befores for part in (before, largest)])
 
@@ -131,22 +129,24 @@ def test_a_search_for_what_is_not_there_comes_to_an_end(
 @pytest.mark.property("B13")
 @pytest.mark.finding("large-mask-skips-pages", kernels=">=6.1")
 @pytest.mark.parametrize("placements", [SMALL], ids=["1 MiB"])
-def test_coherent_memory_is_found_whatever_the_min_align_mask(device: Device, pool: Pool) -> None:
+def test_coherent_memory_is_found_whatever_the_min_align_mask(
+    device: Device, pool: Pool, page: int
+) -> None:
     """A min_align_mask does not keep coherent allocations from a free page."""
-    device.set_min_align_mask(16 * PAGE - 1)
-    pages = [device.alloc_coherent(PAGE) for _ in range(pool.size // PAGE)]
+    device.set_min_align_mask(16 * page - 1)
+    pages = [device.alloc_coherent(page) for _ in range(pool.size // page)]
 
     pages[5].free()
 
-    at_addresses([device.alloc_coherent(PAGE)], [pages[5].dma_addr])
+    at_addresses([device.alloc_coherent(page)], [pages[5].dma_addr])
 
 
 @pytest.mark.property("B13", control=True)
 @pytest.mark.parametrize("placements", [SMALL], ids=["1 MiB"])
-def test_coherent_memory_is_found_without_a_mask(device: Device, pool: Pool) -> None:
+def test_coherent_memory_is_found_without_a_mask(device: Device, pool: Pool, page: int) -> None:
     """Without a min_align_mask coherent allocations find the free page."""
-    pages = [device.alloc_coherent(PAGE) for _ in range(pool.size // PAGE)]
+    pages = [device.alloc_coherent(page) for _ in range(pool.size // page)]
 
     pages[5].free()
 
-    at_addresses([device.alloc_coherent(PAGE)], [pages[5].dma_addr])
+    at_addresses([device.alloc_coherent(page)], [pages[5].dma_addr])

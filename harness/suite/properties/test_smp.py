@@ -25,7 +25,8 @@ from harness.devices.probe import (
     StressCalls,
     calls,
 )
-from harness.machine.devicetree import Placement, Pool
+from harness.kernel import SLOT
+from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import KernelTypes, slots
@@ -34,8 +35,6 @@ from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import MOSTLY_NIGHTLY
 from harness.suite.lib.expect import at_addresses, equal, require, slots_used
 
-PAGE, SLOT, KIB = 4096, 2048, 1024
-LARGEST = 256 * KIB
 CPUS = 4
 
 SIZES = ((700, 9000, 2048), (4096, 1, 6000), (2049, 3000, 100), (5000, 2047, 4097))
@@ -51,7 +50,7 @@ BUFFER = max(*MIXED, *chain(*SIZES))
 CHECKED_RUNS, BARE_RUNS, MIXED_RUNS, INTERRUPTS = 150, 2000, 100, 10
 """How often each CPU repeats its work, and how many interrupts the last CPU sends in a run."""
 
-CROWDED = {"pool": Placement(size=LARGEST)}
+CROWDED = pytest.mark.parametrize("sets", [1], ids=["crowded"])
 """A pool of one slot set, so that all CPUs search and merge in the same slots."""
 
 FIRST, SECOND = Seed(0xF1), Seed(0x5E)
@@ -77,14 +76,14 @@ def map_all(device: Device, sizes: Sequence[int]) -> Iterator[Call[Any]]:
         )
 
 
-def checked_run(device: Device, cpu: int) -> Iterator[Call[Any]]:
+def checked_run(device: Device, cpu: int, page: int) -> Iterator[Call[Any]]:
     """Map, have the device write, check the mapping, unmap, check the buffer."""
     parts = list(enumerate(SIZES[cpu]))
     yield from map_all(device, SIZES[cpu])
-    yield calls.alloc(0, device.id, AllocCall.COHERENT, PAGE)
+    yield calls.alloc(0, device.id, AllocCall.COHERENT, page)
     for number, size in parts:
         yield calls.fill(Space.MAPPING, number, 0, size, device_seed(cpu, number))
-    yield calls.verify(Space.ALLOCATION, 0, 0, PAGE, Byte(0))
+    yield calls.verify(Space.ALLOCATION, 0, 0, page, Byte(0))
     for number, size in parts:
         yield calls.verify(Space.MAPPING, number, 0, size, device_seed(cpu, number))
         yield calls.unmap(number)
@@ -144,13 +143,13 @@ def on_every_cpu(guest: Guest, probe: Probe, runs: int, work: list[list[Call[Any
 
 @pytest.mark.property("B7")
 @pytest.mark.parametrize("cpus", [CPUS])
-@pytest.mark.parametrize("placements", [CROWDED], ids=["crowded"])
+@CROWDED
 @pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
 def test_mappings_of_several_cpus_never_share_a_byte(
-    guest: Guest, device: Device, probe: Probe, counters: PoolCounters
+    guest: Guest, device: Device, probe: Probe, counters: PoolCounters, page: int
 ) -> None:
     """A device's writes into the mappings of one CPU do not change those of another CPU."""
-    work = [list(checked_run(device, cpu)) for cpu in range(CPUS)]
+    work = [list(checked_run(device, cpu, page)) for cpu in range(CPUS)]
 
     on_every_cpu(guest, probe, CHECKED_RUNS, work)
 
@@ -159,7 +158,7 @@ def test_mappings_of_several_cpus_never_share_a_byte(
 
 @pytest.mark.property("B7", "B13")
 @pytest.mark.parametrize("cpus", [CPUS])
-@pytest.mark.parametrize("placements", [CROWDED], ids=["crowded"])
+@CROWDED
 def test_mappings_that_come_and_go_keep_their_content(
     guest: Guest, device: Device, probe: Probe, counters: PoolCounters
 ) -> None:
@@ -174,7 +173,7 @@ def test_mappings_that_come_and_go_keep_their_content(
 @pytest.mark.needs("nothing detects data races", config="KCSAN=y")
 @pytest.mark.parametrize("flavour", ["kcsan"])
 @pytest.mark.parametrize("cpus", [CPUS])
-@pytest.mark.parametrize("placements", [CROWDED], ids=["crowded"])
+@CROWDED
 def test_cpus_do_not_race_for_what_the_kernel_knows_of_a_pool(
     guest: Guest, device: Device, probe: Probe, counters: PoolCounters
 ) -> None:
@@ -186,7 +185,7 @@ def test_cpus_do_not_race_for_what_the_kernel_knows_of_a_pool(
 
 @pytest.mark.property("B7", "B13")
 @pytest.mark.parametrize("cpus", [CPUS])
-@pytest.mark.parametrize("placements", [CROWDED], ids=["crowded"])
+@CROWDED
 def test_a_pool_is_whole_after_several_cpus_used_it(
     guest: Guest,
     device: Device,
@@ -194,6 +193,7 @@ def test_a_pool_is_whole_after_several_cpus_used_it(
     pool: Pool,
     counters: PoolCounters,
     types: KernelTypes,
+    slot_set: int,
 ) -> None:
     """After all CPUs have unmapped, no slot is in use and the largest mapping fits."""
     work = [list(bare_run(device, cpu)) for cpu in range(CPUS)]
@@ -203,19 +203,21 @@ def test_a_pool_is_whole_after_several_cpus_used_it(
     slots_used(counters, 0)
     in_use = [at for at, slot in enumerate(slots(types, kernel_pools(types)[0])) if slot.in_use]
     equal(in_use, [], "slots in use by the kernel's slot table")
-    with device.map_single(probe.buffer(LARGEST), Direction.TO_DEVICE) as mapping:
+    with device.map_single(probe.buffer(slot_set), Direction.TO_DEVICE) as mapping:
         at_addresses([mapping], [pool.base])
 
 
 @pytest.mark.property("B7")
 @pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
-def test_every_mapping_has_slots_of_its_own(device: Device, probe: Probe, pool: Pool) -> None:
+def test_every_mapping_has_slots_of_its_own(
+    device: Device, probe: Probe, pool: Pool, page: int, slot_set: int
+) -> None:
     """No two mappings of one buffer, of any size, and no coherent memory share a slot."""
-    buffer = probe.buffer(LARGEST)
+    buffer = probe.buffer(slot_set)
     sizes = [1, 2047, 2048, 2049, 4096, 10_000] * 20
 
     ranges = [(device.map_single(buffer, Direction.TO_DEVICE, size=s).dma_addr, s) for s in sizes]
-    ranges += [(device.alloc_coherent(size).dma_addr, size) for size in (PAGE, 3 * PAGE) * 20]
+    ranges += [(device.alloc_coherent(size).dma_addr, size) for size in (page, 3 * page) * 20]
     scattered = device.map_sg([Slice(buffer, 0, size) for size in sizes], Direction.TO_DEVICE)
     ranges += [(segment.dma_addr, segment.length) for segment in scattered.segments]
 
@@ -227,9 +229,11 @@ def test_every_mapping_has_slots_of_its_own(device: Device, probe: Probe, pool: 
 
 @pytest.mark.property("B7", control=True)
 @pytest.mark.parametrize("shape", [NO_POOL])
-def test_without_a_pool_mappings_of_one_buffer_share_it(device: Device, probe: Probe) -> None:
+def test_without_a_pool_mappings_of_one_buffer_share_it(
+    device: Device, probe: Probe, page: int
+) -> None:
     """Two mappings of one buffer of an unrestricted device share memory, and the check finds it."""
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(page)
     first = device.map_single(buffer, Direction.BIDIRECTIONAL)
     second = device.map_single(buffer, Direction.BIDIRECTIONAL)
 
@@ -237,4 +241,4 @@ def test_without_a_pool_mappings_of_one_buffer_share_it(device: Device, probe: P
     second.device_side.fill(SECOND)
 
     with pytest.raises(ContentError):
-        device.session.call(calls.verify(Space.MAPPING, first.handle, 0, PAGE, FIRST))
+        device.session.call(calls.verify(Space.MAPPING, first.handle, 0, page, FIRST))

@@ -2,7 +2,7 @@
 """Properties B7 and B13: the reference model with calls of several CPUs at the same time."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -28,13 +28,13 @@ from harness.devices.probe import (
     calls,
 )
 from harness.devices.probe.model_slots import (
-    SLOT,
     AddressRules,
     Demand,
     Slots,
     allocated,
     streaming,
 )
+from harness.kernel import SLOT, Geometry
 from harness.machine.devicetree import Placement, Pool
 from harness.machine.qemu.guest import Guest
 from harness.plugin.counters import PoolCounters
@@ -45,12 +45,11 @@ CPUS = 4
 HELD = 12
 """Mappings and allocations that each CPU has at a time.
 
-There is always room for one more: each has at most LARGEST bytes and is in at most two of the
-pool's 128 parts of that size, so all together leave 32 parts free.
+There is always room for one more: each is in at most two of the PARTS of the pool, which have the
+size of the largest, so all together leave 32 parts free.
 """
 
-LARGEST = 16 * SLOT
-POOL_SIZE = 128 * LARGEST
+LARGEST, PARTS = 16 * SLOT, 128
 
 SIZES = (1, 100, SLOT, SLOT + 1, 2 * SLOT, 4 * SLOT, LARGEST)
 """Sizes in bytes; small ones are chosen more often."""
@@ -74,13 +73,15 @@ class Thing:
     buffer: Buffer
     size: int
     fill: Byte
+    page: int
 
     @property
     def demand(self) -> Demand:
         """The slots and the alignment that it needs."""
         if self.space is Space.ALLOCATION:
-            return allocated(self.size, AddressRules())
-        return streaming(self.buffer.phys + self.handle * LARGEST, self.size, AddressRules())
+            return allocated(self.size, AddressRules(), self.page)
+        place = self.buffer.phys + self.handle * LARGEST
+        return streaming(place, self.size, AddressRules(), self.page)
 
     def make(self) -> Call[Any]:
         """Map or allocate it."""
@@ -105,7 +106,7 @@ class Thing:
             yield calls.verify(Space.BUFFER, *place, self.fill)
 
 
-def things(random: Random, devices: Sequence[Device], buffer: Buffer) -> list[Thing]:
+def things(random: Random, devices: Sequence[Device], buffer: Buffer, page: int) -> list[Thing]:
     """The things that one CPU makes; each reuses the handle of the one that ended before it."""
     return [
         Thing(
@@ -115,6 +116,7 @@ def things(random: Random, devices: Sequence[Device], buffer: Buffer) -> list[Th
             buffer=buffer,
             size=random.choices(SIZES, range(len(SIZES), 0, -1))[0],
             fill=Byte(random.randrange(1, 256)),
+            page=page,
         )
         for number in range(THINGS)
     ]
@@ -137,12 +139,18 @@ def ending(some: Sequence[Thing]) -> Iterator[Call[Any]]:
 
 
 @pytest.fixture
-def workers(guest: Guest, probe: Probe) -> list[list[Thing]]:
+def placements(geometry: Geometry) -> Mapping[str, Placement]:
+    """A pool of PARTS times the largest mapping or allocation."""
+    return {"pool": Placement(size=PARTS * max(LARGEST, geometry.page))}
+
+
+@pytest.fixture
+def workers(guest: Guest, probe: Probe, geometry: Geometry) -> list[list[Thing]]:
     """The things that each CPU makes, in its own context of the probe."""
     random = Random(START)
     devices = [probe.device("probe-a"), probe.device("probe-b")]
     buffers = [Probe(guest.agent, context=1 + cpu).buffer(HELD * LARGEST) for cpu in range(CPUS)]
-    return [things(random, devices, buffer) for buffer in buffers]
+    return [things(random, devices, buffer, geometry.page) for buffer in buffers]
 
 
 def at_once(probe: Probe, some: Sequence[Sequence[Call[Any]]], runs: int) -> list[list[Any]]:
@@ -166,16 +174,19 @@ def at_once(probe: Probe, some: Sequence[Sequence[Call[Any]]], runs: int) -> lis
 @pytest.mark.property("B1", "B7", "B8", "B13", "D1", "D3", "D6", "E1", "E17")
 @pytest.mark.finding("6.1-page-order", kernels=">=6.1,<6.2")
 @pytest.mark.parametrize("cpus", [CPUS])
-@pytest.mark.parametrize("placements", [{"pool": Placement(size=POOL_SIZE)}], ids=["4M"])
 def test_several_cpus_and_devices_have_slots_of_their_own(
-    probe: Probe, pool: Pool, counters: PoolCounters, workers: list[list[Thing]]
+    probe: Probe,
+    pool: Pool,
+    counters: PoolCounters,
+    workers: list[list[Thing]],
+    geometry: Geometry,
 ) -> None:
     """With room for all, every call succeeds, and no two mappings or allocations share a slot."""
     at_once(probe, [[*in_turn(own), *ending(own)] for own in workers], RUNS)
     slots_used(counters, 0)
 
     made = at_once(probe, [[thing.make() for thing in own[:HELD]] for own in workers], 1)
-    slots = Slots(pool.base, pool.size)
+    slots = Slots(pool.base, pool.size, geometry)
     for own, outcomes in zip(workers, made, strict=True):
         for thing, outcome in zip(own[:HELD], outcomes, strict=True):
             slots.take(thing.demand, outcome.dma_addr)

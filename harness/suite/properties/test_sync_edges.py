@@ -14,13 +14,12 @@ from harness.devices.probe import (
     SyncTarget,
     calls,
 )
+from harness.kernel import SLOT
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import LiveMemory
 from harness.suite.conftest import COHERENT, MOSTLY_NIGHTLY
 from harness.suite.lib.expect import alive, printed, same_bytes, unchanged
-
-PAGE, SLOT = 4096, 2048
 
 PHASES = (1, 100, 2047, 2048, 2049, 4000, 4095)
 """Offsets of a buffer in its page, which min_align_mask keeps."""
@@ -37,9 +36,9 @@ NOT_CUT = "A sync larger than its mapping copied beyond the mapping."
 
 
 @pytest.fixture
-def buffer(probe: Probe) -> Buffer:
+def buffer(probe: Probe, page: int) -> Buffer:
     """Four pages of the CPU's bytes."""
-    buffer = probe.buffer(4 * PAGE)
+    buffer = probe.buffer(4 * page)
     buffer.fill(CPU)
     return buffer
 
@@ -62,10 +61,10 @@ def sync_ranges(mapping: Mapping, target: SyncTarget, phase: int) -> None:
 @pytest.mark.finding("6.1-partial-sync", kernels=">=6.1,<6.10")
 @pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
 def test_partial_syncs_are_exact_with_min_align_mask(
-    device: Device, buffer: Buffer, memory: LiveMemory
+    device: Device, buffer: Buffer, memory: LiveMemory, page: int
 ) -> None:
     """Each sync copies exactly its range, also in the first bytes of a mapping's later slots."""
-    device.set_min_align_mask(PAGE - 1)
+    device.set_min_align_mask(page - 1)
     for phase in PHASES:
         buffer.fill(CPU)
         with device.map_single(buffer, Direction.BIDIRECTIONAL, offset=phase, size=SIZE) as mapping:
@@ -88,10 +87,10 @@ def test_partial_syncs_are_exact_with_min_align_mask(
 @pytest.mark.property("C4", control=True)
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_pool_a_partial_sync_holds_nothing_back(
-    device: Device, buffer: Buffer, memory: LiveMemory
+    device: Device, buffer: Buffer, memory: LiveMemory, page: int
 ) -> None:
     """The CPU sees all that an unrestricted device wrote, whatever range is synced."""
-    device.set_min_align_mask(PAGE - 1)
+    device.set_min_align_mask(page - 1)
 
     with device.map_single(buffer, Direction.BIDIRECTIONAL, offset=100, size=SIZE) as mapping:
         memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
@@ -153,14 +152,16 @@ def test_without_a_pool_no_sync_is_cut(device: Device, buffer: Buffer, memory: L
 @pytest.mark.expects_report("BUG|Oops|panic")
 @pytest.mark.parametrize("driver", [COHERENT])
 @pytest.mark.parametrize("target", ["cpu", "device"])
-def test_a_sync_in_no_direction_is_a_bug(device: Device, buffer: Buffer, target: str) -> None:
+def test_a_sync_in_no_direction_is_a_bug(
+    device: Device, buffer: Buffer, target: str, page: int
+) -> None:
     """A sync with DMA_NONE is a BUG(), on a dma-coherent device too."""
     mapping = device.map_single(buffer, Direction.BIDIRECTIONAL)
     unchecked = device.unchecked
     sync = unchecked.sync_single_for_cpu if target == "cpu" else unchecked.sync_single_for_device
 
     with pytest.raises(GuestCrash, match="kernel BUG at kernel/dma/"):
-        sync(mapping.dma_addr, PAGE, Direction.NONE)
+        sync(mapping.dma_addr, page, Direction.NONE)
 
 
 @pytest.mark.property("C9", control=True)
@@ -169,11 +170,11 @@ def test_a_sync_in_no_direction_is_a_bug(device: Device, buffer: Buffer, target:
 @pytest.mark.parametrize("driver", [COHERENT])
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_pool_a_coherent_device_does_no_sync_at_all(
-    guest: Guest, device: Device, buffer: Buffer
+    guest: Guest, device: Device, buffer: Buffer, page: int
 ) -> None:
     """For an unrestricted dma-coherent device a sync does nothing, in any direction."""
     mapping = device.map_single(buffer, Direction.BIDIRECTIONAL)
 
-    device.unchecked.sync_single_for_cpu(mapping.dma_addr, PAGE, Direction.NONE)
+    device.unchecked.sync_single_for_cpu(mapping.dma_addr, page, Direction.NONE)
 
     alive(guest)

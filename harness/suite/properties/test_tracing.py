@@ -14,7 +14,6 @@ from harness.machine.shape import NO_POOL
 from harness.suite.conftest import MOSTLY_NIGHTLY
 from harness.suite.lib.expect import equal, in_pool, require
 
-PAGE = 4096
 TRACING = "/sys/kernel/tracing"
 
 NEW_EVENTS = pytest.mark.needs("038eb433dc14: trace events of the DMA API", since="6.12")
@@ -44,9 +43,9 @@ def trace(guest: Guest) -> Trace:
 
 
 @pytest.fixture
-def buffer(probe: Probe) -> Buffer:
+def buffer(probe: Probe, page: int) -> Buffer:
     """Four pages."""
-    return probe.buffer(4 * PAGE)
+    return probe.buffer(4 * page)
 
 
 def field(event: str, name: str) -> int:
@@ -65,15 +64,15 @@ def one_event(trace: Trace, name: str) -> str:
 
 @pytest.mark.property("B19")
 @pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
-def test_every_bounce_is_traced(device: Device, buffer: Buffer, trace: Trace) -> None:
+def test_every_bounce_is_traced(device: Device, buffer: Buffer, trace: Trace, page: int) -> None:
     """swiotlb_bounced shows the device, the buffer's address and size, and FORCE."""
     trace.follow("swiotlb")
 
     device.map_single(buffer, Direction.TO_DEVICE, offset=100, size=77).unmap()
-    device.map_page(buffer, Direction.FROM_DEVICE, size=PAGE).unmap()
-    device.map_sg([Slice(buffer, n * PAGE, 5) for n in range(4)], Direction.TO_DEVICE).unmap()
+    device.map_page(buffer, Direction.FROM_DEVICE, size=page).unmap()
+    device.map_sg([Slice(buffer, n * page, 5) for n in range(4)], Direction.TO_DEVICE).unmap()
 
-    wanted = [(100, 77), (0, PAGE), *((n * PAGE, 5) for n in range(4))]
+    wanted = [(100, 77), (0, page), *((n * page, 5) for n in range(4))]
     mask = (1 << 64) - 1
     expected = [
         f"dev_name: {device.name} dma_mask={mask:x} dev_addr={buffer.phys + at:x} size={size} FORCE"
@@ -97,14 +96,14 @@ def test_without_a_pool_no_bounce_is_traced(device: Device, buffer: Buffer, trac
 @NEW_EVENTS
 @pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
 def test_every_address_that_is_given_is_traced(
-    device: Device, buffer: Buffer, pool: Pool, trace: Trace
+    device: Device, buffer: Buffer, pool: Pool, trace: Trace, page: int
 ) -> None:
     """The events of map and alloc show the addresses that the driver got, all in the pool."""
     trace.follow("dma")
 
     single = device.map_single(buffer, Direction.TO_DEVICE)
     scattered = device.map_sg([Slice(buffer)], Direction.TO_DEVICE)
-    coherent = device.alloc_coherent(PAGE)
+    coherent = device.alloc_coherent(page)
 
     mapped = one_event(trace, "dma_map_(?:page|phys)")
     equal(field(mapped, "phys_addr"), buffer.phys, "phys_addr of dma_map")

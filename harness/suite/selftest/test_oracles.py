@@ -17,6 +17,7 @@ from drgn.helpers.linux.mm import follow_phys, pfn_to_page
 from harness.base.errors import NotInKernel
 from harness.devices.oracles import NO_BASELINE, inspect
 from harness.devices.probe import BufferKind, Device, Direction, Mapping, Probe, Seed
+from harness.kernel import SLOT
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.artifacts import DUMP, save
 from harness.machine.qemu.guest import Guest
@@ -32,7 +33,6 @@ from harness.observe.memory import (
 from harness.observe.memory import restricted_pools as kernel_pools
 from harness.plugin.guests import Guests
 from harness.suite.lib.binding import unbind
-from harness.suite.lib.filling import PAGE, SLOT
 from harness.suite.lib.hiding import Vmlinux, names_read
 
 CPU = Seed(0xC9)
@@ -75,9 +75,9 @@ def slots(mem: drgn.Object) -> drgn.Object:
 
 
 @pytest.fixture
-def mapping(device: Device, probe: Probe) -> Mapping:
+def mapping(device: Device, probe: Probe, page: int) -> Mapping:
     """A mapping that is live when the test ends."""
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(page)
     buffer.fill(CPU)
     return device.map_single(buffer, Direction.TO_DEVICE)
 
@@ -101,11 +101,11 @@ def test_slots_and_their_holders_do_not_agree(
 @pytest.mark.breaks("B5", "bytes behind a buffer change")
 @pytest.mark.breaks("B6", "bytes from behind a buffer are in the pool")
 def test_bytes_are_where_they_must_not_be(
-    device: Device, probe: Probe, mapping: Mapping, pool: Pool, memory: LiveMemory
+    device: Device, probe: Probe, mapping: Mapping, pool: Pool, memory: LiveMemory, page: int
 ) -> None:
     """Stale bytes of the pool, in it and outside, and bytes from beside a buffer are found."""
     stale = memory.read(pool.base + pool.size // 2, LEFT)
-    allocation, plain, watched = device.alloc_coherent(PAGE), probe.buffer(PAGE), probe.buffer(1)
+    allocation, plain, watched = device.alloc_coherent(page), probe.buffer(page), probe.buffer(1)
     beside = memory.read(watched.phys + 1, LEFT)
 
     memory.write(mapping.phys + 1, stale)
@@ -118,10 +118,10 @@ def test_bytes_are_where_they_must_not_be(
 @pytest.mark.breaks("B5", "bytes before and behind buffers change, and these are freed")
 @pytest.mark.parametrize("kind", [BufferKind.KMALLOC, BufferKind.PAGES], ids=lambda kind: kind.name)
 def test_bytes_beside_a_buffer_that_is_freed_are_remembered(
-    probe: Probe, memory: LiveMemory, kind: BufferKind
+    probe: Probe, memory: LiveMemory, kind: BufferKind, page: int
 ) -> None:
     """What was written beside a buffer is found although the buffer is freed at once."""
-    buffer = probe.buffer(PAGE, kind)
+    buffer = probe.buffer(page, kind)
     memory.write(buffer.phys - 1, b"!")
 
     buffer.free()
@@ -131,10 +131,10 @@ def test_bytes_beside_a_buffer_that_is_freed_are_remembered(
 @pytest.mark.breaks("E3", "the default pool counts a slot that is in use")
 @pytest.mark.parametrize("append", [SMALL_DEFAULT_POOL])
 def test_a_page_is_given_away_and_another_pool_works(
-    types: KernelTypes, pool: Pool, poke: Poke
+    types: KernelTypes, pool: Pool, poke: Poke, page: int
 ) -> None:
     """A page of the pool that the page allocator has, and use of the default pool, are found."""
-    _give_away(types, pool.base + 5 * PAGE, poke)
+    _give_away(types, pool.base + 5 * page, poke)
     poke(_memory_of(_mem(types, default_pool(types))).areas[0].used, 1)
 
 
@@ -146,13 +146,13 @@ def test_a_pool_has_grown(mem: drgn.Object, poke: Poke) -> None:
 
 
 def test_what_a_driver_leaks_is_no_fault_of_the_kernels(
-    guest: Guest, device: Device, probe: Probe
+    guest: Guest, device: Device, probe: Probe, page: int
 ) -> None:
     """Mappings and memory that a driver forgets are known as such, whatever becomes of it."""
-    buffer = probe.buffer(3 * PAGE)
-    device.set_min_align_mask(PAGE - 1)
-    device.map_single(buffer, Direction.TO_DEVICE, offset=3000, size=PAGE).forget()
-    device.alloc_coherent(3 * PAGE).forget()
+    buffer = probe.buffer(3 * page)
+    device.set_min_align_mask(page - 1)
+    device.map_single(buffer, Direction.TO_DEVICE, offset=3000, size=page).forget()
+    device.alloc_coherent(3 * page).forget()
     device.map_single(buffer, Direction.FROM_DEVICE)
     device.leak_when_unbound(True)
 
@@ -186,11 +186,12 @@ def test_a_dump_tells_the_oracles_the_same(
     slots: drgn.Object,
     poke: Poke,
     tmp_path: Path,
+    page: int,
 ) -> None:
     """What is found in a guest is found in the dump that is kept of it."""
     poke(slots[1000].list, 0)
     poke(slots[1000].orig_addr, 0x4100_0000)
-    memory.write(probe.buffer(PAGE).phys, memory.read(pool.base + pool.size // 2, LEFT))
+    memory.write(probe.buffer(page).phys, memory.read(pool.base + pool.size // 2, LEFT))
     assert pool.contains(mapping.dma_addr), "an unused pool would not be looked at"
     held, before = probe.held(), guests.before(guest)
 
@@ -230,13 +231,14 @@ def test_a_name_that_the_kernel_lacks_is_never_passed_over(
     poke: Poke,
     tmp_path: Path,
     share: int,
+    page: int,
 ) -> None:
     """With any name hidden that is read, the oracles find the same or say that they cannot look."""
     poke(slots[1000].list, 0)
     poke(slots[1000].orig_addr, 0x4100_0000)
-    _give_away(types, pool.base + 5 * PAGE, poke)
+    _give_away(types, pool.base + 5 * page, poke)
     poke(_memory_of(_mem(types, default_pool(types))).areas[0].used, 1)
-    memory.write(probe.buffer(PAGE).phys, memory.read(pool.base + pool.size // 2, LEFT))
+    memory.write(probe.buffer(page).phys, memory.read(pool.base + pool.size // 2, LEFT))
     assert pool.contains(mapping.dma_addr), "an unused pool would not be looked at"
     held, before = probe.held(), guests.before(guest)
     guest.pause()
@@ -263,7 +265,7 @@ def test_a_name_that_the_kernel_lacks_is_never_passed_over(
 
 def _give_away(types: KernelTypes, phys: int, poke: Poke) -> None:
     """Have a page count as not reserved."""
-    flags = pfn_to_page(types.program, phys // PAGE).flags
+    flags = pfn_to_page(types.program, phys // types.page_size).flags
     bits = flags.f if flags.type_.kind is not drgn.TypeKind.INT else flags  # a structure in 7.3
     reserved = 1 << types.program.constant("PG_reserved").value_()
     poke(bits, bits.value_() & ~reserved)

@@ -28,7 +28,8 @@ from harness.plugin.results import NotJudged
 
 pytestmark = pytest.mark.any_kernel("it makes guests end in every way")
 
-PAGE = 4096
+SIZE = 4096
+"""Bytes of a buffer."""
 
 FOREVER = 600.0
 """Seconds; pytest ends a test earlier, so nothing but the guest's own end ends such a wait."""
@@ -68,7 +69,7 @@ def overwrite(memory: LiveMemory, types: KernelTypes) -> Callable[[str, bytes], 
 @pytest.fixture
 def mapping(device: Device, probe: Probe) -> Mapping:
     """A page that is mapped for the device to read."""
-    return device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE)
+    return device.map_single(probe.buffer(SIZE), Direction.TO_DEVICE)
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_a_bug_check_is_a_crash_that_names_its_line(
 ) -> None:
     """A driver that syncs in no direction runs into the DMA API's BUG_ON."""
     with pytest.raises(GuestCrash, match=r"bug: kernel BUG at kernel/dma/mapping\.c:\d+!"):
-        device.unchecked.sync_single_for_cpu(mapping.dma_addr, PAGE, Direction.NONE)
+        device.unchecked.sync_single_for_cpu(mapping.dma_addr, SIZE, Direction.NONE)
 
     assert detectors(guest) == [Detector.BUG]
 
@@ -133,7 +134,7 @@ def test_a_kept_crash_has_the_kernels_stack_in_files_and_lines(
 ) -> None:
     """What is kept of a crash names the line of the BUG_ON, and that of the module's call."""
     with pytest.raises(GuestCrash):
-        device.unchecked.sync_single_for_cpu(mapping.dma_addr, PAGE, Direction.NONE)
+        device.unchecked.sync_single_for_cpu(mapping.dma_addr, SIZE, Direction.NONE)
 
     directory = keep(guest, "crash")
 
@@ -152,7 +153,7 @@ def test_a_warning_is_reported_and_the_guest_goes_on(
     guest: Guest, device: Device, mapping: Mapping
 ) -> None:
     """A driver that syncs more than it mapped gets a warning, which ends nothing."""
-    device.unchecked.sync_single_for_device(mapping.dma_addr, 2 * PAGE, Direction.TO_DEVICE)
+    device.unchecked.sync_single_for_device(mapping.dma_addr, 2 * SIZE, Direction.TO_DEVICE)
 
     guest.console.wait_for("end trace", DEADLINE)
     assert detectors(guest) == [Detector.WARNING]
@@ -249,7 +250,7 @@ def test_garbage_on_the_agents_line_costs_nothing_but_itself(guest: Guest) -> No
     guest.agent.close()
     line = guest.connect(AGENT_SOCKET)
 
-    line.sendall(os.urandom(2 * PAGE) + b"\x7e\x01\x00")
+    line.sendall(os.urandom(2 * SIZE) + b"\x7e\x01\x00")
 
     agent = Agent(line)
     assert agent.hello().boot_id == boot_id

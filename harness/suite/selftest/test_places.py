@@ -13,7 +13,8 @@ from harness.observe.memory.places import Places, explain
 
 pytestmark = pytest.mark.any_kernel("what addresses are called")
 
-PAGE = 4096
+SIZE = 4096
+"""Bytes of a buffer."""
 
 PAGE_ALLOCATOR = "kernel page (page allocator), not in any pool"
 
@@ -23,7 +24,7 @@ def test_every_kind_of_address_is_explained(
 ) -> None:
     """Slots, pages, kernel text, the harness's own memory and a device's BAR have names."""
     rogue = EduRogue(guest)
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(SIZE)
     mapping = probe.device("probe-a").map_single(buffer, Direction.TO_DEVICE)
     text = types.image.to_phys(types.symbols.address("swiotlb_map"))
     slot = (mapping.dma_addr - pool.base) // 2048
@@ -50,7 +51,7 @@ def test_calls_and_accesses_are_kept_in_one_time_line(guest: Guest, probe: Probe
     """The journal has the driver's calls as C and the rogue's accesses, in the order they had."""
     rogue = EduRogue(guest)
     device = probe.device("probe-a")
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(SIZE)
 
     mapping = device.map_single(buffer, Direction.TO_DEVICE)
     rogue.write(mapping.dma_addr, bytes(16))

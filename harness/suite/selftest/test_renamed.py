@@ -13,7 +13,6 @@ from harness.machine.machine import Machine
 from harness.plugin.counters import PoolCounters
 from harness.plugin.guests import Guests
 from harness.results import SuiteRequest
-from harness.suite.lib.filling import PAGE
 
 pytestmark = [
     pytest.mark.nightly("two kernels of its own"),
@@ -48,10 +47,10 @@ def initramfs(spec: KernelSpec, kernel: Kernel) -> Initramfs:
 
 @pytest.mark.breaks("B13", "the series leaks a slot of each mapping")
 def test_a_leak_is_found_although_the_pools_operations_have_another_name(
-    device: Device, probe: Probe
+    device: Device, probe: Probe, page: int
 ) -> None:
     """Pools are found by their devices when rmem_swiotlb_ops is gone."""
-    device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE).unmap()
+    device.map_single(probe.buffer(page), Direction.TO_DEVICE).unmap()
 
 
 def test_a_file_of_debugfs_that_is_gone_is_named(counters: PoolCounters) -> None:

@@ -31,7 +31,8 @@ from harness.suite.conftest import PLATFORM
 
 pytestmark = pytest.mark.any_kernel("it ends runs of the harness")
 
-PAGE = 4096
+SIZE = 4096
+"""Bytes of a buffer."""
 GENERATIONS = 3
 
 DEADLINE = 60.0
@@ -242,7 +243,7 @@ def test_a_guest_survives_generations_of_parking(machine: Machine, tmp_path: Pat
         directory = tmp_path / str(generation)
         directory.mkdir()
         with restore(snapshot) as guest:
-            Probe(guest.agent, context=generation).buffer(PAGE).fill(Seed(generation))
+            Probe(guest.agent, context=generation).buffer(SIZE).fill(Seed(generation))
             guest.agent.run("echo survived >> /tmp/generations")
             snapshot = park_running(guest, directory)
 
@@ -259,13 +260,13 @@ def test_guests_restored_at_once_share_nothing(machine: Machine) -> None:
 
         assert [
             in_pool(guest, dma_addr) for guest, dma_addr in zip(both, written, strict=True)
-        ] == [Seed(number).content(0, PAGE) for number in range(2)]
+        ] == [Seed(number).content(0, SIZE) for number in range(2)]
 
 
 def mapped_page(guest: Guest, seed: Seed) -> int:
     """Map a page of the seed's pattern; returns its DMA address."""
     probe = Probe(guest.agent)
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(SIZE)
     buffer.fill(seed)
     return probe.device(PLATFORM).map_single(buffer, Direction.TO_DEVICE).dma_addr
 
@@ -273,7 +274,7 @@ def mapped_page(guest: Guest, seed: Seed) -> int:
 def in_pool(guest: Guest, dma_addr: int) -> bytes:
     """The page at that DMA address."""
     with live_memory(guest) as memory:
-        return memory.read(dma_addr, PAGE)
+        return memory.read(dma_addr, SIZE)
 
 
 def test_a_person_has_a_monitor_beside_the_harness(guest: Guest, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from harness.devices.probe import (
     Seed,
 )
 from harness.devices.rogue import EduRogue
+from harness.kernel import SLOT
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.artifacts import DUMP, save
 from harness.machine.qemu.guest import Guest
@@ -36,8 +37,6 @@ from harness.observe.memory import (
     slots,
 )
 from harness.suite.lib.paused import paused
-
-PAGE, SLOT = 4096, 2048
 
 FREE_BLOCK = 4 << 20
 """Bytes of the page allocator's largest blocks: the last that it takes single pages from."""
@@ -61,10 +60,10 @@ class InUse:
 
 
 @pytest.fixture
-def in_use(device: Device, probe: Probe) -> InUse:
+def in_use(device: Device, probe: Probe, page: int) -> InUse:
     """The device's pool in use."""
     canary = secrets.token_bytes(32)
-    buffer, allocation = probe.buffer(PAGE), device.alloc_coherent(PAGE)
+    buffer, allocation = probe.buffer(page), device.alloc_coherent(page)
     buffer.write(canary)
     allocation.write(canary)
     return InUse(canary, buffer, device.map_single(buffer, Direction.TO_DEVICE), allocation)
@@ -135,11 +134,11 @@ def test_a_canary_is_found_at_the_same_places_in_the_dump(
 
 
 def test_what_is_read_of_the_pool_follows_the_cpu_and_the_device(
-    guest: Guest, probe: Probe, memory: LiveMemory
+    guest: Guest, probe: Probe, memory: LiveMemory, page: int
 ) -> None:
     """What CPU and device write into the pool is read at once, while the guest runs."""
     rogue = EduRogue(guest)
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(page)
     mapping = probe.device(str(rogue.bdf)).map_single(buffer, Direction.BIDIRECTIONAL)
 
     buffer.fill(CPU)
@@ -180,13 +179,13 @@ def test_known_places_are_classified(
         assert {place: atlas.classify(place).use for place in known} == known
 
 
-def test_a_checksum_tells_a_single_changed_byte(probe: Probe) -> None:
+def test_a_checksum_tells_a_single_changed_byte(probe: Probe, page: int) -> None:
     """What is compared by its checksum in the guest is compared as it would be byte by byte."""
-    buffer = probe.buffer(3 * PAGE)
+    buffer = probe.buffer(3 * page)
     buffer.fill(Seed(7))
-    content = buffer.read(5, 2 * PAGE)
+    content = buffer.read(5, 2 * page)
 
-    assert content == Seed(7).content(5, 2 * PAGE)
+    assert content == Seed(7).content(5, 2 * page)
     assert buffer.contains(content, 5)
-    buffer.write(bytes([content[PAGE] ^ 1]), 5 + PAGE)
+    buffer.write(bytes([content[page] ^ 1]), 5 + page)
     assert not buffer.contains(content, 5)

@@ -13,7 +13,7 @@ from harness.observe.memory import PoolState, Slot
 
 
 def alone(in_use: list[Slot], *held: Held) -> list[int]:
-    return [slot.index for slot in unclaimed(POOL, in_use, held)]
+    return [slot.index for slot in unclaimed(POOL, in_use, held, PAGE)]
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def alone(in_use: list[Slot], *held: Held) -> list[int]:
 )
 def test_what_is_held_accounts_for_its_slots(in_use: list[Slot], held: Held) -> None:
     assert alone(in_use, held) == []
-    assert wrong_holders(POOL, in_use, [held]) == []
+    assert wrong_holders(POOL, in_use, [held], PAGE) == []
 
 
 def test_padding_before_and_behind_belongs_to_its_mapping() -> None:
@@ -64,11 +64,11 @@ def test_what_a_driver_leaked_is_held_forever() -> None:
 def test_what_a_driver_leaked_may_have_been_unmapped_behind_the_probes_back() -> None:
     leaked = replace(mapping(3, 5000), context=LEAKED)
 
-    assert wrong_holders(POOL, [], [leaked]) == []
+    assert wrong_holders(POOL, [], [leaked], PAGE) == []
 
 
 def test_a_mapping_in_free_slots_may_be_given_away() -> None:
-    (violation,) = wrong_holders(POOL, run(3, 2 * SLOT), [mapping(3, 5000)])
+    (violation,) = wrong_holders(POOL, run(3, 2 * SLOT), [mapping(3, 5000)], PAGE)
 
     assert violation.properties == ("B7",)
     assert "the probe's mapping at 0x4f001800" in violation.summary
@@ -77,13 +77,13 @@ def test_a_mapping_in_free_slots_may_be_given_away() -> None:
 def test_two_mappings_in_one_slot_are_an_overlap() -> None:
     two = [mapping(3, 100), mapping(3, 100, offset=1024, context=5)]
 
-    assert ids(wrong_holders(POOL, run(3, SLOT), two)) == [("B7",)]
+    assert ids(wrong_holders(POOL, run(3, SLOT), two, PAGE)) == [("B7",)]
 
 
 def test_what_is_held_elsewhere_is_not_this_pools() -> None:
     elsewhere = replace(mapping(3, 100), phys=0x4100_0000)
 
-    assert wrong_holders(POOL, [], [elsewhere]) == []
+    assert wrong_holders(POOL, [], [elsewhere], PAGE) == []
 
 
 def test_a_kernel_that_counts_right_is_believed() -> None:
@@ -103,3 +103,11 @@ def test_each_count_is_compared_with_the_slots(
     pool: PoolState, broken: list[tuple[str, ...]]
 ) -> None:
     assert ids(wrong_counts(pool, run(3, 5000))) == broken
+
+
+def test_an_allocation_holds_the_slots_of_whole_pages_of_the_kernel() -> None:
+    in_use = run(8, 4 * PAGE, None)
+    held = allocation(8, 1)
+
+    assert unclaimed(POOL, in_use, [held], 4 * PAGE) == ()
+    assert wrong_holders(POOL, in_use[:2], [held], 4 * PAGE) != []

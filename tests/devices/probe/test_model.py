@@ -8,8 +8,11 @@ import pytest
 from harness.base.violation import PropertyViolated
 from harness.devices.probe import AllocCall, Attr, Direction, Segment, SyncTarget
 from harness.devices.probe.model import Bounce, BufferPart, CpuBuffer, PoolModel
-from harness.devices.probe.model_slots import PAGE, SET, SLOT, AddressRules, allocated, streaming
+from harness.devices.probe.model_slots import AddressRules, Slots, allocated, streaming
+from harness.kernel import SLOT, Geometry
 
+USUAL = Geometry()
+PAGE, SET = USUAL.page, USUAL.slots_of_set
 BASE, SETS = 0x4F00_0000, 2
 PHYS = 0x4150_0000
 PLAIN, SECTOR, NVME, LARGE = (
@@ -25,7 +28,7 @@ Step = Callable[[PoolModel, CpuBuffer], object]
 
 @pytest.fixture
 def pool() -> PoolModel:
-    return PoolModel(BASE, b"\xee" * (SETS * SET * SLOT))
+    return PoolModel(BASE, b"\xee" * (SETS * SET * SLOT), USUAL)
 
 
 @pytest.fixture
@@ -63,7 +66,7 @@ def test_a_mapping_where_it_may_not_be_is_refused(
     pool: PoolModel, broken: str, size: int, phys: int, rules: AddressRules, addr: int
 ) -> None:
     with pytest.raises(PropertyViolated) as caught:
-        pool.slots.take(streaming(phys, size, rules), addr)
+        pool.slots.take(streaming(phys, size, rules, PAGE), addr)
 
     assert caught.value.ids == (broken,)
 
@@ -83,7 +86,7 @@ def test_a_mapping_where_it_may_not_be_is_refused(
 def test_a_mapping_takes_the_slots_that_it_touches(
     pool: PoolModel, size: int, phys: int, rules: AddressRules, addr: int, slots: range
 ) -> None:
-    assert pool.slots.take(streaming(phys, size, rules), addr) == slots
+    assert pool.slots.take(streaming(phys, size, rules, PAGE), addr) == slots
     assert pool.slots.used == len(slots)
 
 
@@ -116,7 +119,7 @@ def test_what_overlaps_is_refused(pool: PoolModel, cpu: CpuBuffer) -> None:
 def fill(pool: PoolModel, free: set[int]) -> None:
     """Take every slot but those."""
     for slot in set(range(pool.slots.count)) - free:
-        pool.slots.take(streaming(PHYS, 1, PLAIN), BASE + slot * SLOT)
+        pool.slots.take(streaming(PHYS, 1, PLAIN, PAGE), BASE + slot * SLOT)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +174,7 @@ def test_a_refused_scatterlist_had_room_only_if_it_had_some_wherever_its_first_e
 
 
 def test_a_pool_with_a_part_of_a_set_says_so(cpu: CpuBuffer) -> None:
-    pool = PoolModel(BASE, bytes(3 * SLOT))
+    pool = PoolModel(BASE, bytes(3 * SLOT), USUAL)
     pool.map(BufferPart(cpu, 0, 1), Direction.TO_DEVICE, PLAIN, BASE)
 
     with pytest.raises(PropertyViolated, match=r"^B13 E6 violated: "):
@@ -185,7 +188,7 @@ def test_the_one_place_that_the_search_may_miss_is_no_room(pool: PoolModel, cpu:
     with pytest.raises(PropertyViolated, match=r"^B13 violated: .* fits at 0x4f004800"):
         pool.refuse_map([second_half_of_a_page], NVME)
 
-    pool.slots.take(streaming(PHYS, 1, PLAIN), BASE + 13 * SLOT)
+    pool.slots.take(streaming(PHYS, 1, PLAIN, PAGE), BASE + 13 * SLOT)
     pool.refuse_map([second_half_of_a_page], NVME)
 
 
@@ -317,9 +320,9 @@ def test_a_wrong_count_is_found(pool: PoolModel, cpu: CpuBuffer, counted: int, b
 def test_room_is_found_wherever_every_slot_is_tried(
     base: int, rules: AddressRules, size: int
 ) -> None:
-    pool = PoolModel(base, bytes((SET + 30) * SLOT))
-    pool.slots.take(streaming(PHYS, 40 * SLOT + 1, PLAIN), base + 8 * SLOT)
-    for demand in (streaming(PHYS + 0x2805, size, rules), allocated(size, rules)):
+    pool = PoolModel(base, bytes((SET + 30) * SLOT), USUAL)
+    pool.slots.take(streaming(PHYS, 40 * SLOT + 1, PLAIN, PAGE), base + 8 * SLOT)
+    for demand in (streaming(PHYS + 0x2805, size, rules, PAGE), allocated(size, rules, PAGE)):
         ends = (min(start + SET, SET + 30) for start in (0, SET) for _ in range(SET))
         tried = (
             slot
@@ -330,3 +333,34 @@ def test_room_is_found_wherever_every_slot_is_tried(
             and pool.slots.free(slot, demand.nslots)
         )
         assert pool.slots.room(demand) == next(tried, None)
+
+
+@pytest.mark.parametrize(
+    ("geometry", "size", "addr", "fits"),
+    [
+        (USUAL, 4096, BASE + 4096, True),
+        (Geometry(page=16 << 10), 4096, BASE + 4096, True),
+        (Geometry(page=16 << 10), 16 << 10, BASE + (16 << 10), True),
+        (Geometry(page=16 << 10), 16 << 10, BASE + 4096, False),
+        (Geometry(page=64 << 10), 64 << 10, BASE + (16 << 10), False),
+    ],
+)
+def test_a_page_is_the_kernels(geometry: Geometry, size: int, addr: int, fits: bool) -> None:
+    demand = streaming(PHYS, size, PLAIN, geometry.page)
+
+    assert demand.aligned(addr) == fits
+
+
+def test_allocations_are_whole_pages_of_the_kernel() -> None:
+    demand = allocated(20 << 10, PLAIN, 16 << 10)
+
+    assert (demand.length, demand.align_mask) == (32 << 10, (32 << 10) - 1)
+
+
+@pytest.mark.parametrize("slots_of_set", [64, 128, 1024])
+def test_a_slot_set_is_the_kernels(slots_of_set: int) -> None:
+    geometry = Geometry(slot_set=slots_of_set * SLOT)
+    slots = Slots(BASE, 4 * geometry.slot_set, geometry)
+
+    assert slots.room(streaming(PHYS, slots_of_set * SLOT, PLAIN, PAGE)) == 0
+    assert slots.room(streaming(PHYS, slots_of_set * SLOT + 1, PLAIN, PAGE)) is None

@@ -26,6 +26,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     kernel = tmp_path / "kernel"
     kernel.mkdir()
     KernelRecord("6.12.0", "c0ffee", "a tree", (), "gcc 12", (), "", ()).save(kernel)
+    (kernel / "Image").touch()
     archive = tmp_path / "initramfs.cpio"
     archive.write_bytes(bytes(1000))
     qemu = Qemu(tmp_path / "qemu", (7, 2), "QEMU emulator version 7.2.0")

@@ -4,7 +4,7 @@
 import secrets
 
 from harness.devices.attacks.attack import Attack, Effect, Observation, Protection
-from harness.devices.attacks.context import PAGE, SECRET_SIZE, Context
+from harness.devices.attacks.context import SECRET_SIZE, Context
 from harness.devices.probe import Direction
 
 OTHER = "probe-b"
@@ -14,7 +14,7 @@ OTHER = "probe-b"
 def run(context: Context) -> Observation:
     """Read what another device has mapped in its own pool."""
     secret = secrets.token_bytes(SECRET_SIZE)
-    buffer = context.probe.buffer(PAGE)
+    buffer = context.probe.buffer(context.page)
     buffer.write(secret)
     with context.probe.device(OTHER).map_single(buffer, Direction.TO_DEVICE) as mapping:
         seen = context.rogue.read(mapping.phys, SECRET_SIZE)

@@ -2,7 +2,7 @@
 """Overrun a mapping: the device writes more than it was asked for."""
 
 from harness.devices.attacks.attack import Attack, Effect, Observation, Protection
-from harness.devices.attacks.context import PAGE, Context
+from harness.devices.attacks.context import Context
 from harness.devices.attacks.judging import damage
 from harness.devices.probe import Direction, Seed
 
@@ -12,7 +12,7 @@ MAPPED, WRITTEN = 64, 256
 
 def run(context: Context) -> Observation:
     """Write 256 bytes into a mapping of 64."""
-    buffer = context.probe.buffer(PAGE)
+    buffer = context.probe.buffer(context.page)
     buffer.fill(OLD)
     data = NEW.content(0, WRITTEN)
     with context.driver.map_single(buffer, Direction.FROM_DEVICE, size=MAPPED) as mapping:

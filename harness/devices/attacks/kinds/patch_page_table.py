@@ -4,12 +4,11 @@
 from drgn.helpers.linux.pid import find_task
 
 from harness.devices.attacks.attack import ON_KERNEL_MEMORY, Attack, Observation
-from harness.devices.attacks.context import PAGE, Context
+from harness.devices.attacks.context import Context
 from harness.devices.attacks.judging import damage
+from harness.observe.memory.page_tables import address_mask, translation_bits
 
-ENTRY, LEVEL_BITS, PAGE_BITS, ADDRESS_BITS = 8, 9, 12, 64
-FRAME = 0x0000_FFFF_FFFF_F000
-"""The bits of an output address in a descriptor, with 4 KiB pages (Arm ARM, D8.3)."""
+ENTRY, ADDRESS_BITS = 8, 64
 
 START = """
 HARMLESS=yes sleep 1000 > /dev/null 2>&1 &
@@ -25,7 +24,7 @@ def run(context: Context) -> Observation:
     pid = context.sh(START)
     place = _entry(context, int(pid))
     old = int.from_bytes(context.memory.read(place, ENTRY), "little")
-    new = (old & ~FRAME | wanted).to_bytes(ENTRY, "little")
+    new = (old & ~address_mask(context.page) | wanted).to_bytes(ENTRY, "little")
     context.rogue.write(place, new)
     seen = context.guest.agent.read_file(f"/proc/{pid}/environ")
     shown = "the secret" if secret in seen else repr(seen[:24])
@@ -38,9 +37,11 @@ def _entry(context: Context, pid: int) -> int:
     address: int = mm.env_start.value_()
     bits = ADDRESS_BITS - int(context.types.vmcoreinfo("NUMBER(TCR_EL1_T1SZ)"), 0)
     table = context.phys(mm.pgd[0])
-    for shift in reversed(range(PAGE_BITS, bits, LEVEL_BITS)):
-        place = table + (address >> shift) % (PAGE // ENTRY) * ENTRY
-        table = int.from_bytes(context.memory.read(place, ENTRY), "little") & FRAME
+    page_bits, level_bits = translation_bits(context.page)
+    for shift in reversed(range(page_bits, bits, level_bits)):
+        place = table + (address >> shift) % (context.page // ENTRY) * ENTRY
+        entry = int.from_bytes(context.memory.read(place, ENTRY), "little")
+        table = entry & address_mask(context.page)
     return place
 
 

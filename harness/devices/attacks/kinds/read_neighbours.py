@@ -4,20 +4,21 @@
 import secrets
 
 from harness.devices.attacks.attack import Attack, Effect, Observation, Protection
-from harness.devices.attacks.context import PAGE, SECRET_SIZE, Context
+from harness.devices.attacks.context import SECRET_SIZE, Context
 from harness.devices.probe import Direction
 
-MAPPED, PAGE_HALF = 64, PAGE // 2
+MAPPED = 64
 
 
 def run(context: Context) -> Observation:
     """Read on behind a mapping of 64 bytes, to where the rest of its page would be."""
     secret, payload = secrets.token_bytes(SECRET_SIZE), secrets.token_bytes(MAPPED)
-    buffer = context.probe.buffer(PAGE)
+    half = context.page // 2
+    buffer = context.probe.buffer(context.page)
     buffer.write(payload)
-    buffer.write(secret, offset=PAGE_HALF)
+    buffer.write(secret, offset=half)
     with context.driver.map_single(buffer, Direction.TO_DEVICE, size=MAPPED) as mapping:
-        beside = context.rogue.read(mapping.dma_addr + PAGE_HALF, SECRET_SIZE)
+        beside = context.rogue.read(mapping.dma_addr + half, SECRET_SIZE)
         own = context.rogue.read(mapping.dma_addr, MAPPED)
     if beside == secret:
         return Observation(Effect.SUCCEEDED, "the bytes beside the mapping were read")

@@ -4,7 +4,7 @@
 import secrets
 
 from harness.devices.attacks.attack import Attack, Effect, Observation, Protection
-from harness.devices.attacks.context import PAGE, SECRET_SIZE, Context
+from harness.devices.attacks.context import SECRET_SIZE, Context
 from harness.devices.attacks.judging import theft
 from harness.devices.probe import Direction
 
@@ -12,7 +12,7 @@ from harness.devices.probe import Direction
 def run(context: Context) -> Observation:
     """Read where a secret was mapped, after it was unmapped."""
     secret = secrets.token_bytes(SECRET_SIZE)
-    buffer = context.probe.buffer(PAGE)
+    buffer = context.probe.buffer(context.page)
     buffer.write(secret)
     mapping = context.driver.map_single(buffer, Direction.TO_DEVICE)
     mapping.unmap()

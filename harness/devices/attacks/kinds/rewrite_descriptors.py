@@ -2,7 +2,7 @@
 """Rewrite ring descriptors between check and use."""
 
 from harness.devices.attacks.attack import Attack, Effect, Observation, Protection
-from harness.devices.attacks.context import PAGE, Context
+from harness.devices.attacks.context import Context
 from harness.devices.rogue.vhost import VhostRogue, mutations
 
 READ = "dd if={} bs=512 count=1 {} 2> /dev/null | md5sum"
@@ -24,7 +24,7 @@ def run(context: Context) -> Observation:
     seen = context.sh(command)
     if len(rogue.requests) == before:
         return Observation(Effect.STOPPED, "the driver never asked the device")
-    intact = secret * (PAGE // len(secret)) == context.memory.read(place, PAGE)
+    intact = secret == context.memory.read(place, len(secret))
     if seen != honest or not intact:
         return Observation(
             Effect.SUCCEEDED, f"the driver took it for true: {seen}, secret {intact=}"

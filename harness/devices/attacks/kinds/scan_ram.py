@@ -4,11 +4,11 @@
 import secrets
 
 from harness.devices.attacks.attack import ON_KERNEL_MEMORY, Attack, Effect, Observation
-from harness.devices.attacks.context import PAGE, Context
+from harness.devices.attacks.context import Context
 
 CANARY_SIZE = 16
-DOUBLINGS = 13
-"""From a page to 32 MiB, an eighth of the smallest RAM: no look at every megabyte misses that."""
+SPREAD = 32 << 20
+"""Bytes of the file, an eighth of the smallest RAM: no look at every megabyte misses that."""
 
 STEP = 1 << 20
 
@@ -20,9 +20,10 @@ def run(context: Context) -> Observation:
     every megabyte is read.
     """
     canary = secrets.token_bytes(CANARY_SIZE)
-    context.guest.agent.write_file("/tmp/a", canary + bytes(PAGE - CANARY_SIZE))
+    context.guest.agent.write_file("/tmp/a", canary + bytes(context.page - CANARY_SIZE))
+    doublings = (SPREAD // context.page).bit_length() - 1
     context.sh(
-        f"for i in $(seq {DOUBLINGS}); do cat /tmp/a /tmp/a > /tmp/b; mv /tmp/b /tmp/a; done"
+        f"for i in $(seq {doublings}); do cat /tmp/a /tmp/a > /tmp/b; mv /tmp/b /tmp/a; done"
     )
     length = CANARY_SIZE if "smmu" in context.guest.machine.board else STEP
     found = [

@@ -2,7 +2,7 @@
 """Write after unmap: the device goes on with a buffer that it was given once."""
 
 from harness.devices.attacks.attack import Attack, Effect, Observation, Protection
-from harness.devices.attacks.context import PAGE, Context
+from harness.devices.attacks.context import Context
 from harness.devices.attacks.judging import damage
 from harness.devices.probe import Direction, Seed
 
@@ -11,7 +11,7 @@ OLD, NEW = Seed(0x01D), Seed(0xE11)
 
 def run(context: Context) -> Observation:
     """Write to the address of a mapping that has ended, whose buffer has another use by now."""
-    buffer = context.probe.buffer(PAGE)
+    buffer = context.probe.buffer(context.page)
     mapping = context.driver.map_single(buffer, Direction.FROM_DEVICE)
     mapping.unmap()
     buffer.fill(OLD)

@@ -5,16 +5,14 @@ import re
 
 from harness.base.address_range import AddressRange
 from harness.base.errors import GuestHang
+from harness.kernel import SLOT
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes, MemoryUse, page_uses
 from harness.plugin.counters import PoolCounters
 from harness.suite.lib.attached import assigned, pool_of
 from harness.suite.lib.expect.values import equal
-from harness.suite.lib.expect.wording import SLOT, size_text, violation_of
-
-PAGE = 4096
-
+from harness.suite.lib.expect.wording import size_text, violation_of
 
 PRINT_TIMEOUT = 10.0
 """Seconds of the guest's own time until a message is on the console; measured: 0.1."""
@@ -76,10 +74,11 @@ def alive(guest: Guest) -> None:
 
 def all_reserved(types: KernelTypes, memory: AddressRange) -> None:
     """Every page of *memory* is reserved, and none belongs to the page allocator."""
-    uses = page_uses(types, memory.base, memory.size // PAGE)
+    page = types.page_size
+    uses = page_uses(types, memory.base, memory.size // page)
     other = [number for number, use in enumerate(uses) if use is not MemoryUse.RESERVED]
     if other:
-        first = memory.base + other[0] * PAGE
+        first = memory.base + other[0] * page
         summary = "The page allocator has pages of a pool."
         wanted = f"{AddressRange.__str__(memory)} reserved"
         seen = (
@@ -90,9 +89,10 @@ def all_reserved(types: KernelTypes, memory: AddressRange) -> None:
 
 def not_reserved(types: KernelTypes, memory: AddressRange) -> None:
     """No page of *memory* is reserved: all of it is ordinary memory."""
-    uses = page_uses(types, memory.base, memory.size // PAGE)
+    page = types.page_size
+    uses = page_uses(types, memory.base, memory.size // page)
     if MemoryUse.RESERVED in uses:
-        first = memory.base + uses.index(MemoryUse.RESERVED) * PAGE
+        first = memory.base + uses.index(MemoryUse.RESERVED) * page
         summary = "The kernel keeps memory reserved that is not a pool."
         wanted = f"no page of {AddressRange.__str__(memory)} reserved"
         seen = f"{uses.count(MemoryUse.RESERVED)} of {len(uses)} pages are, first {first:#x}"

@@ -7,9 +7,6 @@ from harness.plugin.failures import in_hex
 KIB = 1024
 
 
-SLOT = 2048
-
-
 LONGEST = 400
 """Characters of a value that a failure quotes."""
 

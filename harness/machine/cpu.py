@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The CPU of a machine: the simplest one that has what the kernel needs."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from harness.base.space import KIB
+from harness.kernel import Kernel
+from harness.kernel.build.kconfig import read_config
+
+NEEDS_TAGS = "KASAN_HW_TAGS"
+"""The option of a kernel that keeps its tags in memory: without such memory it checks nothing
+(arch/arm64, FEAT_MTE2)."""
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """A *model* as QEMU names it, and options of the *board* that belong to it."""
+
+    model: str
+    board: str = ""
+
+
+PLAIN = Cpu("cortex-a57")
+"""It has pages of 4 and 64 KiB (QEMU, target/arm/cpu64.c, its ID_AA64MMFR0)."""
+
+PAGES_16K = Cpu("cortex-a76")
+"""It has pages of 16 KiB as well; the oldest such model of QEMU 7.2."""
+
+TAGS = Cpu("max,pauth-impdef=on", ",mte=on")
+"""Everything; with QEMU's own algorithm for pointer authentication, which is the fast one."""
+
+
+@cache
+def cpu_for(kernel: Kernel) -> Cpu:
+    """The CPU that *kernel* needs."""
+    if kernel.config.is_file() and NEEDS_TAGS in read_config(kernel.config):
+        return TAGS
+    return PAGES_16K if kernel.page_size == 16 * KIB else PLAIN
