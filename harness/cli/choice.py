@@ -34,6 +34,12 @@ def add_choice_options(parser: argparse.ArgumentParser) -> None:
         help="run only tests whose names match, as pytest -k",
     )
     parser.add_argument("--tier", choices=TIERS, default=TIERS[0], help=TIER_HELP)
+    add_run_options(parser)
+    add_config_options(parser)
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how tests run; :func:`runner_of` reads ``--log``."""
     parser.add_argument(
         "-n",
         "--workers",
@@ -43,7 +49,6 @@ def add_choice_options(parser: argparse.ArgumentParser) -> None:
         help="tests at a time (default: %(default)s)",
     )
     add_qemu_option(parser)
-    add_config_options(parser)
     parser.add_argument(
         "--log", type=Path, metavar="FILE", help="append the output of pytest to FILE"
     )

@@ -133,12 +133,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests of a higher tier than ``--tier``."""
+    """Deselect the tests of a higher tier than ``--tier``; those of others than ``--finding``."""
     highest = TIERS.index(config.getoption("--tier"))
-    chosen = [item for item in items if TIERS.index(tier_of(item)) <= highest]
+    if findings := set(config.getoption("--finding")):
+        chosen = [item for item in items if findings & _findings(item)]
+    else:
+        chosen = [item for item in items if TIERS.index(tier_of(item)) <= highest]
     if len(chosen) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
+
+
+def _findings(item: pytest.Item) -> set[str]:
+    """The findings that a test is expected to show on some kernel."""
+    return {str(mark.args[0]) for mark in item.iter_markers("finding")}
 
 
 def tier_of(item: pytest.Item) -> str:

@@ -66,6 +66,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="ID",
         help="run only tests of this property, for example B1; may be repeated",
     )
+    group.addoption(
+        "--finding",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="run the tests of this finding of docs/findings.md, whatever their tier; may be "
+        "repeated",
+    )
     group.addoption("--qemu", default=DEFAULT_QEMU, metavar="PROGRAM", help="QEMU binary")
     group.addoption(
         "--machine-memory",

@@ -44,7 +44,8 @@ class SuiteRequest:
     """What to run: which kernel, on which QEMU, and which tests of which tier.
 
     *tests* are node ids or files of the checkout, all if empty; *properties*, and *match* as for
-    pytest's ``-k``, leave only some of them. *words* are more of pytest's own arguments.
+    pytest's ``-k``, leave only some of them. With *findings* all tests of these run, of
+    any tier. *words* are more of pytest's own arguments.
     *workers* is 0 for no pytest-xdist, *max_failures* 0 for no limit, *ram_size* in bytes.
     """
 
@@ -56,6 +57,7 @@ class SuiteRequest:
     workers: int = WORKERS
     keep: str = "failed"
     properties: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
     match: str = ""
     max_failures: int = 0
     ram_size: int = DEFAULT_RAM
@@ -80,6 +82,7 @@ def choice_of(request: SuiteRequest) -> tuple[str, ...]:
     return (
         f"--tier={request.tier}",
         *(f"--property={one}" for one in request.properties),
+        *(f"--finding={one}" for one in request.findings),
         *([f"-k={request.match}"] if request.match else []),
         *request.words,
         *(request.tests or (WHOLE_SUITE,)),
@@ -123,6 +126,7 @@ def request_from(config: pytest.Config) -> SuiteRequest:
         workers=int(option("numprocesses", 0) or 0),
         keep=option("--keep"),
         properties=tuple(map(checked_id, option("--property"))),
+        findings=tuple(option("--finding")),
         match=option("-k"),
         max_failures=option("maxfail") or 0,
         ram_size=parse_ram_size(option("--machine-memory")),

@@ -21,6 +21,7 @@ def test_selftest(): pass
 @pytest.mark.nightly("and takes long")
 def test_nightly(): pass
 @pytest.mark.on_request("takes very long")
+@pytest.mark.finding("torn-page", kernels=">=6.1")
 def test_all(): pass
 """
 
@@ -37,17 +38,27 @@ def collect(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[s
     )
 
 
+def collected(directory: Path, *arguments: str) -> list[str]:
+    """The names of the tests of *directory* that these *arguments* choose."""
+    done = collect(*arguments, f"--rootdir={directory}", str(directory))
+    return [line.rpartition("::")[2] for line in done.stdout.splitlines() if "::" in line]
+
+
 @pytest.mark.parametrize("tier", TIERS)
 def test_a_tier_has_its_own_tests_and_those_of_the_tiers_before_it(
     tier: str, tmp_path: Path
 ) -> None:
     (tmp_path / "test_sample.py").write_text(SUITE)
 
-    done = collect(f"--tier={tier}", f"--rootdir={tmp_path}", str(tmp_path))
-
     wanted = [f"test_{one}" for one in TIERS[: TIERS.index(tier) + 1]]
-    lines = (line for line in done.stdout.splitlines() if "::" in line)
-    assert [line.rpartition("::")[2] for line in lines] == wanted
+    assert collected(tmp_path, f"--tier={tier}") == wanted
+
+
+def test_the_tests_of_a_finding_run_whatever_their_tier(tmp_path: Path) -> None:
+    (tmp_path / "test_sample.py").write_text(SUITE)
+
+    assert collected(tmp_path, "--finding=torn-page") == ["test_all"]
+    assert collected(tmp_path, "--finding=nothing") == []
 
 
 def test_packages_whose_bytecode_is_not_kept_can_be_imported(tmp_path: Path) -> None:

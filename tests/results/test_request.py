@@ -40,6 +40,7 @@ REQUESTS = st.builds(
     workers=st.integers(0, 9),
     keep=st.sampled_from(["failed", "all", "none"]),
     properties=st.lists(st.sampled_from(["B1", "B12", "FENCE"]), max_size=2).map(tuple),
+    findings=st.lists(st.sampled_from(["attach-race", "6.1-page-order"]), max_size=2).map(tuple),
     match=st.just("") | TEXTS,
     max_failures=st.integers(0, 3),
     ram_size=st.integers(256, 4096).map(lambda size: size * MIB),

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Try a repair: the tests of its finding and the default suite, with and without it."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+
+from harness.base.errors import BuildError, SeriesError
+from harness.jobs.compare.kernel_runs import REPEATS, Kernels, Runner, compared, run_all
+from harness.jobs.compare.series_judgement import Failure
+from harness.jobs.fixes.fix import Fix
+from harness.results import SuiteRequest, Verdict
+from harness.results.judge import Change, Comparison, Difference, Shown, shown
+
+
+class Outcome(Enum):
+    """What a repair does."""
+
+    REPAIRED = "repaired"  # the finding does not show any more, and nothing else changes
+    NOT_REPAIRED = "NOT REPAIRED"  # it shows in spite of the repair
+    BREAKS = "BREAKS"  # another test fails, or the kernel does not compile
+    NOT_SHOWN = "not shown"  # it did not show without the repair, so nothing can be said
+    NOT_JUDGED = "not judged"
+
+    @property
+    def verdict(self) -> Verdict:
+        """GOOD if the repair is proven, BAD if it is wrong."""
+        if self is Outcome.REPAIRED:
+            return Verdict.GOOD
+        wrong = self in (Outcome.NOT_REPAIRED, Outcome.BREAKS)
+        return Verdict.BAD if wrong else Verdict.NOT_JUDGED
+
+
+@dataclass(frozen=True)
+class FixTrial:
+    """Repair *name* on kernel *version*: the tests of its finding, and the default suite.
+
+    Each is a Comparison of both kernels, or the reason why there is none.
+    """
+
+    name: str
+    version: str
+    finding: Comparison | Failure
+    suite: Comparison | Failure
+
+    @property
+    def outcome(self) -> Outcome:
+        """The judgement: a broken test outranks a finding that still shows."""
+        parts = (self.finding, self.suite)
+        if any(isinstance(one, Failure) and one.build for one in parts):
+            return Outcome.BREAKS
+        if any(isinstance(one, Failure) for one in parts):
+            return Outcome.NOT_JUDGED
+        both = [one for one in parts if isinstance(one, Comparison)]
+        if any(one.verdict is Verdict.BAD for one in both):
+            return Outcome.BREAKS
+        if any(one.verdict is Verdict.NOT_JUDGED for one in both):
+            return Outcome.NOT_JUDGED
+        showing = [one for one in self.tests if shown(one.base) is Shown.KNOWN]
+        if not showing:
+            return Outcome.NOT_SHOWN
+        gone = all(one.change is Change.FIXED for one in showing)
+        return Outcome.REPAIRED if gone else Outcome.NOT_REPAIRED
+
+    @property
+    def tests(self) -> tuple[Difference, ...]:
+        """The tests of the finding."""
+        return self.finding.differences if isinstance(self.finding, Comparison) else ()
+
+    @property
+    def before(self) -> str:
+        """How the tests of the finding ended without the repair, for example ``2 known``."""
+        return _tally(shown(one.base) for one in self.tests)
+
+    @property
+    def after(self) -> str:
+        """The same with the repair."""
+        return _tally(shown(one.patched) for one in self.tests)
+
+    @property
+    def changed(self) -> tuple[Difference, ...]:
+        """Tests of the suite that the repair changes."""
+        if isinstance(self.suite, Failure):
+            return ()
+        return self.suite.having(
+            Change.BROKEN, Change.FLAKY, Change.NOT_JUDGED, Change.FIXED, Change.STILL_FLAKY
+        )
+
+    @property
+    def reason(self) -> str:
+        """Why it is not judged; empty if it is."""
+        failures = (one for one in (self.finding, self.suite) if isinstance(one, Failure))
+        return next((one.reason for one in failures), "")
+
+
+def try_fix(
+    fix: Fix, version: str, request: SuiteRequest, runner: Runner, base_runner: Runner
+) -> FixTrial:
+    """Try *fix* on kernel *version*, whose source is in *request*."""
+    tests = replace(request, findings=(fix.finding,))
+    series = fix.series(version)
+    return _trial(fix.finding, version, (tests, request), series, (runner, base_runner))
+
+
+def try_together(
+    series: tuple[Path, ...],
+    findings: tuple[str, ...],
+    version: str,
+    request: SuiteRequest,
+    runners: tuple[Runner, Runner],
+) -> FixTrial:
+    """Try all repairs as one *series*, with the tests of all *findings*."""
+    tests = replace(request, findings=findings)
+    return _trial("all of them", version, (tests, request), series, runners)
+
+
+def _trial(
+    name: str,
+    version: str,
+    requests: tuple[SuiteRequest, SuiteRequest],
+    series: tuple[Path, ...],
+    runners: tuple[Runner, Runner],
+) -> FixTrial:
+    finding, suite = (_compared(one, series, *runners) for one in requests)
+    return FixTrial(name, version, finding, suite)
+
+
+def _compared(
+    request: SuiteRequest, series: tuple[Path, ...], runner: Runner, base_runner: Runner
+) -> Comparison | Failure:
+    patched = replace(request, spec=replace(request.spec, series=series))
+    kernels = Kernels({0: request, 1: patched}, {0: request.spec.source, 1: "with the repair"})
+    try:
+        runs = run_all(kernels, runner, REPEATS, base_runner)
+    except SeriesError as fault:
+        return Failure(f"it does not apply: {fault}")
+    except BuildError as fault:  # of the base
+        return Failure(str(fault))
+    return compared(runs[0], runs[1])
+
+
+def _tally(tests: Iterable[Shown]) -> str:
+    counts = Counter(tests)
+    return ", ".join(f"{counts[one]} {one.value}" for one in Shown if counts[one]) or "none"
