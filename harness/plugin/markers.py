@@ -12,11 +12,8 @@ from packaging.version import Version
 from harness.base.paths import CHECKOUT, SUITE
 from harness.base.result import Result
 from harness.kernel import Kernel
-from harness.kernel.build.fragment import UNSET
-from harness.kernel.build.kconfig import read_config
-from harness.kernel.source.version import parse_version
+from harness.kernel.abilities import FEATURE, abilities_of
 from harness.machine.binary import Qemu
-from harness.plugin.session import FEATURE
 from harness.results import TIERS
 
 MARKERS = (
@@ -76,9 +73,10 @@ class Needs:
 
     def missing(self, kernel: Kernel, qemu: Qemu) -> str:
         """The first of it that *kernel* or *qemu* lacks; empty if there is nothing."""
-        if version_of(kernel) < Version(self.since):
+        abilities = abilities_of(kernel)
+        if abilities.version < Version(self.since):
             return f"Linux {self.since}"
-        if not is_built_with(kernel, self.config):
+        if not abilities.has(self.config):
             return f"CONFIG_{self.config}"
         if self.qemu and qemu.capabilities.lacking([self.qemu]):
             return f"a QEMU with {self.qemu}"
@@ -189,11 +187,12 @@ def known_finding(item: pytest.Item) -> ExpectedFinding | None:
     if kernel is None:
         return None
     for mark in item.iter_markers("finding"):
-        affected = version_of(kernel) in SpecifierSet(mark.kwargs["kernels"])
-        if affected and is_built_with(kernel, mark.kwargs.get("config", "")):
+        abilities = abilities_of(kernel)
+        affected = abilities.version in SpecifierSet(mark.kwargs["kernels"])
+        if affected and abilities.has(mark.kwargs.get("config", "")):
             name = str(mark.args[0])
             shipped = kernel.source.startswith(PACKAGED) and not kernel.series
-            seen = shipped and str(version_of(kernel)) in seen_on(name)
+            seen = shipped and str(abilities.version) in seen_on(name)
             ends = tuple(Result(one) for one in mark.kwargs.get("ends", (Result.FAIL,)))
             return ExpectedFinding(name, mark.kwargs.get("sometimes", ""), seen, ends)
     return None
@@ -206,14 +205,3 @@ def seen_on(finding: str) -> frozenset[str]:
     entry, _, _ = entry.partition("\n## ")
     said = re.findall(r"seen on ([^;|]*)", entry, re.IGNORECASE)
     return frozenset(re.findall(r"\d+(?:\.\d+)+", " ".join(said)))
-
-
-def is_built_with(kernel: Kernel, option: str) -> bool:
-    """Whether *kernel* has *option*, for example ``SWIOTLB_DYNAMIC=y``; True if it is empty."""
-    symbol, _, value = option.partition("=")
-    return not symbol or read_config(kernel.config).get(symbol, UNSET) == value
-
-
-def version_of(kernel: Kernel) -> Version:
-    """The numbers of a kernel's version: 6.12.117-rc1 is 6.12.117."""
-    return parse_version(kernel.release)

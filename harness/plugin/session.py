@@ -17,7 +17,7 @@ from harness.base.errors import HarnessError, InputError, explain
 from harness.base.paths import CHECKOUT, SUITE
 from harness.base.progress import say
 from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel, load_kernel
-from harness.kernel.build.kconfig import read_config
+from harness.kernel.abilities import abilities_of
 from harness.machine.binary import find_qemu
 from harness.machine.qemu.rundir import sweep
 from harness.machine.qemu.runroot import keep_run_root
@@ -31,10 +31,7 @@ ARTIFACTS_KEY = "harness_artifacts"
 
 kernel_key = pytest.StashKey[Kernel]()
 initramfs_key = pytest.StashKey[Initramfs]()
-"""Absent for a kernel without FEATURE that was given built: no test boots it."""
-
-FEATURE = "DMA_RESTRICTED_POOL"
-"""The option that every test needs which does not say what it needs of it."""
+"""Absent for a kernel without restricted pools that was given built: no test boots it."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -111,7 +108,7 @@ def _prepare(config: pytest.Config) -> None:
     keep_run_root(max(wanted.workers, 1))
     kernel = build_kernel(wanted.spec)
     config.stash[kernel_key] = kernel
-    if not wanted.spec.is_built or FEATURE in read_config(kernel.config):
+    if not wanted.spec.is_built or abilities_of(kernel).restricts:
         config.stash[initramfs_key] = build_initramfs(kernel, wanted.spec)
 
 

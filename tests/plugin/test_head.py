@@ -5,10 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from suite_items import Item
 
-from harness.kernel import Kernel
-from harness.plugin.head import pytest_report_header
+from harness.kernel import Kernel, KernelSpec
+from harness.machine.binary import Qemu
+from harness.machine.capabilities import Capabilities
+from harness.plugin.head import FROM_SOURCE, count_lines, missing, pytest_report_header
 from harness.plugin.session import kernel_key
+
+QEMU = Qemu(Path("qemu"), (7, 2), "QEMU", Capabilities())
 
 GCC = "aarch64-linux-gnu-gcc (Debian 12.2.0-14) 12.2.0"
 
@@ -54,6 +59,40 @@ def test_a_kernel_without_the_feature_is_told_to_lack_it(kernel: Kernel) -> None
     assert head(kernel)[2:] == [
         "CONFIG_DMA_RESTRICTED_POOL is not set: no test applies that needs a restricted pool"
     ]
+
+
+SKIPS = {
+    "": Item(("kernel",)),
+    "a source to build another kernel from": Item(("kernel",), flavour="no-pools"),
+    "CONFIG_KASAN=y": Item(("kernel",), pytest.mark.needs("why", config="KASAN=y").mark),
+}
+
+
+@pytest.mark.parametrize("lacking", SKIPS)
+def test_each_test_is_counted_with_the_first_thing_that_it_lacks(
+    lacking: str, kernel: Kernel
+) -> None:
+    spec = KernelSpec("build:b")
+
+    assert [*missing([SKIPS[lacking]], kernel, QEMU, spec)] == [lacking]  # type: ignore[list-item] # stands for an item
+
+
+def test_a_test_that_builds_a_kernel_applies_where_there_is_a_source(kernel: Kernel) -> None:
+    needs = pytest.mark.needs("why", config="KASAN=y").mark
+    items = [Item(("kernel",), needs, flavour="kasan"), Item(("from_source", "kernel")), Item()]
+
+    assert [*missing(items, kernel, QEMU, KernelSpec())] == ["", "", ""]  # type: ignore[arg-type] # stand for items
+    assert [*missing(items[1:2], kernel, QEMU, KernelSpec("package:p"))] == [FROM_SOURCE]  # type: ignore[arg-type] # stands for items
+
+
+def test_what_most_tests_lack_is_told_first() -> None:
+    counted = {"a QEMU with nvme": 1, "": 7, "CONFIG_KASAN=y": 2}
+
+    assert count_lines(counted) == [
+        "7 of 10 tests apply to this kernel; missing: CONFIG_KASAN=y (2), a QEMU with nvme (1)"
+    ]
+    assert count_lines({"": 7}) == ["all 7 tests apply to this kernel"]
+    assert count_lines({}) == []
 
 
 def test_a_run_without_a_kernel_has_no_head() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from suite_items import Item
 
 from harness.base.errors import InputError
 from harness.base.paths import CHECKOUT
@@ -41,21 +42,6 @@ def kernel(tmp_path: Path) -> Kernel:
 )
 def test_what_is_missing_is_named(kernel: Kernel, needs: Needs, missing: str) -> None:
     assert needs.missing(kernel, QEMU) == missing
-
-
-class Item:
-    """A test of the suite, as far as its needs are read: its fixtures and its markers."""
-
-    def __init__(self, fixturenames: tuple[str, ...] = (), *marks: pytest.Mark) -> None:
-        self.fixturenames, self._marks = fixturenames, marks
-
-    def iter_markers(self, name: str) -> list[pytest.Mark]:
-        """All markers of that name."""
-        return [one for one in self._marks if one.name == name]
-
-    def get_closest_marker(self, name: str) -> pytest.Mark | None:
-        """The first of them."""
-        return next(iter(self.iter_markers(name)), None)
 
 
 def lacking(test: Item, kernel: Kernel) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.devices.drivers.work import DiskWork, EntropyWork, NetworkWork, Work
 from harness.kernel import Kernel
-from harness.kernel.build.kconfig import read_config
+from harness.kernel.abilities import abilities_of
 from harness.machine.qemu.guest import Guest
 
 CONTROLLER = "controller"
@@ -146,7 +146,7 @@ DRIVERS: tuple[Driver, ...] = (
 
 def built_in(kernel: Kernel) -> tuple[Driver, ...]:
     """The drivers that *kernel* has."""
-    options = read_config(kernel.config)
+    abilities = abilities_of(kernel)
     return tuple(
-        one for one in DRIVERS if all(options.get(part.option) == "y" for part in one.parts)
+        one for one in DRIVERS if all(abilities.has(f"{part.option}=y") for part in one.parts)
     )

@@ -18,7 +18,7 @@ from harness.devices.rogue.nvme_queue import MEMORY_SIZE, PAGE, Controller, Opco
 from harness.devices.rogue.pci import Command
 from harness.devices.rogue.root_port import RootPort
 from harness.devices.rogue.scratch import scratch_for
-from harness.kernel.build.kconfig import read_config
+from harness.kernel.abilities import abilities_of
 from harness.machine.fence import SCRATCH
 from harness.machine.qemu.guest import Guest
 
@@ -116,7 +116,7 @@ class NvmeRogue:
 def _check(guest: Guest, port: int) -> None:
     if not 0 <= port < PORTS:
         raise InputError(f"an nvme rogue goes into root port 0 to {PORTS - 1}, not {port}")
-    if read_config(guest.machine.kernel.config).get(DRIVER) == "y":
+    if abilities_of(guest.machine.kernel).has(f"{DRIVER}=y"):
         raise InputError(
             f"the kernel has CONFIG_{DRIVER}=y: its own driver takes an nvme device before the "
             "harness can; use a kernel without it, or another rogue"

@@ -10,13 +10,13 @@ from packaging.version import Version
 from harness.base.violation import PropertyViolated
 from harness.devices.probe import Allocation, AllocCall, Attr, Device, Direction, MapCall, Mapping
 from harness.kernel import Kernel
+from harness.kernel.abilities import abilities_of
 from harness.machine.devicetree import Placement, Pool
 from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import LiveMemory
 from harness.plugin.guests import Guests
-from harness.plugin.markers import version_of
 from harness.shell import live_target
 from harness.shell.python_prompt import PythonPrompt
 from harness.suite.lib.expect import at_addresses
@@ -62,7 +62,7 @@ def start(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def scope(kernel: Kernel) -> Scope:
     """The calls for which the kernel under test has no known finding."""
-    version = version_of(kernel)
+    version = abilities_of(kernel).version
     return Scope(masks=version >= Version("6.10"), orders=version >= Version("6.9"))
 
 
