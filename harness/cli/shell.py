@@ -2,18 +2,23 @@
 """``harness shell``: an interactive session with a machine."""
 
 import argparse
+import functools
 import shlex
 import sys
 from pathlib import Path
 
+from harness.base.errors import AddressError, InputError
 from harness.base.progress import say
 from harness.cli.machines import add_machine_options, machine_of
+from harness.devices.attacks.machines import fenced
 from harness.machine.description import load_machine
+from harness.machine.fence import FENCES
 from harness.machine.machine import BLOB, PERSON_SOCKET, Machine, with_own_ram
 from harness.machine.qemu.rundir import sweep
 from harness.machine.qemu.runroot import choose_run_root
 from harness.machine.qemu.snapshot import boot, park, restore
-from harness.shell import Session, live_target
+from harness.machine.shape import shaped_devicetree
+from harness.shell import Session, attached_target, dump_target, live_target
 
 BY_HAND = "by-hand"
 """The run directory of a QEMU that is started by hand; each --dry-run rewrites it."""
@@ -34,6 +39,27 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--boot", action="store_true", help="boot the machine instead of restoring a parked guest"
     )
+    parser.add_argument(
+        "--fence",
+        choices=FENCES,
+        help="confine PCI devices to their pool; with smmu the shell sees what they access",
+    )
+    parser.add_argument(
+        "--dump",
+        type=Path,
+        metavar="FILE",
+        help="open an ELF dump (memory.elf of a failure, a vmcore) instead of a machine; needs "
+        "--vmlinux",
+    )
+    parser.add_argument(
+        "--attach",
+        type=int,
+        metavar="PID",
+        help="open the memory of the QEMU process of another session; needs --vmlinux",
+    )
+    parser.add_argument(
+        "--vmlinux", type=Path, metavar="FILE", help="the kernel of --dump and --attach"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the QEMU command and exit")
     parser.set_defaults(run=run)
 
@@ -41,12 +67,48 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Start the machine and read commands until the person quits."""
     sweep()
-    machine = load_machine(arguments.reopen) if arguments.reopen else machine_of(arguments)
+    if arguments.dump or arguments.attach:
+        return _without_machine(arguments)
+    machine = load_machine(arguments.reopen) if arguments.reopen else _machine(arguments)
     if arguments.dry_run:
         _print_command(machine)
         return 0
     with boot(machine) if arguments.boot else restore(park(machine)) as guest:
         Session(live_target(guest)).converse()
+    return 0
+
+
+def _machine(arguments: argparse.Namespace) -> Machine:
+    """The machine that the options describe, with its fence."""
+    machine = machine_of(arguments)
+    if not arguments.fence:
+        return machine
+    tree = functools.partial(
+        shaped_devicetree,
+        machine.qemu,
+        arguments.shape,
+        ram_size=machine.ram_size,
+        cpus=machine.cpus,
+    )
+    return fenced(machine, arguments.fence, tree)
+
+
+def _without_machine(arguments: argparse.Namespace) -> int:
+    """Read commands on a dump, or on the memory of another session's guest."""
+    if arguments.vmlinux is None:
+        raise InputError("--dump and --attach need the kernel's --vmlinux=FILE, with DWARF")
+    for path in (arguments.dump, arguments.vmlinux):
+        if path is not None and not path.is_file():
+            raise InputError(f"cannot read {path}: no such file")
+    if arguments.dump:
+        target = dump_target(arguments.dump, arguments.vmlinux)
+    else:
+        target = attached_target(arguments.attach, arguments.vmlinux)
+    try:
+        target.types.image  # noqa: B018 - is it that kernel?
+    except AddressError as fault:
+        say(f"note: {fault}. Only commands that need no symbols will work")
+    Session(target).converse()
     return 0
 
 

@@ -83,16 +83,38 @@ class Completer:
 @contextlib.contextmanager
 def line_editing(completer: Completer) -> Iterator[None]:
     """Complete with Tab, and keep the history in a file of the cache."""
-    file = cache_directory() / HISTORY
-    with contextlib.suppress(OSError):
-        readline.read_history_file(file)
-    readline.set_history_length(KEPT)
-    readline.set_completer_delims(DELIMITERS)
-    readline.set_completer(completer)
-    readline.parse_and_bind("tab: complete")
+    _set_up(completer)
     try:
         yield
     finally:
         readline.set_completer(None)
-        with contextlib.suppress(OSError):  # a full disk costs the history only
-            readline.write_history_file(file)
+        _write_history()
+
+
+@contextlib.contextmanager
+def set_aside(completer: Completer) -> Iterator[None]:
+    """Leave readline to another program in this process, which changes its settings."""
+    _write_history()
+    try:
+        yield
+    finally:
+        readline.clear_history()
+        _set_up(completer)
+
+
+def _set_up(completer: Completer) -> None:
+    with contextlib.suppress(OSError):
+        readline.read_history_file(_history())
+    readline.set_history_length(KEPT)
+    readline.set_completer_delims(DELIMITERS)
+    readline.set_completer(completer)
+    readline.parse_and_bind("tab: complete")
+
+
+def _write_history() -> None:
+    with contextlib.suppress(OSError):  # a full disk costs the history only
+        readline.write_history_file(_history())
+
+
+def _history() -> Path:
+    return cache_directory() / HISTORY

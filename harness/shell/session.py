@@ -16,14 +16,14 @@ from harness.shell.answer import Answer
 from harness.shell.command import Command, EndOfSession, WrongForm
 from harness.shell.commands import commands
 from harness.shell.commands.session import available
-from harness.shell.completion import Completer, line_editing
+from harness.shell.completion import Completer, line_editing, set_aside
 from harness.shell.line import Line, parse_line
 from harness.shell.output import show
 from harness.shell.target import Target
 from harness.shell.terminal import ended_by_signals, restored
 
 INTRO = "The guest runs. 'help' lists the commands, 'quit' discards the machine."
-DUMP_INTRO = "A dump. 'help' lists the commands; those that need a machine say so."
+MEMORY_INTRO = "Memory only: 'help' lists the commands; those that need a machine say so."
 
 PROMPT = "harness> "
 
@@ -37,6 +37,7 @@ class Session:
     def __init__(self, target: Target) -> None:
         self.target = target
         self._commands = commands()
+        target.obey = self.obey
         self._at_prompt = False
         self._telling = threading.Lock()
         self._told: Guest | None = None
@@ -46,8 +47,9 @@ class Session:
         if not self.target.is_dump:
             self._watch_end(self.target.guest)
             self.target.on_guest = self._watch_end
-        print(DUMP_INTRO if self.target.is_dump else INTRO)
+        print(MEMORY_INTRO if self.target.is_dump else INTRO)
         completer = Completer(self._commands, self.target)
+        self.target.readline_of_its_own = lambda: set_aside(completer)
         try:
             with ended_by_signals(), restored(), line_editing(completer):
                 while self.obey(self._read()):

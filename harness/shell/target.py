@@ -3,6 +3,7 @@
 
 import contextlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -12,7 +13,7 @@ from harness.base.errors import HarnessError, InputError
 from harness.base.outcome import Outcome
 from harness.devices.probe import Probe
 from harness.machine.qemu.guest import Guest
-from harness.observe.memory import ElfDump, KernelTypes, Memory, Symbols, live_memory
+from harness.observe.memory import ElfDump, KernelTypes, KnownTypes, Memory, Symbols, live_memory
 from harness.observe.memory.names import Namer, PoolNames, Resolver, SymbolNames
 from harness.observe.memory.places import Places
 from harness.shell.command import Needs
@@ -26,15 +27,23 @@ class Target:
 
     The kernel's types are read at the first use, 0.4 s, and kept. *cpu* is the one that stopped
     last. *notices* return lines for the person after each command; *on_guest* is called with each
-    guest that takes the place of the first.
+    guest that takes the place of the first. *obey* runs a line as the session does, at *depth* of
+    scripts; *readline_of_its_own* is for programs that use readline too.
     """
 
-    def __init__(self, guest: Guest | None, memory: Memory | None, vmlinux: Path) -> None:
+    def __init__(
+        self, guest: Guest | None, memory: Memory | None, vmlinux: Path, what: str = "a guest"
+    ) -> None:
         self.vmlinux = vmlinux
+        self.what = what
+        self.depth = 0
+        self.obey: Callable[[str], bool] = lambda _: True
+        self.readline_of_its_own: Callable[[], AbstractContextManager[None]] = nullcontext
         self.parts: dict[type, Any] = {}
         self.cpu = 0
         self.notices: list[Callable[[], list[str]]] = []
         self.on_guest: Callable[[Guest], None] = lambda _: None
+        self.known_types = KnownTypes()
         self._guest = guest
         self._own_guest = False
         self._knows_modules = False
@@ -46,7 +55,7 @@ class Target:
     def guest(self) -> Guest:
         """The guest; raises InputError if the target is a dump."""
         if self._guest is None:
-            raise InputError("a dump has no machine: this command needs a guest")
+            raise InputError(f"{self.what} has no machine to control: this command needs a guest")
         return self._guest
 
     @property
@@ -65,7 +74,10 @@ class Target:
     def types(self) -> KernelTypes:
         """The kernel's structures; raises AddressError before it has set them up."""
         if self._types is None:
-            self._types = KernelTypes(self.memory, Symbols(self.vmlinux))
+            if self._guest is None:
+                self._types = KernelTypes(self.memory, Symbols(self.vmlinux))
+            else:
+                self._types = self.known_types.on(self._guest.machine.kernel, self.memory)
         return self._types
 
     def read_types(self) -> KernelTypes:
@@ -185,4 +197,4 @@ def live_target(guest: Guest) -> Target:
 
 def dump_target(dump: Path, vmlinux: Path) -> Target:
     """A dump; raises InputError if it is none, or *vmlinux* is another kernel's."""
-    return Target(None, ElfDump(dump), vmlinux)
+    return Target(None, ElfDump(dump), vmlinux, f"the dump {dump}")

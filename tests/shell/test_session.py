@@ -20,6 +20,8 @@ class FakeKernel:
     """A kernel whose vmlinux is gone."""
 
     vmlinux: Path = Path("/no/vmlinux")
+    types: bool = True
+    key: str = "fake"
 
 
 @dataclass

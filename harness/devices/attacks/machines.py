@@ -2,6 +2,7 @@
 """Machines of the attack matrix: the shape, pool and fence that a cell needs."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import replace
 
 from harness.base.address_range import AddressRange
@@ -10,6 +11,7 @@ from harness.devices.attacks.matrix import Cell
 from harness.devices.attacks.registry import attacks
 from harness.devices.rogue import rogue_kinds
 from harness.devices.rogue.pci import HOST_BRIDGE
+from harness.machine.devicetree import Devicetree
 from harness.machine.environment import Environment
 from harness.machine.fence import fence_named
 from harness.machine.machine import DEFAULT_RAM, KERNEL_SMMU, Machine
@@ -49,11 +51,17 @@ def _machine(
         iommu=iommu,
         share_all=not protection.fence,
     )
-    if not protection.fence:
-        return machine
+    return fenced(machine, fence_name, tree) if protection.fence else machine
+
+
+def fenced(machine: Machine, fence_name: str, tree: Callable[..., Devicetree]) -> Machine:
+    """*machine* with a fence around the pools of its PCI devices.
+
+    *tree* makes its devicetree, with *more* overlays. Raises InputError for an unknown fence.
+    """
     pools = [pool for pool in machine.devicetree.pools if HOST_BRIDGE in pool.users]
     windows = [AddressRange(pool.base, pool.size) for pool in pools] or [WINDOW]
-    fence = fence_named(fence_name, windows, PORTS)
+    fence = fence_named(fence_name, windows, machine.ports)
     return replace(machine, devicetree=tree(more=fence.overlays), fence=fence)
 
 

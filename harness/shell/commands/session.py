@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The session and its machine: help, state, files, log, console, QMP, the end."""
 
-import shlex
 import sys
 from pathlib import Path
 
 from harness.base.outcome import Outcome
 from harness.machine.qemu.artifacts import keep, reopen_command, save
 from harness.shell.answer import Answer, fields
+from harness.shell.attaching import attach_commands
 from harness.shell.command import (
     Argument,
     Command,
@@ -36,17 +36,16 @@ def show_info(target: Target, words: list[str]) -> Answer:
     if words:
         raise WrongForm
     if target.is_dump:
-        return fields({"state": "a dump", "vmlinux": target.vmlinux})
+        return fields({"state": target.what, "vmlinux": target.vmlinux})
     guest = target.guest
     state = guest.ending or ("running" if target.is_running() else "stopped")
-    qmp = [sys.executable, "-m", "qemu.qmp.qmp_shell", str(guest.person_socket)]
     content: dict[str, object] = {
         "state": str(state),
         "QEMU process": guest.process.pid,
         "run directory": guest.directory,
         "vmlinux": target.vmlinux,
         "QMP socket": guest.person_socket,
-        "attach QMP": shlex.join(qmp),
+        **attach_commands(target),
     }
     return fields(content)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kernel's pools as read from its structures, in the layouts of 6.1 and of 6.12."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from harness.observe.memory import (
     slots,
     slots_in_use,
 )
+from harness.shell import drgn_swiotlb
 
 LAYOUTS = {
     "6.1": """
@@ -272,3 +274,28 @@ def test_a_kernel_without_reserved_memory_support_is_reported(tmp_path: Path) ->
 
     with pytest.raises(NotInKernel, match=r"cannot read the reserved memory .* no variable reserv"):
         reserved_regions(types)
+
+
+def test_the_helpers_for_peoples_own_vmcores_see_the_same_pools(types: StubTypes) -> None:
+    (ours,) = restricted_pools(types, reserved_regions(types))
+
+    mem = drgn_swiotlb.restricted_mem(types.program, ours.name)
+    used = drgn_swiotlb.for_each_used_slot(mem)
+
+    assert mem.value_() == ours.address
+    assert [index for index, _ in used] == [slot.index for slot in slots_in_use(types, ours)]
+    assert drgn_swiotlb.slot_of(types.program, 0x4F00_1800) == (ours.name, 3)
+    assert drgn_swiotlb.slot_of(types.program, 0x4F00_2000) is None
+    with pytest.raises(LookupError, match="there are attached"):
+        drgn_swiotlb.restricted_mem(types.program, "detached")
+
+
+def test_the_helpers_import_nothing_of_the_harness() -> None:
+    imported = [
+        name
+        for node in ast.walk(ast.parse(Path(drgn_swiotlb.__file__).read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in [getattr(node, "module", None) or node.names[0].name]
+    ]
+
+    assert {name.partition(".")[0] for name in imported} == {"collections", "drgn"}
