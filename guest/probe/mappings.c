@@ -27,6 +27,29 @@ struct mapping *mapping_new(struct call *call, __le16 device, u8 direction,
 	return mapping;
 }
 
+/* DMA_ATTR_MMIO came with dma_map_phys(): it is what mappings by address are for. */
+#ifdef DMA_ATTR_MMIO
+#define map_phys dma_map_phys
+#define unmap_phys dma_unmap_phys
+#else
+static dma_addr_t map_phys(struct device *dev, phys_addr_t phys, size_t size,
+			   enum dma_data_direction direction, unsigned long attrs)
+{
+	return DMA_MAPPING_ERROR;
+}
+
+static void unmap_phys(struct device *dev, dma_addr_t dma_addr, size_t size,
+		       enum dma_data_direction direction, unsigned long attrs)
+{
+}
+#endif
+
+static const enum mapping_kind kinds[] = {
+	[PROBE_CALL_SINGLE] = MAPPED_SINGLE,
+	[PROBE_CALL_PAGE] = MAPPED_PAGE,
+	[PROBE_CALL_PHYS] = MAPPED_PHYS,
+};
+
 /* End the mapping as its driver would. */
 void mapping_undo(struct mapping *mapping, unsigned long attrs)
 {
@@ -40,6 +63,9 @@ void mapping_undo(struct mapping *mapping, unsigned long attrs)
 	case MAPPED_PAGE:
 		dma_unmap_page_attrs(dev, mapping->dma_addr, mapping->size,
 				     mapping->direction, attrs);
+		break;
+	case MAPPED_PHYS:
+		unmap_phys(dev, mapping->dma_addr, mapping->size, mapping->direction, attrs);
 		break;
 	case MAPPED_RESOURCE:
 		dma_unmap_resource(dev, mapping->dma_addr, mapping->size,
@@ -86,6 +112,9 @@ static dma_addr_t map_buffer(struct mapping *mapping, u32 offset, unsigned long 
 
 	if (mapping->kind == MAPPED_SINGLE)
 		return dma_map_single_attrs(dev, virt, mapping->size, mapping->direction, attrs);
+	if (mapping->kind == MAPPED_PHYS)
+		return map_phys(dev, page_to_phys(virt_to_page(virt)) + offset_in_page(virt),
+				mapping->size, mapping->direction, attrs);
 	return dma_map_page_attrs(dev, virt_to_page(virt), offset_in_page(virt), mapping->size,
 				  mapping->direction, attrs);
 }
@@ -119,7 +148,7 @@ int call_map(struct call *call)
 	struct buffer *buffer;
 	int status;
 
-	if (request->call != PROBE_CALL_SINGLE && request->call != PROBE_CALL_PAGE)
+	if (request->call < PROBE_CALL_SINGLE || request->call > PROBE_CALL_PHYS)
 		return PROBE_BAD_VALUE;
 	if (handle_used(call, request->mapping))
 		return PROBE_HANDLE_USED;
@@ -129,7 +158,7 @@ int call_map(struct call *call)
 	mapping = mapping_new(call, request->device, request->direction, 1, &status);
 	if (!mapping)
 		return status;
-	mapping->kind = request->call == PROBE_CALL_SINGLE ? MAPPED_SINGLE : MAPPED_PAGE;
+	mapping->kind = kinds[request->call];
 	mapping->size = length;
 	mapping->nbuffers = 1;
 	mapping->buffers[0] = buffer;

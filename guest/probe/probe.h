@@ -54,6 +54,7 @@ struct buffer {
 enum mapping_kind {
 	MAPPED_SINGLE,
 	MAPPED_PAGE,
+	MAPPED_PHYS,
 	MAPPED_RESOURCE,
 	MAPPED_SG,
 };

@@ -222,6 +222,7 @@ struct probe_pattern {
 enum probe_map_call {
 	PROBE_CALL_SINGLE = 1,	/* dma_map_single_attrs() */
 	PROBE_CALL_PAGE,	/* dma_map_page_attrs() */
+	PROBE_CALL_PHYS,	/* dma_map_phys(), since Linux 6.18 */
 };
 
 struct probe_map {

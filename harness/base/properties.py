@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The properties of restricted DMA by id, and what is not guaranteed; read in Linux 6.12.117.
+"""The properties of restricted DMA by id, and what is not guaranteed; read in Linux 6.12 and 7.3.
 
+The tables have what the newest kernels guarantee; :data:`BEFORE` and :data:`ENDED` what was so
+before a change of the kernel (harness/base/changes.py), so that one table is true from 6.1 on.
 The kernel functions behind each property: ``harness/base/kernel_code.py``.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from harness.base.errors import InputError
@@ -14,9 +16,10 @@ PROPERTIES: Mapping[str, str] = MappingProxyType(
     {
         "A1": "every valid node is announced as a pool, with base and size",
         "A2": "a device gets its pool when a driver is bound to it",
-        "A3": "a PCI endpoint without a node inherits the pool of the host bridge",
+        "A3": "a PCI endpoint without a node, or without a memory-region in its node, inherits the "
+        "pool of the host bridge",
         "A4": "a PCI child node's own memory-region overrides the pool of the host bridge",
-        "A5": "a child node whose memory-regions are not restricted pools inherits none",
+        "A5": "a child node with a memory-region that leads to no restricted pool inherits none",
         "A6": "the host bridge itself is attached to the pool that its node names",
         "A7": "of several memory-regions the first available restricted pool is used",
         "A8": "a disabled pool is skipped, and its memory is not reserved",
@@ -42,8 +45,9 @@ PROPERTIES: Mapping[str, str] = MappingProxyType(
         "B15": "a pool outside the device's DMA mask is an error, and keeps no slot",
         "B16": "with dma-ranges the device gets the pool's translated address",
         "B17": "mapping memory of another device (P2PDMA) fails",
-        "B18": "dma_map_resource() does not bounce",
+        "B18": "dma_map_resource() and other mappings of MMIO fail: they are never bounced",
         "B19": "trace events show each bounce, and each address that the DMA API returned",
+        "B20": "a mapping with DMA_ATTR_REQUIRE_COHERENT fails, and keeps no slot",
         "C1": "sync_for_cpu copies the pool to the CPU, for FROM_DEVICE and BIDIRECTIONAL only",
         "C2": "sync_for_device copies the CPU to the pool, for TO_DEVICE and BIDIRECTIONAL only",
         "C3": "a partial sync changes exactly its range, at any offset",
@@ -75,12 +79,13 @@ PROPERTIES: Mapping[str, str] = MappingProxyType(
         "E9": "no-map, reusable and default pools are refused, and the device is unrestricted",
         "E10": "overlapping nodes are reported",
         "E11": "the kernel places a pool that has size and alignment only",
-        "E12": "of several reg entries the first is used",
+        "E12": "of several reg entries the first is used; the others are ordinary memory",
         "E13": "more nodes than the kernel supports are an error message, not a crash",
         "E14": "a pool larger than 341 MiB cannot be set up",
         "E15": "swiotlb= on the command line changes nothing for a restricted device",
         "E16": "with SWIOTLB_DYNAMIC a restricted pool never grows",
-        "E17": "debugfs counts slots, used slots and their peak",
+        "E17": "debugfs counts slots and used slots, and their peak with swiotlb=track_hiwater",
+        "E19": "a pool that cannot be shared with the host is not attached",
         "F1": "bind and unbind, plug and unplug, any number of times, leave no trace",
         "F2": "devices that are attached to a pool at the same time all get that pool",
         "F6": "the pool decides where memory is, not the device's NUMA node",
@@ -94,6 +99,8 @@ FENCE = "FENCE"
 
 UNTESTED: Mapping[str, str] = MappingProxyType(
     {
+        "E19": "on arm64 only realms and protected guests share memory with their host "
+        "(set_memory_decrypted()); QEMU emulates neither",
         "G7": "VFIO gives a device to user space; the suite tests drivers of the kernel",
         "G9": "QEMU loads the kernel directly: no firmware or boot loader runs before it",
         "G10": "it needs UEFI firmware, and then no devicetree describes a pool",
@@ -115,6 +122,46 @@ NOT_GUARANTEED: Mapping[str, str] = MappingProxyType(
         "G10": "a machine booted with ACPI has no restricted pools",
     }
 )
+
+
+BEFORE: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
+    {
+        "A5": (
+            (
+                "absent-region-inherits",
+                "a child node whose memory-regions are not restricted pools inherits none; with an "
+                "empty or malformed memory-region it inherits",
+            ),
+        ),
+        "B18": (("map-phys", "dma_map_resource() does not bounce"),),
+        "B19": (("dma-trace", "trace events show each bounce"),),
+        "B20": (("require-coherent", ""),),
+        "E12": (("one-reg", "of several reg entries the first is used; all are reserved"),),
+        "E16": (("defpool", ""),),
+        "E17": (
+            ("used-hiwater", "debugfs counts slots and used slots"),
+            ("track-hiwater", "debugfs counts slots, used slots and their peak"),
+        ),
+        "E19": (("shared-pools", ""),),
+    }
+)
+"""What a property said before a change, the oldest change first; empty: there was no such one."""
+
+ENDED: Mapping[str, str] = MappingProxyType({"G3": "map-phys"})
+"""What was not guaranteed until a change, and is no way around a pool since."""
+
+
+def text_for(name: str, has: Callable[[str], bool]) -> str:
+    """What property or exception *name* says on a kernel; empty if there is none of that name.
+
+    *has* tells whether that kernel has a change of harness/base/changes.py.
+    """
+    if name in ENDED and has(ENDED[name]):
+        return ""
+    for change, text in BEFORE.get(name, ()):
+        if not has(change):
+            return text
+    return PROPERTIES.get(name) or NOT_GUARANTEED.get(name, "")
 
 
 def property_order(name: str) -> tuple[str, int, str]:

@@ -25,14 +25,16 @@ from _pytest._code.code import (
 from harness.base.errors import GuestError, HarnessError
 from harness.base.kernel_code import code_for
 from harness.base.paths import CHECKOUT, SUITE
-from harness.base.properties import PROPERTIES
+from harness.base.properties import PROPERTIES, text_for
 from harness.base.violation import PropertyViolated, Violation
 from harness.devices.probe import DmaError
+from harness.kernel.changes import has_change
 from harness.machine.qemu.artifacts import reopen_command
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KnownTypes, live_memory
 from harness.observe.memory.places import LOWEST, Places, addresses, explain
 from harness.plugin.guests import CALLS, DEBUG, Guests, guests_key, kept_key
+from harness.plugin.markers import kernel_of_item
 from harness.results.request import SuiteRequest, command_of, request_from
 
 VIOLATIONS = "violations"
@@ -167,7 +169,12 @@ def _summary(item: pytest.Item, ids: Sequence[str]) -> str:
     said = (function.__doc__ or "").strip().partition("\n")[0] or item.name
     if _is_control(item):
         return said
-    return next((PROPERTIES[one] for one in ids if one in PROPERTIES), said)
+    kernel = item.stash.get(kernel_of_item, None)
+
+    def has(change: str) -> bool:
+        return kernel is None or has_change(kernel, change)
+
+    return next((text for one in ids if one in PROPERTIES and (text := text_for(one, has))), said)
 
 
 def _guest(item: pytest.Item) -> Guest | None:

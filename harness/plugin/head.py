@@ -13,6 +13,7 @@ import pytest
 from harness.base.paths import SUITE
 from harness.kernel import Kernel, KernelSpec
 from harness.kernel.abilities import FEATURE, abilities_of
+from harness.kernel.changes import newer_than_read
 from harness.machine.binary import Qemu, find_qemu
 from harness.plugin.markers import lacking_for
 from harness.plugin.session import kernel_key, runs_in_worker
@@ -52,6 +53,8 @@ def head_lines(kernel: Kernel) -> Iterator[str]:
         yield NO_FEATURE
     if not abilities.types:
         yield NO_TYPES
+    if notice := newer_than_read(kernel.release):
+        yield notice
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:

@@ -9,10 +9,12 @@ import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from harness.base.changes import CHANGES
 from harness.base.paths import CHECKOUT, SUITE
 from harness.base.result import Result
 from harness.kernel import Kernel
 from harness.kernel.abilities import FEATURE, abilities_of
+from harness.kernel.changes import has_change
 from harness.machine.binary import Qemu
 from harness.results import TIERS
 
@@ -23,12 +25,13 @@ MARKERS = (
     "tier",
     "nightly(reason): runs with --tier=nightly and --tier=all only",
     "on_request(reason): runs with --tier=all only",
-    "needs(reason, since=version, config=option, qemu=feature): skipped unless the kernel is of "
-    "this version or newer, is built with this option, for example SWIOTLB_DYNAMIC=y, and QEMU has "
-    "this feature, a name of harness/machine/capabilities.py",
-    "finding(name, kernels, config=option, sometimes=why, ends=results): these kernels, for "
-    "example '>=6.1,<6.9', if built with this option, violate the property, as the entry of that "
-    "name in docs/findings.md says; "
+    "needs(reason, since=version, change=name, before=name, config=option, qemu=feature): skipped "
+    "unless the kernel is of this version or newer, has this change of harness/base/changes.py, "
+    "does not have that one, is built with this option, for example SWIOTLB_DYNAMIC=y, and QEMU "
+    "has this feature, a name of harness/machine/capabilities.py",
+    "finding(name, kernels, change=name, config=option, sometimes=why, ends=results): these "
+    "kernels, for example '>=6.1,<6.9', if they have this change and are built with this option, "
+    "violate the property, as the entry of that name in docs/findings.md says; "
     "sometimes: why not every run shows it; ends: how the test ends then, if not with FAIL, for "
     "example ('CRASH',)",
     "escape(id): shows a way around a pool that is not guaranteed to be closed; never a failure",
@@ -63,19 +66,26 @@ class Needs:
     """The marker of that name: what a test cannot do without, and the *reason*.
 
     *since* is a version of Linux, *config* an option of the kernel with its value, *qemu* a name of
-    harness/machine/capabilities.py.
+    harness/machine/capabilities.py. *change* is a name of harness/base/changes.py that the kernel
+    must have, *before* one that it must not have.
     """
 
     reason: str
     since: str = "0"
     config: str = ""
     qemu: str = ""
+    change: str = ""
+    before: str = ""
 
     def missing(self, kernel: Kernel, qemu: Qemu) -> str:
         """The first of it that *kernel* or *qemu* lacks; empty if there is nothing."""
         abilities = abilities_of(kernel)
         if abilities.version < Version(self.since):
             return f"Linux {self.since}"
+        if self.change and not has_change(kernel, self.change):
+            return f"Linux {CHANGES[self.change].since}, or its change '{self.change}'"
+        if self.before and has_change(kernel, self.before):
+            return f"a Linux before {CHANGES[self.before].since}, without '{self.before}'"
         if not abilities.has(self.config):
             return f"CONFIG_{self.config}"
         if self.qemu and qemu.capabilities.lacking([self.qemu]):
@@ -188,7 +198,9 @@ def known_finding(item: pytest.Item) -> ExpectedFinding | None:
         return None
     for mark in item.iter_markers("finding"):
         abilities = abilities_of(kernel)
+        change = mark.kwargs.get("change", "")
         affected = abilities.version in SpecifierSet(mark.kwargs["kernels"])
+        affected = affected and (not change or has_change(kernel, change))
         if affected and abilities.has(mark.kwargs.get("config", "")):
             name = str(mark.args[0])
             shipped = kernel.source.startswith(PACKAGED) and not kernel.series

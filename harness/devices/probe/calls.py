@@ -150,7 +150,10 @@ def map_buffer(
     direction: Direction,
     attrs: Attr = Attr.DEFAULT,
 ) -> Call[Mapped]:
-    """``dma_map_single_attrs()`` or ``dma_map_page_attrs()``; MappingError if it fails."""
+    """``dma_map_single_attrs()``, ``dma_map_page_attrs()`` or ``dma_map_phys()``.
+
+    MappingError if it fails, as the last one always does before Linux 6.18.
+    """
     payload = _payload("MAP", mapping, device, call, direction, attrs, buffer, offset, length)
     what = f"dma_map_{call.name.lower()}({length} bytes, {direction.name})"
     return Call("MAP", payload, answers.mapped, MappingError, what)

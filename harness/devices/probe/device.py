@@ -88,6 +88,19 @@ class Device:
         part = Slice(buffer, offset, size)
         return self._map_buffer(MapCall.PAGE, part, direction, attrs)
 
+    def map_phys(
+        self,
+        buffer: Buffer,
+        direction: Direction,
+        *,
+        offset: int = 0,
+        size: int | None = None,
+        attrs: Attr = Attr.DEFAULT,
+    ) -> Mapping:
+        """``dma_map_phys()`` of a part of *buffer*; MappingError if it fails, or before 6.18."""
+        part = Slice(buffer, offset, size)
+        return self._map_buffer(MapCall.PHYS, part, direction, attrs)
+
     def map_sg(
         self, parts: Sequence[Slice], direction: Direction, attrs: Attr = Attr.DEFAULT
     ) -> SgMapping:

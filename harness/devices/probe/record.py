@@ -149,6 +149,8 @@ class CallRecord:
         name = f"dma_map_{function}"
         source = self._source(MapCall(kind), buffer, offset)
         rest = f"{device}, {source}, {length}, {direction_text(direction)}"
+        if kind == MapCall.PHYS:
+            return f"{name}({rest}, {attrs_text(attrs) or 0}) = {address_text(outcome)}"
         return f"{call_text(name, rest, attrs)} = {address_text(outcome)}"
 
     def _try_map(self, call: Call[Any], outcome: Any) -> str:
@@ -160,7 +162,7 @@ class CallRecord:
 
     def _source(self, kind: MapCall, buffer: int, offset: int) -> str:
         """What is mapped, as the function takes it: an address, or a page and an offset into it."""
-        if kind is MapCall.SINGLE or buffer not in self._buffers:
+        if kind is not MapCall.PAGE or buffer not in self._buffers:
             return self._buffer(buffer, offset)
         phys = self._buffers[buffer] + offset
         return f"{phys - phys % self._page_size:#x}, {phys % self._page_size}"

@@ -17,7 +17,10 @@ class Direction(IntEnum):
 
 
 class Attr(IntFlag):
-    """``DMA_ATTR_*`` of ``include/linux/dma-mapping.h``, 6.1 to 6.12."""
+    """``DMA_ATTR_*`` of ``include/linux/dma-mapping.h``, 6.1 to 7.3; older kernels ignore new ones.
+
+    MMIO came with 6.18, REQUIRE_COHERENT with 7.0, CC_SHARED with 7.3.
+    """
 
     DEFAULT = 0
     WEAK_ORDERING = 1 << 1
@@ -28,6 +31,9 @@ class Attr(IntFlag):
     ALLOC_SINGLE_PAGES = 1 << 7
     NO_WARN = 1 << 8
     PRIVILEGED = 1 << 9
+    MMIO = 1 << 10
+    REQUIRE_COHERENT = 1 << 12
+    CC_SHARED = 1 << 13
 
 
 class Gfp(IntEnum):

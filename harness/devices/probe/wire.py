@@ -45,6 +45,7 @@ class MapCall(IntEnum):
 
     SINGLE = 1
     PAGE = 2
+    PHYS = 3
 
 
 class Setting(IntEnum):

@@ -6,12 +6,14 @@ The kernel answers a wrong devicetree with a message, and never crashes.
 
 import pytest
 
+from harness.base.address_range import AddressRange
 from harness.devices.probe import Direction, Probe
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes, LiveMemory
 from harness.suite.lib.attached import FAILED, assigned, log, pool_of
 from harness.suite.lib.expect import (
+    all_reserved,
     counted,
     equal,
     in_pool,
@@ -26,9 +28,15 @@ from harness.suite.lib.smoke import check_restricted, check_unrestricted
 
 MIB = 1 << 20
 
+SECOND_ENTRY = AddressRange(0x4F80_0000, MIB)
+"""The reg entry of dts/odd/several-reg.dtso that is not the pool."""
+
 TOO_MANY = ("too many defined dynamic regions", "not enough space for all defined regions")
 """drivers/of/of_reserved_mem.c:fdt_scan_reserved_mem since 6.12, fdt_reserved_mem_save_node before.
 """
+
+NO_MAP = "unmapped"
+"""The pool of dts/odd/refused.dtso that has no-map."""
 
 WITH_THE_POOL = ("probe-a", "probe-b", "probe-c")
 WITHOUT_A_WORD = ("probe-d", "probe-e", "probe-f", "probe-g")
@@ -41,15 +49,19 @@ WARNED_OF = ("probe-h",)
 def test_a_refused_pool_is_given_back_and_its_device_unrestricted(
     guest: Guest, probe: Probe, types: KernelTypes
 ) -> None:
-    """A no-map, reusable or linux,dma-default pool is refused; its device is unrestricted."""
+    """A no-map, reusable or linux,dma-default pool is refused; its device is unrestricted.
+
+    Whether memory with no-map can be used after it was given back: test_pools.py.
+    """
     pools = guest.pools()
 
     counted(len(pools), 4, "pools in the devicetree")
     counted(len(probe.devices()), 4, "devices")
     for pool in pools:
         logged(guest, f"node {pool.name} compatible matching fail")
-        with paused(guest):
-            not_reserved(types, pool)
+        if pool.name != NO_MAP:
+            with paused(guest):
+                not_reserved(types, pool)
     for device in probe.devices():
         logged(guest, f"{device.name}: {FAILED}")
         equal(pool_of(types, device.name), "", f"the pool of {device.name}")
@@ -88,6 +100,28 @@ def test_of_several_places_the_first_is_the_pool(
     equal(pool.size, MIB, "the size of the pool in bytes")
     logged(guest, f"created restricted DMA pool at {pool.base:#018x}, size 1 MiB")
     check_restricted(guest, probe.device("probe-a"), probe, memory, pool)
+
+
+@pytest.mark.property("E5", "E12")
+@pytest.mark.needs("before, all entries were reserved", change="one-reg")
+@pytest.mark.parametrize("shape", ["odd/several-reg"])
+def test_of_several_places_the_others_are_ordinary_memory(
+    guest: Guest, pool: Pool, types: KernelTypes
+) -> None:
+    """The kernel reserves the first reg entry of a pool, and says that it ignores the others."""
+    logged(guest, f"node '{pool.name}' has 2 <base size> entries, only the first is used")
+    with paused(guest):
+        all_reserved(types, pool)
+        not_reserved(types, SECOND_ENTRY)
+
+
+@pytest.mark.property("E5", "E12")
+@pytest.mark.needs("since, only the first is", before="one-reg")
+@pytest.mark.parametrize("shape", ["odd/several-reg"])
+def test_of_several_places_all_are_reserved(types: KernelTypes, pool: Pool) -> None:
+    """The kernel reserves all reg entries of a pool, although it uses the first only."""
+    all_reserved(types, pool)
+    all_reserved(types, SECOND_ENTRY)
 
 
 @pytest.mark.property("E13", "A12")

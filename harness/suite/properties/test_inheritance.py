@@ -8,8 +8,8 @@ from harness.devices.rogue import EduRogue
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes
-from harness.suite.lib.attached import HOST_BRIDGE, assigned
-from harness.suite.lib.expect import attached, equal, in_pool, not_bounced
+from harness.suite.lib.attached import FAILED, HOST_BRIDGE, assigned
+from harness.suite.lib.expect import attached, equal, in_pool, not_bounced, not_logged
 
 SIZE = 4096
 """Bytes of a buffer."""
@@ -71,6 +71,58 @@ def test_an_endpoint_with_another_memory_region_does_not_inherit(
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
         not_bounced(mapping, buffer)
     attached(guest, types, device.name, None)
+
+
+REFERENCES = pytest.mark.parametrize(("shape", "ports"), [("odd/pci-references", 3)], ids=[""])
+"""Devices whose nodes have no memory-region (port 0), an empty (1) and a malformed one (2)."""
+
+NO_REGION, EMPTY, MALFORMED = 0, 1, 2
+
+
+@pytest.mark.property("A3")
+@REFERENCES
+def test_an_endpoint_whose_node_has_no_memory_region_inherits(
+    guest: Guest, probe: Probe, pool: Pool, types: KernelTypes
+) -> None:
+    """A PCI endpoint with a node that has no memory-region gets the host bridge's pool."""
+    device = probe.device(str(EduRogue(guest, port=NO_REGION).bdf))
+    equal(device.of_path.endswith("/device@0,0"), True, f"{device.name} has a node of its own")
+
+    with device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
+        in_pool(mapping, pool)
+    attached(guest, types, device.name, pool)
+
+
+@pytest.mark.property("A5")
+@pytest.mark.needs("before, such a node counted as one without", change="absent-region-inherits")
+@REFERENCES
+@pytest.mark.parametrize("port", [EMPTY, MALFORMED], ids=["empty", "malformed"])
+def test_an_endpoint_whose_memory_region_names_nothing_does_not_inherit(
+    guest: Guest, probe: Probe, types: KernelTypes, port: int
+) -> None:
+    """A device whose memory-region is empty or malformed is not restricted, and nothing is said."""
+    device = probe.device(str(EduRogue(guest, port=port).bdf))
+    buffer = probe.buffer(PAGE)
+
+    with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
+        not_bounced(mapping, buffer)
+    attached(guest, types, device.name, None)
+    not_logged(guest, f"{device.name}: {FAILED}")
+
+
+@pytest.mark.property("A5")
+@pytest.mark.needs("since, such a node inherits nothing", before="absent-region-inherits")
+@REFERENCES
+@pytest.mark.parametrize("port", [EMPTY, MALFORMED], ids=["empty", "malformed"])
+def test_an_endpoint_whose_memory_region_names_nothing_inherits(
+    guest: Guest, probe: Probe, pool: Pool, types: KernelTypes, port: int
+) -> None:
+    """A device whose memory-region is empty or malformed has the host bridge's pool."""
+    device = probe.device(str(EduRogue(guest, port=port).bdf))
+
+    with device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
+        in_pool(mapping, pool)
+    attached(guest, types, device.name, pool)
 
 
 @pytest.mark.property("A6")

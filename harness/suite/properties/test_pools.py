@@ -19,6 +19,7 @@ from harness.suite.lib.expect import (
     counted,
     equal,
     in_pool,
+    logged,
     refused,
     require,
     same_bytes,
@@ -34,6 +35,9 @@ CANARY = b"a canary of the page allocator"
 
 POOL_BASE, POOL_SIZE = 0x4F00_0000, 16 << 20
 """The usual pool; ordinary RAM on the machine of the controls."""
+
+UNMAPPED = AddressRange(0x4600_0000, 1 << 20)
+"""The pool of dts/odd/no-map.dtso; ordinary RAM on the machine of the controls."""
 
 
 def exhaust(device: Device, slot_set: int) -> int:
@@ -168,15 +172,27 @@ def test_memory_under_pressure_stays_out_of_the_pool(
     require(at < 0, "no page of user space in the pool", f"one at {pool.base + at:#x}")
 
 
-@pytest.mark.property("E5", control=True)
+@pytest.mark.property("E9")
+@pytest.mark.finding("no-map-given-away", kernels=">=6.12", ends=("CRASH",))
+@pytest.mark.parametrize("shape", ["odd/no-map"])
+@pytest.mark.needs("the kernel runs out of memory before", config="KASAN=n")
+def test_memory_of_a_refused_no_map_pool_is_kept_or_can_be_used(guest: Guest) -> None:
+    """User space fills all memory, also that of a no-map pool if the kernel has given it back."""
+    logged(guest, "compatible matching fail")
+
+    fill_memory(guest)
+
+
+@pytest.mark.property("E5", "E9", control=True)
 @pytest.mark.parametrize("shape", [NO_POOL])
 @pytest.mark.needs("the kernel runs out of memory before", config="KASAN=n")
 def test_without_a_pool_that_memory_is_used_as_any_other(guest: Guest, memory: LiveMemory) -> None:
     """Without the pool the kernel gives the same addresses to user space."""
     fill_memory(guest)
 
-    found = CANARY in memory.read(POOL_BASE, POOL_SIZE)
-    equal(found, True, f"a page of user space is in {AddressRange(POOL_BASE, POOL_SIZE)}")
+    for one in (AddressRange(POOL_BASE, POOL_SIZE), UNMAPPED):
+        found = CANARY in memory.read(one.base, one.size)
+        equal(found, True, f"a page of user space is in {one}")
 
 
 def fill_memory(guest: Guest) -> None:

@@ -9,7 +9,6 @@ from harness.devices.probe import (
     Device,
     Direction,
     Mapped,
-    MappingError,
     Probe,
     Seed,
     Slice,
@@ -179,15 +178,23 @@ def test_of_a_pool_in_part_out_of_reach_only_the_reachable_part_is_given(
 
 @pytest.mark.property("B18")
 @pytest.mark.escape("G3")
+@pytest.mark.needs("since, it is refused", before="map-phys")
 @pytest.mark.parametrize("driver", [PLAIN])
 def test_dma_map_resource_is_not_bounced(device: Device, counters: PoolCounters) -> None:
     """dma_map_resource() returns the address that it is given, for a restricted device too."""
-    try:
-        mapping = device.map_resource(UART, 4 * KIB, Direction.BIDIRECTIONAL)
-    except MappingError:
-        pytest.skip("this kernel refuses it, as kernels since 6.18 do (kernel/dma/direct.h)")
+    mapping = device.map_resource(UART, 4 * KIB, Direction.BIDIRECTIONAL)
 
     at_addresses([mapping], [UART])
+    slots_used(counters, 0)
+
+
+@pytest.mark.property("B18")
+@pytest.mark.needs("before, it returned the address", change="map-phys")
+@pytest.mark.parametrize("driver", [PLAIN])
+def test_dma_map_resource_is_refused(device: Device, counters: PoolCounters) -> None:
+    """dma_map_resource() fails for a device that must bounce, and uses no slot."""
+    refused(device.map_resource, UART, 4 * KIB, Direction.BIDIRECTIONAL)
+
     slots_used(counters, 0)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from harness.devices.probe import Buffer, Device, Direction, Probe, Slice
+from harness.kernel import Kernel
+from harness.kernel.changes import has_change
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.agent import Agent
 from harness.machine.qemu.guest import Guest
@@ -16,7 +18,7 @@ from harness.suite.lib.expect import equal, in_pool, require
 
 TRACING = "/sys/kernel/tracing"
 
-NEW_EVENTS = pytest.mark.needs("038eb433dc14: trace events of the DMA API", since="6.12")
+NEW_EVENTS = pytest.mark.needs("the trace events of the DMA API are recorded", change="dma-trace")
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Trace:
     """The guest's trace buffer; *system* is a group of events (include/trace/events/)."""
 
     agent: Agent
+    kernel: Kernel
 
     def follow(self, system: str) -> None:
         """Record all events of *system* from now on."""
@@ -39,13 +42,18 @@ class Trace:
 @pytest.fixture
 def trace(guest: Guest) -> Trace:
     """The trace buffer, empty."""
-    return Trace(guest.agent)
+    return Trace(guest.agent, guest.machine.kernel)
 
 
 @pytest.fixture
 def buffer(probe: Probe, page: int) -> Buffer:
     """Four pages."""
     return probe.buffer(4 * page)
+
+
+def of_single(trace: Trace, verb: str) -> str:
+    """The event of dma_map_single() or dma_unmap_single(): by page, or since 6.18 by address."""
+    return f"dma_{verb}_{'phys' if has_change(trace.kernel, 'map-phys') else 'page'}"
 
 
 def field(event: str, name: str) -> int:
@@ -105,7 +113,7 @@ def test_every_address_that_is_given_is_traced(
     scattered = device.map_sg([Slice(buffer)], Direction.TO_DEVICE)
     coherent = device.alloc_coherent(page)
 
-    mapped = one_event(trace, "dma_map_(?:page|phys)")
+    mapped = one_event(trace, of_single(trace, "map"))
     equal(field(mapped, "phys_addr"), buffer.phys, "phys_addr of dma_map")
     for event, name, given in (
         (mapped, "dma_addr", single),
@@ -128,6 +136,7 @@ def test_without_a_pool_the_events_show_the_buffer_itself(
 
     device.map_single(buffer, Direction.TO_DEVICE).unmap()
 
-    mapped = one_event(trace, "dma_map_(?:page|phys)")
+    mapped = one_event(trace, of_single(trace, "map"))
+    one_event(trace, of_single(trace, "unmap"))
     for name in ("dma_addr", "phys_addr"):
         equal(field(mapped, name), buffer.phys, f"{name} of dma_map")

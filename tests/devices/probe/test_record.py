@@ -45,6 +45,9 @@ LAST: dict[str, tuple[Step, ...]] = {
     "dma_map_page(probe-a, 0x41486000, 904, 100, DMA_TO_DEVICE) = 0x4f007000": (
         (page(5000), MAPPED),
     ),
+    "dma_map_phys(probe-a, 0x41485008, 100, DMA_TO_DEVICE, DMA_ATTR_MMIO) = DMA_MAPPING_ERROR": (
+        (calls.map_buffer(5, 1, MapCall.PHYS, 2, 8, 100, TO, Attr.MMIO), FULL),
+    ),
     "dma_unmap_single(probe-a, 0x4f007000, 4096, DMA_TO_DEVICE)": (MAP, (calls.unmap(5), None)),
     "dma_sync_single_for_cpu(probe-a, 0x4f007000, 4096, DMA_TO_DEVICE)": (
         MAP,

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Properties B1, B3, B5, B18 and B20: dma_map_phys(), and the attributes that came with it."""
+
+from collections.abc import Callable
+
+import pytest
+
+from harness.devices.probe import Attr, Buffer, Device, Direction, Probe, Seed, Slice
+from harness.machine.devicetree import Pool
+from harness.machine.shape import NO_POOL
+from harness.plugin.counters import PoolCounters
+from harness.suite.conftest import COHERENT, PLATFORM
+from harness.suite.lib.expect import (
+    at_addresses,
+    equal,
+    holds,
+    in_pool,
+    not_bounced,
+    refused,
+    slots_used,
+    unchanged,
+)
+
+PAGE = 4096
+
+PLACES = ((0, 1), (100, 77), (2047, 2), (PAGE - 1, PAGE + 2), (0, 10_000), (0, 256 * 1024))
+"""Offset and size in bytes: within a slot, across slots and pages, and the largest."""
+
+UART = 0x900_0000
+"""Registers of the virt machine's PL011 (hw/arm/virt.c, QEMU 7.2); no memory."""
+
+CPU, DEVICE = Seed(0xC9), Seed(0xDE)
+
+EVERY = (Direction.TO_DEVICE, Direction.FROM_DEVICE, Direction.BIDIRECTIONAL)
+
+KINDS = pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
+
+BY_PHYS = pytest.mark.needs("dma_map_phys() is called", change="map-phys")
+COHERENCE = pytest.mark.needs("older kernels ignore the attribute", change="require-coherent")
+SHARED = pytest.mark.needs("older kernels ignore the attribute", change="shared-pools")
+
+
+@pytest.fixture
+def buffer(probe: Probe) -> Buffer:
+    """512 KiB."""
+    return probe.buffer(512 * 1024)
+
+
+def ways(device: Device, buffer: Buffer, attrs: Attr) -> dict[str, Callable[[], object]]:
+    """Every call that maps a page of *buffer* with these attributes."""
+    to, size = Direction.TO_DEVICE, PAGE
+    parts = [Slice(buffer, 0, PAGE), Slice(buffer, PAGE, PAGE)]
+    return {
+        "single": lambda: device.map_single(buffer, to, size=size, attrs=attrs),
+        "page": lambda: device.map_page(buffer, to, size=size, attrs=attrs),
+        "phys": lambda: device.map_phys(buffer, to, size=size, attrs=attrs),
+        "sg": lambda: device.map_sg(parts, to, attrs),
+    }
+
+
+@pytest.mark.property("B1", "B3", "B5")
+@BY_PHYS
+@KINDS
+def test_a_mapping_by_physical_address_is_bounced(
+    device: Device, buffer: Buffer, pool: Pool, counters: PoolCounters
+) -> None:
+    """dma_map_phys() returns addresses in the pool, and copies in and back as dma_map_single()."""
+    for offset, size in PLACES:
+        for direction in EVERY:
+            buffer.fill(CPU)
+            with device.map_phys(buffer, direction, offset=offset, size=size) as mapping:
+                in_pool(mapping, pool)
+                equal(
+                    mapping.device_side.read(0, min(size, PAGE)),
+                    CPU.content(offset, min(size, PAGE)),
+                    "the start of the mapping",
+                )
+                mapping.device_side.fill(DEVICE)
+            if direction is Direction.TO_DEVICE:
+                unchanged(buffer, CPU)
+            else:
+                equal(
+                    buffer.read(offset, min(size, PAGE)),
+                    DEVICE.content(0, min(size, PAGE)),
+                    "what the device wrote",
+                )
+            holds(buffer, CPU, 0, offset)
+            holds(buffer, CPU, offset + size, PAGE)
+    slots_used(counters, 0)
+
+
+@pytest.mark.property("B1", control=True)
+@BY_PHYS
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_a_mapping_by_physical_address_is_the_buffer(
+    device: Device, buffer: Buffer
+) -> None:
+    """dma_map_phys() returns the address that it is given, for an unrestricted device."""
+    with device.map_phys(buffer, Direction.TO_DEVICE, offset=100, size=PAGE) as mapping:
+        not_bounced(mapping, buffer, 100)
+
+
+@pytest.mark.property("B18")
+@BY_PHYS
+@KINDS
+def test_mappings_of_mmio_are_refused(
+    device: Device, buffer: Buffer, counters: PoolCounters
+) -> None:
+    """A restricted device gets no mapping with DMA_ATTR_MMIO, by any function, and no slot."""
+    for map_it in ways(device, buffer, Attr.MMIO).values():
+        refused(map_it)
+    slots_used(counters, 0)
+
+
+@pytest.mark.property("B18", control=True)
+@BY_PHYS
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_mappings_of_mmio_are_the_address_itself(
+    device: Device, buffer: Buffer
+) -> None:
+    """An unrestricted device gets the address that dma_map_phys() is given with MMIO."""
+    with device.map_phys(buffer, Direction.TO_DEVICE, size=PAGE, attrs=Attr.MMIO) as mapping:
+        not_bounced(mapping, buffer)
+
+
+@pytest.mark.property("B18", control=True)
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_dma_map_resource_returns_the_address(device: Device) -> None:
+    """dma_map_resource() returns the address that it is given, for an unrestricted device."""
+    at_addresses([device.map_resource(UART, PAGE, Direction.BIDIRECTIONAL)], [UART])
+
+
+@pytest.mark.property("B20")
+@COHERENCE
+@KINDS
+def test_what_must_be_coherent_is_refused(
+    device: Device, buffer: Buffer, pool: Pool, counters: PoolCounters
+) -> None:
+    """A mapping with DMA_ATTR_REQUIRE_COHERENT fails for a device that bounces; no slot is kept."""
+    for map_it in ways(device, buffer, Attr.REQUIRE_COHERENT).values():
+        refused(map_it)
+    slots_used(counters, 0)
+
+    with device.map_single(buffer, Direction.TO_DEVICE, size=PAGE) as mapping:
+        in_pool(mapping, pool)
+
+
+@pytest.mark.property("B20", control=True)
+@COHERENCE
+@pytest.mark.parametrize("shape", [NO_POOL])
+@pytest.mark.parametrize("driver", [COHERENT])
+def test_without_a_pool_a_coherent_device_gets_it(device: Device, buffer: Buffer) -> None:
+    """An unrestricted, dma-coherent device maps with DMA_ATTR_REQUIRE_COHERENT."""
+    attrs = Attr.REQUIRE_COHERENT
+    with device.map_single(buffer, Direction.TO_DEVICE, size=PAGE, attrs=attrs) as mapping:
+        not_bounced(mapping, buffer)
+
+
+@pytest.mark.property("B1", "B3")
+@SHARED
+@KINDS
+def test_a_mapping_of_shared_memory_is_bounced_too(
+    device: Device, buffer: Buffer, pool: Pool, counters: PoolCounters
+) -> None:
+    """DMA_ATTR_CC_SHARED takes no mapping out of the pool of a machine without such memory."""
+    buffer.fill(CPU)
+    with device.map_phys(buffer, Direction.TO_DEVICE, size=PAGE, attrs=Attr.CC_SHARED) as mapping:
+        in_pool(mapping, pool)
+        holds(mapping.device_side, CPU)
+    slots_used(counters, 0)
+
+
+@pytest.mark.property("D4")
+@SHARED
+@KINDS
+def test_shared_memory_cannot_be_allocated(device: Device, counters: PoolCounters) -> None:
+    """dma_alloc_attrs() with DMA_ATTR_CC_SHARED returns NULL, and takes no slot."""
+    refused(device.alloc_coherent, PAGE, attrs=Attr.CC_SHARED)
+
+    slots_used(counters, 0)
