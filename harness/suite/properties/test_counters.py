@@ -31,9 +31,7 @@ def test_debugfs_follows_an_allocation(probe: Probe, counters: PoolCounters, pag
 
 
 @pytest.mark.property("E17")
-@pytest.mark.needs(
-    "8b0977ecc8b3: swiotlb: track and report io_tlb_used high water marks", since="6.3"
-)
+@pytest.mark.needs("debugfs has the peak", change="used-hiwater")
 @pytest.mark.parametrize("append", ["swiotlb=track_hiwater"])
 def test_debugfs_keeps_the_peak(probe: Probe, counters: PoolCounters, page: int) -> None:
     """io_tlb_used_hiwater is the largest number of slots that were in use at once.
@@ -52,9 +50,27 @@ def test_debugfs_keeps_the_peak(probe: Probe, counters: PoolCounters, page: int)
 
 
 @pytest.mark.property("E17")
-@pytest.mark.needs(
-    "8b0977ecc8b3: swiotlb: track and report io_tlb_used high water marks", since="6.3"
-)
+@pytest.mark.needs("debugfs has the peak", change="used-hiwater")
+@pytest.mark.needs("since, only on request", before="track-hiwater")
+def test_debugfs_keeps_the_peak_unasked(probe: Probe, counters: PoolCounters) -> None:
+    """io_tlb_used_hiwater counts without an option on the command line."""
+    probe.device("probe-a").alloc_coherent(4 * SLOT).free()
+
+    require(counters.hiwater >= 4, "io_tlb_used_hiwater of at least 4", f"{counters.hiwater}")
+
+
+@pytest.mark.property("E17")
+@pytest.mark.needs("before, it was always kept", change="track-hiwater")
+def test_debugfs_keeps_no_peak_unasked(probe: Probe, counters: PoolCounters) -> None:
+    """io_tlb_used_hiwater stays 0 without swiotlb=track_hiwater; io_tlb_used does count."""
+    probe.device("probe-a").alloc_coherent(4 * SLOT)
+
+    counted(counters.hiwater, 0, "slots (io_tlb_used_hiwater)")
+    slots_used(counters, 4)
+
+
+@pytest.mark.property("E17")
+@pytest.mark.needs("debugfs has the peak", change="used-hiwater")
 @pytest.mark.parametrize("append", ["swiotlb=track_hiwater"])
 def test_the_peak_can_be_forgotten_and_nothing_else(
     probe: Probe, counters: PoolCounters, page: int

@@ -18,7 +18,7 @@ GROWING = "swiotlb=512,force"
 
 pytestmark = [
     pytest.mark.nightly("a kernel of its own"),
-    pytest.mark.needs("1aaa736815eb", since="6.6"),
+    pytest.mark.needs("before, no pool grew", change="defpool"),
     pytest.mark.needs("nothing can grow", config="SWIOTLB_DYNAMIC=y"),
     pytest.mark.parametrize("flavour", ["dynamic"]),
 ]

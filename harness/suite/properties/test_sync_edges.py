@@ -165,7 +165,7 @@ def test_a_sync_in_no_direction_is_a_bug(
 
 
 @pytest.mark.property("C9", control=True)
-@pytest.mark.needs("f406c8e4b770", since="6.10")
+@pytest.mark.needs("before, every sync was checked", change="skip-sync")
 @pytest.mark.needs("with it the kernel checks every sync", config="DMA_API_DEBUG=n")
 @pytest.mark.parametrize("driver", [COHERENT])
 @pytest.mark.parametrize("shape", [NO_POOL])

@@ -139,7 +139,7 @@ def test_a_page_is_given_away_and_another_pool_works(
 
 
 @pytest.mark.breaks("E16", "the kernel counts more slots than the pool has")
-@pytest.mark.needs("158dbe9c9a3d: swiotlb: separate memory pool data from other data", since="6.6")
+@pytest.mark.needs("a pool's memory has a structure of its own", change="defpool")
 def test_a_pool_has_grown(mem: drgn.Object, poke: Poke) -> None:
     """A restricted pool to which the kernel added memory is found."""
     poke(mem.nslabs, mem.nslabs.value_() + 128)

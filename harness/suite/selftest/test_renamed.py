@@ -17,7 +17,7 @@ from harness.results import SuiteRequest
 pytestmark = [
     pytest.mark.nightly("two kernels of its own"),
     pytest.mark.usefixtures("from_source"),
-    pytest.mark.needs("158dbe9c9a3d: the member that is renamed", since="6.6"),
+    pytest.mark.needs("it is the member that is renamed", change="defpool"),
 ]
 
 
