@@ -170,6 +170,18 @@ def test_a_mapping_of_shared_memory_is_bounced_too(
     slots_used(counters, 0)
 
 
+@pytest.mark.property("B1", control=True)
+@SHARED
+@pytest.mark.parametrize("shape", [NO_POOL])
+def test_without_a_pool_a_mapping_of_shared_memory_is_the_buffer(
+    device: Device, buffer: Buffer
+) -> None:
+    """An unrestricted device gets the buffer's own address with DMA_ATTR_CC_SHARED."""
+    attrs = Attr.CC_SHARED
+    with device.map_phys(buffer, Direction.TO_DEVICE, size=PAGE, attrs=attrs) as mapping:
+        not_bounced(mapping, buffer)
+
+
 @pytest.mark.property("D4")
 @SHARED
 @KINDS
