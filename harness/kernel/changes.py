@@ -13,6 +13,9 @@ from harness.base.changes import CHANGES, NEWEST_READ, Change, Sign, SignKind
 from harness.kernel.source.version import parse_version
 from harness.kernel.spec import Kernel
 
+LANDMARK = "start_kernel"
+"""A function of every kernel: without its name a vmlinux has no symbols."""
+
 
 @dataclass(frozen=True)
 class Basis:
@@ -63,10 +66,12 @@ def _shows(vmlinux: Path, sign: Sign) -> bool | None:
         return None
     if sign.kind is SignKind.MEMBER:
         return _has_member(vmlinux, *sign.name.split("."))
-    # names in the symbol table end with a zero byte; one may be the end of a longer one
-    wanted = f"\0{sign.name}\0" if sign.kind is SignKind.SYMBOL else sign.name
     with vmlinux.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-        return whole.find(wanted.encode()) >= 0
+        if sign.kind is SignKind.TEXT:
+            return whole.find(sign.name.encode()) >= 0
+        # names in the symbol table end with a zero byte; one may be the end of a longer one
+        found, named = (whole.find(b"\0%b\0" % one.encode()) >= 0 for one in (sign.name, LANDMARK))
+        return found if found or named else None
 
 
 def _has_member(vmlinux: Path, structure: str, member: str) -> bool | None:

@@ -14,6 +14,7 @@ from harness.kernel.changes import change_basis, newer_than_read
 STUB = """
     struct io_tlb_mem { long defpool; } mem;
     const char *message = "node has 2 entries, only the first is used";
+    int start_kernel(void) { return 0; }
     int dma_map_phys(void) { return mem.defpool != 0; }
 """
 SYMBOL, LONGER, TEXT, MEMBER, NO_MEMBER, NO_STRUCTURE = (
@@ -58,6 +59,14 @@ def test_the_version_decides_where_no_sign_can_be_seen(
     basis = change_basis(vmlinux, release, Change("what", "6.18", sign))
 
     assert (basis.has, basis.by_sign) == (has, False)
+
+
+def test_the_version_decides_of_a_vmlinux_without_symbols(vmlinux: Path, tmp_path: Path) -> None:
+    stripped = tmp_path / "vmlinux"
+    subprocess.run(["aarch64-linux-gnu-objcopy", "-S", vmlinux, stripped], check=True)
+
+    assert not change_basis(stripped, "6.17", Change("what", "6.18", SYMBOL)).by_sign
+    assert change_basis(stripped, "6.17", Change("what", "6.18", TEXT)).by_sign
 
 
 def test_the_version_decides_without_a_vmlinux(tmp_path: Path) -> None:
