@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.devices.probe import Attr, Buffer, Device, Direction, Probe, Seed, Slice
+from harness.kernel import SLOT
 from harness.machine.devicetree import Pool
 from harness.machine.shape import NO_POOL
 from harness.plugin.counters import PoolCounters
@@ -21,13 +22,14 @@ from harness.suite.lib.expect import (
     unchanged,
 )
 
-PAGE = 4096
-
-PLACES = ((0, 1), (100, 77), (2047, 2), (PAGE - 1, PAGE + 2), (0, 10_000), (0, 256 * 1024))
-"""Offset and size in bytes: within a slot, across slots and pages, and the largest."""
-
 UART = 0x900_0000
 """Registers of the virt machine's PL011 (hw/arm/virt.c, QEMU 7.2); no memory."""
+
+REGISTERS = 0x1000
+"""Their size in bytes."""
+
+SHOWN = 4096
+"""Bytes of a mapping that are compared at its start, and behind it."""
 
 CPU, DEVICE = Seed(0xC9), Seed(0xDE)
 
@@ -41,15 +43,21 @@ SHARED = pytest.mark.needs("older kernels ignore the attribute", change="shared-
 
 
 @pytest.fixture
-def buffer(probe: Probe) -> Buffer:
-    """512 KiB."""
-    return probe.buffer(512 * 1024)
+def buffer(probe: Probe, slot_set: int) -> Buffer:
+    """Two slot sets."""
+    return probe.buffer(2 * slot_set)
+
+
+def places(page: int, slot_set: int) -> tuple[tuple[int, int], ...]:
+    """Offset and size in bytes: within a slot, across slots and pages, and the largest."""
+    across = (SLOT - 1, 2), (page - 1, page + 2)
+    return ((0, 1), (100, 77), *across, (0, 10_000), (0, slot_set))
 
 
 def ways(device: Device, buffer: Buffer, attrs: Attr) -> dict[str, Callable[[], object]]:
-    """Every call that maps a page of *buffer* with these attributes."""
-    to, size = Direction.TO_DEVICE, PAGE
-    parts = [Slice(buffer, 0, PAGE), Slice(buffer, PAGE, PAGE)]
+    """Every call that maps two slots of *buffer* with these attributes."""
+    to, size = Direction.TO_DEVICE, 2 * SLOT
+    parts = [Slice(buffer, 0, size), Slice(buffer, size, size)]
     return {
         "single": lambda: device.map_single(buffer, to, size=size, attrs=attrs),
         "page": lambda: device.map_page(buffer, to, size=size, attrs=attrs),
@@ -62,17 +70,17 @@ def ways(device: Device, buffer: Buffer, attrs: Attr) -> dict[str, Callable[[], 
 @BY_PHYS
 @KINDS
 def test_a_mapping_by_physical_address_is_bounced(
-    device: Device, buffer: Buffer, pool: Pool, counters: PoolCounters
+    device: Device, buffer: Buffer, pool: Pool, counters: PoolCounters, page: int, slot_set: int
 ) -> None:
     """dma_map_phys() returns addresses in the pool, and copies in and back as dma_map_single()."""
-    for offset, size in PLACES:
+    for offset, size in places(page, slot_set):
         for direction in EVERY:
             buffer.fill(CPU)
             with device.map_phys(buffer, direction, offset=offset, size=size) as mapping:
                 in_pool(mapping, pool)
                 equal(
-                    mapping.device_side.read(0, min(size, PAGE)),
-                    CPU.content(offset, min(size, PAGE)),
+                    mapping.device_side.read(0, min(size, SHOWN)),
+                    CPU.content(offset, min(size, SHOWN)),
                     "the start of the mapping",
                 )
                 mapping.device_side.fill(DEVICE)
@@ -80,12 +88,12 @@ def test_a_mapping_by_physical_address_is_bounced(
                 unchanged(buffer, CPU)
             else:
                 equal(
-                    buffer.read(offset, min(size, PAGE)),
-                    DEVICE.content(0, min(size, PAGE)),
+                    buffer.read(offset, min(size, SHOWN)),
+                    DEVICE.content(0, min(size, SHOWN)),
                     "what the device wrote",
                 )
             holds(buffer, CPU, 0, offset)
-            holds(buffer, CPU, offset + size, PAGE)
+            holds(buffer, CPU, offset + size, SHOWN)
     slots_used(counters, 0)
 
 
@@ -96,7 +104,7 @@ def test_without_a_pool_a_mapping_by_physical_address_is_the_buffer(
     device: Device, buffer: Buffer
 ) -> None:
     """dma_map_phys() returns the address that it is given, for an unrestricted device."""
-    with device.map_phys(buffer, Direction.TO_DEVICE, offset=100, size=PAGE) as mapping:
+    with device.map_phys(buffer, Direction.TO_DEVICE, offset=100, size=2 * SLOT) as mapping:
         not_bounced(mapping, buffer, 100)
 
 
@@ -119,7 +127,7 @@ def test_without_a_pool_mappings_of_mmio_are_the_address_itself(
     device: Device, buffer: Buffer
 ) -> None:
     """An unrestricted device gets the address that dma_map_phys() is given with MMIO."""
-    with device.map_phys(buffer, Direction.TO_DEVICE, size=PAGE, attrs=Attr.MMIO) as mapping:
+    with device.map_phys(buffer, Direction.TO_DEVICE, size=2 * SLOT, attrs=Attr.MMIO) as mapping:
         not_bounced(mapping, buffer)
 
 
@@ -127,7 +135,7 @@ def test_without_a_pool_mappings_of_mmio_are_the_address_itself(
 @pytest.mark.parametrize("shape", [NO_POOL])
 def test_without_a_pool_dma_map_resource_returns_the_address(device: Device) -> None:
     """dma_map_resource() returns the address that it is given, for an unrestricted device."""
-    at_addresses([device.map_resource(UART, PAGE, Direction.BIDIRECTIONAL)], [UART])
+    at_addresses([device.map_resource(UART, REGISTERS, Direction.BIDIRECTIONAL)], [UART])
 
 
 @pytest.mark.property("B20")
@@ -141,7 +149,7 @@ def test_what_must_be_coherent_is_refused(
         refused(map_it)
     slots_used(counters, 0)
 
-    with device.map_single(buffer, Direction.TO_DEVICE, size=PAGE) as mapping:
+    with device.map_single(buffer, Direction.TO_DEVICE, size=2 * SLOT) as mapping:
         in_pool(mapping, pool)
 
 
@@ -152,7 +160,7 @@ def test_what_must_be_coherent_is_refused(
 def test_without_a_pool_a_coherent_device_gets_it(device: Device, buffer: Buffer) -> None:
     """An unrestricted, dma-coherent device maps with DMA_ATTR_REQUIRE_COHERENT."""
     attrs = Attr.REQUIRE_COHERENT
-    with device.map_single(buffer, Direction.TO_DEVICE, size=PAGE, attrs=attrs) as mapping:
+    with device.map_single(buffer, Direction.TO_DEVICE, size=2 * SLOT, attrs=attrs) as mapping:
         not_bounced(mapping, buffer)
 
 
@@ -164,7 +172,9 @@ def test_a_mapping_of_shared_memory_is_bounced_too(
 ) -> None:
     """DMA_ATTR_CC_SHARED takes no mapping out of the pool of a machine without such memory."""
     buffer.fill(CPU)
-    with device.map_phys(buffer, Direction.TO_DEVICE, size=PAGE, attrs=Attr.CC_SHARED) as mapping:
+    with device.map_phys(
+        buffer, Direction.TO_DEVICE, size=2 * SLOT, attrs=Attr.CC_SHARED
+    ) as mapping:
         in_pool(mapping, pool)
         holds(mapping.device_side, CPU)
     slots_used(counters, 0)
@@ -178,7 +188,7 @@ def test_without_a_pool_a_mapping_of_shared_memory_is_the_buffer(
 ) -> None:
     """An unrestricted device gets the buffer's own address with DMA_ATTR_CC_SHARED."""
     attrs = Attr.CC_SHARED
-    with device.map_phys(buffer, Direction.TO_DEVICE, size=PAGE, attrs=attrs) as mapping:
+    with device.map_phys(buffer, Direction.TO_DEVICE, size=2 * SLOT, attrs=attrs) as mapping:
         not_bounced(mapping, buffer)
 
 
@@ -187,6 +197,6 @@ def test_without_a_pool_a_mapping_of_shared_memory_is_the_buffer(
 @KINDS
 def test_shared_memory_cannot_be_allocated(device: Device, counters: PoolCounters) -> None:
     """dma_alloc_attrs() with DMA_ATTR_CC_SHARED returns NULL, and takes no slot."""
-    refused(device.alloc_coherent, PAGE, attrs=Attr.CC_SHARED)
+    refused(device.alloc_coherent, 2 * SLOT, attrs=Attr.CC_SHARED)
 
     slots_used(counters, 0)

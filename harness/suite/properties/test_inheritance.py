@@ -88,7 +88,7 @@ def test_an_endpoint_whose_node_has_no_memory_region_inherits(
     device = probe.device(str(EduRogue(guest, port=NO_REGION).bdf))
     equal(device.of_path.endswith("/device@0,0"), True, f"{device.name} has a node of its own")
 
-    with device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
+    with device.map_single(probe.buffer(SIZE), Direction.TO_DEVICE) as mapping:
         in_pool(mapping, pool)
     attached(guest, types, device.name, pool)
 
@@ -102,7 +102,7 @@ def test_an_endpoint_whose_memory_region_names_nothing_does_not_inherit(
 ) -> None:
     """A device whose memory-region is empty or malformed is not restricted, and nothing is said."""
     device = probe.device(str(EduRogue(guest, port=port).bdf))
-    buffer = probe.buffer(PAGE)
+    buffer = probe.buffer(SIZE)
 
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
         not_bounced(mapping, buffer)
@@ -120,7 +120,7 @@ def test_an_endpoint_whose_memory_region_names_nothing_inherits(
     """A device whose memory-region is empty or malformed has the host bridge's pool."""
     device = probe.device(str(EduRogue(guest, port=port).bdf))
 
-    with device.map_single(probe.buffer(PAGE), Direction.TO_DEVICE) as mapping:
+    with device.map_single(probe.buffer(SIZE), Direction.TO_DEVICE) as mapping:
         in_pool(mapping, pool)
     attached(guest, types, device.name, pool)
 
