@@ -332,6 +332,12 @@ def _check_config(directory: Path, config: Mapping[str, str]) -> None:
             f"build:{directory} cannot load modules, and so not the probe, through which the tests "
             "call the DMA API. Set CONFIG_MODULES=y and build the kernel again."
         )
+    if "MODULE_SIG_FORCE" in config:
+        raise InputError(
+            f"build:{directory} loads signed modules only, and so not the probe, through which the "
+            "tests call the DMA API. Build it without CONFIG_MODULE_SIG_FORCE; CONFIG_MODULE_SIG "
+            "alone is fine."
+        )
 
 
 def _check_headers(directory: Path, image: Path, content: bytes, release: str) -> None:

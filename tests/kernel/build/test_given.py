@@ -121,6 +121,11 @@ def no_image(build: Path) -> None:
     (build / "arch/arm64/boot/Image").write_bytes(bytes(100))
 
 
+def forcing_signatures(build: Path) -> None:
+    for name in (".config", "include/config/auto.conf"):
+        add_line(build, name, "CONFIG_MODULE_SIG_FORCE=y\n")
+
+
 def without_modules(build: Path) -> None:
     for name in (".config", "include/config/auto.conf"):
         path = build / name
@@ -146,6 +151,7 @@ BROKEN = {
         lambda build: add_line(build, ".config", "CONFIG_KCSAN=y\n"),
         ".config was changed after the kernel was built: CONFIG_KCSAN. Run 'make",
     ),
+    "signed modules": (forcing_signatures, "Build it without CONFIG_MODULE_SIG_FORCE"),
     "no modules": (without_modules, "Set CONFIG_MODULES=y"),
     "other exports": (
         lambda build: add_line(build, "Module.symvers", "0x1\tgone\tvmlinux\tEXPORT_SYMBOL\t\n"),
