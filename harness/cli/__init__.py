@@ -15,7 +15,7 @@ from harness.base.errors import GuestError, HarnessError, explain
 
 COMMANDS = (
     *("check", "shell", "matrix", "fuzz", "doublefetch"),
-    *("validate", "bisect", "fixes", "nightly", "report", "history"),
+    *("series", "validate", "bisect", "fixes", "nightly", "report", "history"),
     *("lint", "kernel", "cache", "bench", "properties", "coverage", "mutants", "doctor"),
 )
 

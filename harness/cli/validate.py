@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from harness.base.errors import SourceError
 from harness.base.progress import say
 from harness.cli.choice import add_choice_options, request_of, runner_of
 from harness.cli.machines import add_source_option
@@ -25,9 +26,14 @@ from harness.jobs.compare import (
     store_prefix,
 )
 from harness.jobs.compare.kernel_runs import REPEATS
+from harness.kernel.patches.apply import Fit
+from harness.kernel.patches.at_hand import would_apply
 from harness.kernel.patches.fit import fit_series
 from harness.kernel.patches.origin import FORMS
+from harness.kernel.patches.series import patches_of
+from harness.kernel.source.revision import local_commit
 from harness.kernel.source.sources import pin_source
+from harness.kernel.spec import DEFAULT_SOURCE
 from harness.results import SuiteRequest
 from harness.results.history import durations, open_history
 
@@ -41,11 +47,22 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "Tests that differ are run again. Exit code 0: the series breaks nothing; 1: it breaks "
         "something; 2: not judged.",
     )
-    parser.add_argument("series", nargs="+", metavar="SERIES", help=FORMS)
     parser.add_argument(
-        "--git", type=Path, default=Path(), metavar="REPO", help="repository of base..tip"
+        "series",
+        nargs="*",
+        metavar="SERIES",
+        help=f"{FORMS} (default: the commits since upstream and the uncommitted changes of the "
+        "kernel's git tree here, or of --git)",
+    )
+    parser.add_argument(
+        "--git",
+        type=Path,
+        metavar="REPO",
+        help="repository of base..tip, and of the base-commit that the series names, which is the "
+        "kernel without --kernel",
     )
     add_source_option(parser)
+    parser.set_defaults(kernel=None)
     add_choice_options(parser)
     parser.add_argument(
         "--per-patch",
@@ -98,8 +115,10 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Read the series, check that it applies, run the tests, and print the verdict."""
-    series = find_series(arguments.series, arguments.git)
-    request = request_of(arguments, pin_source(arguments.kernel))
+    series = find_series(arguments.series, arguments.git or Path())
+    for number in range(1, len(series.patches) + 1):
+        say(f"series: {series.label(number)}")
+    request = request_of(arguments, pin_source(arguments.kernel or _base(arguments, series)))
     for skip in series.skipped:
         say(f"left out: {skip.name} ({skip.subject}): {skip.reason}")
     whole = _with(request, series)
@@ -114,10 +133,26 @@ def run(arguments: argparse.Namespace) -> int:
         repeats=arguments.repeats,
         base_runner=partial(run_base, runner=runner, again=arguments.again),
     )
+    if attempts[-1].fit is Fit.REFUSED:
+        judgement = replace(judgement, elsewhere=would_apply(patches_of(series)))
     if arguments.coverage:
         judgement = replace(judgement, coverage=patch_coverage(whole))
     _report(arguments, judgement)
     return judgement.verdict.exit_code
+
+
+def _base(arguments: argparse.Namespace, series: Series) -> str:
+    """The kernel that a series is for, if its repository is known, else the default one."""
+    repository = arguments.git or (Path() if not arguments.series else None)
+    if not (repository and series.needs.base):
+        return DEFAULT_SOURCE
+    try:
+        commit = local_commit(repository, series.needs.base)
+    except SourceError:
+        say(f"{repository} has no base-commit {series.needs.base}; the kernel is {DEFAULT_SOURCE}")
+        return DEFAULT_SOURCE
+    say(f"kernel: commit {commit[:12]} of {repository.resolve()}, the base of the series")
+    return f"git:{repository.resolve()}@{commit}"
 
 
 def _with(request: SuiteRequest, series: Series) -> SuiteRequest:

@@ -49,7 +49,8 @@ class Step:
 class SeriesJudgement:
     """The judgement on *series* on the kernel *base*: on all of it, and on each patch if asked.
 
-    *attempts*: whether each patch applies to the base; *coverage*: which added lines ran.
+    *attempts*: whether each patch applies to the base; *coverage*: which added lines ran;
+    *elsewhere*: the kernels at hand to which a series applies that does not apply to the base.
     """
 
     base: str
@@ -58,6 +59,7 @@ class SeriesJudgement:
     whole: Step
     patches: tuple[Step, ...] = ()
     coverage: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -88,8 +90,11 @@ def as_json(judgement: SeriesJudgement) -> Mapping[str, Any]:
             "patches": [_mail(mail) for mail in series.patches],
             "skipped": [asdict(one) for one in series.skipped],
             "missing": series.missing,
+            "note": series.note,
+            "needs": asdict(series.needs),
         },
         "applies": [{**asdict(one), "fit": one.fit.value} for one in judgement.attempts],
+        "elsewhere": judgement.elsewhere,
         "whole": _step(judgement.whole),
         "patches": [_step(step) for step in judgement.patches],
         "coverage": judgement.coverage,

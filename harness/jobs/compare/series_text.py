@@ -84,6 +84,17 @@ def _application(judgement: SeriesJudgement) -> Iterator[str]:
             yield _paragraph(f"{_capital(series.label(number))} {attempt.fit.value}{reason}.")
         if attempt.fit is Fit.REFUSED and (note := series.patches[number - 1].note):
             yield _paragraph(f"Note: {note}.")
+        if attempt.fit is Fit.REFUSED:
+            yield from _remedies(judgement)
+
+
+def _remedies(judgement: SeriesJudgement) -> Iterator[str]:
+    """What may help if a patch does not apply."""
+    if needs := judgement.series.needs:
+        yield _paragraph(f"The series says that it needs: {needs}.")
+    if judgement.elsewhere:
+        names = ", ".join(judgement.elsewhere)
+        yield _paragraph(f"Of the kernels at hand it applies to: {names} (--kernel=SOURCE).")
 
 
 def _patch(judgement: SeriesJudgement, step: Step) -> str:

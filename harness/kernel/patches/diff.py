@@ -14,7 +14,7 @@ from harness.base.space import MIB
 LARGEST_PATCH = 8 * MIB
 """Bytes of the largest patch that is applied; larger ones are generated tables of registers."""
 
-_DIFF = re.compile(rb"^(--- \S.*\n\+\+\+ \S|diff --git )", re.MULTILINE)
+FIRST_DIFF = re.compile(rb"^(--- \S.*\n\+\+\+ \S|diff --git )", re.MULTILINE)
 _TOUCHED = re.compile(rb"^(?:--- |\+\+\+ |(?:rename|copy) (?:from|to) )([^\t\n]+)", re.MULTILINE)
 _HEADER = re.compile(rb"^diff --git a/(\S+) b/(\S+)$", re.MULTILINE)
 _HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
@@ -51,7 +51,7 @@ class Patch:
 
 def has_diff(text: bytes) -> bool:
     """Whether *text* holds a diff."""
-    return _DIFF.search(text) is not None
+    return FIRST_DIFF.search(text) is not None
 
 
 def require_safe(patch: Patch) -> None:

@@ -13,6 +13,7 @@ from harness.kernel.patches.complete import completed
 from harness.kernel.patches.diff import Patch
 from harness.kernel.patches.files import Batch, RawMail, read_batches
 from harness.kernel.patches.mail import Mail, parse_mails
+from harness.kernel.patches.prerequisites import NONE, Prerequisites, needs_of
 from harness.kernel.patches.thread import Arranged, Skipped, arrange
 
 STORED = Cache("series")
@@ -28,7 +29,7 @@ class Series:
     """Patches in the order in which they apply.
 
     *origin* is the user's argument; *missing* are the patch numbers that no mail has; *note* says
-    what is special about it, such as that it is the diff of a reply.
+    what is special about it, such as that it is the diff of a reply; *needs* what it says it needs.
     """
 
     origin: str
@@ -37,6 +38,7 @@ class Series:
     skipped: tuple[Skipped, ...] = ()
     missing: tuple[int, ...] = ()
     note: str = ""
+    needs: Prerequisites = NONE
 
     @property
     def title(self) -> str:
@@ -69,7 +71,12 @@ def read_series(paths: Sequence[Path]) -> tuple[Patch, ...]:
     """The patches that *paths* name, as :func:`read_paths` reads them; none for no paths."""
     if not paths:
         return ()
-    return tuple(Patch(mail.name, mail.diff, mail.subject) for mail in read_paths(paths).patches)
+    return patches_of(read_paths(paths))
+
+
+def patches_of(series: Series) -> tuple[Patch, ...]:
+    """The patches of *series* as they are applied."""
+    return tuple(Patch(mail.name, mail.diff, mail.subject) for mail in series.patches)
 
 
 def store_prefix(series: Series, length: int) -> tuple[Path, ...]:
@@ -121,11 +128,13 @@ def _joined(origin: str, parts: Sequence[Arranged]) -> Series:
     if not patches:
         names = "; ".join(f"{one.name} ({one.reason})" for one in skipped) or "nothing"
         raise SeriesError(f"{origin} contains no diff. Expected a patch; found: {names}.")
+    cover = next((part.cover for part in parts if part.cover), None)
     return Series(
         origin,
         patches,
-        next((part.cover for part in parts if part.cover), None),
+        cover,
         skipped,
         tuple(number for part in parts for number in part.missing),
         "; ".join(dict.fromkeys(part.note for part in parts if part.note)),
+        needs_of(cover, patches),
     )

@@ -196,6 +196,15 @@ def test_a_series_that_does_not_apply_runs_nothing_as_a_whole(series: Series) ->
     assert (suite.asked, verdict.verdict) == ([], Verdict.NOT_JUDGED)
 
 
+def test_beside_a_patch_that_does_not_apply_is_what_may_help(series: Series) -> None:
+    verdict = judge_series(REQUEST, series, fits(refused=1), FakeSuite({}))
+
+    text = " ".join(judgement_text(replace(verdict, elsewhere=("debian:7.3 (7.3.4)",))).split())
+
+    assert 'The series says that it needs: "It applies to Linux 6.12.".' in text
+    assert "Of the kernels at hand it applies to: debian:7.3 (7.3.4) (--kernel=SOURCE)." in text
+
+
 def test_no_test_at_all_is_no_verdict(series: Series) -> None:
     verdict, _ = whole(series, {})
 
