@@ -10,20 +10,23 @@ from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.suite.lib.expect import within
 
-PAGE = 4096
-
 ENTROPY, DISK = "/dev/hwrng", "/dev/vda"
 
 
-def read_device(guest: Guest, path: str, size: int = PAGE, skip: int = 0) -> bytes:
-    """Read *size* bytes from a device in the guest, after skipping *skip* times as many."""
-    shell(guest, f"{_read(path, size, skip)} of=/tmp/read 2> /dev/null")
+def page_of(guest: Guest) -> int:
+    """Bytes of a page of the guest's kernel, which its page cache reads at once."""
+    return guest.machine.geometry.page
+
+
+def read_device(guest: Guest, path: str, size: int = 0) -> bytes:
+    """Read *size* bytes, 0 for a page, from a device in the guest."""
+    shell(guest, f"{_read(path, size or page_of(guest))} of=/tmp/read 2> /dev/null")
     return guest.agent.read_file("/tmp/read")
 
 
 def begin_reading(guest: Guest, path: str) -> None:
     """Start to read a page from a device in the guest, and do not wait."""
-    in_background(guest, f"{_read(path, PAGE, 0)} of=/tmp/read && mv /tmp/read /tmp/done")
+    in_background(guest, f"{_read(path, page_of(guest))} of=/tmp/read && mv /tmp/read /tmp/done")
 
 
 def in_background(guest: Guest, command: str) -> None:
@@ -37,6 +40,6 @@ def buffers_in_pool(rogue: VhostRogue, pool: Pool) -> None:
     within((AddressRange(one.address, one.size) for one in buffers), pool, "virtqueue buffers")
 
 
-def _read(path: str, size: int, skip: int) -> str:
+def _read(path: str, size: int) -> str:
     # a read of a stream may return fewer bytes than requested
-    return f"dd if={path} bs={size} count=1 skip={skip} iflag=fullblock"
+    return f"dd if={path} bs={size} count=1 iflag=fullblock"

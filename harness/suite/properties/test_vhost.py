@@ -22,9 +22,9 @@ from harness.suite.lib.kernel_data import release_string
 from harness.suite.lib.vhost_work import (
     DISK,
     ENTROPY,
-    PAGE,
     begin_reading,
     buffers_in_pool,
+    page_of,
     read_device,
 )
 
@@ -33,7 +33,7 @@ pytestmark = [
     pytest.mark.needs("its devices", qemu="vhost-user-rng-pci"),
 ]
 
-SECTOR, SECTORS = 512, 128
+SECTOR, SECTORS, BLOCK = 512, 128, 4096
 
 REACH = "memory that the backend shares"
 
@@ -71,14 +71,14 @@ def test_without_a_pool_a_driver_hands_out_ordinary_memory(guest: Guest) -> None
 def test_a_disk_reads_and_writes_through_the_pool(guest: Guest, pool: Pool, disk: Disk) -> None:
     """virtio-blk reads and writes the right bytes, and all its buffers lie in the pool."""
     rogue, content = VhostRogue(guest, disk), bytes(disk.content)
-    written = content[::-1][:PAGE]
+    written = content[::-1][:BLOCK]
     guest.agent.write_file("/tmp/written", written)
 
     read = read_device(guest, DISK, len(content))
-    shell(guest, f"dd if=/tmp/written of={DISK} bs={PAGE} seek=2 conv=fsync 2> /dev/null")
+    shell(guest, f"dd if=/tmp/written of={DISK} bs={BLOCK} seek=2 conv=fsync 2> /dev/null")
 
     fence_held(guest)
-    expected = content[: 2 * PAGE] + written + content[3 * PAGE :]
+    expected = content[: 2 * BLOCK] + written + content[3 * BLOCK :]
     equal(read, content, f"what the guest read from {DISK}")
     equal(bytes(disk.content), expected, "the disk after the guest wrote")
     buffers_in_pool(rogue, pool)
@@ -151,7 +151,7 @@ def test_a_device_that_comes_back_answers_what_it_left(
     guest: Guest, pool: Pool, kind: str, path: str
 ) -> None:
     """A device that disconnects with a request in flight serves it after it reconnects."""
-    rogue = VhostRogue(guest, Entropy() if kind == "rng" else Disk(b"\x5a" * PAGE))
+    rogue = VhostRogue(guest, Entropy() if kind == "rng" else Disk(b"\x5a" * page_of(guest)))
     rogue.on_request = mutations.hang_up
     begin_reading(guest, path)
     rogue.wait_for("the device to be gone", lambda: not rogue.connected)
@@ -160,7 +160,11 @@ def test_a_device_that_comes_back_answers_what_it_left(
     rogue.reconnect()
     shell(guest, "until [ -e /tmp/done ]; do :; done")
 
-    equal(guest.agent.read_file("/tmp/done"), b"\x5a" * PAGE, f"what the guest read from {path}")
+    equal(
+        guest.agent.read_file("/tmp/done"),
+        b"\x5a" * page_of(guest),
+        f"what the guest read from {path}",
+    )
     buffers_in_pool(rogue, pool)
 
 

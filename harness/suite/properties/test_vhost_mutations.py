@@ -18,15 +18,14 @@ from harness.suite.lib.tiers import in_default_tier
 from harness.suite.lib.vhost_work import (
     DISK,
     ENTROPY,
-    PAGE,
     begin_reading,
     buffers_in_pool,
     in_background,
+    page_of,
     read_device,
 )
 
 TRUE, FALSE = b"\x5a", 0xEE
-HONEST = TRUE * PAGE
 
 NOT_A_HEAD, OUT_OF_RANGE = r"id \d+ is not a head!", r"id \d+ out of range"
 """What the kernel prints when it gives up a queue (drivers/virtio/virtio_ring.c, BAD_RING)."""
@@ -80,11 +79,16 @@ IN_FLIGHT = "slots of the request in flight, as a fraction of both"
 UNMAPPED = "virtio unmapped a request that is still in flight."
 
 
+def honest(guest: Guest) -> bytes:
+    """The content of a disk of one page."""
+    return TRUE * page_of(guest)
+
+
 def plug(guest: Guest, kind: str) -> tuple[VhostRogue, str]:
     """Plug in a device that answers correctly; returns it and its path in the guest."""
     if kind == "rng":
         return VhostRogue(guest, "rng"), ENTROPY
-    return VhostRogue(guest, Disk(HONEST)), DISK
+    return VhostRogue(guest, Disk(honest(guest))), DISK
 
 
 @pytest.mark.property("A14")
@@ -97,9 +101,9 @@ def test_a_driver_survives_a_mutation_that_it_believes(guest: Guest, pool: Pool,
     rogue.on_request = mutation
     content = read_device(guest, path)
 
-    equal(len(content), PAGE, f"bytes that the guest read from {path}")
+    equal(len(content), page_of(guest), f"bytes that the guest read from {path}")
     if kind == "blk":
-        equal(content, HONEST, f"what the guest read from {path}")
+        equal(content, honest(guest), f"what the guest read from {path}")
     buffers_in_pool(rogue, pool)
 
 
@@ -148,7 +152,7 @@ def test_what_was_held_is_served_when_it_is_released(guest: Guest) -> None:
     rogue.release()
     shell(guest, "until [ -e /tmp/done ]; do :; done")
 
-    equal(guest.agent.read_file("/tmp/done"), HONEST, f"what the guest read from {path}")
+    equal(guest.agent.read_file("/tmp/done"), honest(guest), f"what the guest read from {path}")
 
 
 def left_in_flight(guest: Guest, counters: PoolCounters, mutation: mutations.Mutation) -> Fraction:
@@ -156,11 +160,11 @@ def left_in_flight(guest: Guest, counters: PoolCounters, mutation: mutations.Mut
 
     Returns the slots still in use as a fraction of the slots of both.
     """
-    rogue = VhostRogue(guest, Disk(2 * HONEST))
+    rogue = VhostRogue(guest, Disk(2 * honest(guest)))
     idle, first = counters.used, len(rogue.requests)
     rogue.on_request = mutations.hold
     for number in range(2):
-        read = f"dd if={DISK} bs={PAGE} count=1 skip={number} iflag=direct"
+        read = f"dd if={DISK} bs={page_of(guest)} count=1 skip={number} iflag=direct"
         in_background(
             guest, f"{read} of=/tmp/read{number} && mv /tmp/read{number} /tmp/done{number}"
         )
@@ -218,9 +222,9 @@ def late_write(guest: Guest) -> bytes:
     before = len(rogue.requests)
     in_background(
         guest,
-        f"exec 3< {path}; dd bs={PAGE} count=1 <&3 of=/tmp/first; touch /tmp/have; "
+        f"exec 3< {path}; dd bs={page_of(guest)} count=1 <&3 of=/tmp/first; touch /tmp/have; "
         f"until [ -e /tmp/go ]; do :; done; "
-        f"dd if={path} bs={PAGE} count=1 of=/tmp/second && mv /tmp/second /tmp/done",
+        f"dd if={path} bs={page_of(guest)} count=1 of=/tmp/second && mv /tmp/second /tmp/done",
     )
     shell(guest, "until [ -e /tmp/have ]; do :; done")
     requests = rogue.requests[before:]
@@ -234,14 +238,14 @@ def late_write(guest: Guest) -> bytes:
 @pytest.mark.property("B5")
 def test_data_after_completion_do_not_reach_the_page_cache(guest: Guest) -> None:
     """A disk that writes after its request completed does not change the page cache."""
-    equal(late_write(guest), HONEST, "the page in the page cache")
+    equal(late_write(guest), honest(guest), "the page in the page cache")
 
 
 @pytest.mark.property("B5", control=True)
 @pytest.mark.parametrize(("shape", "share_all"), [(NO_POOL, True)], ids=[NO_POOL])
 def test_without_a_pool_data_after_completion_change_the_page_cache(guest: Guest) -> None:
     """The same disk without a pool changes a page that the guest read before."""
-    equal(late_write(guest), bytes([FALSE]) * PAGE, "the page in the page cache")
+    equal(late_write(guest), bytes([FALSE]) * page_of(guest), "the page in the page cache")
 
 
 @pytest.mark.property("A14")
@@ -251,8 +255,9 @@ def test_a_disk_that_grew_beyond_its_content_is_an_io_error(guest: Guest) -> Non
     mark = guest.console.mark
 
     rogue.change_config(mutations.capacity(1024))
-    printed(guest, "detected capacity change from 8 to 1024", since=mark)
-    ran = guest.agent.run(f"dd if={path} bs={PAGE} skip=1 count=1 of=/tmp/read")
+    sectors = page_of(guest) // 512
+    printed(guest, f"detected capacity change from {sectors} to 1024", since=mark)
+    ran = guest.agent.run(f"dd if={path} bs={page_of(guest)} skip=1 count=1 of=/tmp/read")
 
     require(ran.status, "an error from dd", "status 0")
-    equal(read_device(guest, path), HONEST, f"what the guest read from {path}")
+    equal(read_device(guest, path), honest(guest), f"what the guest read from {path}")

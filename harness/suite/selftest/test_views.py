@@ -95,18 +95,17 @@ def test_the_running_kernel_is_the_one_whose_symbols_are_read(
 
 
 def test_the_kernels_slots_are_those_that_the_probe_holds(
-    types: KernelTypes, device: Device, pool: Pool, in_use: InUse
+    types: KernelTypes, device: Device, pool: Pool, in_use: InUse, page: int
 ) -> None:
     """The slots in use are those of the mapping, which name its buffer, and the allocation's."""
     state, all_slots = pool_story(types, device.name)
 
     origin = {slot.phys: slot.orig_addr for slot in all_slots if slot.in_use}
     bounced, coherent = in_use.mapping.phys, in_use.allocation.dma_addr
+    offsets = range(0, page, SLOT)
     assert origin == {
-        bounced: in_use.buffer.phys,
-        bounced + SLOT: in_use.buffer.phys + SLOT,
-        coherent: None,
-        coherent + SLOT: None,
+        **{bounced + offset: in_use.buffer.phys + offset for offset in offsets},
+        **{coherent + offset: None for offset in offsets},
     }
     assert state is not None
     assert (state.base, state.size, state.used) == (pool.base, pool.size, len(origin))
