@@ -66,7 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
     qemu = find_qemu(arguments.qemu)
     # before the build, so that a wrong shape is said at once
     around = confined(qemu, Path(shape) if shape.endswith(SUFFIX) else shape, ram_size)
-    check = check_kernel(qemu, build_kernel(spec_of(arguments)), around, asked)
+    spec = spec_of(arguments)
+    check = check_kernel(qemu, build_kernel(spec), around, asked, spec.given)
     print(check_text(check))
     if arguments.json:
         arguments.json.write_text(json.dumps(as_json(check), indent=1) + "\n")

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check one device: plug it in, have its driver use it, and see what the fence refused."""
 
-import re
 from contextlib import suppress
 
 from harness.base.errors import GuestError, HarnessError, QemuError
@@ -26,8 +25,6 @@ ENDED = "/tmp/ended"
 LAST_LINES = 4
 """The kernel's lines about a device that an answer keeps."""
 
-_REFUSED = re.compile(r"loader: loading /lib/modules/(\w+)\.ko: (.*)")
-
 
 def check_device(snapshot: Snapshot, driver: Driver) -> DeviceAnswer:
     """Check the device of *driver* in a guest of its own.
@@ -37,7 +34,7 @@ def check_device(snapshot: Snapshot, driver: Driver) -> DeviceAnswer:
     with restore(snapshot) as guest:
         start_trace(guest)
         begin = guest.console.mark
-        state, detail = _judge(guest, driver, plug(guest, driver))
+        state, detail = _judge(guest, plug(guest, driver))
         escape = _escape(guest)
         if escape is not None:
             state, detail = DeviceState.OUTSIDE, escape.text
@@ -48,13 +45,13 @@ def check_device(snapshot: Snapshot, driver: Driver) -> DeviceAnswer:
         return DeviceAnswer(driver.name, name, state, detail, escape, tuple(lines[-LAST_LINES:]))
 
 
-def _judge(guest: Guest, driver: Driver, work: Work) -> tuple[DeviceState, str]:
+def _judge(guest: Guest, work: Work) -> tuple[DeviceState, str]:
     """Use the device; the state holds if the fence refuses nothing."""
     usable = False
     try:
         usable = _comes_true(guest, work.usable, BINDING)
         if not usable:
-            return DeviceState.UNBOUND, _why_unbound(guest, driver)
+            return DeviceState.UNBOUND, f"its driver did not make it usable in {BINDING:g} s"
         guest.agent.run(f"{{ {work.attempt}; echo $? > {ENDED}; }} > /tmp/said 2>&1 &")
         if not _comes_true(guest, f"[ -s {ENDED} ]", USING):
             return DeviceState.BROKEN, f"a small transfer did not end in {USING:g} s"
@@ -78,16 +75,6 @@ def _comes_true(guest: Guest, condition: str, seconds: float) -> bool:
             return False
         guest.watch.sleep(POLL)
     return False
-
-
-def _why_unbound(guest: Guest, driver: Driver) -> str:
-    """Why the driver did not come, as far as can be seen."""
-    found = (_REFUSED.search(line) for line in guest.kernel_log())
-    refused = {one[1]: one[2] for one in found if one}
-    for part in driver.parts:
-        if part.module in refused:
-            return f"the kernel refused its module {part.module}: {refused[part.module]}"
-    return f"its driver did not make it usable in {BINDING:g} s"
 
 
 def _escape(guest: Guest) -> Escape | None:

@@ -2,6 +2,8 @@
 """Check a kernel: whether the DMA of its own drivers stays inside their pool."""
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 from harness.base.errors import InputError
 from harness.base.progress import step
@@ -9,10 +11,11 @@ from harness.devices.drivers import DRIVERS, Driver
 from harness.jobs.check.answers import DeviceAnswer, DeviceState, KernelCheck
 from harness.jobs.check.check_device import check_device
 from harness.jobs.check.check_machine import Confined, check_machine, pools_of
-from harness.jobs.check.kernel_parts import KernelParts, driver_name
+from harness.jobs.check.kernel_parts import KernelParts, driver_name, refused_module
 from harness.jobs.check.pool_state import pool_answer
 from harness.kernel import Kernel
 from harness.machine.binary import Qemu
+from harness.machine.cpu import cpu_for
 from harness.machine.machine import Machine
 from harness.machine.qemu.console import read_log
 from harness.machine.qemu.snapshot import park
@@ -28,26 +31,33 @@ def find_driver(name: str) -> Driver:
 
 
 def check_kernel(
-    qemu: Qemu, kernel: Kernel, around: Confined, asked: Sequence[Driver] = ()
+    qemu: Qemu,
+    kernel: Kernel,
+    around: Confined,
+    asked: Sequence[Driver] = (),
+    tree: Path | None = None,
 ) -> KernelCheck:
     """Check the devices of the drivers *asked* for, or of all.
 
+    *tree* is where *kernel* was built, with its modules, for a kernel that has none of its own.
     Raises InputError if the kernel cannot run the check, GuestCrash or GuestHang if it does not
     boot.
     """
-    parts = KernelParts(kernel)
-    machine = check_machine(qemu, kernel, around)
+    parts = KernelParts(kernel, tree)
+    machine = check_machine(qemu, kernel, parts, around)
     with step(f"booting {kernel.release}"):
         snapshot = park(machine)
+    log = read_log(snapshot.boot_log)
     answers = []
     for driver in asked or DRIVERS:
+        known = partial(DeviceAnswer, driver.name, driver_name(driver))
         if reason := parts.lacking(driver.parts) or _no_device(qemu, driver):
-            lacking = DeviceState.LACKING
-            answers.append(DeviceAnswer(driver.name, driver_name(driver), lacking, reason))
-            continue
-        with step(f"checking {driver.name}"):
-            answers.append(check_device(snapshot, driver))
-    log = read_log(snapshot.boot_log)
+            answers.append(known(DeviceState.LACKING, reason))
+        elif reason := refused_module(driver, log):
+            answers.append(known(DeviceState.UNBOUND, reason))
+        else:
+            with step(f"checking {driver.name}"):
+                answers.append(check_device(snapshot, driver))
     pools = pools_of(machine.devicetree.pools)
     return KernelCheck(
         kernel=f"{kernel.release} ({kernel.source})",
@@ -66,5 +76,5 @@ def _no_device(qemu: Qemu, driver: Driver) -> str:
 
 
 def _describe(machine: Machine) -> str:
-    shape = " + ".join(machine.devicetree.overlays[-1:])
-    return f"{machine.qemu.banner}, {shape}"
+    shape = machine.devicetree.overlays[-1]
+    return f"{machine.qemu.banner}, {cpu_for(machine.kernel).model}, {shape}"

@@ -25,6 +25,10 @@ SHAPE = "pool-pci-host"
 RAM_SIZE = 512 * MIB
 """Bytes of RAM, unless another size is asked for: shipped kernels are large."""
 
+CPUS = 2
+"""A driver may wait for its device in a loop, and the agent needs a CPU then: virtio-net does that
+for the answer to a command (Linux 6.1, drivers/net/virtio_net.c:virtnet_send_command)."""
+
 PORTS = 2
 FENCE = "smmu"
 
@@ -47,7 +51,7 @@ def confined(qemu: Qemu, shape: str | Path = SHAPE, ram_size: int = RAM_SIZE) ->
     Raises DevicetreeError if there is no such shape, InputError if it has no pool at a fixed
     address for PCI devices.
     """
-    tree = partial(shaped_devicetree, qemu, shape, ram_size=ram_size)
+    tree = partial(shaped_devicetree, qemu, shape, ram_size=ram_size, cpus=CPUS)
     windows = [AddressRange(pool.base, pool.size) for pool in pools_of(tree().pools)]
     ram = AddressRange(RAM_BASE, ram_size)
     if outside := [window for window in windows if not ram.contains(window.base, window.size)]:
@@ -64,9 +68,8 @@ def confined(qemu: Qemu, shape: str | Path = SHAPE, ram_size: int = RAM_SIZE) ->
     return Confined(tree(more=fence.overlays), fence, ram_size)
 
 
-def check_machine(qemu: Qemu, kernel: Kernel, around: Confined) -> Machine:
+def check_machine(qemu: Qemu, kernel: Kernel, parts: KernelParts, around: Confined) -> Machine:
     """The machine; raises InputError if the kernel cannot run in it or its modules are damaged."""
-    parts = KernelParts(kernel)
     parts.require_guest()
     return Machine(
         qemu,
@@ -74,6 +77,7 @@ def check_machine(qemu: Qemu, kernel: Kernel, around: Confined) -> Machine:
         build_plain_initramfs(kernel, parts.modules()),
         around.devicetree,
         around.ram_size,
+        CPUS,
         ports=PORTS,
         fence=around.fence,
     )

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parts of a kernel that a check needs: of the guest, and of each driver."""
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 
 from harness.base.errors import InputError
 from harness.devices.drivers import DRIVERS, Driver, Part
@@ -30,11 +32,19 @@ USEFUL_MODULES = ("pvpanic_pci", "qemu_fw_cfg")
 """Modules that a guest is better with."""
 
 
-class KernelParts:
-    """What *kernel* has, by its configuration and its modules."""
+_REFUSED = re.compile(r"loader: loading /lib/modules/(\w+)\.ko: (.*)")
+"""guest/loader/loader.c"""
 
-    def __init__(self, kernel: Kernel) -> None:
+
+class KernelParts:
+    """What *kernel* has, by its configuration and its modules.
+
+    *tree* is a directory with its modules, for a kernel that came without any.
+    """
+
+    def __init__(self, kernel: Kernel, tree: Path | None = None) -> None:
         self._kernel = kernel
+        self._modules = kernel.modules or tree
 
     @cached_property
     def _options(self) -> Mapping[str, str]:
@@ -51,17 +61,17 @@ class KernelParts:
             value = self._options.get(part.option)
             if value is None:
                 return f"CONFIG_{part.option} is not set"
-            if value == "m" and part.module and self._kernel.modules is None:
+            if value == "m" and part.module and self._modules is None:
                 return f"CONFIG_{part.option}=m, and the kernel came without its modules"
         return ""
 
     def modules(self) -> tuple[Module, ...]:
         """The modules to load in the guest, in their order; raises what :func:`load_order` does."""
-        if self._kernel.modules is None:
+        if self._modules is None:
             return ()
         parts = (*GUEST_PARTS, *(part for driver in DRIVERS for part in driver.parts))
         wanted = (part.module for part in parts if self._options.get(part.option) == "m")
-        return load_order(self._kernel.modules, (*USEFUL_MODULES, *wanted))
+        return load_order(self._modules, (*USEFUL_MODULES, *wanted))
 
     def require_guest(self) -> None:
         """Raise InputError if a guest with this kernel could not be spoken to."""
@@ -70,6 +80,18 @@ class KernelParts:
                 f"kernel {self._kernel.release} cannot run in the harness: {reason}. Set the "
                 "option, and build the kernel again"
             )
+
+
+def refused_module(driver: Driver, log: Sequence[str]) -> str:
+    """Which of the driver's modules the kernel refused, and why, by its *log*; empty if none."""
+    found = filter(None, map(_REFUSED.search, log))
+    refused = {one[1]: one[2] for one in found}
+    for part in driver.parts:
+        if reason := refused.get(part.module):
+            said = next((line for line in log if f"] {part.module}: " in line), "")
+            more = f"; {said}" if said else ""
+            return f"the kernel refused its module {part.module}: {reason}{more}"
+    return ""
 
 
 def driver_name(driver: Driver) -> str:

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """``harness check`` on real guests: what is inside, and what is outside and why."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from harness.base.architecture import CROSS
+from harness.base.tools import run_tool
 from harness.devices.drivers import ENDPOINT
 from harness.jobs.check import DeviceState, PoolTreatment, check_kernel, confined, find_driver
 from harness.kernel import Kernel
@@ -83,6 +86,25 @@ def test_the_function_that_mapped_the_address_is_told(
     assert escape.origin is not None
     assert any("probe" in name for name in escape.origin.frames), escape.origin
     assert "vring" in escape.text
+
+
+def test_a_module_that_the_kernel_refuses_is_told(
+    qemu: Qemu, kernel: Kernel, tmp_path: Path
+) -> None:
+    """A driver whose module does not load is not judged: exit code 2."""
+    source, module = tmp_path / "nvme.c", tmp_path / "modules/nvme.ko"
+    source.write_text('const char info[] __attribute__((section(".modinfo"))) = "depends=";\n')
+    module.parent.mkdir()
+    run_tool([f"{CROSS}gcc", "-c", "-o", module, source])
+    (tmp_path / "Image").symlink_to(kernel.image)
+    (tmp_path / "config").write_text(f"{kernel.config.read_text()}\nCONFIG_BLK_DEV_NVME=m\n")
+
+    check = check_kernel(qemu, replace(kernel, directory=tmp_path), confined(qemu), [NVME])
+
+    (device,) = check.devices
+    assert device.state is DeviceState.UNBOUND
+    assert "the kernel refused its module nvme: Exec format error" in device.detail
+    assert check.code == 2
 
 
 def test_a_device_without_a_driver_is_not_judged(qemu: Qemu, kernel: Kernel) -> None:

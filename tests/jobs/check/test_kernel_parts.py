@@ -8,7 +8,7 @@ import pytest
 from harness.base.errors import InputError
 from harness.devices.drivers import DRIVERS
 from harness.jobs.check import find_driver
-from harness.jobs.check.kernel_parts import GUEST_PARTS, KernelParts, driver_name
+from harness.jobs.check.kernel_parts import GUEST_PARTS, KernelParts, driver_name, refused_module
 from harness.kernel import Kernel
 
 AHCI = find_driver("ahci")
@@ -39,6 +39,9 @@ def test_a_module_needs_the_kernels_modules(tmp_path: Path) -> None:
         tmp_path, config
     )
 
+    parts = KernelParts(kernel_with(tmp_path, config), tmp_path / "tree")
+    assert parts.lacking(AHCI.parts) == ""
+
     (tmp_path / "modules").mkdir()
     assert lacking(tmp_path, config) == ""
 
@@ -60,6 +63,19 @@ def test_a_kernel_that_cannot_run_here_is_refused_with_the_option(
         KernelParts(
             kernel_with(tmp_path, GUEST.replace(f"CONFIG_{option}=y\n", ""))
         ).require_guest()
+
+
+def test_a_module_that_the_kernel_refuses_is_named_with_the_kernels_reason() -> None:
+    log = [
+        "[    0.9] ahci: disagrees about version of symbol module_layout",
+        "loader: loading /lib/modules/ahci.ko: Exec format error",
+    ]
+
+    assert refused_module(AHCI, log) == (
+        "the kernel refused its module ahci: Exec format error; "
+        "[    0.9] ahci: disagrees about version of symbol module_layout"
+    )
+    assert refused_module(find_driver("nvme"), log) == ""
 
 
 def test_the_driver_on_the_bus_is_named_and_the_one_that_uses_it() -> None:
