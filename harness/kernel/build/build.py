@@ -25,6 +25,7 @@ from harness.kernel.build.given import (
 )
 from harness.kernel.build.image import IMAGES
 from harness.kernel.build.kconfig import check_config, read_config, unmet
+from harness.kernel.build.kept_modules import keep_built
 from harness.kernel.build.make import Make, check_tools
 from harness.kernel.build.module_tree import copy_module_tree
 from harness.kernel.build.notes import keep_notes
@@ -39,6 +40,7 @@ from harness.kernel.source.tree import SourceTree
 from harness.kernel.source.workspace import Workspace, open_workspace
 from harness.kernel.spec import (
     CONFIG,
+    MODULES,
     Kernel,
     KernelRecord,
     KernelSpec,
@@ -260,6 +262,7 @@ def _fill_entry(plan: Plan, directory: Path) -> None:
         shutil.copy2(make.output / IMAGES[0], directory / "Image")
         shutil.copy2(make.output / "vmlinux", directory / "vmlinux")
         shutil.copy2(make.output / ".config", directory / CONFIG)
+        keep_built(make.output, directory / MODULES)
         if COUNTING in plan.wanted.options:
             keep_notes(make.output, workspace.tree, directory)
         release = (make.output / "include/config/kernel.release").read_text().strip()

@@ -21,12 +21,13 @@ from harness.base.progress import step
 from harness.kernel.build.compiler import Compiler, compiler_for, compiler_named
 from harness.kernel.build.image import IMAGES, read_image
 from harness.kernel.build.kconfig import read_config
+from harness.kernel.build.kept_modules import built_modules, keep_built
 from harness.kernel.build.make import Make, check_tools
 from harness.kernel.build.module_tree import compile_tools, copy_module_tree
 from harness.kernel.elf import build_id as find_build_id
 from harness.kernel.elf import open_elf
 from harness.kernel.source.workspace import Workspace, open_workspace
-from harness.kernel.spec import CONFIG, Kernel, KernelRecord, KernelSpec, load_kernel
+from harness.kernel.spec import CONFIG, MODULES, Kernel, KernelRecord, KernelSpec, load_kernel
 
 FORMAT = "1"
 """Increase it when the same build shall be copied differently than before."""
@@ -90,7 +91,13 @@ class GivenBuild:
         """The kernel's name in the cache, from its content and not its path."""
         parts = (self.directory / ".config", self.directory / "Module.symvers")
         stripped = () if self.types else ("no types",)
-        return digest("given", FORMAT, self.build_id, self.content, *parts, *stripped)
+        modules = [part for path in self.modules for part in (str(path), self.directory / path)]
+        return digest("given", FORMAT, self.build_id, self.content, *parts, *stripped, *modules)
+
+    @property
+    def modules(self) -> tuple[Path, ...]:
+        """Its modules that a guest can use, relative to *directory*."""
+        return built_modules(self.directory)
 
 
 def find_build(spec: KernelSpec) -> GivenBuild:
@@ -157,6 +164,7 @@ def given_kernel(spec: KernelSpec) -> Kernel:
             (directory / "Image").write_bytes(read_image(build.image))
             shutil.copyfile(build.directory / "vmlinux", directory / "vmlinux")
             shutil.copyfile(build.directory / ".config", directory / CONFIG)
+            keep_built(build.directory, directory / MODULES)
         if build.key != key or find_build(spec) != build:
             raise SourceError(f"{build.title} changed while it was copied. Run the command again.")
         KernelRecord(

@@ -25,6 +25,7 @@ from harness.base.space import GIB, require_space
 from harness.kernel.build.given import GNU_NOTE, SHA1_SIZE, check_unchanged
 from harness.kernel.build.image import read_image
 from harness.kernel.build.kconfig import read_config
+from harness.kernel.build.kept_modules import KERNEL, keep_installed
 from harness.kernel.source.apt import Package, PackageLists, extract_package, machine_lists
 from harness.kernel.source.suites import suite_lists
 from harness.kernel.spec import CONFIG, MODULES, Kernel, KernelRecord, KernelSpec, load_kernel
@@ -47,12 +48,6 @@ IMAGE = re.compile(r"linux-image-\d\S*")
 IMAGES = ("boot/vmlinu[zx]-*", "usr/lib/modules/*/vmlinuz", "lib/modules/*/vmlinuz")
 
 VMLINUX = "./usr/lib/debug/boot/vmlinux-*"
-
-UNUSED = (
-    *("sound", "drivers/gpu", "drivers/iio", "drivers/infiniband", "drivers/media"),
-    *("drivers/staging", "drivers/net/wireless", "net/bluetooth", "net/mac80211"),
-)
-"""Directories of modules for devices that no guest has: half of what an image takes."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +116,10 @@ def _fill(found: PackagedKernel, directory: Path) -> None:
         (directory / "Image").write_bytes(content)
         release = _release_of(image)
         shutil.copyfile(_config_in(tree, release, found), directory / CONFIG)
-        _keep_modules(tree, release, directory / MODULES)
+        for folder in ("usr/lib", "lib"):
+            if (tree / folder / "modules" / release / KERNEL).is_dir():
+                keep_installed(tree / folder / "modules" / release, directory / MODULES)
+                break
         if found.debug:
             extract_package(found.debug.fetch(), tree, VMLINUX)
             vmlinux = next(tree.glob(VMLINUX))
@@ -188,19 +186,6 @@ def _config_in(tree: Path, release: str, found: PackagedKernel) -> Path:
         if path.is_file():
             return path
     raise InputError(f"package:{found.name} has no configuration of Linux {release}.")
-
-
-def _keep_modules(tree: Path, release: str, target: Path) -> None:
-    """Move the modules of *release* to *target*, but those that are UNUSED."""
-    for folder in ("usr/lib", "lib"):
-        modules = tree / folder / "modules" / release
-        if (modules / "kernel").is_dir():
-            for name in UNUSED:
-                shutil.rmtree(modules / "kernel" / name, ignore_errors=True)
-            target.mkdir()
-            for path in (modules / "kernel", *modules.glob("modules.*")):
-                path.rename(target / path.name)
-            return
 
 
 def _build_id(content: bytes, found: PackagedKernel) -> str:

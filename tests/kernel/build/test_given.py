@@ -66,6 +66,25 @@ def test_a_build_with_a_compressed_image_is_the_same_kernel(build: Path) -> None
     assert (kernel.key, kernel.image.read_bytes()) == (before, content)
 
 
+def test_modules_of_a_build_are_kept_without_debugging_information(build: Path) -> None:
+    assert build_kernel(spec_of(build)).modules is None
+    before = find_kernel(spec_of(build)).key
+    for folder in ("drivers/block", "sound/core"):
+        (build / folder).mkdir(parents=True)
+        options = ("-g", "-c", "-x", "c", "-", "-o", build / folder / "m.ko")
+        subprocess.run([f"{CROSS}gcc", *options], input=b"int m(void) { return 1; }", check=True)
+    (build / "modules.order").write_text("drivers/block/m.o\nsound/core/m.o\nfs/never_built.o\n")
+
+    kernel = build_kernel(spec_of(build))
+
+    assert kernel.modules is not None
+    kept = [path for path in kernel.modules.rglob("*") if path.is_file()]
+    assert kept == [kernel.modules / "kernel/drivers/block/m.ko"]
+    assert b".debug_info" in (build / "drivers/block/m.ko").read_bytes()
+    assert b".debug_info" not in kept[0].read_bytes()
+    assert kernel.key != before
+
+
 @pytest.mark.parametrize("types", [True, False])
 def test_a_build_knows_whether_it_has_types(build: Path, types: bool) -> None:
     before = build_kernel(spec_of(build))
