@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.base.address_range import AddressRange
 from harness.base.cpus import usable_cpus
 from harness.base.errors import DevicetreeError, InputError
 from harness.base.space import parse_size
@@ -24,6 +25,8 @@ restricted to which pool, which one is not, and why, by the rules of the kernel.
 memory-region names a restricted pool, and every --expect, becomes a restricted device on every
 kernel asked for; 1: one does not, or nothing fits into its pool, or the kernel does not boot with
 it; 2: cannot tell, or nothing names a pool and nothing is expected."""
+
+PLACES = "Expected BASE+SIZE, for example --memory=0x40000000+4G or --loaded=kernel=0x40200000+64M."
 
 WORTH_PROCESSES = 4
 """Files from which on several processes are started; that takes about 0.3 s."""
@@ -98,6 +101,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "repeated",
     )
     parser.add_argument(
+        "--memory",
+        action="append",
+        default=[],
+        metavar="BASE+SIZE",
+        help="RAM that the boot loader writes into the memory nodes, instead of what they say, for "
+        "example 0x40000000+4G; may be repeated",
+    )
+    parser.add_argument(
         "--page-size",
         choices=("4K", "16K", "64K"),
         default="4K",
@@ -131,7 +142,9 @@ def run(args: argparse.Namespace) -> int:
         Loader(tuple(args.include), tuple(args.overlay)),
         tuple(dict.fromkeys(kernels)),
         Environment(
-            loaded=tuple(map(_loaded, args.loaded)), page=parse_size(args.page_size) or 4096
+            loaded=tuple(map(_loaded, args.loaded)),
+            ram=tuple(_place(one, one) for one in args.memory),
+            page=parse_size(args.page_size) or 4096,
         ),
         tuple(map(Expectation.parse, args.expect)),
     )
@@ -158,16 +171,20 @@ def _explain(names: Sequence[str]) -> int:
 
 
 def _loaded(text: str) -> Region:
-    what, equals, place = text.partition("=")
-    base, plus, size = place.partition("+")
-    length = parse_size(size) if not size.lower().startswith("0x") else _number(size)
+    what, _, place = text.partition("=")
+    there = _place(place, text)
+    if not what:
+        raise InputError(f"'{text}' does not say what is loaded. {PLACES}")
+    return Region(there.base, there.size, f"the {what}")
+
+
+def _place(text: str, given: str) -> AddressRange:
+    base, plus, size = text.partition("+")
+    length = _number(size) if size.lower().startswith("0x") else parse_size(size)
     start = _number(base)
-    if not (what and equals and plus) or start is None or not length:
-        raise InputError(
-            f"'{text}' does not say what is loaded where. Expected WHAT=BASE+SIZE, for example "
-            "kernel=0x40200000+64M."
-        )
-    return Region(start, length, f"the {what}")
+    if not plus or start is None or not length:
+        raise InputError(f"'{given}' does not say where it lies. {PLACES}")
+    return AddressRange(start, length)
 
 
 def _number(text: str) -> int | None:

@@ -40,6 +40,14 @@ def test_what_is_expected_decides_the_exit_code(words: list[str], code: int) -> 
     assert lint(*words, EMPTY) == code
 
 
+def test_memory_of_the_boot_loader_decides() -> None:
+    good, none = "--memory=0x40000000+1G", "--memory=0x40000000+0x8000000"
+
+    assert lint(good, BOARDS / "one-cell-each.dts") == GOOD
+    assert lint(none, BOARDS / "one-cell-each.dts") == BAD
+    assert lint(none, "--memory=0x50000000+64M", BOARDS / "one-cell-each.dts") == GOOD
+
+
 def test_a_board_without_pools_cannot_be_judged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,7 +144,8 @@ def test_a_rule_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
         (["--kernel=new", EMPTY], "'new' is not a kernel version"),
         (["--kernel=5.10", EMPTY], "Linux 5.10 has no restricted DMA pools"),
         (["--expect=x", EMPTY], "'x' is not an expectation. Expected NODE=POOL"),
-        (["--loaded=kernel", EMPTY], "'kernel' does not say what is loaded where"),
+        (["--loaded=kernel", EMPTY], "'kernel' does not say where it lies. Expected BASE+SIZE"),
+        (["--memory=4G", EMPTY], "'4G' does not say where it lies. Expected BASE+SIZE"),
         (["-", "-"], "standard input can be read once only"),
     ],
 )

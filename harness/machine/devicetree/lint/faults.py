@@ -9,12 +9,18 @@ from harness.base.address_range import AddressRange
 from harness.base.space import GIB, KIB
 from harness.machine.devicetree.flat import FlatNode, FlatTree
 from harness.machine.devicetree.lint.measures import SET_SIZE, measure
-from harness.machine.devicetree.model.attachment import REGION, SLOT, DevicePrediction, Restriction
+from harness.machine.devicetree.model.attachment import (
+    REGION,
+    SLOT,
+    DevicePrediction,
+    Restriction,
+    named_pools,
+)
 from harness.machine.devicetree.model.devices import Bus
 from harness.machine.devicetree.model.dma_ranges import dma_address, dma_windows
 from harness.machine.devicetree.model.environment import Environment
 from harness.machine.devicetree.model.memory import Cells, is_enabled_early, root_cells
-from harness.machine.devicetree.model.prediction import Prediction, used_part
+from harness.machine.devicetree.model.prediction import HUGE, Prediction, used_part
 from harness.machine.devicetree.model.regions import Kind, ReservedNode
 from harness.machine.devicetree.model.rules import RULES, Level, Rule
 from harness.machine.devicetree.model.scan import initial_ram_disk
@@ -66,10 +72,13 @@ class _Checker:
         for one in self.regions.nodes:
             if not one.is_meant_as_pool:
                 continue
+            if one.node.properties.get("status") == b"":
+                yield _fault("status-empty", one.node, "its status has no value", "status")
             if one.kind is Kind.POOL:
                 yield from self._entries(one)
-                if one.base is None:
-                    yield _fault("empty-reg", one.node, "its 'reg' has no bytes", "reg")
+                if one.rule is RULES["empty-reg"]:
+                    text = f"its 'reg' has no bytes; the kernel takes {one.place} for it"
+                    yield _fault("empty-reg", one.node, text, "reg")
                 else:
                     yield from self._place(one)
                     yield from self._shape(one)
@@ -244,7 +253,7 @@ class _Checker:
                         f"it refers to {one.names[0].path} and gets {one.pool.node.path}",
                         REGION,
                     )  # fmt: skip
-            elif one.names or (one.rule.level is Level.ERROR and _concerns(one)):
+            elif one.names or _concerns(one, self.tree):
                 yield _of_device(one)
 
     def _dangling(self) -> Iterator[Fault]:
@@ -261,6 +270,13 @@ class _Checker:
             yield Fault(RULES["no-memory"], "/", "no memory node has a size")
         if self.found.fatal is RULES["blob-too-large"]:
             yield Fault(RULES["blob-too-large"], "/", f"the blob has {self.tree.size} bytes")
+        for one in self.regions.nodes:
+            parts = (one.place.base | one.size) % PAGES[0]
+            if parts and "no-map" in one.node.properties and self._holds("no-map-part-of-page"):
+                text = f"base or size of {one.place} is not a multiple of 4 KiB"
+                yield _fault("no-map-part-of-page", one.node, text)
+            if one.size >= HUGE and self._holds("huge-region"):
+                yield _fault("huge-region", one.node, f"its size is {one.size:#x} bytes")
         for place in self.regions.freed_unmapped:
             for node in self.regions.nodes:
                 if node.kind is Kind.REFUSED and node.place == place:
@@ -276,9 +292,11 @@ class _Checker:
                 yield _fault("namesake", other.node, f"{one.name} is there twice")
 
 
-def _concerns(device: DevicePrediction) -> bool:
-    """Whether an error of a device without a pool of its own is about restricted pools."""
-    return device.rule.name in ("empty-region-hides", "other-region-hides")
+def _concerns(device: DevicePrediction, tree: FlatTree) -> bool:
+    """Whether an unrestricted device without a pool of its own is so by mistake."""
+    if device.rule is RULES["behind-iommu"]:
+        return bool(named_pools(device.device.configured_by, tree))
+    return device.rule.name in ("empty-region-hides", "other-region-hides", "malformed-region")
 
 
 def _of_device(device: DevicePrediction) -> Fault:

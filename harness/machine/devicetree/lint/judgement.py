@@ -8,7 +8,7 @@ from enum import IntEnum
 from harness.base.errors import InputError
 from harness.machine.devicetree.flat import FlatTree
 from harness.machine.devicetree.lint.faults import Fault, find_faults
-from harness.machine.devicetree.model.attachment import DevicePrediction, Restriction
+from harness.machine.devicetree.model.attachment import DevicePrediction, Restriction, named_pools
 from harness.machine.devicetree.model.environment import Environment, KernelVersion
 from harness.machine.devicetree.model.prediction import Prediction, predict
 from harness.machine.devicetree.model.rules import RULES
@@ -94,6 +94,10 @@ def _complaints(
     for one in naming:
         if (status := _status(one)) is not Status.GOOD:
             yield status, f"{one.path}: {one.outcome.value}: {one.why}"
+    behind = [one for one in found.devices if one.outcome is Restriction.IOMMU and not one.names]
+    for one in behind:
+        if named_pools(one.device.configured_by, tree):
+            yield Status.UNKNOWN, f"{one.path}: {one.outcome.value}: {one.why}"
     for want in expected:
         yield from _unmet(tree, found, want)
     if not naming and not expected:

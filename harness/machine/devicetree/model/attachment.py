@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from harness.machine.devicetree.flat import CELL, FlatNode, FlatTree
-from harness.machine.devicetree.model.devices import Bus, Device
+from harness.machine.devicetree.model.devices import Bus, TreeDevice
 from harness.machine.devicetree.model.environment import Environment, KernelVersion
 from harness.machine.devicetree.model.memory import is_enabled
 from harness.machine.devicetree.model.regions import Kind, Regions, ReservedNode
@@ -42,7 +42,7 @@ class DevicePrediction:
     it. *condition* is what the tree does not say. *log* is what the kernel prints of the device.
     """
 
-    device: Device
+    device: TreeDevice
     outcome: Restriction
     rule: Rule
     why: str
@@ -58,7 +58,7 @@ class DevicePrediction:
 
 
 def attach(
-    device: Device, tree: FlatTree, regions: Regions, kernel: KernelVersion, around: Environment
+    device: TreeDevice, tree: FlatTree, regions: Regions, kernel: KernelVersion, around: Environment
 ) -> DevicePrediction:
     """Predict what happens when a driver is bound to *device*."""
     names = named_pools(device.own, tree)
@@ -82,7 +82,7 @@ def named_pools(node: FlatNode | None, tree: FlatTree) -> tuple[FlatNode, ...]:
     return tuple(one for one in targets if one is not None and one.is_compatible(RESTRICTED))
 
 
-def _no_device(device: Device) -> str:
+def _no_device(device: TreeDevice) -> str:
     if device.rule is RULES["device-disabled"]:
         return "it, or a node above it, is not enabled"
     if device.rule is RULES["by-driver"]:
@@ -103,7 +103,7 @@ class _Found:
 
 
 def _attach(
-    device: Device, tree: FlatTree, regions: Regions, kernel: KernelVersion, around: Environment
+    device: TreeDevice, tree: FlatTree, regions: Regions, kernel: KernelVersion, around: Environment
 ) -> _Found:
     iommu = _iommu(device, tree)
     if iommu is not None and is_enabled(iommu):
@@ -128,7 +128,7 @@ def _attach(
         why += f", entry {number + 1}"
     if region.node is not target:
         why += f", by the name that {target.path} has too"
-    rule = RULES["inherited" if inherited else "restricted"]
+    rule = RULES["inherited" if inherited else "restricted" if iommu is None else "iommu-disabled"]
     log = f"assigned reserved memory node {region.name}"
     return _Found(Restriction.RESTRICTED, rule, why, region, log=log)
 
@@ -143,7 +143,7 @@ def _another_kind(region: ReservedNode, regions: Regions) -> _Found:
     return _Found(Restriction.COHERENT, RULES["second-compatible"], why, region, log=log)
 
 
-def _source(device: Device, kernel: KernelVersion) -> tuple[FlatNode, bool, _Found | None]:
+def _source(device: TreeDevice, kernel: KernelVersion) -> tuple[FlatNode, bool, _Found | None]:
     """The node whose memory-region counts, whether it is another's, and what hides that one."""
     own, other = device.own, device.configured_by
     if own is None or own is other:
@@ -179,7 +179,7 @@ def _first_pool(
     return None, 0
 
 
-def _without_pool(device: Device, source: FlatNode, tree: FlatTree) -> _Found:
+def _without_pool(device: TreeDevice, source: FlatNode, tree: FlatTree) -> _Found:
     """Why *source* gives a device no pool."""
     data = source.properties.get(REGION)
     if data is None:
@@ -220,7 +220,7 @@ def _not_set_up(target: FlatNode, region: ReservedNode | None, regions: Regions)
     return _Found(Restriction.UNRESTRICTED, rule, why, log=FAILED)
 
 
-def _iommu(device: Device, tree: FlatTree) -> FlatNode | None:
+def _iommu(device: TreeDevice, tree: FlatTree) -> FlatNode | None:
     """The IOMMU that the tree puts before *device*; it may be disabled."""
     if device.bus in (Bus.PCI, Bus.PCI_REST):
         return _iommu_of_function(device, tree)
@@ -231,7 +231,7 @@ def _iommu(device: Device, tree: FlatTree) -> FlatNode | None:
     return None
 
 
-def _iommu_of_function(device: Device, tree: FlatTree) -> FlatNode | None:
+def _iommu_of_function(device: TreeDevice, tree: FlatTree) -> FlatNode | None:
     """As of_map_id() with iommu-map of the host bridge: requester id, IOMMU, its id, number."""
     cells = device.configured_by.cells("iommu-map")
     mask = device.configured_by.cell("iommu-map-mask", 0xFFFFFFFF)

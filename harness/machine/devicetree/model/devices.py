@@ -40,7 +40,7 @@ class Bus(Enum):
 
 
 @dataclass(frozen=True, eq=False)
-class Device:
+class TreeDevice:
     """A node and the device that becomes of it.
 
     *configured_by* is the node with its DMA configuration: its own, or that of the PCI host bridge.
@@ -64,7 +64,7 @@ class Device:
         return None if self.bus is Bus.PCI_REST else self.node
 
 
-def find_devices(tree: FlatTree) -> Iterator[Device]:
+def find_devices(tree: FlatTree) -> Iterator[TreeDevice]:
     """Every node below the root that could be a device, with what becomes of it."""
     reserved = tree.root.child("reserved-memory")
     for node in reserved.children if reserved else ():
@@ -81,12 +81,12 @@ def find_devices(tree: FlatTree) -> Iterator[Device]:
             yield from _create(node)
 
 
-def _populate(parent: FlatNode) -> Iterator[Device]:
+def _populate(parent: FlatNode) -> Iterator[TreeDevice]:
     for node in parent.children:
         yield from _create(node)
 
 
-def _create(node: FlatNode) -> Iterator[Device]:
+def _create(node: FlatNode) -> Iterator[TreeDevice]:
     """As of_platform_bus_create(), and for what it does not reach, why."""
     if "compatible" not in node.properties or node.is_compatible(SKIPPED):
         yield from _not_made(node, RULES["no-device"])
@@ -95,13 +95,13 @@ def _create(node: FlatNode) -> Iterator[Device]:
         yield from _not_made(node, RULES["device-disabled"])
         return
     if node.is_compatible("arm,primecell"):
-        yield Device(node, Bus.AMBA, node)
+        yield TreeDevice(node, Bus.AMBA, node)
         yield from _by_driver(node)
         return
     if is_pci_bus(node):
-        yield Device(node, Bus.PCI_HOST, node)
+        yield TreeDevice(node, Bus.PCI_HOST, node)
         yield from _pci(node, node)
-        yield Device(node, Bus.PCI_REST, node, condition="if there are such functions")
+        yield TreeDevice(node, Bus.PCI_REST, node, condition="if there are such functions")
         return
     yield _platform(node)
     if any(map(node.is_compatible, BUSES)):
@@ -110,10 +110,10 @@ def _create(node: FlatNode) -> Iterator[Device]:
         yield from _by_driver(node)
 
 
-def _platform(node: FlatNode) -> Device:
+def _platform(node: FlatNode) -> TreeDevice:
     if not is_enabled(node):
-        return Device(node, Bus.NONE, node, RULES["device-disabled"])
-    return Device(node, Bus.PLATFORM, node)
+        return TreeDevice(node, Bus.NONE, node, RULES["device-disabled"])
+    return TreeDevice(node, Bus.PLATFORM, node)
 
 
 def is_pci_bus(node: FlatNode) -> bool:
@@ -121,7 +121,7 @@ def is_pci_bus(node: FlatNode) -> bool:
     return "pci" in node.strings("device_type") or "pciex" in node.strings("device_type")
 
 
-def _pci(bus: FlatNode, host: FlatNode) -> Iterator[Device]:
+def _pci(bus: FlatNode, host: FlatNode) -> Iterator[TreeDevice]:
     """The functions below a bus, found by device and function (of_pci_find_child_device())."""
     for node in bus.children:
         if len(node.cells("reg")) < 5:
@@ -129,16 +129,16 @@ def _pci(bus: FlatNode, host: FlatNode) -> Iterator[Device]:
         elif not is_enabled(node):
             yield from _not_made(node, RULES["device-disabled"])
         else:
-            yield Device(node, Bus.PCI, host, condition="if the function is there")
+            yield TreeDevice(node, Bus.PCI, host, condition="if the function is there")
             yield from _pci(node, host)
 
 
-def _by_driver(parent: FlatNode) -> Iterator[Device]:
+def _by_driver(parent: FlatNode) -> Iterator[TreeDevice]:
     for node in parent.children:
         for one in node.below():
-            yield Device(one, Bus.NONE, one, RULES["by-driver"])
+            yield TreeDevice(one, Bus.NONE, one, RULES["by-driver"])
 
 
-def _not_made(node: FlatNode, rule: Rule) -> Iterator[Device]:
+def _not_made(node: FlatNode, rule: Rule) -> Iterator[TreeDevice]:
     for one in node.below():
-        yield Device(one, Bus.NONE, one, rule)
+        yield TreeDevice(one, Bus.NONE, one, rule)

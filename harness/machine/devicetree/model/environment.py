@@ -8,6 +8,7 @@ from functools import cache
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
 from harness.base.space import MIB
 from harness.machine.devicetree.region import Region
@@ -57,11 +58,13 @@ class Environment:
     """What the boot loader and the kernel's configuration add to a devicetree.
 
     *loaded* are the ranges of the kernel's image, the initial RAM disk and the blob itself, as far
-    as they are known. Sizes in bytes: *page* is 4, 16 or 64 KiB, *pageblock* the alignment of CMA
-    (4 MiB with pages of 4 KiB, 2 MiB with huge pages).
+    as they are known; *ram* is what the boot loader writes into the memory nodes. Sizes in bytes:
+    *page* is 4, 16 or 64 KiB, *pageblock* the alignment of CMA (4 MiB with pages of 4 KiB, 2 MiB
+    with huge pages).
     """
 
     loaded: tuple[Region, ...] = ()
+    ram: tuple[AddressRange, ...] = ()
     page: int = 4096
     pageblock: int = 4 * MIB
 

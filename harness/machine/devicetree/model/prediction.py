@@ -4,19 +4,22 @@
 from dataclasses import dataclass, replace
 
 from harness.base.address_range import AddressRange
-from harness.base.space import MIB
+from harness.base.space import MIB, TIB
 from harness.machine.devicetree.flat import FlatTree
 from harness.machine.devicetree.model.attachment import SLOT, DevicePrediction, Restriction, attach
 from harness.machine.devicetree.model.devices import Bus, find_devices
 from harness.machine.devicetree.model.dma_ranges import dma_address, dma_windows
 from harness.machine.devicetree.model.environment import Environment, KernelVersion
-from harness.machine.devicetree.model.memory import Memory
+from harness.machine.devicetree.model.memory import CACHE_LINE, Memory
 from harness.machine.devicetree.model.regions import Kind, Regions, ReservedNode
 from harness.machine.devicetree.model.rules import RULES, Rule
 from harness.machine.devicetree.model.scan import set_up_regions
 
 LARGEST_BLOB = 2 * MIB
 """MAX_FDT_SIZE (arch/arm64/include/asm/boot.h)."""
+
+HUGE = 16 * TIB
+"""Bytes of a reserved region from which on a boot takes seconds longer."""
 
 NOTHING = Environment()
 BY_BOOT_LOADER = "unless the boot loader adds RAM there"
@@ -53,13 +56,37 @@ def predict(tree: FlatTree, kernel: KernelVersion, around: Environment = NOTHING
     regions = set_up_regions(tree, kernel, around)
     found = (attach(one, tree, regions, kernel, around) for one in find_devices(tree))
     devices = tuple(_fit(one, regions, kernel, around) for one in found)
-    fatal = RULES["blob-too-large"] if tree.size > LARGEST_BLOB else None
+    fatal = _ends_early(tree, regions, kernel)
     if fatal is None:
         certain = (one for one in devices if one.device.bus is not Bus.PCI)
         ends = (one.rule for one in certain if one.outcome is Restriction.NO_BOOT)
         fatal = next(ends, None)
     later = RULES["refused-unmapped"] if regions.freed_unmapped else None
     return Prediction(kernel, regions, devices, fatal, later)
+
+
+def _ends_early(tree: FlatTree, regions: Regions, kernel: KernelVersion) -> Rule | None:
+    """Why the kernel does not reach its drivers; None if it does."""
+    if tree.size > LARGEST_BLOB:
+        return RULES["blob-too-large"]
+    memory = regions.memory
+    if RULES["huge-region"].holds(kernel) and any(one.size >= HUGE for one in memory.reserved):
+        return RULES["huge-region"]
+    top = highest_free(regions)
+    if top is None or memory.is_mapped(top) or not RULES["no-map-part-of-page"].holds(kernel):
+        return None
+    given = any(one.overlaps(top) for one in regions.freed_unmapped)
+    return RULES["refused-unmapped" if given else "no-map-part-of-page"]
+
+
+def highest_free(regions: Regions) -> AddressRange | None:
+    """The cache line that the kernel allocates first after the regions are set up."""
+    memory = regions.memory
+    kept = tuple(one for one in memory.unmapped if one not in regions.freed_unmapped)
+    free = [one for one in replace(memory, unmapped=kept).free() if one.size >= CACHE_LINE]
+    if not free:
+        return None
+    return AddressRange((free[-1].end - CACHE_LINE) // CACHE_LINE * CACHE_LINE, CACHE_LINE)
 
 
 def used_part(pool: ReservedNode) -> AddressRange:

@@ -379,7 +379,7 @@ RULES = _table(
     Rule(
         "dynamic-over-memreserve",
         Level.ERROR,
-        ">=6.12",
+        ">=6.6",
         f"{FDT_C}:early_init_fdt_scan_reserved_mem()",
         "The kernel places its pools before it reserves the /memreserve/ entries of the blob, so "
         "it may place a pool over one of them, and zeroes it.",
@@ -404,6 +404,25 @@ RULES = _table(
         "region, and then gives the pages to the page allocator: whoever gets one of them ends in "
         "an oops, when memory is used up at the latest.",
         "Remove no-map.",
+    ),
+    Rule(
+        "no-map-part-of-page",
+        Level.ERROR,
+        ">=6.12",
+        "arch/arm64/mm/mmu.c:map_mem()",
+        "The kernel does not map a page of which a part is no-map, but takes the rest of the page "
+        "for free memory. If it is the highest free memory, the first allocation ends the boot "
+        "with an oops before the console.",
+        "Make base and size of no-map regions multiples of the largest page size, 64 KiB.",
+    ),
+    Rule(
+        "huge-region",
+        Level.ERROR,
+        "<6.16",
+        "mm/mm_init.c:reserve_bootmem_region()",
+        "The kernel visits every page of a reserved region, also where there is no RAM: a region "
+        "of 16 TiB costs seconds, a larger one all time there is, before most messages.",
+        "Correct the size of the region.",
     ),
     Rule(
         "too-large",

@@ -35,7 +35,7 @@ TWO_PASSES = ">=6.12"
 
 def set_up_regions(tree: FlatTree, kernel: KernelVersion, around: Environment) -> Regions:
     """Follow the kernel from its first look at the blob to the last region."""
-    memory = Memory(read_ram(tree, kernel, around.page))
+    memory = Memory(around.ram or read_ram(tree, kernel, around.page))
     for one in (*around.loaded, *initial_ram_disk(tree)):
         memory = memory.reserve(one)
     if kernel.within("<6.6"):

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Boot the kernel on devicetrees, and compare what it makes of them with the lint's prediction."""
+
+from dataclasses import dataclass, replace
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+
+from harness.base.errors import GuestCrash, GuestHang
+from harness.kernel.source.version import parse_version
+from harness.machine.devicetree import Devicetree
+from harness.machine.devicetree.lint import Fault, find_faults
+from harness.machine.devicetree.model import (
+    KernelVersion,
+    Prediction,
+    Restriction,
+    Rule,
+    predict,
+)
+from harness.machine.machine import Machine
+from harness.machine.qemu.guest import Guest
+from harness.observe.memory import KnownTypes, live_memory
+from harness.plugin.guests import Guests
+from harness.suite.lib.expect.wording import violation_of
+from harness.suite.lib.lint_reality import differences, environment, loaded_tree
+from harness.suite.lib.lint_trees import MadeTree, text_of, trees
+
+PRESENT = ("/pcie@10000000/pcie@1,0", "/pcie@10000000/pcie@2,0")
+"""Nodes of the machine's root ports: these functions are there."""
+
+MAY_OOPS = ("no-map-part-of-page", "refused-unmapped", "freed-by-refused", "overlap")
+"""Rules by which the kernel uses memory that it must not: whether it survives that is luck."""
+
+LOAD_TIMEOUT = 120.0
+"""Seconds for FILL, which takes 0.2 on an idle machine."""
+
+FILL = """
+mount -t tmpfs -o size=100% fill /root
+while read -r name size unit; do [ "$name" = MemFree: ] && free=$size; done < /proc/meminfo
+dd if=/dev/zero of=/root/fill bs=1M count=$((free * 9 / 10 / 1024)) 2>/dev/null
+umount /root
+"""
+"""Use nine tenths of the free memory once."""
+
+
+@dataclass(frozen=True)
+class TreeCheck:
+    """What was predicted for a devicetree, and how the kernel differs from it."""
+
+    prediction: Prediction
+    faults: tuple[Fault, ...]
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class TreeChecker:
+    """Boots *machine* on devicetrees that are made on top of QEMU's *base*."""
+
+    guests: Guests
+    machine: Machine
+    base: bytes
+    known_types: KnownTypes
+
+    def check(self, made: MadeTree) -> TreeCheck:
+        """Boot on *made*, use up the memory, and compare."""
+        guest = self.stopped(made)
+        try:
+            return self._check(guest)
+        finally:
+            self.guests.discard(guest)
+
+    def stopped(self, made: MadeTree) -> Guest:
+        """A guest with that devicetree, before its first instruction."""
+        devicetree = Devicetree(made.blob(self.base), (), (), ())
+        return self.guests.stopped(replace(self.machine, devicetree=devicetree))
+
+    def _check(self, guest: Guest) -> TreeCheck:
+        kernel = guest.machine.kernel
+        with live_memory(guest) as memory:
+            tree, place = loaded_tree(memory, guest.machine.ram_size)
+            around = environment(kernel, place)
+            version = KernelVersion.parse(str(parse_version(kernel.release)))
+            found = predict(tree, version, around)
+            faults = find_faults(tree, found, around)
+            fatal, lucky = _fatal(found), any(one.rule.name in MAY_OOPS for one in faults)
+            try:
+                guest.resume()
+                guest.wait_ready()
+                seen = (
+                    []
+                    if fatal
+                    else [*differences(found, guest, self.known_types.on(kernel, memory))]
+                )
+                guest.agent.run(FILL, LOAD_TIMEOUT)
+            except (GuestCrash, GuestHang) as end:
+                seen = [] if fatal or lucky else [f"it does not boot, or dies under load: {end}"]
+                return TreeCheck(found, faults, tuple(seen))
+            expected = fatal or found.fatal_later
+            if expected:
+                seen.append(f"it boots and survives; predicted: {expected.name}")
+            return TreeCheck(found, faults, tuple(seen))
+
+
+def _fatal(found: Prediction) -> Rule | None:
+    """By which rule this machine does not boot, whose functions are known."""
+    ends = (
+        one.rule
+        for one in found.devices
+        if one.outcome is Restriction.NO_BOOT and one.path in PRESENT
+    )
+    return found.fatal or next(ends, None)
+
+
+def check_trees(checker: TreeChecker, start: int, examples: int) -> None:
+    """Check *examples* devicetrees from the seed *start* on; a difference is shrunk and raised."""
+
+    @seed(start)
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.shrink),
+        verbosity=Verbosity.quiet,
+    )
+    @given(trees())
+    def check(made: MadeTree) -> None:
+        got = checker.check(made)
+        if got.differences:
+            raise violation_of(
+                "The kernel does not do what the lint predicts.",
+                f"as predicted for\n{text_of(made)}",
+                "\n".join(got.differences),
+            )
+
+    check()

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a kernel made of a devicetree, read from outside, and how that differs from a prediction."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import drgn
+from drgn.helpers.linux.device import dev_name
+
+from harness.kernel import Kernel
+from harness.machine.devicetree.flat import MAGIC, FlatTree, read_blob
+from harness.machine.devicetree.model import (
+    Environment,
+    Kind,
+    Prediction,
+    Restriction,
+)
+from harness.machine.devicetree.model.prediction import KERNEL
+from harness.machine.devicetree.region import Region
+from harness.machine.layout import PAGE, RAM_BASE
+from harness.machine.qemu.guest import Guest
+from harness.observe.memory import (
+    KernelTypes,
+    Memory,
+    MemoryUse,
+    ReservedRegion,
+    page_uses,
+    reserved_regions,
+)
+from harness.observe.memory.kernel import kernel_reading
+from harness.suite.lib.attached import ASSIGNED, FAILED, pool_of
+
+STEP = 2 << 20
+"""QEMU places the blob at a multiple of 2 MiB (hw/arm/boot.c:arm_setup_direct_kernel_boot, 7.2)."""
+
+KERNEL_BASE = RAM_BASE + STEP
+IMAGE_SIZE = slice(16, 24)
+"""``image_size`` of the kernel's header (Documentation/arch/arm64/booting.rst), little-endian."""
+
+ATTACHED = (Restriction.RESTRICTED, Restriction.UNFIT, Restriction.NO_BOOT)
+
+
+@dataclass(frozen=True)
+class RealDevice:
+    """A device that the kernel made: its node's path (empty without one), and its pool's name."""
+
+    name: str
+    path: str
+    bound: bool
+    is_pci: bool
+    pool: str
+
+
+def loaded_tree(memory: Memory, ram_size: int) -> tuple[FlatTree, Region]:
+    """The devicetree that QEMU loaded for a guest that has not run, and where it lies."""
+    for base in range(RAM_BASE, RAM_BASE + ram_size, STEP):
+        if memory.read(base, 4) == MAGIC.to_bytes(4):
+            size = int.from_bytes(memory.read(base + 4, 4))
+            return read_blob(memory.read(base, size)), Region(base, size, "the devicetree")
+    raise AssertionError("QEMU loaded no devicetree")
+
+
+def environment(kernel: Kernel, blob: Region) -> Environment:
+    """What lies in RAM beside the initial RAM disk, which the blob names."""
+    with kernel.image.open("rb") as image:
+        size = int.from_bytes(image.read(64)[IMAGE_SIZE], "little")
+    return Environment(loaded=(Region(KERNEL_BASE, size, KERNEL), blob))
+
+
+def real_devices(types: KernelTypes) -> list[RealDevice]:
+    """Every platform and PCI device of the kernel."""
+    with kernel_reading("the devices"):
+        return [
+            RealDevice(
+                name=(name := dev_name(device).decode()),
+                path=_path(device.of_node),
+                bound=bool(device.driver),
+                is_pci=device.bus.name.string_() == b"pci",
+                pool=pool_of(types, name),
+            )
+            for device in types.devices()
+        ]
+
+
+def _path(node: drgn.Object) -> str:
+    names = []
+    while node and node.parent:
+        names.append(node.full_name.string_().decode())
+        node = node.parent
+    return "/" + "/".join(reversed(names)) if names else ""
+
+
+def differences(found: Prediction, guest: Guest, types: KernelTypes) -> Iterator[str]:
+    """Where the kernel did something else than predicted, a sentence each."""
+    yield from _regions(found, reserved_regions(types))
+    devices = real_devices(types)
+    log = "\n".join(guest.kernel_log())
+    yield from _devices(found, devices, log)
+    yield from _pages(found, types)
+    for line in found.regions.log:
+        if line not in log:
+            yield f"the kernel did not print: {line}"
+    for text in ("created restricted DMA pool", "compatible matching fail", "OVERLAP DETECTED"):
+        expected, printed = "\n".join(found.regions.log).count(text), log.count(text)
+        if expected != printed:
+            yield f"the kernel printed '{text}' {printed} times, predicted {expected}"
+
+
+def _regions(found: Prediction, real: tuple[ReservedRegion, ...]) -> Iterator[str]:
+    expected = sorted((one.name, one.base or 0, one.size) for one in found.regions.lookup)
+    seen = sorted((one.name, one.base, one.size) for one in real)
+    if expected != seen:
+        yield f"regions: predicted {_hex(expected)}, the kernel has {_hex(seen)}"
+        return
+    by_place = {(one.name, one.base, one.size): one for one in real}
+    for one in found.regions.lookup:
+        got = by_place[one.name, one.base or 0, one.size]
+        if got.restricted is not None and got.restricted != (one.kind is Kind.POOL):
+            yield f"{one.name}: predicted {one.kind.value}, restricted is {got.restricted}"
+
+
+def _hex(rows: Sequence[tuple[str, int, int]]) -> str:
+    return ", ".join(f"{name} {base:#x}+{size:#x}" for name, base, size in rows) or "none"
+
+
+def _pages(found: Prediction, types: KernelTypes) -> Iterator[str]:
+    """Pages of a pool that belong to the page allocator, unless a region over it was freed."""
+    regions, ram = found.regions, found.regions.memory.ram
+    given = [*regions.freed, *(one.place for one in regions.nodes if one.kind is Kind.CMA)]
+    for pool in found.pools:
+        inside = any(bank.contains(pool.place.base, pool.size) for bank in ram)
+        if not inside or any(one.overlaps(pool.place) for one in given):
+            continue
+        first = pool.place.base // PAGE * PAGE
+        count = -(-(pool.place.end - first) // PAGE)
+        free = [use for use in page_uses(types, first, count) if use is not MemoryUse.RESERVED]
+        if free:
+            yield f"{len(free)} of {count} pages of {pool.name} are not reserved"
+
+
+def _devices(found: Prediction, real: list[RealDevice], log: str) -> Iterator[str]:
+    predicted = {one.path: one for one in found.devices}
+    by_path = {one.path: one for one in real if one.path}
+    for path, one in predicted.items():
+        there = by_path.get(path)
+        if "probe-" not in path:
+            continue
+        if (one.outcome is Restriction.NO_DEVICE) != (there is None):
+            yield f"{path}: predicted {one.outcome.value}, the kernel has {there}"
+    for got in real:
+        path = got.path or ("/pcie@10000000/*" if got.is_pci else "")
+        wanted = predicted.get(path)
+        if wanted is None or not got.bound:
+            continue
+        pool = wanted.pool.name if wanted.pool and wanted.outcome in ATTACHED else ""
+        if got.pool != pool:
+            yield f"{path} ({got.name}): predicted pool '{pool}', the kernel has '{got.pool}'"
+        for text in (ASSIGNED, FAILED):
+            if (f" {got.name}: {text}" in log) != wanted.log.startswith(text):
+                yield f"{path} ({got.name}): predicted the log '{wanted.log}', not so: {text}"

@@ -1,0 +1,371 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Devicetrees for a guest, plain and odd, made by Hypothesis on top of QEMU's own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from harness.machine.devicetree.flat import FlatNode, read_blob
+from harness.machine.devicetree.flat_write import write_blob
+from harness.machine.devicetree.model import RULES, Rule
+
+RAM, RAM_END = 0x4000_0000, 0x5000_0000
+"""The 256 MiB of a test's machine."""
+
+KIB, MIB = 1 << 10, 1 << 20
+PROBE = b"restricted-dma-harness,probe\0"
+RESTRICTED, SHARED = b"restricted-dma-pool\0", b"shared-dma-pool\0"
+HOST = "pcie@10000000"
+NO_NODE = 0xDEAD
+FIRST_REGION, FIRST_DEVICE = 0x1000, 0x2000
+"""phandles of the nodes that are made here."""
+
+Properties = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A node to add: name, properties, children."""
+
+    name: str
+    properties: Properties = ()
+    children: tuple["Made", ...] = ()
+
+    def below(self, parent: FlatNode) -> None:
+        """Add it to *parent*."""
+        node = FlatNode(self.name, parent, 0, dict(self.properties))
+        parent.children.append(node)
+        for child in self.children:
+            child.below(node)
+
+
+@dataclass(frozen=True)
+class MadeTree:
+    """What is added to QEMU's devicetree."""
+
+    reserved: Made | None
+    devices: tuple[Made, ...]
+    host: Properties = ()
+    functions: tuple[Made, ...] = ()
+    reservations: tuple[tuple[int, int], ...] = ()
+    chosen: Properties = ()
+
+    def blob(self, base: bytes) -> bytes:
+        """QEMU's blob *base* with all of it."""
+        tree = read_blob(base)
+        if self.reserved is not None:
+            self.reserved.below(tree.root)
+        for one in self.devices:
+            one.below(tree.root)
+        host = tree.root.child(HOST)
+        assert host is not None, f"QEMU's board has {HOST}"
+        host.properties |= dict(self.host)
+        for one in self.functions:
+            one.below(host)
+        chosen = tree.root.child("chosen")
+        if chosen is not None:
+            chosen.properties |= dict(self.chosen)
+        return write_blob(tree.root, self.reservations)
+
+
+def cell(number: int) -> bytes:
+    """A property of one cell."""
+    return number.to_bytes(4)
+
+
+def pair(number: int) -> bytes:
+    """A property of two cells."""
+    return number.to_bytes(8)
+
+
+def _mostly(
+    usual: st.SearchStrategy[bytes | None], *odd: bytes | None, of: int = 6
+) -> st.SearchStrategy[bytes | None]:
+    """*usual*, and one time in *of* one of *odd*."""
+    return st.integers(1, of).flatmap(lambda n: usual if n < of else st.sampled_from(odd))
+
+
+NOTHING: st.SearchStrategy[bytes | None] = st.just(None)
+STATUS = _mostly(NOTHING, b"okay\0", b"ok\0", b"disabled\0", b"", b"reserved\0", of=5)
+COMPATIBLE = _mostly(
+    st.just(RESTRICTED),
+    RESTRICTED + SHARED, SHARED + RESTRICTED, SHARED, None, b"Restricted-DMA-Pool\0", b"other\0",
+    of=3,
+)  # fmt: skip
+SIZES = st.sampled_from(
+    (
+        *(256 * KIB, MIB, 4 * MIB, 16 * MIB),
+        *(256 * KIB, 512 * KIB, 2 * MIB, MIB),
+        *(
+            0,
+            1,
+            2 * KIB,
+            4 * KIB,
+            6 * KIB,
+            64 * KIB,
+            258 * KIB,
+            MIB + KIB,
+            7 * MIB,
+            64 * MIB,
+            350 * MIB,
+        ),
+    )
+)
+BASES = st.one_of(
+    st.integers(0, 31).map(lambda n: 0x4C00_0000 + n * 2 * MIB),
+    st.sampled_from(
+        (
+            *(0x4E00_0800, 0x4E00_1000, 0x4E01_0000, 0x4E00_0400, 0x4FF0_0000, 0x4FFF_F000),
+            *(0x5000_0000, 0x4F80_0000, 0x9_0000_0000, 0),
+        )
+    ),
+)
+FLAGS = st.lists(
+    st.sampled_from(("no-map", "reusable", "linux,cma-default", "linux,dma-default")),
+    max_size=2,
+    unique=True,
+)
+
+
+@st.composite
+def regions(draw: st.DrawFn, number: int) -> Made:
+    """A child of /reserved-memory."""
+    found: dict[str, bytes | None] = {"phandle": cell(FIRST_REGION + number)}
+    found["compatible"] = draw(COMPATIBLE)
+    found["status"] = draw(STATUS)
+    if draw(st.integers(1, 5)) == 5:
+        found |= dict.fromkeys(draw(FLAGS), b"")
+    base, size = draw(BASES), draw(SIZES)
+    how = draw(st.sampled_from(("reg", "reg", "reg", "size", "size", "both", "none")))
+    if how in ("reg", "both"):
+        whole = pair(base) + pair(size)
+        more = whole + pair(draw(BASES)) + pair(MIB)
+        found["reg"] = draw(_mostly(st.just(whole), more, whole[:12], b"", of=8))
+    if how in ("size", "both"):
+        found["size"] = draw(_mostly(st.just(pair(size)), cell(size), b"", of=10))
+        found["alignment"] = draw(
+            _mostly(
+                st.sampled_from((256 * KIB, 4 * KIB, 2 * MIB)).map(pair),
+                None,
+                pair(0),
+                pair(3 * KIB),
+                pair(2 * KIB),
+                cell(4 * KIB),
+                of=3,
+            )
+        )
+        window = pair(draw(BASES)) + pair(draw(SIZES))
+        other = pair(draw(BASES)) + pair(16 * MIB)
+        found["alloc-ranges"] = draw(
+            _mostly(NOTHING, window, window + other, other, b"", window[:8], of=2)
+        )
+    unit = draw(st.sampled_from((f"@{base:x}", f"@{base:x}", "", f"@{number}")))
+    stem = draw(st.sampled_from(("pool", "pool", "region")))
+    name = f"{stem}-{number}{unit}" if draw(st.integers(1, 8)) < 8 else f"pool{unit}"
+    return Made(name, _given(found))
+
+
+@st.composite
+def references(draw: st.DrawFn, count: int, own: int) -> bytes | None:
+    """A memory-region: mostly one region of *count*, sometimes nothing of use."""
+    targets = st.one_of(
+        st.integers(0, max(0, count - 1)).map(lambda n: FIRST_REGION + n),
+        st.sampled_from((NO_NODE, 0, 0xFFFF_FFFF, own)),
+    )
+    some = b"".join(map(cell, draw(st.lists(targets, min_size=1, max_size=3))))
+    first = cell(FIRST_REGION + draw(st.integers(0, max(0, count - 1))))
+    return draw(_mostly(st.just(first), some, b"", None, some[:3], some + b"\0\0", of=2))
+
+
+@st.composite
+def devices(draw: st.DrawFn, number: int, count: int) -> Made:
+    """A device of the probe driver, alone or below another node."""
+    own = FIRST_DEVICE + number
+    found: dict[str, bytes | None] = {
+        "compatible": draw(_mostly(st.just(PROBE), None, b"other\0", of=8)),
+        "phandle": cell(own),
+        "memory-region": draw(references(count, own)),
+        "status": draw(STATUS),
+    }
+    device = Made(f"probe-{'abcdefgh'[number]}", _given(found))
+    parent = draw(
+        _mostly(NOTHING, b"simple-bus\0", b"simple-mfd\0", b"other\0", b"", b"Simple-Bus\0", of=3)
+    )
+    if parent is None:
+        return device
+    around: dict[str, bytes | None] = {"compatible": parent or None, "status": draw(STATUS)}
+    return Made(f"bus-{number}", (*_given(around), ("ranges", b"")), (device,))
+
+
+@st.composite
+def elsewhere(draw: st.DrawFn, children: Sequence[Made]) -> tuple[Made, ...]:
+    """Sometimes a pool that is not in /reserved-memory, with or without the name of another."""
+    if draw(st.integers(1, 6)) < 6:
+        return ()
+    name = draw(st.sampled_from(("pool-elsewhere", *(one.name for one in children))))
+    found = {
+        "compatible": RESTRICTED,
+        "phandle": cell(NO_NODE),
+        "reg": pair(0x4DC0_0000) + pair(MIB),
+    }
+    inner = Made(name, tuple(found.items()))
+    return (Made("elsewhere", (("#address-cells", cell(2)), ("#size-cells", cell(2))), (inner,)),)
+
+
+@st.composite
+def functions(draw: st.DrawFn, count: int) -> tuple[Made, ...]:
+    """Nodes of the root ports of the machine, 01.0 and 02.0, or of functions that are not there."""
+    made = []
+    for slot in draw(st.lists(st.sampled_from((1, 2, 9)), max_size=2, unique=True)):
+        found: dict[str, bytes | None] = {
+            "reg": cell(slot << 11) + bytes(16),
+            "device_type": b"pci\0",
+            "#address-cells": cell(3),
+            "#size-cells": cell(2),
+            "ranges": b"",
+            "memory-region": draw(references(count, 0)),
+            "status": draw(STATUS),
+        }
+        made.append(Made(f"pcie@{slot},0", _given(found)))
+    return tuple(made)
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> MadeTree:
+    """A devicetree."""
+    count = draw(st.integers(1, 4))
+    children = [draw(regions(number)) for number in range(count)]
+    parent: dict[str, bytes | None] = {
+        "#address-cells": draw(_mostly(st.just(cell(2)), cell(1), None, of=20)),
+        "#size-cells": draw(_mostly(st.just(cell(2)), cell(1), None, of=20)),
+        "ranges": draw(_mostly(st.just(b""), None, of=20)),
+    }
+    entries = st.tuples(
+        st.sampled_from((0x4FF0_0000, 0x4E00_0000, 0x4D00_0000)), st.sampled_from((4 * KIB, MIB))
+    )
+    usable = st.sampled_from(
+        (pair(RAM) + pair(0xF80_0000), pair(RAM) + pair(0xE80_0000) + pair(0x4F00_0000) + pair(MIB))
+    )
+    chosen = {"linux,usable-memory-range": draw(_mostly(NOTHING, draw(usable), of=12))}
+    return MadeTree(
+        reserved=Made("reserved-memory", _given(parent), tuple(children)),
+        devices=(
+            *(draw(devices(n, count)) for n in range(draw(st.integers(1, 4)))),
+            *draw(elsewhere(children)),
+        ),
+        host=_given({"memory-region": draw(st.one_of(NOTHING, references(count, 0)))}),
+        functions=draw(functions(count)),
+        reservations=tuple(draw(st.lists(entries, max_size=1))),
+        chosen=_given(chosen),
+    )
+
+
+def _given(properties: dict[str, bytes | None]) -> Properties:
+    return tuple((name, value) for name, value in properties.items() if value is not None)
+
+
+def text_of(tree: MadeTree) -> str:
+    """The nodes that were made, a line each, for a failure's report."""
+    roots: Sequence[Made] = (*([tree.reserved] if tree.reserved else []), *tree.devices,
+                             *tree.functions)  # fmt: skip
+    lines = [f"memreserve {base:#x} {size:#x}" for base, size in tree.reservations]
+    lines += [f"chosen: {name} = [{value.hex(' ', 4)}]" for name, value in tree.chosen]
+    lines += [f"{HOST}: {name} = [{value.hex(' ', 4)}]" for name, value in tree.host]
+    for one in roots:
+        lines += _lines(one, 0)
+    return "\n".join(lines)
+
+
+def _lines(made: Made, depth: int) -> list[str]:
+    indent = "  " * depth
+    said = "; ".join(_property(name, value) for name, value in made.properties)
+    return [f"{indent}{made.name} {{ {said} }}",
+            *(line for child in made.children for line in _lines(child, depth + 1))]  # fmt: skip
+
+
+def _property(name: str, value: bytes) -> str:
+    if not value:
+        return name
+    if name in ("compatible", "status", "device_type"):
+        return f"{name} = {value.decode()!r}"
+    return f"{name} = [{value.hex(' ', 4)}]"
+
+
+def _pool(
+    number: int, *more: tuple[str, bytes], name: str = "", compatible: bytes = RESTRICTED
+) -> Made:
+    found = {"compatible": compatible, "phandle": cell(FIRST_REGION + number)}
+    return Made(name or f"pool-{number}", (*_given({**found}), *more))
+
+
+def _known(
+    *pools: Made,
+    more: tuple[Made, ...] = (),
+    target: int = FIRST_REGION,
+    reservations: tuple[tuple[int, int], ...] = (),
+) -> MadeTree:
+    parent = (("#address-cells", cell(2)), ("#size-cells", cell(2)), ("ranges", b""))
+    device = Made("probe-a", (("compatible", PROBE), ("memory-region", cell(target))))
+    return MadeTree(
+        Made("reserved-memory", parent, pools), (device, *more), reservations=reservations
+    )
+
+
+def _at(base: int, size: int) -> tuple[str, bytes]:
+    return "reg", pair(base) + pair(size)
+
+
+GOOD = _pool(0, _at(0x4E00_0000, MIB))
+NAME = "pool@4e000000"
+NO_MAP = ("no-map", b"")
+
+KNOWN_TREES: dict[str, tuple[MadeTree, Rule]] = {
+    "a pool is placed over a memreserve": (
+        _known(
+            _pool(0, ("size", pair(MIB)), ("alignment", pair(4 * KIB))),
+            reservations=((0x4FF0_0000, MIB),),
+        ),
+        RULES["dynamic-over-memreserve"],
+    ),
+    "a device gets the pool of a namesake": (
+        _known(
+            _pool(0, _at(0x4E00_0000, MIB), name=NAME),
+            more=(Made("elsewhere", (), (_pool(9, _at(0x4D00_0000, MIB), name=NAME),)),),
+            target=FIRST_REGION + 9,
+        ),
+        RULES["namesake"],
+    ),
+    "the rest of a page of no-map memory is used": (
+        _known(GOOD, Made("part", (_at(0x4FFF_F000, 2 * KIB), NO_MAP))),
+        RULES["no-map-part-of-page"],
+    ),
+    "refused memory is unmapped, and used up": (
+        _known(_pool(0, _at(0x4A00_0000, 8 * MIB), NO_MAP)),
+        RULES["refused-unmapped"],
+    ),
+    "refused memory is unmapped, and used at once": (
+        _known(_pool(0, _at(0x4F80_0000, 8 * MIB), NO_MAP)),
+        RULES["refused-unmapped"],
+    ),
+    "a region of 16 TiB": (
+        _known(GOOD, Made("huge", (_at(0x1_0000_0000, 1 << 44),))),
+        RULES["huge-region"],
+    ),
+    "a pool outside RAM": (_known(_pool(0, _at(0x5000_0000, MIB))), RULES["outside-ram"]),
+    "a pool over no-map memory": (
+        _known(Made("first", (_at(0x4E00_0000, MIB), NO_MAP)), GOOD),
+        RULES["over-nomap"],
+    ),
+    "a pool over the kernel": (_known(_pool(0, _at(0x4020_0000, MIB))), RULES["over-loaded"]),
+    "a pool that is too large": (
+        _known(_pool(0, _at(0x4800_0000, 350 * MIB))),
+        RULES["too-large"],
+    ),
+    "a pool of no size": (_known(_pool(0, ("size", pair(0)))), RULES["no-slot"]),
+    "contiguous memory over a pool": (
+        _known(GOOD, _pool(1, _at(0x4E00_0000, 4 * MIB), ("reusable", b""), compatible=SHARED)),
+        RULES["overlap"],
+    ),
+}
+"""Devicetrees that kernels mishandle, and the rule of the lint."""
