@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from harness.base.errors import GuestError, HarnessError, explain
 
 COMMANDS = (
-    *("check", "shell", "matrix", "fuzz", "doublefetch"),
+    *("check", "shell", "debug", "matrix", "fuzz", "doublefetch"),
     *("series", "validate", "bisect", "fixes", "nightly", "report", "history"),
     *("lint", "kernel", "cache", "bench", "properties", "coverage", "mutants", "doctor"),
 )

@@ -11,7 +11,6 @@ from harness.base.errors import AddressError, InputError
 from harness.base.progress import say
 from harness.cli.machines import add_machine_options, machine_of
 from harness.devices.attacks.machines import fenced
-from harness.machine.description import load_machine
 from harness.machine.fence import FENCES
 from harness.machine.machine import BLOB, PERSON_SOCKET, Machine, with_own_ram
 from harness.machine.qemu.rundir import sweep
@@ -29,13 +28,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "shell",
         help="debug a machine interactively: console, QMP, memory, a rogue device",
-        description="Start a machine, or with --reopen the machine of a kept failure, and read "
-        "commands: 'help' lists them.",
+        description="Start a machine, or open memory with --dump or --attach, and read commands: "
+        "'help' lists them. 'harness debug' starts the machine of a failure.",
     )
     add_machine_options(parser)
-    parser.add_argument(
-        "--reopen", type=Path, metavar="DIR", help="restore the machine of a kept failure from DIR"
-    )
     parser.add_argument(
         "--boot", action="store_true", help="boot the machine instead of restoring a parked guest"
     )
@@ -69,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     sweep()
     if arguments.dump or arguments.attach:
         return _without_machine(arguments)
-    machine = load_machine(arguments.reopen) if arguments.reopen else _machine(arguments)
+    machine = _machine(arguments)
     if arguments.dry_run:
         _print_command(machine)
         return 0

@@ -13,6 +13,7 @@ from harness.kernel import Kernel
 from harness.machine.devicetree import Pool
 from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
+from harness.machine.qemu.journal import Act
 from harness.observe.memory import KernelTypes, KnownTypes, LiveMemory, live_memory
 from harness.plugin.counters import PoolCounters
 from harness.plugin.coverage import watch
@@ -60,8 +61,9 @@ def probe(guest: Guest) -> Probe:
 def memory(guest: Guest) -> Iterator[LiveMemory]:
     """A live view of the guest's RAM; a test can write to it in place of a device."""
 
-    def note(phys: int, size: int) -> None:
-        guest.agent.journal.append(f"[device writes {size} bytes at {phys:#x}]")
+    def note(phys: int, data: bytes) -> None:
+        guest.agent.journal.record(Act("dma", "device", phys, data))
+        guest.agent.journal.append(f"[device writes {len(data)} bytes at {phys:#x}]")
 
     with live_memory(guest) as memory:
         memory.on_write = note

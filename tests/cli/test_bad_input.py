@@ -37,7 +37,8 @@ WRONG = [
 
 WRONG_SHELL = [
     *WRONG,
-    Wrong("--reopen=/", "cannot read a machine from /"),
+    Wrong("--dump=/no/dump", "need the kernel's --vmlinux"),
+    Wrong("--attach=1", "need the kernel's --vmlinux"),
 ]
 
 

@@ -217,7 +217,7 @@ def _with_kernels(items: list[Item]) -> Iterator[Item]:
         alone = item.kernel != "" and item.kernel not in plain
         if item.kind == "parked":
             yield replace(item, first=alone)
-        elif item.kind in ("kernels", "initramfs"):  # a failure uses both: `harness shell --reopen`
+        elif item.kind in ("kernels", "initramfs"):  # a failure uses both: `harness debug`
             used = max(item.used, failed.get(item.kernel, 0.0))
             yield replace(item, used=used, worth=item.worth * (PATCHED if alone else 1))
         else:

@@ -5,9 +5,10 @@ The caller chooses handles (0 to 65535, for each space of its own), so a call ma
 earlier call of the same batch makes. Sizes and offsets are bytes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar
 
 from harness.devices.probe import answers, wire
 from harness.devices.probe.answers import (
@@ -289,3 +290,24 @@ def _payload(op: str, *values: int) -> bytes:
 
 def _pattern(space: Space, handle: int, offset: int, length: int, pattern: Pattern) -> bytes:
     return _payload("FILL", space, handle, offset, length, pattern.kind, pattern.value)
+
+
+PARSERS: Mapping[str, Callable[[bytes], Any]] = MappingProxyType(
+    {
+        "BUFFER_ALLOC": answers.place,
+        "MAP": answers.mapped,
+        "TRY_MAP": answers.mapped,
+        "MAP_RESOURCE": answers.mapped,
+        "MAP_SG": answers.segments,
+        "ALLOC": answers.allocated,
+        "NEED_SYNC": lambda answer: bool(answers.one(wire.FLAG)(answer)),
+    }
+)
+"""How answers are read, for the operations whose answers the record of calls needs."""
+
+
+def recorded(op: str, payload: bytes) -> Call[Any]:
+    """The call of a recorded request, to make it again."""
+    if op == "DEVICE_INFO":
+        return device_info(wire.ID.unpack(payload)[0])
+    return Call(op, payload, PARSERS.get(op, bytes))

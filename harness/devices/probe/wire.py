@@ -117,3 +117,17 @@ def parse_replies(replies: bytes) -> Iterator[Reply]:
             raise ProtocolError(f"the probe's replies end within {length} bytes at byte {at}")
         yield Reply(status, replies[at : at + length])
         at += length
+
+
+def parse_requests(batch: bytes) -> Iterator[tuple[str, bytes]]:
+    """Operation and payload of each request record; raises ProtocolError if cut short."""
+    names = {one.number: one.name for one in operations().values()}
+    at = 0
+    while at < len(batch):
+        head = batch[at : at + _REQUEST_HEAD.size]
+        number, length = _REQUEST_HEAD.unpack(head.ljust(_REQUEST_HEAD.size, b"\0"))
+        at += _REQUEST_HEAD.size
+        if number not in names or len(batch) < at + length:
+            raise ProtocolError(f"the batch has no whole request at byte {at}")
+        yield names[number], batch[at : at + length]
+        at += length

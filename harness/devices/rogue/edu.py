@@ -87,7 +87,7 @@ class EduRogue:
 
     def write(self, address: int, data: bytes) -> None:
         """Write *data* to guest-physical memory by DMA; 0.2 s for each 4095 bytes."""
-        note(self._guest, self.name, "write", address, len(data))
+        note(self._guest, self.name, "write", address, len(data), data=data)
         for done in range(0, len(data), LARGEST):
             chunk = data[done : done + LARGEST]
             self._qtest.write(self._scratch.phys, chunk)

@@ -90,7 +90,7 @@ class NvmeRogue:
 
     def write(self, address: int, data: bytes) -> None:
         """Write *data* to guest-physical memory by DMA, and no byte beside it."""
-        note(self._guest, self.name, "write", address, len(data))
+        note(self._guest, self.name, "write", address, len(data), data=data)
         for part in parts(address, len(data)):
             begin = part.base - address
             self._data[: part.size] = data[begin : begin + part.size]

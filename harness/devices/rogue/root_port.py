@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Root ports: hot-plug a device into a running guest, and unplug it."""
 
+import json
 from collections.abc import Mapping
 
 from harness.base.errors import QemuError
 from harness.devices.rogue.pci import Bdf, ConfigRegister, ConfigSpace, ecam_base
 from harness.machine.qemu.guest import Guest
+from harness.machine.qemu.journal import Act
 
 PLUG_TIMEOUT = 30.0
 """Seconds for the guest to notice and enumerate a device; measured: 0.2."""
@@ -36,6 +38,7 @@ class RootPort:
         guest's ending, or GuestHang when the guest does not enumerate the device.
         """
         mark = self._guest.console.mark
+        self._guest.agent.journal.record(Act("plug", json.dumps(dict(device)), self._port))
         self._guest.monitor.execute("device_add", {**device, "bus": f"rp{self._port}"})
         self._guest.console.wait_for(rf"{self.bdf}: {bound}", PLUG_TIMEOUT, since=mark)
 

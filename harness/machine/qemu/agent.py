@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The client of ``guest/agent``: a synchronous call for each request to the guest."""
 
+import json
 import socket
 import struct
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from harness.base.errors import AgentError, ProtocolError
 from harness.machine.qemu.frames import PAYLOAD_MAX, Frame, FrameType
-from harness.machine.qemu.journal import Journal
+from harness.machine.qemu.journal import Act, Journal
 from harness.machine.qemu.line import AgentLine
 from harness.machine.qemu.patience import Patience
 
@@ -121,6 +122,7 @@ class Agent:
 
     def run(self, command: str, timeout: float = TIMEOUT) -> Ran:
         """Run a shell command; after *timeout* seconds it is killed with its process group."""
+        self.journal.record(Act("run", command))
         payload = _LIMIT.pack(int(1000 * timeout)) + command.encode()
         output, end = self._ask(
             FrameType.RUN, payload, f"the end of '{command}'", timeout + RUN_MARGIN
@@ -134,6 +136,7 @@ class Agent:
 
     def write_file(self, path: str, content: bytes, timeout: float = TIMEOUT) -> None:
         """Write a file in the guest; each 32 KiB are one ``write()`` that may take *timeout*."""
+        self.journal.record(Act("write", path, data=content))
         name = path.encode() + b"\0"
         size = PAYLOAD_MAX - 1 - len(name)
         for offset in range(0, max(len(content), 1), size):
@@ -142,12 +145,15 @@ class Agent:
 
     def probe(self, batch: bytes, timeout: float = TIMEOUT) -> bytes:
         """Send a batch of at most 32 KiB to the probe and return its replies."""
+        self.journal.record(Act("probe", data=batch))
         return self._ask(FrameType.PROBE, batch, "the probe's replies", timeout)[0]
 
     def stress(
         self, jobs: Sequence[StressJob], timeout: float = TIMEOUT
     ) -> tuple[StressResult, ...]:
         """Run up to 16 jobs at once, and return their results in the same order."""
+        recorded = [[job.cpu, job.runs, job.batch.hex()] for job in jobs]
+        self.journal.record(Act("stress", json.dumps(recorded)))
         payload = b"".join(_JOB.pack(job.cpu, job.runs, len(job.batch)) + job.batch for job in jobs)
         answer, _ = self._ask(FrameType.STRESS, payload, "the end of a stress", timeout)
         results = []

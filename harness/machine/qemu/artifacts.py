@@ -21,11 +21,15 @@ from harness.kernel.code import KernelCode, decoded_traces
 from harness.machine.description import save_machine
 from harness.machine.machine import FENCE_LOG
 from harness.machine.qemu.guest import AGENT_LOG, COMMAND, CONSOLE_LOG, MONITOR_LOG, Guest
+from harness.machine.qemu.journal import acts_text
 from harness.machine.qemu.process import LOG
 from harness.machine.qemu.standalone import write_standalone
 
 DUMP, SOURCE, REGISTERS, ENDING = "memory.elf", "machine.dts", "registers.txt", "ending.txt"
 BOOT_LOG, ROGUE_LOG, TRACES = "boot.log", "rogue.log", "traces.txt"
+
+ACTS = "acts.jsonl"
+"""What was done to the guest, for a replay (``harness debug``)."""
 
 _FILES = (COMMAND, CONSOLE_LOG, MONITOR_LOG, AGENT_LOG, FENCE_LOG, ROGUE_LOG, LOG)
 
@@ -58,6 +62,8 @@ def save(guest: Guest, directory: Path) -> None:
     (directory / SOURCE).write_text(guest.machine.devicetree.source())
     write_standalone(guest.machine, directory)
     _write_traces(guest, directory)
+    if guest.agent.journal.acts:
+        (directory / ACTS).write_text(acts_text(guest.agent.journal.acts))
     with contextlib.suppress(HarnessError, GuestError):
         guest.pause()
         (directory / REGISTERS).write_text(guest.monitor.hmp("info registers -a"))
@@ -107,10 +113,10 @@ def keep(guest: Guest, name: str) -> Path:
 
 
 def reopen_command(directory: Path) -> str:
-    """The command that starts the machine with the artifacts in *directory* again."""
+    """The command that starts the machine of a failure in *directory* and replays its calls."""
     found = shutil.which("harness")
     program = "harness" if found else str(Path(sys.executable).with_name("harness"))
-    return shlex.join([program, "shell", "--reopen", str(directory)])
+    return shlex.join([program, "debug", str(directory)])
 
 
 @contextlib.contextmanager

@@ -86,12 +86,12 @@ class LiveMemory(Memory):
 
     def __init__(self, segments: Sequence[RamSegment]) -> None:
         super().__init__(segments, [FileRam(segment.fd) for segment in segments])
-        self.on_write: Callable[[int, int], None] = lambda _phys, _size: None
-        """Called before each write with its address and size."""
+        self.on_write: Callable[[int, bytes], None] = lambda _phys, _data: None
+        """Called before each write with its address and bytes."""
 
     def write(self, phys: int, data: bytes) -> None:
         """Store *data* from guest-physical *phys* on; raises as :meth:`read`."""
-        self.on_write(phys, len(data))
+        self.on_write(phys, data)
         done = 0
         for part in list(split(self.ranges, phys, len(data))):
             self._source(part.index).write(part.offset, data[done : done + part.size])

@@ -61,7 +61,7 @@ def failure_lines(case: Case, indent: str = "    ", here: bool = True) -> list[s
     else:
         lines = wrapped(case.message, indent)
     if here and case.artifacts and not any(one.debug for one in case.violations):
-        lines.append(f"{indent}harness shell --reopen {shlex.quote(case.artifacts)}")
+        lines.append(f"{indent}harness debug {shlex.quote(case.artifacts)}")
     return lines
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A script in Python that repeats DMA API calls.
 
-Run it with ``python`` in ``harness shell --reopen``, or in a test with the fixtures ``probe`` and
+Run it with ``python`` in ``harness debug``, or in a test with the fixtures ``probe`` and
 ``memory``.
 """
 

@@ -32,9 +32,10 @@ mapping = probe.device("probe-a").map_single(buffer, Direction.TO_DEVICE, size=5
 
 @dataclass(frozen=True)
 class Person:
-    """Types on *terminal* and reads what it shows."""
+    """Types on *terminal* and reads what it shows; *intro* came before the first prompt."""
 
     terminal: Any
+    intro: str = ""
 
     def ask(self, line: str) -> str:
         """Type a command and return what it says."""
@@ -58,4 +59,4 @@ def sit_down(command: Sequence[str]) -> Person:
         program, words, encoding="utf-8", timeout=TIMEOUT, dimensions=(ROWS, COLUMNS)
     )
     terminal.expect_exact(PROMPT)
-    return Person(terminal)
+    return Person(terminal, str(terminal.before))

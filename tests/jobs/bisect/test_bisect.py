@@ -97,7 +97,7 @@ def test_the_report_has_the_patch_the_test_a_command_and_the_log(series: Series)
     assert (
         'The first bad kernel is patch 3/5 "swiotlb: do not fail a mapping that the device can do '
         'without". test_exhaustion.py::test_full[probe-a]: FAIL assert 65 == 64 '
-        "harness shell --reopen /e/FAIL"
+        "harness debug /e/FAIL"
     ) in flat
     assert f"scripts/run --series={os.environ['HARNESS_CACHE']}" in text
     assert " --qemu=/opt/qemu " in text

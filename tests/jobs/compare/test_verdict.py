@@ -221,7 +221,7 @@ def test_the_text_names_the_patch_that_breaks_the_one_that_repairs_and_how_to_de
     assert (
         'Patch 3/5 "swiotlb: do not fail a mapping that the device can do without" breaks B12, '
         "and patch 5/5 repairs it: test_exhaustion.py::test_full[probe-a] 3x PASS -> 3x FAIL "
-        "assert 65 == 64 harness shell --reopen /e/FAIL"
+        "assert 65 == 64 harness debug /e/FAIL"
     ) in flat
     assert 'Patch 5/5 "swiotlb: do fail a mapping that has to be bounced" repairs B12:' in flat
     assert flat.count(": nothing changes.") == 2

@@ -121,7 +121,7 @@ class VhostRogue:
     def write(self, address: int, data: bytes) -> None:
         """Write guest memory; what it was not handed does not change."""
         _, refused = self._try(lambda: self._backend.table.write(address, data))
-        note(self._guest, self.name, "write", address, len(data), refused=refused)
+        note(self._guest, self.name, "write", address, len(data), refused=refused, data=data)
 
     def refusals(self) -> Sequence[Refusal]:
         """Its accesses to memory that it was not handed, those of its rings and buffers too."""
