@@ -14,15 +14,10 @@ from harness.base.cache.budget import wanted_size
 from harness.base.errors import BuildError, InputError, SourceError
 from harness.base.progress import say, step
 from harness.base.space import GIB, require_space
+from harness.kernel.build.build_checks import BUILT_CONFIG
 from harness.kernel.build.compiler import DEFAULT, Compiler, compiler_named
 from harness.kernel.build.fragment import Wanted, read_fragments
-from harness.kernel.build.given import (
-    BUILT_CONFIG,
-    GivenBuild,
-    find_build,
-    given_kernel,
-    given_tree,
-)
+from harness.kernel.build.given import GivenBuild, find_build, given_kernel, given_tree
 from harness.kernel.build.image import IMAGES
 from harness.kernel.build.kconfig import check_config, read_config, unmet
 from harness.kernel.build.kept_modules import keep_built

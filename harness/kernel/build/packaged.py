@@ -22,7 +22,7 @@ from harness.base.cache import Cache, digest
 from harness.base.errors import InputError, SourceError
 from harness.base.progress import step
 from harness.base.space import GIB, require_space
-from harness.kernel.build.given import GNU_NOTE, SHA1_SIZE, check_unchanged
+from harness.kernel.build.build_checks import GNU_NOTE, SHA1_SIZE, check_unchanged
 from harness.kernel.build.image import read_image
 from harness.kernel.build.kconfig import read_config
 from harness.kernel.build.kept_modules import KERNEL, keep_installed

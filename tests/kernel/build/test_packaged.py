@@ -12,7 +12,7 @@ from kernel_builds import tiny_build
 from harness.base.errors import HarnessError, InputError, SourceError
 from harness.kernel import KernelSpec, build_kernel
 from harness.kernel.build.build import find_kernel
-from harness.kernel.build.given import GNU_NOTE, SHA1_SIZE
+from harness.kernel.build.build_checks import GNU_NOTE, SHA1_SIZE
 from harness.kernel.elf import build_id, open_elf
 
 RELEASE = "6.12.9-arm64"
