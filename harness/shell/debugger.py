@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from harness.base.errors import InputError
+from harness.base.hex_repr import hex_repr
 from harness.machine.qemu.gdbstub import GdbStub, PointKind, StopReason
 from harness.shell.target import Target
 
@@ -29,6 +30,7 @@ COMPARISONS: dict[str, Callable[[int, int], bool]] = {
 _COMPARISON = re.compile(r"(.+?)(==|!=|<=|>=|<|>)(.+)")
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Point:
     """A place where the machine stops: *text* is what the person typed.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from harness.base.hex_repr import hex_repr
 from harness.machine.devicetree import Pool
 from harness.machine.fence import Refusal
 
@@ -50,6 +51,7 @@ class DeviceState(Enum):
         return NOT_JUDGED if self is DeviceState.UNBOUND else GOOD
 
 
+@hex_repr
 @dataclass(frozen=True)
 class DmaCall:
     """The call of the DMA API that gave a device an address range: a trace event of the kernel's.

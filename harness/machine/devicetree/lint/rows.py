@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.base.hex_repr import hex_repr
 from harness.machine.devicetree.board import Board, Position
 from harness.machine.devicetree.flat import FlatNode
 from harness.machine.devicetree.lint.judgement import BoardJudgement, Status
@@ -44,6 +45,7 @@ class DeviceRow:
     position: Position | None
 
 
+@hex_repr
 @dataclass(frozen=True)
 class PoolRow:
     """A node that wants to be a restricted pool. *base* is None if it has no place; bytes."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from harness.base.address_range import AddressRange
+from harness.base.hex_repr import hex_repr
 from harness.machine.devicetree.flat import CELL, FlatNode, FlatTree
 from harness.machine.devicetree.model.environment import KernelVersion
 
@@ -13,6 +14,7 @@ CACHE_LINE = 64
 """SMP_CACHE_BYTES of arm64: the alignment of what asks for none."""
 
 
+@hex_repr
 @dataclass(frozen=True)
 class Cells:
     """Cells of addresses and sizes that the kernel uses for memory: those of the root.
