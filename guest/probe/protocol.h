@@ -122,7 +122,11 @@ enum probe_how {
 	/* -ENOMEM, or -EILSEQ if a byte differs */					\
 	OP(INTERRUPT, interrupt, struct probe_interrupt, PROBE_PLAIN)			\
 	/* -> struct probe_count, the CRC-32 of the bytes */				\
-	OP(CHECKSUM, checksum, struct probe_range, PROBE_PLAIN)
+	OP(CHECKSUM, checksum, struct probe_range, PROBE_PLAIN)				\
+	/* -> struct probe_count[4]: map, sync for device, for CPU, unmap */		\
+	OP(COST_MAP, cost_map, struct probe_cost_map, PROBE_PLAIN)			\
+	/* -> struct probe_count[2]: alloc, free */					\
+	OP(COST_ALLOC, cost_alloc, struct probe_cost_alloc, PROBE_PLAIN)
 
 #define PROBE_NUMBER(name, handler, payload, how) PROBE_##name,
 
@@ -357,6 +361,20 @@ struct probe_interrupt {
 	__le16 device;
 	__le16 buffer;
 	__le32 length;
+} __packed;
+
+/* Instructions of calls that map the first bytes of a buffer; -EOPNOTSUPP if none are counted. */
+struct probe_cost_map {
+	__le16 device;
+	__le16 buffer;
+	u8 direction;
+	__le32 length;
+} __packed;
+
+/* The same for coherent memory. */
+struct probe_cost_alloc {
+	__le16 device;
+	__le32 size;
 } __packed;
 
 struct probe_raw_unmap {

@@ -24,9 +24,11 @@ def parse_size(text: str, bare: int = 1) -> int | None:
 
 
 def size_text(size: int) -> str:
-    """*size* bytes as a person reads them: ``8.0 GiB``, ``43 MiB``, ``12 KiB``."""
+    """*size* bytes as a person reads them: ``8.0 GiB``, ``43 MiB``, ``12 KiB``, ``64 B``."""
     if size >= GIB:
         return f"{size / GIB:.1f} GiB"
+    if 0 < size < KIB:
+        return f"{size} B"
     return f"{size // MIB} MiB" if size >= MIB else f"{-(-size // KIB)} KiB"
 
 

@@ -16,7 +16,7 @@ from harness.base.errors import GuestError, HarnessError, explain
 COMMANDS = (
     *("check", "shell", "debug", "matrix", "fuzz", "doublefetch"),
     *("series", "validate", "bisect", "fixes", "nightly", "report", "history"),
-    *("lint", "kernel", "cache", "bench", "properties", "coverage", "mutants", "doctor"),
+    *("lint", "cost", "kernel", "cache", "bench", "properties", "coverage", "mutants", "doctor"),
 )
 
 ERROR = 2

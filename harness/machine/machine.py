@@ -44,6 +44,10 @@ SMMU_EVENTS = "smmuv3_*_event"
 smmuv3_record_event, in 11.1 smmuv3_propagate_event."""
 
 
+COUNTED = ("-icount", "shift=0,sleep=off")
+"""The PMU has the event INST_RETIRED only with icount (QEMU, target/arm/helper.c,
+instructions_supported())."""
+
 KERNEL_SMMU = ",iommu=smmuv3"
 """The board's option for an SMMUv3 between the PCI bus and memory."""
 
@@ -68,7 +72,9 @@ class Machine:
     *ram_size* in bytes, *ports* the number of empty PCIe root ports for hot-plug, *virtio* the
     virtio devices present at boot, *iommu*: whether PCI devices are behind an SMMUv3 that the
     kernel drives, *fence*: what confines devices, *share_all*: whether devices in
-    another process are handed all of RAM, so that no memory split confines a vhost-user backend.
+    another process are handed all of RAM, so that no memory split confines a vhost-user backend,
+    *counted*: whether its PMU counts instructions; its CPUs then take turns, and each instruction
+    takes a nanosecond of its time.
     """
 
     qemu: Qemu
@@ -83,6 +89,7 @@ class Machine:
     iommu: bool = False
     fence: Fence | None = None
     share_all: bool = False
+    counted: bool = False
 
     @property
     def blocks(self) -> tuple[RamBlock, ...]:
@@ -144,6 +151,7 @@ class Machine:
             *("-nodefaults", "-no-user-config", "-display", "none", "-S", "-no-reboot"),
             *("-action", "panic=pause,reboot=shutdown,shutdown=pause"),
             *("-accel", accelerator()),
+            *(COUNTED if self.counted else ()),
             *board_arguments(self.cpus, self.ram_size, self.board, cpu_for(self.kernel)),
             *self._memory(run),
             *([] if restored else self._payload(run)),

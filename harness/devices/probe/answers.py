@@ -132,6 +132,11 @@ def one(layout: struct.Struct) -> Callable[[bytes], int]:
     return lambda answer: _unpack(layout, answer)[0]
 
 
+def counts(answer: bytes) -> tuple[int, ...]:
+    """All the numbers of an answer."""
+    return tuple(row[0] for row in _rows(wire.COUNT, answer))
+
+
 def devices(answer: bytes) -> tuple[int, ...]:
     """The ids of devices."""
     return tuple(row[0] for row in _rows(wire.ID, answer))

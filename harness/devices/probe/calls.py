@@ -267,6 +267,21 @@ def interrupt(device: int, buffer: int, length: int) -> Call[None]:
     return Call("INTERRUPT", payload, answers.nothing, what=f"{length} bytes in interrupts")
 
 
+def cost_map(device: int, buffer: int, direction: Direction, length: int) -> Call[tuple[int, ...]]:
+    """Instructions to map, sync for the device, sync for the CPU, and unmap; the least of 32 times.
+
+    DmaError with EOPNOTSUPP if the machine counts no instructions.
+    """
+    payload = _payload("COST_MAP", device, buffer, direction, length)
+    return Call("COST_MAP", payload, answers.counts, what=f"mapping {length} bytes")
+
+
+def cost_alloc(device: int, size: int) -> Call[tuple[int, ...]]:
+    """The same to allocate and to free coherent memory."""
+    payload = _payload("COST_ALLOC", device, size)
+    return Call("COST_ALLOC", payload, answers.counts, what=f"allocating {size} bytes")
+
+
 def raw_unmap(
     device: int, dma_addr: int, length: int, direction: Direction, attrs: Attr = Attr.DEFAULT
 ) -> Call[None]:

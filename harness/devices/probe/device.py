@@ -149,6 +149,17 @@ class Device:
         """``dma_alloc_pages()``; AllocationError if it is NULL."""
         return self.alloc(AllocCall.PAGES, size, direction)
 
+    def cost_of_mapping(self, buffer: Buffer, direction: Direction, size: int) -> tuple[int, ...]:
+        """Instructions to map the first *size* bytes, sync for device and for CPU, and unmap.
+
+        The least of 32 times, without interrupts. DmaError if the machine counts none.
+        """
+        return self.session.call(calls.cost_map(self.id, buffer.handle, direction, size))
+
+    def cost_of_memory(self, size: int) -> tuple[int, ...]:
+        """Instructions to allocate and to free *size* bytes of coherent memory, the least of 32."""
+        return self.session.call(calls.cost_alloc(self.id, size))
+
     def set_dma_mask(self, mask: int) -> None:
         """``dma_set_mask()``; SettingError if the kernel does not take it."""
         self._set(Setting.DMA_MASK, mask)

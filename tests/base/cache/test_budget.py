@@ -42,7 +42,8 @@ def test_what_is_not_a_size_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "text"), [(8 * GIB, "8.0 GiB"), (GIB - 1, "1023 MiB"), (1, "1 KiB"), (0, "0 KiB")]
+    ("size", "text"),
+    [(8 * GIB, "8.0 GiB"), (GIB - 1, "1023 MiB"), (1025, "2 KiB"), (1023, "1023 B"), (0, "0 KiB")],
 )
 def test_a_size_is_written_with_its_unit(size: int, text: str) -> None:
     assert size_text(size) == text
