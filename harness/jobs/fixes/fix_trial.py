@@ -15,7 +15,7 @@ from harness.results import SuiteRequest, Verdict
 from harness.results.judge import Change, Comparison, Difference, Shown, shown
 
 
-class Outcome(Enum):
+class FixOutcome(Enum):
     """What a repair does."""
 
     REPAIRED = "repaired"  # the finding does not show any more, and nothing else changes
@@ -27,9 +27,9 @@ class Outcome(Enum):
     @property
     def verdict(self) -> Verdict:
         """GOOD if the repair is proven, BAD if it is wrong."""
-        if self is Outcome.REPAIRED:
+        if self is FixOutcome.REPAIRED:
             return Verdict.GOOD
-        wrong = self in (Outcome.NOT_REPAIRED, Outcome.BREAKS)
+        wrong = self in (FixOutcome.NOT_REPAIRED, FixOutcome.BREAKS)
         return Verdict.BAD if wrong else Verdict.NOT_JUDGED
 
 
@@ -46,23 +46,23 @@ class FixTrial:
     suite: Comparison | Failure
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> FixOutcome:
         """The judgement: a broken test outranks a finding that still shows."""
         parts = (self.finding, self.suite)
         if any(isinstance(one, Failure) and one.build for one in parts):
-            return Outcome.BREAKS
+            return FixOutcome.BREAKS
         if any(isinstance(one, Failure) for one in parts):
-            return Outcome.NOT_JUDGED
+            return FixOutcome.NOT_JUDGED
         both = [one for one in parts if isinstance(one, Comparison)]
         if any(one.verdict is Verdict.BAD for one in both):
-            return Outcome.BREAKS
+            return FixOutcome.BREAKS
         if any(one.verdict is Verdict.NOT_JUDGED for one in both):
-            return Outcome.NOT_JUDGED
+            return FixOutcome.NOT_JUDGED
         showing = [one for one in self.tests if shown(one.base) is Shown.KNOWN]
         if not showing:
-            return Outcome.NOT_SHOWN
+            return FixOutcome.NOT_SHOWN
         gone = all(one.change is Change.FIXED for one in showing)
-        return Outcome.REPAIRED if gone else Outcome.NOT_REPAIRED
+        return FixOutcome.REPAIRED if gone else FixOutcome.NOT_REPAIRED
 
     @property
     def tests(self) -> tuple[Difference, ...]:

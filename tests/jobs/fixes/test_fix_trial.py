@@ -12,7 +12,7 @@ from rich.console import Console
 from validate_fakes import outcome
 
 from harness.base.errors import BuildError, SeriesError
-from harness.jobs.fixes import Fix, FixTrial, Outcome, fix_table, fixes_json, try_fix
+from harness.jobs.fixes import Fix, FixOutcome, FixTrial, fix_table, fixes_json, try_fix
 from harness.kernel import KernelSpec
 from harness.results import Run, SuiteRequest, Verdict
 from harness.results.request import choice_of
@@ -55,23 +55,23 @@ def test_a_patch_comes_after_those_that_it_needs() -> None:
 @pytest.mark.parametrize(
     ("suite", "expected", "verdict"),
     [
-        (FakeSuite(("KNOWN", "PASS")), Outcome.REPAIRED, Verdict.GOOD),
-        (FakeSuite(("KNOWN", "KNOWN")), Outcome.NOT_REPAIRED, Verdict.BAD),
-        (FakeSuite(("KNOWN", "FAIL")), Outcome.BREAKS, Verdict.BAD),
-        (FakeSuite(("KNOWN", "PASS"), ("PASS", "FAIL")), Outcome.BREAKS, Verdict.BAD),
-        (FakeSuite(("KNOWN", "SKIP")), Outcome.NOT_JUDGED, Verdict.NOT_JUDGED),
-        (FakeSuite(("KNOWN", "ERROR")), Outcome.NOT_JUDGED, Verdict.NOT_JUDGED),
-        (FakeSuite(("PASS", "PASS")), Outcome.NOT_SHOWN, Verdict.NOT_JUDGED),
-        (FakeSuite(("KNOWN", "PASS"), refuses=BuildError("no")), Outcome.BREAKS, Verdict.BAD),
+        (FakeSuite(("KNOWN", "PASS")), FixOutcome.REPAIRED, Verdict.GOOD),
+        (FakeSuite(("KNOWN", "KNOWN")), FixOutcome.NOT_REPAIRED, Verdict.BAD),
+        (FakeSuite(("KNOWN", "FAIL")), FixOutcome.BREAKS, Verdict.BAD),
+        (FakeSuite(("KNOWN", "PASS"), ("PASS", "FAIL")), FixOutcome.BREAKS, Verdict.BAD),
+        (FakeSuite(("KNOWN", "SKIP")), FixOutcome.NOT_JUDGED, Verdict.NOT_JUDGED),
+        (FakeSuite(("KNOWN", "ERROR")), FixOutcome.NOT_JUDGED, Verdict.NOT_JUDGED),
+        (FakeSuite(("PASS", "PASS")), FixOutcome.NOT_SHOWN, Verdict.NOT_JUDGED),
+        (FakeSuite(("KNOWN", "PASS"), refuses=BuildError("no")), FixOutcome.BREAKS, Verdict.BAD),
         (
             FakeSuite(("KNOWN", "PASS"), refuses=SeriesError("no")),
-            Outcome.NOT_JUDGED,
+            FixOutcome.NOT_JUDGED,
             Verdict.NOT_JUDGED,
         ),
     ],
 )
 def test_a_repair_ends_its_finding_and_changes_nothing_else(
-    suite: FakeSuite, expected: Outcome, verdict: Verdict
+    suite: FakeSuite, expected: FixOutcome, verdict: Verdict
 ) -> None:
     trial = tried(suite)
 
