@@ -131,11 +131,13 @@ def _parse(name: str, plain: PlainMail) -> Mail:
     tagged = parts.headers.get("Subject") or headers.get("subject", "")
     subject, tags, is_reply = read_subject(tagged)
     trailers = trailers_of(parts.message)
+    author = (parts.headers.get("Author", ""), parts.headers.get("Email", ""))
+    sent = parseaddr(headers.get("from", ""))
     return Mail(
         name=name,
         subject=subject,
-        author=_author(parts.headers, headers, trailers),
-        sender=parseaddr(headers.get("from", ""))[1].lower(),
+        author=_real(author, headers, trailers) if author[1] else headers.get("from", ""),
+        sender=parseaddr(_real(sent, headers, trailers))[1].lower(),
         message_id=_first_id(headers.get("message-id", "")),
         parents=_parents(headers),
         date=headers.get("date", ""),
@@ -183,17 +185,15 @@ def _first_id(value: str) -> str:
     return found[1] if found else value.strip("<> \t")
 
 
-def _author(
-    info: Mapping[str, str], headers: Mapping[str, str], trailers: tuple[Trailer, ...]
+def _real(
+    person: tuple[str, str], headers: Mapping[str, str], trailers: tuple[Trailer, ...]
 ) -> str:
-    """Who wrote the patch: of the body's ``From:``, else of the headers.
+    """The *person*, by name and address, that a mailing list stands for.
 
-    A mailing list that rewrites ``From`` to itself ("Dana via list <list@...>", against DMARC)
-    leaves the author in X-Original-From, Reply-To, or only in a Signed-off-by.
+    A list that rewrites ``From`` to itself ("Dana via list <list@...>", against DMARC) leaves the
+    author in X-Original-From, Reply-To, or only in a Signed-off-by.
     """
-    name, address = info.get("Author", ""), info.get("Email", "")
-    if not address:
-        return headers.get("from", "")
+    name, address = person
     via = _VIA.fullmatch(name)
     if not via and address.lower() not in _lists(headers):
         return _person(name, address)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email import message_from_bytes
-from email.errors import HeaderParseError, MessageError
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 
@@ -79,7 +79,7 @@ def decoded(value: str) -> str:
     plain = " ".join(_text(value.encode("utf-8", "surrogateescape")).split())
     try:
         return " ".join(str(make_header(decode_header(plain))).split())
-    except (HeaderParseError, LookupError, ValueError):
+    except (MessageError, LookupError, ValueError):
         return plain
 
 

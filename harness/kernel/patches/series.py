@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.base.cache import Cache, digest
-from harness.base.errors import HarnessError, SeriesError
+from harness.base.errors import SeriesError
 from harness.kernel.patches.complete import completed
 from harness.kernel.patches.diff import Patch
 from harness.kernel.patches.files import Batch, RawMail, read_batches
@@ -105,7 +105,7 @@ def _parsed(batch: Batch) -> tuple[list[Mail], list[Skipped]]:
     for raw in batch.mails:
         try:
             mails += parse_mails(raw.name, raw.text)
-        except (HarnessError, ValueError, LookupError) as fault:
+        except Exception as fault:  # also what Python's own reader of mails did not foresee
             skipped.append(Skipped(raw.name, "", f"not understood: {fault}"))
     return mails, skipped
 

@@ -251,7 +251,7 @@ def test_a_line_that_is_no_header_does_not_end_the_headers(tmp_path: Path) -> No
 def test_a_mail_that_is_not_understood_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(name: str, text: bytes) -> list[Mail]:
         if name.endswith("3"):
-            raise ValueError("odd")
+            raise AttributeError("odd")
         return parse_mails(name, text)
 
     monkeypatch.setattr("harness.kernel.patches.series.parse_mails", refuse)
