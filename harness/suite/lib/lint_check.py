@@ -68,6 +68,13 @@ class TreeChecker:
         finally:
             self.guests.discard(guest)
 
+    def booted(self, made: MadeTree) -> Guest:
+        """A guest that has booted on *made*; raises GuestCrash or GuestHang if it does not."""
+        guest = self.stopped(made)
+        guest.resume()
+        guest.wait_ready()
+        return guest
+
     def stopped(self, made: MadeTree) -> Guest:
         """A guest with that devicetree, before its first instruction."""
         devicetree = Devicetree(made.blob(self.base), (), (), ())

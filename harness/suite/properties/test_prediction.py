@@ -4,6 +4,8 @@
 A difference is a mistake of the model (harness/machine/devicetree/model) or a finding.
 """
 
+import re
+
 import pytest
 
 from harness.machine.binary import Qemu
@@ -11,7 +13,8 @@ from harness.machine.devicetree import base_blob
 from harness.machine.machine import Machine, board_arguments
 from harness.observe.memory import KnownTypes
 from harness.plugin.guests import Guests
-from harness.suite.lib.expect import equal
+from harness.suite.lib.attached import assigned, log
+from harness.suite.lib.expect import equal, logged
 from harness.suite.lib.lint_check import TreeChecker, check_trees
 from harness.suite.lib.lint_trees import KNOWN_TREES
 from harness.suite.lib.tiers import in_default_tier
@@ -21,6 +24,10 @@ START = 20_261_128
 
 EXAMPLES = 8
 """Devicetrees of one test. Hypothesis makes similar ones from one seed, so there are many seeds."""
+
+WRONG = pytest.mark.nightly("known findings, with devicetrees that are wrong")
+
+CREATED = r"created restricted DMA pool at (0x[0-9a-f]+)"
 
 CHECKED = ("A1", "A2", "A3", "A5", "A7", "A8", "E9", "E10", "E11", "E12")
 
@@ -55,3 +62,50 @@ def test_the_lint_predicts_what_the_kernel_does_wrong(checker: TreeChecker, name
     if rule.holds(got.prediction.kernel):
         named = {one.rule.name for one in got.faults}
         equal(rule.name in named, True, f"whether the lint names {rule.name}")
+
+
+@pytest.mark.property("E11")
+@pytest.mark.finding("dynamic-over-memreserve", kernels=">=6.6")
+@WRONG
+def test_a_pool_is_not_placed_over_a_memreserve(checker: TreeChecker) -> None:
+    """The kernel places no pool over memory that a /memreserve/ entry of the blob reserves."""
+    made, _ = KNOWN_TREES["a pool is placed over a memreserve"]
+
+    guest = checker.booted(made)
+
+    ((base, size),) = made.reservations
+    said = re.search(CREATED, log(guest))
+    place = int(said[1], 16) if said else 0
+    equal(base <= place < base + size, False, f"whether the pool at {place:#x} is in the entry")
+
+
+@pytest.mark.property("A7")
+@pytest.mark.finding("namesake", kernels=">=6.12")
+@WRONG
+def test_a_device_does_not_get_the_pool_of_a_namesake(checker: TreeChecker) -> None:
+    """A device that refers to a node outside /reserved-memory does not get a pool of its name."""
+    made, _ = KNOWN_TREES["a device gets the pool of a namesake"]
+
+    guest = checker.booted(made)
+
+    equal(assigned(guest, "probe-a"), "", "the pool that the kernel log assigns to probe-a")
+
+
+@pytest.mark.property("A1")
+@pytest.mark.finding("no-map-part-of-page", kernels=">=6.12", ends=("CRASH",))
+@WRONG
+def test_the_kernel_boots_beside_memory_that_is_no_whole_page(checker: TreeChecker) -> None:
+    """The kernel announces a pool although other memory, with no-map, ends within a page."""
+    made, _ = KNOWN_TREES["the rest of a page of no-map memory is used"]
+
+    logged(checker.booted(made), "created restricted DMA pool")
+
+
+@pytest.mark.property("A1")
+@pytest.mark.finding("huge-region", kernels=">=5.15,<6.16", ends=("HANG",))
+@WRONG
+def test_the_kernel_boots_with_a_region_of_terabytes(checker: TreeChecker) -> None:
+    """The kernel announces a pool although another region is larger than all memory."""
+    made, _ = KNOWN_TREES["a region of 16 TiB"]
+
+    logged(checker.booted(made), "created restricted DMA pool")

@@ -180,6 +180,7 @@ RULES = _table(
         "The kernel finds the region of a memory-region by the name of its node. A device that "
         "refers to one of two nodes with the same name gets whichever was set up first.",
         "Give every region a name of its own, with its address.",
+        "namesake",
     ),
     Rule(
         "status-empty",
@@ -384,6 +385,7 @@ RULES = _table(
         "The kernel places its pools before it reserves the /memreserve/ entries of the blob, so "
         "it may place a pool over one of them, and zeroes it.",
         "Describe that memory as a node of /reserved-memory.",
+        "dynamic-over-memreserve",
     ),
     Rule(
         "freed-by-refused",
@@ -404,6 +406,7 @@ RULES = _table(
         "region, and then gives the pages to the page allocator: whoever gets one of them ends in "
         "an oops, when memory is used up at the latest.",
         "Remove no-map.",
+        "no-map-given-away",
     ),
     Rule(
         "no-map-part-of-page",
@@ -414,6 +417,7 @@ RULES = _table(
         "for free memory. If it is the highest free memory, the first allocation ends the boot "
         "with an oops before the console.",
         "Make base and size of no-map regions multiples of the largest page size, 64 KiB.",
+        "no-map-part-of-page",
     ),
     Rule(
         "huge-region",
@@ -423,6 +427,7 @@ RULES = _table(
         "The kernel visits every page of a reserved region, also where there is no RAM: a region "
         "of 16 TiB costs seconds, a larger one all time there is, before most messages.",
         "Correct the size of the region.",
+        "huge-region",
     ),
     Rule(
         "too-large",
