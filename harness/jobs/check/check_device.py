@@ -2,13 +2,15 @@
 """Check one device: plug it in, have its driver use it, and see what the fence refused."""
 
 from contextlib import suppress
+from dataclasses import replace
 
-from harness.base.errors import GuestError, HarnessError, QemuError
+from harness.base.errors import GuestError, GuestHang, HarnessError, QemuError
 from harness.base.violation import PropertyViolated
 from harness.devices.drivers import ENDPOINT, Driver, Work, plug
 from harness.jobs.check.answers import DeviceAnswer, DeviceState, Escape
 from harness.jobs.check.kernel_parts import driver_name
-from harness.jobs.check.origin import find_origin, start_trace
+from harness.jobs.check.origin import TRACE_FROM_BOOT, find_origin, start_trace
+from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.snapshot import Snapshot, restore
 
@@ -18,6 +20,9 @@ Measured with Debian's 6.12 on a busy host: 2, and 5 for a network card."""
 
 POLL = 0.1
 """Seconds between two looks; neither QEMU's log nor the guest sends an event."""
+
+BOOT_LOOKS, BOOT_LOOK = 12, 10.0
+"""How often, and for how many seconds of the guest's own time, a boot is waited for."""
 
 ENDED = "/tmp/ended"
 """In the guest: the exit status of a command, once it has ended."""
@@ -33,16 +38,55 @@ def check_device(snapshot: Snapshot, driver: Driver) -> DeviceAnswer:
     """
     with restore(snapshot) as guest:
         start_trace(guest)
-        begin = guest.console.mark
-        state, detail = _judge(guest, plug(guest, driver))
-        escape = _escape(guest)
-        if escape is not None:
-            state, detail = DeviceState.OUTSIDE, escape.text
-        elif damage := _damage(guest):
-            raise QemuError(f"the fence is not intact after a check: {'; '.join(damage)}")
-        lines = [line for line in guest.console.lines[begin:] if _is_about(line, driver)]
-        name = driver_name(driver)
-        return DeviceAnswer(driver.name, name, state, detail, escape, tuple(lines[-LAST_LINES:]))
+        return _answer(guest, driver, *_judge(guest, plug(guest, driver)))
+
+
+def check_device_at_boot(machine: Machine, driver: Driver) -> DeviceAnswer:
+    """Check the device of *driver* in a guest that boots with it; for a kernel without hot-plug.
+
+    Raises QemuError when QEMU does not plug it.
+    """
+    traced = replace(machine, append=f"{machine.append} {TRACE_FROM_BOOT}".strip())
+    with Guest(traced) as guest:
+        work = plug(guest, driver)
+        guest.reset()  # a root port whose slot was empty at the last reset is off
+        fault = _boots(guest)
+        if fault is not None:
+            return _answer(guest, driver, DeviceState.UNBOUND, str(fault), ready=False)
+        return _answer(guest, driver, *_judge(guest, work))
+
+
+def _boots(guest: Guest) -> GuestError | None:
+    """Wait for the agent; why it does not come. A built-in driver may wait for its device forever.
+
+    Gives up early when the fence has refused something.
+    """
+    for _ in range(BOOT_LOOKS):
+        try:
+            guest.wait_ready(BOOT_LOOK)
+        except GuestError as fault:
+            if guest.ending or guest.fence_refusals():
+                return fault
+        else:
+            return None
+    return GuestHang(f"the guest did not boot in {BOOT_LOOKS * BOOT_LOOK:g} s")
+
+
+def _answer(
+    guest: Guest, driver: Driver, state: DeviceState, detail: str, ready: bool = True
+) -> DeviceAnswer:
+    """The answer for a device that is in *state*, unless the fence refused something.
+
+    *ready*: whether the agent can be asked.
+    """
+    escape = _escape(guest, ready)
+    if escape is not None:
+        state, detail = DeviceState.OUTSIDE, escape.text
+    elif damage := _damage(guest):
+        raise QemuError(f"the fence is not intact after a check: {'; '.join(damage)}")
+    lines = [line for line in guest.console.lines if _is_about(line, driver)]
+    last = tuple(lines[-LAST_LINES:])
+    return DeviceAnswer(driver.name, driver_name(driver), state, detail, escape, last)
 
 
 def _judge(guest: Guest, work: Work) -> tuple[DeviceState, str]:
@@ -77,14 +121,14 @@ def _comes_true(guest: Guest, condition: str, seconds: float) -> bool:
     return False
 
 
-def _escape(guest: Guest) -> Escape | None:
+def _escape(guest: Guest, ready: bool) -> Escape | None:
     """What the fence refused, and where the first address came from."""
     refused = guest.fence_refusals()
     if not refused:
         return None
     origin = None
     with suppress(GuestError, HarnessError):  # a guest that is dead or hangs tells no more
-        origin = find_origin(guest, refused[0].address)
+        origin = find_origin(guest, refused[0].address) if ready else None
     return Escape(refused[0], len(refused), origin)
 
 

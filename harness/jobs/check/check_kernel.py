@@ -9,7 +9,7 @@ from harness.base.errors import InputError
 from harness.base.progress import step
 from harness.devices.drivers import DRIVERS, Driver
 from harness.jobs.check.answers import DeviceAnswer, DeviceState, KernelCheck
-from harness.jobs.check.check_device import check_device
+from harness.jobs.check.check_device import check_device, check_device_at_boot
 from harness.jobs.check.check_machine import Confined, check_machine, pools_of
 from harness.jobs.check.kernel_parts import KernelParts, driver_name, refused_module
 from harness.jobs.check.pool_state import pool_answer
@@ -57,7 +57,11 @@ def check_kernel(
             answers.append(known(DeviceState.UNBOUND, reason))
         else:
             with step(f"checking {driver.name}"):
-                answers.append(check_device(snapshot, driver))
+                answers.append(
+                    check_device(snapshot, driver)
+                    if parts.hotplug
+                    else check_device_at_boot(machine, driver)
+                )
     pools = pools_of(machine.devicetree.pools)
     return KernelCheck(
         kernel=f"{kernel.release} ({kernel.source})",

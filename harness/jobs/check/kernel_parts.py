@@ -17,7 +17,6 @@ FEATURE = "DMA_RESTRICTED_POOL"
 GUEST_PARTS = (
     Part("PCI_HOST_GENERIC", "pci_host_generic"),
     Part("SERIAL_8250_PCI", "8250_pci"),
-    Part("HOTPLUG_PCI_PCIE", ""),
     Part("SERIAL_AMBA_PL011_CONSOLE", ""),
     Part("BLK_DEV_INITRD", ""),
     Part("BINFMT_ELF", ""),
@@ -25,7 +24,7 @@ GUEST_PARTS = (
     Part("SYSFS", ""),
     Part("PROC_FS", ""),
 )
-"""What a guest needs: the agent's serial line, devices that appear while it runs, file systems.
+"""What a guest needs: the agent's serial line, a console, file systems.
 What has no module can only be built in."""
 
 USEFUL_MODULES = ("pvpanic_pci", "qemu_fw_cfg")
@@ -54,6 +53,11 @@ class KernelParts:
     def feature(self) -> bool:
         """Whether it was built with restricted pools."""
         return self._options.get(FEATURE) == "y"
+
+    @property
+    def hotplug(self) -> bool:
+        """Whether devices can appear while it runs."""
+        return self._options.get("HOTPLUG_PCI_PCIE") == "y"
 
     def lacking(self, parts: Sequence[Part]) -> str:
         """Why one of *parts* cannot be used, in a few words; empty if all can."""

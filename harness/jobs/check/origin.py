@@ -28,6 +28,12 @@ echo 1 > options/stacktrace
 for event in {" ".join(EVENTS)}; do echo 1 > events/dma/$event/enable; done
 """
 
+TRACE_FROM_BOOT = (
+    f"trace_event={','.join(f'dma:{event}' for event in EVENTS)} trace_options=stacktrace "
+    f"trace_buf_size={BUFFER}k"
+)
+"""The same by the kernel's command line; it does without events that it does not have."""
+
 DEPTH = 16
 """Lines of a stack that are read."""
 

@@ -50,6 +50,13 @@ def refused(tmp_path: Path) -> Path:
     return overlay
 
 
+def reconfigured(kernel: Kernel, directory: Path, config: str) -> Kernel:
+    """The kernel in *directory*, which claims to have another configuration."""
+    (directory / "Image").symlink_to(kernel.image)
+    (directory / "config").write_text(config)
+    return replace(kernel, directory=directory)
+
+
 def test_drivers_that_use_their_pool_are_inside(qemu: Qemu, kernel: Kernel) -> None:
     """The virtio drivers of a kernel with restricted pools are inside: exit code 0."""
     check = check_kernel(qemu, kernel, confined(qemu), [BLK, RNG])
@@ -96,15 +103,29 @@ def test_a_module_that_the_kernel_refuses_is_told(
     source.write_text('const char info[] __attribute__((section(".modinfo"))) = "depends=";\n')
     module.parent.mkdir()
     run_tool([f"{CROSS}gcc", "-c", "-o", module, source])
-    (tmp_path / "Image").symlink_to(kernel.image)
-    (tmp_path / "config").write_text(f"{kernel.config.read_text()}\nCONFIG_BLK_DEV_NVME=m\n")
+    changed = reconfigured(kernel, tmp_path, kernel.config.read_text() + "CONFIG_BLK_DEV_NVME=m\n")
 
-    check = check_kernel(qemu, replace(kernel, directory=tmp_path), confined(qemu), [NVME])
+    check = check_kernel(qemu, changed, confined(qemu), [NVME])
 
     (device,) = check.devices
     assert device.state is DeviceState.UNBOUND
     assert "the kernel refused its module nvme: Exec format error" in device.detail
     assert check.code == 2
+
+
+@pytest.mark.parametrize("inside", [True, False], ids=["inside", "outside"])
+def test_a_kernel_without_hot_plug_boots_with_each_device(
+    qemu: Qemu, kernel: Kernel, tmp_path: Path, refused: Path, inside: bool
+) -> None:
+    """The answers are those of a kernel into which devices are plugged."""
+    config = kernel.config.read_text().replace("CONFIG_HOTPLUG_PCI_PCIE=y", "")
+    changed = reconfigured(kernel, tmp_path, config)
+    around = confined(qemu) if inside else confined(qemu, refused)
+
+    check = check_kernel(qemu, changed, around, [BLK])
+
+    (device,) = check.devices
+    assert device.state is (DeviceState.INSIDE if inside else DeviceState.OUTSIDE), device
 
 
 def test_a_device_without_a_driver_is_not_judged(qemu: Qemu, kernel: Kernel) -> None:
