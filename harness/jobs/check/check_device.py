@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check one device: plug it in, have its driver use it, and see what the fence refused."""
 
+import re
 from contextlib import suppress
 from dataclasses import replace
 
 from harness.base.errors import GuestError, GuestHang, HarnessError, QemuError
 from harness.base.violation import PropertyViolated
 from harness.devices.drivers import ENDPOINT, Driver, Work, plug
+from harness.devices.shell import TIMEOUT as SHELL_TIMEOUT
 from harness.jobs.check.answers import DeviceAnswer, DeviceState, Escape
 from harness.jobs.check.kernel_parts import driver_name
 from harness.jobs.check.origin import TRACE_FROM_BOOT, find_origin, start_trace
@@ -26,6 +28,12 @@ BOOT_LOOKS, BOOT_LOOK = 12, 10.0
 
 ENDED = "/tmp/ended"
 """In the guest: the exit status of a command, once it has ended."""
+
+KILLED = "137"
+"""The status of a command that was killed at its time-out: 128 and SIGKILL."""
+
+_ENDED = re.compile(r"'.*' ended with (\d+) in the guest: ?(.*)", re.DOTALL)
+"""The summary of :func:`harness.devices.shell.shell`."""
 
 LAST_LINES = 4
 """The kernel's lines about a device that an answer keeps."""
@@ -91,22 +99,42 @@ def _answer(
 
 def _judge(guest: Guest, work: Work) -> tuple[DeviceState, str]:
     """Use the device; the state holds if the fence refuses nothing."""
-    usable = False
     try:
         usable = _comes_true(guest, work.usable, BINDING)
-        if not usable:
-            return DeviceState.UNBOUND, f"its driver did not make it usable in {BINDING:g} s"
-        guest.agent.run(f"{{ {work.attempt}; echo $? > {ENDED}; }} > /tmp/said 2>&1 &")
-        if not _comes_true(guest, f"[ -s {ENDED} ]", USING):
-            return DeviceState.BROKEN, f"a small transfer did not end in {USING:g} s"
-        status = guest.agent.run(f"cat {ENDED}; tail -n 1 /tmp/said").text.split("\n", 1)
-        if status[0] != "0":
-            return DeviceState.BROKEN, f"a small transfer failed: {status[-1].strip()}"
-        if guest.fence_refusals():
-            return DeviceState.OUTSIDE, ""
-        return DeviceState.INSIDE, f"{work.do() / (1 << 20):.3g} MiB moved and compared"
-    except (PropertyViolated, GuestError) as fault:
-        return DeviceState.BROKEN if usable else DeviceState.UNBOUND, str(fault)
+    except GuestError as fault:
+        return DeviceState.UNBOUND, str(fault)
+    if not usable:
+        return DeviceState.UNBOUND, f"its driver did not make it usable in {BINDING:g} s"
+    try:
+        return _use(guest, work)
+    except PropertyViolated as fault:
+        return DeviceState.BROKEN, why_broken(fault)
+    except GuestError as fault:
+        return DeviceState.BROKEN, str(fault)
+
+
+def _use(guest: Guest, work: Work) -> tuple[DeviceState, str]:
+    """A small transfer in the background, where a refusal ends the wait for it; then large ones."""
+    guest.agent.run(f"{{ {work.attempt}; echo $? > {ENDED}; }} > /tmp/said 2>&1 &")
+    if not _comes_true(guest, f"[ -s {ENDED} ]", USING):
+        return DeviceState.BROKEN, f"a small transfer did not end in {USING:g} s"
+    status, _, said = guest.agent.run(f"cat {ENDED}; tail -n 1 /tmp/said").text.partition("\n")
+    if status != "0":
+        return DeviceState.BROKEN, f"a small transfer failed: {said.strip()}"
+    if guest.fence_refusals():
+        return DeviceState.OUTSIDE, ""
+    return DeviceState.INSIDE, f"{work.do() / (1 << 20):.3g} MiB moved and compared"
+
+
+def why_broken(fault: PropertyViolated) -> str:
+    """What went wrong in a larger transfer, without the command that made it."""
+    said = fault.violations[0].summary
+    ended = _ENDED.fullmatch(said)
+    if ended is None:
+        return said
+    if ended[1] == KILLED:
+        return f"a larger transfer did not end in {SHELL_TIMEOUT:g} s"
+    return f"a larger transfer failed: {ended[2] or f'status {ended[1]}'}"
 
 
 def _comes_true(guest: Guest, condition: str, seconds: float) -> bool:
