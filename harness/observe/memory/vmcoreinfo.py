@@ -16,6 +16,10 @@ is tried."""
 
 U64 = (1 << 64) - 1
 
+TAG = 0xFF << 56
+"""The byte of a kernel address that has a tag with CONFIG_KASAN_HW_TAGS, and is all ones without
+(Linux, Documentation/arch/arm64/memory-tagging-extension.rst)."""
+
 
 def read_vmcoreinfo(memory: Memory, symbols: Symbols, image: KernelImage) -> bytes:
     """Return the text that the kernel keeps for crash dumps (``CONFIG_VMCORE_INFO``).
@@ -31,7 +35,7 @@ def read_vmcoreinfo(memory: Memory, symbols: Symbols, image: KernelImage) -> byt
     pointer, size = variable("vmcoreinfo_data"), variable("vmcoreinfo_size")
     memstart = variable("memstart_addr")
     for bits in VA_BITS:
-        text = _text_at(memory, (pointer + (1 << bits) + memstart) & U64, size)
+        text = _text_at(memory, ((pointer | TAG) + (1 << bits) + memstart) & U64, size)
         if text is not None:
             return text
     raise AddressError(

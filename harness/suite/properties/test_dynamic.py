@@ -58,7 +58,7 @@ def test_a_restricted_pool_does_not_grow(
 def test_the_default_pool_does_grow(device: Device, probe: Probe, slot_set: int) -> None:
     """On that kernel an unrestricted device maps more than the default pool has at boot."""
     mapped = fill(device, probe.buffer(slot_set), slot_set, attempts=16)
-    counted(len(mapped), 16, "mappings of 256 KiB")
+    counted(len(mapped), 16, "mappings of a slot set")
 
 
 @pytest.mark.property("D6", "E16")

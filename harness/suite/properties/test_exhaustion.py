@@ -116,7 +116,7 @@ def test_a_pool_that_was_full_is_as_good_as_new(
     counted(len(handles), 4 * capacity, "mappings of 64 KiB in the pool")
     slots_used(counters, baseline)
     again = fill(device, buffer, slot_set, attempts=capacity)
-    counted(len(again), capacity, "mappings of 256 KiB in the pool that was full")
+    counted(len(again), capacity, "mappings of a slot set in the pool that was full")
 
 
 @pytest.mark.property("B13", control=True)
@@ -129,4 +129,4 @@ def test_a_leaked_mapping_does_take_its_slots_away(
 
     slots_used(counters, slot_set // SLOT)
     mapped = fill(device, buffer, slot_set, attempts=capacity)
-    counted(len(mapped), capacity - 1, "mappings of 256 KiB in the pool")
+    counted(len(mapped), capacity - 1, "mappings of a slot set in the pool")

@@ -8,6 +8,7 @@ from harness.devices.probe import AllocationError, Device, Direction, Probe, See
 from harness.devices.rogue import EduRogue
 from harness.kernel import SLOT
 from harness.machine.devicetree import Pool
+from harness.machine.machine import DEFAULT_RAM
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import KernelTypes, LiveMemory, find, live_memory, slots
@@ -157,6 +158,29 @@ def test_a_second_device_does_not_wipe_the_pool(
 def test_no_page_of_a_pool_belongs_to_the_page_allocator(types: KernelTypes, pool: Pool) -> None:
     """Every page of the pool is reserved, and none belongs to the page allocator."""
     all_reserved(types, pool)
+
+
+@pytest.mark.property("E5")
+@pytest.mark.finding("kernel-data-beside-pool", kernels=">=5.15")
+@pytest.mark.parametrize("ram_size", [DEFAULT_RAM])
+@pytest.mark.parametrize("shape", ["odd/off-a-page"])
+def test_the_pages_of_a_pool_hold_no_data_of_the_kernel(
+    memory: LiveMemory, pool: Pool, page: int
+) -> None:
+    """The page that a pool begins in, which a fence lets the device reach, has no kernel data."""
+    first = pool.base // page * page
+    beside = memory.read(first, pool.base - first)
+
+    counted(len(beside) - beside.count(0), 0, f"bytes of the kernel in {AddressRange(first, page)}")
+
+
+@pytest.mark.property("E5", control=True)
+@pytest.mark.parametrize("ram_size", [DEFAULT_RAM])
+def test_the_page_before_a_pool_is_the_kernels(memory: LiveMemory, pool: Pool, page: int) -> None:
+    """A pool on a page has the same data before it, in a page of their own."""
+    before = memory.read(pool.base - page, page)
+
+    require(before.count(0) < page, "data of the kernel in the page before the pool", "none")
 
 
 @pytest.mark.property("E5")

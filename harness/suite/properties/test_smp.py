@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Property B7: live mappings never share a slot, on many CPUs too."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 from random import Random
 from typing import Any
@@ -26,7 +26,7 @@ from harness.devices.probe import (
     calls,
 )
 from harness.kernel import SLOT
-from harness.machine.devicetree import Pool
+from harness.machine.devicetree import Placement, Pool
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import KernelTypes, slots
@@ -35,7 +35,7 @@ from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import MOSTLY_NIGHTLY
 from harness.suite.lib.expect import at_addresses, equal, require, slots_used
 
-CPUS = 4
+KIB, CPUS = 1024, 4
 
 SIZES = ((700, 9000, 2048), (4096, 1, 6000), (2049, 3000, 100), (5000, 2047, 4097))
 """Bytes of the mappings that each CPU holds at once."""
@@ -50,12 +50,33 @@ BUFFER = max(*MIXED, *chain(*SIZES))
 CHECKED_RUNS, BARE_RUNS, MIXED_RUNS, INTERRUPTS = 150, 2000, 100, 10
 """How often each CPU repeats its work, and how many interrupts the last CPU sends in a run."""
 
-CROWDED = pytest.mark.parametrize("sets", [1], ids=["crowded"])
-"""A pool of one slot set, so that all CPUs search and merge in the same slots."""
+CROWDED = pytest.mark.parametrize("crowded", [True], ids=["crowded"])
+"""A pool of 256 KiB, a slot set of most kernels, so that all CPUs search and merge in the same
+slots; of more with pages of which each CPU's would fill it."""
+
+HARD_INTERRUPTS = pytest.mark.needs(
+    "its interrupt handlers map: with PREEMPT_RT they are threads, and a pool's lock may sleep",
+    config="PREEMPT_RT=n",
+)
 
 FIRST, SECOND = Seed(0xF1), Seed(0x5E)
 
 SHARED = "The kernel gave one slot to two live mappings."
+
+
+@pytest.fixture
+def crowded() -> bool:
+    """Whether the pool is as small as it can be."""
+    return False
+
+
+@pytest.fixture
+def placements(request: pytest.FixtureRequest, crowded: bool) -> Mapping[str, Placement]:
+    """The usual pool, or a small one."""
+    if not crowded:
+        return {}
+    page: int = request.getfixturevalue("page")
+    return {"pool": Placement(size=max(256 * KIB, 2 * CPUS * page))}
 
 
 def cpu_seed(cpu: int, number: int) -> Seed:
@@ -156,6 +177,7 @@ def test_mappings_of_several_cpus_never_share_a_byte(
     slots_used(counters, 0)
 
 
+@HARD_INTERRUPTS
 @pytest.mark.property("B7", "B13")
 @pytest.mark.parametrize("cpus", [CPUS])
 @CROWDED
@@ -169,6 +191,7 @@ def test_mappings_that_come_and_go_keep_their_content(
 
 
 @pytest.mark.nightly("a kernel of its own")
+@HARD_INTERRUPTS
 @pytest.mark.property("B7", "B13")
 @pytest.mark.needs("nothing detects data races", config="KCSAN=y")
 @pytest.mark.parametrize("flavour", ["kcsan"])
@@ -203,7 +226,8 @@ def test_a_pool_is_whole_after_several_cpus_used_it(
     slots_used(counters, 0)
     in_use = [at for at, slot in enumerate(slots(types, kernel_pools(types)[0])) if slot.in_use]
     equal(in_use, [], "slots in use by the kernel's slot table")
-    with device.map_single(probe.buffer(slot_set), Direction.TO_DEVICE) as mapping:
+    largest = probe.buffer(min(slot_set, pool.size))
+    with device.map_single(largest, Direction.TO_DEVICE) as mapping:
         at_addresses([mapping], [pool.base])
 
 

@@ -14,9 +14,7 @@ done
 """
 POOL_SIZE = 16 << 20
 ENOUGH = 12 << 20
-"""Bytes in requests after which few gaps are left that a mapping of *WANTED* bytes fits into."""
-
-WANTED = 256 << 10
+"""Bytes in requests after which few gaps are left that a mapping of a slot set fits into."""
 
 
 def run(context: Context) -> Observation:
@@ -30,12 +28,13 @@ def run(context: Context) -> Observation:
         return sum(buffer.size for one in rogue.held for buffer in one.writable)
 
     rogue.wait_for("requests for most of the pool", lambda: held() >= ENOUGH)
-    device, most = context.probe.device(VICTIM), 1 + (POOL_SIZE - ENOUGH) // WANTED
+    wanted = context.guest.machine.geometry.slot_set
+    device, most = context.probe.device(VICTIM), 1 + (POOL_SIZE - ENOUGH) // wanted
     for mapped in range(most):
         try:
-            device.map_single(context.probe.buffer(WANTED), Direction.TO_DEVICE)
+            device.map_single(context.probe.buffer(wanted), Direction.TO_DEVICE)
         except MappingError:
-            what = f"{held() >> 20} MiB are held; another driver could map {mapped} times 256 KiB"
+            what = f"{held() >> 20} MiB are held; another driver could map {mapped} slot sets"
             return Observation(Effect.SUCCEEDED, what)
     return Observation(Effect.STOPPED, f"{held() >> 20} MiB are held; another driver can still map")
 
