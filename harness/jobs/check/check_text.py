@@ -10,8 +10,8 @@ from harness.jobs.check.answers import DeviceAnswer, DeviceState, KernelCheck
 NAME_WIDTH, VERDICT_WIDTH, WIDTH = 12, 15, 86
 
 NO_ORIGIN = (
-    "unknown: the kernel has no DMA trace events (new in 6.12, CONFIG_TRACING), or the "
-    "address was not given out by the DMA API"
+    "unknown: the kernel traces no calls of the DMA API (it has trace events of them since 6.12, "
+    "and kprobes with CONFIG_KPROBE_EVENTS), or the address came from elsewhere"
 )
 
 NOT_BUILT = """\

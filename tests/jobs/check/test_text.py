@@ -77,4 +77,4 @@ def test_an_address_of_unknown_origin_says_why() -> None:
 
     said = check_text(check_with(PoolAnswer(POOL, PoolTreatment.RECOGNISED), (device,)))
 
-    assert "mapped by   unknown: the kernel has no DMA trace events" in said
+    assert "mapped by   unknown: the kernel traces no calls of the DMA API" in said
