@@ -201,8 +201,8 @@ def _posted(topic: Sequence[Mail], version: int, strict: bool = False) -> list[M
 
 def _place(mail: Mail) -> object:
     """What a later posting of the same version replaces."""
-    if mail.tags.number is None:
-        return mail.subject.lower() if mail.message_id else mail.name
+    if mail.tags.number is None:  # files of other directories may have the same name
+        return mail.subject.lower() if mail.message_id else (mail.name, mail.subject, mail.diff)
     return mail.tags.number
 
 

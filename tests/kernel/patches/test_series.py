@@ -81,6 +81,20 @@ def test_files_beside_each_other_are_one_series(tmp_path: Path) -> None:
     assert subjects(read_paths([second, first])) == ["a", "b"]
 
 
+def test_files_of_one_name_in_several_directories_follow_each_other(tmp_path: Path) -> None:
+    paths = []
+    for number in range(3):
+        paths.append(tmp_path / str(number) / "6.12.patch")
+        paths[-1].parent.mkdir()
+        paths[-1].write_text(Sent(f"[PATCH] dma: repair {number}").text)
+
+    assert [mail.subject for mail in read_paths(paths).patches] == [
+        "dma: repair 0",
+        "dma: repair 1",
+        "dma: repair 2",
+    ]
+
+
 def test_two_mailboxes_follow_each_other(tmp_path: Path) -> None:
     later = mailbox(tmp_path / "1.mbox", Sent("[PATCH 2/2] b"), Sent("[PATCH 1/2] a"))
     first = mailbox(tmp_path / "2.mbox", Sent("[PATCH 2/2] d"), Sent("[PATCH 1/2] c"))
