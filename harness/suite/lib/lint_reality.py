@@ -128,7 +128,7 @@ def _pages(found: Prediction, types: KernelTypes) -> Iterator[str]:
     regions, ram = found.regions, found.regions.memory.ram
     given = [*regions.freed, *(one.place for one in regions.nodes if one.kind is Kind.CMA)]
     for pool in found.pools:
-        inside = any(bank.contains(pool.place.base, pool.size) for bank in ram)
+        inside = ram.covers(pool.place)
         if not inside or any(one.overlaps(pool.place) for one in given):
             continue
         first = pool.place.base // PAGE * PAGE

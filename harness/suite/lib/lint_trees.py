@@ -17,7 +17,7 @@ KIB, MIB = 1 << 10, 1 << 20
 PROBE = b"restricted-dma-harness,probe\0"
 RESTRICTED, SHARED = b"restricted-dma-pool\0", b"shared-dma-pool\0"
 HOST = "pcie@10000000"
-NO_NODE = 0xDEAD
+NO_NODE, DISABLED_IOMMU = 0xDEAD, 0xD15A
 FIRST_REGION, FIRST_DEVICE = 0x1000, 0x2000
 """phandles of the nodes that are made here."""
 
@@ -50,10 +50,12 @@ class MadeTree:
     functions: tuple[Made, ...] = ()
     reservations: tuple[tuple[int, int], ...] = ()
     chosen: Properties = ()
+    size_cells: int = 2
 
     def blob(self, base: bytes) -> bytes:
         """QEMU's blob *base* with all of it."""
         tree = read_blob(base)
+        _narrow(tree.root, self.size_cells)
         if self.reserved is not None:
             self.reserved.below(tree.root)
         for one in self.devices:
@@ -69,6 +71,17 @@ class MadeTree:
         return write_blob(tree.root, self.reservations)
 
 
+def _narrow(root: FlatNode, size_cells: int) -> None:
+    """Give the root 1 cell for sizes instead of 2, and its children's reg the same."""
+    if size_cells == 1:
+        root.properties["#size-cells"] = cell(1)
+        for node in root.children:
+            reg = node.properties.get("reg", b"")
+            entries = (reg[at : at + 16] for at in range(0, len(reg), 16))
+            if reg and not len(reg) % 16:
+                node.properties["reg"] = b"".join(one[:8] + one[12:] for one in entries)
+
+
 def cell(number: int) -> bytes:
     """A property of one cell."""
     return number.to_bytes(4)
@@ -77,6 +90,11 @@ def cell(number: int) -> bytes:
 def pair(number: int) -> bytes:
     """A property of two cells."""
     return number.to_bytes(8)
+
+
+def whole_page(base: int) -> bytes:
+    """The reg of one page in a root with 2 cells each."""
+    return pair(base) + pair(4 * KIB)
 
 
 def _mostly(
@@ -129,8 +147,12 @@ FLAGS = st.lists(
 
 
 @st.composite
-def regions(draw: st.DrawFn, number: int) -> Made:
+def regions(draw: st.DrawFn, number: int, size_cells: int) -> Made:
     """A child of /reserved-memory."""
+
+    def sized(size: int) -> bytes:
+        return (size & (1 << 32 * size_cells) - 1).to_bytes(4 * size_cells)
+
     found: dict[str, bytes | None] = {"phandle": cell(FIRST_REGION + number)}
     found["compatible"] = draw(COMPATIBLE)
     found["status"] = draw(STATUS)
@@ -139,11 +161,11 @@ def regions(draw: st.DrawFn, number: int) -> Made:
     base, size = draw(BASES), draw(SIZES)
     how = draw(st.sampled_from(("reg", "reg", "reg", "size", "size", "both", "none")))
     if how in ("reg", "both"):
-        whole = pair(base) + pair(size)
-        more = whole + pair(draw(BASES)) + pair(MIB)
+        whole = pair(base) + sized(size)
+        more = whole + pair(draw(BASES)) + sized(MIB)
         found["reg"] = draw(_mostly(st.just(whole), more, whole[:12], b"", of=8))
     if how in ("size", "both"):
-        found["size"] = draw(_mostly(st.just(pair(size)), cell(size), b"", of=10))
+        found["size"] = draw(_mostly(st.just(sized(size)), sized(size) + cell(0), b"", of=10))
         found["alignment"] = draw(
             _mostly(
                 st.sampled_from((256 * KIB, 4 * KIB, 2 * MIB)).map(pair),
@@ -155,15 +177,16 @@ def regions(draw: st.DrawFn, number: int) -> Made:
                 of=3,
             )
         )
-        window = pair(draw(BASES)) + pair(draw(SIZES))
-        other = pair(draw(BASES)) + pair(16 * MIB)
+        window = pair(draw(BASES)) + sized(draw(SIZES))
+        other = pair(draw(BASES)) + sized(16 * MIB)
         found["alloc-ranges"] = draw(
             _mostly(NOTHING, window, window + other, other, b"", window[:8], of=2)
         )
     unit = draw(st.sampled_from((f"@{base:x}", f"@{base:x}", "", f"@{number}")))
     stem = draw(st.sampled_from(("pool", "pool", "region")))
     name = f"{stem}-{number}{unit}" if draw(st.integers(1, 8)) < 8 else f"pool{unit}"
-    return Made(name, _given(found))
+    inner = Made("inner", (("compatible", RESTRICTED), ("reg", whole_page(base))))
+    return Made(name, _given(found), (inner,) if draw(st.integers(1, 12)) == 12 else ())
 
 
 @st.composite
@@ -187,6 +210,7 @@ def devices(draw: st.DrawFn, number: int, count: int) -> Made:
         "phandle": cell(own),
         "memory-region": draw(references(count, own)),
         "status": draw(STATUS),
+        "iommus": draw(_mostly(NOTHING, cell(DISABLED_IOMMU) + cell(1), cell(NO_NODE), of=8)),
     }
     device = Made(f"probe-{'abcdefgh'[number]}", _given(found))
     parent = draw(
@@ -231,14 +255,25 @@ def functions(draw: st.DrawFn, count: int) -> tuple[Made, ...]:
     return tuple(made)
 
 
+IOMMU = Made(
+    "iommu",
+    (
+        ("compatible", b"arm,smmu-v3\0"),
+        ("phandle", cell(DISABLED_IOMMU)),
+        ("#iommu-cells", cell(1)),
+        ("status", b"disabled\0"),
+    ),
+)
+
+
 @st.composite
 def trees(draw: st.DrawFn) -> MadeTree:
     """A devicetree."""
-    count = draw(st.integers(1, 4))
-    children = [draw(regions(number)) for number in range(count)]
+    count, size_cells = draw(st.integers(1, 4)), draw(st.sampled_from((2, 2, 2, 1)))
+    children = [draw(regions(number, size_cells)) for number in range(count)]
     parent: dict[str, bytes | None] = {
         "#address-cells": draw(_mostly(st.just(cell(2)), cell(1), None, of=20)),
-        "#size-cells": draw(_mostly(st.just(cell(2)), cell(1), None, of=20)),
+        "#size-cells": draw(_mostly(st.just(cell(size_cells)), cell(3 - size_cells), None, of=20)),
         "ranges": draw(_mostly(st.just(b""), None, of=20)),
     }
     entries = st.tuples(
@@ -247,12 +282,16 @@ def trees(draw: st.DrawFn) -> MadeTree:
     usable = st.sampled_from(
         (pair(RAM) + pair(0xF80_0000), pair(RAM) + pair(0xE80_0000) + pair(0x4F00_0000) + pair(MIB))
     )
-    chosen = {"linux,usable-memory-range": draw(_mostly(NOTHING, draw(usable), of=12))}
+    limit = draw(_mostly(NOTHING, draw(usable), of=12)) if size_cells == 2 else None
+    chosen = {"linux,usable-memory-range": limit}
+    parent_name = draw(st.sampled_from(("reserved-memory",) * 9 + ("reserved-memory@0",)))
     return MadeTree(
-        reserved=Made("reserved-memory", _given(parent), tuple(children)),
+        reserved=Made(parent_name, _given(parent), tuple(children)),
+        size_cells=size_cells,
         devices=(
             *(draw(devices(n, count)) for n in range(draw(st.integers(1, 4)))),
             *draw(elsewhere(children)),
+            IOMMU,
         ),
         host=_given({"memory-region": draw(st.one_of(NOTHING, references(count, 0)))}),
         functions=draw(functions(count)),
@@ -271,6 +310,7 @@ def text_of(tree: MadeTree) -> str:
                              *tree.functions)  # fmt: skip
     lines = [f"memreserve {base:#x} {size:#x}" for base, size in tree.reservations]
     lines += [f"chosen: {name} = [{value.hex(' ', 4)}]" for name, value in tree.chosen]
+    lines += [f"#size-cells of the root: {tree.size_cells}"]
     lines += [f"{HOST}: {name} = [{value.hex(' ', 4)}]" for name, value in tree.host]
     for one in roots:
         lines += _lines(one, 0)

@@ -3,12 +3,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
 
 from harness.base.address_range import AddressRange
 from harness.base.space import GIB, KIB
 from harness.machine.devicetree.flat import FlatNode, FlatTree
 from harness.machine.devicetree.lint.measures import SET_SIZE, measure
+from harness.machine.devicetree.lint.overlaps import Overlaps
 from harness.machine.devicetree.model.attachment import (
     REGION,
     SLOT,
@@ -24,10 +24,14 @@ from harness.machine.devicetree.model.prediction import HUGE, Prediction, used_p
 from harness.machine.devicetree.model.regions import Kind, ReservedNode
 from harness.machine.devicetree.model.rules import RULES, Level, Rule
 from harness.machine.devicetree.model.scan import initial_ram_disk
+from harness.machine.devicetree.model.spans import Spans
 from harness.machine.devicetree.region import Region
 
 PAGES = (4 * KIB, 16 * KIB, 64 * KIB)
 """Page sizes of arm64, bytes."""
+
+MOST_BANKS = 8
+"""Banks of RAM that a message names."""
 
 IN_ORDER = (Bus.PCI, Bus.PCI_REST)
 """PCI functions are attached after their host bridge, so they race with nobody."""
@@ -62,6 +66,18 @@ class _Checker:
         self.tree, self.found, self.around = tree, found, around
         self.kernel, self.regions = found.kernel, found.regions
         self.cells: Cells = root_cells(tree)
+        self._disks = [
+            Region(disk.base, disk.size, "the initial RAM disk of /chosen")
+            for disk in initial_ram_disk(tree)
+        ]
+        self._freed = Spans(self.regions.freed)
+        self._neighbours = Overlaps(self._ranges())
+        entries = (Region(base, size, "/memreserve/") for base, size in tree.reservations)
+        self._entries = Overlaps((entry, None) for entry in entries)
+        self._naming: dict[FlatNode, list[DevicePrediction]] = {}
+        for device in found.devices:
+            for node in device.names:
+                self._naming.setdefault(node, []).append(device)
 
     def _holds(self, rule: str) -> bool:
         return RULES[rule].holds(self.kernel)
@@ -75,7 +91,7 @@ class _Checker:
             if one.node.properties.get("status") == b"":
                 yield _fault("status-empty", one.node, "its status has no value", "status")
             if one.kind is Kind.POOL:
-                yield from self._entries(one)
+                yield from self._reg(one)
                 if one.rule is RULES["empty-reg"]:
                     text = f"its 'reg' has no bytes; the kernel takes {one.place} for it"
                     yield _fault("empty-reg", one.node, text, "reg")
@@ -111,7 +127,7 @@ class _Checker:
             "no-room": "there is no room for it",
         }.get(rule.name, one.kind.value)
 
-    def _entries(self, one: ReservedNode) -> Iterator[Fault]:
+    def _reg(self, one: ReservedNode) -> Iterator[Fault]:
         reg = one.node.properties.get("reg", b"")
         number = len(self.cells.entries(reg))
         if number > 1:
@@ -127,46 +143,38 @@ class _Checker:
 
     def _place(self, one: ReservedNode) -> Iterator[Fault]:
         used, memory = used_part(one), self.regions.memory
-        if memory.ram and not all(
-            any(bank.contains(edge, 1) for bank in memory.ram)
-            for edge in (used.base, max(used.base, used.end - 1))
-        ):
-            there = ", ".join(map(str, memory.ram))
+        if memory.ram and not memory.ram.covers(used):
+            there = ", ".join(map(str, memory.ram.ranges()[:MOST_BANKS]))
             yield _fault("outside-ram", one.node, f"{used} is not inside RAM, which is {there}")
-        elif memory.ram and not memory.is_mapped(used):
+        elif memory.ram and not memory.mapped.covers(used):
             yield _fault("over-nomap", one.node, f"part of {used} is not mapped")
-        for other in self._others(one):
-            if other.overlaps(used):
-                yield _fault("overlap", one.node, f"{used} overlaps {other}")
-        for base, size in self.tree.reservations:
-            entry = Region(base, size, "/memreserve/")
-            if entry.overlaps(used):
-                rule = "dynamic-over-memreserve" if one.dynamic else "overlap"
-                yield _fault(rule, one.node, f"{used} overlaps {entry}")
-        loaded = [
-            Region(disk.base, disk.size, "the initial RAM disk of /chosen")
-            for disk in initial_ram_disk(self.tree)
-        ]
-        for load in (*self.around.loaded, *loaded):
+        yield from self._overlaps(one, used)
+        for load in (*self.around.loaded, *self._disks):
             if load.overlaps(used):
                 yield _fault("over-loaded", one.node, f"{used} overlaps {load}")
-        for hole in self.regions.freed:
-            if hole.overlaps(used):
-                yield _fault(
-                    "freed-by-refused", one.node, f"the kernel frees {hole}, a refused region"
-                )
+        if self._freed.overlaps(used):
+            yield _fault("freed-by-refused", one.node, "the kernel frees a refused region over it")
 
-    def _others(self, one: ReservedNode) -> Iterator[Region]:
-        """Memory of the other nodes, all entries of their reg."""
-        parent = one.node.parent
+    def _overlaps(self, one: ReservedNode, used: AddressRange) -> Iterator[Fault]:
+        """Other regions and /memreserve/ entries over a pool, one of each."""
+        other = self._neighbours.over(used, one.node)
+        if other is not None:
+            yield _fault("overlap", one.node, f"{used} overlaps {other}")
+        entry = self._entries.over(used, one.node)
+        if entry is not None:
+            rule = "dynamic-over-memreserve" if one.dynamic else "overlap"
+            yield _fault(rule, one.node, f"{used} overlaps {entry}")
+
+    def _ranges(self) -> Iterator[tuple[Region, FlatNode | None]]:
+        """Memory of all enabled nodes of /reserved-memory: all entries of reg, or the place."""
+        parent = self.tree.root.child("reserved-memory")
         for node in parent.children if parent else ():
-            if node is one.node or not is_enabled_early(node, self.kernel):
-                continue
-            entries = self.cells.entries(node.properties.get("reg", b""))
-            yield from (Region(entry.base, entry.size, node.name) for entry in entries)
-            other = self.regions.of(node)
-            if other is not None and other.dynamic and other.size:
-                yield Region(other.base or 0, other.size, node.name)
+            if is_enabled_early(node, self.kernel):
+                for entry in self.cells.entries(node.properties.get("reg", b"")):
+                    yield Region(entry.base, entry.size, node.name), node
+                placed = self.regions.of(node)
+                if placed is not None and placed.dynamic and placed.size:
+                    yield Region(placed.base or 0, placed.size, node.name), node
 
     def _shape(self, one: ReservedNode) -> Iterator[Fault]:
         base, size = one.base or 0, one.size
@@ -212,13 +220,10 @@ class _Checker:
             yield _fault(
                 "attached-in-parallel", one.node, f"{len(racing)} devices share it: {names}"
             )
-        if users:
-            for device in self.found.devices:
-                if device.pool is not one and one.node in device.names:
-                    yield _fault(
-                        "shared-with-unrestricted", one.node,
-                        f"{device.path} names it too, and is {device.outcome.value}",
-                    )  # fmt: skip
+        for device in self._naming.get(one.node, []) if users else ():
+            if device.pool is not one:
+                text = f"{device.path} names it too, and is {device.outcome.value}"
+                yield _fault("shared-with-unrestricted", one.node, text)
         for user in users:
             address = self._address_for(user, used_part(one))
             if address is not None and address + one.size > 4 * GIB:
@@ -262,6 +267,7 @@ class _Checker:
                 if phandle not in self.tree.by_phandle:
                     text = f"it refers to phandle {phandle:#x}, which no node has"
                     yield _fault("dangling", node, text, REGION)
+                    break
 
     # the tree
 
@@ -277,19 +283,15 @@ class _Checker:
                 yield _fault("no-map-part-of-page", one.node, text)
             if one.size >= HUGE and self._holds("huge-region"):
                 yield _fault("huge-region", one.node, f"its size is {one.size:#x} bytes")
-        for place in self.regions.freed_unmapped:
-            for node in self.regions.nodes:
-                if node.kind is Kind.REFUSED and node.place == place:
-                    yield _fault(
-                        "refused-unmapped",
-                        node.node,
-                        f"{place} is unmapped, and is freed",
-                        "no-map",
-                    )
-        pools = [one for one in self.regions.nodes if one.is_meant_as_pool]
-        for one, other in combinations(pools, 2):
-            if one.name == other.name and self._holds("namesake"):
-                yield _fault("namesake", other.node, f"{one.name} is there twice")
+        unmapped = set(self.regions.freed_unmapped)
+        names: set[str] = set()
+        for one in self.regions.nodes:
+            if one.kind is Kind.REFUSED and one.place in unmapped:
+                text = f"{one.place} is unmapped, and is freed"
+                yield _fault("refused-unmapped", one.node, text, "no-map")
+            if one.is_meant_as_pool and one.name in names and self._holds("namesake"):
+                yield _fault("namesake", one.node, f"{one.name} is there twice")
+            names.add(one.name)
 
 
 def _concerns(device: DevicePrediction, tree: FlatTree) -> bool:

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Free memory early in the boot, as memblock sees it (mm/memblock.c)."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 
 from harness.base.address_range import AddressRange
 from harness.base.hex_repr import hex_repr
 from harness.machine.devicetree.flat import CELL, FlatNode, FlatTree
 from harness.machine.devicetree.model.environment import KernelVersion
+from harness.machine.devicetree.model.spans import Spans
 
 U64 = (1 << 64) - 1
 CACHE_LINE = 64
@@ -66,32 +68,23 @@ def is_enabled(node: FlatNode) -> bool:
     return status is None or status.partition(b"\0")[0] in (b"okay", b"ok")
 
 
-@dataclass(frozen=True)
 class Memory:
-    """RAM, what of it is reserved, and what of it is not mapped (``no-map``)."""
+    """RAM, what of it is *reserved*, and what is left out of the linear mapping (``no-map``)."""
 
-    ram: tuple[AddressRange, ...]
-    reserved: tuple[AddressRange, ...] = ()
-    unmapped: tuple[AddressRange, ...] = ()
-
-    def reserve(self, one: AddressRange) -> "Memory":
-        """With *one* reserved, whatever lies there."""
-        return replace(self, reserved=(*self.reserved, one)) if one.size else self
-
-    def unmap(self, one: AddressRange) -> "Memory":
-        """With *one* not mapped."""
-        return replace(self, unmapped=(*self.unmapped, one)) if one.size else self
+    def __init__(self, ram: Iterable[AddressRange]) -> None:
+        self.ram, self.reserved, self.unmapped = Spans(ram), Spans(), Spans()
 
     def free(self) -> list[AddressRange]:
         """What can be allocated, ascending."""
-        return without(self.ram, (*self.reserved, *self.unmapped))
+        return self.ram.without(self.reserved).without(self.unmapped).ranges()
 
-    def is_mapped(self, one: AddressRange) -> bool:
-        """Whether the kernel can write to every byte of *one*.
+    @cached_property
+    def mapped(self) -> Spans:
+        """What the kernel can write to, when all regions are set up.
 
         A page is not mapped if a part of it is not (arch/arm64/mm/mmu.c:map_mem(), 6.12.117).
         """
-        return not without([one], without(self.ram, [_pages_of(hole) for hole in self.unmapped]))
+        return self.ram.without(Spans(map(_pages_of, self.unmapped.ranges())))
 
     def find(
         self, size: int, alignment: int, start: int = 0, end: int = 0, *, bottom_up: bool = False
@@ -122,32 +115,7 @@ def _pages_of(one: AddressRange) -> AddressRange:
     return AddressRange(base, -(-one.end // 4096) * 4096 - base)
 
 
-def without(ranges: Iterable[AddressRange], holes: Sequence[AddressRange]) -> list[AddressRange]:
-    """The bytes of *ranges* that are in none of *holes*, ascending, touching ones joined."""
-    edges: list[tuple[int, int]] = []
-    cuts = sorted((hole.base, hole.end) for hole in holes if hole.size)
-    for start, end in sorted((one.base, one.end) for one in ranges if one.size):
-        base = start
-        for low, high in cuts:
-            if high <= base:
-                continue
-            if low >= end:
-                break
-            if low > base:
-                edges.append((base, low))
-            base = max(base, high)
-        if base < end:
-            edges.append((base, end))
-    found: list[tuple[int, int]] = []
-    for base, end in edges:
-        if found and base <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], end))
-        else:
-            found.append((base, end))
-    return [AddressRange(base, end - base) for base, end in found]
-
-
-def read_ram(tree: FlatTree, kernel: KernelVersion, page: int) -> tuple[AddressRange, ...]:
+def read_ram(tree: FlatTree, kernel: KernelVersion, page: int) -> list[AddressRange]:
     """RAM as the kernel sees it: memory nodes, whole pages, within linux,usable-memory-range.
 
     drivers/of/fdt.c: early_init_dt_scan_memory(), early_init_dt_add_memory_arch(),
@@ -162,11 +130,11 @@ def read_ram(tree: FlatTree, kernel: KernelVersion, page: int) -> tuple[AddressR
             continue
         reg = node.properties.get("linux,usable-memory", node.properties.get("reg", b""))
         banks += (_whole_pages(bank, page) for bank in cells.entries(reg))
-    ram = without(banks, ())
+    ram = Spans(banks)
     usable = _usable(tree, cells)
     if usable:
-        ram = without(ram, without([AddressRange(0, U64 + 1)], usable))
-    return tuple(ram)
+        ram = ram.without(Spans([AddressRange(0, U64 + 1)]).without(Spans(usable)))
+    return ram.ranges()
 
 
 def _usable(tree: FlatTree, cells: Cells) -> tuple[AddressRange, ...]:

@@ -2,10 +2,11 @@
 """Put it together: what a kernel makes of a devicetree."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from harness.base.address_range import AddressRange
 from harness.base.space import MIB, TIB
-from harness.machine.devicetree.flat import FlatTree
+from harness.machine.devicetree.flat import FlatNode, FlatTree
 from harness.machine.devicetree.model.attachment import SLOT, DevicePrediction, Restriction, attach
 from harness.machine.devicetree.model.devices import Bus, find_devices
 from harness.machine.devicetree.model.dma_ranges import dma_address, dma_windows
@@ -14,6 +15,7 @@ from harness.machine.devicetree.model.memory import CACHE_LINE, Memory
 from harness.machine.devicetree.model.regions import Kind, Regions, ReservedNode
 from harness.machine.devicetree.model.rules import RULES, Rule
 from harness.machine.devicetree.model.scan import set_up_regions
+from harness.machine.devicetree.model.spans import Spans
 
 LARGEST_BLOB = 2 * MIB
 """MAX_FDT_SIZE (arch/arm64/include/asm/boot.h)."""
@@ -48,7 +50,15 @@ class Prediction:
 
     def users(self, pool: ReservedNode) -> tuple[DevicePrediction, ...]:
         """The devices that the kernel attaches to *pool*."""
-        return tuple(one for one in self.devices if one.pool is pool)
+        return tuple(self._users.get(pool.node, ()))
+
+    @cached_property
+    def _users(self) -> dict[FlatNode, list[DevicePrediction]]:
+        found: dict[FlatNode, list[DevicePrediction]] = {}
+        for one in self.devices:
+            if one.pool is not None:
+                found.setdefault(one.pool.node, []).append(one)
+        return found
 
 
 def predict(tree: FlatTree, kernel: KernelVersion, around: Environment = NOTHING) -> Prediction:
@@ -70,10 +80,12 @@ def _ends_early(tree: FlatTree, regions: Regions, kernel: KernelVersion) -> Rule
     if tree.size > LARGEST_BLOB:
         return RULES["blob-too-large"]
     memory = regions.memory
-    if RULES["huge-region"].holds(kernel) and any(one.size >= HUGE for one in memory.reserved):
+    if RULES["huge-region"].holds(kernel) and any(
+        one.size >= HUGE for one in memory.reserved.ranges()
+    ):
         return RULES["huge-region"]
     top = highest_free(regions)
-    if top is None or memory.is_mapped(top) or not RULES["no-map-part-of-page"].holds(kernel):
+    if top is None or memory.mapped.covers(top) or not RULES["no-map-part-of-page"].holds(kernel):
         return None
     given = any(one.overlaps(top) for one in regions.freed_unmapped)
     return RULES["refused-unmapped" if given else "no-map-part-of-page"]
@@ -81,9 +93,10 @@ def _ends_early(tree: FlatTree, regions: Regions, kernel: KernelVersion) -> Rule
 
 def highest_free(regions: Regions) -> AddressRange | None:
     """The cache line that the kernel allocates first after the regions are set up."""
-    memory = regions.memory
-    kept = tuple(one for one in memory.unmapped if one not in regions.freed_unmapped)
-    free = [one for one in replace(memory, unmapped=kept).free() if one.size >= CACHE_LINE]
+    memory, given = regions.memory, Spans(regions.freed_unmapped)
+    kept = memory.unmapped.without(given)
+    ranges = memory.ram.without(memory.reserved).without(kept).ranges()
+    free = [one for one in ranges if one.size >= CACHE_LINE]
     if not free:
         return None
     return AddressRange((free[-1].end - CACHE_LINE) // CACHE_LINE * CACHE_LINE, CACHE_LINE)
@@ -121,8 +134,8 @@ def _ends_boot(pool: ReservedNode, memory: Memory, around: Environment) -> tuple
     used = used_part(pool)
     if not memory.ram:
         return None
-    if not memory.is_mapped(used):
-        in_ram = replace(memory, unmapped=()).is_mapped(used)
+    if not memory.mapped.covers(used):
+        in_ram = memory.ram.covers(used)
         rule = RULES["over-nomap" if in_ram else "outside-ram"]
         return rule, f"{pool.name} at {used} is not mapped RAM"
     for one in around.loaded:

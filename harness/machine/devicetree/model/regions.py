@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 
 from harness.base.address_range import AddressRange
 from harness.base.hex_repr import hex_repr
@@ -79,7 +80,7 @@ class Regions:
 
     def of(self, node: FlatNode) -> ReservedNode | None:
         """The region of *node*; None if it is not a child of /reserved-memory."""
-        return next((one for one in self.nodes if one.node is node), None)
+        return self._by_node.get(node)
 
     def found_for(self, target: FlatNode, kernel: KernelVersion) -> ReservedNode | None:
         """The region that the kernel finds for a reference to *target*.
@@ -87,8 +88,20 @@ class Regions:
         By the name since 6.12 (of_reserved_mem_lookup()), before by phandle (__find_rmem()).
         """
         if RULES["namesake"].holds(kernel):
-            return next((one for one in self.lookup if one.name == target.name), None)
-        return next((one for one in self.lookup if one.node is target), None)
+            return self._by_name.get(target.name)
+        return self._by_place.get(target)
+
+    @cached_property
+    def _by_node(self) -> dict[FlatNode, ReservedNode]:
+        return {one.node: one for one in self.nodes}
+
+    @cached_property
+    def _by_place(self) -> dict[FlatNode, ReservedNode]:
+        return {one.node: one for one in self.lookup}
+
+    @cached_property
+    def _by_name(self) -> dict[str, ReservedNode]:
+        return {one.name: one for one in reversed(self.lookup)}
 
 
 def handler_of(

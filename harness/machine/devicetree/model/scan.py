@@ -37,21 +37,23 @@ def set_up_regions(tree: FlatTree, kernel: KernelVersion, around: Environment) -
     """Follow the kernel from its first look at the blob to the last region."""
     memory = Memory(around.ram or read_ram(tree, kernel, around.page))
     for one in (*around.loaded, *initial_ram_disk(tree)):
-        memory = memory.reserve(one)
+        memory.reserved.add(one)
     if kernel.within("<6.6"):
-        memory = _reserve_entries(memory, tree)
+        _reserve_entries(memory, tree)
     parent = tree.root.child("reserved-memory")
     cells = root_cells(tree)
     if parent is None:
-        return Regions((), (), _reserve_entries(memory, tree))
+        _reserve_entries(memory, tree)
+        return Regions((), (), memory)
     if not _is_understood(parent, cells):
         ignored = (
             ReservedNode(node, Kind.IGNORED, rule=RULES["cells-differ"]) for node in parent.children
         )
         said = "OF: reserved mem: Reserved memory: unsupported node format, ignoring"
-        return Regions(tuple(ignored), (), _reserve_entries(memory, tree), log=(said,))
+        _reserve_entries(memory, tree)
+        return Regions(tuple(ignored), (), memory, log=(said,))
     scan = _Scan(kernel, around, cells, memory, parent.children)
-    memory = _reserve_entries(scan.memory, tree)
+    _reserve_entries(memory, tree)
     found = tuple(scan.found[node] for node in parent.children)
     freed, unmapped = tuple(scan.freed), tuple(scan.freed_unmapped)
     return Regions(found, tuple(scan.lookup()), memory, freed, unmapped, tuple(scan.log))
@@ -70,10 +72,9 @@ def initial_ram_disk(tree: FlatTree) -> tuple[AddressRange, ...]:
     return (AddressRange(base, -(-end // 4096) * 4096 - base),)
 
 
-def _reserve_entries(memory: Memory, tree: FlatTree) -> Memory:
+def _reserve_entries(memory: Memory, tree: FlatTree) -> None:
     for base, size in tree.reservations:
-        memory = memory.reserve(AddressRange(base, size))
-    return memory
+        memory.reserved.add(AddressRange(base, size))
 
 
 def _is_understood(parent: FlatNode, cells: Cells) -> bool:
@@ -100,6 +101,7 @@ class _Scan:
         self.found: dict[FlatNode, ReservedNode] = {}
         self.freed: list[AddressRange] = []
         self.freed_unmapped: list[AddressRange] = []
+        self._left_out: set[AddressRange] = set()
         self.log: list[str] = []
         self._array: list[ReservedNode] = []
         fixed, dynamic = self._reserve(children)
@@ -107,7 +109,8 @@ class _Scan:
             self._place_all(dynamic)
             self._set_up_all(fixed)
         else:
-            self._place_all([node for node in children if node in {*dynamic, *fixed}])
+            wanted = {*dynamic, *fixed}
+            self._place_all([node for node in children if node in wanted])
         self._report_overlaps()
 
     def lookup(self) -> Iterable[ReservedNode]:
@@ -145,14 +148,14 @@ class _Scan:
             entries = entries[:1]
         for one in entries:
             if "no-map" not in node.properties:
-                self.memory = self.memory.reserve(one)
+                self.memory.reserved.add(one)
             elif not self._is_taken(one):
-                self.memory = self.memory.unmap(one)
+                self.memory.unmapped.add(one)
+                self._left_out.add(one)
 
     def _is_taken(self, one: AddressRange) -> bool:
         """Whether memory with no-map is reserved already, which makes the kernel give up on it."""
-        in_ram = any(bank.overlaps(one) for bank in self.memory.ram)
-        return in_ram and any(other.overlaps(one) for other in self.memory.reserved)
+        return self.memory.ram.overlaps(one) and self.memory.reserved.overlaps(one)
 
     def _set_up_all(self, fixed: Sequence[FlatNode]) -> None:
         for node in fixed:
@@ -220,9 +223,9 @@ class _Scan:
             self._ignore(node, "no-room")
             return
         place = AddressRange(base, size)
-        self.memory = self.memory.reserve(place)
+        self.memory.reserved.add(place)
         if "no-map" in node.properties:
-            self.memory = self.memory.unmap(place)
+            self.memory.unmapped.add(place)
         self._set_up(node, place, dynamic=True)
 
     def _search(self, size: int, alignment: int, ranges: bytes | None) -> int:
@@ -274,10 +277,10 @@ class _Scan:
         early = dynamic or not self.kernel.within(TWO_PASSES)
         if "no-map" not in node.properties:
             self.freed.append(place)
-            self.memory = replace(self.memory, reserved=tuple(_cut(self.memory.reserved, place)))
+            self.memory.reserved.cut(place)
         elif early:
-            self.memory = replace(self.memory, unmapped=tuple(_cut(self.memory.unmapped, place)))
-        elif place in self.memory.unmapped and any(map(place.overlaps, self.memory.ram)):
+            self.memory.unmapped.cut(place)
+        elif place in self._left_out and self.memory.ram.overlaps(place):
             self.freed_unmapped.append(place)
 
     def _report_overlaps(self) -> None:
@@ -288,15 +291,3 @@ class _Scan:
 
     def _ignore(self, node: FlatNode, rule: str) -> None:
         self.found[node] = ReservedNode(node, Kind.IGNORED, rule=RULES[rule])
-
-
-def _cut(ranges: Iterable[AddressRange], hole: AddressRange) -> Iterable[AddressRange]:
-    """*ranges* without *hole*; they may overlap each other."""
-    for one in ranges:
-        if not one.overlaps(hole):
-            yield one
-            continue
-        if one.base < hole.base:
-            yield AddressRange(one.base, hole.base - one.base)
-        if one.end > hole.end:
-            yield AddressRange(hole.end, one.end - hole.end)
