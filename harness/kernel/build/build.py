@@ -18,6 +18,7 @@ from harness.kernel.build.build_checks import BUILT_CONFIG
 from harness.kernel.build.compiler import DEFAULT, Compiler, compiler_named
 from harness.kernel.build.fragment import Wanted, read_fragments
 from harness.kernel.build.given import GivenBuild, find_build, given_kernel, given_tree
+from harness.kernel.build.headers import headers_tree
 from harness.kernel.build.image import IMAGES
 from harness.kernel.build.kconfig import check_config, read_config, unmet
 from harness.kernel.build.kept_modules import keep_built
@@ -154,15 +155,9 @@ def build_kernel(spec: KernelSpec) -> Kernel:
 def tree_for_modules(
     inputs: Plan | GivenBuild | PackagedKernel,
 ) -> AbstractContextManager[tuple[Workspace, Make]]:
-    """A kernel's tree, in which modules can be built for the block; its workspace stays locked.
-
-    Raises InputError for a kernel of a package.
-    """
+    """A kernel's tree, in which modules can be built for the block; its workspace stays locked."""
     if isinstance(inputs, PackagedKernel):
-        raise InputError(
-            f"the probe module cannot be built for {inputs.title} yet, and so the suite cannot run "
-            "on it."
-        )
+        return headers_tree(inputs)
     return built_tree(inputs) if isinstance(inputs, Plan) else given_tree(inputs)
 
 

@@ -41,6 +41,12 @@ COMPILER_OPTIONS = {"CC_HAS_MIN_FUNCTION_ALIGNMENT": "-fmin-function-alignment=4
 gcc that cannot (Linux 6.12, Makefile; that option is new in gcc 14)."""
 
 
+UNTRACED = "CC_FLAGS_FTRACE="
+"""Builds a module that ftrace does not patch. A kernel with DYNAMIC_FTRACE_WITH_CALL_OPS has a BUG
+when it loads one with a function that is not aligned to 8 bytes, as a gcc without COMPILER_OPTIONS
+makes them (Linux 6.12, arch/arm64/kernel/ftrace.c:ftrace_call_adjust)."""
+
+
 @dataclass(frozen=True)
 class GivenBuild:
     """A kernel that is built already: the paths of its parts, and its identity.
@@ -168,22 +174,36 @@ def given_kernel(spec: KernelSpec) -> Kernel:
 @contextmanager
 def given_tree(build: GivenBuild) -> Iterator[tuple[Workspace, Make]]:
     """Copy the tree of *build* into a workspace, in which modules can be built for the block."""
+    build.toolchain.check()
     with open_workspace(f"given-{build.key}") as workspace:
         tree = workspace.directory / "tree"
         shutil.rmtree(tree, ignore_errors=True)
-        build.toolchain.check()
         copy_module_tree(build.source, build.directory, tree)
-        compile_tools(tree)
-        lacking = (
-            f"CONFIG_{option}="
-            for option, flag in COMPILER_OPTIONS.items()
-            if not build.toolchain.accepts(flag)
-        )
-        try:
-            yield workspace, Make(tree, tree, workspace.lock, tuple(lacking), build.toolchain)
-        except BuildError as fault:
-            raise BuildError(
-                f"the probe module cannot be built against {build.title}, which was built with "
-                f"'{build.compiler}', by this machine's '{build.toolchain.banner}': {fault}"
-            ) from fault
+        with make_in(workspace, tree, build.toolchain, build.title, build.compiler) as make:
+            yield workspace, make
         shutil.rmtree(tree)
+
+
+@contextmanager
+def make_in(
+    workspace: Workspace, tree: Path, toolchain: Compiler, title: str, compiler: str
+) -> Iterator[Make]:
+    """Make the tools of a module *tree*, in which *toolchain* builds modules for the block.
+
+    *title* and *compiler* are of the kernel, for the BuildError of a module that does not compile.
+    """
+    compile_tools(tree)
+    variables = [
+        f"CONFIG_{option}="
+        for option, flag in COMPILER_OPTIONS.items()
+        if not toolchain.accepts(flag)
+    ]
+    if variables:
+        variables.append(UNTRACED)
+    try:
+        yield Make(tree, tree, workspace.lock, tuple(variables), toolchain)
+    except BuildError as fault:
+        raise BuildError(
+            f"the probe module cannot be built against {title}, which was built with "
+            f"'{compiler}', by this machine's '{toolchain.banner}': {fault}"
+        ) from fault

@@ -68,7 +68,7 @@ def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
     busybox = find_busybox()
     sources = list(_guest_sources("agent", "probe"))
     # a kernel that is built here has its compiler in its key
-    compiler = module_compiler(read_config(kernel.config), spec).banner if spec.given else ""
+    compiler = module_compiler(read_config(kernel.config), spec).banner if spec.is_built else ""
     parts = (FORMAT, kernel.key, kernel.build_id, compiler, busybox.key)
     key = digest(*parts, *_names_and_files(sources))
 

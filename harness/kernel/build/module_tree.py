@@ -18,8 +18,14 @@ SOURCES = ("Makefile", "arch/arm64/Makefile", "arch/arm64/include", "include", "
 GENERATED = (
     *(".config", "Module.symvers", "include/generated", "include/config/auto.conf"),
     *("include/config/kernel.release", "arch/arm64/include/generated", "scripts"),
+    "arch/arm64/module.lds",
 )
 """Of the build directory."""
+
+LINKER_SCRIPT = Path("arch/arm64/module.lds")
+"""Debian's packages of headers have it here, and look for it here too."""
+
+OPTIONAL = frozenset({LINKER_SCRIPT})
 
 _unneeded = shutil.ignore_patterns("*.o", "*.a", "*.cmd", "*.d", "config", "generated")
 """What a compiler left, and what is copied as GENERATED."""
@@ -35,6 +41,8 @@ def copy_module_tree(source: Path, output: Path, tree: Path) -> None:
     generated = [name for name in GENERATED if source != output or name not in SOURCES]
     for origin, names in ((source, SOURCES), (output, generated)):
         for path in map(Path, names):
+            if path in OPTIONAL and not (origin / path).exists():
+                continue
             target = tree / path
             target.parent.mkdir(parents=True, exist_ok=True)
             if (origin / path).is_dir():

@@ -15,7 +15,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.base.cache import Cache, digest
@@ -52,9 +52,13 @@ VMLINUX = "./usr/lib/debug/boot/vmlinux-*"
 
 @dataclass(frozen=True)
 class PackagedKernel:
-    """The packages of a kernel, the one that was asked for first; *debug* is that with vmlinux."""
+    """The packages of a kernel, the one that was asked for first; *debug* is that with vmlinux.
+
+    They are found in *lists*.
+    """
 
     name: str
+    lists: PackageLists
     packages: tuple[Package, ...]
     debug: Package | None
 
@@ -65,6 +69,12 @@ class PackagedKernel:
     def title(self) -> str:
         """What messages and results call it."""
         return f"package {self.name} {self.packages[0].version}"
+
+    @property
+    def image(self) -> str:
+        """The name of the package of one release's image."""
+        names = (one.name for one in self.packages if IMAGE.fullmatch(one.name))
+        return next(names, self.packages[0].name)
 
     @property
     def key(self) -> str:
@@ -82,16 +92,18 @@ def find_packages(spec: KernelSpec) -> PackagedKernel:
     name = spec.packaged.removesuffix(DEBUG)
     suite, slash, wanted = name.rpartition("/")
     lists = suite_lists(suite) if slash else machine_lists()
-    packages = tuple(_closure(lists, wanted))
+    packages = tuple(closure(lists, wanted, PARTS))
     if not packages:
         raise SourceError(f"the package '{name}' {_absence(lists, suite)}")
-    debug = None
+    found = PackagedKernel(name, lists, packages, None)
     if spec.packaged.endswith(DEBUG):
-        image = next((one.name for one in packages if IMAGE.fullmatch(one.name)), wanted)
-        debug = lists.find(f"{image}-dbg")
+        debug = lists.find(f"{found.image}-dbg")
         if debug is None:
-            raise SourceError(f"there is no debugging package {image}-dbg. Leave out '{DEBUG}'.")
-    return PackagedKernel(name, packages, debug)
+            raise SourceError(
+                f"there is no debugging package {found.image}-dbg. Leave out '{DEBUG}'."
+            )
+        found = replace(found, debug=debug)
+    return found
 
 
 def packaged_kernel(spec: KernelSpec) -> Kernel:
@@ -137,8 +149,8 @@ def _fill(found: PackagedKernel, directory: Path) -> None:
     ).save(directory)
 
 
-def _closure(lists: PackageLists, name: str) -> Iterator[Package]:
-    """The package *name* and those PARTS of an image that it needs, directly or not."""
+def closure(lists: PackageLists, name: str, parts: re.Pattern[str]) -> Iterator[Package]:
+    """The package *name*, and those that it needs, directly or not, whose names match *parts*."""
     wanted, seen = [name], set[str]()
     while wanted:
         name = wanted.pop(0)
@@ -147,7 +159,7 @@ def _closure(lists: PackageLists, name: str) -> Iterator[Package]:
         seen.add(name)
         if found := lists.find(name):
             yield found
-            needed = (next(filter(PARTS.fullmatch, names), "") for names in found.depends)
+            needed = (next(filter(parts.fullmatch, names), "") for names in found.depends)
             wanted += [one for one in needed if one]
 
 

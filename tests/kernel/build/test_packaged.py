@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A kernel that a distribution ships: its packages are found, unpacked, and kept as they are."""
 
-import subprocess
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from kernel_builds import tiny_build
+from made_up_packages import Deb, Lists
 
 from harness.base.errors import HarnessError, InputError, SourceError
 from harness.kernel import KernelSpec, build_kernel
@@ -18,57 +18,6 @@ from harness.kernel.elf import build_id, open_elf
 RELEASE = "6.12.9-arm64"
 
 CONFIG = 'CONFIG_CC_VERSION_TEXT="gcc-14 14.2.0"\n'
-
-
-@dataclass(frozen=True)
-class Deb:
-    """A package of the tests: its files, by path, and what it depends on."""
-
-    name: str
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    depends: tuple[tuple[str, ...], ...] = ()
-    version: str = "6.12.9-1"
-
-    @property
-    def sha256(self) -> str:
-        """Stands for the hash of the content."""
-        return f"{self.name} {self.version}"
-
-
-@dataclass(frozen=True)
-class Fetched(Deb):
-    """The same as apt returns it; *folder* is where it is made."""
-
-    folder: Path = Path()
-
-    def fetch(self) -> Path:
-        """Make the package."""
-        tree, deb = self.folder / f"{self.name}-tree", self.folder / f"{self.name}.deb"
-        control = f"Package: {self.name}\nVersion: 1\nArchitecture: all\n"
-        control += "Maintainer: a <b@c>\nDescription: d\n"
-        for path, content in {**self.files, "DEBIAN/control": control.encode()}.items():
-            (tree / path).parent.mkdir(parents=True, exist_ok=True)
-            (tree / path).write_bytes(content)
-        subprocess.run(["dpkg-deb", "--build", tree, deb], check=True, stdout=subprocess.DEVNULL)
-        return deb
-
-
-@dataclass
-class Lists:
-    """The packages of a suite."""
-
-    folder: Path
-    debs: tuple[Deb, ...]
-    complaint = ""
-
-    def find(self, name: str) -> Fetched | None:
-        """As of PackageLists."""
-        found = next((one for one in self.debs if one.name == name), None)
-        return found and Fetched(**vars(found), folder=self.folder)
-
-    def ask(self, *_: str) -> str:
-        """The names of the packages."""
-        return "".join(f"{one.name}\n" for one in self.debs)
 
 
 @dataclass(frozen=True)
