@@ -15,6 +15,7 @@ from harness.kernel import (
     helptext,
 )
 from harness.kernel.build.compiler import compiler_of_environment
+from harness.kernel.patches.origin import series_path
 from harness.kernel.spec import DEFAULT_SOURCE
 from harness.machine.binary import DEFAULT as DEFAULT_QEMU
 from harness.machine.binary import Qemu, find_qemu
@@ -41,7 +42,12 @@ def add_source_option(parser: argparse.ArgumentParser, text: str = helptext.KERN
 def add_series_option(parser: argparse.ArgumentParser) -> None:
     """Add ``--series``: patches to apply before the build."""
     parser.add_argument(
-        "--series", action="append", default=[], type=Path, metavar="PATCHES", help=helptext.SERIES
+        "--series",
+        action="append",
+        default=[],
+        type=series_path,
+        metavar="SERIES",
+        help=helptext.SERIES,
     )
 
 

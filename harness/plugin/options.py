@@ -6,6 +6,7 @@ import pytest
 from harness.base.space import MIB
 from harness.kernel import KernelSpec, helptext
 from harness.kernel.build.compiler import compiler_of_environment
+from harness.kernel.patches.origin import series_path
 from harness.machine.binary import DEFAULT as DEFAULT_QEMU
 from harness.machine.machine import DEFAULT_RAM
 from harness.results import TIERS
@@ -31,7 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--series",
         action="append",
         default=[],
-        metavar="PATCHES",
+        type=series_path,
+        metavar="SERIES",
         help=helptext.SERIES,
     )
     group.addoption(

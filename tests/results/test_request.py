@@ -12,6 +12,7 @@ import pytest
 from _pytest.config import _prepareconfig
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
+from mail_threads import Post, archive, mbox
 
 from harness.base.space import MIB
 from harness.kernel import KernelSpec, default_fragments
@@ -154,3 +155,25 @@ def test_the_first_failure_may_end_a_run() -> None:
 
 def test_markers_choose_tests_too() -> None:
     assert parsed(["-m", "nightly", "harness"]).words == ("-m=nightly",)
+
+
+def test_a_series_that_is_not_a_file_is_stored_before_the_workers_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    with archive(mbox(Post("[PATCH] a", "a@x", adds="a"))) as url:
+        (stored,) = parsed([f"--series={url}/a@x/"]).spec.series
+
+    assert [path.name for path in stored.glob("*.patch")] == ["0001-a.patch"]
+
+
+def test_a_series_that_cannot_be_fetched_is_refused_as_an_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with (
+        archive(b"") as url,
+        pytest.raises(pytest.UsageError, match="--series: b4 has no thread for"),
+    ):
+        parsed([f"--series={url}/unknown@x/"])

@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find a series: in files, a range of commits, or a message on a mailing list."""
 
+import argparse
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
 
-from harness.base.errors import SeriesError
+from harness.base.errors import HarnessError, SeriesError, explain
 from harness.kernel.patches.b4 import fetch
 from harness.kernel.patches.files import STDIN, RawMail, split_mailbox
 from harness.kernel.patches.mail import parse_mails
 from harness.kernel.patches.repository import read_own_work, read_range
-from harness.kernel.patches.series import Series, read_mails, read_paths
+from harness.kernel.patches.series import Series, read_mails, read_paths, store_prefix
 
 FORMS = (
     "a mailbox, a Maildir, patch files or a directory of them, also compressed, - for standard "
-    "input, a range of commits (base..tip, of the repository that --git names), or a "
-    "message id or URL of a mailing list's archive (through b4)"
+    "input, a range of commits (base..tip, of the repository here or of --git), or a message id or "
+    "URL of a mailing list's archive (through b4)"
 )
 
 
@@ -33,11 +35,41 @@ def find_series(words: Sequence[str], repository: Path) -> Series:
         gone = ", ".join(str(path) for path in paths if not path.exists())
         raise SeriesError(f"no such file or directory: {gone}. Expected {FORMS}.")
     (word,) = words
-    if ".." in word and not word.startswith((".", "/", "http")):
-        return read_range(repository, word)
-    if "@" in word or word.startswith(("http://", "https://")):
+    if _is_message(word):
         return read_message(word)
+    if _is_range(word):
+        return read_range(repository, word)
     raise SeriesError(f"'{word}' is not a series: no such file or directory. Expected {FORMS}.")
+
+
+@cache
+def series_path(word: str) -> Path:
+    """The value of ``--series``: a path as it is; for what else names a series, where it is stored.
+
+    For argparse, whose error ends the program with the message; pytest asks several times.
+    """
+    path = Path(word).expanduser()
+    if path != STDIN and (path.exists() or not (_is_message(word) or _is_range(word))):
+        return path
+    try:
+        series = find_series([word], Path())
+    except HarnessError as fault:
+        raise argparse.ArgumentTypeError(explain(fault)) from fault
+    (stored,) = store_prefix(series, len(series.patches))
+    return stored
+
+
+def _is_message(word: str) -> bool:
+    """Whether *word* is a URL or a message id, rather than a file that does not exist."""
+    return word.startswith(("http://", "https://")) or ("@" in word and not _is_path(word))
+
+
+def _is_range(word: str) -> bool:
+    return ".." in word and not _is_path(word)
+
+
+def _is_path(word: str) -> bool:
+    return word.startswith((".", "/", "~"))
 
 
 def read_message(message: str) -> Series:
