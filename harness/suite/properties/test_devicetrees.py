@@ -35,7 +35,7 @@ TOO_MANY = ("too many defined dynamic regions", "not enough space for all define
 """drivers/of/of_reserved_mem.c:fdt_scan_reserved_mem since 6.12, fdt_reserved_mem_save_node before.
 """
 
-NO_MAP = "unmapped"
+NO_MAP = "unmapped@46000000"
 """The pool of dts/odd/refused.dtso that has no-map."""
 
 WITH_THE_POOL = ("probe-a", "probe-b", "probe-c")
