@@ -57,6 +57,21 @@ def store_offset(binary: Path) -> int:
     return int(store[1], 16) - int(start[1], 16)
 
 
+def test_an_empty_segment_of_the_kernel_is_not_in_the_way_of_modules(
+    tmp_path: Path, module: Path
+) -> None:
+    (tmp_path / "script").write_text(
+        "PHDRS { text PT_LOAD; none PT_LOAD; }\n"
+        "SECTIONS { . = 0xffff800080000000; .all : { *(.text .data .eh_frame) } :text }\n"
+    )
+    vmlinux = build(tmp_path, "vmlinux", "-static", "-Wl,-T,script,-e,0")
+    code = KernelCode(vmlinux, {"probe": module})
+
+    for name in ("", "probe"):
+        (*_, last) = code.places(StackFrame("outer", 4, 0x20, module=name))
+        assert last.line
+
+
 @pytest.mark.parametrize("name", ["", "probe"])
 def test_a_frame_is_its_functions_with_file_and_line(
     vmlinux: Path, module: Path, name: str
