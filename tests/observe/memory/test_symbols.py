@@ -180,9 +180,12 @@ def test_a_kernel_that_has_not_begun_is_refused(symbols: Symbols) -> None:
         locate(guest(image(symbols, {})), symbols)
 
 
-@pytest.mark.parametrize("va_bits", [39, 48, 52])
-def test_vmcoreinfo_is_found_through_the_linear_map(symbols: Symbols, va_bits: int) -> None:
-    pointer = (RAM + (7 << 20) - (1 << va_bits) - RAM) & ((1 << 64) - 1)
+@pytest.mark.parametrize("tag", [0xFF, 0xF4], ids=["no tag", "tag"])
+@pytest.mark.parametrize("va_bits", [36, 39, 42, 47, 48, 52])
+def test_vmcoreinfo_is_found_through_the_linear_map(
+    symbols: Symbols, va_bits: int, tag: int
+) -> None:
+    pointer = (RAM + (7 << 20) - (1 << va_bits) - RAM) & ((1 << 56) - 1) | tag << 56
     values = {
         "kimage_voffset": LINK - LOADED,
         "memstart_addr": RAM,
