@@ -7,10 +7,17 @@ from pathlib import Path
 import pytest
 
 from harness.base.architecture import CROSS
-from harness.base.tools import run_tool
+from harness.base.tools import has_apt, run_tool
 from harness.devices.drivers import ENDPOINT
-from harness.jobs.check import DeviceState, PoolTreatment, check_kernel, confined, find_driver
-from harness.kernel import Kernel
+from harness.jobs.check import (
+    DeviceState,
+    PoolTreatment,
+    check_kernel,
+    check_text,
+    confined,
+    find_driver,
+)
+from harness.kernel import Kernel, KernelSpec, build_kernel
 from harness.machine.binary import Qemu
 
 pytestmark = pytest.mark.any_kernel("what a check of a kernel says")
@@ -135,3 +142,19 @@ def test_a_device_without_a_driver_is_not_judged(qemu: Qemu, kernel: Kernel) -> 
     assert [answer.state for answer in check.devices] == [DeviceState.INSIDE, DeviceState.LACKING]
     assert check.devices[1].detail == "CONFIG_BLK_DEV_NVME is not set"
     assert check.code == 2
+
+
+@pytest.mark.nightly("downloads a package")
+@pytest.mark.skipif(not has_apt(), reason="no apt to find packages of Debian")
+def test_a_shipped_kernel_without_the_feature_is_outside_with_its_own_modules(qemu: Qemu) -> None:
+    """Debian's kernel for clouds ignores the pool, and its modules use all memory."""
+    shipped = build_kernel(KernelSpec("package:linux-image-cloud-arm64"))
+
+    check = check_kernel(qemu, shipped, confined(qemu))
+
+    judged = [answer for answer in check.devices if answer.state is not DeviceState.LACKING]
+    assert {"virtio-blk", "virtio-net", "nvme"} <= {answer.device for answer in judged}
+    assert {answer.state for answer in judged} == {DeviceState.OUTSIDE}, judged
+    assert [answer.state for answer in check.pools] == [PoolTreatment.IGNORED]
+    assert "CONFIG_DMA_RESTRICTED_POOL is not set" in check_text(check)
+    assert check.code == 1
