@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from harness.base.errors import InputError
+from harness.base.errors import GuestError, HarnessError, InputError
 from harness.base.hex_repr import hex_repr
 from harness.machine.qemu.gdbstub import GdbStub, PointKind, StopReason
 from harness.shell.target import Target
@@ -120,7 +120,7 @@ class Debugger:
         """Execute one instruction on the CPU that stopped last."""
         if self.target.is_running():
             raise InputError("the machine runs: 'stop' or a breakpoint stops it")
-        return self._connected().step(self.cpu)
+        return self._synced().step(self.cpu)
 
     def resume(self) -> None:
         """Let the machine run; over a breakpoint at this instruction it goes by one step."""
@@ -129,8 +129,9 @@ class Debugger:
         if self._stub is None:
             self.target.guest.resume()
             return
-        self._stub.step(self.cpu)
-        self._stub.resume()
+        stub = self._synced()
+        stub.step(self.cpu)
+        stub.resume()
 
     def stopped(self, timeout: float = 0.0) -> Point | StopReason | None:
         """What stopped the running machine, at most after *timeout* seconds; None if it runs.
@@ -140,7 +141,8 @@ class Debugger:
         if self._stub is None or not self._stub.running:
             return None
         reason = self._stub.poll(timeout)
-        if reason is None:
+        if reason is None or self.target.is_running():  # it was resumed by QMP meanwhile
+            self._stub.running = True
             return None
         self.cpu = self.target.cpu = reason.cpu
         point = self._point_at(reason)
@@ -176,21 +178,22 @@ class Debugger:
         self.pending = None
 
     def close(self) -> None:
-        """Remove all stops and let the machine run."""
+        """Remove all stops; the machine runs or stands still as before."""
         self.points.clear()
-        if self._stub is not None:
+        if self._stub is None:
+            return
+        with contextlib.suppress(GuestError, HarnessError):  # QEMU may be gone
+            running = self._synced().running
             self._stub.close()
-            self._stub = None
-
-    def hand_over(self) -> None:
-        """Leave QEMU's gdb server to another client; all stops are gone."""
-        self.close()
+            if not running:
+                self.target.guest.pause()
+        self._stub = None
 
     @contextlib.contextmanager
     def _halted(self) -> Iterator[GdbStub]:
         """The stub with the machine stopped; it runs again afterwards if it ran."""
         running = self.target.is_running()
-        stub = self._connected()
+        stub = self._synced()
         if stub.running:
             self.cpu = stub.interrupt().cpu
         try:
@@ -199,9 +202,12 @@ class Debugger:
             if running:
                 stub.resume()
 
-    def _connected(self) -> GdbStub:
+    def _synced(self) -> GdbStub:
+        """The stub, connected, which knows whether the machine runs."""
         if self._stub is None:
             self._stub = GdbStub(self.target.guest)
+        else:
+            self._stub.sync(running=self.target.is_running())
         return self._stub
 
     def _point_at(self, reason: StopReason) -> Point | None:

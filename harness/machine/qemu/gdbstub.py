@@ -98,6 +98,16 @@ class GdbStub:
             self._read()
         return self._stop(packet)
 
+    def sync(self, *, running: bool) -> None:
+        """Forget stops that were told and are over, as after ``stop`` and ``cont`` by QMP.
+
+        *running* is what QMP says of the machine.
+        """
+        while select.select([self._socket], [], [], 0)[0]:
+            self._read()
+        self._buffer = b""
+        self.running = running
+
     def close(self) -> None:
         """Detach: QEMU removes all stops and lets the machine run. Never raises."""
         with contextlib.suppress(OSError, ProtocolError, QemuError):

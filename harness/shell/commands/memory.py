@@ -2,14 +2,14 @@
 """Show memory, say what an address is, and search RAM."""
 
 import re
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
-from harness.observe.memory import MemoryUse, find
+from harness.observe.memory import Atlas, MemoryUse, find
 from harness.observe.memory.names import KERNEL_VIRTUAL, pool_named, pools_in_order
-from harness.observe.memory.pages import page_uses
 from harness.shell.answer import Answer, Hex, fields, table
 from harness.shell.command import Argument, Command, Takes, WrongForm
 from harness.shell.disassembly import disassemble
@@ -26,7 +26,8 @@ FOUND = 100
 LONGEST = 4096
 """Bytes of a file that are searched for, at most."""
 
-AREAS = ("pool", "kernel", "free")
+FREE = "free"
+AREAS = ("pool", "kernel", FREE)
 
 _SEARCH = re.compile(r"(.*?)(?:\s+in\s+(\S+)(?:\s+pages)?)?\s*", re.DOTALL)
 
@@ -85,8 +86,7 @@ def search(target: Target, words: list[str]) -> Answer:
     if found is None or not found[1]:
         raise WrongForm
     pattern = _pattern(found[1].strip())
-    within = _area(target, found[2]) if found[2] else None
-    hits = list(islice(find(target.memory, pattern, within), FOUND + 1))
+    hits = list(islice(_find(target, pattern, found[2]), FOUND + 1))
     places = target.places
     rows = [{"address": Hex(one), "is": places.describe(one)} for one in hits[:FOUND]]
     answer = table(rows, empty="not found")
@@ -116,30 +116,24 @@ def _pattern(text: str) -> bytes:
     )
 
 
+def _find(target: Target, pattern: bytes, area: str | None) -> Iterator[int]:
+    """The addresses of *pattern* in an area, or in all of RAM."""
+    if area != FREE:
+        return find(target.memory, pattern, _area(target, area) if area else None)
+    atlas = Atlas(target.types)
+    every = find(target.memory, pattern)
+    return (one for one in every if atlas.classify(one).use is MemoryUse.FREE)
+
+
 def _area(target: Target, name: str) -> list[AddressRange]:
-    """The ranges of an area: a pool, all pools, the kernel's image, or the free pages."""
+    """The ranges of an area: a pool, all pools, or the kernel's image."""
     if name == "kernel":
         image = target.types.image
         return [AddressRange(image.phys, image.size)]
-    if name == "free":
-        return _free_pages(target)
     if name == "pools":
         return [AddressRange(one.base, one.size) for one in pools_in_order(target.types)]
     pool = pool_named(target.types, name)
     return [AddressRange(pool.base, pool.size)]
-
-
-def _free_pages(target: Target) -> list[AddressRange]:
-    """The free pages of which something was ever written; the host's pages may be smaller."""
-    page = target.types.page_size
-    return [
-        AddressRange(first + number * page, page)
-        for span in target.memory.ranges
-        for part in target.memory.filled(span)
-        for first in [part.base // page * page]
-        for number, use in enumerate(page_uses(target.types, first, -(-(part.end - first) // page)))
-        if use is MemoryUse.FREE
-    ]
 
 
 COMMANDS = (

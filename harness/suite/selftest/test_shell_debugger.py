@@ -30,6 +30,27 @@ def test_a_breakpoint_stops_a_call_and_shows_its_stack(shell: Person, mapper: Pa
     assert "removed: swiotlb_bounce" in shell.ask("delete 1")
 
 
+def test_stops_by_hand_and_by_breakpoint_do_not_disturb_each_other(
+    shell: Person, mapper: Path
+) -> None:
+    """``stop`` and ``bt`` work beside a breakpoint, which still stops the next call."""
+    shell.ask("break swiotlb_bounce")
+    assert "CPU 0" in shell.ask("bt | head -1")
+    shell.ask("stop")
+    assert "CPU 0 at" in shell.ask("step")
+    shell.ask("watch linux_banner read by kernel")
+    assert "stopped" in shell.ask("info | head -1")
+    shell.ask("delete 2")
+    shell.ask("delete 1")
+    assert "stopped" in shell.ask("info | head -1")
+    assert "the machine runs" in shell.ask("continue")
+    shell.ask("break swiotlb_bounce")
+    assert "breakpoint 3" in shell.ask(f"python {mapper}")
+    shell.ask("delete 3")
+    shell.ask("continue")
+    assert "returns to this moment" in shell.ask("snapshot one")
+
+
 def test_a_condition_lets_other_calls_pass(shell: Person, mapper: Path) -> None:
     """A breakpoint whose condition does not hold stops nothing."""
     shell.ask("break swiotlb_map if $x2 == 0x1388")
