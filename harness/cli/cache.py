@@ -33,6 +33,7 @@ DESCRIPTIONS = {
     "kernels": "built kernels",
     "initramfs": "guest programs, packed for a kernel",
     "probes": "compiled probes",
+    "kbuild-tools": "sources of fixdep and modpost",
     "agents": "the guest's agent, compiled",
     "parked": "booted guests, saved",
     "builds": "build directories of kernels",

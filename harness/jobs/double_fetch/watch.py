@@ -107,7 +107,8 @@ class Watched:
         if ran.status:
             raise InputError(
                 f"the guest cannot read {address:#x} through /dev/mem, which shows how QEMU "
-                f"reports addresses: {ran.text.strip()}. Is CONFIG_DEVMEM set?"
+                f"reports addresses: {ran.text.strip()}. Set CONFIG_DEVMEM=y and leave "
+                "CONFIG_STRICT_DEVMEM out"
             )
 
 

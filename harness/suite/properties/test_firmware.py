@@ -28,6 +28,8 @@ READS_SECRET = "the rogue reads a file of the guest"
 WITH_FIRMWARE = pytest.mark.parametrize("fence_name", ["firmware"])
 WITHOUT_FIRMWARE = pytest.mark.parametrize("fence_name", ["smmu"])
 
+BY_ROOT = pytest.mark.needs("root accesses memory through /dev/mem", config="DEVMEM=y")
+
 PLACES = {
     "SMMU-switch": SMMU + Smmu.CR0,
     "SMMU-stream-table": SMMU + Smmu.STRTAB_BASE,
@@ -74,6 +76,7 @@ def test_the_kernel_is_not_told_of_the_fence(guest: Guest) -> None:
 @pytest.mark.parametrize(
     "address", in_default_tier(PLACES, "SMMU-switch", "stage-2-tables", "stack")
 )
+@BY_ROOT
 def test_what_the_kernel_writes_to_the_fence_is_dropped(guest: Guest, address: int) -> None:
     """A write by root to any part of the fence changes nothing, and the firmware records it."""
     before = guest.qtest.read_register(address, 4)
@@ -89,6 +92,7 @@ def test_what_the_kernel_writes_to_the_fence_is_dropped(guest: Guest, address: i
 @WITH_FIRMWARE
 @pytest.mark.parametrize("address", PLACES.values(), ids=PLACES)
 @pytest.mark.nightly("the default tier tests one access of the fence")
+@BY_ROOT
 def test_the_kernel_reads_nothing_of_the_fence(guest: Guest, address: int) -> None:
     """The kernel reads zeros from any part of the fence, and the firmware records the access."""
     equal(read(guest, address), 0, f"a read of {address:#x}")
@@ -99,6 +103,7 @@ def test_the_kernel_reads_nothing_of_the_fence(guest: Guest, address: int) -> No
 @WITH_FIRMWARE
 @pytest.mark.parametrize("width", [1, 2, 4, 8])
 @pytest.mark.nightly("the default tier tests one access of the fence")
+@BY_ROOT
 def test_an_access_of_any_width_is_refused(guest: Guest, width: int) -> None:
     """The firmware refuses accesses of 1, 2, 4 and 8 bytes."""
     address = SMMU + Smmu.STRTAB_BASE
@@ -114,6 +119,7 @@ def test_an_access_of_any_width_is_refused(guest: Guest, width: int) -> None:
 @WITH_FIRMWARE
 @pytest.mark.parametrize("cpus", [4])
 @pytest.mark.nightly("the default tier tests one access of the fence")
+@BY_ROOT
 def test_every_cpu_is_refused(guest: Guest, cpus: int) -> None:
     """The firmware refuses accesses by every CPU, also by those that the kernel started later."""
     for cpu in range(cpus):
@@ -127,6 +133,7 @@ def test_every_cpu_is_refused(guest: Guest, cpus: int) -> None:
 @pytest.mark.property("FENCE")
 @WITH_FIRMWARE
 @pytest.mark.tries("the rogue accesses memory outside its window")
+@BY_ROOT
 def test_a_rogue_reads_the_pool_and_not_a_secret(
     guest: Guest, rogue: EduRogue, memory: LiveMemory, pool: Pool
 ) -> None:
@@ -142,6 +149,7 @@ def test_a_rogue_reads_the_pool_and_not_a_secret(
 @WITHOUT_FIRMWARE
 @pytest.mark.tries("the rogue reads a secret before that, too")
 @pytest.mark.disables("root disables the SMMU")
+@BY_ROOT
 def test_without_firmware_root_switches_the_fence_off(
     guest: Guest, rogue: EduRogue, memory: LiveMemory
 ) -> None:
@@ -180,6 +188,7 @@ def test_a_refusal_names_device_address_and_direction(
 @pytest.mark.parametrize("cpus", [2])
 @pytest.mark.tries("the rogue accesses memory outside its window")
 @pytest.mark.nightly("the default tier tests one access of the fence")
+@BY_ROOT
 def test_the_fence_stands_after_a_reset(booted_guest: Guest, pool: Pool) -> None:
     """After a reset the firmware sets up the fence again before the kernel runs."""
     write(booted_guest, SMMU + Smmu.CR0, 0)
@@ -195,6 +204,7 @@ def test_the_fence_stands_after_a_reset(booted_guest: Guest, pool: Pool) -> None
 @pytest.mark.property("FENCE")
 @WITH_FIRMWARE
 @pytest.mark.nightly("the default tier tests one access of the fence")
+@BY_ROOT
 def test_the_fence_stands_after_park_and_restore(
     booted_guest: Guest, pool: Pool, tmp_path: Path
 ) -> None:

@@ -25,6 +25,10 @@ from harness.suite.lib.tiers import in_default_tier
 pytestmark = [
     pytest.mark.any_kernel("what the TCG plugin sees"),
     pytest.mark.needs("accesses are seen by a TCG plugin", qemu=PLUGINS),
+    pytest.mark.needs("a read of the pool through /dev/mem calibrates it", config="DEVMEM=y"),
+    pytest.mark.needs(
+        "a read of the pool through /dev/mem calibrates it", config="STRICT_DEVMEM=n"
+    ),
 ]
 
 SIZE = 256
