@@ -8,6 +8,7 @@ import drgn
 from drgn.helpers.linux.device import dev_name
 
 from harness.kernel import Kernel
+from harness.kernel.geometry import page_size
 from harness.machine.devicetree.flat import MAGIC, FlatTree, read_blob
 from harness.machine.devicetree.model import (
     Environment,
@@ -15,9 +16,10 @@ from harness.machine.devicetree.model import (
     Prediction,
     Restriction,
 )
+from harness.machine.devicetree.model.memory import whole_pages
 from harness.machine.devicetree.model.prediction import KERNEL
 from harness.machine.devicetree.region import Region
-from harness.machine.layout import PAGE, RAM_BASE
+from harness.machine.layout import RAM_BASE
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import (
     KernelTypes,
@@ -64,7 +66,8 @@ def environment(kernel: Kernel, blob: Region) -> Environment:
     """What lies in RAM beside the initial RAM disk, which the blob names."""
     with kernel.image.open("rb") as image:
         size = int.from_bytes(image.read(64)[IMAGE_SIZE], "little")
-    return Environment(loaded=(Region(KERNEL_BASE, size, KERNEL), blob))
+    page = page_size(kernel.image)
+    return Environment(loaded=(Region(KERNEL_BASE, size, KERNEL), blob), page=page)
 
 
 def real_devices(types: KernelTypes) -> list[RealDevice]:
@@ -131,9 +134,9 @@ def _pages(found: Prediction, types: KernelTypes) -> Iterator[str]:
         inside = ram.covers(pool.place)
         if not inside or any(one.overlaps(pool.place) for one in given):
             continue
-        first = pool.place.base // PAGE * PAGE
-        count = -(-(pool.place.end - first) // PAGE)
-        free = [use for use in page_uses(types, first, count) if use is not MemoryUse.RESERVED]
+        pages = whole_pages(pool.place, found.around.page)
+        count = pages.size // found.around.page
+        free = [use for use in page_uses(types, pages.base, count) if use is not MemoryUse.RESERVED]
         if free:
             yield f"{len(free)} of {count} pages of {pool.name} are not reserved"
 

@@ -68,7 +68,7 @@ class _Checker:
         self.cells: Cells = root_cells(tree)
         self._disks = [
             Region(disk.base, disk.size, "the initial RAM disk of /chosen")
-            for disk in initial_ram_disk(tree)
+            for disk in initial_ram_disk(tree, around.page)
         ]
         self._freed = Spans(self.regions.freed)
         self._neighbours = Overlaps(self._ranges())
@@ -186,7 +186,7 @@ class _Checker:
             yield _fault("too-large", one.node, f"its size is {size // KIB} KiB")
         if base % SLOT and self._holds("slot-unaligned"):
             yield _fault("slot-unaligned", one.node, f"its base is {base:#x}")
-        elif base % PAGES[0] and self._holds("page-unaligned"):
+        elif base % self.around.page and self._holds("page-unaligned"):
             yield _fault(
                 "page-unaligned", one.node,
                 f"its base {base:#x} is not page aligned: at most {got.largest_mapping // KIB} KiB",
@@ -277,9 +277,10 @@ class _Checker:
         if self.found.fatal is RULES["blob-too-large"]:
             yield Fault(RULES["blob-too-large"], "/", f"the blob has {self.tree.size} bytes")
         for one in self.regions.nodes:
-            parts = (one.place.base | one.size) % PAGES[0]
+            page = self.around.page
+            parts = (one.place.base | one.size) % page
             if parts and "no-map" in one.node.properties and self._holds("no-map-part-of-page"):
-                text = f"base or size of {one.place} is not a multiple of 4 KiB"
+                text = f"base or size of {one.place} is not a multiple of {page // KIB} KiB"
                 yield _fault("no-map-part-of-page", one.node, text)
             if one.size >= HUGE and self._holds("huge-region"):
                 yield _fault("huge-region", one.node, f"its size is {one.size:#x} bytes")

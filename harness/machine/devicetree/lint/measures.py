@@ -23,7 +23,7 @@ class Measures:
     largest_coherent: int
 
 
-def measure(pool: ReservedNode, kernel: KernelVersion, page: int = 4096) -> Measures:
+def measure(pool: ReservedNode, kernel: KernelVersion, page: int) -> Measures:
     """Measure *pool*, which has a place, for a device without limits of its own.
 
     kernel/dma/swiotlb.c:swiotlb_search_pool_area() and swiotlb_alloc().
@@ -40,7 +40,7 @@ def measure(pool: ReservedNode, kernel: KernelVersion, page: int = 4096) -> Meas
     coherent = 0
     size = page
     while size <= SET_SIZE:
-        if _has_aligned(base, slots, size, aligned=RULES["set-unaligned"].holds(kernel)):
+        if _has_aligned(base, slots, size, page, aligned=RULES["set-unaligned"].holds(kernel)):
             coherent = size
         size *= 2
     return Measures(slots, mapping, coherent)
@@ -55,9 +55,9 @@ def _from_aligned(base: int, length: int, step: int) -> int:
     return max(0, length * SLOT - skipped) if skipped % SLOT == 0 else 0
 
 
-def _has_aligned(base: int, slots: int, size: int, *, aligned: bool) -> bool:
+def _has_aligned(base: int, slots: int, size: int, page: int, *, aligned: bool) -> bool:
     """Whether *size* bytes fit into one set, at a multiple of *size* if *aligned*."""
-    step = size if aligned else 4096
+    step = size if aligned else page
     for first in range(0, min(slots, 2 * SET * 64), SET):
         begin = base + first * SLOT
         end = min(begin + SET_SIZE, base + slots * SLOT)

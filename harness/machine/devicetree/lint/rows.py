@@ -182,7 +182,11 @@ def _is_evident(one: DevicePrediction) -> bool:
 def _pool(
     one: ReservedNode, found: BoardJudgement, users: Sequence[str], position: Position | None
 ) -> PoolRow:
-    got = measure(one, found.kernel) if one.kind is Kind.POOL and one.base is not None else None
+    got = (
+        measure(one, found.kernel, found.prediction.around.page)
+        if one.kind is Kind.POOL and one.base is not None
+        else None
+    )
     return PoolRow(
         path=one.node.path,
         name=one.name,

@@ -10,7 +10,6 @@ from packaging.version import Version
 
 from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
-from harness.base.space import MIB
 from harness.machine.devicetree.region import Region
 
 NEWEST, OLDEST = "7.3", "5.15"
@@ -59,14 +58,12 @@ class Environment:
 
     *loaded* are the ranges of the kernel's image, the initial RAM disk and the blob itself, as far
     as they are known; *ram* is what the boot loader writes into the memory nodes. Sizes in bytes:
-    *page* is 4, 16 or 64 KiB, *pageblock* the alignment of CMA (4 MiB with pages of 4 KiB, 2 MiB
-    with huge pages).
+    *page* is 4, 16 or 64 KiB.
     """
 
     loaded: tuple[Region, ...] = ()
     ram: tuple[AddressRange, ...] = ()
     page: int = 4096
-    pageblock: int = 4 * MIB
 
     @property
     def largest_table(self) -> int:
@@ -75,4 +72,9 @@ class Environment:
         10 for pages of 4 KiB, 11 for 16 KiB, 13 for 64 KiB (arch/arm64/Kconfig,
         ARCH_FORCE_MAX_ORDER).
         """
+        return self.pageblock
+
+    @property
+    def pageblock(self) -> int:
+        """The alignment of contiguous memory (CMA) without huge pages, bytes."""
         return self.page << {4096: 10, 16384: 11}.get(self.page, 13)

@@ -69,10 +69,14 @@ def is_enabled(node: FlatNode) -> bool:
 
 
 class Memory:
-    """RAM, what of it is *reserved*, and what is left out of the linear mapping (``no-map``)."""
+    """RAM, what of it is *reserved*, and what is left out of the linear mapping (``no-map``).
 
-    def __init__(self, ram: Iterable[AddressRange]) -> None:
+    *page* is the size of a page in bytes.
+    """
+
+    def __init__(self, ram: Iterable[AddressRange], page: int) -> None:
         self.ram, self.reserved, self.unmapped = Spans(ram), Spans(), Spans()
+        self.page = page
 
     def free(self) -> list[AddressRange]:
         """What can be allocated, ascending."""
@@ -84,7 +88,8 @@ class Memory:
 
         A page is not mapped if a part of it is not (arch/arm64/mm/mmu.c:map_mem(), 6.12.117).
         """
-        return self.ram.without(Spans(map(_pages_of, self.unmapped.ranges())))
+        holes = (whole_pages(hole, self.page) for hole in self.unmapped.ranges())
+        return self.ram.without(Spans(holes))
 
     def find(
         self, size: int, alignment: int, start: int = 0, end: int = 0, *, bottom_up: bool = False
@@ -94,7 +99,7 @@ class Memory:
         *alignment* is used as the kernel's macros do, which expect a power of two.
         """
         alignment = alignment or CACHE_LINE
-        start, end = max(start, 4096), end or U64
+        start, end = max(start, self.page), end or U64
         end = max(start, end)
         free = self.free()
         for one in free if bottom_up else reversed(free):
@@ -110,9 +115,10 @@ class Memory:
         return 0
 
 
-def _pages_of(one: AddressRange) -> AddressRange:
-    base = one.base // 4096 * 4096
-    return AddressRange(base, -(-one.end // 4096) * 4096 - base)
+def whole_pages(one: AddressRange, page: int) -> AddressRange:
+    """All pages that *one* has a part of."""
+    base = one.base // page * page
+    return AddressRange(base, -(-one.end // page) * page - base)
 
 
 def read_ram(tree: FlatTree, kernel: KernelVersion, page: int) -> list[AddressRange]:
@@ -129,7 +135,7 @@ def read_ram(tree: FlatTree, kernel: KernelVersion, page: int) -> list[AddressRa
         if not is_enabled_early(node, kernel):
             continue
         reg = node.properties.get("linux,usable-memory", node.properties.get("reg", b""))
-        banks += (_whole_pages(bank, page) for bank in cells.entries(reg))
+        banks += (_pages_inside(bank, page) for bank in cells.entries(reg))
     ram = Spans(banks)
     usable = _usable(tree, cells)
     if usable:
@@ -143,7 +149,7 @@ def _usable(tree: FlatTree, cells: Cells) -> tuple[AddressRange, ...]:
     return cells.entries(data)[:2]
 
 
-def _whole_pages(bank: AddressRange, page: int) -> AddressRange:
+def _pages_inside(bank: AddressRange, page: int) -> AddressRange:
     base = -(-bank.base // page) * page
     end = (bank.base + bank.size) // page * page
     return AddressRange(base, max(0, min(end, U64 + 1) - base))

@@ -31,7 +31,7 @@ KERNEL = "the kernel"
 
 @dataclass(frozen=True)
 class Prediction:
-    """What *kernel* makes of a devicetree.
+    """What *kernel* makes of a devicetree, with what is *around* it.
 
     *fatal* is the rule by which it does not boot, None if it does. *fatal_later* is the rule by
     which it oopses when memory is used up.
@@ -42,6 +42,7 @@ class Prediction:
     devices: tuple[DevicePrediction, ...]
     fatal: Rule | None = None
     fatal_later: Rule | None = None
+    around: Environment = NOTHING
 
     @property
     def pools(self) -> tuple[ReservedNode, ...]:
@@ -72,7 +73,7 @@ def predict(tree: FlatTree, kernel: KernelVersion, around: Environment = NOTHING
         ends = (one.rule for one in certain if one.outcome is Restriction.NO_BOOT)
         fatal = next(ends, None)
     later = RULES["refused-unmapped"] if regions.freed_unmapped else None
-    return Prediction(kernel, regions, devices, fatal, later)
+    return Prediction(kernel, regions, devices, fatal, later, around)
 
 
 def _ends_early(tree: FlatTree, regions: Regions, kernel: KernelVersion) -> Rule | None:

@@ -486,6 +486,7 @@ RULES = _table(
         "The pool has a part of a page. What confines a device works in pages: it lets the device "
         "reach the rest of that page, or keeps it from a part of its pool.",
         "Use a base and a size that are multiples of 256 KiB.",
+        "kernel-data-beside-pool",
     ),
     Rule(
         "larger-pages",

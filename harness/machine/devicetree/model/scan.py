@@ -15,6 +15,7 @@ from harness.machine.devicetree.model.memory import (
     is_enabled_early,
     read_ram,
     root_cells,
+    whole_pages,
 )
 from harness.machine.devicetree.model.regions import (
     SHARED,
@@ -35,8 +36,8 @@ TWO_PASSES = ">=6.12"
 
 def set_up_regions(tree: FlatTree, kernel: KernelVersion, around: Environment) -> Regions:
     """Follow the kernel from its first look at the blob to the last region."""
-    memory = Memory(around.ram or read_ram(tree, kernel, around.page))
-    for one in (*around.loaded, *initial_ram_disk(tree)):
+    memory = Memory(around.ram or read_ram(tree, kernel, around.page), around.page)
+    for one in (*around.loaded, *initial_ram_disk(tree, around.page)):
         memory.reserved.add(one)
     if kernel.within("<6.6"):
         _reserve_entries(memory, tree)
@@ -59,8 +60,8 @@ def set_up_regions(tree: FlatTree, kernel: KernelVersion, around: Environment) -
     return Regions(found, tuple(scan.lookup()), memory, freed, unmapped, tuple(scan.log))
 
 
-def initial_ram_disk(tree: FlatTree) -> tuple[AddressRange, ...]:
-    """The initial RAM disk that /chosen names, in whole pages of 4 KiB."""
+def initial_ram_disk(tree: FlatTree, page: int) -> tuple[AddressRange, ...]:
+    """The initial RAM disk that /chosen names, in whole pages."""
     chosen = tree.root.child("chosen")
     if chosen is None:
         return ()
@@ -68,8 +69,7 @@ def initial_ram_disk(tree: FlatTree) -> tuple[AddressRange, ...]:
     start, end = (int.from_bytes(edge) for edge in edges)
     if not all(edges) or start >= end or end > 1 << 64:
         return ()
-    base = start & ~0xFFF
-    return (AddressRange(base, -(-end // 4096) * 4096 - base),)
+    return (whole_pages(AddressRange(start, end - start), page),)
 
 
 def _reserve_entries(memory: Memory, tree: FlatTree) -> None:
