@@ -54,13 +54,14 @@ VMLINUX = "./usr/lib/debug/boot/vmlinux-*"
 class PackagedKernel:
     """The packages of a kernel, the one that was asked for first; *debug* is that with vmlinux.
 
-    They are found in *lists*.
+    They are found in *lists*. *spec* is what the user asked for.
     """
 
     name: str
     lists: PackageLists
     packages: tuple[Package, ...]
     debug: Package | None
+    spec: KernelSpec
 
     patches = ()
     """No series can be applied to it."""
@@ -95,7 +96,7 @@ def find_packages(spec: KernelSpec) -> PackagedKernel:
     packages = tuple(closure(lists, wanted, PARTS))
     if not packages:
         raise SourceError(f"the package '{name}' {_absence(lists, suite)}")
-    found = PackagedKernel(name, lists, packages, None)
+    found = PackagedKernel(name, lists, packages, None, spec)
     if spec.packaged.endswith(DEBUG):
         debug = lists.find(f"{found.image}-dbg")
         if debug is None:

@@ -11,7 +11,8 @@ import pytest
 from kernel_builds import CROSS, FILES, SOURCES
 from made_up_packages import Deb, Lists
 
-from harness.base.errors import BuildError, SourceError
+from harness.base.errors import BuildError, InputError, SourceError
+from harness.kernel import KernelSpec
 from harness.kernel.build.compiler import Compiler
 from harness.kernel.build.given import UNTRACED
 from harness.kernel.build.headers import headers_tree
@@ -89,11 +90,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
 
 
-def found(folder: Path, *debs: Deb) -> PackagedKernel:
+def found(folder: Path, *debs: Deb, compiler: str = "") -> PackagedKernel:
     folder.mkdir()
     lists = Lists(folder, (Deb(f"linux-image-{RELEASE}"), *debs))
     image = lists.find(f"linux-image-{RELEASE}")
-    return PackagedKernel("linux-image-arm64", lists, (image,), None)  # type: ignore[arg-type] # stand for apt's
+    spec = KernelSpec("package:linux-image-arm64", compiler=compiler)
+    return PackagedKernel("linux-image-arm64", lists, (image,), None, spec)  # type: ignore[arg-type] # stand for apt's
 
 
 def test_a_tree_is_made_of_all_headers_with_tools_of_this_machine(tmp_path: Path) -> None:
@@ -134,6 +136,16 @@ def test_a_module_that_does_not_compile_is_told_with_both_compilers(tmp_path: Pa
         headers_tree(kernel),
     ):
         raise BuildError("so")
+
+
+def test_a_compiler_of_the_other_kind_cannot_build_modules(tmp_path: Path) -> None:
+    kernel = found(tmp_path / "debs", *headers(), source_package(), compiler="clang")
+
+    with (
+        pytest.raises(InputError, match="clang cannot build modules for it"),
+        headers_tree(kernel),
+    ):
+        pass
 
 
 def test_a_kernel_without_headers_is_refused(tmp_path: Path) -> None:
