@@ -7,12 +7,13 @@ import shlex
 import sys
 from pathlib import Path
 
-from harness.base.errors import AddressError, InputError
+from harness.base.errors import AddressError, HostError, InputError
 from harness.base.progress import say
 from harness.cli.machines import add_machine_options, machine_of
 from harness.devices.attacks.machines import fenced
 from harness.machine.fence import FENCES
 from harness.machine.machine import BLOB, PERSON_SOCKET, Machine, with_own_ram
+from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.rundir import sweep
 from harness.machine.qemu.runroot import choose_run_root
 from harness.machine.qemu.snapshot import boot, park, restore
@@ -56,6 +57,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--vmlinux", type=Path, metavar="FILE", help="the kernel of --dump and --attach"
     )
+    parser.add_argument(
+        "--tui", action="store_true", help="use the whole screen: pool map, kernel log, answers"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the QEMU command and exit")
     parser.set_defaults(run=run)
 
@@ -70,8 +74,25 @@ def run(arguments: argparse.Namespace) -> int:
         _print_command(machine)
         return 0
     with boot(machine) if arguments.boot else restore(park(machine)) as guest:
-        Session(live_target(guest)).converse()
+        if arguments.tui:
+            _on_whole_screen(guest)
+        else:
+            Session(live_target(guest)).converse()
     return 0
+
+
+def _on_whole_screen(guest: Guest) -> None:
+    """Show the session on the whole screen; raises HostError without Textual."""
+    try:
+        from harness.shell.tui import run_screen  # noqa: PLC0415 - an optional package
+    except ModuleNotFoundError as fault:
+        raise HostError(
+            f"--tui needs the Python package {fault.name}: "
+            "pip install 'restricted-dma-harness[tui]'"
+        ) from fault
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise InputError("--tui needs a terminal: without one, omit it")
+    run_screen(live_target(guest))
 
 
 def _machine(arguments: argparse.Namespace) -> Machine:

@@ -17,7 +17,7 @@ TRANSLATED = "smmuv3_translate_success"
 """QEMU's trace event for each access that an SMMU lets through (hw/arm/trace-events, 7.2)."""
 
 _TRANSLATED = re.compile(rf"{TRANSLATED} \S+ sid=0x([0-9a-f]+) iova=\S+ translated=0x([0-9a-f]+)")
-_ROGUE = re.compile(r"(\S+) (read|write) 0x([0-9a-f]+) (\d+)")
+ROGUE_ACCESS = re.compile(r"(\S+) (read|write) 0x([0-9a-f]+) (\d+)")
 
 
 @dataclass(frozen=True, repr=False)
@@ -86,7 +86,7 @@ class DeviceWatch:
                 device = Bdf(stream >> 8, stream >> 3 & 0x1F, stream & 7)
                 if self._is_watched(phys, 1, "access"):
                     yield f"{device} at {phys:#x}"
-            elif found := _ROGUE.match(line):
+            elif found := ROGUE_ACCESS.match(line):
                 phys, size = int(found[3], 16), int(found[4])
                 if self._is_watched(phys, size, found[2]):
                     yield f"{found[1]} {found[2]}s {size} bytes at {phys:#x}"

@@ -30,6 +30,14 @@ def feed(command: str, text: str) -> None:
         subprocess.run(["/bin/sh", "-c", command], input=data, check=False)
 
 
+def piped(command: str, text: str) -> str:
+    """What a shell command writes, errors included, with *text* as its input."""
+    data = f"{text}\n".encode(errors="replace")
+    command_line = ["/bin/sh", "-c", f"exec 2>&1; {command}"]
+    ran = subprocess.run(command_line, input=data, capture_output=True, check=False)
+    return ran.stdout.decode(errors="replace").rstrip("\n")
+
+
 def _is_long(text: str) -> bool:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return False

@@ -8,12 +8,15 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 import tty
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from harness.base.errors import GuestError, HarnessError
 from harness.machine.qemu.console import Console
 from harness.machine.qemu.guest import Guest
+
+Handler = Callable[[int, object], object] | signal.Handlers
 
 LEAVE = b"\x1d"
 """Ctrl-], which telnet and virsh use as well."""
@@ -45,18 +48,24 @@ def run_program(command: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def interrupts_ignored() -> Iterator[None]:
-    """Ignore Ctrl-C during the block."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
+    """Ignore Ctrl-C during the block; only the main thread would get it."""
+    with _on_interrupt(signal.SIG_IGN):
         yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
 def interrupts_for_the_program() -> Iterator[None]:
     """Let Ctrl-C during the block end a program that runs, and nothing else."""
-    before = signal.signal(signal.SIGINT, lambda *_: None)  # unlike SIG_IGN, not inherited
+    with _on_interrupt(lambda *_: None):  # unlike SIG_IGN, not inherited
+        yield
+
+
+@contextlib.contextmanager
+def _on_interrupt(handler: Handler) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, handler)
     try:
         yield
     finally:
