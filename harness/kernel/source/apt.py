@@ -78,7 +78,7 @@ class PackageLists:
 
     def find(self, name: str) -> "Package | None":
         """Look up the newest *name* for arm64, over the network if lists are missing or old."""
-        with self._lock():
+        with self.lock():
             refused = self._refresh_old()
             found = self._show(name)
             if found is None and not refused and self._age() > 60:
@@ -88,13 +88,13 @@ class PackageLists:
 
     def ask(self, tool: str, *words: str) -> str:
         """Return the output of an apt *tool* on the lists, which are refreshed if they are old."""
-        with self._lock():
+        with self.lock():
             self._refresh_old()
             return self._apt(tool, *words).stdout
 
     def codenames(self) -> list[str]:
         """Return the code names of all suites, from their Release files."""
-        with self._lock():
+        with self.lock():
             self._refresh_old()
         releases = sorted((self.root / "lists").glob("*Release"))
         return [found[1] for path in releases if (found := _CODENAME.search(path.read_text()))]
@@ -119,7 +119,8 @@ class PackageLists:
         path.write_text(text.format(root=self.root, user=user))
         return path
 
-    def _lock(self) -> FileLock:
+    def lock(self) -> FileLock:
+        """The lock without which another process may change lists and settings while apt reads."""
         self.root.mkdir(parents=True, exist_ok=True)
         return FileLock(self.root / "lock")
 
@@ -192,7 +193,11 @@ class Package:
     def _download(self, directory: Path) -> None:
         title = f"downloading {self.name} {self.version}"
         wanted = f"{self.name}={self.version}"
-        with step(title) as progress, tempfile.TemporaryFile("w+") as complaint:
+        with (
+            step(title) as progress,
+            tempfile.TemporaryFile("w+") as complaint,
+            self.lists.lock(),
+        ):
             reading, writing = os.pipe()
             options = ("-c", self.lists.settings(), "-o", f"APT::Status-Fd={writing}")
             with subprocess.Popen(

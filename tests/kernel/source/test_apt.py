@@ -127,6 +127,14 @@ def test_package_is_downloaded_once(fake: FakeApt) -> None:
     )
 
 
+def test_lists_do_not_change_during_a_download(fake: FakeApt, tmp_path: Path) -> None:
+    package = apt.find_package("busybox-static")
+    lock = tmp_path / "cache/apt/lock"
+    fake.behave(download=f"flock -n {lock} true && exit 100; touch it.deb")
+
+    assert package.fetch().name == "it.deb"
+
+
 def test_failed_download_is_explained(fake: FakeApt) -> None:
     package = apt.find_package("busybox-static")
     fake.behave(download="echo 'E: Hash Sum mismatch' >&2; exit 100")
