@@ -8,6 +8,7 @@ from harness.base.errors import InputError
 from harness.cli.machines import add_kernel_options, kernel_of
 from harness.cli.tables import print_table
 from harness.jobs.cost import (
+    beyond,
     change_table,
     compare_costs,
     cost_table,
@@ -58,6 +59,4 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{len(changes)} of {len(costs)} numbers differ from {arguments.since}")
     if changes:
         print_table(change_table(changes))
-    limit = arguments.limit if arguments.limit is not None else float("inf")
-    grown = [one for one in changes if one.per_cent is None or one.per_cent > limit]
-    return BEYOND if grown and arguments.limit is not None else 0
+    return BEYOND if beyond(changes, arguments.limit) else 0

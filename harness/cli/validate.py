@@ -23,6 +23,7 @@ from harness.jobs.compare import (
     patch_coverage,
     run_base,
     save_runs,
+    series_costs,
     store_prefix,
 )
 from harness.jobs.compare.kernel_runs import REPEATS
@@ -86,6 +87,17 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         action="store_true",
         help="report which lines of the series ran; builds another kernel",
     )
+    parser.add_argument(
+        "--cost",
+        action="store_true",
+        help="report which DMA API calls take other numbers of instructions",
+    )
+    parser.add_argument(
+        "--cost-limit",
+        type=float,
+        metavar="PERCENT",
+        help="the series is bad if such a number grows by more; as --cost (default: no limit)",
+    )
     _add_outputs(parser)
     parser.set_defaults(run=run)
 
@@ -137,8 +149,15 @@ def run(arguments: argparse.Namespace) -> int:
         judgement = replace(judgement, elsewhere=would_apply(patches_of(series)))
     if arguments.coverage:
         judgement = replace(judgement, coverage=patch_coverage(whole))
+    if _counts_costs(arguments) and attempts[-1].fit is not Fit.REFUSED:
+        costs = series_costs(request, whole)
+        judgement = replace(judgement, costs=costs, cost_limit=arguments.cost_limit)
     _report(arguments, judgement)
     return judgement.verdict.exit_code
+
+
+def _counts_costs(arguments: argparse.Namespace) -> bool:
+    return arguments.cost or arguments.cost_limit is not None
 
 
 def _base(arguments: argparse.Namespace, series: Series) -> str:

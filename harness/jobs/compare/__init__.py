@@ -11,12 +11,14 @@
 ``as_json``          the same for programs
 ``mail_text``        for a reply; also ``pages`` of HTML, ``save_runs`` for ``harness report``
 ``patch_coverage``   which of the lines that it adds were run
+``series_costs``     what it changes in the instructions of DMA API calls
 ===================  =============================================================================
 """
 
 from harness.jobs.compare.known_base import run_base
 from harness.jobs.compare.per_patch import judge_series
 from harness.jobs.compare.publish import mail_text, pages, save_runs
+from harness.jobs.compare.series_costs import series_costs
 from harness.jobs.compare.series_coverage import patch_coverage
 from harness.jobs.compare.series_judgement import SeriesJudgement, as_json
 from harness.jobs.compare.series_text import judgement_text
@@ -35,5 +37,6 @@ __all__ = [
     "patch_coverage",
     "run_base",
     "save_runs",
+    "series_costs",
     "store_prefix",
 ]

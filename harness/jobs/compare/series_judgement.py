@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from harness.jobs.cost import CostChange, beyond
 from harness.kernel.patches.apply import Attempt, Fit
 from harness.kernel.patches.mail import Mail
 from harness.kernel.patches.series import Series
@@ -50,7 +51,8 @@ class SeriesJudgement:
     """The judgement on *series* on the kernel *base*: on all of it, and on each patch if asked.
 
     *attempts*: whether each patch applies to the base; *coverage*: which added lines ran;
-    *elsewhere*: the kernels at hand to which a series applies that does not apply to the base.
+    *elsewhere*: the kernels at hand to which a series applies that does not apply to the base;
+    *costs*: instructions that differ, of which none may grow by more than *cost_limit* per cent.
     """
 
     base: str
@@ -60,12 +62,15 @@ class SeriesJudgement:
     patches: tuple[Step, ...] = ()
     coverage: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    costs: tuple[CostChange, ...] = ()
+    cost_limit: float | None = None
 
     @property
     def verdict(self) -> Verdict:
         """The verdict on the whole series and on each patch: BAD outranks NOT_JUDGED."""
         refused = [Verdict.NOT_JUDGED for one in self.attempts if one.fit is Fit.REFUSED]
-        return overall([*(one.verdict for one in (self.whole, *self.patches)), *refused])
+        dear = [Verdict.BAD for _ in beyond(self.costs, self.cost_limit)]
+        return overall([*(one.verdict for one in (self.whole, *self.patches)), *refused, *dear])
 
     def repaired_by(self, broken: Difference, at: int) -> int | None:
         """The first patch after number *at* with which the test passes again, None if none is."""
@@ -98,6 +103,7 @@ def as_json(judgement: SeriesJudgement) -> Mapping[str, Any]:
         "whole": _step(judgement.whole),
         "patches": [_step(step) for step in judgement.patches],
         "coverage": judgement.coverage,
+        "costs": [asdict(one) for one in judgement.costs],
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.base.properties import in_order, property_order
 from harness.jobs.compare.series_judgement import Failure, SeriesJudgement, Step
+from harness.jobs.cost import beyond, change_lines
 from harness.kernel.patches.apply import Fit
 from harness.kernel.patches.series import Series
 from harness.results import Case, Verdict
@@ -46,6 +47,7 @@ def judgement_text(judgement: SeriesJudgement) -> str:
         parts += list(_effects(judgement, judgement.whole))
     parts += list(_not_its_fault(judgement.whole))
     parts += list(_notices(judgement.whole))
+    parts += list(_costs(judgement))
     if judgement.coverage:
         parts.append("\n".join(["Lines that the series adds:", *judgement.coverage]))
     parts.append(_closing(judgement))
@@ -213,6 +215,16 @@ def _notices(step: Step) -> Iterator[str]:
         yield "\n".join(
             ["Notices:", *(line for one in said for line in wrapped(one, "  ", "    "))]
         )
+
+
+def _costs(judgement: SeriesJudgement) -> Iterator[str]:
+    """The instructions that the series changes, and which of them are beyond the limit."""
+    if judgement.costs:
+        lines = change_lines(judgement.costs, MOST)
+        yield "\n".join(["Instructions that differ:", *(f"  {line}" for line in lines)])
+    if dear := beyond(judgement.costs, judgement.cost_limit):
+        limit = f"{judgement.cost_limit:g} %"
+        yield _paragraph(f"{len(dear)} of these grew by more than {limit} (--cost-limit).")
 
 
 def _closing(judgement: SeriesJudgement) -> str:

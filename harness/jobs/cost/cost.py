@@ -52,6 +52,11 @@ def compare_costs(before: Iterable[Cost], after: Iterable[Cost]) -> tuple[CostCh
     return tuple(sorted(changed, key=lambda one: -_growth(one)))
 
 
+def beyond(changes: Iterable[CostChange], limit: float | None) -> tuple[CostChange, ...]:
+    """The changes by more than *limit* per cent, and calls that are refused now; none for None."""
+    return () if limit is None else tuple(one for one in changes if _growth(one) > limit)
+
+
 def save_costs(costs: Sequence[Cost], path: Path) -> None:
     """Write *costs* as JSON."""
     content = {"format": FORMAT, "unit": "instructions", "costs": [asdict(one) for one in costs]}
@@ -70,5 +75,8 @@ def load_costs(path: Path) -> tuple[Cost, ...]:
 
 
 def _growth(change: CostChange) -> float:
+    """How much it grew in per cent: without limit if it is refused now, below all if it was."""
+    if change.after.instructions is None:
+        return float("inf")
     growth = change.per_cent
-    return float("inf") if growth is None else growth
+    return float("-inf") if growth is None else growth

@@ -33,6 +33,18 @@ def change_table(changes: Sequence[CostChange]) -> Table:
     return table
 
 
+def change_lines(changes: Sequence[CostChange], most: int) -> tuple[str, ...]:
+    """A line for each of the first *most*, such as ``map 4 KiB (pool): 1204 -> 1950, +62 %``."""
+    lines = [
+        f"{one.after.call} {size_text(one.after.size)} ({_head(one.after.kind, one.after.full)}): "
+        f"{_number(one.before.instructions)} -> {_number(one.after.instructions)}"
+        + ("" if one.per_cent is None else f", {one.per_cent:+.0f} %")
+        for one in changes[:most]
+    ]
+    more = [f"and {len(changes) - most} more"] if len(changes) > most else []
+    return (*lines, *more)
+
+
 def _head(kind: str, full: int) -> str:
     return f"{kind}, {full} % full" if full else kind
 

@@ -25,6 +25,7 @@ from harness.jobs.compare import (
 from harness.jobs.compare.per_patch import kernels_of
 from harness.jobs.compare.series_judgement import Failure
 from harness.jobs.compare.series_text import properties_at_stake
+from harness.jobs.cost import Cost, CostChange
 from harness.kernel import KernelSpec
 from harness.kernel.patches.apply import Attempt, Fit
 from harness.kernel.patches.series import read_paths
@@ -203,6 +204,24 @@ def test_beside_a_patch_that_does_not_apply_is_what_may_help(series: Series) -> 
 
     assert 'The series says that it needs: "It applies to Linux 6.12.".' in text
     assert "Of the kernels at hand it applies to: debian:7.3 (7.3.4) (--kernel=SOURCE)." in text
+
+
+@pytest.mark.parametrize(
+    ("limit", "verdict"), [(None, Verdict.GOOD), (70.0, Verdict.GOOD), (60.0, Verdict.BAD)]
+)
+def test_a_series_may_not_cost_more_than_the_limit(
+    series: Series, limit: float | None, verdict: Verdict
+) -> None:
+    judgement, _ = whole(series, {T: (PASS, PASS)})
+    before, after = (Cost("map TO_DEVICE", 4096, "pool", 0, count) for count in (1204, 1950))
+
+    dear = replace(judgement, costs=(CostChange(before, after),), cost_limit=limit)
+
+    text = judgement_text(dear)
+    assert dear.verdict is verdict
+    assert "  map TO_DEVICE 4 KiB (pool): 1204 -> 1950, +62 %" in text
+    assert ("1 of these grew by more than 60 % (--cost-limit)." in text) is (limit == 60)
+    assert as_json(dear)["costs"][0]["after"]["instructions"] == 1950
 
 
 def test_no_test_at_all_is_no_verdict(series: Series) -> None:

@@ -13,6 +13,8 @@ from rich.table import Table
 from harness.base.errors import InputError
 from harness.jobs.cost import (
     Cost,
+    beyond,
+    change_lines,
     change_table,
     compare_costs,
     cost_table,
@@ -79,11 +81,19 @@ def test_what_grew_most_comes_first() -> None:
     doubled = Cost("map TO_DEVICE", 4096, "pool", 90, 4408)
     grown = Cost("map TO_DEVICE", 4096, "pool", 0, 1950)
     served = Cost("alloc coherent", 65536, "pool", 0, 5000)
+    dear = Cost("map TO_DEVICE", 4096, "no pool", 0, None)
 
-    changes = compare_costs([MAP, FULL, BARE, REFUSED], [grown, doubled, BARE, served])
+    changes = compare_costs([MAP, FULL, BARE, REFUSED], [grown, doubled, dear, served])
 
-    assert [one.after for one in changes] == [served, doubled, grown]
-    assert [one.per_cent and round(one.per_cent) for one in changes] == [None, 100, 62]
+    assert [one.after for one in changes] == [dear, doubled, grown, served]
+    assert [one.per_cent and round(one.per_cent) for one in changes] == [None, 100, 62, None]
+    assert [one.after for one in beyond(changes, 62)] == [dear, doubled]
+    assert beyond(changes, None) == ()
+    assert change_lines(changes, 2) == (
+        "map TO_DEVICE 4 KiB (no pool): 93 -> refused",
+        "map TO_DEVICE 4 KiB (pool, 90 % full): 2204 -> 4408, +100 %",
+        "and 2 more",
+    )
     table = text(change_table(changes))
     assert "+62.0 %" in table
     assert "refused" in table
