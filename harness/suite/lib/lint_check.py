@@ -4,6 +4,7 @@
 from dataclasses import dataclass, replace
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis.internal.conjecture import engine
 
 from harness.base.errors import GuestCrash, GuestHang
 from harness.kernel.source.version import parse_version
@@ -29,6 +30,9 @@ PRESENT = ("/pcie@10000000/pcie@1,0", "/pcie@10000000/pcie@2,0")
 
 MAY_OOPS = ("no-map-part-of-page", "refused-unmapped", "freed-by-refused", "overlap")
 """Rules by which the kernel uses memory that it must not: whether it survives that is luck."""
+
+SHRINKING = 60
+"""Seconds that a difference is shrunk for; a boot takes one."""
 
 LOAD_TIMEOUT = 120.0
 """Seconds for FILL, which takes 0.2 on an idle machine."""
@@ -119,6 +123,7 @@ def _fatal(found: Prediction) -> Rule | None:
 
 def check_trees(checker: TreeChecker, start: int, examples: int) -> None:
     """Check *examples* devicetrees from the seed *start* on; a difference is shrunk and raised."""
+    engine.MAX_SHRINKING_SECONDS = SHRINKING
 
     @seed(start)
     @settings(

@@ -388,8 +388,8 @@ KNOWN_TREES: dict[str, tuple[MadeTree, Rule]] = {
         _known(_pool(0, _at(0x4F80_0000, 8 * MIB), NO_MAP)),
         RULES["refused-unmapped"],
     ),
-    "a region of 16 TiB": (
-        _known(GOOD, Made("huge", (_at(0x1_0000_0000, 1 << 44),))),
+    "a region of an exbibyte": (
+        _known(GOOD, Made("huge", (_at(0x1_0000_0000, 1 << 60),))),
         RULES["huge-region"],
     ),
     "a pool outside RAM": (_known(_pool(0, _at(0x5000_0000, MIB))), RULES["outside-ram"]),
@@ -401,6 +401,10 @@ KNOWN_TREES: dict[str, tuple[MadeTree, Rule]] = {
     "a pool that is too large": (
         _known(_pool(0, _at(0x4800_0000, 350 * MIB))),
         RULES["too-large"],
+    ),
+    "coherent memory that is RAM in part": (
+        _known(_pool(0, _at(0x4F80_0000, 16 * MIB), compatible=RESTRICTED + SHARED)),
+        RULES["coherent-mapped"],
     ),
     "a pool of no size": (_known(_pool(0, ("size", pair(0)))), RULES["no-slot"]),
     "contiguous memory over a pool": (

@@ -282,7 +282,7 @@ class _Checker:
             if parts and "no-map" in one.node.properties and self._holds("no-map-part-of-page"):
                 text = f"base or size of {one.place} is not a multiple of {page // KIB} KiB"
                 yield _fault("no-map-part-of-page", one.node, text)
-            if one.size >= HUGE and self._holds("huge-region"):
+            if one.size // page >= HUGE and self._holds("huge-region"):
                 yield _fault("huge-region", one.node, f"its size is {one.size:#x} bytes")
         unmapped = set(self.regions.freed_unmapped)
         names: set[str] = set()

@@ -135,7 +135,7 @@ def _attach(
 
 def _another_kind(region: ReservedNode, regions: Regions) -> _Found:
     """What a device gets from a node that became another kind of pool."""
-    if region.kind is Kind.COHERENT and regions.memory.mapped.covers(region.place):
+    if region.kind is Kind.COHERENT and regions.memory.mapped.overlaps(region.place):
         why = f"{region.name} became {region.kind.value}, and is mapped"
         return _Found(Restriction.UNRESTRICTED, RULES["coherent-mapped"], why, log=FAILED)
     why = f"{region.name} became {region.kind.value}; its streaming mappings are unrestricted"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from harness.base.address_range import AddressRange
-from harness.base.space import MIB, TIB
+from harness.base.space import MIB
 from harness.machine.devicetree.flat import FlatNode, FlatTree
 from harness.machine.devicetree.model.attachment import SLOT, DevicePrediction, Restriction, attach
 from harness.machine.devicetree.model.devices import Bus, find_devices
@@ -20,8 +20,8 @@ from harness.machine.devicetree.model.spans import Spans
 LARGEST_BLOB = 2 * MIB
 """MAX_FDT_SIZE (arch/arm64/include/asm/boot.h)."""
 
-HUGE = 16 * TIB
-"""Bytes of a reserved region from which on a boot takes seconds longer."""
+HUGE = 1 << 32
+"""Pages of a reserved region from which on a boot takes seconds longer: 16 TiB of 4 KiB each."""
 
 NOTHING = Environment()
 BY_BOOT_LOADER = "unless the boot loader adds RAM there"
@@ -82,7 +82,7 @@ def _ends_early(tree: FlatTree, regions: Regions, kernel: KernelVersion) -> Rule
         return RULES["blob-too-large"]
     memory = regions.memory
     if RULES["huge-region"].holds(kernel) and any(
-        one.size >= HUGE for one in memory.reserved.ranges()
+        one.size // memory.page >= HUGE for one in memory.reserved.ranges()
     ):
         return RULES["huge-region"]
     top = highest_free(regions)
