@@ -47,10 +47,13 @@ class Snapshots:
 
 @dataclass
 class Marks:
-    """What ``mark`` remembered: the slots in use by pool and index, and bytes by address."""
+    """What ``mark`` remembered: the slots in use by pool and index, and bytes by address.
+
+    *slots* is None before the first ``mark`` without an address.
+    """
 
     lasting = True
-    slots: dict[tuple[str, int], Slot] = field(default_factory=dict)
+    slots: dict[tuple[str, int], Slot] | None = None
     memory: dict[int, bytes] = field(default_factory=dict)
 
 
@@ -106,16 +109,8 @@ def show_changes(target: Target, words: list[str]) -> Answer:
     """What has changed since ``mark``."""
     if words:
         raise WrongForm
-    marks, now = target.part(Marks, Marks), _slots(target)
-    rows: list[dict[str, object]] = [
-        {
-            "what": f"slot {index} of {pool}",
-            "was": _state(marks.slots.get((pool, index))),
-            "is": _state(now.get((pool, index))),
-        }
-        for pool, index in sorted({*marks.slots, *now})
-        if marks.slots.get((pool, index)) != now.get((pool, index))
-    ]
+    marks = target.part(Marks, Marks)
+    rows = [] if marks.slots is None else _changed_slots(marks.slots, _slots(target))
     for phys, old in marks.memory.items():
         new = target.memory.read(phys, len(old))
         for at in range(0, len(old), ROW):
@@ -126,6 +121,20 @@ def show_changes(target: Target, words: list[str]) -> Answer:
     more = f"\n(and {len(rows) - SHOWN} more)" if len(rows) > SHOWN else ""
     answer = table(rows[:SHOWN], empty="nothing has changed")
     return Answer(answer.text + more, rows)
+
+
+def _changed_slots(
+    before: dict[tuple[str, int], Slot], now: dict[tuple[str, int], Slot]
+) -> list[dict[str, object]]:
+    return [
+        {
+            "what": f"slot {index} of {pool}",
+            "was": _state(before.get((pool, index))),
+            "is": _state(now.get((pool, index))),
+        }
+        for pool, index in sorted({*before, *now})
+        if before.get((pool, index)) != now.get((pool, index))
+    ]
 
 
 def _slots(target: Target) -> dict[tuple[str, int], Slot]:

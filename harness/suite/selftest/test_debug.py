@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.devices.probe import Byte, Direction, Probe
+from harness.base.paths import CHECKOUT
+from harness.devices.probe import Byte, Direction, Probe, Seed
 from harness.devices.rogue import EduRogue
+from harness.kernel import SLOT
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.artifacts import save
 from harness.machine.qemu.guest import Guest
-from harness.suite.lib.person import FORKS, Person, sit_down
+from harness.observe.memory import LiveMemory
+from harness.suite.lib.person import FORKS, PROMPT, Person, sit_down
 
 pytestmark = [pytest.mark.any_kernel("a person debugs any guest"), FORKS]
 
@@ -78,3 +81,52 @@ def test_a_guest_without_recorded_calls_is_a_session_all_the_same(shell: Person)
     """Without calls ``next`` says so, and all the rest works."""
     assert "no recorded calls" in shell.intro
     assert "there are no recorded calls" in shell.ask("next")
+
+
+@pytest.fixture
+def bad_sync(guest: Guest, probe: Probe, memory: LiveMemory, tmp_path: Path) -> Path:
+    """The artifacts of a guest whose driver syncs behind the end of its mapping."""
+    device = probe.device("probe-a")
+    buffer = probe.buffer(4 * SIZE)
+    buffer.fill(Seed(1))
+    mapping = device.map_single(buffer, Direction.FROM_DEVICE, size=100)
+    memory.write(mapping.dma_addr, Seed(2).content(0, SLOT))
+    device.unchecked.sync_single_for_cpu(mapping.dma_addr + 200, 64, mapping.direction)
+    directory = tmp_path / "kept"
+    directory.mkdir()
+    save(guest, directory)
+    return directory
+
+
+@pytest.mark.needs("the unsigned rest of swiotlb_bounce()", since="6.10")
+@pytest.mark.expects_report("swiotlb_bounce")
+def test_the_story_in_the_docs_is_what_a_person_sees(bad_sync: Path) -> None:
+    """Each command of docs/debugging-story.md answers as it is written there."""
+    person = _debug(bad_sync)
+    try:
+        for command, answer in _story():
+            seen = person.ask(f"{command} | cat")
+            wanted = r".*?\n\s*".join(map(_pattern, answer))
+            assert re.search(wanted, seen, re.DOTALL), f"{command}: {seen}"
+    finally:
+        person.leave()
+
+
+def _story() -> list[tuple[str, list[str]]]:
+    """The commands of the page, and the lines of their answers."""
+    text = (CHECKOUT / "docs" / "debugging-story.md").read_text()
+    found: list[tuple[str, list[str]]] = []
+    for line in text.splitlines():
+        if line.startswith(f"    {PROMPT}"):
+            found.append((line.strip().removeprefix(PROMPT), []))
+        elif line.startswith("    ") and found:
+            found[-1][1].append(line.strip())
+    return found
+
+
+def _pattern(line: str) -> str:
+    """A line of the page as a pattern: addresses, offsets and line numbers may differ."""
+    text = re.escape(line).replace(r"\.\.\.", ".*")
+    text = re.sub(r"\b0x[0-9a-f]+", "0x[0-9a-f]+", text)
+    text = re.sub(r":\d+\\\)", r":\\d+\\)", text)
+    return re.sub(r"(\\ )+", r"\\s+", text)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whatever a person types into a session: no traceback, no hang, nothing left."""
 
+import functools
 import time
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.devices.attacks.machines import fenced
 from harness.machine.machine import Machine
 from harness.machine.qemu.snapshot import park, restore
+from harness.machine.shape import DEFAULT_SHAPE, shaped_devicetree
 from harness.shell import Session, live_target
 from harness.shell.command import Command
 from harness.shell.commands import commands
@@ -131,3 +134,23 @@ def test_answers_come_at_once(
             assert min(times) < QUICK, line
         session.target.close()
     assert "error" not in capsys.readouterr().out
+
+
+def test_an_smmu_shows_what_each_device_accesses(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a fence of an SMMU, the shell reports accesses by the device's address on the bus."""
+    tree = functools.partial(
+        shaped_devicetree, machine.qemu, DEFAULT_SHAPE, ram_size=machine.ram_size
+    )
+    with restore(park(fenced(machine, "smmu", tree))) as guest:
+        session = Session(live_target(guest))
+        session.obey("watch pool:slot1 by device")
+        session.obey("rogue write pool:slot0 c0ffee")
+        assert "device access" not in capsys.readouterr().out
+        session.obey("rogue write pool:slot1 c0ffee")
+        session.obey("rogue write linux_banner 00")
+        assert "device access: 0000:01:00.0 at 0x4f000800" in capsys.readouterr().out
+        session.obey("fence")
+        assert "refused accesses: 1" in capsys.readouterr().out
+        session.target.close()
