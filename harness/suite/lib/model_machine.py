@@ -88,6 +88,9 @@ class Scope:
     orders: bool = True
     """Allocations of more than a page: 6.1-page-order."""
 
+    by_phys: bool = True
+    """dma_map_phys(), which older kernels do not have."""
+
 
 class _Hung(BaseException):
     """Ends the search, because Hypothesis would shrink a hang by waiting for guest after guest.
@@ -136,6 +139,8 @@ class PoolCalls(RuleBasedStateMachine):
         times: int,
     ) -> None:
         """Map a part of the buffer."""
+        if call is MapCall.PHYS and not self._scope.by_phys:
+            call = MapCall.PAGE
         with self._noting_script():
             self.driver.map(self._target(which), call, part, direction, attrs=attrs, times=times)
 

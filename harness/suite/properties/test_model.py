@@ -11,6 +11,7 @@ from harness.base.violation import PropertyViolated
 from harness.devices.probe import Allocation, AllocCall, Attr, Device, Direction, MapCall, Mapping
 from harness.kernel import Kernel
 from harness.kernel.abilities import abilities_of
+from harness.kernel.changes import has_change
 from harness.machine.devicetree import Placement, Pool
 from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
@@ -63,7 +64,11 @@ def start(request: pytest.FixtureRequest) -> str:
 def scope(kernel: Kernel) -> Scope:
     """The calls for which the kernel under test has no known finding."""
     version = abilities_of(kernel).version
-    return Scope(masks=version >= Version("6.10"), orders=version >= Version("6.9"))
+    return Scope(
+        masks=version >= Version("6.10"),
+        orders=version >= Version("6.9"),
+        by_phys=has_change(kernel, "map-phys"),
+    )
 
 
 @pytest.mark.property(*CHECKED, *SYNCED, *ALLOCATED)
