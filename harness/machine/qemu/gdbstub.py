@@ -60,6 +60,11 @@ class GdbStub:
         try:
             self._socket.connect(str(self.path))
             self._skip_stop()
+        except ProtocolError as fault:
+            self._socket.close()
+            raise QemuError(
+                f"{fault}: another gdb is connected to {self.path}, and QEMU serves one at a time"
+            ) from fault
         except BaseException:
             self._socket.close()
             raise

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The session and its machine: help, state, files, log, console, QMP, the end."""
 
+import socket
 import sys
 from pathlib import Path
 
+from harness.base.errors import InputError
 from harness.base.outcome import Outcome
 from harness.machine.qemu.artifacts import keep, reopen_command, save
 from harness.shell.answer import Answer, fields
@@ -19,6 +21,9 @@ from harness.shell.command import (
 from harness.shell.commands.stops import debugger, outcome_answer
 from harness.shell.target import Target
 from harness.shell.terminal import attach, run_program
+
+GREETING_TIMEOUT = 2.0
+"""Seconds for QEMU's greeting; normally milliseconds."""
 
 COMMAND_TIMEOUT = 60.0
 """Seconds that a command run through the agent may take."""
@@ -63,8 +68,23 @@ def open_qmp(target: Target, words: list[str]) -> None:
     """QEMU's QMP shell, on a socket of its own."""
     if words:
         raise WrongForm
-    socket = str(target.guest.person_socket)
-    run_program([sys.executable, "-m", "qemu.qmp.qmp_shell", socket])
+    path = target.guest.person_socket
+    _require_free(path)
+    run_program([sys.executable, "-m", "qemu.qmp.qmp_shell", str(path)])
+
+
+def _require_free(path: Path) -> None:
+    """Raise InputError if another terminal is connected: QEMU greets one client at a time."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(GREETING_TIMEOUT)
+        connection.connect(str(path))
+        try:
+            connection.recv(1)
+        except TimeoutError:
+            raise InputError(
+                f"{path} does not greet: another terminal is connected to it, and QEMU serves one "
+                "at a time"
+            ) from None
 
 
 def run_in_guest(target: Target, words: list[str]) -> Answer:

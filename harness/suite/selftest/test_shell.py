@@ -4,6 +4,7 @@
 import os
 import re
 import signal
+import socket
 from pathlib import Path
 
 import pexpect
@@ -114,6 +115,22 @@ def test_qmp_is_qemus_own_shell(shell: Person) -> None:
     shell.terminal.expect_exact(PROMPT)
 
     assert "'continue' resumes it" in shell.ask("run true")
+
+
+def test_two_people_on_one_socket_are_told_of_each_other(shell: Person) -> None:
+    """QEMU serves one QMP client and one gdb at a time; the second person gets a sentence."""
+    found = re.search(r"run directory +(\S+)", shell.ask("info"))
+    assert found is not None
+    with socket.socket(socket.AF_UNIX) as other:
+        other.connect(f"{found[1]}/qmp.sock")
+        assert other.recv(100).startswith(b'{"QMP"')
+        assert "another terminal is connected" in shell.ask("qmp")
+    shell.ask("gdb --print")
+    with socket.socket(socket.AF_UNIX) as other:
+        other.connect(f"{found[1]}/gdb.sock")
+        other.sendall(b"$?#3f")
+        assert other.recv(100)
+        assert "another gdb is connected" in shell.ask("break swiotlb_map")
 
 
 def test_what_a_rogue_writes_is_seen_in_memory(shell: Person) -> None:
