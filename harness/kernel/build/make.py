@@ -17,6 +17,7 @@ from harness.base.errors import BuildError
 from harness.base.progress import ProgressStep
 from harness.base.tools import dies_with_us, find_tool
 from harness.kernel.build.compiler import DEFAULT, Compiler
+from harness.kernel.build.sandbox import confined, toolchain
 from harness.kernel.source.workspace import workspaces
 
 TOOLS = (*DEFAULT.tools, "gcc", "make", "ccache", "bc", "bison", "flex", "setpriv")
@@ -65,7 +66,7 @@ class Make:
     def run(self, *words: str, progress: ProgressStep | None = None, total: int = 0) -> None:
         """Run make; with *progress*, count objects up to *total*. Raises BuildError."""
         done = 0
-        argv = dies_with_us(self.command(*words), "TERM")
+        argv = dies_with_us(self._confined(*words), "TERM")
         for line in self._lines(argv):
             done += _OBJECT.match(line) is not None
             if progress and line.startswith(b"  "):
@@ -74,7 +75,7 @@ class Make:
     def count_objects(self, *targets: str) -> int:
         """Return how many objects have to be compiled to make *targets*, by a dry run of make."""
         dry = subprocess.run(
-            self.command("--dry-run", *targets),
+            self._confined("--dry-run", *targets),
             check=False,  # it stops at the first file that was not made, long after the objects
             env=environment(),
             stdin=subprocess.DEVNULL,
@@ -83,6 +84,14 @@ class Make:
             pass_fds=(self.lock,),
         )
         return len(_DRY_OBJECT.findall(dry.stdout))
+
+    def _confined(self, *words: str) -> list[str]:
+        """The command line that makes *words* in a sandbox; of ``M=DIR``, DIR's parent is ours."""
+        modules = (Path(word.removeprefix("M=")).parent for word in words if word.startswith("M="))
+        own = (self.output, Path(ccache_environment()["CCACHE_DIR"]), *modules)
+        for directory in own:
+            directory.mkdir(parents=True, exist_ok=True)
+        return confined(self.command(*words), own, (self.source, *toolchain(self.compiler.tools)))
 
     def command(self, *words: str) -> list[str]:
         """Return the command line that makes *words*."""

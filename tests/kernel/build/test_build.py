@@ -290,7 +290,8 @@ def test_full_disk_is_noticed_before_building(tree: Path, monkeypatch: pytest.Mo
 
 
 def test_killed_build_ends_its_compilers_and_is_done_again(tree: Path) -> None:
-    started = tree.parent / "started"
+    started = tree.parent / "cache/ccache/started"  # where makefiles may write
+    started.parent.mkdir(parents=True)
     os.mkfifo(started)
     block = f"\t@echo compiling > {started}; exec sleep 1000\n"
     (tree / "Makefile").write_text(MAKEFILE.replace("\t@$(CC)", f"{block}\t@$(CC)", 1))
