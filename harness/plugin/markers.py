@@ -3,6 +3,7 @@
 
 import functools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -25,10 +26,11 @@ MARKERS = (
     "tier",
     "nightly(reason): runs with --tier=nightly and --tier=all only",
     "on_request(reason): runs with --tier=all only",
-    "needs(reason, since=version, change=name, before=name, config=option, qemu=feature): skipped "
-    "unless the kernel is of this version or newer, has this change of harness/base/changes.py, "
-    "does not have that one, is built with this option, for example SWIOTLB_DYNAMIC=y, and QEMU "
-    "has this feature, a name of harness/machine/capabilities.py",
+    "needs(reason, since=version, change=name, before=name, config=option, types=bool, "
+    "qemu=feature): skipped unless the kernel is of this version or newer, has this change of "
+    "harness/base/changes.py, does not have that one, is built with this option, for example "
+    "SWIOTLB_DYNAMIC=y, has debugging information, and QEMU has this feature, a name of "
+    "harness/machine/capabilities.py",
     "finding(name, kernels, change=name, config=option, sometimes=why, ends=results): these "
     "kernels, for example '>=6.1,<6.9', if they have this change and are built with this option, "
     "violate the property, as the entry of that name in docs/findings.md says; "
@@ -61,13 +63,17 @@ PACKAGED = "debian "
 kernel_of_item = pytest.StashKey[Kernel]()
 
 
+DEBUG_INFORMATION = "a vmlinux with debugging information"
+
+
 @dataclass(frozen=True)
 class Needs:
     """The marker of that name: what a test cannot do without, and the *reason*.
 
     *since* is a version of Linux, *config* an option of the kernel with its value, *qemu* a name of
     harness/machine/capabilities.py. *change* is a name of harness/base/changes.py that the kernel
-    must have, *before* one that it must not have.
+    must have, *before* one that it must not have. *types* is whether the types of its memory must
+    be known; a test with a fixture that reads them need not say so.
     """
 
     reason: str
@@ -76,21 +82,26 @@ class Needs:
     qemu: str = ""
     change: str = ""
     before: str = ""
+    types: bool = False
 
     def missing(self, kernel: Kernel, qemu: Qemu) -> str:
         """The first of it that *kernel* or *qemu* lacks; empty if there is nothing."""
+        return next(self._missing(kernel, qemu), "")
+
+    def _missing(self, kernel: Kernel, qemu: Qemu) -> Iterator[str]:
         abilities = abilities_of(kernel)
         if abilities.version < Version(self.since):
-            return f"Linux {self.since}"
+            yield f"Linux {self.since}"
         if self.change and not has_change(kernel, self.change):
-            return f"Linux {CHANGES[self.change].since}, or its change '{self.change}'"
+            yield f"Linux {CHANGES[self.change].since}, or its change '{self.change}'"
         if self.before and has_change(kernel, self.before):
-            return f"a Linux before {CHANGES[self.before].since}, without '{self.before}'"
+            yield f"a Linux before {CHANGES[self.before].since}, without '{self.before}'"
         if not abilities.has(self.config):
-            return f"CONFIG_{self.config}"
+            yield f"CONFIG_{self.config}"
+        if self.types and not abilities.types:
+            yield DEBUG_INFORMATION
         if self.qemu and qemu.capabilities.lacking([self.qemu]):
-            return f"a QEMU with {self.qemu}"
-        return ""
+            yield f"a QEMU with {self.qemu}"
 
 
 @dataclass(frozen=True)
@@ -99,9 +110,6 @@ class Lacking:
 
     what: str
     reason: str
-
-
-DEBUG_INFORMATION = "a vmlinux with debugging information"
 
 
 @dataclass(frozen=True)

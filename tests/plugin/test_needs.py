@@ -36,6 +36,7 @@ def kernel(tmp_path: Path) -> Kernel:
         (Needs("why", config="DMA_CMA=y"), ""),
         (Needs("why", config="KASAN=n"), ""),
         (Needs("why", config="KASAN=y"), "CONFIG_KASAN=y"),
+        (Needs("why", types=True), ""),
         (Needs("why", qemu="nvme"), ""),
         (Needs("why", qemu=PLUGINS), "a QEMU with plugins"),
     ],
@@ -54,6 +55,7 @@ def lacking(test: Item, kernel: Kernel) -> str:
     [
         Item(("machine", "types")),
         Item(("known_types",)),
+        Item((), pytest.mark.needs("why", types=True).mark),
         Item((), pytest.mark.breaks("B1", "").mark),
     ],
 )

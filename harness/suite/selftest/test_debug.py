@@ -16,7 +16,11 @@ from harness.machine.qemu.guest import Guest
 from harness.observe.memory import LiveMemory
 from harness.suite.lib.person import FORKS, PROMPT, Person, sit_down
 
-pytestmark = [pytest.mark.any_kernel("a person debugs any guest"), FORKS]
+pytestmark = [
+    pytest.mark.any_kernel("a person debugs any guest"),
+    pytest.mark.needs("a person looks at the kernel's structures", types=True),
+    FORKS,
+]
 
 SIZE = 4096
 

@@ -12,7 +12,11 @@ import pytest
 
 from harness.suite.lib.person import COLUMNS, FORKS, IN_GUEST, PROMPT, ROWS, Person
 
-pytestmark = [pytest.mark.any_kernel("a person debugs any guest"), FORKS]
+pytestmark = [
+    pytest.mark.any_kernel("a person debugs any guest"),
+    pytest.mark.needs("a person looks at the kernel's structures", types=True),
+    FORKS,
+]
 
 CTRL_C, LEAVE = "\x03", "\x1d"
 

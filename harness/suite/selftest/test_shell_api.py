@@ -11,7 +11,10 @@ from harness.machine.machine import Machine
 from harness.machine.qemu.artifacts import save
 from harness.shell import api, drgn_swiotlb
 
-pytestmark = pytest.mark.any_kernel("a person debugs any guest")
+pytestmark = [
+    pytest.mark.any_kernel("a person debugs any guest"),
+    pytest.mark.needs("a person looks at the kernel's structures", types=True),
+]
 
 
 def test_who_has_a_slot_is_data(machine: Machine) -> None:

@@ -9,7 +9,11 @@ import pytest
 
 from harness.suite.lib.person import FORKS, Person
 
-pytestmark = [pytest.mark.any_kernel("a person debugs any guest"), FORKS]
+pytestmark = [
+    pytest.mark.any_kernel("a person debugs any guest"),
+    pytest.mark.needs("a person looks at the kernel's structures", types=True),
+    FORKS,
+]
 
 QUICK = 0.5
 """Seconds that a snapshot, or the way back, takes on an idle machine; three times on a busy one."""

@@ -19,7 +19,10 @@ from harness.shell.commands import commands
 from harness.shell.commands.snapshots import Snapshots
 from harness.shell.debugger import Debugger
 
-pytestmark = pytest.mark.any_kernel("a person debugs any guest")
+pytestmark = [
+    pytest.mark.any_kernel("a person debugs any guest"),
+    pytest.mark.needs("a person looks at the kernel's structures", types=True),
+]
 
 LINES = 1000
 

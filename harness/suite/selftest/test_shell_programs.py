@@ -10,7 +10,11 @@ import pytest
 
 from harness.suite.lib.person import FORKS, PROMPT, Person, sit_down
 
-pytestmark = [pytest.mark.any_kernel("a person debugs any guest"), FORKS]
+pytestmark = [
+    pytest.mark.any_kernel("a person debugs any guest"),
+    pytest.mark.needs("a person looks at the kernel's structures", types=True),
+    FORKS,
+]
 
 NEEDS_GDB = pytest.mark.skipif(
     shutil.which("gdb-multiarch") is None, reason="gdb-multiarch is not installed"
