@@ -27,13 +27,13 @@ def feed(command: str, text: str) -> None:
     sys.stdout.flush()
     with interrupts_for_the_program():
         data = f"{text}\n".encode(errors="replace")
-        subprocess.run(["/bin/sh", "-c", command], input=data, check=False)
+        subprocess.run(["sh", "-c", command], input=data, check=False)
 
 
 def piped(command: str, text: str) -> str:
     """What a shell command writes, errors included, with *text* as its input."""
     data = f"{text}\n".encode(errors="replace")
-    command_line = ["/bin/sh", "-c", f"exec 2>&1; {command}"]
+    command_line = ["sh", "-c", f"exec 2>&1; {command}"]
     ran = subprocess.run(command_line, input=data, capture_output=True, check=False)
     return ran.stdout.decode(errors="replace").rstrip("\n")
 

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from kernel_builds import CROSS
 from packaging.version import Version
 
 from harness.base.changes import CHANGES, NEWEST_READ, Change, Sign, SignKind
@@ -63,7 +64,7 @@ def test_the_version_decides_where_no_sign_can_be_seen(
 
 def test_the_version_decides_of_a_vmlinux_without_symbols(vmlinux: Path, tmp_path: Path) -> None:
     stripped = tmp_path / "vmlinux"
-    subprocess.run(["aarch64-linux-gnu-objcopy", "-S", vmlinux, stripped], check=True)
+    subprocess.run([f"{CROSS}objcopy", "-S", vmlinux, stripped], check=True)
 
     assert not change_basis(stripped, "6.17", Change("what", "6.18", SYMBOL)).by_sign
     assert change_basis(stripped, "6.17", Change("what", "6.18", TEXT)).by_sign

@@ -12,16 +12,19 @@ import pytest
 
 SUITE = """
 from dataclasses import dataclass
+from pathlib import Path
 import pytest
 from harness.base.errors import GuestCrash, GuestHang, HarnessError
 from harness.base.violation import PropertyViolated, violated
 from harness.plugin.markers import kernel_of_item
 
-@dataclass
+@dataclass(frozen=True)
 class Kernel:
     series: tuple = ()
     release: str = "6.1.192"
     source: str = "debian linux-source-6.1"
+    config: Path = Path("/dev/null")
+    types: bool = False
 
 @pytest.fixture
 def kernel(request): request.node.stash[kernel_of_item] = Kernel()

@@ -5,6 +5,7 @@ import errno
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 
@@ -359,12 +360,15 @@ def test_an_attachment_is_told_by_log_and_structures(monkeypatch: pytest.MonkeyP
     )
 
 
+PAGES_OF_4K = SimpleNamespace(page_size=4096)
+
+
 def test_the_first_page_that_is_not_reserved_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     uses = [MemoryUse.RESERVED, MemoryUse.FREE, MemoryUse.SLAB]
     monkeypatch.setattr(kernel, "page_uses", lambda *_: uses)
 
     with pytest.raises(PropertyViolated) as caught:
-        expect.all_reserved(None, POOL)  # type: ignore[arg-type] # not asked
+        expect.all_reserved(PAGES_OF_4K, POOL)  # type: ignore[arg-type] # a stand-in
 
     (violation,) = caught.value.violations
     assert violation.observed == "2 of 3 pages are not, first 0x4f001000: free page"
@@ -375,7 +379,7 @@ def test_the_first_page_that_is_reserved_is_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(kernel, "page_uses", lambda *_: uses)
 
     with pytest.raises(PropertyViolated) as caught:
-        expect.not_reserved(None, POOL)  # type: ignore[arg-type] # not asked
+        expect.not_reserved(PAGES_OF_4K, POOL)  # type: ignore[arg-type] # a stand-in
 
     (violation,) = caught.value.violations
     assert violation.observed == "2 of 3 pages are, first 0x4f001000"

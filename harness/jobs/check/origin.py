@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.base.hex_repr import hex_repr
 from harness.base.space import MIB
 from harness.devices.drivers import ENDPOINT
 from harness.jobs.check.answers import DmaCall
@@ -73,6 +74,7 @@ _DMA_API = re.compile(r"_*(dma|dmam|pci_alloc|trace|traceiter|perf_trace|stack_t
 _END = ("local_pci_probe", "virtio_dev_probe", "__arm64_sys_", "process_one_work", "invoke_syscall")
 
 
+@hex_repr
 @dataclass(frozen=True)
 class TracedCall:
     """A call that gave the device *size* bytes at *base*: *event* in line *number* of a trace."""

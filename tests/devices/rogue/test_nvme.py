@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the nvme rogue knows before it needs a guest."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,9 +15,18 @@ from harness.devices.rogue.nvme import LARGEST, PORTS, NvmeRogue, parts
 from harness.devices.rogue.nvme_queue import PAGE
 
 
+@dataclass(frozen=True)
+class MadeUpKernel:
+    """As much of a kernel as is asked for its configuration."""
+
+    config: Path
+    release: str = "6.12.117"
+    types: bool = False
+
+
 def guest_with(config: Path) -> Any:
     """As much of a guest as is looked at before anything is plugged in."""
-    return SimpleNamespace(machine=SimpleNamespace(kernel=SimpleNamespace(config=config)))
+    return SimpleNamespace(machine=SimpleNamespace(kernel=MadeUpKernel(config)))
 
 
 @given(st.integers(0, 1 << 20), st.integers(0, 3 * LARGEST))
