@@ -125,8 +125,6 @@ def test_a_device_that_is_gone_is_forgotten(
 ) -> None:
     """The kernel keeps no pointer to a device that was removed."""
     address = types.device(device.name).value_()
-    attached = [entry.device for entry in attachments(types)]
-    require(address in attached, f"a record of {address:#x}", f"{attached}")
 
     guest.agent.write_file(f"/sys/bus/pci/devices/{device.name}/remove", b"1")
 
