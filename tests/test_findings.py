@@ -11,6 +11,7 @@ import pytest
 
 from harness.base.paths import CHECKOUT
 from harness.base.properties import PROPERTIES
+from harness.jobs.fixes import read_fixes
 
 SUITE = CHECKOUT / "harness" / "suite"
 TEXT = (CHECKOUT / "docs" / "findings.md").read_text()
@@ -21,7 +22,7 @@ STATUS = re.compile(
     rf"(seen on {VERSION}( and {VERSION})*, \d{{4}}-\d\d-\d\d"
     rf"|read in the source of {VERSION}( and {VERSION})*)(; .+)?"
 )
-FIELDS = ("kernels", "status", "severity", "properties", "tests", "reproduce")
+FIELDS = ("kernels", "status", "severity", "who", "properties", "tests", "reproduce", "repair")
 
 ENTRY = re.compile(r"^## (\S+)\n\n\*\*(.+)\*\*\n\n\| \| \|\n\|---\|---\|\n((?:\|.*\|\n)+)", re.M)
 ROW = re.compile(r"^\| \[(\S+)\]\(#(\S+)\) \| (.+) \|$", re.M)
@@ -93,7 +94,10 @@ def test_an_entry_says_what_its_row_says(name: str) -> None:
     assert tuple(entry) == FIELDS
     listed = "none" if none else ", ".join(ids)
     anchor = name.replace(".", "")
-    assert ROWS[name] == (anchor, entry["severity"], entry["kernels"], listed, entry["status"])
+    repair = entry["repair"]
+    named = ", ".join(re.findall(r"\[([\d.]+)\]", repair)) or repair.partition(":")[0]
+    told = (entry["severity"], entry["kernels"], listed, entry["status"], named)
+    assert ROWS[name] == (anchor, *told)
     assert none or entry["properties"] == "; ".join(f"{one} ({PROPERTIES[one]})" for one in ids)
 
 
@@ -115,6 +119,17 @@ def test_an_entry_names_its_tests_or_says_why_it_has_none(name: str) -> None:
     for file, test in named:
         assert any(file == one for one, _ in marked), f"{file} has no marker of {name}"
         assert f"def {test}" in _suite_file(file).read_text()
+
+
+def test_the_repairs_are_those_of_docs_fixes() -> None:
+    fixes = read_fixes()
+    made = {
+        one.finding: ", ".join(f"[{v}](fixes/{one.finding}/{v}.patch)" for v in one.patches)
+        for one in fixes.fixes
+    }
+    upstream = {name: f"upstream: {commit}" for name, commit in fixes.upstream.items()}
+
+    assert {name: entry["repair"] for name, entry in ENTRIES.items()} == {**made, **upstream}
 
 
 def test_every_mentioned_finding_exists() -> None:
