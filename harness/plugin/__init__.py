@@ -5,8 +5,8 @@
 pytest_plugins = (
     "harness.plugin.options",
     "harness.plugin.session",
-    "harness.plugin.head",
     "harness.plugin.markers",
+    "harness.plugin.head",
     "harness.plugin.order",
     "harness.plugin.results",
     "harness.plugin.properties",
