@@ -118,7 +118,7 @@ def test_the_story_in_the_docs_is_what_a_person_sees(bad_sync: Path) -> None:
 
 def _story() -> list[tuple[str, list[str]]]:
     """The commands of the page, and the lines of their answers."""
-    text = (CHECKOUT / "docs" / "debugging-story.md").read_text()
+    text = (CHECKOUT / "docs/debugging-story.md").read_text()
     found: list[tuple[str, list[str]]] = []
     for line in text.splitlines():
         if line.startswith(f"    {PROMPT}"):
