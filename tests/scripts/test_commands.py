@@ -90,8 +90,8 @@ def ci(tmp_path: Path) -> Checkout:
 HERE = ["test", "run --tier=selftest", "harness matrix"]
 LANES = [
     "harness kernel build --output=KERNEL",
-    "lane --read=KERNEL OTHER -- scripts/run --tier=selftest --kernel=build:KERNEL",
-    "lane --read=KERNEL --qemu trixie -- scripts/run --tier=selftest --kernel=build:KERNEL "
+    "lane --read=KERNEL OTHER -- scripts/run --kernel=build:KERNEL",
+    "lane --read=KERNEL --qemu trixie -- scripts/run --kernel=build:KERNEL "
     "--qemu=/opt/qemu/usr/bin/qemu-system-aarch64",
 ]
 NIGHT = "pytest --tier=nightly harness/suite/selftest/test_builds.py"

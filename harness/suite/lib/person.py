@@ -2,8 +2,11 @@
 """A person at a terminal with ``harness shell``."""
 
 import json
+import signal
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pexpect
@@ -11,6 +14,9 @@ import pytest
 
 # what Python says since 3.12 about the fork that pexpect needs; the child only executes
 FORKS = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+
+HARNESS = str(Path(sys.executable).with_name("harness"))
+"""The program of this environment, which need not be in the path."""
 
 PROMPT = "harness> "
 IN_GUEST = "[/~] # "
@@ -48,8 +54,16 @@ class Person:
         return json.loads(self.ask(f"{line} --json | cat").partition("cat")[2])
 
     def leave(self) -> None:
-        """End the program, whatever it does."""
-        self.terminal.close(force=True)
+        """Hang up, and wait until the program has ended; kill it if it does not."""
+        if self.terminal.closed:
+            return
+        self.terminal.kill(signal.SIGHUP)
+        try:
+            self.terminal.expect(pexpect.EOF)
+        except pexpect.TIMEOUT:
+            self.terminal.kill(signal.SIGKILL)
+        self.terminal.wait()
+        self.terminal.close()
 
 
 def sit_down(command: Sequence[str]) -> Person:

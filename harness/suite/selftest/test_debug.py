@@ -14,7 +14,7 @@ from harness.machine.devicetree import Pool
 from harness.machine.qemu.artifacts import save
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import LiveMemory
-from harness.suite.lib.person import FORKS, PROMPT, Person, sit_down
+from harness.suite.lib.person import FORKS, HARNESS, PROMPT, Person, sit_down
 
 pytestmark = [
     pytest.mark.any_kernel("a person debugs any guest"),
@@ -41,7 +41,7 @@ def kept(guest: Guest, probe: Probe, tmp_path: Path) -> Path:
 
 
 def _debug(*words: object) -> Person:
-    return sit_down(["harness", "debug", *map(str, words)])
+    return sit_down([HARNESS, "debug", *map(str, words)])
 
 
 def test_the_last_call_is_made_by_hand_and_its_effects_are_told(kept: Path, pool: Pool) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.suite.lib.person import FORKS, PROMPT, Person, sit_down
+from harness.suite.lib.person import FORKS, HARNESS, PROMPT, Person, sit_down
 
 pytestmark = [
     pytest.mark.any_kernel("a person debugs any guest"),
@@ -59,7 +59,7 @@ def test_a_second_terminal_sees_the_memory_of_the_same_guest(mapped: Person) -> 
     """The command that ``info`` prints opens the same pools beside the first session."""
     found = re.search(r"attach memory +(harness .*)\r", mapped.ask("info | cat"))
     assert found is not None
-    other = sit_down(shlex.split(found[1]))
+    other = sit_down([HARNESS, *shlex.split(found[1])[1:]])
     try:
         (slot,) = other.json("slots")
         assert slot["buffer"] == mapped.json("slots")[0]["buffer"]
@@ -74,7 +74,7 @@ def test_a_dump_opens_in_the_same_prompt(mapped: Person, tmp_path: Path) -> None
     """Pools, slots, tasks and searches work on a dump; what needs a machine says so."""
     mapped.ask(f"save {tmp_path}/kept")
     dump, vmlinux = f"{tmp_path}/kept/memory.elf", f"{tmp_path}/kept/vmlinux"
-    other = sit_down(["harness", "shell", "--dump", dump, "--vmlinux", vmlinux])
+    other = sit_down([HARNESS, "shell", "--dump", dump, "--vmlinux", vmlinux])
     try:
         assert other.json("slots")[0]["buffer"] == mapped.json("slots")[0]["buffer"]
         assert "kthreadd" in other.ask("ps | head")
