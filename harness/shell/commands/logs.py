@@ -2,7 +2,6 @@
 """The kernel's log, and its trace events."""
 
 import re
-import time
 from collections.abc import Callable
 
 from harness.base.errors import AgentError, InputError
@@ -13,7 +12,7 @@ from harness.shell.target import Target
 FOLLOW = "-f"
 
 INTERVAL = 0.2
-"""Seconds between two looks for something new."""
+"""Seconds between two looks for something new: reading the trace tells nobody that it grew."""
 
 TRACING = "/sys/kernel/tracing"
 """Mounted by the agent's start script (Documentation/trace/ftrace.rst)."""
@@ -83,7 +82,7 @@ def _follow(target: Target, read: Callable[[], list[str]], seen: int) -> None:
             for line in lines[min(seen, len(lines)) :]:
                 print(line, flush=True)
             seen = len(lines)
-            time.sleep(INTERVAL)
+            target.guest.watch.sleep(INTERVAL)
     except KeyboardInterrupt:
         print()
 

@@ -4,12 +4,12 @@
 from pathlib import Path
 
 import pytest
-from lint_boards import KERNELS, board_files, comments, found, wanted
+from lint_boards import BOARDS, KERNELS, board_files, comments, found, wanted
 
 from harness.base.paths import CHECKOUT
 from harness.machine.devicetree.model import RULES
 
-WITHOUT_BOARD = {"blob-too-large", "inherit-unless-usable"}
+WITHOUT_BOARD = {"blob-too-large", "inherit-unless-usable", "several-entries"}
 """A rule that needs 2 MiB, and the other half of empty-region-hides."""
 
 
@@ -38,3 +38,21 @@ def test_each_rule_has_a_board_that_triggers_it() -> None:
     text = "".join(path.read_text() for path in board_files())
 
     assert {rule for rule in RULES if f"[{rule}]" not in text} == WITHOUT_BOARD
+
+
+@pytest.mark.parametrize(
+    ("kernel", "outcome", "rule"),
+    [
+        ("6.18", "restricted", "first-entry-only"),
+        ("6.19", "unrestricted", "several-entries"),
+        ("7.1", "unrestricted", "several-entries"),
+        ("7.2", "restricted", "first-entry-only"),
+    ],
+)
+def test_a_pool_of_several_entries_was_no_region_for_a_while(
+    kernel: str, outcome: str, rule: str
+) -> None:
+    said = found(BOARDS / "nodes.dts", kernel).lines
+
+    assert any(line.startswith(f"/mmc@10090000: {outcome} ") for line in said)
+    assert any(line.endswith(f"/reserved-memory/two@56000000 [{rule}]") for line in said)

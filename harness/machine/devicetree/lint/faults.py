@@ -124,13 +124,14 @@ class _Checker:
             "no-place": "it has neither 'reg' nor 'size'",
             "bad-reg": f"its 'reg' has {len(reg)} bytes, not a multiple of {self.cells.stride}",
             "size-zero": "its size is 0",
+            "several-entries": "its 'reg' has several entries",
             "no-room": "there is no room for it",
         }.get(rule.name, one.kind.value)
 
     def _reg(self, one: ReservedNode) -> Iterator[Fault]:
         reg = one.node.properties.get("reg", b"")
         number = len(self.cells.entries(reg))
-        if number > 1:
+        if number > 1 and one.base is not None:
             yield _fault(
                 "first-entry-only", one.node, f"{number - 1} of its {number} entries are unused",
                 "reg",

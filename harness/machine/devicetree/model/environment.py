@@ -9,6 +9,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from harness.base.address_range import AddressRange
+from harness.base.changes import CHANGES
 from harness.base.errors import InputError
 from harness.machine.devicetree.region import Region
 
@@ -45,6 +46,20 @@ class KernelVersion:
     def within(self, kernels: str) -> bool:
         """Whether the version is in the range *kernels*, for example ``>=6.12,<6.19``."""
         return _within(self.text, kernels)
+
+    def has(self, change: str) -> bool:
+        """Whether a kernel of that version has a change of harness/base/changes.py."""
+        return Version(self.text) >= Version(CHANGES[change].since)
+
+
+def since(change: str) -> str:
+    """The range of versions that have a change of harness/base/changes.py."""
+    return f">={CHANGES[change].since}"
+
+
+def before(change: str) -> str:
+    """The range of versions without it."""
+    return f"<{CHANGES[change].since}"
 
 
 @cache

@@ -9,7 +9,8 @@ of them, the range names the first version known to have it.
 from dataclasses import dataclass
 from enum import IntEnum
 
-from harness.machine.devicetree.model.environment import KernelVersion
+from harness.base.changes import CHANGES
+from harness.machine.devicetree.model.environment import KernelVersion, before, since
 
 RESERVED_MEM_C = "drivers/of/of_reserved_mem.c"
 DEVICE_C = "drivers/of/device.c"
@@ -219,7 +220,7 @@ RULES = _table(
     Rule(
         "inherit-unless-usable",
         Level.NOTE,
-        "<6.16",
+        before("absent-region-inherits"),
         f"{DEVICE_C}:of_dma_set_restricted_buffer()",
         "A PCI function inherits from its host bridge also if the memory-region of its own node is "
         "empty or not a multiple of 4 bytes.",
@@ -227,7 +228,7 @@ RULES = _table(
     Rule(
         "empty-region-hides",
         Level.ERROR,
-        ">=6.16",
+        since("absent-region-inherits"),
         f"{DEVICE_C}:of_dma_set_restricted_buffer()",
         "A memory-region without a value hides the pool of the host bridge: the function is "
         "unrestricted, and the kernel prints nothing. (Before 6.16 it inherits the pool.)",
@@ -400,7 +401,7 @@ RULES = _table(
     Rule(
         "refused-unmapped",
         Level.ERROR,
-        ">=6.12",
+        since("late-reserved-memory"),
         f"{RESERVED_MEM_C}:fdt_init_reserved_mem_node()",
         "The kernel leaves memory with no-map out of its linear mapping before it refuses the "
         "region, and then gives the pages to the page allocator: whoever gets one of them ends in "
@@ -533,7 +534,15 @@ RULES = _table(
         "",
         f"{RESERVED_MEM_C}:fdt_scan_reserved_mem_reg_nodes()",
         "Only the first entry of 'reg' is the pool. The memory of the others stays reserved and "
-        "unused before 6.19, and belongs to the page allocator since.",
+        f"unused before {CHANGES['one-reg'].since}, and belongs to the page allocator since.",
+        "Use one entry.",
+    ),
+    Rule(
+        "several-entries",
+        Level.ERROR,
+        f">=6.19,{before('one-reg')}",
+        f"{RESERVED_MEM_C}:fdt_scan_reserved_mem_late()",
+        "The kernel reserves all entries of 'reg', and makes no region of a node with several.",
         "Use one entry.",
     ),
     Rule(

@@ -30,8 +30,8 @@ from harness.machine.devicetree.model.rules import RULES
 MOST_REGIONS = 64
 """MAX_RESERVED_REGIONS (drivers/of/of_private.h)."""
 
-TWO_PASSES = ">=6.12"
-"""Kernels that set up regions with an address after those that they place (commit 00c9a452a235)."""
+LATE = "late-reserved-memory"
+"""With it regions with an address are set up after those that the kernel places."""
 
 
 def set_up_regions(tree: FlatTree, kernel: KernelVersion, around: Environment) -> Regions:
@@ -105,7 +105,7 @@ class _Scan:
         self.log: list[str] = []
         self._array: list[ReservedNode] = []
         fixed, dynamic = self._reserve(children)
-        if kernel.within(TWO_PASSES):
+        if kernel.has(LATE):
             self._place_all(dynamic)
             self._set_up_all(fixed)
         else:
@@ -144,7 +144,7 @@ class _Scan:
 
     def _reserve_entries(self, node: FlatNode, reg: bytes) -> None:
         entries = self.cells.entries(reg)
-        if self.kernel.within(">=6.19"):
+        if self.kernel.has("one-reg"):
             entries = entries[:1]
         for one in entries:
             if "no-map" not in node.properties:
@@ -163,6 +163,8 @@ class _Scan:
             entries = self.cells.entries(reg)
             if not entries:
                 self._set_up_empty(node)
+            elif len(entries) > 1 and RULES["several-entries"].holds(self.kernel):
+                self._ignore(node, "several-entries")
             elif not entries[0].size:
                 self._ignore(node, "size-zero")
             else:
@@ -180,7 +182,7 @@ class _Scan:
 
     def _place_all(self, nodes: Sequence[FlatNode]) -> None:
         """Place what has no address; before 6.12 all regions are set up in this pass."""
-        old = not self.kernel.within(TWO_PASSES)
+        old = not self.kernel.has(LATE)
         if old:
             nodes = sorted(nodes, key=self._address)
         for number, node in enumerate(nodes):
@@ -274,7 +276,7 @@ class _Scan:
 
         Before 6.12, and for what the kernel places itself, that mapping is made later.
         """
-        early = dynamic or not self.kernel.within(TWO_PASSES)
+        early = dynamic or not self.kernel.has(LATE)
         if "no-map" not in node.properties:
             self.freed.append(place)
             self.memory.reserved.cut(place)
