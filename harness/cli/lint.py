@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness lint``: what comes of the restricted DMA pools of a devicetree."""
+"""``harness lint``: predict what a kernel does with the restricted DMA pools of a devicetree."""
 
 import argparse
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from harness.machine.devicetree.model.environment import NEWEST
 from harness.machine.devicetree.region import Region
 
 DESCRIPTION = """\
-Say what comes of the restricted DMA pools of devicetrees, before booting: which device is
+Predict what a kernel does with the restricted DMA pools of devicetrees: which device is
 restricted to which pool, which one is not, and why, by the rules of the kernel. BOARD is a blob
 (.dtb, /sys/firmware/fdt), a source (.dts) or - for standard input. Exit code 0: every node whose
 memory-region names a restricted pool, and every --expect, becomes a restricted device on every
@@ -55,7 +55,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Declare the sub-command."""
     parser = subparsers.add_parser(
         "lint",
-        help="say what comes of the restricted pools of a devicetree",
+        help="predict what a kernel does with the restricted pools of a devicetree",
         description=DESCRIPTION,
     )
     parser.add_argument("boards", nargs="*", metavar="BOARD", help="blob, source, or - (stdin)")

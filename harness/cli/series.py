@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.base.errors import SeriesError
 from harness.kernel.helptext import KERNEL
 from harness.kernel.patches.apply import Attempt, Fit
-from harness.kernel.patches.at_hand import Trial, try_at_hand
+from harness.kernel.patches.cached_kernels import Trial, try_cached
 from harness.kernel.patches.diff import Patch, require_safe
 from harness.kernel.patches.fit import try_source
 from harness.kernel.patches.mail import Mail
@@ -25,7 +25,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "series",
         help="show how a patch series is read, and to which kernels it applies",
         description="Show the patches in order, what is left out and why, trailers, "
-        "prerequisites, and to which of the kernels at hand the series applies. Nothing is built. "
+        "prerequisites, and to which of the cached kernels the series applies. Nothing is built. "
         "Exit code 0: it applies to a kernel that was tried; 1: to none; 2: it cannot be read.",
     )
     parser.add_argument(
@@ -43,7 +43,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         action="append",
         default=[],
         metavar="SOURCE",
-        help=f"try this kernel instead of those at hand; may be repeated. {KERNEL}",
+        help=f"try this kernel instead of the cached ones; may be repeated. {KERNEL}",
     )
     parser.set_defaults(run=run)
 
@@ -65,7 +65,7 @@ def _trials(patches: Sequence[Patch], sources: Sequence[str]) -> list[Trial]:
     for patch in patches:
         require_safe(patch)
     if not sources:
-        return try_at_hand(patches)
+        return try_cached(patches)
     return [try_source(patches, source) for source in sources]
 
 
@@ -110,7 +110,7 @@ def _where(series: Series, trials: Sequence[Trial]) -> Iterator[str]:
     yield ""
     if not trials:
         yield from wrapped(
-            "No kernel source is at hand to try it on. Name one, for example: --kernel=debian:6.12"
+            "No kernel source is in the cache to try it on. Name one: --kernel=debian:6.12"
         )
         return
     yield "Applies to:"

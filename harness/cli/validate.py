@@ -28,7 +28,7 @@ from harness.jobs.compare import (
 )
 from harness.jobs.compare.kernel_runs import REPEATS
 from harness.kernel.patches.apply import Fit
-from harness.kernel.patches.at_hand import would_apply
+from harness.kernel.patches.cached_kernels import would_apply
 from harness.kernel.patches.fit import fit_series
 from harness.kernel.patches.origin import FORMS
 from harness.kernel.patches.series import patches_of

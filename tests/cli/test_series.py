@@ -23,7 +23,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def unpack(workspace: str, slots: int = 128) -> None:
-    """Make a kernel source at hand, whose swiotlb.c has that many slots."""
+    """Cache a kernel source, whose swiotlb.c has that many slots."""
     with open_workspace(workspace) as opened:
         opened.tree.replace(workspace, lambda fresh: tiny_tree(fresh) and None)
         text = f"int slots = {slots};\nint areas = 1;\nint used;\n"
@@ -51,12 +51,12 @@ def test_all_that_was_read_is_shown(tmp_path: Path, capsys: pytest.CaptureFixtur
         "Missing, by the subjects' numbers: patch 3.",
         'Left out: thread.mbox#0001 "changes": of version 1; the newest is 2',
         "The series says that it needs: Applies on top of v6.12.",
-        "No kernel source is at hand",
+        "No kernel source is in the cache",
     ):
         assert part in said
 
 
-def test_each_kernel_at_hand_is_tried_without_building(
+def test_each_cached_kernel_is_tried_without_building(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     unpack("debian-6.12")

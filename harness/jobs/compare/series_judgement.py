@@ -51,7 +51,7 @@ class SeriesJudgement:
     """The judgement on *series* on the kernel *base*: on all of it, and on each patch if asked.
 
     *attempts*: whether each patch applies to the base; *coverage*: which added lines ran;
-    *elsewhere*: the kernels at hand to which a series applies that does not apply to the base;
+    *elsewhere*: the cached kernels to which a series applies that does not apply to the base;
     *costs*: instructions that differ, of which none may grow by more than *cost_limit* per cent.
     """
 

@@ -96,7 +96,7 @@ def _remedies(judgement: SeriesJudgement) -> Iterator[str]:
         yield _paragraph(f"The series says that it needs: {needs}.")
     if judgement.elsewhere:
         names = ", ".join(judgement.elsewhere)
-        yield _paragraph(f"Of the kernels at hand it applies to: {names} (--kernel=SOURCE).")
+        yield _paragraph(f"Of the cached kernels it applies to: {names} (--kernel=SOURCE).")
 
 
 def _patch(judgement: SeriesJudgement, step: Step) -> str:

@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 
 from harness.kernel.patches.apply import Attempt, try_series
-from harness.kernel.patches.at_hand import Trial
+from harness.kernel.patches.cached_kernels import Trial
 from harness.kernel.patches.diff import Patch
 from harness.kernel.patches.series import read_series
 from harness.kernel.source.sources import Source, resolve_source

@@ -203,7 +203,7 @@ def test_beside_a_patch_that_does_not_apply_is_what_may_help(series: Series) -> 
     text = " ".join(judgement_text(replace(verdict, elsewhere=("debian:7.3 (7.3.4)",))).split())
 
     assert 'The series says that it needs: "It applies to Linux 6.12.".' in text
-    assert "Of the kernels at hand it applies to: debian:7.3 (7.3.4) (--kernel=SOURCE)." in text
+    assert "Of the cached kernels it applies to: debian:7.3 (7.3.4) (--kernel=SOURCE)." in text
 
 
 @pytest.mark.parametrize(

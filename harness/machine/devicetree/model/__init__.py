@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model of the kernel: what comes of the restricted pools of a devicetree, as pure functions.
+"""A model of the kernel: what it does with the restricted pools of a devicetree, as pure functions.
 
 ::
 

@@ -41,7 +41,7 @@ class Bus(Enum):
 
 @dataclass(frozen=True, eq=False)
 class TreeDevice:
-    """A node and the device that becomes of it.
+    """A node and the device that the kernel makes of it.
 
     *configured_by* is the node with its DMA configuration: its own, or that of the PCI host bridge.
     *rule* says why no device is made, or (with a *condition*) who would make it.
@@ -65,7 +65,7 @@ class TreeDevice:
 
 
 def find_devices(tree: FlatTree) -> Iterator[TreeDevice]:
-    """Every node below the root that could be a device, with what becomes of it."""
+    """Every node below the root that could be a device, and whether the kernel makes one of it."""
     reserved = tree.root.child("reserved-memory")
     for node in reserved.children if reserved else ():
         if any(map(node.is_compatible, RESERVED_DEVICES)):

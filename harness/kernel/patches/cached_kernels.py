@@ -44,17 +44,17 @@ class Trial:
         return bool(self.attempts) and self.attempts[-1].fit is not Fit.REFUSED
 
 
-def kernels_at_hand() -> list[Unpacked]:
+def cached_kernels() -> list[Unpacked]:
     """All complete source trees of the cache, the oldest version first."""
     directory = workspaces()
     found = [one for one in map(_unpacked, sorted(directory.glob("*/"))) if one]
     return sorted(found, key=lambda one: (one.version, one.name))
 
 
-def try_at_hand(patches: Sequence[Patch]) -> list[Trial]:
-    """Try *patches* on each kernel at hand; nothing is unpacked, built or waited for."""
+def try_cached(patches: Sequence[Patch]) -> list[Trial]:
+    """Try *patches* on each cached kernel; nothing is unpacked, built or waited for."""
     trials = []
-    for kernel in kernels_at_hand():
+    for kernel in cached_kernels():
         with _unused(kernel) as free:
             tree = SourceTree(kernel.directory)
             tried = try_series(patches, tree.pristine) if free else ()
@@ -98,9 +98,9 @@ def _unused(kernel: Unpacked) -> Iterator[bool]:
 
 
 def would_apply(patches: Sequence[Patch]) -> tuple[str, ...]:
-    """The kernels at hand to which *patches* apply, for a message; none for an unsafe patch."""
+    """The cached kernels to which *patches* apply, for a message; none for an unsafe patch."""
     try:
-        trials = try_at_hand(patches)
+        trials = try_cached(patches)
     except SeriesError:
         return ()
     return tuple(f"{one.name} ({one.version})" for one in trials if one.applies)

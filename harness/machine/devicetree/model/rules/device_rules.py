@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which devices get a region."""
+
+from harness.machine.devicetree.model.environment import before, since
+from harness.machine.devicetree.model.rules.rule import (
+    DEVICE_C,
+    PLATFORM_C,
+    RESERVED_MEM_C,
+    Level,
+    Rule,
+)
+
+DEVICE_RULES = (
+    Rule(
+        "restricted",
+        Level.NOTE,
+        "",
+        f"{DEVICE_C}:of_dma_set_restricted_buffer()",
+        "The first memory-region of a device's node that is an enabled restricted-dma-pool becomes "
+        "the device's pool when a driver is bound to it. The others are ignored.",
+    ),
+    Rule(
+        "inherited",
+        Level.NOTE,
+        "",
+        "drivers/pci/pci-driver.c:pci_dma_configure()",
+        "A PCI function without a node, or whose node has no memory-region, gets the pool of the "
+        "node of its host bridge, not that of a root port or switch between them.",
+    ),
+    Rule(
+        "inherit-unless-usable",
+        Level.NOTE,
+        before("absent-region-inherits"),
+        f"{DEVICE_C}:of_dma_set_restricted_buffer()",
+        "A PCI function inherits from its host bridge also if the memory-region of its own node is "
+        "empty or not a multiple of 4 bytes.",
+    ),
+    Rule(
+        "empty-region-hides",
+        Level.ERROR,
+        since("absent-region-inherits"),
+        f"{DEVICE_C}:of_dma_set_restricted_buffer()",
+        "A memory-region without a value hides the pool of the host bridge: the function is "
+        "unrestricted, and the kernel prints nothing. (Before 6.16 it inherits the pool.)",
+        "Remove the empty memory-region.",
+    ),
+    Rule(
+        "other-region-hides",
+        Level.ERROR,
+        "",
+        f"{DEVICE_C}:of_dma_set_restricted_buffer()",
+        "A function whose own node has a memory-region does not inherit the host bridge's pool, "
+        "whatever that memory-region refers to. The kernel prints nothing.",
+        "Add the pool to the function's own memory-region.",
+    ),
+    Rule(
+        "no-region",
+        Level.NOTE,
+        "",
+        f"{DEVICE_C}:of_dma_set_restricted_buffer()",
+        "A device without a memory-region that is a restricted-dma-pool is unrestricted.",
+    ),
+    Rule(
+        "malformed-region",
+        Level.ERROR,
+        "",
+        f"{DEVICE_C}:of_dma_set_restricted_buffer()",
+        "Before 6.16 the kernel takes a memory-region that is not a multiple of 4 bytes as absent; "
+        "since then it uses the whole phandles in it. It prints nothing.",
+        "Write memory-region as phandles of 4 bytes each.",
+    ),
+    Rule(
+        "dangling",
+        Level.ERROR,
+        "",
+        f"{DEVICE_C}:of_dma_set_restricted_buffer()",
+        "The kernel skips an entry of memory-region whose phandle no node has, without a message.",
+        "Refer to the pool by its label.",
+    ),
+    Rule(
+        "not-a-pool",
+        Level.ERROR,
+        "",
+        f"{RESERVED_MEM_C}:of_reserved_mem_device_init_by_idx()",
+        "The kernel cannot set up the pool that a device refers to. It warns 'failed to initialise "
+        '"restricted-dma-pool" memory node\' and lets the device run unrestricted.',
+        "Repair the pool's node.",
+    ),
+    Rule(
+        "no-device",
+        Level.ERROR,
+        "",
+        f"{PLATFORM_C}:of_platform_bus_create()",
+        "The kernel makes a device only of nodes with a compatible, below the root or a node that "
+        "is compatible with simple-bus, simple-mfd, isa or arm,amba-bus. A memory-region on any "
+        "other node has no effect, unless a driver makes a device of it.",
+        "Put memory-region on the node of the device that does DMA.",
+    ),
+    Rule(
+        "device-disabled",
+        Level.NOTE,
+        "",
+        f"{PLATFORM_C}:of_platform_device_create_pdata()",
+        "The kernel makes no device of a node whose status is not 'okay', nor of those below it.",
+    ),
+    Rule(
+        "by-driver",
+        Level.WARNING,
+        "",
+        f"{PLATFORM_C}:of_platform_populate()",
+        "Nodes below a device that is not a bus become devices only if its driver makes them.",
+        "Put memory-region on the node of the device that does DMA; see its driver.",
+    ),
+    Rule(
+        "behind-iommu",
+        Level.WARNING,
+        "",
+        f"{DEVICE_C}:of_dma_configure_id()",
+        "A device behind an IOMMU gets no restricted pool, also if the IOMMU passes all addresses "
+        "through. If no driver serves the IOMMU, the device is restricted after deferred probing "
+        "gave up.",
+        "Remove iommus or iommu-map, or the pool.",
+    ),
+    Rule(
+        "iommu-disabled",
+        Level.NOTE,
+        "",
+        "drivers/iommu/of_iommu.c:of_iommu_xlate()",
+        "An IOMMU whose node is disabled does not count: the device is restricted.",
+    ),
+    Rule(
+        "virtio-access-platform",
+        Level.NOTE,
+        "",
+        "drivers/virtio/virtio_ring.c:vring_use_map_api()",
+        "A virtio driver uses the pool only if the device offers VIRTIO_F_ACCESS_PLATFORM (QEMU: "
+        "iommu_platform=on); otherwise it gives the device addresses of any memory. The tree does "
+        "not show that. A virtio balloon never uses the pool.",
+        "Make the device offer VIRTIO_F_ACCESS_PLATFORM.",
+    ),
+    Rule(
+        "coherent-only",
+        Level.NOTE,
+        "",
+        "drivers/of/of_reserved_mem.c:of_reserved_mem_device_init_by_idx()",
+        "A shared-dma-pool serves coherent allocations of a driver that asks for it; streaming "
+        "mappings are unrestricted.",
+    ),
+)
