@@ -12,7 +12,8 @@ from harness.base.cpus import usable_cpus
 from harness.base.errors import DevicetreeError, InputError
 from harness.base.space import parse_size
 from harness.cli.lint_output import FORMATS, explain_rule
-from harness.machine.devicetree.board import STDIN, Loader
+from harness.machine.devicetree.board import Loader
+from harness.machine.devicetree.includes import STDIN
 from harness.machine.devicetree.lint import BoardResult, Expectation, Status, judge
 from harness.machine.devicetree.model import RULES, Environment, KernelVersion
 from harness.machine.devicetree.model.environment import NEWEST
