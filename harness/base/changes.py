@@ -92,6 +92,9 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
             "7.2",
             Sign(SignKind.TEXT, "entries, only the first is used"),
         ),
+        "masks-reach-ram": Change(
+            "dma_direct_supported() refuses a mask that ends before RAM does", "7.2"
+        ),
         "track-hiwater": Change(
             "121f9fd1c308: the peak of used slots is counted with swiotlb=track_hiwater only",
             "7.3",

@@ -59,6 +59,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="predict what a kernel does with the restricted pools of a devicetree",
         description=DESCRIPTION,
     )
+    _add_inputs(parser)
+    _add_environment(parser)
+    _add_outputs(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    """Add what is read: boards, overlays, includes; and what they shall do."""
     parser.add_argument("boards", nargs="*", metavar="BOARD", help="blob, source, or - (stdin)")
     parser.add_argument(
         "--overlay",
@@ -78,20 +86,24 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="directory that sources may include files from, beside their own; may be repeated",
     )
     parser.add_argument(
-        "--kernel",
-        action="append",
-        default=[],
-        metavar="VERSION",
-        help=f"predict for this version of Linux, for example 6.12; may be repeated "
-        f"(default: {NEWEST}, the newest known)",
-    )
-    parser.add_argument(
         "--expect",
         action="append",
         default=[],
         metavar="NODE=POOL",
         help="the device at this path, alias or node name is restricted to the pool of this name, "
         "label or path; may be repeated",
+    )
+
+
+def _add_environment(parser: argparse.ArgumentParser) -> None:
+    """Add what a prediction depends on beside the devicetree."""
+    parser.add_argument(
+        "--kernel",
+        action="append",
+        default=[],
+        metavar="VERSION",
+        help=f"predict for this version of Linux, for example 6.12; may be repeated "
+        f"(default: {NEWEST}, the newest known)",
     )
     parser.add_argument(
         "--loaded",
@@ -115,6 +127,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default="4K",
         help="page size of the kernel (default: %(default)s)",
     )
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    """Add what is printed, and how."""
     parser.add_argument(
         "--all", action="store_true", help="list also devices without a sign of DMA"
     )
@@ -127,7 +143,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--explain", action="append", default=[], metavar="RULE", help="explain a rule; 'all': all"
     )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

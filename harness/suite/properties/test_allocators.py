@@ -14,7 +14,6 @@ from harness.devices.probe import (
     Gfp,
     Probe,
     Seed,
-    SettingError,
 )
 from harness.kernel import SLOT, Geometry
 from harness.machine.devicetree import Pool
@@ -76,6 +75,7 @@ def allocate_to_the_end(device: Device, pool: Pool, geometry: Geometry) -> list[
 
 
 @pytest.mark.property("D7")
+@pytest.mark.needs("a mask that ends before RAM is refused", before="masks-reach-ram")
 @pytest.mark.parametrize("ram_size", [DEFAULT_RAM])
 @pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
 def test_memory_beyond_the_coherent_mask_is_null(
@@ -83,10 +83,7 @@ def test_memory_beyond_the_coherent_mask_is_null(
 ) -> None:
     """An allocation of the last page of RAM returns NULL if the coherent mask ends before it."""
     page, slot_set = geometry.page, geometry.slot_set
-    try:
-        device.set_coherent_mask(pool.end - page)
-    except SettingError:
-        pytest.skip("this kernel refuses masks that end before RAM, as 7.2 (dma_direct_supported)")
+    device.set_coherent_mask(pool.end - page)
 
     pages = allocate_to_the_end(device, pool, geometry)
 
