@@ -10,6 +10,7 @@ import importlib
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 from harness.base.errors import GuestError, HarnessError, explain
 
@@ -51,11 +52,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make_parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     """Return the parser of the program, with these of its sub-commands."""
-    parser = argparse.ArgumentParser(prog="harness", description=DESCRIPTION)
+    parser = _Parser(prog="harness", description=DESCRIPTION)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for name in commands:
         importlib.import_module(f"{__name__}.{name}").add_parser(subparsers)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Takes whole option names only: ``--kernel`` must not become ``--kernel-config``."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
 
 
 def _needed(words: Sequence[str]) -> Sequence[str]:

@@ -50,9 +50,9 @@ def _add_build(actions: "Subparsers") -> None:
     building = actions.add_parser(
         "build", help="build a kernel unless it is cached, and print where it is"
     )
-    building.add_argument(
-        "source", nargs="?", default=DEFAULT_SOURCE, metavar="SOURCE", help=helptext.KERNEL
-    )
+    source = building.add_mutually_exclusive_group()
+    source.add_argument("source", nargs="?", metavar="SOURCE", help=helptext.KERNEL)
+    source.add_argument("--kernel", metavar="SOURCE", help="the same, as elsewhere")
     add_series_option(building)
     add_config_options(building)
     building.add_argument(
@@ -67,7 +67,11 @@ def _add_build(actions: "Subparsers") -> None:
 
 def _build(args: argparse.Namespace) -> int:
     spec = KernelSpec(
-        args.source, tuple(args.series), fragments_of(args), args.flavour, args.compiler
+        args.source or args.kernel or DEFAULT_SOURCE,
+        tuple(args.series),
+        fragments_of(args),
+        args.flavour,
+        args.compiler,
     )
     output = args.output
     if output and output.exists():
