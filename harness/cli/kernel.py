@@ -17,8 +17,8 @@ from harness.kernel import (
     Kernel,
     KernelSpec,
     build_kernel,
+    cached_kernels,
     helptext,
-    load_kernel,
 )
 from harness.kernel.build.build import write_build
 from harness.kernel.spec import DEFAULT_SOURCE
@@ -104,10 +104,10 @@ def _list(_: argparse.Namespace) -> int:
     table = Table("key", "release", "source", "series", "config", "size", "built", "last used")
     with open_usage() as book:
         entries = take_inventory(book).of("kernels")
+    kernels = cached_kernels()
     for entry in reversed(entries):
-        try:
-            kernel = load_kernel(entry.path)
-        except (OSError, ValueError, TypeError):  # damaged, or evicted meanwhile
+        kernel = kernels.get(entry.path.name)
+        if kernel is None:
             continue
         table.add_row(
             kernel.key[:KEY_WIDTH],

@@ -24,9 +24,6 @@ from harness.base.tools import run_tool
 
 VARIABLE = "HARNESS_STORE"
 
-SHARED = frozenset({"kernels", "initramfs"})
-"""The kinds of entry that take long to build and are the same on every machine."""
-
 QUICK = 1
 """Level of gzip: 80 MB become 25 MB; higher levels take longer than the transfer."""
 
