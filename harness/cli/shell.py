@@ -12,7 +12,7 @@ from harness.base.progress import say
 from harness.cli.machines import add_machine_options, machine_of
 from harness.devices.attacks.machines import fenced
 from harness.machine.fence import FENCES
-from harness.machine.machine import BLOB, PERSON_SOCKET, Machine, with_own_ram
+from harness.machine.machine import BLOB, PERSON_SOCKET, Machine
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.rundir import sweep
 from harness.machine.qemu.runroot import choose_run_root
@@ -134,7 +134,7 @@ def _print_command(machine: Machine) -> None:
     directory = choose_run_root().path / BY_HAND
     directory.mkdir(exist_ok=True)
     (directory / BLOB).write_bytes(machine.blob)
-    print(shlex.join(with_own_ram(machine.command(directory))))
+    print(shlex.join(machine.command(directory, own_ram=True)))
     qmp_shell = shlex.join([sys.executable, "-m", "qemu.qmp.qmp_shell", str(directory)])
     say(
         f"to start QEMU by hand, omit the last four arguments (the harness's monitor). It "
