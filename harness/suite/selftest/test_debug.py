@@ -29,8 +29,7 @@ SIZE = 4096
 def kept(guest: Guest, probe: Probe, tmp_path: Path) -> Path:
     """The artifacts of a guest in which a driver mapped, a rogue wrote, and the driver unmapped."""
     rogue = EduRogue(guest)
-    buffer = probe.buffer(SIZE)
-    buffer.fill(Byte(0x11))
+    buffer = probe.buffer(SIZE, content=Byte(0x11))
     mapping = probe.device("probe-a").map_single(buffer, Direction.FROM_DEVICE)
     rogue.write(mapping.dma_addr, b"rogue")
     mapping.unmap()
@@ -91,8 +90,7 @@ def test_a_guest_without_recorded_calls_is_a_session_all_the_same(shell: Person)
 def bad_sync(guest: Guest, probe: Probe, memory: LiveMemory, tmp_path: Path) -> Path:
     """The artifacts of a guest whose driver syncs behind the end of its mapping."""
     device = probe.device("probe-a")
-    buffer = probe.buffer(4 * SIZE)
-    buffer.fill(Seed(1))
+    buffer = probe.buffer(4 * SIZE, content=Seed(1))
     mapping = device.map_single(buffer, Direction.FROM_DEVICE, size=100)
     memory.write(mapping.dma_addr, Seed(2).content(0, SLOT))
     device.unchecked.sync_single_for_cpu(mapping.dma_addr + 200, 64, mapping.direction)
