@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.together:
             findings = tuple(one.finding for one in fixes.fixes if version in one.patches)
             series = fixes.together(version)
-            trials.append(try_all(series, findings, version, request, (runner, base_runner)))
+            trials += try_all(series, findings, version, request, (runner, base_runner))
             continue
         for fix in chosen:
             if version in fix.patches:
