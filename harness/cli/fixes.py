@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.list:
         print_table(_listing(fixes))
         return 0
-    trials = []
+    trials: list[FixTrial] = []
     for version in versions:
         request = _request(arguments, fixes.kernels[version])
         runner = runner_of(arguments)

@@ -12,7 +12,7 @@ from harness.jobs.compare.kernel_runs import REPEATS, Kernels, Runner, compared,
 from harness.jobs.compare.series_judgement import Failure
 from harness.jobs.fixes.fix import Fix
 from harness.results import SuiteRequest, Verdict
-from harness.results.judge import Change, Comparison, Difference, Shown, shown
+from harness.results.judge import Change, Comparison, Difference, Shown, overall, shown
 from harness.results.render.plain_text import finding_of
 
 
@@ -54,11 +54,9 @@ class FixTrial:
             return FixOutcome.BREAKS
         if any(isinstance(one, Failure) for one in parts):
             return FixOutcome.NOT_JUDGED
-        both = [one for one in parts if isinstance(one, Comparison)]
-        if any(one.verdict is Verdict.BAD for one in both):
-            return FixOutcome.BREAKS
-        if any(one.verdict is Verdict.NOT_JUDGED for one in both):
-            return FixOutcome.NOT_JUDGED
+        verdict = overall(one.verdict for one in parts if isinstance(one, Comparison))
+        if self.tests and verdict is not Verdict.GOOD:
+            return FixOutcome.BREAKS if verdict is Verdict.BAD else FixOutcome.NOT_JUDGED
         showing = [one for one in self.tests if shown(one.base) is Shown.KNOWN]
         if not showing:
             return FixOutcome.NOT_SHOWN
