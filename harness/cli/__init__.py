@@ -3,6 +3,7 @@
 
 To add one, write a module of its name with ``add_parser(subparsers)`` that sets ``run`` to a
 function of the parsed arguments that returns the exit code, and put the name into ``COMMANDS``.
+A name that Python keeps for itself has its module in ``MODULES``.
 """
 
 import argparse
@@ -17,8 +18,22 @@ from harness.base.errors import GuestError, HarnessError, explain
 COMMANDS = (
     *("check", "shell", "debug", "matrix", "fuzz", "doublefetch"),
     *("series", "validate", "bisect", "fixes", "nightly", "report", "history"),
-    *("lint", "cost", "kernel", "cache", "bench", "properties", "coverage", "mutants", "doctor"),
+    *(
+        "lint",
+        "try",
+        "cost",
+        "kernel",
+        "cache",
+        "bench",
+        "properties",
+        "coverage",
+        "mutants",
+        "doctor",
+    ),
 )
+
+MODULES = {"try": "try_board"}
+"""The module of a sub-command that does not have its name."""
 
 ERROR = 2
 """The exit code if the harness could not do what was asked."""
@@ -55,7 +70,8 @@ def make_parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     parser = _Parser(prog="harness", description=DESCRIPTION)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for name in commands:
-        importlib.import_module(f"{__name__}.{name}").add_parser(subparsers)
+        module = importlib.import_module(f"{__name__}.{MODULES.get(name, name)}")
+        module.add_parser(subparsers)
     return parser
 
 
