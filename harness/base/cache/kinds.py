@@ -60,6 +60,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("qemu-capabilities", "what each QEMU can do"),
         Kind("qemu-plugins", "compiled plugins of QEMU"),
         Kind("series", "patches of series"),
+        Kind("shapes", "pools of boards, as overlays"),
         Kind("other", "history, findings, state of jobs; never evicted", NEVER),
     )
 }
