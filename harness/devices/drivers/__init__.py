@@ -7,11 +7,13 @@
 ``Driver``          an entry: kernel options, QEMU's device, Linux's driver, work
 ``plug``            plug a driver's device into a guest
 ``Work``            what the device is made to do, with a counterpart that checks all data
+``HeldDisk``        a disk that keeps its answers until it is told to answer
 ``built_in``        the entries that a kernel has a driver for
 ==================  ==============================================================================
 """
 
 from harness.devices.drivers.driver import DRIVERS, Child, Driver, Part, built_in
+from harness.devices.drivers.nbd import HeldDisk
 from harness.devices.drivers.plug import ENDPOINT, bind, is_bound, plug, unbind, wait_usable
 from harness.devices.drivers.work import DiskWork, EntropyWork, NetworkWork, Work
 
@@ -22,6 +24,7 @@ __all__ = [
     "DiskWork",
     "Driver",
     "EntropyWork",
+    "HeldDisk",
     "NetworkWork",
     "Part",
     "Work",

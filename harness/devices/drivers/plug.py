@@ -20,12 +20,13 @@ LOOKS = 1000
 """Polls, 10 ms apart, for a usable device; the guest sends no event."""
 
 
-def plug(guest: Guest, driver: Driver) -> Work:
+def plug(guest: Guest, driver: Driver, work: Work | None = None) -> Work:
     """Plug the driver's device, with its child, into root port 0 of the paused guest.
 
-    Raises QemuError when QEMU does not have the device, or does not plug it.
+    *work* is what was made for the device, by default the driver's own. Raises QemuError when QEMU
+    does not have the device, or does not plug it.
     """
-    work = driver.work(guest, driver.node)
+    work = work or driver.work(guest, driver.node)
     own = {} if driver.child else work.backend
     guest.pause()
     _add(guest, CONTROLLER, driver.model, PORT, {**dict(driver.properties), **own})

@@ -5,9 +5,10 @@ import asyncio
 import hashlib
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Protocol
 
 from harness.base.violation import violated
@@ -55,6 +56,14 @@ class Work(Protocol):
         """
 
 
+Storage = Callable[[Path], Mapping[str, object]]
+"""Makes the driver of a block node of QEMU's for a file, with its properties."""
+
+
+def _plain(file: Path) -> Mapping[str, object]:
+    return {"driver": "file", "filename": str(file)}
+
+
 class DiskWork:
     """A disk of a guest; its content is a file of four pieces in the run directory.
 
@@ -62,7 +71,8 @@ class DiskWork:
     through it.
     """
 
-    def __init__(self, guest: Guest, node: str) -> None:
+    def __init__(self, guest: Guest, node: str, storage: Storage | None = None) -> None:
+        """*storage* makes QEMU's block node of the file; by default the file itself is one."""
         self._guest = guest
         self._disk = f"$(echo /dev/{node})"
         self.usable = f"[ -b /dev/{node} ]"
@@ -74,9 +84,8 @@ class DiskWork:
         )
         self._file = guest.directory / "disk"
         self._file.write_bytes(os.urandom(PIECE).ljust(4 * PIECE, b"\0"))
-        guest.monitor.execute(
-            "blockdev-add", driver="file", node_name="disk", filename=str(self._file)
-        )
+        made = (storage or _plain)(self._file)
+        guest.monitor.execute("blockdev-add", {**made, "node-name": "disk"})
 
     @property
     def backend(self) -> Mapping[str, object]:
