@@ -4,6 +4,9 @@
 from harness.base.violation import violated
 from harness.machine.qemu.guest import Guest
 
+ENDED, SAID = "/tmp/ended", "/tmp/said"
+"""In the guest: the exit status of a command in the background once it has ended, and its words."""
+
 TIMEOUT = 60.0
 """Seconds for megabytes of transfers, or dozens of bindings; measured: 20 ms for one binding."""
 
@@ -17,3 +20,14 @@ def shell(guest: Guest, command: str, timeout: float = TIMEOUT) -> str:
     if ran.status:
         raise violated(f"'{command}' ended with {ran.status} in the guest: {ran.text.strip()}")
     return ran.text
+
+
+def start(guest: Guest, command: str) -> None:
+    """Start a shell command in the background, one at a time; :func:`ended` says how it ends."""
+    guest.agent.run(f"rm -f {ENDED}; {{ {{ {command}; }}; echo $? > {ENDED}; }} > {SAID} 2>&1 &")
+
+
+def ended(guest: Guest) -> tuple[int, str] | None:
+    """The exit status and the last line of the command of :func:`start`; None while it runs."""
+    status, _, said = guest.agent.run(f"cat {ENDED} && tail -n 1 {SAID}").text.partition("\n")
+    return (int(status), said.strip()) if status.isdecimal() else None

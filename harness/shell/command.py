@@ -34,10 +34,6 @@ class Argument(Enum):
     POOL = "pool"
     FILE = "file"
     COMMAND = "command"
-    QMP = "QMP command"
-    SNAPSHOT = "snapshot"
-    POINT = "breakpoint or watchpoint"
-    CPU = "CPU"
 
 
 class Takes(Enum):

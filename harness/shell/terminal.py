@@ -33,7 +33,7 @@ def attach(guest: Guest) -> None:
     A serial line has no window size, so the agent sets it. When the guest ends, its whole report
     is shown first.
     """
-    with _woken_at_end(guest) as wake, _shown(guest.console), raw_keys():
+    with _woken_at_end(guest) as wake, _shown(guest.console), _raw():
         with _sized(guest):
             guest.console.write(b"\n")  # the shell's prompt is long gone: ask for another
             _copy_input(guest.console, wake)
@@ -85,15 +85,14 @@ def _woken_at_end(guest: Guest) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _shown(console: Console) -> Iterator[None]:
-    console.tap(show_bytes)
+    console.tap(_show)
     try:
         yield
     finally:
-        console.untap(show_bytes)
+        console.untap(_show)
 
 
-def show_bytes(data: bytes) -> None:
-    """Write to standard output at once, as the guest has written it."""
+def _show(data: bytes) -> None:
     os.write(sys.stdout.fileno(), data)
 
 
@@ -159,7 +158,7 @@ def ended_by_signals() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def raw_keys() -> Iterator[None]:
+def _raw() -> Iterator[None]:
     """Raw mode: every key goes to the guest, Ctrl-C too. Does nothing without a terminal."""
     with restored():
         if sys.stdin.isatty():

@@ -8,6 +8,7 @@ from dataclasses import replace
 from harness.base.errors import GuestError, GuestHang, HarnessError, QemuError
 from harness.base.violation import PropertyViolated
 from harness.devices.drivers import ENDPOINT, Driver, Work, plug
+from harness.devices.shell import ENDED, ended, start
 from harness.devices.shell import TIMEOUT as SHELL_TIMEOUT
 from harness.jobs.check.answers import DeviceAnswer, DeviceState, Escape
 from harness.jobs.check.kernel_parts import driver_name
@@ -25,9 +26,6 @@ POLL = 0.1
 
 BOOT_LOOKS, BOOT_LOOK = 12, 10.0
 """How often, and for how many seconds of the guest's own time, a boot is waited for."""
-
-ENDED = "/tmp/ended"
-"""In the guest: the exit status of a command, once it has ended."""
 
 KILLED = "137"
 """The status of a command that was killed at its time-out: 128 and SIGKILL."""
@@ -115,14 +113,16 @@ def _judge(guest: Guest, work: Work) -> tuple[DeviceState, str]:
 
 def _use(guest: Guest, work: Work) -> tuple[DeviceState, str]:
     """A small transfer in the background, where a refusal ends the wait for it; then large ones."""
-    guest.agent.run(f"{{ {work.attempt}; echo $? > {ENDED}; }} > /tmp/said 2>&1 &")
-    if not _comes_true(guest, f"[ -s {ENDED} ]", USING):
-        return DeviceState.BROKEN, f"a small transfer did not end in {USING:g} s"
-    status, _, said = guest.agent.run(f"cat {ENDED}; tail -n 1 /tmp/said").text.partition("\n")
-    if status != "0":
-        return DeviceState.BROKEN, f"a small transfer failed: {said.strip()}"
+    start(guest, work.attempt)
+    in_time = _comes_true(guest, f"[ -s {ENDED} ]", USING)
     if guest.fence_refusals():
         return DeviceState.OUTSIDE, ""
+    end = ended(guest) if in_time else None
+    if end is None:
+        return DeviceState.BROKEN, f"a small transfer did not end in {USING:g} s"
+    status, said = end
+    if status:
+        return DeviceState.BROKEN, f"a small transfer failed: {said}"
     return DeviceState.INSIDE, f"{work.do() / (1 << 20):.3g} MiB moved and compared"
 
 

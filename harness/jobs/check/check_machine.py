@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The machine of a check: a kernel with its own modules, a pool for PCI devices, and a fence."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -8,12 +9,13 @@ from pathlib import Path
 from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
 from harness.base.space import MIB
+from harness.devices.rogue.pci import HOST_BRIDGE
 from harness.jobs.check.kernel_parts import KernelParts
 from harness.kernel import Kernel
 from harness.kernel.build.initramfs import build_plain_initramfs
 from harness.machine.binary import Qemu
-from harness.machine.devicetree import Devicetree, Pool
-from harness.machine.devicetree.qemu import HOST_BRIDGE
+from harness.machine.devicetree import Devicetree, Placement, Pool
+from harness.machine.devicetree.compose import AS_WRITTEN
 from harness.machine.fence import Fence, fence_named
 from harness.machine.layout import RAM_BASE
 from harness.machine.machine import Machine
@@ -43,15 +45,24 @@ class Confined:
     devicetree: Devicetree
     fence: Fence
     ram_size: int
+    cpus: int = CPUS
 
 
-def confined(qemu: Qemu, shape: str | Path = SHAPE, ram_size: int = RAM_SIZE) -> Confined:
-    """The devicetree of *shape*, and its fence.
+def confined(
+    qemu: Qemu,
+    shape: str | Path = SHAPE,
+    ram_size: int = RAM_SIZE,
+    cpus: int = CPUS,
+    placements: Mapping[str, Placement] = AS_WRITTEN,
+) -> Confined:
+    """The devicetree of *shape*, with pools of other *placements*, and its fence.
 
     Raises DevicetreeError if there is no such shape, InputError if it has no pool at a fixed
     address for PCI devices.
     """
-    tree = partial(shaped_devicetree, qemu, shape, ram_size=ram_size, cpus=CPUS)
+    tree = partial(
+        shaped_devicetree, qemu, shape, ram_size=ram_size, cpus=cpus, placements=placements
+    )
     windows = [AddressRange(pool.base, pool.size) for pool in pools_of(tree().pools)]
     ram = AddressRange(RAM_BASE, ram_size)
     if outside := [window for window in windows if not ram.contains(window.base, window.size)]:
@@ -65,7 +76,7 @@ def confined(qemu: Qemu, shape: str | Path = SHAPE, ram_size: int = RAM_SIZE) ->
             f"nothing to confine them to. Name one in memory-region of {HOST_BRIDGE}"
         )
     fence = fence_named(FENCE, windows, PORTS)
-    return Confined(tree(more=fence.overlays), fence, ram_size)
+    return Confined(tree(more=fence.overlays), fence, ram_size, cpus)
 
 
 def check_machine(qemu: Qemu, kernel: Kernel, parts: KernelParts, around: Confined) -> Machine:
@@ -77,7 +88,7 @@ def check_machine(qemu: Qemu, kernel: Kernel, parts: KernelParts, around: Confin
         build_plain_initramfs(kernel, parts.modules()),
         around.devicetree,
         around.ram_size,
-        CPUS,
+        around.cpus,
         ports=PORTS,
         fence=around.fence,
     )

@@ -40,6 +40,9 @@ page (Linux 6.1, arch/arm64/include/asm/kernel-pgtable.h, ARM64_MEMSTART_ALIGN).
 BUFFER = 4096
 """KiB of the trace; the newest calls are kept."""
 
+MOST_BYTES = 1_000_000
+"""The newest of the trace, which :func:`recorded_calls` reads; the agent passes on 1 MiB."""
+
 MOST_CALLS = 5000
 """Lines of the trace that are read, the newest; the agent passes on 1 MiB."""
 
@@ -100,6 +103,17 @@ def find_origin(guest: Guest, address: int) -> DmaCall | None:
     first = call.number + 2
     stack = guest.agent.run(f"sed -n '{first},{first + DEPTH}p' {TRACING}/trace").text
     return DmaCall(call.event, call.base, call.size, callers(stack.splitlines()))
+
+
+def recorded_calls(guest: Guest) -> tuple[DmaCall, ...]:
+    """The newest calls that gave the device in the root port an address, oldest first."""
+    text = guest.agent.run(f"tail -c {MOST_BYTES} {TRACING}/trace").text
+    lines = text.splitlines()
+    numbered = [f"{number}:{line}" for number, line in enumerate(lines) if ": dma_" in line]
+    return tuple(
+        DmaCall(call.event, call.base, call.size, callers(lines[call.number + 2 :][:DEPTH]))
+        for call in traced_calls(numbered, guest.machine.ram_size)
+    )
 
 
 def last_call(calls: Iterator[TracedCall], address: int) -> TracedCall | None:

@@ -16,15 +16,18 @@ from harness.observe.memory.pools import (
     PoolState,
     ReservedRegion,
     Slot,
+    as_now,
     default_pool,
     device_pool,
     require_recognised,
     reserved_regions,
     restricted_pools,
+    slot_runs,
     slots,
     slots_in_use,
 )
 from harness.observe.memory.ram import LiveMemory, Memory, PausedMemory, RamSegment
+from harness.observe.memory.run_queues import RunQueues
 from harness.observe.memory.search import find
 from harness.observe.memory.symbols import Symbol, Symbols
 from harness.observe.memory.virtqueue import Virtqueue, buffers, virtqueue
@@ -46,11 +49,13 @@ __all__ = [
     "PoolState",
     "RamSegment",
     "ReservedRegion",
+    "RunQueues",
     "Search",
     "Slot",
     "Symbol",
     "Symbols",
     "Virtqueue",
+    "as_now",
     "attachments",
     "buffers",
     "default_pool",
@@ -63,6 +68,7 @@ __all__ = [
     "require_recognised",
     "reserved_regions",
     "restricted_pools",
+    "slot_runs",
     "slots",
     "slots_in_use",
     "virtqueue",

@@ -169,6 +169,29 @@ def device_pool(types: KernelTypes, name: str) -> PoolState | None:
         return _state(types, pointer[0], _name(types, address)) if address else None
 
 
+def as_now(types: KernelTypes, pool: PoolState) -> PoolState:
+    """*pool* as the kernel sees it now; raises as :func:`reserved_regions`."""
+    with kernel_reading(f"the pool {pool.name}"):
+        return _state(types, _mem_at(types, pool.address), pool.name)
+
+
+def slot_runs(found: Iterable[Slot]) -> Iterator[tuple[Slot, ...]]:
+    """The slots in use among *found*, by mappings: ``alloc_size`` falls by a slot each."""
+    run: list[Slot] = []
+    for slot in found:
+        if not slot.in_use:
+            continue
+        follows = run and slot.index == run[-1].index + 1
+        if follows and slot.alloc_size < run[-1].alloc_size:
+            run.append(slot)
+            continue
+        if run:
+            yield tuple(run)
+        run = [slot]
+    if run:
+        yield tuple(run)
+
+
 def slots(types: KernelTypes, pool: PoolState) -> tuple[Slot, ...]:
     """Every slot of *pool*, about 6 ms for 8192 of them; raises as :func:`reserved_regions`."""
     return tuple(_slot(pool, index, row) for index, row in _rows(types, pool))

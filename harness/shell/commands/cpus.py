@@ -108,7 +108,6 @@ COMMANDS = (
         show_registers,
         ("regs", "regs 1"),
         needs=Needs.QEMU,
-        arguments=(Argument.CPU,),
     ),
     Command(
         "bt",

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pools, their slots, the devices that bounce, and what drivers hold."""
 
-from collections.abc import Iterator
-
 import drgn
 from drgn.helpers.linux.device import dev_name
 
-from harness.base.errors import AddressError, GuestError
+from harness.base.errors import AddressError
 from harness.devices.probe import Held, Space
 from harness.observe.memory import (
     DEFAULT_POOL,
@@ -14,6 +12,7 @@ from harness.observe.memory import (
     PoolState,
     Slot,
     attachments,
+    slot_runs,
     slots,
     slots_in_use,
 )
@@ -24,9 +23,6 @@ from harness.shell.command import Argument, Command, Needs, WrongForm
 from harness.shell.target import Target
 
 ALL = "all"
-
-SOON = 2.0
-"""Seconds of the guest's own time in which its agent must answer to be asked for holders."""
 
 
 def list_pools(target: Target, words: list[str]) -> Answer:
@@ -95,25 +91,11 @@ def list_slots(target: Target, words: list[str]) -> Answer:
     pool = pool_named(target.types, name)
     found = slots(target.types, pool) if every else slots_in_use(target.types, pool)
     owners = Owners(target)
-    runs = ([slot] for slot in found) if every else _runs(found)
+    runs = ((slot,) for slot in found) if every else slot_runs(found)
     return table((_slot_row(run, owners) for run in runs), empty=f"no slot of {pool.name} is used")
 
 
-def _runs(found: tuple[Slot, ...]) -> Iterator[list[Slot]]:
-    """Slots of one mapping, which follow each other: ``alloc_size`` falls by a slot each."""
-    run: list[Slot] = []
-    for slot in found:
-        if run and slot.index == run[-1].index + 1 and slot.alloc_size < run[-1].alloc_size:
-            run.append(slot)
-            continue
-        if run:
-            yield run
-        run = [slot]
-    if run:
-        yield run
-
-
-def _slot_row(run: list[Slot], owners: "Owners") -> dict[str, object]:
+def _slot_row(run: tuple[Slot, ...], owners: "Owners") -> dict[str, object]:
     first = run[0]
     return {
         "slot": first.index if len(run) == 1 else f"{first.index}-{run[-1].index}",
@@ -132,19 +114,9 @@ class Owners:
         self._held: tuple[Held, ...] = ()
         self._devices: dict[int, str] = {}
         self._calls: tuple[str, ...] = ()
-        self._unknown = "unknown"
         if not target.is_dump:
             self._calls = tuple(target.guest.agent.journal)
         if target.is_running():
-            self._ask(target)
-
-    def _ask(self, target: Target) -> None:
-        """Ask the probe, unless its agent is busy or hangs: what memory says is told anyway."""
-        try:
-            target.guest.agent.hello(SOON)
-        except GuestError:
-            self._unknown = "unknown: the agent does not answer"
-        else:
             self._held = tuple(one for one in target.probe.held() if one.space is not Space.BUFFER)
             self._devices = {one.id: one.name for one in target.probe.devices()}
 
@@ -155,7 +127,7 @@ class Owners:
                 name = one.space.name.lower()
                 device = self._devices.get(one.device, f"device {one.device}")
                 return f"{device} {name}:{one.handle}" + (" (leaked)" if one.leaked else "")
-        return "another driver" if self._held or self._devices else self._unknown
+        return "another driver" if self._held or self._devices else "unknown"
 
     def since(self, phys: int) -> str | None:
         """The last call of this session that returned *phys*."""

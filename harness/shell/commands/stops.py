@@ -152,7 +152,6 @@ COMMANDS = (
         delete_point,
         ("delete 1",),
         needs=Needs.QEMU,
-        arguments=(Argument.POINT,),
     ),
     Command(
         "watch",

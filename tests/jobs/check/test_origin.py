@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The call that gave a device an address is found in the kernel's trace, with its caller."""
 
+from typing import cast
+
 import pytest
 
 from harness.base.space import GIB, MIB
-from harness.jobs.check.origin import TracedCall, callers, last_call, traced_calls
+from harness.jobs.check.origin import TracedCall, callers, last_call, recorded_calls, traced_calls
+from harness.machine.qemu.guest import Guest
 
 EVENTS = """\
 5:  irq/16-60  [000] .....  10.25: dma_alloc: 0000:01:00.0 dir=BIDIRECTIONAL dma_addr=486ab000 \
@@ -100,3 +103,27 @@ def test_a_stack_ends_at_the_next_event() -> None:
     assert callers([" => dma_alloc_attrs", " => nvme_alloc_queue", EVENTS[0]]) == (
         "nvme_alloc_queue",
     )
+
+
+class Recorded:
+    """A guest with a trace."""
+
+    def __init__(self, text: str) -> None:
+        self.agent = self
+        self.machine = self
+        self.ram_size = 512 * MIB
+        self.text = text
+
+    def run(self, _: str) -> "Recorded":
+        """Whatever is asked for, the trace."""
+        return self
+
+
+def test_all_calls_of_a_trace_are_read_with_their_functions() -> None:
+    event = EVENTS[2].partition(":")[2]
+    lines = [event, " scsi_eh_0-149  [000] dN... 10.94: <stack trace>", *STACK, event]
+
+    calls = recorded_calls(cast(Guest, Recorded("\n".join(lines))))
+
+    assert [(one.base, one.size) for one in calls[:2]] == [(0x4853_6900, 512), (0x5000_0000, 4096)]
+    assert [one.caller for one in calls] == ["ata_qc_issue"] * 2 + ["an unknown function"] * 2

@@ -10,11 +10,13 @@ from memory_stub import StubTypes, stub_program
 from harness.base.errors import AddressError, NotInKernel
 from harness.observe.memory import (
     Slot,
+    as_now,
     default_pool,
     device_pool,
     require_recognised,
     reserved_regions,
     restricted_pools,
+    slot_runs,
     slots,
     slots_in_use,
 )
@@ -171,6 +173,21 @@ def test_the_slots_in_use_are_those_of_all_that_are(types: StubTypes) -> None:
     pool = restricted_pools(types)[0]
 
     assert slots_in_use(types, pool) == tuple(one for one in slots(types, pool) if one.in_use)
+
+
+def test_slots_in_use_are_told_by_their_mappings() -> None:
+    sizes = [4096, 2048, 4096, 2048, 100, 0, 512]
+    found = [Slot(at, at, 0, size, int(size == 0), 0) for at, size in enumerate(sizes)]
+
+    runs = [[slot.index for slot in run] for run in slot_runs(found)]
+
+    assert runs == [[0, 1], [2, 3, 4], [6]]
+
+
+def test_a_pool_is_read_again(types: StubTypes) -> None:
+    (pool,) = restricted_pools(types)
+
+    assert as_now(types, pool) == pool
 
 
 def test_a_kernel_without_the_feature_has_no_pools(tmp_path: Path) -> None:
