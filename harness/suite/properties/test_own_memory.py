@@ -11,6 +11,7 @@ from harness.devices.probe import (
     Direction,
     Gfp,
     Probe,
+    Seed,
 )
 from harness.kernel import SLOT
 from harness.machine.devicetree import Devicetree, Region
@@ -29,7 +30,6 @@ from harness.suite.lib.expect import (
 )
 from harness.suite.lib.filling import allocate
 from harness.suite.lib.paused import paused
-from harness.suite.lib.written import CPU
 
 MIB = 1 << 20
 OWN = {
@@ -40,6 +40,7 @@ OWN = {
 
 FROM_OWN = (AllocCall.COHERENT, AllocCall.POOL, AllocCall.MANAGED)
 FROM_POOL = (AllocCall.PAGES, AllocCall.NONCOHERENT, AllocCall.NONCONTIGUOUS)
+CPU = Seed(0xC9)
 
 pytestmark = pytest.mark.parametrize("shape", ["pool-own"])
 on_both = pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
