@@ -105,8 +105,8 @@ def _conclude(trials: Sequence[MutantTrial | str]) -> int:
 
 
 def _listing(mutants: Sequence[Mutant]) -> Table:
-    table = Table("mutant", "subject", "breaks", "seen by", "tier", "flavour")
+    table = Table("mutant", "subject", "breaks", "seen by", "tier", "kernel", "flavour")
     for one in mutants:
-        row = (one.name, one.subject, " ".join(one.breaks), one.seen_by, one.tier, one.flavour)
-        table.add_row(*row)
+        what = (one.name, one.subject, " ".join(one.breaks), one.seen_by)
+        table.add_row(*what, one.tier, one.kernel, one.flavour)
     return table

@@ -18,6 +18,7 @@ from harness.base.progress import say, step
 from harness.jobs.bench.bare import bare_boot
 from harness.jobs.bench.measure import Measure
 from harness.jobs.mutants import Mutant, read_mutants
+from harness.kernel import KernelSpec
 from harness.kernel.source.sources import resolve_source
 from harness.kernel.source.workspace import open_workspace
 from harness.machine.machine import Machine
@@ -123,9 +124,13 @@ def _new_line() -> str:
     return f'{_LINE} __attribute__((used)) = "{time.time_ns()}";'
 
 
+def _of_default_kernel(mutant: Mutant) -> bool:
+    return mutant.spec == KernelSpec(series=(mutant.path,))
+
+
 def _mutants(properties: Sequence[str]) -> Iterator[tuple[str, Mutant]]:
     """Each of *properties* with the first mutant that breaks it."""
-    every = [one for one in read_mutants() if one.tier == "default" and not one.flavour]
+    every = [one for one in read_mutants() if one.tier == "default" and _of_default_kernel(one)]
     for wanted in properties:
         found = [one for one in every if wanted in one.breaks]
         if found:

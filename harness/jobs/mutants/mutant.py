@@ -8,11 +8,13 @@ The header is like a mail's; the order of its fields does not matter::
     Breaks: B3 B4
     Seen-by: what it takes to see it
     Tier: default
+    Kernel: debian:trixie-backports/linux-source-7.3
     Flavour: dynamic
     Harmless: yes
 
 ``Tier`` is ``default`` or ``nightly (the reason)``: the set of tests that must fail. ``Flavour``
-is left out for the plain kernel. A harmless refactoring has ``Harmless`` instead of ``Breaks``,
+is left out for the plain kernel, ``Kernel``, as the option ``--kernel`` has it, for the default
+one. A harmless refactoring has ``Harmless`` instead of ``Breaks``,
 and its class is ``harmless``.
 """
 
@@ -28,6 +30,7 @@ from harness.base.errors import InputError
 from harness.base.paths import CHECKOUT
 from harness.base.properties import PROPERTIES
 from harness.kernel import KernelSpec
+from harness.kernel.spec import DEFAULT_SOURCE
 
 MUTANTS = CHECKOUT / "tests/mutants"
 
@@ -57,7 +60,7 @@ CLASSES = frozenset(
 TIERS = ("default", "nightly")
 
 _TIER = re.compile(r"default|nightly \(\S.*\)", re.DOTALL)
-_NAME = re.compile(r"(\d\d)-(.+)")
+_NAME = re.compile(r"(\d{2,3})-(.+)")
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,17 @@ class Mutant:
     seen_by: str
     tier: str
     flavour: str
+    kernel: str = DEFAULT_SOURCE
 
     @property
     def name(self) -> str:
-        """The file's name without its suffix; begins with a number of two digits."""
+        """The file's name without its suffix; begins with a number."""
         return self.path.stem
+
+    @property
+    def number(self) -> int:
+        """What its name begins with."""
+        return int(self.name.partition("-")[0])
 
     @property
     def harmless(self) -> bool:
@@ -85,7 +94,7 @@ class Mutant:
     @property
     def spec(self) -> KernelSpec:
         """The kernel with this mutant in it."""
-        return KernelSpec(series=(self.path,), flavour=self.flavour)
+        return KernelSpec(self.kernel, series=(self.path,), flavour=self.flavour)
 
 
 def read_mutants(patterns: Sequence[str] = (), directory: Path = MUTANTS) -> list[Mutant]:
@@ -93,7 +102,7 @@ def read_mutants(patterns: Sequence[str] = (), directory: Path = MUTANTS) -> lis
 
     Raises InputError for an invalid header, and for a pattern that matches nothing.
     """
-    every = [read_mutant(path) for path in sorted(directory.glob("*.patch"))]
+    every = sorted(map(read_mutant, directory.glob("*.patch")), key=lambda one: one.number)
     for pattern in patterns:
         if not any(_matches(mutant, pattern) for mutant in every):
             raise InputError(f"no mutant in {directory} is called '{pattern}'.")
@@ -114,6 +123,7 @@ def read_mutant(path: Path) -> Mutant:
         seen_by=_field(header, "Seen-by"),
         tier=_field(header, "Tier").partition(" ")[0],
         flavour=_field(header, "Flavour"),
+        kernel=_field(header, "Kernel") or DEFAULT_SOURCE,
     )
 
 

@@ -18,7 +18,7 @@ from harness.jobs.mutants.mutant import (
 )
 from harness.kernel.patches.series import read_series
 
-PLACES = ("kernel/dma/", "drivers/of/", "include/linux/")
+PLACES = ("kernel/dma/", "drivers/of/", "drivers/virtio/", "include/linux/")
 
 HEADER = """\
 Subject: swiotlb: something
@@ -49,7 +49,7 @@ def test_there_are_enough_of_every_class(mutants: list[Mutant]) -> None:
 
 
 def test_each_number_and_each_subject_is_there_once(mutants: list[Mutant]) -> None:
-    assert [int(mutant.name[:2]) for mutant in mutants] == list(range(1, len(mutants) + 1))
+    assert [mutant.number for mutant in mutants] == list(range(1, len(mutants) + 1))
     assert len({mutant.subject for mutant in mutants}) == len(mutants)
 
 
@@ -72,14 +72,15 @@ def test_each_is_kernel_code(mutants: list[Mutant]) -> None:
 
 
 def test_a_header_is_read(tmp_path: Path) -> None:
-    header = HEADER.replace("default", "nightly (many\n CPUs)") + "Flavour: numa\n"
+    header = HEADER.replace("default", "nightly (many\n CPUs)")
+    header += "Flavour: numa\nKernel: debian:6.1\n"
 
     mutant = read_mutant(write(tmp_path, header))
 
     assert (mutant.name, mutant.breaks, mutant.harmless) == ("01-escape-x", ("B1",), False)
     assert (mutant.tier, mutant.flavour) == ("nightly", "numa")
     assert mutant.spec.series == (mutant.path,)
-    assert mutant.spec.flavour == "numa"
+    assert (mutant.spec.source, mutant.spec.flavour) == ("debian:6.1", "numa")
 
 
 @pytest.mark.parametrize(
@@ -100,12 +101,12 @@ def test_a_bad_header_is_refused(tmp_path: Path, old: str, new: str, fault: str)
 
 
 def test_mutants_are_chosen_by_number_name_or_glob(tmp_path: Path) -> None:
-    for name in ("01-escape-x.patch", "02-escape-y.patch", "10-escape-z.patch"):
-        write(tmp_path, HEADER, name)
+    for name in ("01-escape-x", "02-escape-y", "10-escape-z", "100-escape-y"):
+        write(tmp_path, HEADER, f"{name}.patch")
 
     chosen = read_mutants(["01", "10-escape-z", "*-y"], tmp_path)
 
-    assert [mutant.name[:2] for mutant in chosen] == ["01", "02", "10"]
+    assert [mutant.number for mutant in chosen] == [1, 2, 10, 100]
 
 
 def test_a_name_that_no_mutant_has_is_refused() -> None:
