@@ -87,6 +87,11 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
             "7.0",
             Sign(SignKind.TEXT, "REQUIRE_COHERENT"),
         ),
+        "rings-in-order": Change(
+            "drivers/virtio takes VIRTIO_F_IN_ORDER",
+            "7.0",
+            Sign(SignKind.MEMBER, "vring_virtqueue.layout"),
+        ),
         "one-reg": Change(
             "of several reg entries only the first is reserved",
             "7.2",

@@ -37,6 +37,9 @@ RNG_MAY_HANG_UP = "rng-may-hang-up"
 """A vhost-user-rng may hang up, and come back. Since 8.2 it is built on ``vhost-user-base``, and
 QEMU aborts when it is started again (hw/virtio/vhost-user-base.c:vub_connect, 11.1)."""
 
+PACKED_RINGS, RINGS_IN_ORDER = "packed-rings", "rings-in-order"
+"""A virtio disk may offer VIRTIO_F_RING_PACKED, and VIRTIO_F_IN_ORDER."""
+
 NO_GUEST = ("-machine", "none", "-accel", "tcg", "-nodefaults", "-display", "none", "-qmp", "stdio")
 
 TIMEOUT = 60.0
@@ -61,6 +64,10 @@ Question = Callable[[_Answers], bool]
 
 def _device(name: str) -> Question:
     return lambda answers: answers.devices[name] is not None
+
+
+def _property(device: str, name: str) -> Question:
+    return lambda answers: any(one["name"] == name for one in answers.devices[device] or ())
 
 
 BASIC_DEVICES = ("edu", "loader", "pci-serial", "pcie-root-port", "pvpanic-pci", "vmcoreinfo")
@@ -89,6 +96,8 @@ FEATURES: Mapping[str, Question] = MappingProxyType(
         PLUGINS: lambda answers: "plugin" in answers.options,
         FILE_MIGRATION: lambda answers: any({"file", "exec"} <= one for one in answers.enums),
         RNG_MAY_HANG_UP: lambda answers: not answers.has_vhost_user_base,
+        PACKED_RINGS: _property("virtio-blk-pci", "packed"),
+        RINGS_IN_ORDER: _property("virtio-blk-pci", "in_order"),
         LOGS_INVALID_MEMORY: lambda answers: "invalid_mem" in answers.log_items,
         **{name: _device(name) for name in DEVICES},
     }

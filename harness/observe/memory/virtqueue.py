@@ -11,7 +11,8 @@ from harness.machine.qemu.guest import Guest
 from harness.observe.memory.ram import Memory
 
 DESCRIPTOR = struct.Struct("<QIHH")
-"""addr, len, flags, next (Virtual I/O Device Specification 1.2, 2.7.5)."""
+"""addr, len, flags, next of a split virtqueue (Virtual I/O Device Specification 1.2, 2.7.5); of a
+packed one addr, len, id, flags (2.8.13)."""
 
 INDIRECT = 1 << 2
 """The flag of a descriptor that points to a table of descriptors (2.7.5.3)."""
@@ -21,19 +22,32 @@ RING_HEAD = 4
 
 AVAIL_ENTRY, USED_ENTRY = 2, 8
 
+EVENT_SUPPRESSION = 4
+"""Bytes of either event suppression structure of a packed virtqueue (2.8.14)."""
+
 
 @dataclass(frozen=True)
 class Virtqueue:
-    """A split virtqueue of *size* descriptors: the addresses that the device uses."""
+    """A virtqueue of *size* descriptors: the addresses that the device uses.
+
+    It is split, or *packed*: then *available* and *used* are its event suppression structures.
+    """
 
     size: int
     descriptors: int
     available: int
     used: int
+    packed: bool = False
 
     @property
     def rings(self) -> tuple[AddressRange, ...]:
         """The memory of its three parts, in bytes."""
+        if self.packed:
+            return (
+                AddressRange(self.descriptors, self.size * DESCRIPTOR.size),
+                AddressRange(self.available, EVENT_SUPPRESSION),
+                AddressRange(self.used, EVENT_SUPPRESSION),
+            )
         return (
             AddressRange(self.descriptors, self.size * DESCRIPTOR.size),
             AddressRange(self.available, RING_HEAD + self.size * AVAIL_ENTRY),
@@ -41,8 +55,11 @@ class Virtqueue:
         )
 
 
-def virtqueue(guest: Guest, device: str, index: int = 0) -> Virtqueue:
-    """Queue *index* of the virtio device that QEMU calls *device* (QMP, since 7.2)."""
+def virtqueue(guest: Guest, device: str, index: int = 0, *, packed: bool = False) -> Virtqueue:
+    """Queue *index* of the virtio device that QEMU calls *device* (QMP, since 7.2).
+
+    QEMU does not say whether it is *packed*: that is a feature which the driver has accepted.
+    """
     status = guest.monitor.execute(
         "x-query-virtio-queue-status", path=_path(guest, device), queue=index
     )
@@ -51,15 +68,21 @@ def virtqueue(guest: Guest, device: str, index: int = 0) -> Virtqueue:
         descriptors=status["vring-desc"],
         available=status["vring-avail"],
         used=status["vring-used"],
+        packed=packed,
     )
 
 
 def buffers(memory: Memory, queue: Virtqueue) -> tuple[AddressRange, ...]:
     """The buffers of all descriptors, including those of completed requests.
 
-    A table of indirect descriptors is a buffer, and so is each buffer of these.
+    A table of indirect descriptors is a buffer, and so is each buffer of these. Of a packed
+    virtqueue it is the first byte of each: the device overwrites sizes and flags (2.8.6).
     """
-    return tuple(_buffers(memory, AddressRange(queue.descriptors, queue.size * DESCRIPTOR.size)))
+    table = AddressRange(queue.descriptors, queue.size * DESCRIPTOR.size)
+    if queue.packed:
+        entries = DESCRIPTOR.iter_unpack(memory.read(table.base, table.size))
+        return tuple(AddressRange(addr, 1) for addr, *_ in entries if addr)
+    return tuple(_buffers(memory, table))
 
 
 def _buffers(memory: Memory, table: AddressRange) -> Iterator[AddressRange]:

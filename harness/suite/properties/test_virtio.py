@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Property A14 and the escapes G1 and G2: virtio devices use the pool of their parent."""
 
+import os
+from dataclasses import dataclass
+
 import pytest
 
 from harness.base.address_range import AddressRange
 from harness.devices.drivers import wait_usable
+from harness.machine.capabilities import PACKED_RINGS, RINGS_IN_ORDER
 from harness.machine.devicetree import Pool
 from harness.machine.machine import BLOB
 from harness.machine.qemu.guest import Guest
@@ -37,8 +41,28 @@ MMIO_DISK = pytest.mark.needs("the disk of the transports", qemu="virtio-blk-dev
 PCI_DISK = pytest.mark.needs("the disk", qemu="virtio-blk-pci")
 BALLOON = pytest.mark.needs("the balloon", qemu="virtio-balloon-pci")
 
+
+@dataclass(frozen=True)
+class RingFeature:
+    """A feature of a virtqueue: QEMU's *name* of it, and its *bit* (specification 1.2, 6)."""
+
+    name: str
+    bit: int
+
+
+PACKED, IN_ORDER = RingFeature("packed", 34), RingFeature("in_order", 35)
+
+HAS_PACKED = pytest.mark.needs("the ring's layout", qemu=PACKED_RINGS)
+HAS_IN_ORDER = (
+    pytest.mark.needs("the device offers it", qemu=RINGS_IN_ORDER),
+    pytest.mark.needs("the driver accepts it", change="rings-in-order"),
+)
+
 PLUG_TIMEOUT = 30.0
 """Seconds of the guest's own time until a driver is bound to a new device; measured: 0.2."""
+
+LARGE_READ = 4 << 20
+"""Bytes that are read at once: many times the largest mapping, 256 KiB."""
 
 BALLOONED = 200 << 20
 
@@ -53,9 +77,11 @@ def disk_content(guest: Guest) -> bytes:
 QUEUES = "virtqueue memory"
 
 
-def touched(guest: Guest, memory: LiveMemory, device: str) -> tuple[AddressRange, ...]:
+def touched(
+    guest: Guest, memory: LiveMemory, device: str, *, packed: bool = False
+) -> tuple[AddressRange, ...]:
     """All memory that the driver gave to virtio *device*."""
-    queue = virtqueue(guest, device)
+    queue = virtqueue(guest, device, packed=packed)
     return (*queue.rings, *buffers(memory, queue))
 
 
@@ -70,20 +96,28 @@ def read_entropy(guest: Guest, device: VirtioDevice) -> bytes:
     return guest.agent.read_file("/tmp/entropy")
 
 
-def plug_disk(guest: Guest, access_platform: bool) -> str:
-    """Plug a virtio-blk into root port 0 and wait for its driver; returns its name in QEMU."""
+def plug_disk(guest: Guest, access_platform: bool, content: str = BLOB, **properties: str) -> str:
+    """Plug a virtio-blk into root port 0 and wait for its driver; returns its name in QEMU.
+
+    *content* is a file of the guest's directory.
+    """
     guest.monitor.execute(
         "blockdev-add",
         {
             "driver": "file",
             "node-name": "disk",
-            "filename": str(guest.directory / BLOB),
+            "filename": str(guest.directory / content),
             "read-only": True,
         },
     )
-    plug(guest, "virtio-blk-pci", access_platform, drive="disk")
+    plug(guest, "virtio-blk-pci", access_platform, drive="disk", **properties)
     wait_usable(guest, "[ -b /dev/vda ]")
     return "virtio-blk-pci"
+
+
+def accepted(guest: Guest) -> str:
+    """The features of the virtio disk that its driver has accepted: a digit a bit, from bit 0."""
+    return guest.agent.read_file("/sys/block/vda/device/features").decode()
 
 
 def plug(guest: Guest, driver: str, access_platform: bool, **properties: str) -> None:
@@ -146,6 +180,53 @@ def test_a_virtio_device_on_pci_uses_the_pool_of_its_host_bridge(
     equal(guest.agent.read_file("/dev/vda"), disk_content, "/dev/vda")
     within(touched(guest, memory, disk), pool, QUEUES)
     require(counters.used, "slots in use", "0")
+
+
+@pytest.mark.property("A14")
+@PCI_DISK
+@pytest.mark.parametrize(
+    "rings",
+    [
+        pytest.param((PACKED,), marks=HAS_PACKED),
+        pytest.param((IN_ORDER,), marks=HAS_IN_ORDER),
+        pytest.param((PACKED, IN_ORDER), marks=(*HAS_IN_ORDER, HAS_PACKED)),
+    ],
+    ids=lambda rings: "-".join(one.name for one in rings),
+)
+def test_rings_of_another_layout_lie_in_the_pool(
+    guest: Guest,
+    memory: LiveMemory,
+    pool: Pool,
+    counters: PoolCounters,
+    disk_content: bytes,
+    rings: tuple[RingFeature, ...],
+) -> None:
+    """A disk with packed rings, or with rings in order, uses the pool only, and gives it back."""
+    before = counters.used
+    disk = plug_disk(guest, access_platform=True, **{one.name: "on" for one in rings})
+    for one in rings:
+        equal(accepted(guest)[one.bit], "1", f"the feature {one.name}, as the driver accepted it")
+    ours = counters.used
+
+    equal(guest.agent.read_file("/dev/vda"), disk_content, "/dev/vda")
+    within(touched(guest, memory, disk, packed=PACKED in rings), pool, QUEUES)
+    require(ours > before, "slots of the rings", str(ours))
+    slots_used(counters, ours)
+
+
+@pytest.mark.property("B11", "A14")
+@PCI_DISK
+def test_a_large_request_is_cut_into_pieces_that_fit(guest: Guest, slot_set: int) -> None:
+    """A disk that is read in requests of any size asks for no mapping larger than fits a pool."""
+    content = os.urandom(LARGE_READ)
+    (guest.directory / "large").write_bytes(content)
+    plug_disk(guest, access_platform=True, content="large")
+
+    largest = int(guest.agent.read_file("/sys/block/vda/queue/max_segment_size"))
+    equal(largest <= slot_set, True, f"whether segments of {largest} bytes fit into a pool")
+    ran = guest.agent.run(f"dd if=/dev/vda of=/tmp/read bs={LARGE_READ} count=1 iflag=direct 2>&1")
+    equal(ran.status, 0, f"the exit code of the read, which said {ran.text!r}")
+    equal(guest.agent.read_file("/tmp/read"), content, "what was read")
 
 
 @pytest.mark.escape("G1")
