@@ -3,6 +3,7 @@
 
 To add one, write a module of its name with ``add_parser(subparsers)`` that sets ``run`` to a
 function of the parsed arguments that returns the exit code, and put the name into ``COMMANDS``.
+A name that Python keeps for itself has its module in ``MODULES``.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import importlib
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 from harness.base.errors import GuestError, HarnessError, explain
 
@@ -18,6 +20,7 @@ COMMANDS = (
     *("series", "validate", "bisect", "fixes", "nightly", "report", "history"),
     *(
         "lint",
+        "try",
         "size",
         "cost",
         "kernel",
@@ -29,6 +32,9 @@ COMMANDS = (
         "doctor",
     ),
 )
+
+MODULES = {"try": "try_board"}
+"""The module of a sub-command that does not have its name."""
 
 ERROR = 2
 """The exit code if the harness could not do what was asked."""
@@ -62,11 +68,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make_parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     """Return the parser of the program, with these of its sub-commands."""
-    parser = argparse.ArgumentParser(prog="harness", description=DESCRIPTION)
+    parser = _Parser(prog="harness", description=DESCRIPTION)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for name in commands:
-        importlib.import_module(f"{__name__}.{name}").add_parser(subparsers)
+        module = importlib.import_module(f"{__name__}.{MODULES.get(name, name)}")
+        module.add_parser(subparsers)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Takes whole option names only: ``--kernel`` must not become ``--kernel-config``."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
 
 
 def _needed(words: Sequence[str]) -> Sequence[str]:

@@ -5,7 +5,6 @@ import argparse
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,45 +15,19 @@ from rich.table import Column, Table
 from harness.base.cache.budget import VARIABLE, cache_budget, wanted_size
 from harness.base.cache.evict import prune
 from harness.base.cache.inventory import Inventory, Item, take_inventory
-from harness.base.cache.layout import FAILURES, LANES
+from harness.base.cache.kinds import kind_of
+from harness.base.cache.layout import FAILURES
 from harness.base.cache.usage import measure, name_of, open_usage
 from harness.base.errors import InputError
 from harness.base.paths import cache_directory
 from harness.base.space import parse_size, size_text
 from harness.cli.tables import age_text, print_table, series_cell
-from harness.kernel import Kernel, load_kernel
+from harness.kernel import cached_kernels
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 DAY = 24 * 3600
-
-DESCRIPTIONS = {
-    "kernels": "built kernels",
-    "initramfs": "guest programs, packed for a kernel",
-    "probes": "compiled probes",
-    "kbuild-tools": "sources of fixdep and modpost",
-    "agents": "the guest's agent, compiled",
-    "parked": "booted guests, saved",
-    "builds": "build directories of kernels",
-    "workspaces": "source trees of kernels",
-    "ccache": "compiled objects",
-    "packages": "downloaded packages",
-    "apt": "package lists",
-    "git": "fetched repositories",
-    FAILURES: "artifacts of failed tests",
-    LANES: "chroots of scripts/lane",
-    "verdicts": "judgements on mutants",
-    "bases": "results of bases of comparisons",
-    "coverage": "line counts of kernels",
-    "devicetrees": "QEMU's own devicetrees",
-    "firmware": "firmware of fences",
-    "qemu-capabilities": "what each QEMU can do",
-    "qemu-plugins": "compiled plugins of QEMU",
-    "series": "patches of series",
-    "other": "history, findings, state of jobs; never evicted",
-}
-"""The content of each kind."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +122,7 @@ def _kernel_usage(inventory: Inventory) -> list[KernelUsage]:
     for item in inventory.items:
         if item.kernel:
             items[item.kernel].append(item)
-    kernels = _kernels()
+    kernels = cached_kernels()
     named = []
     for key, own in items.items():
         kernel = kernels.get(key)
@@ -159,19 +132,11 @@ def _kernel_usage(inventory: Inventory) -> list[KernelUsage]:
     return sorted(named, key=lambda one: -one.used)
 
 
-def _kernels() -> Mapping[str, Kernel]:
-    found = {}
-    for path in (cache_directory() / "kernels").glob("*"):
-        with suppress(OSError, ValueError, TypeError):
-            found[path.name] = load_kernel(path)
-    return found
-
-
 def _names() -> Mapping[str, str]:
     """The kernels in one line each, by key."""
     return {
         key: " ".join([one.release, one.flavour, *(one.titles or one.series)[:1]])
-        for key, one in _kernels().items()
+        for key, one in cached_kernels().items()
     }
 
 
@@ -183,8 +148,8 @@ def _by_kind(inventory: Inventory) -> Table:
     for kind in kinds:
         items = inventory.of(kind)
         number = str(len(items)) if kind not in ("other", "ccache") else ""
-        description = DESCRIPTIONS.get(kind, "")
-        table.add_row(kind, number, size_text(_sum(items)), age_text(items[-1].used), description)
+        used, content = age_text(items[-1].used), kind_of(kind).content
+        table.add_row(kind, number, size_text(_sum(items)), used, content)
     if inventory.shared:
         table.add_row(
             "shared", "", size_text(inventory.shared), "", "files of kernels and failures"

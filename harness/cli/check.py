@@ -12,7 +12,6 @@ from harness.jobs.check import as_json, check_kernel, check_text, find_driver
 from harness.jobs.check.check_machine import RAM_SIZE, SHAPE, confined
 from harness.kernel import build_kernel, helptext
 from harness.machine.binary import find_qemu
-from harness.machine.devicetree.overlay import SUFFIX
 from harness.machine.shape import parse_ram_size
 
 DESCRIPTION = """\
@@ -43,7 +42,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--shape",
         default=SHAPE,
         metavar="NAME|FILE",
-        help=f"devicetree overlay of dts/, or a file *{SUFFIX} (default: {SHAPE})",
+        help=f"devicetree overlay of dts/, or a file of yours (default: {SHAPE})",
     )
     parser.add_argument(
         "--machine-memory",
@@ -62,10 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Check the kernel and print the answers."""
     asked = [find_driver(name) for name in arguments.devices]
     ram_size = parse_ram_size(arguments.machine_memory)
-    shape = arguments.shape
     qemu = find_qemu(arguments.qemu)
     # before the build, so that a wrong shape is said at once
-    around = confined(qemu, Path(shape) if shape.endswith(SUFFIX) else shape, ram_size)
+    around = confined(qemu, arguments.shape, ram_size)
     spec = spec_of(arguments)
     check = check_kernel(qemu, build_kernel(spec), around, asked, spec.given)
     print(check_text(check))

@@ -7,13 +7,15 @@ from pathlib import Path
 from harness.base.cache.layout import FAILURES, MACHINE_RECORD
 from harness.base.errors import InputError
 from harness.base.paths import cache_directory
+from harness.cli.shell import add_command_option, converse
 from harness.machine.description import load_machine
 from harness.machine.qemu.rundir import sweep
 from harness.machine.qemu.snapshot import boot, park, restore
 from harness.results import load_run
 from harness.results.file import is_run
 from harness.results.history import find_run, open_history
-from harness.shell import Session, live_target
+from harness.shell import Target, live_target
+from harness.shell.effects import new_ones, violations
 from harness.shell.replay import Replay, read_replay
 
 VIOLATION = "violation.txt"
@@ -43,6 +45,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--boot", action="store_true", help="boot the machine instead of restoring a parked guest"
     )
+    add_command_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -57,13 +60,12 @@ def run(arguments: argparse.Namespace) -> int:
     with boot(machine) if arguments.boot else restore(park(machine)) as guest:
         target = live_target(guest)
         replay = target.part(Replay, lambda: read_replay(target, directory))
-        _begin(replay, from_start=arguments.from_start)
-        Session(target).converse()
-    return 0
+        _begin(target, replay, from_start=arguments.from_start)
+        return converse(target, arguments)
 
 
-def _begin(replay: Replay, *, from_start: bool) -> None:
-    """Make all calls but the last, and say where the replay is."""
+def _begin(target: Target, replay: Replay, *, from_start: bool) -> None:
+    """Make all calls but the last, and say where the replay is, and what is broken by then."""
     visible = replay.visible
     if not visible:
         print("The failure has no recorded calls.")
@@ -73,6 +75,11 @@ def _begin(replay: Replay, *, from_start: bool) -> None:
         return
     replay.make_until(visible[-1])
     print(f"{len(visible) - 1} calls are made; 'next' makes the last.")
+    broken = new_ones(violations(target), replay.known) if target.guest.machine.kernel.types else []
+    for one in broken:
+        print(one)
+    if broken:
+        print("'harness debug --from-start' and 'next all' stop behind the call that breaks it.")
 
 
 def failure_directory(words: str) -> Path:

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.list:
         print_table(_listing(fixes))
         return 0
-    trials = []
+    trials: list[FixTrial] = []
     for version in versions:
         request = _request(arguments, fixes.kernels[version])
         runner = runner_of(arguments)
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.together:
             findings = tuple(one.finding for one in fixes.fixes if version in one.patches)
             series = fixes.together(version)
-            trials.append(try_all(series, findings, version, request, (runner, base_runner)))
+            trials += try_all(series, findings, version, request, (runner, base_runner))
             continue
         for fix in chosen:
             if version in fix.patches:

@@ -17,8 +17,8 @@ from harness.kernel import (
     Kernel,
     KernelSpec,
     build_kernel,
+    cached_kernels,
     helptext,
-    load_kernel,
 )
 from harness.kernel.build.build import write_build
 from harness.kernel.spec import DEFAULT_SOURCE
@@ -50,9 +50,9 @@ def _add_build(actions: "Subparsers") -> None:
     building = actions.add_parser(
         "build", help="build a kernel unless it is cached, and print where it is"
     )
-    building.add_argument(
-        "source", nargs="?", default=DEFAULT_SOURCE, metavar="SOURCE", help=helptext.KERNEL
-    )
+    source = building.add_mutually_exclusive_group()
+    source.add_argument("source", nargs="?", metavar="SOURCE", help=helptext.KERNEL)
+    source.add_argument("--kernel", metavar="SOURCE", help="the same, as elsewhere")
     add_series_option(building)
     add_config_options(building)
     building.add_argument(
@@ -67,7 +67,11 @@ def _add_build(actions: "Subparsers") -> None:
 
 def _build(args: argparse.Namespace) -> int:
     spec = KernelSpec(
-        args.source, tuple(args.series), fragments_of(args), args.flavour, args.compiler
+        args.source or args.kernel or DEFAULT_SOURCE,
+        tuple(args.series),
+        fragments_of(args),
+        args.flavour,
+        args.compiler,
     )
     output = args.output
     if output and output.exists():
@@ -100,10 +104,10 @@ def _list(_: argparse.Namespace) -> int:
     table = Table("key", "release", "source", "series", "config", "size", "built", "last used")
     with open_usage() as book:
         entries = take_inventory(book).of("kernels")
+    kernels = cached_kernels()
     for entry in reversed(entries):
-        try:
-            kernel = load_kernel(entry.path)
-        except (OSError, ValueError, TypeError):  # damaged, or evicted meanwhile
+        kernel = kernels.get(entry.path.name)
+        if kernel is None:
             continue
         table.add_row(
             kernel.key[:KEY_WIDTH],

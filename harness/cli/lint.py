@@ -68,13 +68,26 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _add_inputs(parser: argparse.ArgumentParser) -> None:
     """Add what is read: boards, overlays, includes; and what they shall do."""
     parser.add_argument("boards", nargs="*", metavar="BOARD", help="blob, source, or - (stdin)")
+    add_board_options(parser)
+    parser.add_argument(
+        "--expect",
+        action="append",
+        default=[],
+        metavar="NODE=POOL",
+        help="the device at this path, alias or node name is restricted to the pool of this name, "
+        "label or path; may be repeated",
+    )
+
+
+def add_board_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every command that reads a board."""
     parser.add_argument(
         "--overlay",
         action="append",
         default=[],
         type=Path,
         metavar="FILE",
-        help="apply this overlay (.dtbo or source) to every BOARD; may be repeated",
+        help="apply this overlay (.dtbo or source) to BOARD; may be repeated",
     )
     parser.add_argument(
         "--include",
@@ -86,12 +99,12 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         help="directory that sources may include files from, beside their own; may be repeated",
     )
     parser.add_argument(
-        "--expect",
+        "--memory",
         action="append",
         default=[],
-        metavar="NODE=POOL",
-        help="the device at this path, alias or node name is restricted to the pool of this name, "
-        "label or path; may be repeated",
+        metavar="BASE+SIZE",
+        help="RAM that the boot loader writes into the memory nodes, instead of what they say, for "
+        "example 0x40000000+4G; may be repeated",
     )
 
 
@@ -112,14 +125,6 @@ def _add_environment(parser: argparse.ArgumentParser) -> None:
         metavar="WHAT=BASE+SIZE",
         help="what the boot loader puts into RAM, for example kernel=0x40200000+64M; may be "
         "repeated",
-    )
-    parser.add_argument(
-        "--memory",
-        action="append",
-        default=[],
-        metavar="BASE+SIZE",
-        help="RAM that the boot loader writes into the memory nodes, instead of what they say, for "
-        "example 0x40000000+4G; may be repeated",
     )
     parser.add_argument(
         "--page-size",
@@ -159,7 +164,7 @@ def run(args: argparse.Namespace) -> int:
         tuple(dict.fromkeys(kernels)),
         Environment(
             loaded=tuple(map(_loaded, args.loaded)),
-            ram=tuple(_place(one, one) for one in args.memory),
+            ram=tuple(place_of(one, one) for one in args.memory),
             page=parse_size(args.page_size) or 4096,
         ),
         tuple(map(Expectation.parse, args.expect)),
@@ -188,13 +193,14 @@ def _explain(names: Sequence[str]) -> int:
 
 def _loaded(text: str) -> Region:
     what, _, place = text.partition("=")
-    there = _place(place, text)
+    there = place_of(place, text)
     if not what:
         raise InputError(f"'{text}' does not say what is loaded. {PLACES}")
     return Region(there.base, there.size, f"the {what}")
 
 
-def _place(text: str, given: str) -> AddressRange:
+def place_of(text: str, given: str) -> AddressRange:
+    """Read ``BASE+SIZE``; raises InputError that quotes *given*, of which *text* is a part."""
     base, plus, size = text.partition("+")
     length = _number(size) if size.lower().startswith("0x") else parse_size(size)
     start = _number(base)

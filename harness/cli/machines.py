@@ -82,8 +82,8 @@ def add_shape_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shape",
         default=DEFAULT_SHAPE,
-        metavar="OVERLAY",
-        help=f"devicetree overlay of dts/, or no-pool (default: {DEFAULT_SHAPE})",
+        metavar="NAME|FILE",
+        help=f"devicetree overlay of dts/, a file of yours, or no-pool (default: {DEFAULT_SHAPE})",
     )
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from harness.base.errors import SeriesError
 from harness.kernel.helptext import KERNEL
 from harness.kernel.patches.apply import Attempt, Fit
-from harness.kernel.patches.cached_kernels import Trial, try_cached
 from harness.kernel.patches.diff import Patch, require_safe
 from harness.kernel.patches.fit import try_source
 from harness.kernel.patches.mail import Mail
 from harness.kernel.patches.origin import FORMS, find_series
 from harness.kernel.patches.series import Series, patches_of
+from harness.kernel.patches.unpacked import Trial, try_unpacked
 from harness.results.render.plain_text import wrapped
 
 APPLIES, APPLIES_NOWHERE = 0, 1
@@ -65,7 +65,7 @@ def _trials(patches: Sequence[Patch], sources: Sequence[str]) -> list[Trial]:
     for patch in patches:
         require_safe(patch)
     if not sources:
-        return try_cached(patches)
+        return try_unpacked(patches)
     return [try_source(patches, source) for source in sources]
 
 

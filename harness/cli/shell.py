@@ -12,13 +12,14 @@ from harness.base.progress import say
 from harness.cli.machines import add_machine_options, machine_of
 from harness.devices.attacks.machines import fenced
 from harness.machine.fence import FENCES
-from harness.machine.machine import BLOB, PERSON_SOCKET, Machine, with_own_ram
+from harness.machine.machine import BLOB, PERSON_SOCKET, Machine
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.rundir import sweep
 from harness.machine.qemu.runroot import choose_run_root
 from harness.machine.qemu.snapshot import boot, park, restore
 from harness.machine.shape import shaped_devicetree
-from harness.shell import Session, attached_target, dump_target, live_target
+from harness.shell import Session, Target, attached_target, dump_target, live_target
+from harness.shell.output import is_dumb
 
 BY_HAND = "by-hand"
 """The run directory of a QEMU that is started by hand; each --dry-run rewrites it."""
@@ -60,8 +61,29 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--tui", action="store_true", help="use the whole screen: pool map, kernel log, answers"
     )
+    add_command_option(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the QEMU command and exit")
     parser.set_defaults(run=run)
+
+
+def add_command_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--command``; :func:`converse` reads it."""
+    parser.add_argument(
+        "-c",
+        "--command",
+        action="append",
+        default=[],
+        metavar="LINE",
+        help="run this line instead of reading any, then end; may be repeated. The exit code is 1 "
+        "if a line was answered with an error",
+    )
+
+
+def converse(target: Target, arguments: argparse.Namespace) -> int:
+    """Run the lines of the options, or read lines; returns the exit code."""
+    session = Session(target)
+    session.converse(arguments.command)
+    return int(bool(arguments.command) and session.failed)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -76,9 +98,8 @@ def run(arguments: argparse.Namespace) -> int:
     with boot(machine) if arguments.boot else restore(park(machine)) as guest:
         if arguments.tui:
             _on_whole_screen(guest)
-        else:
-            Session(live_target(guest)).converse()
-    return 0
+            return 0
+        return converse(live_target(guest), arguments)
 
 
 def _on_whole_screen(guest: Guest) -> None:
@@ -90,8 +111,10 @@ def _on_whole_screen(guest: Guest) -> None:
             f"--tui needs the Python package {fault.name}: "
             "pip install 'restricted-dma-harness[tui]'"
         ) from fault
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise InputError("--tui needs a terminal: without one, omit it")
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or is_dumb():
+        raise InputError(
+            "--tui needs a terminal with escape sequences, such as TERM=xterm: without one, omit it"
+        )
     run_screen(live_target(guest))
 
 
@@ -125,8 +148,7 @@ def _without_machine(arguments: argparse.Namespace) -> int:
         target.types.image  # noqa: B018 - is it that kernel?
     except AddressError as fault:
         say(f"note: {fault}. Only commands that need no symbols will work")
-    Session(target).converse()
-    return 0
+    return converse(target, arguments)
 
 
 def _print_command(machine: Machine) -> None:
@@ -134,7 +156,7 @@ def _print_command(machine: Machine) -> None:
     directory = choose_run_root().path / BY_HAND
     directory.mkdir(exist_ok=True)
     (directory / BLOB).write_bytes(machine.blob)
-    print(shlex.join(with_own_ram(machine.command(directory))))
+    print(shlex.join(machine.command(directory, own_ram=True)))
     qmp_shell = shlex.join([sys.executable, "-m", "qemu.qmp.qmp_shell", str(directory)])
     say(
         f"to start QEMU by hand, omit the last four arguments (the harness's monitor). It "

@@ -28,10 +28,10 @@ from harness.jobs.compare import (
 )
 from harness.jobs.compare.kernel_runs import REPEATS
 from harness.kernel.patches.apply import Fit
-from harness.kernel.patches.cached_kernels import would_apply
 from harness.kernel.patches.fit import fit_series
 from harness.kernel.patches.origin import FORMS
 from harness.kernel.patches.series import patches_of
+from harness.kernel.patches.unpacked import would_apply
 from harness.kernel.source.revision import local_commit
 from harness.kernel.source.sources import pin_source
 from harness.kernel.spec import DEFAULT_SOURCE

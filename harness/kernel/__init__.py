@@ -8,6 +8,7 @@
 ``build_initramfs``  the guest programs, packed for one kernel
 ``Initramfs``        the result of that
 ``load_kernel``      read a Kernel back from its directory
+``cached_kernels``   all kernels in the cache, by key
 ``Geometry``         the sizes of a kernel's pages and of the slot sets of its pools
 ===================  ========================================================================
 """
@@ -15,7 +16,7 @@
 from harness.kernel.build.build import build_kernel
 from harness.kernel.build.initramfs import Initramfs, build_initramfs
 from harness.kernel.geometry import SLOT, Geometry
-from harness.kernel.spec import Kernel, KernelSpec, default_fragments, load_kernel
+from harness.kernel.spec import Kernel, KernelSpec, cached_kernels, default_fragments, load_kernel
 
 __all__ = [
     "SLOT",
@@ -25,6 +26,7 @@ __all__ = [
     "KernelSpec",
     "build_initramfs",
     "build_kernel",
+    "cached_kernels",
     "default_fragments",
     "load_kernel",
 ]

@@ -2,13 +2,15 @@
 """KernelSpec, a kernel to build, and Kernel, the built one."""
 
 import json
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from harness.base.cache.layout import KERNEL_RECORD
 from harness.base.errors import InputError
-from harness.base.paths import CHECKOUT
+from harness.base.paths import CHECKOUT, cache_directory
 from harness.kernel.geometry import page_size
 
 DEFAULT_SOURCE = "debian:6.12"
@@ -18,8 +20,8 @@ BUILT = "build:"
 PACKAGED = "package:"
 """What the name of a kernel begins with that a distribution ships."""
 
-CONFIG = "config"
-MODULES = "modules"
+IMAGE, VMLINUX, CONFIG, MODULES = "Image", "vmlinux", "config", "modules"
+"""The parts of a kernel in the cache."""
 
 
 def default_fragments() -> tuple[Path, ...]:
@@ -128,7 +130,7 @@ class Kernel:
     @property
     def image(self) -> Path:
         """The uncompressed arm64 boot image."""
-        return self.directory / "Image"
+        return self.directory / IMAGE
 
     @property
     def vmlinux(self) -> Path:
@@ -136,7 +138,7 @@ class Kernel:
 
         A kernel of a package without its debugging package has none.
         """
-        return self.directory / "vmlinux"
+        return self.directory / VMLINUX
 
     @property
     def config(self) -> Path:
@@ -160,3 +162,12 @@ def load_kernel(directory: Path) -> Kernel:
     stored = json.loads((directory / KERNEL_RECORD).read_text())
     lists = {name: tuple(value) for name, value in stored.items() if isinstance(value, list)}
     return Kernel(directory.name, directory, **{**stored, **lists})
+
+
+def cached_kernels() -> Mapping[str, Kernel]:
+    """The kernels in the cache by key, without those that are damaged or being evicted."""
+    found = {}
+    for path in (cache_directory() / "kernels").glob("*"):
+        with suppress(OSError, ValueError, TypeError):
+            found[path.name] = load_kernel(path)
+    return found

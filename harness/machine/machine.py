@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Machine: the frozen description of one virtual machine, and its QEMU command line."""
 
-import re
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,12 +137,13 @@ class Machine:
             *(self.blob, arguments, fence),
         )
 
-    def command(self, run: Path, restored: bool = False) -> list[str]:
+    def command(self, run: Path, restored: bool = False, own_ram: bool = False) -> list[str]:
         """The QEMU command line with all sockets and files in directory *run*.
 
         QEMU starts stopped. It connects to ``monitor.sock`` as a client, so the caller listens
         there first, and serves the other sockets. A guest that will be *restored* has its kernel
-        in RAM, so QEMU need not read it, which takes a quarter of its start.
+        in RAM, so QEMU need not read it, which takes a quarter of its start. With *own_ram*, QEMU
+        makes its RAM itself and shares it with nobody; else it opens :meth:`memory_files`.
         """
         return [
             str(self.qemu.path),
@@ -153,7 +152,7 @@ class Machine:
             *("-accel", accelerator()),
             *(COUNTED if self.counted else ()),
             *board_arguments(self.cpus, self.ram_size, self.board, cpu_for(self.kernel)),
-            *self._memory(run),
+            *self._memory(None if own_ram else run),
             *([] if restored else self._payload(run)),
             *_socket("console", run / CONSOLE_SOCKET),
             *("-serial", "chardev:console"),
@@ -201,13 +200,14 @@ class Machine:
             *_loaded(blob, firmware.devicetree),
         ]
 
-    def _memory(self, run: Path) -> list[str]:
+    def _memory(self, run: Path | None) -> list[str]:
+        """The blocks of RAM, as files in *run*, or without it in memory of QEMU alone."""
+        files = self.memory_files(run) if run is not None else ()
         words: list[str] = []
-        for number, (block, path) in enumerate(
-            zip(self.blocks, self.memory_files(run), strict=True)
-        ):
-            backend = f"memory-backend-file,id=ram{number},size={block.size}"
-            words += ["-object", f"{backend},mem-path={path},share=on"]
+        for number, block in enumerate(self.blocks):
+            kind, place = ("file", f",mem-path={files[number]}") if files else ("memfd", "")
+            backend = f"memory-backend-{kind},id=ram{number},size={block.size}"
+            words += ["-object", f"{backend}{place},share=on"]
             cpus = f",cpus=0-{self.cpus - 1}" if number == 0 else ""
             words += ["-numa", f"node,nodeid={number}{cpus},memdev=ram{number}"]
         return words
@@ -232,12 +232,6 @@ class Machine:
         for device in self.virtio:
             words += device.arguments(run / BLOB)
         return words
-
-
-def with_own_ram(command: Sequence[str]) -> list[str]:
-    """*command* for a QEMU that makes its RAM itself and shares it with nobody."""
-    pattern = re.compile(r"^memory-backend-file,(.*),mem-path=[^,]*,")
-    return [pattern.sub(r"memory-backend-memfd,\1,", word) for word in command]
 
 
 def _loaded(file: str, address: int) -> tuple[str, str]:

@@ -9,6 +9,9 @@ from harness.base.space import MIB, parse_size
 from harness.machine.binary import Qemu
 from harness.machine.devicetree import Devicetree, Placement, base_blob, compose
 from harness.machine.devicetree.compose import AS_WRITTEN
+from harness.machine.devicetree.flat import read_blob
+from harness.machine.devicetree.overlay import is_file
+from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.machine import board_arguments
 
 ALWAYS = ("rogue-scratch", "probes")
@@ -49,13 +52,20 @@ def shaped_devicetree(
     more: tuple[str, ...] = (),
     placements: Mapping[str, Placement] = AS_WRITTEN,
 ) -> Devicetree:
-    """The devicetree of a machine of *shape*: an overlay's path or name in dts/, or ``no-pool``.
+    """The devicetree of a machine of *shape*: an overlay's file or name in dts/, or ``no-pool``.
 
     *board* are options of the board that change its devicetree, *more* further overlays.
-    *placements* move pools by their label in the overlay. A path, and shapes in dts/odd/, may be
+    *placements* move pools by their label in the overlay. A file, and shapes in dts/odd/, may be
     impossible: the kernel shall say so. For others raises DevicetreeError as compose does.
     """
     base = base_blob(qemu.path, board_arguments(cpus, ram_size, board))
     overlays = (*ALWAYS, *more, *(() if shape == NO_POOL else (shape,)))
-    odd = isinstance(shape, Path) or shape.startswith(ODD)
+    odd = is_file(shape) or str(shape).startswith(ODD)
     return compose(base, overlays, pools=placements, allow_invalid=odd)
+
+
+def root_ports(devicetree: Devicetree) -> int:
+    """The root ports that the nodes of *devicetree* are for, by the highest slot; 0 if none are."""
+    bridge = read_blob(devicetree.blob).find(HOST_BRIDGE)
+    slots = (node.cell("reg", 0) >> 11 & 0x1F for node in (bridge.children if bridge else ()))
+    return max(slots, default=0)

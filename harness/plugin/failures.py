@@ -103,7 +103,12 @@ def reproduce_command(item: pytest.Item) -> str:
     """The command line that runs the test of *item* again, on the same kernel."""
     name = item.name if _KEYWORD.fullmatch(item.name) else item.name.partition("[")[0]
     asked = request_from(item.config)
-    again = SuiteRequest(asked.spec, asked.qemu, asked.tier, match=name, ram_size=asked.ram_size)
+    again = SuiteRequest(
+        *(asked.spec, asked.qemu, asked.tier),
+        match=name,
+        ram_size=asked.ram_size,
+        shape=asked.shape,
+    )
     return command_of(again).replace(f"{CHECKOUT}/", "")
 
 

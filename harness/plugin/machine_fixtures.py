@@ -18,12 +18,14 @@ from harness.machine.devicetree import Devicetree, Placement, Pool
 from harness.machine.fence import Fence, fence_named
 from harness.machine.machine import KERNEL_SMMU, Machine
 from harness.machine.qemu.guest import Guest
-from harness.machine.shape import DEFAULT_SHAPE, shaped_devicetree
+from harness.machine.shape import DEFAULT_SHAPE, root_ports, shaped_devicetree
 from harness.machine.virtio import VirtioDevice
 from harness.plugin.boots import Boots, shared_directory
 from harness.plugin.markers import runs_on
 from harness.plugin.session import initramfs_key, kernel_key
 from harness.results.request import SuiteRequest, request_from
+
+PORTS = 2
 
 
 @pytest.fixture(scope="session")
@@ -95,9 +97,9 @@ def initramfs(
 
 
 @pytest.fixture
-def shape() -> str:
-    """Which devices have which pool: the name of an overlay in dts/, or ``no-pool``."""
-    return DEFAULT_SHAPE
+def shape(settings: SuiteRequest) -> str:
+    """Which devices have which pool: an overlay's name in dts/ or file, or ``no-pool``."""
+    return settings.shape or DEFAULT_SHAPE
 
 
 @pytest.fixture
@@ -137,9 +139,11 @@ def windows() -> tuple[AddressRange, ...]:
 
 
 @pytest.fixture
-def ports() -> int:
+def ports(settings: SuiteRequest, qemu: Qemu, ram_size: int) -> int:
     """How many empty root ports the machine has."""
-    return 2
+    if not settings.shape:
+        return PORTS
+    return max(PORTS, root_ports(_devicetree(qemu, settings.shape, ram_size, 1, "", (), ())))
 
 
 @pytest.fixture

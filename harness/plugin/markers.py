@@ -36,6 +36,8 @@ MARKERS = (
     "violate the property, as the entry of that name in docs/findings.md says; "
     "sometimes: why not every run shows it; ends: how the test ends then, if not with FAIL, for "
     "example ('CRASH',)",
+    "any_shape(*shapes): runs on each of these shapes, and on the one of --shape, which runs no "
+    "other tests; a parameter 'user' is then a device of it, else none",
     "escape(id): shows a way around a pool that is not guaranteed to be closed; never a failure",
     "tries(reason): a device tries what the fence refuses; it must have refused something",
     "disables(reason): the test disables the fence itself, and must have",
@@ -149,12 +151,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests of a higher tier than ``--tier``; those of others than ``--finding``."""
+    """Deselect the tests of a higher tier than ``--tier``, and others than an option asks for."""
     highest = TIERS.index(config.getoption("--tier"))
     if findings := set(config.getoption("--finding")):
         chosen = [item for item in items if findings & _findings(item)]
     else:
         chosen = [item for item in items if TIERS.index(tier_of(item)) <= highest]
+    if config.getoption("--shape"):
+        chosen = [item for item in chosen if item.get_closest_marker("any_shape")]
     if len(chosen) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen

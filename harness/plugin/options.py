@@ -84,6 +84,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="RAM of each guest, for example 1G (default and minimum: 256M)",
     )
     group.addoption(
+        "--shape",
+        default="",
+        metavar="NAME|FILE",
+        help="run only the tests that take any shape, on this devicetree overlay of dts/ or file",
+    )
+    group.addoption(
         "--keep",
         choices=KEEP,
         default="failed",

@@ -25,6 +25,7 @@ from harness.base.space import MIB
 from harness.kernel import KernelSpec, default_fragments
 from harness.kernel.spec import BUILT
 from harness.machine.binary import DEFAULT
+from harness.machine.devicetree.overlay import is_file
 from harness.machine.machine import DEFAULT_RAM
 from harness.machine.shape import parse_ram_size
 
@@ -45,7 +46,8 @@ class SuiteRequest:
 
     *tests* are node ids or files of the checkout, all if empty; *properties*, and *match* as for
     pytest's ``-k``, leave only some of them. With *findings* all tests of these run, of
-    any tier. *words* are more of pytest's own arguments.
+    any tier. With *shape*, a name of dts/ or a file with an overlay, only the tests of any shape
+    run, on that one. *words* are more of pytest's own arguments.
     *workers* is 0 for no pytest-xdist, *max_failures* 0 for no limit, *ram_size* in bytes.
     """
 
@@ -61,6 +63,7 @@ class SuiteRequest:
     match: str = ""
     max_failures: int = 0
     ram_size: int = DEFAULT_RAM
+    shape: str = ""
 
 
 def arguments_of(request: SuiteRequest) -> tuple[str, ...]:
@@ -84,6 +87,7 @@ def choice_of(request: SuiteRequest) -> tuple[str, ...]:
         *(f"--property={one}" for one in request.properties),
         *(f"--finding={one}" for one in request.findings),
         *([f"-k={request.match}"] if request.match else []),
+        *([f"--shape={_absolute_shape(request.shape)}"] if request.shape else []),
         *request.words,
         *(request.tests or (WHOLE_SUITE,)),
     )
@@ -130,6 +134,7 @@ def request_from(config: pytest.Config) -> SuiteRequest:
         match=option("-k"),
         max_failures=option("maxfail") or 0,
         ram_size=parse_ram_size(option("--machine-memory")),
+        shape=_absolute_shape(option("--shape")),
     )
 
 
@@ -152,6 +157,10 @@ def _absolute(source: str) -> str:
     kind = BUILT if source.startswith(BUILT) else ""
     path = Path(source.removeprefix(kind))
     return f"{kind}{path.absolute()}" if source and path.exists() else source
+
+
+def _absolute_shape(shape: str) -> str:
+    return str(Path(shape).absolute()) if is_file(shape) else shape
 
 
 def _typed(word: str) -> str:

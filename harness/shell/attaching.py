@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 from harness.base.architecture import NATIVE
-from harness.base.errors import HostError, InputError
+from harness.base.errors import GuestError, HarnessError, HostError, InputError
 from harness.base.tools import how_to_install
 from harness.machine.qemu.gdbstub import open_gdb_server
 from harness.observe.memory import LiveMemory, RamSegment
+from harness.shell import shared_console
+from harness.shell.shared_console import SharedConsole
 from harness.shell.target import Target
 
 GDB, GDB_PACKAGE = "gdb-multiarch", "gdb-multiarch"
@@ -20,17 +22,22 @@ GDB, GDB_PACKAGE = "gdb-multiarch", "gdb-multiarch"
 RAM = "ram-"
 """The start of the names of links to RAM in a run directory (Machine.memory_files)."""
 
+GDB_COMMANDS = "attach.gdb"
+"""In the run directory: what gdb does first."""
+
 GDB_SCRIPTS = "vmlinux-gdb.py"
 """The kernel's own gdb commands, where it was built with CONFIG_GDB_SCRIPTS."""
 
 
 def gdb_command(target: Target) -> list[str]:
-    """The command that starts gdb on the target's machine.
+    """The command that starts gdb on the target's machine, by a file in its run directory.
 
-    Raises HostError if this machine has no gdb; the message has the rest of the command.
+    Raises HostError if this machine has no gdb.
     """
+    program = _gdb()
     socket = open_gdb_server(target.guest)
     slide = target.types.image.slide
+    scripts = target.vmlinux.with_name(GDB_SCRIPTS)
     lines = [
         "set pagination off",
         "set confirm off",
@@ -38,23 +45,19 @@ def gdb_command(target: Target) -> list[str]:
         *([f"symbol-file -o {slide:#x} {target.vmlinux}"] if slide else []),
         *_module_lines(target),
         f"target remote {socket}",
+        *([f"source {scripts}"] if scripts.exists() else []),
     ]
-    scripts = target.vmlinux.with_name(GDB_SCRIPTS)
-    if scripts.exists():
-        lines.append(f"source {scripts}")
-    words = ["-q", *(word for line in lines for word in ("-ex", line))]
-    return [_gdb(words), *words]
+    file = target.guest.directory / GDB_COMMANDS
+    file.write_text("\n".join(lines) + "\n")
+    return [program, "-q", "-x", str(file)]
 
 
-def _gdb(words: list[str]) -> str:
+def _gdb() -> str:
     names = (GDB, "gdb") if NATIVE else (GDB,)
     for name in names:
         if shutil.which(name):
             return str(name)
-    raise HostError(
-        f"program not found: '{GDB}'. Install it with: {how_to_install(GDB_PACKAGE)}. "
-        f"It would be started as: {shlex.join([GDB, *words])}"
-    )
+    raise HostError(f"program not found: '{GDB}'. Install it with: {how_to_install(GDB_PACKAGE)}")
 
 
 def _module_lines(target: Target) -> list[str]:
@@ -75,43 +78,68 @@ def _module_lines(target: Target) -> list[str]:
 def attach_commands(target: Target) -> dict[str, object]:
     """Commands for another terminal, by what they attach."""
     guest = target.guest
+    target.part(SharedConsole, lambda: SharedConsole(guest))
     qmp = [sys.executable, "-m", "qemu.qmp.qmp_shell", str(guest.person_socket)]
-    words = ["shell", "--attach", str(guest.process.pid), "--vmlinux", str(target.vmlinux)]
+    memory = ["harness", "shell", f"--attach={guest.process.pid}", f"--vmlinux={target.vmlinux}"]
     return {
         "attach QMP": shlex.join(qmp),
-        "attach memory": shlex.join(["harness", *words]),
-        "attach gdb": "'gdb --print' prints the command",
+        "attach memory": shlex.join(memory),
+        "attach drgn": shlex.join([*memory, "--command=drgn"]),
+        "attach console": shlex.join([*memory, "--command=console"]),
+        "attach gdb": _gdb_or_why_not(target),
     }
 
 
-def running_memory(pid: int) -> LiveMemory:
-    """The RAM of the QEMU process *pid*, which another session has started.
+def _gdb_or_why_not(target: Target) -> str:
+    try:
+        return shlex.join(gdb_command(target))
+    except (HarnessError, GuestError) as fault:
+        return f"not possible: {fault}"
+
+
+def attached_target(pid: int, vmlinux: Path) -> Target:
+    """The memory and the console of QEMU process *pid*, which another session has started.
 
     Raises InputError if that is no QEMU of the harness.
     """
-    files = Path(f"/proc/{pid}/fd")
+    links = _links(pid)
+    target = Target(None, _memory(pid, links), vmlinux, f"the memory of process {pid}")
+    target.shared_console = links[0].parent / shared_console.SOCKET
+    return target
+
+
+def _links(pid: int) -> list[Path]:
+    """The links to the RAM of QEMU process *pid*, in its run directory."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-        paths = [Path(word.rpartition("mem-path=")[2].partition(",")[0]) for word in words]
-        links = [path for path in paths if path.name.startswith(RAM)]
-        segments = []
+    except OSError as fault:
+        raise _cannot_attach(pid, fault) from fault
+    paths = (Path(word.rpartition("mem-path=")[2].partition(",")[0]) for word in words)
+    links = [path for path in paths if path.name.startswith(RAM)]
+    if not links:
+        raise InputError(f"process {pid} is no QEMU of the harness: 'info' in a session shows one")
+    return links
+
+
+def _memory(pid: int, links: list[Path]) -> LiveMemory:
+    """RAM by the files that the process has open."""
+    files = Path(f"/proc/{pid}/fd")
+    segments = []
+    try:
         for link in links:
             handle = os.open(files / link.readlink().name, os.O_RDWR | os.O_CLOEXEC)
             base = int(link.name.removeprefix(RAM), 16)
             segments.append(RamSegment(base, os.fstat(handle).st_size, handle))
     except (OSError, ValueError) as fault:
-        raise InputError(
-            f"cannot attach to process {pid}: {fault}. Expected the QEMU process of a session; "
-            "'info' there shows it"
-        ) from fault
-    if not segments:
-        raise InputError(f"process {pid} is no QEMU of the harness: 'info' in a session shows one")
+        raise _cannot_attach(pid, fault) from fault
     memory = LiveMemory(segments)
     for segment in segments:
         os.close(segment.fd)
     return memory
 
 
-def attached_target(pid: int, vmlinux: Path) -> Target:
-    """The memory of the guest of QEMU process *pid*; raises as :func:`running_memory`."""
-    return Target(None, running_memory(pid), vmlinux, f"the memory of process {pid}")
+def _cannot_attach(pid: int, fault: Exception) -> InputError:
+    return InputError(
+        f"cannot attach to process {pid}: {fault}. Expected the QEMU process of a session; "
+        "'info' there shows it"
+    )

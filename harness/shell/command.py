@@ -34,6 +34,10 @@ class Argument(Enum):
     POOL = "pool"
     FILE = "file"
     COMMAND = "command"
+    QMP = "QMP command"
+    SNAPSHOT = "snapshot"
+    POINT = "breakpoint or watchpoint"
+    CPU = "CPU"
 
 
 class Takes(Enum):

@@ -10,6 +10,8 @@ from harness.base.errors import GuestError, HarnessError
 from harness.base.paths import cache_directory
 from harness.observe.memory.names import pool_names
 from harness.shell.command import Argument, Command
+from harness.shell.commands.snapshots import Snapshots
+from harness.shell.debugger import Debugger
 from harness.shell.target import Target
 
 HISTORY, KEPT = "shell-history", 2000
@@ -39,17 +41,31 @@ def candidates(
 def _choices(
     kind: Argument, word: str, commands: Mapping[str, Command], target: Target
 ) -> Iterable[str]:
+    found: Iterable[str]
     match kind:
         case Argument.COMMAND:
-            return commands
+            found = commands
         case Argument.FILE:
-            return _files(word)
+            found = _files(word)
         case Argument.POOL:
-            return pool_names(target.types)
+            found = pool_names(target.types)
         case Argument.FUNCTION:
-            return target.types.symbols.names()
+            found = target.types.symbols.names()
         case Argument.ADDRESS:
-            return target.resolver.names()
+            found = target.resolver.names()
+        case Argument.QMP:
+            found = _qmp_commands(target)
+        case Argument.SNAPSHOT:
+            found = target.part(Snapshots, Snapshots).made
+        case Argument.POINT:
+            found = map(str, target.part(Debugger, lambda: Debugger(target)).points)
+        case Argument.CPU:
+            found = map(str, range(target.guest.machine.cpus))
+    return found
+
+
+def _qmp_commands(target: Target) -> Iterator[str]:
+    return (one["name"] for one in target.guest.monitor.execute("query-commands"))
 
 
 def _files(word: str) -> Iterator[str]:

@@ -39,7 +39,7 @@ def piped(command: str, text: str) -> str:
 
 
 def _is_long(text: str) -> bool:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or is_dumb():
         return False
     return text.count("\n") + 1 >= shutil.get_terminal_size().lines
 
@@ -47,3 +47,8 @@ def _is_long(text: str) -> bool:
 def _pager() -> str:
     chosen = os.environ.get("PAGER", "")
     return chosen or (PAGER if shutil.which("less") else "")
+
+
+def is_dumb() -> bool:
+    """Whether the terminal knows no escape sequences, by which pagers and screens move."""
+    return os.environ.get("TERM", "") in ("", "dumb", "unknown")

@@ -32,11 +32,25 @@ class ReplayStep:
 
 
 class Replay:
-    """The steps of a failed test, on the guest of *target*; *done* of them are made."""
+    """The steps of a failed test, on the guest of *target*; *done* of them are made.
 
-    def __init__(self, target: Target, steps: Sequence[ReplayStep]) -> None:
-        self._target, self.steps, self.done = target, tuple(steps), 0
+    *known* are the summaries of the violations that a person has been told of, or that were there
+    before the first call (*begun*: they have been looked for).
+    """
+
+    def __init__(self, target: Target, steps: Sequence[ReplayStep], done: int = 0) -> None:
+        self._target, self.steps, self.done = target, tuple(steps), done
+        self.known: set[str] = set()
+        self.begun = False
         self._sessions: dict[int, ProbeSession] = {}
+
+    def fork(self, target: Target) -> "Replay":
+        """The same calls, as many of them made, on a guest in the same state."""
+        new = Replay(target, self.steps, self.done)
+        agent = target.guest.agent
+        new.known, new.begun = set(self.known), self.begun
+        new._sessions = {context: one.fork(agent) for context, one in self._sessions.items()}
+        return new
 
     def next(self) -> str | None:
         """Make steps up to one that a driver or a device sees, and say it; None after the last."""

@@ -30,11 +30,6 @@ class RogueControl:
         self._plugged: dict[int, tuple[str, Rogue]] = {}
         self._port: int | None = None
 
-    @property
-    def plugged(self) -> tuple[str, ...]:
-        """The names of the devices that are plugged in."""
-        return tuple(device.name for _, device in self._plugged.values())
-
     def drive(self, words: list[str]) -> str | None:
         """Run a ``rogue`` command and return what it says; None if it has another form.
 

@@ -3,6 +3,7 @@
 
 import threading
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import drgn
@@ -41,17 +42,22 @@ class Session:
         self._at_prompt = False
         self._telling = threading.Lock()
         self._told: Guest | None = None
+        self.failed = False
+        """Whether a line was answered with an error."""
 
-    def converse(self) -> None:
-        """Read and run lines until the end; Ctrl-C only cancels the current one."""
+    def converse(self, lines: Sequence[str] = ()) -> None:
+        """Run *lines*, or read and run lines until the end; Ctrl-C cancels the current one."""
         if not self.target.is_dump:
             self._watch_end(self.target.guest)
             self.target.on_guest = self._watch_end
-        print(MEMORY_INTRO if self.target.is_dump else INTRO)
         completer = Completer(self._commands, self.target)
         self.target.readline_of_its_own = lambda: set_aside(completer)
         try:
             with ended_by_signals(), restored(), line_editing(completer):
+                if lines:
+                    all(map(self.obey, lines))
+                    return
+                print(MEMORY_INTRO if self.target.is_dump else INTRO)
                 while self.obey(self._read()):
                     pass
         finally:
@@ -72,6 +78,7 @@ class Session:
         except KeyboardInterrupt:
             print("\ninterrupted; the command may still run in the guest")
         except Exception as fault:  # a session goes on, whatever a command does
+            self.failed = True
             print(f"error: {error_text(fault)}")
         for notice in self.target.notices:
             for news in notice():

@@ -36,6 +36,8 @@ class Target:
     ) -> None:
         self.vmlinux = vmlinux
         self.what = what
+        self.shared_console: Path | None = None
+        """The socket of the console of a machine that another session has started."""
         self.depth = 0
         self.obey: Callable[[str], bool] = lambda _: True
         self.readline_of_its_own: Callable[[], AbstractContextManager[None]] = nullcontext

@@ -33,7 +33,7 @@ def attach(guest: Guest) -> None:
     A serial line has no window size, so the agent sets it. When the guest ends, its whole report
     is shown first.
     """
-    with _woken_at_end(guest) as wake, _shown(guest.console), _raw():
+    with _woken_at_end(guest) as wake, _shown(guest.console), raw_keys():
         with _sized(guest):
             guest.console.write(b"\n")  # the shell's prompt is long gone: ask for another
             _copy_input(guest.console, wake)
@@ -85,14 +85,15 @@ def _woken_at_end(guest: Guest) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _shown(console: Console) -> Iterator[None]:
-    console.tap(_show)
+    console.tap(show_bytes)
     try:
         yield
     finally:
-        console.untap(_show)
+        console.untap(show_bytes)
 
 
-def _show(data: bytes) -> None:
+def show_bytes(data: bytes) -> None:
+    """Write to standard output at once, as the guest has written it."""
     os.write(sys.stdout.fileno(), data)
 
 
@@ -158,7 +159,7 @@ def ended_by_signals() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _raw() -> Iterator[None]:
+def raw_keys() -> Iterator[None]:
     """Raw mode: every key goes to the guest, Ctrl-C too. Does nothing without a terminal."""
     with restored():
         if sys.stdin.isatty():

@@ -8,12 +8,35 @@ import pytest
 from harness.devices.probe import Device, Probe
 from harness.devices.rogue import EduRogue
 from harness.kernel import Geometry, Initramfs, Kernel
-from harness.machine.binary import Qemu
+from harness.machine.binary import Qemu, find_qemu
 from harness.machine.devicetree import Placement
+from harness.machine.devicetree.flat import read_blob
+from harness.machine.devicetree.model import KernelVersion, predict
+from harness.machine.devicetree.model.environment import NEWEST
 from harness.machine.environment import Environment
 from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
+from harness.machine.shape import shaped_devicetree
 from harness.plugin.guests import Guests
+from harness.results.request import request_from
+from harness.suite.lib.shape_users import user_paths
+
+
+@pytest.hookimpl(trylast=True)  # after the marks: the names of tests begin with their parameters
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a test of any shape its shapes, or the devices of the shape that ``--shape`` says."""
+    mark = metafunc.definition.get_closest_marker("any_shape")
+    if mark is None:
+        return
+    request = request_from(metafunc.config)
+    if not request.shape:
+        metafunc.parametrize("shape", mark.args)
+    elif "user" in metafunc.fixturenames:
+        qemu = find_qemu(request.qemu)
+        tree = shaped_devicetree(qemu, request.shape, ram_size=request.ram_size)
+        found = predict(read_blob(tree.blob), KernelVersion(NEWEST))
+        metafunc.parametrize("user", user_paths(found))
+
 
 POOL_BASE = 0x4F00_0000
 """Where the pool of most shapes is."""
@@ -78,6 +101,12 @@ def placements(
         return {}
     slot_set: int = request.getfixturevalue("slot_set")
     return {"pool": Placement(POOL_BASE + quarters_up * slot_set // 4, sets * slot_set)}
+
+
+@pytest.fixture
+def user() -> str:
+    """The path of the one device of a shape that a test is about; empty for all."""
+    return ""
 
 
 @pytest.fixture

@@ -40,6 +40,17 @@ def test_error_is_one_paragraph_and_exit_code_2(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err.startswith("harness: '/nowhere' is not a kernel source:")
 
 
+def test_the_source_may_be_given_as_an_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["kernel", "build", "--kernel=/nowhere"]) == 2
+    assert capsys.readouterr().err.startswith("harness: '/nowhere' is not a kernel source:")
+
+
+def test_an_option_is_not_guessed_from_its_beginning(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["kernel", "build", "--kern=x"])
+    assert "unrecognized arguments: --kern=x" in capsys.readouterr().err
+
+
 def test_list_shows_built_kernels(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     build(tree)
     capsys.readouterr()

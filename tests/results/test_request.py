@@ -45,6 +45,7 @@ REQUESTS = st.builds(
     match=st.just("") | TEXTS,
     max_failures=st.integers(0, 3),
     ram_size=st.integers(256, 4096).map(lambda size: size * MIB),
+    shape=st.sampled_from(["", "pool-two", "/boards/my board.dtso"]),
 )
 
 

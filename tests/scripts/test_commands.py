@@ -13,7 +13,8 @@ import pytest
 
 from harness.base.paths import CHECKOUT
 
-CHECKS = ["ruff check", "ruff format --check", "mypy", "lint-imports"]
+FIRST, BESIDE = ["ruff check", "ruff format --check"], ["mypy", "lint-imports"]
+"""The checks before the tests, and those beside them."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,13 @@ class Checkout:
         calls = [line.replace(f"{self.root}/", "").split("|")[:-1] for line in lines]
         return [shlex.join(words) for words in calls]
 
-    def stand_in(self, name: str, code: int = 0) -> None:
+    def stand_in(self, name: str, code: int = 0, says: str = "") -> None:
         """Put a program at *name*, below the root, that notes its call and ends with *code*."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        note = f"printf '%s|' {path.name} \"$@\"; echo"
-        path.write_text(f"#!/bin/sh\n{{ {note}; }} >>{self.root}/log\nexit {code}\n")
+        note = f'echo "$(printf \'%s|\' {path.name} "$@")"'  # at once, beside others
+        said = f'echo "{says}"' if says else ""
+        path.write_text(f"#!/bin/sh\n{note} >>{self.root}/log\n{said}\nexit {code}\n")
         path.chmod(0o755)
 
     def take(self, name: str) -> None:
@@ -44,13 +46,15 @@ class Checkout:
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(CHECKOUT / name, path)
 
-    def run(self, name: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def run(
+        self, name: str, *arguments: str, **variables: str
+    ) -> "subprocess.CompletedProcess[str]":
         """Run a script from a foreign directory; stand-ins in ``bin`` hide the system's tools."""
         return subprocess.run(
             [self.root / name, *arguments],
             check=False,
             cwd="/",
-            env={**os.environ, "PATH": f"{self.root}/bin:{os.environ['PATH']}"},
+            env={**os.environ, "PATH": f"{self.root}/bin:{os.environ['PATH']}", **variables},
             capture_output=True,
             text=True,
         )
@@ -117,7 +121,31 @@ def test_run_sets_up_and_hands_its_arguments_to_pytest(checkout: Checkout) -> No
 def test_test_sets_up_and_checks_everything(checkout: Checkout) -> None:
     checkout.run("scripts/test", "-x")
 
-    assert checkout.log == ["setup tests", *CHECKS, f"pytest -n {cpus()} tests/ -x"]
+    pytest_ = f"pytest -n {cpus()} --dist worksteal tests/ -x"
+    assert checkout.log[:3] == ["setup tests", *FIRST]
+    assert sorted(checkout.log[3:]) == sorted([*BESIDE, pytest_])
+
+
+def test_the_checks_beside_the_tests_do_not_hide_what_pytest_ended_with(checkout: Checkout) -> None:
+    checkout.stand_in(".venv/bin/pytest", 3)
+    checkout.stand_in(".venv/bin/mypy", 1)
+
+    assert checkout.run("scripts/test").returncode == 3
+
+
+def test_what_a_check_beside_the_tests_says_is_shown_if_it_fails(checkout: Checkout) -> None:
+    checkout.stand_in(".venv/bin/mypy", 1, says="file.py:1: error")
+
+    done = checkout.run("scripts/test")
+
+    assert "file.py:1: error" in done.stderr
+    assert done.stderr.endswith("test: mypy or lint-imports failed, see above\n")
+
+
+def test_processes_of_the_tests_keep_their_bytecode(checkout: Checkout) -> None:
+    checkout.stand_in(".venv/bin/pytest", says="kept: ${PYTHONDONTWRITEBYTECODE-yes}")
+
+    assert "kept: yes" in checkout.run("scripts/test", PYTHONDONTWRITEBYTECODE="1").stdout
 
 
 @pytest.mark.parametrize(

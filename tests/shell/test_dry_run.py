@@ -10,7 +10,7 @@ from harness.cli import main
 from harness.kernel import Initramfs, Kernel
 from harness.machine.binary import Qemu
 from harness.machine.devicetree import Devicetree
-from harness.machine.machine import Machine, with_own_ram
+from harness.machine.machine import Machine
 from harness.machine.qemu.runroot import RunRoot
 
 
@@ -42,7 +42,7 @@ def printed(
 def test_the_printed_command_is_the_machines(
     machine: Machine, tmp_path: Path, printed: list[str]
 ) -> None:
-    assert printed == with_own_ram(machine.command(tmp_path / "by-hand"))
+    assert printed == machine.command(tmp_path / "by-hand", own_ram=True)
 
 
 def test_its_ram_is_no_file(printed: list[str]) -> None:

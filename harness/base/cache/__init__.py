@@ -5,6 +5,7 @@
 
     Cache, digest    entries: written atomically under a lock, verified when read (entries.py)
     layout           the names of its files and directories
+    kinds            the table of its kinds
     lease            protects a directory from eviction while a process uses it
     usage            the disk space of each item, kept in one file
     inventory        what the cache holds: kind, size, last use, worth

@@ -13,9 +13,10 @@ from filelock import FileLock
 
 from harness.base.cache.budget import wanted_size
 from harness.base.cache.evict import added, discard
+from harness.base.cache.kinds import kind_of
 from harness.base.cache.layout import MANIFEST, UNFINISHED
 from harness.base.cache.lease import lease
-from harness.base.cache.store import SHARED, Store, file_sha256, shared_store
+from harness.base.cache.store import Store, file_sha256, shared_store
 from harness.base.disk import writing
 from harness.base.paths import cache_directory
 from harness.base.progress import say
@@ -79,7 +80,7 @@ class Cache:
         with writing(f"to the cache, {self.kind}", self.root), self.lock(key):
             if entry := self.find(key):
                 return entry
-            store = shared_store() if self.kind in SHARED else None
+            store = shared_store() if kind_of(self.kind).shared else None
             if not (store and (entry := self._take(key, store))):
                 entry = self._build(key, build)
                 if store:

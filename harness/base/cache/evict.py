@@ -27,6 +27,7 @@ from filelock import FileLock, Timeout
 
 from harness.base.cache.budget import CCACHE_SHARE, FAILURES_SHARE, VARIABLE, cache_budget
 from harness.base.cache.inventory import Inventory, Item, take_inventory
+from harness.base.cache.kinds import kind_of
 from harness.base.cache.layout import FAILURES, LANES, TRASH, UNFINISHED
 from harness.base.cache.lease import lease, unleased
 from harness.base.cache.usage import Usage, name_of, open_usage, read_usage, size_of
@@ -44,9 +45,6 @@ MOST_FAILURES = 100
 
 FAILURE_AGE = 30 * 24 * 3600.0
 """Seconds after which a kept failure is removed."""
-
-ANNOUNCED = frozenset({"kernels", "builds", "workspaces", "git", "packages"})
-"""Kinds whose eviction is announced: it takes minutes, or the network, to make them again."""
 
 _said: set[str] = set()
 
@@ -115,7 +113,7 @@ def _make_room(paths: Sequence[Path]) -> None:
         if not [one for one in old if _remove(one)] and inventory.total <= budget:
             return
         for item in _shrink(usage, budget - budget // SLACK):
-            if item.kind in ANNOUNCED:
+            if kind_of(item.kind).slow:
                 say(f"cache: evicted {name_of(item.path)}, to stay within {size_text(budget)}")
         if usage.total > budget and not _said:
             _said.add(VARIABLE)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from harness.base.cache.kinds import NEVER, kind_of
 from harness.base.cache.layout import (
     BUILD,
     FAILURES,
@@ -20,39 +21,16 @@ from harness.base.cache.layout import (
 from harness.base.cache.usage import Usage, measure, size_of
 from harness.base.paths import APPLICATION, cache_directory
 
-WORTH = {
-    "parked": 1.0,  # a second or two
-    "builds": 4.0,  # minutes, or less with ccache
-    "kernels": 8.0,  # minutes
-    "workspaces": 8.0,  # a minute, and all builds with them
-    "packages": 8.0,  # a download
-    "apt": 8.0,
-    "git": 8.0,
-    "coverage": 8.0,  # a whole run
-    LANES: 16.0,  # minutes, a download, and the caches in it
-    FAILURES: 16.0,  # cannot be made again; they have a limit of their own
-    "verdicts": 32.0,  # a few KiB for minutes
-    "bases": 32.0,
-}
-"""How much it costs to make a thing of each kind again: one of worth 8 that was not used for
-eight hours goes like one of worth 1 that was not used for an hour."""
-
-USUAL_WORTH = 4.0
-"""The worth of an entry of any other kind: seconds to make, and small."""
-
 PATCHED = 0.25
 """Factor for the kernel of a series and its guest programs: only one file is compiled again."""
-
-NEVER = 0.0
-"""The worth of what is not evicted: results, and the state of jobs."""
 
 
 @dataclass(frozen=True)
 class Item:
     """A thing in the cache: its *size* in bytes of disk space that its removal frees, last use.
 
-    *used* in seconds since the epoch; *worth*: see WORTH; *lock*: the file that its user locks;
-    *kernel*: the key of the kernel that it belongs to; *first*: it goes before all others.
+    *used* in seconds since the epoch; *worth* as in :class:`Kind`; *lock*: the file that its user
+    locks; *kernel*: the key of the kernel that it belongs to; *first*: it goes before all others.
     """
 
     kind: str
@@ -102,10 +80,6 @@ def take_inventory(usage: Usage, *, anew: bool = False) -> Inventory:
     return Inventory(items, usage.shared)
 
 
-_LINKED = ("kernels", "initramfs", FAILURES)
-"""Kinds whose files are linked by others: a failure links those of its machine."""
-
-
 @dataclass
 class _Sizes:
     """Sizes that are known by names below *root*, and the inodes that several items link."""
@@ -121,7 +95,7 @@ class _Sizes:
     def size(self, path: Path) -> int:
         """The size of *path*: as known, unless its files may have other links by now."""
         name = self.name(path)
-        if name in self.known and name.partition("/")[0] not in _LINKED:
+        if name in self.known and not kind_of(name.partition("/")[0]).linked:
             return self.known[name]
         own, linked = size_of(path)
         self.linked |= linked
@@ -130,7 +104,7 @@ class _Sizes:
 
 def _read_entries(place: Path, sizes: _Sizes) -> Iterator[Item]:
     """The entries of a :class:`~harness.base.cache.Cache`, and in one item what is not an entry."""
-    worth = WORTH.get(place.name, USUAL_WORTH)
+    worth = kind_of(place.name).worth
     rest = 0
     for path in place.iterdir():
         if not (path / MANIFEST).is_file() or path.name.endswith(UNFINISHED):
@@ -150,15 +124,15 @@ def _read_workspaces(place: Path, sizes: _Sizes) -> Iterator[Item]:
         for build in _directories(path):
             if build.name.startswith(BUILD):
                 when = min(_time(build), used)
-                yield Item("builds", build, sizes.size(build), when, WORTH["builds"], lock)
-        yield Item("workspaces", path, sizes.size(path), used, WORTH["workspaces"], lock)
+                yield Item("builds", build, sizes.size(build), when, kind_of("builds").worth, lock)
+        yield Item("workspaces", path, sizes.size(path), used, kind_of("workspaces").worth, lock)
 
 
 def _read_lanes(place: Path, sizes: _Sizes) -> Iterator[Item]:
     """Chroots of scripts/lane, which are leased, and locked while they are made."""
     for path in _directories(place):
         lock = place / f"{path.name}.lock"
-        yield Item(place.name, path, sizes.size(path), _time(path), WORTH[place.name], lock)
+        yield Item(place.name, path, sizes.size(path), _time(path), kind_of(place.name).worth, lock)
 
 
 def _read_failures(place: Path, sizes: _Sizes) -> Iterator[Item]:
@@ -166,14 +140,14 @@ def _read_failures(place: Path, sizes: _Sizes) -> Iterator[Item]:
         kernel = ""
         with suppress(OSError, ValueError, KeyError, TypeError):
             kernel = Path(json.loads((path / MACHINE_RECORD).read_text())["kernel"]).name
-        worth = WORTH[FAILURES]
+        worth = kind_of(FAILURES).worth
         yield Item(FAILURES, path, sizes.size(path), _time(path), worth, None, kernel)
 
 
 def _read_lists(root: Path, sizes: _Sizes) -> Iterator[Item]:
     """Package lists of apt, which have their lock inside."""
     used = max((_time(path) for path in root.iterdir()), default=0.0)
-    yield Item("apt", root, sizes.size(root), used, WORTH["apt"], root / "lock")
+    yield Item("apt", root, sizes.size(root), used, kind_of("apt").worth, root / "lock")
 
 
 def _read_suites(place: Path, sizes: _Sizes) -> Iterator[Item]:
@@ -185,7 +159,7 @@ def _read_directories(place: Path, sizes: _Sizes) -> Iterator[Item]:
     """Directories that their users lease."""
     for path in _directories(place):
         kernel = path.name if place.name == "coverage" else ""
-        worth = WORTH[place.name]
+        worth = kind_of(place.name).worth
         yield Item(place.name, path, sizes.size(path), _time(path), worth, None, kernel)
 
 

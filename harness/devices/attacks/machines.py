@@ -10,8 +10,8 @@ from harness.devices.attacks.attack import Protection
 from harness.devices.attacks.matrix import Cell
 from harness.devices.attacks.registry import attacks
 from harness.devices.rogue import rogue_kinds
-from harness.devices.rogue.pci import HOST_BRIDGE
 from harness.machine.devicetree import Devicetree
+from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.environment import Environment
 from harness.machine.fence import fence_named
 from harness.machine.machine import DEFAULT_RAM, KERNEL_SMMU, Machine

@@ -28,6 +28,9 @@ from harness.devices.probe.pattern import Byte, Pattern, Seed
 from harness.devices.probe.probe import Probe
 from harness.devices.probe.session import ProbeSession, StressCalls, StressOutcome
 from harness.devices.probe.values import (
+    DIRECTIONS,
+    READING,
+    WRITING,
     AllocationError,
     AllocCall,
     Attr,
@@ -45,6 +48,9 @@ from harness.devices.probe.values import (
 from harness.devices.probe.wire import MapCall, Setting, Space, SyncTarget
 
 __all__ = [
+    "DIRECTIONS",
+    "READING",
+    "WRITING",
     "AllocCall",
     "Allocated",
     "Allocation",

@@ -9,6 +9,7 @@ from harness.devices.probe.answers import Held, Live
 from harness.devices.probe.batch import Batch
 from harness.devices.probe.buffer import Buffer
 from harness.devices.probe.device import Device
+from harness.devices.probe.pattern import Pattern
 from harness.devices.probe.session import ProbeSession, StressCalls, StressOutcome
 from harness.devices.probe.values import BufferKind
 from harness.devices.probe.wire import HANDLES, Space
@@ -42,12 +43,20 @@ class Probe:
         names = ", ".join(device.name for device in devices) or "none"
         raise InputError(f"the probe is not bound to a device '{name}'; bound are: {names}")
 
-    def buffer(self, size: int, kind: BufferKind = BufferKind.PAGES) -> Buffer:
-        """Allocate a zeroed, physically contiguous buffer of *size* bytes (at most 4 MiB)."""
+    def buffer(
+        self, size: int, kind: BufferKind = BufferKind.PAGES, *, content: Pattern | None = None
+    ) -> Buffer:
+        """Allocate a physically contiguous buffer of *size* bytes (at most 4 MiB).
+
+        It holds *content*, by default zeros.
+        """
         handle, place = self.session.make(
             Space.BUFFER, lambda handle: calls.buffer_alloc(handle, kind, size)
         )
-        return Buffer(self.session, Space.BUFFER, handle, size, kind, place.virt, place.phys)
+        made = Buffer(self.session, Space.BUFFER, handle, size, kind, place.virt, place.phys)
+        if content is not None:
+            made.fill(content)
+        return made
 
     def live(self, space: Space) -> tuple[Live, ...]:
         """Everything of that kind that the probe holds in this context."""

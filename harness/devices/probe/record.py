@@ -96,6 +96,13 @@ class CallRecord:
             "INTERRUPT": self._interrupt,
         }
 
+    def fork(self, journal: Lines) -> "CallRecord":
+        """A record that knows the same, and adds to another journal."""
+        new = CallRecord(journal, self._page_size)
+        new._devices, new._buffers = dict(self._devices), dict(self._buffers)
+        new._mappings, new._allocations = dict(self._mappings), dict(self._allocations)
+        return new
+
     def note(self, call: Call[Any], outcome: Any) -> None:
         """Add *call*, if it is a DMA API call, with its *outcome*: a DmaError if it failed."""
         form = self._forms.get(call.op)

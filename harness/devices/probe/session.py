@@ -48,6 +48,16 @@ class ProbeSession:
         self._fresh = {space: iter(range(wire.HANDLES)) for space in Space}
         self._returned: dict[Space, list[int]] = {space: [] for space in Space}
 
+    def fork(self, agent: Agent) -> "ProbeSession":
+        """A session on a guest whose probe is in the same state, as after a restore.
+
+        It knows what this one's handles stand for, but not which are free: for calls with handles
+        of their own.
+        """
+        new = ProbeSession(agent, self._context)
+        new._record = self._record.fork(agent.journal)
+        return new
+
     def call(self, call: Call[T]) -> T:
         """Make one call and return its result; raise DmaError if the kernel refused."""
         return self.call_all([call])[0]

@@ -16,6 +16,14 @@ class Direction(IntEnum):
     NONE = 3
 
 
+DIRECTIONS = (Direction.TO_DEVICE, Direction.FROM_DEVICE, Direction.BIDIRECTIONAL)
+"""Those of a mapping."""
+
+READING = (Direction.TO_DEVICE, Direction.BIDIRECTIONAL)
+WRITING = (Direction.FROM_DEVICE, Direction.BIDIRECTIONAL)
+"""Those in which the device reads, and writes."""
+
+
 class Attr(IntFlag):
     """``DMA_ATTR_*`` of ``include/linux/dma-mapping.h``, 6.1 to 7.3; older kernels ignore new ones.
 

@@ -10,6 +10,7 @@ from enum import IntEnum, IntFlag
 
 from harness.base.errors import QemuError
 from harness.machine.devicetree import Devicetree
+from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.devicetree.tree import Tree
 from harness.machine.qemu.qtest import Qtest
 
@@ -44,9 +45,6 @@ class Msi(IntEnum):
 MSI_CAPABILITY = 0x05
 MSI_ENABLE = 1 << 0
 BAR_FLAGS = 0xF
-
-HOST_BRIDGE = "/pcie@10000000"
-"""The node of the ``virt`` board's PCIe host bridge (QEMU, hw/arm/virt.c:create_pcie)."""
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 
-from harness.base.errors import HarnessError
 from harness.base.progress import say, step
-from harness.jobs.bench.bare import bare_boot
+from harness.jobs.bench.in_boots import require_verdict, time_run
 from harness.jobs.bench.measure import Measure
 from harness.jobs.mutants import Mutant, read_mutants
 from harness.kernel import KernelSpec
-from harness.kernel.source.sources import resolve_source
+from harness.kernel.source.sources import resolve_source, update_tree
 from harness.kernel.source.workspace import open_workspace
 from harness.machine.machine import Machine
-from harness.results import Run, SuiteRequest, Verdict, run_tests, summary_lines, verdict_of
+from harness.results import SuiteRequest, Verdict, run_tests
 
 FILE = "kernel/dma/swiotlb.c"
 
@@ -35,9 +33,6 @@ ONE_TEST = "test_every_mapping_lies_in_the_pool and probe-a"
 WHOLE, FIRST, OWN = 100, 25, 20
 """The most bare boots for a whole verdict, for the first failure, and for one test."""
 
-BOOTS = 3
-"""Bare boots before and after each run: they measure the host's speed at that time."""
-
 
 def measure_verdicts(request: SuiteRequest, machine: Machine) -> Iterator[Measure]:
     """Measure how soon a patch, a broken patch and an edited tree are judged.
@@ -49,7 +44,7 @@ def measure_verdicts(request: SuiteRequest, machine: Machine) -> Iterator[Measur
         own = replace(request, spec=replace(request.spec, source=str(tree)), match=ONE_TEST)
         for one in (replace(request, match=ONE_TEST), own):
             with step(f"warming the caches of {one.spec.source}"):
-                _expect(run_tests(one), Verdict.GOOD)
+                require_verdict(run_tests(one), Verdict.GOOD)
         patch = Path(scratch) / "new.patch"
         patched = replace(request, spec=replace(request.spec, series=(patch,)))
         _write_patch(tree, patch)
@@ -68,22 +63,9 @@ def measure_verdicts(request: SuiteRequest, machine: Machine) -> Iterator[Measur
 def _ratio(
     name: str, request: SuiteRequest, machine: Machine, most: float | None, verdict: Verdict
 ) -> Measure:
-    boots = [bare_boot(machine) for _ in range(BOOTS)]
-    begin = time.monotonic()
     with step(name):
-        run = run_tests(request)
-    seconds = time.monotonic() - begin
-    boots += [bare_boot(machine) for _ in range(BOOTS)]
-    _expect(run, verdict)
-    return Measure(f"{name}, ratio to a bare boot", "", (seconds / median(boots),), most=most)
-
-
-def _expect(run: Run, verdict: Verdict) -> None:
-    if verdict_of(run) is not verdict:
-        said = ", ".join(summary_lines(run))
-        raise HarnessError(
-            f"expected the verdict '{verdict.value}', so this run is not timed: {said}"
-        )
+        timed = time_run(request, machine, verdict)
+    return Measure(f"{name}, ratio to a bare boot", "", (timed.boots,), most=most)
 
 
 @contextmanager
@@ -91,9 +73,8 @@ def _own_tree(request: SuiteRequest) -> Iterator[Path]:
     """The source of the requested kernel in a workspace of its own, in the place of a user's."""
     source = resolve_source(request.spec.source)
     with open_workspace(f"bench-{source.workspace}") as workspace:
-        if workspace.tree.state.pristine != source.identity:
-            with step(f"unpacking {source.title}"):
-                source.populate(workspace.tree)
+        with step(f"unpacking {source.title}"):
+            update_tree(workspace.tree, source)
         yield workspace.tree.source
 
 

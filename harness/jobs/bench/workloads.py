@@ -3,20 +3,19 @@
 
 import time
 from collections.abc import Callable, Iterator
-from statistics import median
 
-from harness.base.errors import HarnessError
 from harness.base.result import Result
 from harness.base.space import GIB, MIB
 from harness.devices.probe import Direction, MapCall, Probe, Space, calls
 from harness.devices.rogue import NvmeRogue
 from harness.jobs.bench.bare import bare_boot, bare_restore
+from harness.jobs.bench.in_boots import time_run
 from harness.jobs.bench.measure import Measure
 from harness.machine.layout import RAM_BASE
 from harness.machine.machine import Machine
 from harness.machine.qemu.snapshot import Snapshot, boot, park, restore
 from harness.observe.memory import LiveMemory, find, live_memory
-from harness.results import SuiteRequest, Verdict, run_tests, summary_lines, verdict_of
+from harness.results import SuiteRequest, Verdict
 
 PROBE_CALLS = 4000
 """Calls of one sample; half of them map, half unmap."""
@@ -29,8 +28,8 @@ CHUNK = MIB
 BULK = 64 * MIB
 """Bytes that the rogue reads at once."""
 
-SUITE_BOOTS = 5
-"""Bare boots before the suite, and as many after it."""
+SUITE = 165
+"""The most bare boots for the suite."""
 
 
 def measure_machine(machine: Machine, repeat: int) -> Iterator[Measure]:
@@ -56,18 +55,11 @@ def measure_suite(request: SuiteRequest, machine: Machine) -> Iterator[Measure]:
 
     Raises HarnessError if the suite does not pass.
     """
-    boots = [bare_boot(machine) for _ in range(SUITE_BOOTS)]
-    begin = time.monotonic()
-    run = run_tests(request)
-    seconds = time.monotonic() - begin
-    boots += [bare_boot(machine) for _ in range(SUITE_BOOTS)]
-    if verdict_of(run) is not Verdict.GOOD:
-        said = ", ".join(summary_lines(run))
-        raise HarnessError(f"the suite did not pass, so it cannot be timed: {said}")
-    passed = sum(one.result is Result.PASS for one in run.tests)
+    timed = time_run(request, machine, Verdict.GOOD)
+    passed = sum(one.result is Result.PASS for one in timed.run.tests)
     name = f"suite, -n {request.workers}"
-    yield Measure(name, "tests/min", (60 * passed / seconds,))
-    yield Measure(f"{name}, ratio to a bare boot", "", (seconds / median(boots),), most=165)
+    yield Measure(name, "tests/min", (60 * passed / timed.seconds,))
+    yield Measure(f"{name}, ratio to a bare boot", "", (timed.boots,), most=SUITE)
 
 
 def _measure_guest(snapshot: Snapshot, repeat: int) -> Iterator[Measure]:

@@ -9,13 +9,13 @@ from pathlib import Path
 from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
 from harness.base.space import MIB
-from harness.devices.rogue.pci import HOST_BRIDGE
 from harness.jobs.check.kernel_parts import KernelParts
 from harness.kernel import Kernel
 from harness.kernel.build.initramfs import build_plain_initramfs
 from harness.machine.binary import Qemu
 from harness.machine.devicetree import Devicetree, Placement, Pool
 from harness.machine.devicetree.compose import AS_WRITTEN
+from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.fence import Fence, fence_named
 from harness.machine.layout import RAM_BASE
 from harness.machine.machine import Machine

@@ -15,15 +15,13 @@ from functools import partial
 from harness.base.errors import HarnessError
 from harness.base.progress import step
 from harness.base.space import KIB
-from harness.devices.probe import Device, Direction, DmaError, Probe
+from harness.devices.probe import DIRECTIONS, Device, Direction, DmaError, Probe
 from harness.devices.rogue import EduRogue
 from harness.jobs.cost.cost import Cost
 from harness.machine.environment import Environment
 from harness.machine.machine import DEFAULT_RAM, KERNEL_SMMU, Machine
 from harness.machine.qemu.snapshot import boot
 from harness.machine.shape import DEFAULT_SHAPE, NO_POOL, shaped_devicetree
-
-DIRECTIONS = (Direction.TO_DEVICE, Direction.FROM_DEVICE, Direction.BIDIRECTIONAL)
 
 SIZES = (64, 512, 2 * KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB)
 """Bytes of mappings, from a descriptor to the largest mapping of a restricted device."""

@@ -12,7 +12,8 @@ from harness.jobs.compare.kernel_runs import REPEATS, Kernels, Runner, compared,
 from harness.jobs.compare.series_judgement import Failure
 from harness.jobs.fixes.fix import Fix
 from harness.results import SuiteRequest, Verdict
-from harness.results.judge import Change, Comparison, Difference, Shown, shown
+from harness.results.judge import Change, Comparison, Difference, Shown, overall, shown
+from harness.results.render.plain_text import finding_of
 
 
 class FixOutcome(Enum):
@@ -53,11 +54,9 @@ class FixTrial:
             return FixOutcome.BREAKS
         if any(isinstance(one, Failure) for one in parts):
             return FixOutcome.NOT_JUDGED
-        both = [one for one in parts if isinstance(one, Comparison)]
-        if any(one.verdict is Verdict.BAD for one in both):
-            return FixOutcome.BREAKS
-        if any(one.verdict is Verdict.NOT_JUDGED for one in both):
-            return FixOutcome.NOT_JUDGED
+        verdict = overall(one.verdict for one in parts if isinstance(one, Comparison))
+        if self.tests and verdict is not Verdict.GOOD:
+            return FixOutcome.BREAKS if verdict is Verdict.BAD else FixOutcome.NOT_JUDGED
         showing = [one for one in self.tests if shown(one.base) is Shown.KNOWN]
         if not showing:
             return FixOutcome.NOT_SHOWN
@@ -110,10 +109,27 @@ def try_together(
     version: str,
     request: SuiteRequest,
     runners: tuple[Runner, Runner],
-) -> FixTrial:
-    """Try all repairs as one *series*, with the tests of all *findings*."""
+) -> tuple[FixTrial, ...]:
+    """Try all repairs as one *series*, with the tests of all *findings*.
+
+    Returns a trial for each finding, of its tests alone, and last the one of all of them.
+    """
     tests = replace(request, findings=findings)
-    return _trial("all of them", version, (tests, request), series, runners)
+    whole = _trial("all of them", version, (tests, request), series, runners)
+    if isinstance(whole.finding, Failure):
+        return (whole,)
+    parts = ((name, _showing(whole.finding, name)) for name in findings)
+    return (*(FixTrial(name, version, part, part) for name, part in parts), whole)
+
+
+def _showing(comparison: Comparison, finding: str) -> Comparison:
+    """The tests of *comparison* that show *finding* on the base."""
+    own = (
+        one
+        for one in comparison.differences
+        if any(finding_of(case) == finding for case in one.base)
+    )
+    return replace(comparison, differences=tuple(own))
 
 
 def _trial(

@@ -14,12 +14,18 @@ from harness.base.cache.budget import wanted_size
 from harness.base.errors import BuildError, InputError, SourceError
 from harness.base.progress import say, step
 from harness.base.space import GIB, require_space
-from harness.kernel.build.build_checks import BUILT_CONFIG
 from harness.kernel.build.compiler import DEFAULT, Compiler, compiler_named
 from harness.kernel.build.fragment import Wanted, read_fragments
 from harness.kernel.build.given import GivenBuild, find_build, given_kernel, given_tree
 from harness.kernel.build.headers import headers_tree
 from harness.kernel.build.image import IMAGES
+from harness.kernel.build.kbuild_files import (
+    BUILT_CONFIG,
+    BUILT_STAMP,
+    CONFIG_STAMP,
+    RELEASE,
+    WANTED_CONFIG,
+)
 from harness.kernel.build.kconfig import check_config, read_config, unmet
 from harness.kernel.build.kept_modules import keep_built
 from harness.kernel.build.make import Make, check_tools
@@ -31,12 +37,14 @@ from harness.kernel.elf import build_id, open_elf
 from harness.kernel.patches.apply import apply_series
 from harness.kernel.patches.diff import Patch
 from harness.kernel.patches.series import read_series
-from harness.kernel.source.sources import Source, resolve_source
+from harness.kernel.source.sources import Source, resolve_source, update_tree
 from harness.kernel.source.tree import SourceTree
 from harness.kernel.source.workspace import Workspace, open_workspace
 from harness.kernel.spec import (
     CONFIG,
+    IMAGE,
     MODULES,
+    VMLINUX,
     Kernel,
     KernelRecord,
     KernelSpec,
@@ -174,25 +182,21 @@ def built_tree(plan: Plan) -> Iterator[tuple[Workspace, Make]]:
 def configured_tree(plan: Plan) -> Iterator[tuple[Workspace, Make]]:
     """Configure the kernel of *plan* in its workspace, which stays locked for the block."""
     with open_workspace(plan.source.workspace) as workspace:
-        _prepare_source(plan, workspace.tree)
+        tree = workspace.tree
+        update_tree(tree, plan.source)
+        tree.patch(apply_series(plan.patches, tree.pristine))
         with workspace.build(plan.build_name) as output:
             require_space(output, BUILD_SIZE, "building a kernel")
             variables = plan.wanted.variables
-            make = Make(workspace.tree.source, output, workspace.lock, variables, plan.compiler)
+            make = Make(tree.source, output, workspace.lock, variables, plan.compiler)
             make.log.unlink(missing_ok=True)
-            _configure(plan, make, workspace.tree)
+            _configure(plan, make, tree)
             yield workspace, make
-
-
-def _prepare_source(plan: Plan, tree: SourceTree) -> None:
-    if tree.state.pristine != plan.source.identity:
-        plan.source.populate(tree)
-    tree.patch(apply_series(plan.patches, tree.pristine))
 
 
 def _configure(plan: Plan, make: Make, tree: SourceTree) -> None:
     """Write the configuration, unless it was written from the same inputs and checked."""
-    stamp, config = make.output / "harness-config.stamp", make.output / ".config"
+    stamp, config = make.output / CONFIG_STAMP, make.output / WANTED_CONFIG
     inputs = digest(plan.wanted.text, plan.compiler.banner, *_kconfig(tree))
     if config.is_file() and stamp.is_file() and stamp.read_text() == inputs:
         return
@@ -231,7 +235,7 @@ def _configures(path: str) -> bool:
 
 def _compile(plan: Plan, make: Make) -> None:
     """Compile the kernel, unless it was the last one built in this directory."""
-    stamp, built = make.output / "harness-built.stamp", make.output / BUILT_CONFIG
+    stamp, built = make.output / BUILT_STAMP, make.output / BUILT_CONFIG
     if built.is_file() and stamp.is_file() and stamp.read_text() == plan.key:
         return
     stamp.unlink(missing_ok=True)
@@ -249,16 +253,16 @@ def _compile(plan: Plan, make: Make) -> None:
 
 def _fill_entry(plan: Plan, directory: Path) -> None:
     with built_tree(plan) as (workspace, make):
-        shutil.copy2(make.output / IMAGES[0], directory / "Image")
-        shutil.copy2(make.output / "vmlinux", directory / "vmlinux")
-        shutil.copy2(make.output / ".config", directory / CONFIG)
+        shutil.copy2(make.output / IMAGES[0], directory / IMAGE)
+        shutil.copy2(make.output / VMLINUX, directory / VMLINUX)
+        shutil.copy2(make.output / WANTED_CONFIG, directory / CONFIG)
         keep_built(make.output, directory / MODULES)
         if COUNTING in plan.wanted.options:
             keep_notes(make.output, workspace.tree, directory)
-        release = (make.output / "include/config/kernel.release").read_text().strip()
+        release = (make.output / RELEASE).read_text().strip()
     record = KernelRecord(
         release=release,
-        build_id=read_build_id(directory / "vmlinux"),
+        build_id=read_build_id(directory / VMLINUX),
         source=plan.source.title,
         series=tuple(patch.name for patch in plan.patches),
         compiler=plan.compiler.banner,
@@ -284,7 +288,7 @@ def write_build(kernel: Kernel, spec: KernelSpec, directory: Path) -> None:
         fresh = Path(name) / directory.name
         with built_tree(plan) as (workspace, make):
             copy_module_tree(workspace.tree.source, make.output, fresh)
-            for part in ("vmlinux", IMAGES[0]):
+            for part in (VMLINUX, IMAGES[0]):
                 (fresh / part).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(make.output / part, fresh / part)
         fresh.rename(directory)

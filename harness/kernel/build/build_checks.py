@@ -13,17 +13,20 @@ from elftools.elf.elffile import ELFFile
 from harness.base.cache.layout import KERNEL_RECORD
 from harness.base.errors import InputError
 from harness.kernel.build.image import IMAGES
+from harness.kernel.build.kbuild_files import (
+    BUILT_CONFIG,
+    EXPORTS,
+    GENERATED_HEADERS,
+    RELEASE,
+    VMLINUX,
+    WANTED_CONFIG,
+)
 from harness.kernel.build.kconfig import read_config
 from harness.kernel.elf import build_id as find_build_id
 from harness.kernel.elf import open_elf
 from harness.kernel.spec import KernelSpec
 
-BUILT_CONFIG = "include/config/auto.conf"
-"""The configuration that kbuild compiled with, made from .config."""
-
-RELEASE = "include/config/kernel.release"
-
-NEEDED = ("vmlinux", ".config", "Module.symvers", BUILT_CONFIG, RELEASE, "include/generated")
+NEEDED = (VMLINUX, WANTED_CONFIG, EXPORTS, BUILT_CONFIG, RELEASE, GENERATED_HEADERS)
 """Beside the image."""
 
 AARCH64 = "EM_AARCH64"
@@ -68,7 +71,7 @@ def complete(directory: Path) -> Path:
             "module against. 'harness kernel build SOURCE --output=DIR' writes a build that can be "
             "given."
         )
-    check_processor(directory / "vmlinux")
+    check_processor(directory / VMLINUX)
     image = next((directory / name for name in IMAGES if (directory / name).is_file()), None)
     missing = [name for name in NEEDED if not (directory / name).exists()]
     missing += [] if image else [IMAGES[0]]
@@ -112,7 +115,7 @@ def check_processor(vmlinux: Path) -> None:
 
 def checked_vmlinux(directory: Path) -> tuple[bytes, bool]:
     """Check vmlinux, and return its build id and whether it has DWARF."""
-    vmlinux = directory / "vmlinux"
+    vmlinux = directory / VMLINUX
     with open_elf(vmlinux) as elf:
         found = find_build_id(elf)
         if found is None:
@@ -121,7 +124,7 @@ def checked_vmlinux(directory: Path) -> tuple[bytes, bool]:
                 "it. Link the kernel with --build-id, as its makefile does."
             )
         types = elf.has_dwarf_info(strict=True)
-        check_exports(directory / "Module.symvers", elf)
+        check_exports(directory / EXPORTS, elf)
     return found.value, types
 
 
@@ -129,7 +132,7 @@ def check_image(directory: Path, image: Path, content: bytes, build_id: bytes) -
     """Check that the *content* of the image is of the same build as vmlinux."""
     if build_id not in content:
         raise InputError(
-            f"{image} and {directory / 'vmlinux'} are not of the same build: vmlinux has build id "
+            f"{image} and {directory / VMLINUX} are not of the same build: vmlinux has build id "
             f"{build_id.hex()}, the image {_build_ids(content)}. Run 'make ARCH=arm64 Image' "
             "again, or give the vmlinux that the image was made from."
         )
@@ -144,7 +147,7 @@ def _build_ids(content: bytes) -> str:
 def check_exports(symvers: Path, elf: ELFFile) -> None:
     """Check that vmlinux has the symbols that Module.symvers says it exports."""
     lines = (line.split("\t") for line in symvers.read_text().splitlines())
-    exported = [fields[1] for fields in lines if len(fields) > 2 and fields[2] == "vmlinux"]
+    exported = [fields[1] for fields in lines if len(fields) > 2 and fields[2] == VMLINUX]
     section = elf.get_section_by_name(".strtab")
     names = b"" if section is None else section.data()
     known = set(names.split(b"\0"))
@@ -173,7 +176,7 @@ def check_config(directory: Path, config: Mapping[str, str]) -> None:
     )
     if changed:
         raise InputError(
-            f"{directory / '.config'} was changed after the kernel was built: "
+            f"{directory / WANTED_CONFIG} was changed after the kernel was built: "
             f"{_some([f'CONFIG_{one}' for one in changed])}. Run 'make ARCH=arm64 Image modules' "
             "again."
         )

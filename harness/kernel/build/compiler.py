@@ -143,3 +143,8 @@ def compiler_for(config: Mapping[str, str]) -> Compiler:
     number = int(config.get(f"{kind.upper()}_VERSION", "0")) // 10000
     same = compiler_named(f"{kind}-{number}")
     return same if all(map(is_present, same.tools)) else compiler_named(kind)
+
+
+def compiler_text(config: Mapping[str, str]) -> str:
+    """How the compiler of a kernel built with *config* calls itself; empty if it does not say."""
+    return config.get("CC_VERSION_TEXT", "").strip('"')

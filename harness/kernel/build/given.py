@@ -15,7 +15,6 @@ from harness.base.cache import Cache, digest
 from harness.base.errors import BuildError, InputError, SourceError
 from harness.base.progress import step
 from harness.kernel.build.build_checks import (
-    RELEASE,
     check_config,
     check_headers,
     check_image,
@@ -24,14 +23,24 @@ from harness.kernel.build.build_checks import (
     complete,
     source_of,
 )
-from harness.kernel.build.compiler import Compiler, compiler_for, compiler_named
+from harness.kernel.build.compiler import Compiler, compiler_for, compiler_named, compiler_text
 from harness.kernel.build.image import read_image
+from harness.kernel.build.kbuild_files import EXPORTS, RELEASE, WANTED_CONFIG
 from harness.kernel.build.kconfig import read_config
 from harness.kernel.build.kept_modules import built_modules, keep_built
 from harness.kernel.build.make import Make, check_tools
 from harness.kernel.build.module_tree import compile_tools, copy_module_tree
 from harness.kernel.source.workspace import Workspace, open_workspace
-from harness.kernel.spec import CONFIG, MODULES, Kernel, KernelRecord, KernelSpec, load_kernel
+from harness.kernel.spec import (
+    CONFIG,
+    IMAGE,
+    MODULES,
+    VMLINUX,
+    Kernel,
+    KernelRecord,
+    KernelSpec,
+    load_kernel,
+)
 
 FORMAT = "1"
 """Increase it when the same build shall be copied differently than before."""
@@ -78,7 +87,7 @@ class GivenBuild:
     @property
     def key(self) -> str:
         """The kernel's name in the cache, from its content and not its path."""
-        parts = (self.directory / ".config", self.directory / "Module.symvers")
+        parts = (self.directory / WANTED_CONFIG, self.directory / EXPORTS)
         stripped = () if self.types else ("no types",)
         modules = [part for path in self.modules for part in (str(path), self.directory / path)]
         return digest("given", FORMAT, self.build_id, self.content, *parts, *stripped, *modules)
@@ -104,11 +113,10 @@ def find_build(spec: KernelSpec) -> GivenBuild:
     build_id, types = checked_vmlinux(directory)
     content = read_image(image)
     check_image(directory, image, content, build_id)
-    config = read_config(directory / ".config")
+    config = read_config(directory / WANTED_CONFIG)
     check_config(directory, config)
     release = (directory / RELEASE).read_text().strip()
     check_headers(directory, image, content, release)
-    compiler = config.get("CC_VERSION_TEXT", "").strip('"')
     return GivenBuild(
         directory,
         image,
@@ -116,7 +124,7 @@ def find_build(spec: KernelSpec) -> GivenBuild:
         digest(content),
         release,
         build_id.hex(),
-        compiler,
+        compiler_text(config),
         module_compiler(config, spec),
         types,
     )
@@ -133,7 +141,7 @@ def module_compiler(config: Mapping[str, str], spec: KernelSpec) -> Compiler:
     asked = compiler_named(spec.compiler)
     if asked.is_clang != closest.is_clang:
         raise InputError(
-            f"{spec.source} was built with {config.get('CC_VERSION_TEXT', closest.name)}: "
+            f"{spec.source} was built with {compiler_text(config) or closest.name}: "
             f"{spec.compiler} cannot build modules for it. Leave out --compiler, and check LLVM "
             "and CROSS_COMPILE in the environment."
         )
@@ -150,9 +158,9 @@ def given_kernel(spec: KernelSpec) -> Kernel:
 
     def fill(directory: Path) -> None:
         with step(f"copying kernel {build.release} from {build.directory}"):
-            (directory / "Image").write_bytes(read_image(build.image))
-            shutil.copyfile(build.directory / "vmlinux", directory / "vmlinux")
-            shutil.copyfile(build.directory / ".config", directory / CONFIG)
+            (directory / IMAGE).write_bytes(read_image(build.image))
+            shutil.copyfile(build.directory / VMLINUX, directory / VMLINUX)
+            shutil.copyfile(build.directory / WANTED_CONFIG, directory / CONFIG)
             keep_built(build.directory, directory / MODULES)
         if build.key != key or find_build(spec) != build:
             raise SourceError(f"{build.title} changed while it was copied. Run the command again.")

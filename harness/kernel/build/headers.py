@@ -16,8 +16,9 @@ from harness.base.cache import Cache
 from harness.base.errors import SourceError
 from harness.base.progress import step
 from harness.base.tools import run_tool
-from harness.kernel.build.compiler import Compiler
+from harness.kernel.build.compiler import Compiler, compiler_text
 from harness.kernel.build.given import make_in, module_compiler
+from harness.kernel.build.kbuild_files import WANTED_CONFIG
 from harness.kernel.build.kconfig import read_config
 from harness.kernel.build.make import Make
 from harness.kernel.build.module_tree import copy_module_tree
@@ -80,11 +81,11 @@ def headers_tree(found: PackagedKernel) -> Iterator[tuple[Workspace, Make]]:
             common = next((path for path in shared if path != own), own)
             copy_module_tree(common, own, tree)
             shutil.copytree(sources, tree / "scripts", dirs_exist_ok=True)
-        config = read_config(tree / ".config")
+        config = read_config(tree / WANTED_CONFIG)
         toolchain = module_compiler(config, found.spec)
         toolchain.check()
         _generate(tree / "scripts/mod", toolchain)
-        built_with = config.get("CC_VERSION_TEXT", "").strip('"')
+        built_with = compiler_text(config)
         with make_in(workspace, tree, toolchain, found.title, built_with) as make:
             yield workspace, make
         for folder in (unpacked, tree):

@@ -11,26 +11,30 @@ from pathlib import Path
 
 from harness.base.errors import BuildError, ToolError
 from harness.base.tools import run_tool
+from harness.kernel.build.kbuild_files import (
+    BUILT_CONFIG,
+    EXPORTS,
+    FIXDEP,
+    GENERATED_HEADERS,
+    MODPOST,
+    RELEASE,
+    WANTED_CONFIG,
+)
 
 SOURCES = ("Makefile", "arch/arm64/Makefile", "arch/arm64/include", "include", "scripts")
 """Of the source tree."""
 
+LINKER_SCRIPT = "arch/arm64/module.lds"
+"""Debian's packages of headers have it here, and look for it here too; others have none."""
+
 GENERATED = (
-    *(".config", "Module.symvers", "include/generated", "include/config/auto.conf"),
-    *("include/config/kernel.release", "arch/arm64/include/generated", "scripts"),
-    "arch/arm64/module.lds",
+    *(WANTED_CONFIG, EXPORTS, GENERATED_HEADERS, BUILT_CONFIG, RELEASE),
+    *("arch/arm64/include/generated", "scripts", LINKER_SCRIPT),
 )
 """Of the build directory."""
 
-LINKER_SCRIPT = Path("arch/arm64/module.lds")
-"""Debian's packages of headers have it here, and look for it here too."""
-
-OPTIONAL = frozenset({LINKER_SCRIPT})
-
 _unneeded = shutil.ignore_patterns("*.o", "*.a", "*.cmd", "*.d", "config", "generated")
 """What a compiler left, and what is copied as GENERATED."""
-
-TOOLS = ("scripts/basic/fixdep", "scripts/mod/modpost")
 
 _HEADER_MAKERS = frozenset({"devicetable-offsets.c", "empty.c", "mk_elfconfig.c"})
 """In the directory of modpost; the headers are GENERATED."""
@@ -41,7 +45,7 @@ def copy_module_tree(source: Path, output: Path, tree: Path) -> None:
     generated = [name for name in GENERATED if source != output or name not in SOURCES]
     for origin, names in ((source, SOURCES), (output, generated)):
         for path in map(Path, names):
-            if path in OPTIONAL and not (origin / path).exists():
+            if path == Path(LINKER_SCRIPT) and not (origin / path).exists():
                 continue
             target = tree / path
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -59,9 +63,9 @@ def compile_tools(tree: Path) -> None:
 
     Raises BuildError if one does not compile.
     """
-    for tool in TOOLS:
+    for tool in (FIXDEP, MODPOST):
         main = tree / f"{tool}.c"
-        siblings = main.parent.glob("*.c") if tool.endswith("modpost") else [main]
+        siblings = main.parent.glob("*.c") if tool == MODPOST else [main]
         sources = sorted(path for path in siblings if path.name not in _HEADER_MAKERS)
         if not main.is_file():
             continue

@@ -23,12 +23,22 @@ from harness.base.errors import InputError, SourceError
 from harness.base.progress import step
 from harness.base.space import GIB, require_space
 from harness.kernel.build.build_checks import GNU_NOTE, SHA1_SIZE, check_unchanged
+from harness.kernel.build.compiler import compiler_text
 from harness.kernel.build.image import read_image
 from harness.kernel.build.kconfig import read_config
 from harness.kernel.build.kept_modules import KERNEL, keep_installed
 from harness.kernel.source.apt import Package, PackageLists, extract_package, machine_lists
 from harness.kernel.source.suites import suite_lists
-from harness.kernel.spec import CONFIG, MODULES, Kernel, KernelRecord, KernelSpec, load_kernel
+from harness.kernel.spec import (
+    CONFIG,
+    IMAGE,
+    MODULES,
+    VMLINUX,
+    Kernel,
+    KernelRecord,
+    KernelSpec,
+    load_kernel,
+)
 
 FORMAT = "1"
 """Increase it when the same packages shall be unpacked differently than before."""
@@ -42,12 +52,12 @@ SIZE = 2 * GIB
 PARTS = re.compile(r"linux-(image|binary|modules|base)-\S+")
 """Packages that an image consists of, or is found by."""
 
-IMAGE = re.compile(r"linux-image-\d\S*")
+IMAGE_PACKAGE = re.compile(r"linux-image-\d\S*")
 """The package of the image of one release."""
 
 IMAGES = ("boot/vmlinu[zx]-*", "usr/lib/modules/*/vmlinuz", "lib/modules/*/vmlinuz")
 
-VMLINUX = "./usr/lib/debug/boot/vmlinux-*"
+DEBUG_VMLINUX = "./usr/lib/debug/boot/vmlinux-*"
 
 
 @dataclass(frozen=True)
@@ -74,7 +84,7 @@ class PackagedKernel:
     @property
     def image(self) -> str:
         """The name of the package of one release's image."""
-        names = (one.name for one in self.packages if IMAGE.fullmatch(one.name))
+        names = (one.name for one in self.packages if IMAGE_PACKAGE.fullmatch(one.name))
         return next(names, self.packages[0].name)
 
     @property
@@ -126,7 +136,7 @@ def _fill(found: PackagedKernel, directory: Path) -> None:
             extract_package(deb, tree)
         image = _image_in(tree, found)
         content = read_image(image)
-        (directory / "Image").write_bytes(content)
+        (directory / IMAGE).write_bytes(content)
         release = _release_of(image)
         shutil.copyfile(_config_in(tree, release, found), directory / CONFIG)
         for folder in ("usr/lib", "lib"):
@@ -134,15 +144,15 @@ def _fill(found: PackagedKernel, directory: Path) -> None:
                 keep_installed(tree / folder / "modules" / release, directory / MODULES)
                 break
         if found.debug:
-            extract_package(found.debug.fetch(), tree, VMLINUX)
-            vmlinux = next(tree.glob(VMLINUX))
-            vmlinux.rename(directory / "vmlinux")
+            extract_package(found.debug.fetch(), tree, DEBUG_VMLINUX)
+            vmlinux = next(tree.glob(DEBUG_VMLINUX))
+            vmlinux.rename(directory / VMLINUX)
     KernelRecord(
         release=release,
         build_id=_build_id(content, found),
         source=found.title,
         series=(),
-        compiler=read_config(directory / CONFIG).get("CC_VERSION_TEXT", "").strip('"'),
+        compiler=compiler_text(read_config(directory / CONFIG)),
         titles=(),
         flavour="",
         fragments=(),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.base.cache import Cache, digest
 from harness.base.paths import CHECKOUT
+from harness.kernel.build.kbuild_files import BUILT_CONFIG, CONFIG_STAMP, EXPORTS, MODPOST, RELEASE
 from harness.kernel.build.make import Make
 from harness.kernel.build.objects import recorded_inputs
 from harness.kernel.source.workspace import Workspace
@@ -27,12 +28,12 @@ HEADERS = "harness-probe.headers"
 """In a build directory: the names of the headers that its last probe was made from."""
 
 PARTS = (
-    "harness-config.stamp",  # the wanted configuration, the compiler, every makefile and script
-    "include/config/auto.conf",
-    "include/config/kernel.release",
-    "Module.symvers",
+    CONFIG_STAMP,  # the wanted configuration, the compiler, every makefile and script
+    BUILT_CONFIG,
+    RELEASE,
+    EXPORTS,
     "scripts/module.lds",
-    "scripts/mod/modpost",
+    MODPOST,
 )
 """Files of a build directory that decide how a module is compiled and linked."""
 

@@ -4,10 +4,10 @@
 from collections.abc import Sequence
 
 from harness.kernel.patches.apply import Attempt, try_series
-from harness.kernel.patches.cached_kernels import Trial
 from harness.kernel.patches.diff import Patch
 from harness.kernel.patches.series import read_series
-from harness.kernel.source.sources import Source, resolve_source
+from harness.kernel.patches.unpacked import Trial
+from harness.kernel.source.sources import Source, resolve_source, update_tree
 from harness.kernel.source.workspace import open_workspace
 from harness.kernel.spec import KernelSpec
 
@@ -28,7 +28,5 @@ def try_source(patches: Sequence[Patch], text: str) -> Trial:
 
 def _try(patches: Sequence[Patch], source: Source) -> tuple[Attempt, ...]:
     with open_workspace(source.workspace) as workspace:
-        tree = workspace.tree
-        if tree.state.pristine != source.identity:
-            source.populate(tree)
-        return try_series(patches, tree.pristine)
+        update_tree(workspace.tree, source)
+        return try_series(patches, workspace.tree.pristine)

@@ -61,6 +61,12 @@ class Source(Protocol):
         """Make *tree* equal this source."""
 
 
+def update_tree(tree: SourceTree, source: Source) -> None:
+    """Make *tree* equal *source*, unless it does already."""
+    if tree.state.pristine != source.identity:
+        source.populate(tree)
+
+
 @dataclass(frozen=True)
 class ArchiveSource:
     """A source in a tar archive, which *fetch* returns."""

@@ -8,21 +8,33 @@ from tempfile import TemporaryDirectory
 from harness.base.errors import DevicetreeError, ToolError
 from harness.base.paths import CHECKOUT
 from harness.base.tools import run_tool
+from harness.machine.devicetree.flat import MAGIC
 
 OVERLAYS = CHECKOUT / "dts"
 SUFFIX = ".dtso"
+FILES = (SUFFIX, ".dts", ".dtbo")
+"""How the name of a file with an overlay ends."""
 
 
 def overlay_path(overlay: Path | str) -> Path:
-    """The source of an overlay, given as a path or as a name in dts/.
+    """The file of an overlay, given by its path or as a name in dts/.
 
-    Raises DevicetreeError, with the known names, if it does not exist.
+    A text that ends as FILES is a path. Raises DevicetreeError, with the known names, if it does
+    not exist.
     """
-    path = overlay if isinstance(overlay, Path) else OVERLAYS / f"{overlay}{SUFFIX}"
+    path = Path(overlay) if is_file(overlay) else OVERLAYS / f"{overlay}{SUFFIX}"
     if not path.is_file():
         known = ", ".join(sorted(source.stem for source in OVERLAYS.glob(f"*{SUFFIX}")))
-        raise DevicetreeError(f"unknown overlay {path}: expected one of {known} (in {OVERLAYS})")
+        raise DevicetreeError(
+            f"unknown overlay {path}: expected one of {known} (in {OVERLAYS}), or a file "
+            f"{', '.join(FILES)}"
+        )
     return path
+
+
+def is_file(overlay: Path | str) -> bool:
+    """Whether *overlay* is a file, and not a name in dts/."""
+    return isinstance(overlay, Path) or overlay.endswith(FILES)
 
 
 def apply_overlays(base: bytes, sources: Sequence[Path]) -> bytes:
@@ -42,12 +54,8 @@ def apply_overlays(base: bytes, sources: Sequence[Path]) -> bytes:
 
 
 def _apply(blob: Path, source: Path, stem: Path) -> Path:
-    compiled, result = stem.with_suffix(".dtbo"), stem.with_suffix(".dtb")
-    options = ["-@", "-I", "dts", "-O", "dtb", "-o", str(compiled)]
-    try:
-        run_tool(["dtc", *options, source])
-    except ToolError as fault:
-        raise DevicetreeError(f"the overlay {source} does not compile. {fault}") from fault
+    result = stem.with_suffix(".dtb")
+    compiled = source if _is_blob(source) else _compiled(source, stem.with_suffix(".dtbo"))
     try:
         run_tool(["fdtoverlay", "-i", blob, "-o", result, compiled])
     except ToolError as fault:
@@ -56,3 +64,16 @@ def _apply(blob: Path, source: Path, stem: Path) -> Path:
             f"exist, or a label that no earlier overlay defines. {fault}"
         ) from fault
     return result
+
+
+def _is_blob(source: Path) -> bool:
+    with source.open("rb") as file:
+        return file.read(4) == MAGIC.to_bytes(4)
+
+
+def _compiled(source: Path, target: Path) -> Path:
+    try:
+        run_tool(["dtc", "-@", "-I", "dts", "-O", "dtb", "-o", target, source])
+    except ToolError as fault:
+        raise DevicetreeError(f"the overlay {source} does not compile. {fault}") from fault
+    return target

@@ -9,6 +9,9 @@ from harness.base.errors import QemuError, ToolError
 from harness.base.tools import run_tool
 from harness.machine.devicetree.tree import Tree
 
+HOST_BRIDGE = "/pcie@10000000"
+"""The node of the ``virt`` board's PCIe host bridge (QEMU, hw/arm/virt.c:create_pcie)."""
+
 BLOB = "machine.dtb"
 FORMAT = "not coherent"
 """How QEMU's blob is changed; a change of this text makes old entries of the cache invisible."""

@@ -5,6 +5,7 @@ A pl011 write blocks all of QEMU while nothing reads the console (measured with 
 hot-plug stop), so the event loop always reads.
 """
 
+import asyncio
 import re
 import socket
 import time
@@ -48,6 +49,9 @@ class Console:
         self._dropped = 0
         self._reader = ReportReader()
         self._taps: list[Callable[[bytes], None]] = []
+        self._typing = asyncio.Lock()
+        """Held by one input at a time: the loop has one writer for a socket."""
+        self._typed: set[asyncio.Task[None]] = set()
         self.on_report: Callable[[Report], None] | None = None
         """Called with each report when it begins, and again if a later line ends the guest."""
         call(lambda: event_loop().add_reader(connection, self.drain))
@@ -91,11 +95,13 @@ class Console:
 
     def write(self, data: bytes) -> None:
         """Type *data* into the guest's console."""
-        run(
-            event_loop().sock_sendall(self._connection, data),
-            "the console to take input",
-            INPUT_TIMEOUT,
-        )
+        run(self._type(data), "the console to take input", INPUT_TIMEOUT)
+
+    def write_soon(self, data: bytes) -> None:
+        """Type *data* without waiting until the guest takes it; for the loop's thread."""
+        task = event_loop().create_task(self._type(data))
+        self._typed.add(task)
+        task.add_done_callback(self._typed.discard)
 
     def tap(self, listener: Callable[[bytes], None]) -> None:
         """Call *listener* with all bytes from now on, on the loop's thread."""
@@ -131,6 +137,10 @@ class Console:
             self._connection.close()
 
         call(finish)
+
+    async def _type(self, data: bytes) -> None:
+        async with self._typing:
+            await event_loop().sock_sendall(self._connection, data)
 
     def _take(self, data: bytes) -> None:
         for listener in self._taps:

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness.machine.machine import BLOB, CONSOLE_SOCKET, MONITOR_SOCKET, Machine, with_own_ram
+from harness.machine.machine import BLOB, CONSOLE_SOCKET, MONITOR_SOCKET, Machine
 from harness.machine.qemu.fencing import write_flash
 
 RUN, README, FENCE = "run.sh", "README.txt", "fence-registers.txt"
@@ -76,7 +76,7 @@ def arguments(machine: Machine) -> list[str]:
         str(machine.initramfs.path): INITRD,
         **({BLOB: COMPLETED} if machine.firmware is not None else {}),
     }
-    words = list(_standing_alone(with_own_ram(machine.command(here)[1:])))
+    words = list(_standing_alone(machine.command(here, own_ram=True)[1:]))
     for old, new in renamed.items():
         words = [word.replace(old, new) for word in words]
     return words

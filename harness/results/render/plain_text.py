@@ -84,8 +84,14 @@ def counts(cases: Iterable[Case]) -> dict[Result, int]:
 
 def _finding(cases: Sequence[Case]) -> str:
     """The name of the finding that a test of it shows, else the test's."""
-    said = next((one.message for one in cases if FINDINGS in one.message), "")
-    return said.partition(FINDINGS)[2].split()[0].rstrip(".") if said else short_name(cases[0].test)
+    named = (finding_of(one) for one in cases)
+    return next((name for name in named if name), short_name(cases[0].test))
+
+
+def finding_of(case: Case) -> str:
+    """The name of the finding that a KNOWN *case* shows; empty if its message names none."""
+    _, named, said = case.message.partition(FINDINGS)
+    return said.split()[0].rstrip(".") if named else ""
 
 
 def tally(cases: Iterable[Case]) -> str:

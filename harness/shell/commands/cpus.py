@@ -108,6 +108,7 @@ COMMANDS = (
         show_registers,
         ("regs", "regs 1"),
         needs=Needs.QEMU,
+        arguments=(Argument.CPU,),
     ),
     Command(
         "bt",

@@ -4,7 +4,7 @@
 import drgn
 from drgn.helpers.linux.device import dev_name
 
-from harness.base.errors import AddressError
+from harness.base.errors import AddressError, GuestError
 from harness.devices.probe import Held, Space
 from harness.observe.memory import (
     DEFAULT_POOL,
@@ -23,6 +23,9 @@ from harness.shell.command import Argument, Command, Needs, WrongForm
 from harness.shell.target import Target
 
 ALL = "all"
+
+SOON = 2.0
+"""Seconds of the guest's own time in which its agent must answer to be asked for holders."""
 
 
 def list_pools(target: Target, words: list[str]) -> Answer:
@@ -114,9 +117,19 @@ class Owners:
         self._held: tuple[Held, ...] = ()
         self._devices: dict[int, str] = {}
         self._calls: tuple[str, ...] = ()
+        self._unknown = "unknown"
         if not target.is_dump:
             self._calls = tuple(target.guest.agent.journal)
         if target.is_running():
+            self._ask(target)
+
+    def _ask(self, target: Target) -> None:
+        """Ask the probe, unless its agent is busy or hangs: what memory says is told anyway."""
+        try:
+            target.guest.agent.hello(SOON)
+        except GuestError:
+            self._unknown = "unknown: the agent does not answer"
+        else:
             self._held = tuple(one for one in target.probe.held() if one.space is not Space.BUFFER)
             self._devices = {one.id: one.name for one in target.probe.devices()}
 
@@ -127,7 +140,7 @@ class Owners:
                 name = one.space.name.lower()
                 device = self._devices.get(one.device, f"device {one.device}")
                 return f"{device} {name}:{one.handle}" + (" (leaked)" if one.leaked else "")
-        return "another driver" if self._held or self._devices else "unknown"
+        return "another driver" if self._held or self._devices else self._unknown
 
     def since(self, phys: int) -> str | None:
         """The last call of this session that returned *phys*."""

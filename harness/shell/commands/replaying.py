@@ -2,20 +2,16 @@
 """The calls of a failed test, one by one."""
 
 from harness.base.errors import InputError
-from harness.observe.memory import Slot, slots_in_use
-from harness.observe.memory.names import pools_in_order
-from harness.observe.memory.places import explain
+from harness.base.violation import Violation
 from harness.shell.answer import Answer
 from harness.shell.command import Command, Needs, WrongForm
 from harness.shell.commands.stops import debugger, outcome_answer
+from harness.shell.effects import effects_of, new_ones, state_of, violations
 from harness.shell.replay import Replay
 from harness.shell.target import Target
 from harness.shell.words import parse_number
 
 ALL = "all"
-
-MOST_SLOTS = 8
-"""Slots that are told of one call."""
 
 
 def make_next(target: Target, words: list[str]) -> Answer:
@@ -32,44 +28,49 @@ def make_next(target: Target, words: list[str]) -> Answer:
             count = parse_number(number, "count", least=1, end=len(replay.steps) + 1)
         case _:
             raise WrongForm
-
-    def make() -> Answer:
-        lines: list[str] = []
-        for _ in range(count):
-            before = _slots(target)
-            text = replay.next()
-            if text is None:
-                lines.append("that was the last recorded call")
-                break
-            lines += [text, *(f"  {line}" for line in _effects(target, text, before))]
-        return Answer("\n".join(lines))
-
-    return outcome_answer(target, debugger(target).call("next", make))
+    return outcome_answer(
+        target, debugger(target).call("next", lambda: _make(target, replay, count))
+    )
 
 
-def _effects(target: Target, text: str, before: dict[str, Slot]) -> list[str]:
-    """What the addresses of a call are, and which slots it took and gave back."""
-    now = _slots(target)
-    taken = [name for name in now if name not in before]
-    given = [name for name in before if name not in now]
-    lines = list(explain(target.places, [text]))
-    lines += [f"takes {', '.join(taken[:MOST_SLOTS])}"] if taken else []
-    return lines + ([f"gives back {', '.join(given[:MOST_SLOTS])}"] if given else [])
+def _make(target: Target, replay: Replay, count: int) -> Answer:
+    """Make up to *count* calls; stop behind the first that breaks a property."""
+    lines: list[str] = []
+    if not replay.begun:
+        new_ones(_seen(target), replay.known)
+        replay.begun = True
+    for left in reversed(range(count)):
+        text, effects = _make_one(target, replay)
+        if text is None:
+            lines.append("that was the last recorded call")
+            break
+        broken = new_ones(_seen(target), replay.known)
+        told = [line for one in broken for line in str(one).splitlines()]
+        lines += [text, *(f"  {line}" for line in [*effects, *told])]
+        if broken and left:
+            lines.append("stopped here: 'next' goes on")
+            break
+    return Answer("\n".join(lines))
 
 
-def _slots(target: Target) -> dict[str, Slot]:
-    """The slots in use by name."""
-    return {
-        f"slot {slot.index} of {pool.name}": slot
-        for pool in pools_in_order(target.types)
-        for slot in slots_in_use(target.types, pool)
-    }
+def _make_one(target: Target, replay: Replay) -> tuple[str | None, list[str]]:
+    """A call, and its effects if the kernel's structures can be read."""
+    if not target.guest.machine.kernel.types:
+        return replay.next(), []
+    before = state_of(target)
+    text = replay.next()
+    return text, [] if text is None else effects_of(target, text, before, state_of(target))
+
+
+def _seen(target: Target) -> list[Violation]:
+    return violations(target) if target.guest.machine.kernel.types else []
 
 
 COMMANDS = (
     Command(
         "next",
-        "Make the next call of the failed test ('harness debug'), the next N, or all.",
+        "Make the next call of the failed test ('harness debug'), the next N, or all up to the "
+        "first that breaks a property, and show what it does to slots and buffers.",
         ("[N]", ALL),
         make_next,
         ("next", "next 3", "next all"),

@@ -137,7 +137,11 @@ COMMANDS = (
         drive_rogue,
         ("rogue plug 0 edu", "rogue read linux_banner 32", "rogue write pool:slot0 c0ffee"),
         needs=Needs.RUNNING,
-        arguments=(("plug", "unplug", "read", "write", "msi", "master"), Argument.ADDRESS),
+        arguments=(
+            ("plug", "unplug", "read", "write", "msi", "master"),
+            Argument.ADDRESS,
+            tuple(rogue_kinds()),
+        ),
     ),
     Command(
         "attack",

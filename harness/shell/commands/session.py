@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The session and its machine: help, state, files, log, console, QMP, the end."""
+"""The session and its machine: state, files, console, QMP, the end."""
 
+import json
 import socket
 import sys
 from pathlib import Path
@@ -19,8 +20,10 @@ from harness.shell.command import (
     WrongForm,
 )
 from harness.shell.commands.stops import debugger, outcome_answer
+from harness.shell.shared_console import join_console
 from harness.shell.target import Target
 from harness.shell.terminal import attach, run_program
+from harness.shell.words import parse_words
 
 GREETING_TIMEOUT = 2.0
 """Seconds for QEMU's greeting; normally milliseconds."""
@@ -59,18 +62,50 @@ def open_console(target: Target, words: list[str]) -> None:
     """The guest's own shell until Ctrl-]."""
     if words:
         raise WrongForm
+    if target.shared_console is None:
+        target.require(Needs.RUNNING)
     print("Ctrl-] leaves the console.")
-    attach(target.guest)
+    if target.shared_console is None:
+        attach(target.guest)
+    else:
+        join_console(target.shared_console)
     print()
 
 
-def open_qmp(target: Target, words: list[str]) -> None:
-    """QEMU's QMP shell, on a socket of its own."""
+def use_qmp(target: Target, words: list[str]) -> Answer | None:
+    """QEMU's QMP shell, on a socket of its own, or the answer to one QMP command."""
     if words:
-        raise WrongForm
+        command, arguments = parse_qmp(words[0])
+        value = target.guest.monitor.execute(command, arguments)
+        return Answer(value if isinstance(value, str) else json.dumps(value, indent=1), value)
     path = target.guest.person_socket
     _require_free(path)
     run_program([sys.executable, "-m", "qemu.qmp.qmp_shell", str(path)])
+    return None
+
+
+def parse_qmp(text: str) -> tuple[str, dict[str, object]]:
+    """A QMP command as JSON, or as ``NAME KEY=VALUE...`` with a value in JSON or as it is.
+
+    Raises InputError for something else.
+    """
+    if text.startswith("{"):
+        try:
+            sent = json.loads(text)
+            return str(sent["execute"]), dict(sent.get("arguments", {}))
+        except (ValueError, KeyError, TypeError) as fault:
+            raise InputError(f"{text} is no QMP command: {fault!r}") from fault
+    name, *pairs = parse_words(text)
+    arguments: dict[str, object] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise InputError(f"{pair!r} is no argument of a QMP command: expected KEY=VALUE")
+        try:
+            arguments[key] = json.loads(value)
+        except ValueError:
+            arguments[key] = value
+    return name, arguments
 
 
 def _require_free(path: Path) -> None:
@@ -152,14 +187,17 @@ COMMANDS = (
         "Go to the guest's own shell; Ctrl-] leaves it.",
         ("",),
         open_console,
-        needs=Needs.RUNNING,
+        needs=Needs.NOTHING,
     ),
     Command(
         "qmp",
-        "Go to QEMU's own QMP shell, on a socket of its own; Ctrl-D leaves it.",
-        ("",),
-        open_qmp,
+        "Go to QEMU's own QMP shell, on a socket of its own, until Ctrl-D; or run one QMP command.",
+        ("", "COMMAND [KEY=VALUE...]", '{"execute": "COMMAND", "arguments": {...}}'),
+        use_qmp,
+        ("qmp", "qmp query-status", "qmp query-qmp-schema | less"),
         needs=Needs.QEMU,
+        arguments=(Argument.QMP,),
+        takes=Takes.TEXT,
     ),
     Command(
         "run",

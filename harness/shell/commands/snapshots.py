@@ -3,8 +3,10 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from harness.base.errors import InputError
+from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.rundir import RunDirectory
 from harness.machine.qemu.snapshot import Snapshot, park_running, restore
 from harness.observe.memory import Slot, slots_in_use
@@ -12,7 +14,7 @@ from harness.observe.memory.names import pools_in_order
 from harness.shell.answer import Answer, Hex, table
 from harness.shell.command import Argument, Command, Needs, WrongForm
 from harness.shell.debugger import Debugger
-from harness.shell.rogue_control import RogueControl
+from harness.shell.replay import Replay
 from harness.shell.target import Target
 from harness.shell.words import LARGEST, parse_number
 
@@ -32,6 +34,10 @@ class Snapshots:
     lasting = True
     _run: RunDirectory = field(default_factory=RunDirectory.make)
     made: dict[str, Snapshot] = field(default_factory=dict)
+    calls: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The driver's calls up to there."""
+    replays: dict[str, Replay | None] = field(default_factory=dict)
+    """The calls of a failed test, some of them made."""
 
     def place(self, name: str) -> Path:
         """A new directory for a snapshot *name*."""
@@ -62,18 +68,31 @@ def take_snapshot(target: Target, words: list[str]) -> Answer:
     if len(words) != 1:
         raise WrongForm
     target.part(Debugger, lambda: Debugger(target)).require_idle()
-    plugged = target.part(RogueControl, lambda: RogueControl(target)).plugged
+    plugged = _plugged(target.guest)
     if plugged:
         raise InputError(
-            f"{', '.join(plugged)} is plugged in, and QEMU cannot save its state: 'rogue unplug' "
-            "first"
+            f"{', '.join(plugged)} is plugged in, and QEMU cannot save its state: unplug it first"
         )
     target.part(Debugger, lambda: Debugger(target)).close()
     kept = target.part(Snapshots, Snapshots)
     directory = kept.place(words[0])
+    kept.calls[words[0]] = tuple(target.guest.agent.journal)
+    replay = target.parts.get(Replay)
+    kept.replays[words[0]] = replay.fork(target) if isinstance(replay, Replay) else None
     kept.made[words[0]] = park_running(target.guest, directory)
     target.guest.resume()
     return Answer(f"'back {words[0]}' returns to this moment")
+
+
+def _plugged(guest: Guest) -> list[str]:
+    """The ids of the devices in the root ports."""
+    buses = guest.monitor.execute("query-pci")
+    ports = (device["pci_bridge"] for bus in buses for device in bus["devices"] if _is_port(device))
+    return [device["qdev_id"] for port in ports for device in port["devices"]]
+
+
+def _is_port(device: dict[str, Any]) -> bool:
+    return "devices" in device.get("pci_bridge", {})
 
 
 def go_back(target: Target, words: list[str]) -> Answer:
@@ -86,6 +105,11 @@ def go_back(target: Target, words: list[str]) -> Answer:
         raise InputError(f"no snapshot {words[0]!r}; there is {there}")
     guest = restore(kept.made[words[0]])
     target.replace(guest)
+    for call in kept.calls[words[0]]:
+        guest.agent.journal.append(call)
+    replay = kept.replays[words[0]]
+    if replay is not None:
+        target.parts[Replay] = replay.fork(target)
     return Answer("the machine runs from there; breakpoints and rogues are gone")
 
 
@@ -160,6 +184,7 @@ COMMANDS = (
         take_snapshot,
         ("snapshot before",),
         needs=Needs.RUNNING,
+        arguments=(Argument.SNAPSHOT,),
     ),
     Command(
         "back",
@@ -168,6 +193,7 @@ COMMANDS = (
         go_back,
         ("back before",),
         needs=Needs.NOTHING,
+        arguments=(Argument.SNAPSHOT,),
     ),
     Command(
         "mark",

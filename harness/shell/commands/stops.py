@@ -152,6 +152,7 @@ COMMANDS = (
         delete_point,
         ("delete 1",),
         needs=Needs.QEMU,
+        arguments=(Argument.POINT,),
     ),
     Command(
         "watch",

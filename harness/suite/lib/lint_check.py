@@ -7,22 +7,15 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.internal.conjecture import engine
 
 from harness.base.errors import GuestCrash, GuestHang
-from harness.kernel.source.version import parse_version
 from harness.machine.devicetree import Devicetree
-from harness.machine.devicetree.lint import Fault, find_faults
-from harness.machine.devicetree.model import (
-    KernelVersion,
-    Prediction,
-    Restriction,
-    Rule,
-    predict,
-)
+from harness.machine.devicetree.lint import Fault
+from harness.machine.devicetree.model import Prediction, Restriction, Rule
 from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KnownTypes, live_memory
 from harness.plugin.guests import Guests
 from harness.suite.lib.expect.wording import violation_of
-from harness.suite.lib.lint_reality import differences, environment, loaded_tree
+from harness.suite.lib.lint_reality import differences, predict_loaded
 from harness.suite.lib.lint_trees import MadeTree, text_of, trees
 
 PRESENT = ("/pcie@10000000/pcie@1,0", "/pcie@10000000/pcie@2,0")
@@ -40,10 +33,12 @@ LOAD_TIMEOUT = 120.0
 FILL = """
 mount -t tmpfs -o size=100% fill /root
 while read -r name size unit; do [ "$name" = MemFree: ] && free=$size; done < /proc/meminfo
-dd if=/dev/zero of=/root/fill bs=1M count=$((free * 9 / 10 / 1024)) 2>/dev/null
+count=$((free * 9 / 10 / 1024))
+[ $count -gt 1024 ] && count=1024
+dd if=/dev/zero of=/root/fill bs=1M count=$count 2>/dev/null
 umount /root
 """
-"""Use nine tenths of the free memory once."""
+"""Use nine tenths of the free memory once, or 1 GiB."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +63,7 @@ class TreeChecker:
         """Boot on *made*, use up the memory, and compare."""
         guest = self.stopped(made)
         try:
-            return self._check(guest)
+            return check_guest(guest, self.known_types)
         finally:
             self.guests.discard(guest)
 
@@ -84,31 +79,26 @@ class TreeChecker:
         devicetree = Devicetree(made.blob(self.base), (), (), ())
         return self.guests.stopped(replace(self.machine, devicetree=devicetree))
 
-    def _check(self, guest: Guest) -> TreeCheck:
-        kernel = guest.machine.kernel
-        with live_memory(guest) as memory:
-            tree, place = loaded_tree(memory, guest.machine.ram_size)
-            around = environment(kernel, place)
-            version = KernelVersion.parse(str(parse_version(kernel.release)))
-            found = predict(tree, version, around)
-            faults = find_faults(tree, found, around)
-            fatal, lucky = _fatal(found), any(one.rule.name in MAY_OOPS for one in faults)
-            try:
-                guest.resume()
-                guest.wait_ready()
-                seen = (
-                    []
-                    if fatal
-                    else [*differences(found, guest, self.known_types.on(kernel, memory))]
-                )
-                guest.agent.run(FILL, LOAD_TIMEOUT)
-            except (GuestCrash, GuestHang) as end:
-                seen = [] if fatal or lucky else [f"it does not boot, or dies under load: {end}"]
-                return TreeCheck(found, faults, tuple(seen))
-            expected = fatal or found.fatal_later
-            if expected:
-                seen.append(f"it boots and survives; predicted: {expected.name}")
+
+def check_guest(guest: Guest, known_types: KnownTypes) -> TreeCheck:
+    """Boot *guest*, which has not run, use up its memory, and compare with the prediction."""
+    with live_memory(guest) as memory:
+        predicted = predict_loaded(guest, memory)
+        found, faults = predicted.prediction, predicted.faults()
+        fatal, lucky = _fatal(found), any(one.rule.name in MAY_OOPS for one in faults)
+        try:
+            guest.resume()
+            guest.wait_ready()
+            types = known_types.on(guest.machine.kernel, memory)
+            seen = [] if fatal else [*differences(found, guest, types)]
+            guest.agent.run(FILL, LOAD_TIMEOUT)
+        except (GuestCrash, GuestHang) as end:
+            seen = [] if fatal or lucky else [f"it does not boot, or dies under load: {end}"]
             return TreeCheck(found, faults, tuple(seen))
+        expected = fatal or found.fatal_later
+        if expected:
+            seen.append(f"it boots and survives; predicted: {expected.name}")
+        return TreeCheck(found, faults, tuple(seen))
 
 
 def _fatal(found: Prediction) -> Rule | None:

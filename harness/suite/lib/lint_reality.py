@@ -9,12 +9,16 @@ from drgn.helpers.linux.device import dev_name
 
 from harness.kernel import Kernel
 from harness.kernel.geometry import page_size
+from harness.kernel.source.version import parse_version
 from harness.machine.devicetree.flat import MAGIC, FlatTree, read_blob
+from harness.machine.devicetree.lint import Fault, find_faults
 from harness.machine.devicetree.model import (
     Environment,
+    KernelVersion,
     Kind,
     Prediction,
     Restriction,
+    predict,
 )
 from harness.machine.devicetree.model.memory import whole_pages
 from harness.machine.devicetree.model.prediction import KERNEL
@@ -54,7 +58,7 @@ class RealDevice:
 
 
 def loaded_tree(memory: Memory, ram_size: int) -> tuple[FlatTree, Region]:
-    """The devicetree that QEMU loaded for a guest that has not run, and where it lies."""
+    """The devicetree that QEMU loaded for a guest, and where it lies: the kernel keeps it there."""
     for base in range(RAM_BASE, RAM_BASE + ram_size, STEP):
         if memory.read(base, 4) == MAGIC.to_bytes(4):
             size = int.from_bytes(memory.read(base + 4, 4))
@@ -68,6 +72,28 @@ def environment(kernel: Kernel, blob: Region) -> Environment:
         size = int.from_bytes(image.read(64)[IMAGE_SIZE], "little")
     page = page_size(kernel.image)
     return Environment(loaded=(Region(KERNEL_BASE, size, KERNEL), blob), page=page)
+
+
+@dataclass(frozen=True)
+class LoadedTree:
+    """The devicetree of a guest, what lies in RAM beside it, and what is predicted for both."""
+
+    tree: FlatTree
+    around: Environment
+    prediction: Prediction
+
+    def faults(self) -> tuple[Fault, ...]:
+        """What the lint finds wrong."""
+        return find_faults(self.tree, self.prediction, self.around)
+
+
+def predict_loaded(guest: Guest, memory: Memory) -> LoadedTree:
+    """What is predicted of the kernel of *guest* by the devicetree in its *memory*."""
+    kernel = guest.machine.kernel
+    tree, place = loaded_tree(memory, guest.machine.ram_size)
+    around = environment(kernel, place)
+    version = KernelVersion.parse(str(parse_version(kernel.release)))
+    return LoadedTree(tree, around, predict(tree, version, around))
 
 
 def real_devices(types: KernelTypes) -> list[RealDevice]:

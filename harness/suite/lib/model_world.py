@@ -6,14 +6,12 @@ from harness.base.violation import PropertyViolated
 from harness.devices.probe import Probe
 from harness.devices.rogue import EduRogue
 from harness.machine.devicetree import Pool
+from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import LiveMemory, live_memory
 from harness.plugin.guests import Guests
 from harness.suite.lib.model_driver import Driver
-
-HOST_BRIDGE = "/pcie@10000000"
-"""The devicetree node whose pool a PCI endpoint inherits."""
 
 
 class World:

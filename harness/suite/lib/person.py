@@ -2,6 +2,7 @@
 """A person at a terminal with ``harness shell``."""
 
 import json
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,9 @@ HARNESS = str(Path(sys.executable).with_name("harness"))
 PROMPT = "harness> "
 IN_GUEST = "[/~] # "
 """Since busybox 1.37 its shell calls the home directory so, which is /."""
+
+CTRL_C, LEAVE = "\x03", "\x1d"
+"""Keys: the second, Ctrl-], leaves the guest's console."""
 
 ROWS, COLUMNS = 37, 117
 """A window that is nobody's default."""
@@ -52,6 +56,12 @@ class Person:
     def json(self, line: str) -> Any:
         """The data of a command's answer."""
         return json.loads(self.ask(f"{line} --json | cat").partition("cat")[2])
+
+    def info(self, name: str) -> str:
+        """What ``info`` says of something."""
+        found = re.search(rf"^{name} +(.*?)\r$", self.ask("info | cat"), re.MULTILINE)
+        assert found is not None, name
+        return found[1]
 
     def leave(self) -> None:
         """Hang up, and wait until the program has ended; kill it if it does not."""

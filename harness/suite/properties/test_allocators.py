@@ -13,7 +13,6 @@ from harness.devices.probe import (
     Device,
     Gfp,
     Probe,
-    Seed,
 )
 from harness.kernel import SLOT, Geometry
 from harness.machine.devicetree import Pool
@@ -34,8 +33,8 @@ from harness.suite.lib.expect import (
     slots_used,
 )
 from harness.suite.lib.filling import allocate, free
+from harness.suite.lib.written import CPU
 
-CPU = Seed(0xC9)
 NODE_DRIVER = "/sys/bus/platform/drivers/restricted-dma-probe-node"
 
 ATOMIC = (AllocCall.COHERENT, AllocCall.PAGES, AllocCall.NONCOHERENT, AllocCall.MANAGED)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.devices.probe import Attr, Buffer, Device, Direction, Probe, Seed, Slice
+from harness.devices.probe import DIRECTIONS, Attr, Buffer, Device, Direction, Probe, Slice
 from harness.kernel import SLOT
 from harness.machine.devicetree import Pool
 from harness.machine.shape import NO_POOL
@@ -21,6 +21,7 @@ from harness.suite.lib.expect import (
     slots_used,
     unchanged,
 )
+from harness.suite.lib.written import CPU, DEVICE
 
 UART = 0x900_0000
 """Registers of the virt machine's PL011 (hw/arm/virt.c, QEMU 7.2); no memory."""
@@ -31,9 +32,6 @@ REGISTERS = 0x1000
 BEHIND = 4096
 """Bytes behind a mapping that nothing may have changed."""
 
-CPU, DEVICE = Seed(0xC9), Seed(0xDE)
-
-EVERY = (Direction.TO_DEVICE, Direction.FROM_DEVICE, Direction.BIDIRECTIONAL)
 
 KINDS = pytest.mark.parametrize("driver", [PLATFORM, COHERENT])
 
@@ -74,7 +72,7 @@ def test_a_mapping_by_physical_address_is_bounced(
 ) -> None:
     """dma_map_phys() returns addresses in the pool, and copies in and back as dma_map_single()."""
     for offset, size in places(page, slot_set):
-        for direction in EVERY:
+        for direction in DIRECTIONS:
             buffer.fill(CPU)
             with device.map_phys(buffer, direction, offset=offset, size=size) as mapping:
                 in_pool(mapping, pool)

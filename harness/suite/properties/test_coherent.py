@@ -3,7 +3,7 @@
 
 import pytest
 
-from harness.devices.probe import AllocCall, Byte, Device, Direction, Probe, Seed
+from harness.devices.probe import AllocCall, Byte, Device, Direction, Probe
 from harness.kernel import SLOT, Geometry
 from harness.machine.devicetree import Pool
 from harness.machine.shape import NO_POOL
@@ -29,8 +29,7 @@ from harness.suite.lib.filling import (
     page_order_size,
     unmap,
 )
-
-CPU = Seed(0xC9)
+from harness.suite.lib.written import CPU
 
 
 @pytest.fixture

@@ -5,20 +5,19 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.devices.probe import Attr, Byte, Device, Direction, Probe, Seed
+from harness.devices.probe import DIRECTIONS, Attr, Byte, Device, Direction, Probe
 from harness.kernel import SLOT
 from harness.machine.devicetree import Pool
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import LiveMemory
 from harness.suite.conftest import MOSTLY_NIGHTLY
 from harness.suite.lib.expect import counted, holds, same_bytes, unchanged
+from harness.suite.lib.written import CPU, DEVICE
 
-CPU, DEVICE, EARLIER = Seed(0xC9), Seed(0xDE), Byte(0x5E)
-"""The content of the CPU's buffer, of the device's writes, and of earlier mappings in the pool."""
+EARLIER = Byte(0x5E)
+"""The content of earlier mappings in the pool."""
 
 OTHER_SLOTS = "dma_map_single() wrote into slots that are not the mapping's."
-
-EVERY = (Direction.TO_DEVICE, Direction.FROM_DEVICE, Direction.BIDIRECTIONAL)
 
 
 @pytest.mark.property("B6")
@@ -35,8 +34,7 @@ def test_map_writes_into_no_slots_but_its_own(
     A device can read bytes of earlier mappings in the slots of its mapping. The kernel does not
     guarantee otherwise (kernel/dma/swiotlb.c, comment above swiotlb_tbl_map_single, 6.12).
     """
-    buffer = probe.buffer(4 * page)
-    buffer.fill(CPU)
+    buffer = probe.buffer(4 * page, content=CPU)
     device.set_min_align_mask(page - 1)
     left = 0
 
@@ -74,10 +72,9 @@ def test_skip_cpu_sync_at_map_copies_in_all_the_same(
     device: Device, probe: Probe, memory: LiveMemory, page: int
 ) -> None:
     """With DMA_ATTR_SKIP_CPU_SYNC map still copies the CPU's buffer, in every direction."""
-    buffer = probe.buffer(page)
-    buffer.fill(CPU)
+    buffer = probe.buffer(page, content=CPU)
 
-    for direction in EVERY:
+    for direction in DIRECTIONS:
         mapping = device.map_single(buffer, direction, attrs=Attr.SKIP_CPU_SYNC)
         same_bytes(memory, mapping.dma_addr, CPU.content(0, page))
         mapping.unmap(Attr.SKIP_CPU_SYNC)
@@ -89,10 +86,9 @@ def test_skip_cpu_sync_at_unmap_brings_nothing(
     device: Device, probe: Probe, memory: LiveMemory, page: int
 ) -> None:
     """With DMA_ATTR_SKIP_CPU_SYNC unmap does not change the CPU's buffer."""
-    buffer = probe.buffer(page)
-    buffer.fill(CPU)
+    buffer = probe.buffer(page, content=CPU)
 
-    for direction in EVERY:
+    for direction in DIRECTIONS:
         mapping = device.map_single(buffer, direction)
         memory.write(mapping.dma_addr, DEVICE.content(0, page))
         mapping.unmap(Attr.SKIP_CPU_SYNC)

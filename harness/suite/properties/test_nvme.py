@@ -7,7 +7,7 @@ import pytest
 
 from harness.base.address_range import AddressRange
 from harness.base.space import MIB
-from harness.devices.probe import Direction, Probe, Seed
+from harness.devices.probe import Direction, Probe
 from harness.devices.rogue import EduRogue, NvmeRogue
 from harness.machine.devicetree import Pool
 from harness.machine.layout import RAM_BASE
@@ -24,9 +24,9 @@ from harness.suite.lib.expect import (
 from harness.suite.lib.kernel_data import release_string
 from harness.suite.lib.rogues import needs_rogue
 from harness.suite.lib.tiers import in_default_tier
+from harness.suite.lib.written import CPU, DEVICE
 
 PAGE = 4096
-CPU, DEVICE = Seed(0xC9), Seed(0xDE)
 
 BULK = 64 * MIB
 """Bytes that it copies in 0.3 s; ``edu`` would take an hour."""
@@ -104,8 +104,7 @@ def test_what_it_writes_into_the_pool_reaches_its_driver(
 ) -> None:
     """A device that does DMA to its mapping reaches the buffer, with a fence and without one."""
     device = probe.device(str(nvme.bdf))
-    buffer = probe.buffer(PAGE)
-    buffer.fill(CPU)
+    buffer = probe.buffer(PAGE, content=CPU)
 
     with device.map_single(buffer, Direction.BIDIRECTIONAL) as mapping:
         read = nvme.read(mapping.dma_addr, PAGE)

@@ -11,7 +11,6 @@ from harness.devices.probe import (
     Direction,
     Gfp,
     Probe,
-    Seed,
 )
 from harness.kernel import SLOT
 from harness.machine.devicetree import Devicetree, Region
@@ -30,6 +29,7 @@ from harness.suite.lib.expect import (
 )
 from harness.suite.lib.filling import allocate
 from harness.suite.lib.paused import paused
+from harness.suite.lib.written import CPU
 
 MIB = 1 << 20
 OWN = {
@@ -40,7 +40,6 @@ OWN = {
 
 FROM_OWN = (AllocCall.COHERENT, AllocCall.POOL, AllocCall.MANAGED)
 FROM_POOL = (AllocCall.PAGES, AllocCall.NONCOHERENT, AllocCall.NONCONTIGUOUS)
-CPU = Seed(0xC9)
 
 pytestmark = pytest.mark.parametrize("shape", ["pool-own"])
 on_both = pytest.mark.parametrize("driver", [PLATFORM, COHERENT])

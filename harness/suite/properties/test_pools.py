@@ -6,7 +6,7 @@ import re
 import pytest
 
 from harness.base.address_range import AddressRange
-from harness.devices.probe import AllocationError, Device, Direction, Probe, Seed
+from harness.devices.probe import AllocationError, Device, Direction, Probe
 from harness.devices.rogue import EduRogue
 from harness.kernel import SLOT
 from harness.machine.devicetree import Pool
@@ -28,8 +28,8 @@ from harness.suite.lib.expect import (
     same_bytes,
     slots_used,
 )
+from harness.suite.lib.written import CPU
 
-MAPPED = Seed(0xC9)
 GARBAGE = b"stale on boot.. "
 PAGE = 4096
 """Bytes of the smallest page that a kernel may have."""
@@ -147,13 +147,12 @@ def test_a_second_device_does_not_wipe_the_pool(
     guest: Guest, probe: Probe, memory: LiveMemory, slot_set: int
 ) -> None:
     """The kernel does not zero a pool again when a second device is attached."""
-    buffer = probe.buffer(slot_set)
-    buffer.fill(MAPPED)
+    buffer = probe.buffer(slot_set, content=CPU)
     mapping = probe.device("probe-a").map_single(buffer, Direction.TO_DEVICE)
 
     EduRogue(guest)
 
-    same_bytes(memory, mapping.dma_addr, MAPPED.content(0, slot_set))
+    same_bytes(memory, mapping.dma_addr, CPU.content(0, slot_set))
 
 
 @pytest.mark.property("E5")

@@ -10,12 +10,14 @@ import pytest
 
 from harness.machine.binary import Qemu
 from harness.machine.devicetree import base_blob
+from harness.machine.devicetree.overlay import OVERLAYS
 from harness.machine.machine import Machine, board_arguments
+from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KnownTypes
 from harness.plugin.guests import Guests
 from harness.suite.lib.attached import assigned, log
 from harness.suite.lib.expect import equal, logged
-from harness.suite.lib.lint_check import TreeChecker, check_trees
+from harness.suite.lib.lint_check import TreeChecker, check_guest, check_trees
 from harness.suite.lib.lint_trees import KNOWN_TREES
 from harness.suite.lib.tiers import in_default_tier
 
@@ -24,6 +26,12 @@ START = 20_261_128
 
 EXAMPLES = 8
 """Devicetrees of one test. Hypothesis makes similar ones from one seed, so there are many seeds."""
+
+SHAPES = sorted(str(one.relative_to(OVERLAYS).with_suffix("")) for one in OVERLAYS.rglob("pool-*"))
+"""The shapes of dts/ with pools."""
+
+REPORTED = {"too-large": "__alloc_pages"}
+"""Rules by which the kernel prints a report beside its message: a function in the title of it."""
 
 WRONG = pytest.mark.nightly("known findings, with devicetrees that are wrong")
 
@@ -40,7 +48,7 @@ def checker(guests: Guests, machine: Machine, qemu: Qemu, known_types: KnownType
 
 
 @pytest.mark.property(*CHECKED)
-@pytest.mark.parametrize("number", in_default_tier(range(40), "0", "1", "2"))
+@pytest.mark.parametrize("number", in_default_tier(range(40), "0"))
 def test_the_lint_predicts_what_the_kernel_makes_of_any_devicetree(
     checker: TreeChecker, number: int, pytestconfig: pytest.Config
 ) -> None:
@@ -62,6 +70,19 @@ def test_the_lint_predicts_what_the_kernel_does_wrong(checker: TreeChecker, name
     if rule.holds(got.prediction.kernel):
         named = {one.rule.name for one in got.faults}
         equal(rule.name in named, True, f"whether the lint names {rule.name}")
+
+
+@pytest.mark.property(*CHECKED)
+@pytest.mark.any_shape(*in_default_tier(SHAPES, "pool-pci-both", "pool-dma-ranges"))
+def test_the_lint_predicts_what_the_kernel_makes_of_a_shape(
+    request: pytest.FixtureRequest, stopped_guest: Guest, known_types: KnownTypes
+) -> None:
+    """Regions, pools, devices and the log are what the lint predicts, with memory used up too."""
+    got = check_guest(stopped_guest, known_types)
+
+    for rule in {one.rule.name for one in got.prediction.devices} & REPORTED.keys():
+        request.node.add_marker(pytest.mark.expects_report(REPORTED[rule]))
+    equal(got.differences, (), "what the kernel did otherwise")
 
 
 @pytest.mark.property("E11")

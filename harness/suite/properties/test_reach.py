@@ -10,7 +10,6 @@ from harness.devices.probe import (
     Direction,
     Mapped,
     Probe,
-    Seed,
     Slice,
 )
 from harness.machine.devicetree import Pool
@@ -29,6 +28,7 @@ from harness.suite.lib.expect import (
     within,
     within_boundary,
 )
+from harness.suite.lib.written import CPU, DEVICE
 
 KIB = 1024
 SIZE = 10_000
@@ -47,7 +47,6 @@ MASK_32 = (1 << 32) - 1
 UART = 0x0900_0000
 """Registers of the PL011 (QEMU, hw/arm/virt.c, base_memmap[VIRT_UART])."""
 
-CPU, DEVICE = Seed(0xC9), Seed(0xDE)
 
 pytestmark = pytest.mark.parametrize("shape", ["pool-dma-ranges"])
 

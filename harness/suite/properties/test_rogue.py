@@ -5,7 +5,7 @@ import secrets
 
 import pytest
 
-from harness.devices.probe import Direction, Probe, Seed
+from harness.devices.probe import Direction, Probe
 from harness.devices.rogue import EduRogue
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
@@ -13,10 +13,10 @@ from harness.observe.memory import Atlas, KernelTypes, LiveMemory, MemoryUse, fi
 from harness.suite.lib.expect import equal, holds, require, unchanged
 from harness.suite.lib.kernel_data import release_string
 from harness.suite.lib.paused import paused
+from harness.suite.lib.written import CPU, DEVICE
 
 SIZE = 4096
 """Bytes of a buffer."""
-CPU, DEVICE = Seed(0xC9), Seed(0xDE)
 
 LATE = "A device wrote into the driver's buffer after unmap."
 
@@ -76,8 +76,7 @@ def written_by_msi(rogue: EduRogue, memory: LiveMemory, types: KernelTypes) -> b
 @pytest.mark.property("FENCE", control=True)
 def test_a_rogue_without_bus_mastering_reaches_nothing(rogue: EduRogue, probe: Probe) -> None:
     """With the bus master bit clear the same device reads and writes no byte."""
-    buffer = probe.buffer(SIZE)
-    buffer.fill(CPU)
+    buffer = probe.buffer(SIZE, content=CPU)
     rogue.set_bus_master(False)
 
     rogue.write(buffer.phys, DEVICE.content(0, 64))
@@ -91,8 +90,7 @@ def test_a_rogue_without_bus_mastering_reaches_nothing(rogue: EduRogue, probe: P
 def test_what_a_real_device_writes_reaches_its_driver(probe: Probe, rogue: EduRogue) -> None:
     """A device that writes to its mapping reaches the driver's buffer after unmap."""
     device = probe.device(str(rogue.bdf))
-    buffer = probe.buffer(SIZE)
-    buffer.fill(CPU)
+    buffer = probe.buffer(SIZE, content=CPU)
 
     with device.map_single(buffer, Direction.FROM_DEVICE) as mapping:
         rogue.write(mapping.dma_addr, DEVICE.content(0, 100))

@@ -10,12 +10,9 @@ from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import KernelTypes, LiveMemory, default_pool
 from harness.suite.lib.expect import aligned, equal, logged, require, within
-from harness.suite.lib.smoke import (
-    check_restricted,
-    check_unrestricted,
-    expected_pools,
-    plug_everywhere,
-)
+from harness.suite.lib.lint_reality import predict_loaded
+from harness.suite.lib.shape_users import users_of_guest
+from harness.suite.lib.smoke import check_restricted, check_unrestricted
 
 COMBINED = pytest.mark.nightly("no property depends on both; the default tier tests each alone")
 USED_ELSEWHERE = pytest.mark.nightly("other files test these shapes in the default tier")
@@ -47,24 +44,23 @@ ALLOC_RANGE = AddressRange(0x4C00_0000, 0x200_0000)
 """The alloc-ranges of dts/pool-dynamic-range.dtso, rounded up to 1 MiB."""
 
 
-def check_all(guest: Guest, probe: Probe, memory: LiveMemory) -> None:
-    """The kernel logs each pool, and each device uses the pool of its devicetree node only."""
-    for made in guest.pools():
-        logged(guest, f"created restricted DMA pool at {made.base:#018x}")
-    plug_everywhere(guest)
-    for device, pool in expected_pools(guest, probe):
-        if pool:
-            check_restricted(guest, device, probe, memory, pool)
-        else:
-            check_unrestricted(device, probe)
+def check_all(guest: Guest, probe: Probe, memory: LiveMemory, user: str = "") -> None:
+    """The kernel logs each pool, and each device, or *user*, uses the pool of its node only."""
+    loaded = predict_loaded(guest, memory)
+    for pool in loaded.prediction.pools:
+        logged(guest, f"created restricted DMA pool at {pool.base:#018x}")
+    for one in users_of_guest(guest, probe, loaded.tree, loaded.prediction, user):
+        one.check(memory)
 
 
 @pytest.mark.property("A1", "B1", "B3", "B5", "B12", "B13", "C1", "C2", "D1", "D6")
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.any_shape(*SHAPES)
 @pytest.mark.parametrize("cpus", [1, pytest.param(4, marks=COMBINED)])
-def test_a_shape_keeps_the_properties(guest: Guest, probe: Probe, memory: LiveMemory) -> None:
+def test_a_shape_keeps_the_properties(
+    guest: Guest, probe: Probe, memory: LiveMemory, user: str
+) -> None:
     """Every device of the machine has the pool of its devicetree node, and all properties hold."""
-    check_all(guest, probe, memory)
+    check_all(guest, probe, memory, user)
 
 
 @pytest.mark.property("B1", "D1", control=True)

@@ -3,7 +3,7 @@
 
 import pytest
 
-from harness.devices.probe import Attr, Byte, Device, Direction, Probe, Seed, Slice
+from harness.devices.probe import DIRECTIONS, WRITING, Attr, Byte, Device, Direction, Probe, Slice
 from harness.machine.devicetree import Placement, Pool
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import LiveMemory
@@ -21,18 +21,13 @@ from harness.suite.lib.expect import (
     slots_used,
     unchanged,
 )
+from harness.suite.lib.written import CPU, DEVICE, STALE
 
 SIZE = 4096
 """Bytes of a buffer."""
 SIZES = (1, 64, 2047, 2048, 2049, 4096, 10_000)
 """Sizes in bytes: within a slot, at slot boundaries, of several slots."""
 
-CPU, DEVICE, STALE = Seed(0xC9), Seed(0xDE), Seed(0x57)
-"""The content of the CPU's buffer, of the device's writes, and of an earlier mapping."""
-
-WRITING = (Direction.FROM_DEVICE, Direction.BIDIRECTIONAL)
-READING = (Direction.TO_DEVICE, Direction.BIDIRECTIONAL)
-EVERY = (Direction.TO_DEVICE, Direction.FROM_DEVICE, Direction.BIDIRECTIONAL)
 
 ESCAPED = "dma_map_{}() gave the device an address outside its pool."
 NOT_COPIED_IN = "dma_map_single() did not copy the CPU's buffer into the pool."
@@ -51,7 +46,7 @@ def test_every_mapping_lies_in_the_pool(
     buffer = probe.buffer(slot_set)
 
     for size in (*SIZES, slot_set):
-        for direction in EVERY:
+        for direction in DIRECTIONS:
             with device.map_single(buffer, direction, size=size) as single:
                 in_pool(single, pool, summary=ESCAPED.format("single"))
             with device.map_page(buffer, direction, size=size) as page:
@@ -116,14 +111,13 @@ def test_without_a_pool_a_scatterlist_is_mapped_in_place(device: Device, probe: 
 
 @pytest.mark.property("B3")
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("direction", EVERY, ids=lambda direction: direction.name)
+@pytest.mark.parametrize("direction", DIRECTIONS, ids=lambda direction: direction.name)
 def test_a_new_mapping_shows_the_device_the_buffer(
     device: Device, probe: Probe, memory: LiveMemory, direction: Direction, slot_set: int
 ) -> None:
     """map copies the CPU's buffer to the pool in every direction, FROM_DEVICE too."""
     for size in (*SIZES, slot_set):
-        buffer = probe.buffer(size)
-        buffer.fill(CPU)
+        buffer = probe.buffer(size, content=CPU)
 
         with device.map_single(buffer, direction) as mapping:
             same_bytes(memory, mapping.dma_addr, CPU.content(0, size), summary=NOT_COPIED_IN)
@@ -135,8 +129,7 @@ def test_a_mapping_is_a_copy_from_the_moment_it_was_made(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
     """CPU writes after map do not reach the device without a sync."""
-    buffer = probe.buffer(SIZE)
-    buffer.fill(CPU)
+    buffer = probe.buffer(SIZE, content=CPU)
 
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
         buffer.fill(STALE)
@@ -154,8 +147,7 @@ def test_without_a_pool_the_device_sees_what_the_cpu_writes_later(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
     """An unrestricted device reads the buffer itself."""
-    buffer = probe.buffer(SIZE)
-    buffer.fill(CPU)
+    buffer = probe.buffer(SIZE, content=CPU)
 
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
         buffer.fill(STALE)
@@ -186,8 +178,7 @@ def test_a_pool_does_keep_the_bytes_of_earlier_mappings(
     device: Device, probe: Probe, pool: Pool, memory: LiveMemory
 ) -> None:
     """The bytes of an unmapped mapping stay in the pool, so they could leak."""
-    old = probe.buffer(SIZE)
-    old.fill(STALE)
+    old = probe.buffer(SIZE, content=STALE)
 
     device.map_single(old, Direction.TO_DEVICE).unmap()
 
@@ -202,8 +193,7 @@ def test_unmap_of_a_to_device_mapping_copies_nothing_back(
 ) -> None:
     """unmap does not copy a TO_DEVICE mapping back to the CPU's buffer."""
     for size in (*SIZES, slot_set):
-        buffer = probe.buffer(size)
-        buffer.fill(CPU)
+        buffer = probe.buffer(size, content=CPU)
 
         mapping = device.map_single(buffer, Direction.TO_DEVICE)
         memory.write(mapping.dma_addr, DEVICE.content(0, size))
@@ -239,8 +229,7 @@ def test_without_a_pool_a_device_writes_into_a_to_device_buffer(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
     """An unrestricted device that writes to a TO_DEVICE mapping changes the CPU's buffer."""
-    buffer = probe.buffer(SIZE)
-    buffer.fill(Byte(0))
+    buffer = probe.buffer(SIZE, content=Byte(0))
 
     mapping = device.map_single(buffer, Direction.TO_DEVICE)
     memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))

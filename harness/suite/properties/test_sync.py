@@ -3,11 +3,22 @@
 
 import pytest
 
-from harness.devices.probe import Device, Direction, Mapping, Probe, Seed, Slice
+from harness.devices.probe import (
+    DIRECTIONS,
+    READING,
+    WRITING,
+    Device,
+    Direction,
+    Mapping,
+    Probe,
+    Seed,
+    Slice,
+)
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import LiveMemory
 from harness.suite.conftest import COHERENT, PCI_NIGHTLY, PLATFORM
 from harness.suite.lib.expect import equal, holds, same_bytes, unchanged
+from harness.suite.lib.written import CPU, DEVICE
 
 SIZE = 10_000
 """Bytes of a mapping: several slots, and not a multiple of one."""
@@ -15,10 +26,6 @@ SIZE = 10_000
 RANGES = ((0, 1), (0, 2048), (1, 2047), (2047, 2), (2048, 100), (4095, 4098), (9999, 1))
 """Offset and length of partial syncs: at, across and between the borders of 2 KiB slots."""
 
-CPU, DEVICE = Seed(0xC9), Seed(0xDE)
-
-FROM = (Direction.FROM_DEVICE, Direction.BIDIRECTIONAL)
-TO = (Direction.TO_DEVICE, Direction.BIDIRECTIONAL)
 
 NOT_COPIED_TO_CPU = (
     "dma_sync_single_for_cpu() did not copy what the device wrote to the CPU's buffer."
@@ -46,13 +53,12 @@ def patched(background: Seed, patch: Seed, offset: int, length: int) -> bytes:
 
 @pytest.mark.property("C1")
 @pytest.mark.parametrize("driver", PCI_NIGHTLY)
-@pytest.mark.parametrize("direction", FROM, ids=lambda direction: direction.name)
+@pytest.mark.parametrize("direction", WRITING, ids=lambda direction: direction.name)
 def test_sync_for_cpu_brings_what_the_device_wrote(
     device: Device, probe: Probe, memory: LiveMemory, direction: Direction
 ) -> None:
     """sync_for_cpu of FROM_DEVICE and BIDIRECTIONAL copies the pool to the CPU's buffer."""
-    buffer = probe.buffer(SIZE)
-    buffer.fill(CPU)
+    buffer = probe.buffer(SIZE, content=CPU)
 
     with device.map_single(buffer, direction) as mapping:
         memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
@@ -67,8 +73,7 @@ def test_sync_for_cpu_of_a_to_device_mapping_brings_nothing(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
     """sync_for_cpu of TO_DEVICE does not change the CPU's buffer."""
-    buffer = probe.buffer(SIZE)
-    buffer.fill(CPU)
+    buffer = probe.buffer(SIZE, content=CPU)
 
     with device.map_single(buffer, Direction.TO_DEVICE) as mapping:
         memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
@@ -83,8 +88,7 @@ def test_without_a_pool_the_cpu_sees_the_device_without_a_sync(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
     """An unrestricted device writes into the CPU's buffer itself, without a sync."""
-    buffer = probe.buffer(SIZE)
-    buffer.fill(CPU)
+    buffer = probe.buffer(SIZE, content=CPU)
 
     with device.map_single(buffer, Direction.FROM_DEVICE) as mapping:
         memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
@@ -93,7 +97,7 @@ def test_without_a_pool_the_cpu_sees_the_device_without_a_sync(
 
 @pytest.mark.property("C2")
 @pytest.mark.parametrize("driver", PCI_NIGHTLY)
-@pytest.mark.parametrize("direction", TO, ids=lambda direction: direction.name)
+@pytest.mark.parametrize("direction", READING, ids=lambda direction: direction.name)
 def test_sync_for_device_takes_what_the_cpu_wrote(
     device: Device, probe: Probe, memory: LiveMemory, direction: Direction
 ) -> None:
@@ -113,8 +117,7 @@ def test_sync_for_device_of_a_from_device_mapping_takes_nothing(
     device: Device, probe: Probe, memory: LiveMemory
 ) -> None:
     """sync_for_device of FROM_DEVICE does not overwrite what the device wrote."""
-    buffer = probe.buffer(SIZE)
-    buffer.fill(CPU)
+    buffer = probe.buffer(SIZE, content=CPU)
 
     with device.map_single(buffer, Direction.FROM_DEVICE) as mapping:
         memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
@@ -221,7 +224,7 @@ def test_every_mapping_in_a_pool_needs_syncs(device: Device, probe: Probe) -> No
     """dma_need_sync() is true for a bounced mapping, on dma-coherent devices too."""
     buffer = probe.buffer(SIZE)
 
-    for direction in (Direction.TO_DEVICE, *FROM):
+    for direction in DIRECTIONS:
         with device.map_single(buffer, direction) as mapping:
             needs_sync(mapping)
 

@@ -20,6 +20,7 @@ from harness.machine.shape import NO_POOL
 from harness.observe.memory import LiveMemory
 from harness.suite.conftest import COHERENT, MOSTLY_NIGHTLY
 from harness.suite.lib.expect import alive, printed, same_bytes, unchanged
+from harness.suite.lib.written import CPU, DEVICE
 
 PHASES = (1, 100, 2047, 2048, 2049, 4000, 4095)
 """Offsets of a buffer in its page, which min_align_mask keeps."""
@@ -27,7 +28,7 @@ PHASES = (1, 100, 2047, 2048, 2049, 4000, 4095)
 SIZE = 3 * SLOT + 700
 """Bytes of a mapping: in four slots or five, by its offset."""
 
-CPU, DEVICE, BEYOND = Seed(0xC9), Seed(0xDE), Seed(0xBE)
+BEYOND = Seed(0xBE)
 
 OVERFLOW = "Buffer overflow detected"
 
@@ -38,9 +39,7 @@ NOT_CUT = "A sync larger than its mapping copied beyond the mapping."
 @pytest.fixture
 def buffer(probe: Probe, page: int) -> Buffer:
     """Four pages of the CPU's bytes."""
-    buffer = probe.buffer(4 * page)
-    buffer.fill(CPU)
-    return buffer
+    return probe.buffer(4 * page, content=CPU)
 
 
 def ranges(phase: int) -> list[tuple[int, int]]:

@@ -4,6 +4,7 @@
 import re
 from pathlib import Path
 
+import drgn
 import pytest
 
 from harness.base.paths import CHECKOUT
@@ -13,7 +14,9 @@ from harness.kernel import SLOT
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.artifacts import save
 from harness.machine.qemu.guest import Guest
-from harness.observe.memory import LiveMemory
+from harness.observe.memory import KernelTypes, LiveMemory
+from harness.observe.memory.names import Resolver
+from harness.shell.drgn_swiotlb import io_tlb_pool, restricted_mems
 from harness.suite.lib.person import FORKS, HARNESS, PROMPT, Person, sit_down
 
 pytestmark = [
@@ -29,8 +32,7 @@ SIZE = 4096
 def kept(guest: Guest, probe: Probe, tmp_path: Path) -> Path:
     """The artifacts of a guest in which a driver mapped, a rogue wrote, and the driver unmapped."""
     rogue = EduRogue(guest)
-    buffer = probe.buffer(SIZE)
-    buffer.fill(Byte(0x11))
+    buffer = probe.buffer(SIZE, content=Byte(0x11))
     mapping = probe.device("probe-a").map_single(buffer, Direction.FROM_DEVICE)
     rogue.write(mapping.dma_addr, b"rogue")
     mapping.unmap()
@@ -58,8 +60,10 @@ def test_the_last_call_is_made_by_hand_and_its_effects_are_told(kept: Path, pool
         assert re.search(rf"dma_unmap_single\(probe-a, {pool.base:#x}, {SIZE}, DMA_FROM", said)
         assert f"{pool.base:#x} slot 0 of pool {pool.name}" in said
         assert f"gives back slot 0 of {pool.name}" in said
+        assert re.search(rf"changes 5 of {SIZE} bytes of buffer:0, first at 0x.*: 11 -> 72", said)
         assert "rogue" in person.ask(f"memory {slot['buffer']:#x} 5")
         assert "last recorded call" in person.ask("next")
+        assert "rogue0 is plugged in" in person.ask("snapshot one")
     finally:
         person.leave()
 
@@ -81,6 +85,43 @@ def test_the_calls_can_be_made_from_the_first_one(kept: Path) -> None:
         person.leave()
 
 
+@pytest.fixture
+def broken(
+    guest: Guest, probe: Probe, types: KernelTypes, memory: LiveMemory, tmp_path: Path
+) -> Path:
+    """The artifacts of a guest in which a device makes a slot that nobody holds count as used."""
+    mapping = probe.device("probe-a").map_single(probe.buffer(SIZE), Direction.FROM_DEVICE)
+    slots = io_tlb_pool(next(iter(restricted_mems(types.program).values()))).slots
+    counter = slots[1000].list
+    place = Resolver(lambda: types, ()).to_phys(counter.address_)
+    memory.write(place, bytes(drgn.sizeof(counter)))
+    mapping.unmap()
+    directory = tmp_path / "kept"
+    directory.mkdir()
+    save(guest, directory)
+    return directory
+
+
+@pytest.mark.breaks("B13", "a slot counts as used")
+@pytest.mark.breaks("D6", "and nobody holds it")
+def test_all_calls_stop_behind_the_one_that_breaks_a_property(broken: Path) -> None:
+    """The oracles look after each call; a snapshot has the calls that follow it."""
+    person = _debug(broken, "--from-start")
+    try:
+        person.ask("next")
+        assert "returns to this moment" in person.ask("snapshot mapped")
+        said = person.ask("next all")
+        assert "B13 violated: 3 slots of restricted-dma@4f000000 are in use" in said
+        assert "device writes 2 bytes" in said
+        assert "stopped here" in said
+        assert "dma_unmap_single" not in said
+        assert "the machine runs from there" in person.ask("back mapped")
+        assert "device writes 2 bytes" in person.ask("next")
+        assert "dma_unmap_single(probe-a" in person.ask("next all")
+    finally:
+        person.leave()
+
+
 def test_a_guest_without_recorded_calls_is_a_session_all_the_same(shell: Person) -> None:
     """Without calls ``next`` says so, and all the rest works."""
     assert "no recorded calls" in shell.intro
@@ -91,8 +132,7 @@ def test_a_guest_without_recorded_calls_is_a_session_all_the_same(shell: Person)
 def bad_sync(guest: Guest, probe: Probe, memory: LiveMemory, tmp_path: Path) -> Path:
     """The artifacts of a guest whose driver syncs behind the end of its mapping."""
     device = probe.device("probe-a")
-    buffer = probe.buffer(4 * SIZE)
-    buffer.fill(Seed(1))
+    buffer = probe.buffer(4 * SIZE, content=Seed(1))
     mapping = device.map_single(buffer, Direction.FROM_DEVICE, size=100)
     memory.write(mapping.dma_addr, Seed(2).content(0, SLOT))
     device.unchecked.sync_single_for_cpu(mapping.dma_addr + 200, 64, mapping.direction)

@@ -16,7 +16,7 @@ from drgn.helpers.linux.mm import follow_phys, pfn_to_page
 
 from harness.base.errors import NotInKernel
 from harness.devices.oracles import NO_BASELINE, inspect
-from harness.devices.probe import BufferKind, Device, Direction, Mapping, Probe, Seed
+from harness.devices.probe import BufferKind, Device, Direction, Mapping, Probe
 from harness.kernel import SLOT
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.artifacts import DUMP, save
@@ -34,8 +34,7 @@ from harness.observe.memory import restricted_pools as kernel_pools
 from harness.plugin.guests import Guests
 from harness.suite.lib.binding import unbind
 from harness.suite.lib.hiding import Vmlinux, names_read
-
-CPU = Seed(0xC9)
+from harness.suite.lib.written import CPU
 
 LEFT = 64
 """Bytes that stand for what a copy left where it must not be."""
@@ -77,8 +76,7 @@ def slots(mem: drgn.Object) -> drgn.Object:
 @pytest.fixture
 def mapping(device: Device, probe: Probe, page: int) -> Mapping:
     """A mapping that is live when the test ends."""
-    buffer = probe.buffer(page)
-    buffer.fill(CPU)
+    buffer = probe.buffer(page, content=CPU)
     return device.map_single(buffer, Direction.TO_DEVICE)
 
 

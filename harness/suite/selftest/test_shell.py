@@ -2,7 +2,6 @@
 """``harness shell``, as a person uses it on a terminal."""
 
 import os
-import re
 import signal
 import socket
 from pathlib import Path
@@ -10,15 +9,22 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from harness.suite.lib.person import COLUMNS, FORKS, IN_GUEST, PROMPT, ROWS, Person
+from harness.suite.lib.person import (
+    COLUMNS,
+    CTRL_C,
+    FORKS,
+    IN_GUEST,
+    LEAVE,
+    PROMPT,
+    ROWS,
+    Person,
+)
 
 pytestmark = [
     pytest.mark.any_kernel("a person debugs any guest"),
     pytest.mark.needs("a person looks at the kernel's structures", types=True),
     FORKS,
 ]
-
-CTRL_C, LEAVE = "\x03", "\x1d"
 
 SPOT = 0x4800_0000
 """An address of RAM outside the pool."""
@@ -78,8 +84,7 @@ def test_long_answers_go_through_the_pager(shell: Person) -> None:
 
 def test_a_kill_restores_the_terminal_and_leaves_nothing_running(shell: Person) -> None:
     """SIGTERM during the console's raw mode ends QEMU, and the terminal echoes again."""
-    found = re.search(r"QEMU process +(\d+)", shell.ask("info"))
-    assert found is not None
+    qemu = shell.info("QEMU process")
     shell.terminal.sendline("console")
     shell.terminal.expect(IN_GUEST)
 
@@ -88,7 +93,7 @@ def test_a_kill_restores_the_terminal_and_leaves_nothing_running(shell: Person) 
     shell.terminal.wait()
 
     assert shell.terminal.exitstatus == 128 + signal.SIGTERM
-    assert not Path(f"/proc/{found[1]}").exists()
+    assert not Path(f"/proc/{qemu}").exists()
 
 
 def test_the_console_is_the_guests_own_terminal(shell: Person) -> None:
@@ -123,15 +128,14 @@ def test_qmp_is_qemus_own_shell(shell: Person) -> None:
 
 def test_two_people_on_one_socket_are_told_of_each_other(shell: Person) -> None:
     """QEMU serves one QMP client and one gdb at a time; the second person gets a sentence."""
-    found = re.search(r"run directory +(\S+)", shell.ask("info"))
-    assert found is not None
+    directory = shell.info("run directory")
     with socket.socket(socket.AF_UNIX) as other:
-        other.connect(f"{found[1]}/qmp.sock")
+        other.connect(f"{directory}/qmp.sock")
         assert other.recv(100).startswith(b'{"QMP"')
         assert "another terminal is connected" in shell.ask("qmp")
     shell.ask("gdb --print")
     with socket.socket(socket.AF_UNIX) as other:
-        other.connect(f"{found[1]}/gdb.sock")
+        other.connect(f"{directory}/gdb.sock")
         other.sendall(b"$?#3f")
         assert other.recv(100)
         assert "another gdb is connected" in shell.ask("break swiotlb_map")
@@ -175,10 +179,7 @@ def test_a_panic_in_the_console_is_told_at_once(shell: Person, tmp_path: Path) -
 
 def test_a_qemu_that_is_gone_is_told_at_once(shell: Person) -> None:
     """Nobody has to type to learn that the machine is no more, and Ctrl-D ends the session."""
-    found = re.search(r"QEMU process +(\d+)", shell.ask("info"))
-    assert found is not None
-
-    os.kill(int(found[1]), signal.SIGKILL)
+    os.kill(int(shell.info("QEMU process")), signal.SIGKILL)
 
     shell.terminal.expect_exact("The guest has ended: QEMU died")
     shell.terminal.sendeof()

@@ -99,6 +99,7 @@ def test_a_snapshot_is_the_whole_machine(mapped: Person, mapper: Path) -> None:
     (slot,) = mapped.json("slots")
 
     assert slot["holder"] == "probe-a mapping:0"
+    assert slot["since"].startswith("dma_map_single(probe-a")
     assert "00 00 00" in mapped.ask("memory buffer:0 3")
     assert "error" not in mapped.ask(f"python {mapper}")
     assert "there is one" in mapped.ask("back two")

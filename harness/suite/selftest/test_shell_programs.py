@@ -1,14 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """``harness shell`` with other programs: drgn, gdb, dumps, a second terminal, files of commands."""
 
-import re
 import shlex
 import shutil
 from pathlib import Path
 
+import pexpect
 import pytest
 
-from harness.suite.lib.person import FORKS, HARNESS, PROMPT, Person, sit_down
+from harness.suite.lib.person import (
+    FORKS,
+    HARNESS,
+    IN_GUEST,
+    LEAVE,
+    PROMPT,
+    TIMEOUT,
+    Person,
+    sit_down,
+)
 
 pytestmark = [
     pytest.mark.any_kernel("a person debugs any guest"),
@@ -40,7 +49,7 @@ def test_drgn_reads_the_live_guest_with_helpers_for_swiotlb(mapped: Person) -> N
 @NEEDS_GDB
 def test_gdb_takes_the_machine_and_gives_it_back(shell: Person) -> None:
     """gdb knows the kernel's and the probe's symbols where they are; afterwards the guest runs."""
-    assert "add-symbol-file" in shell.ask("gdb --print")
+    assert shell.ask("gdb --print").count("attach.gdb") == 1
     shell.terminal.sendline("gdb")
     shell.terminal.expect_exact("(gdb) ")
     for command, answer in (
@@ -55,11 +64,68 @@ def test_gdb_takes_the_machine_and_gives_it_back(shell: Person) -> None:
     assert "Linux" in shell.ask("run uname")
 
 
+def _attach(shell: Person, what: str) -> list[str]:
+    """The command that ``info`` prints for another terminal."""
+    words = shlex.split(shell.info(f"attach {what}"))
+    return [HARNESS, *words[1:]] if words[0] == "harness" else words
+
+
+def test_a_second_terminal_has_the_console_too(shell: Person) -> None:
+    """What one types into the guest's shell the other reads, until Ctrl-]."""
+    program, *words = _attach(shell, "console")
+    with pexpect.spawn(program, words, encoding="utf-8", timeout=TIMEOUT) as other:
+        other.expect(IN_GUEST)
+        shell.terminal.sendline("console")
+        shell.terminal.expect(IN_GUEST)
+        other.sendline("echo typed $((6 * 7))")
+        other.expect_exact("typed 42")
+        shell.terminal.expect_exact("typed 42")
+        other.send(LEAVE)
+        other.expect(pexpect.EOF)
+    shell.terminal.send(LEAVE)
+    shell.terminal.expect_exact(PROMPT)
+
+
+def test_a_second_terminal_has_drgn(mapped: Person) -> None:
+    """The command for drgn opens its prompt on the same guest, and ends with it."""
+    program, *words = _attach(mapped, "drgn")
+    with pexpect.spawn(program, words, encoding="utf-8", timeout=TIMEOUT) as other:
+        other.expect_exact("comes back.")
+        other.sendline("print_io_tlb_mems(prog)")
+        other.expect_exact("3 of 8192 slots used")
+        other.expect_exact(">>> ")
+        other.sendeof()
+        other.expect(pexpect.EOF)
+        other.close()
+        assert other.exitstatus == 0
+
+
+@NEEDS_GDB
+def test_a_second_terminal_has_gdb(shell: Person) -> None:
+    """The command for gdb takes the machine, which runs again when gdb has gone."""
+    program, *words = _attach(shell, "gdb")
+    with pexpect.spawn(program, words, encoding="utf-8", timeout=TIMEOUT) as other:
+        other.expect_exact("(gdb) ")
+        assert "stopped" in shell.ask("info | head -1")
+        other.sendline("info symbol call_map")
+        other.expect_exact("call_map in section .text of")
+        other.sendline("quit")
+        other.expect(pexpect.EOF)
+    assert "running" in shell.ask("info | head -1")
+
+
+def test_one_qmp_command_is_a_command(shell: Person) -> None:
+    """QMP answers in JSON, arguments are given by name, refusals are sentences."""
+    assert '"running": true' in shell.ask("qmp query-status")
+    assert "/machine" in shell.ask("qmp human-monitor-command command-line='info qom-tree' | cat")
+    assert '"major"' in shell.ask('qmp {"execute": "query-version"}')
+    assert "has not been found" in shell.ask("qmp query-nonsense")
+    assert "expected KEY=VALUE" in shell.ask("qmp stop now")
+
+
 def test_a_second_terminal_sees_the_memory_of_the_same_guest(mapped: Person) -> None:
     """The command that ``info`` prints opens the same pools beside the first session."""
-    found = re.search(r"attach memory +(harness .*)\r", mapped.ask("info | cat"))
-    assert found is not None
-    other = sit_down([HARNESS, *shlex.split(found[1])[1:]])
+    other = sit_down(_attach(mapped, "memory"))
     try:
         (slot,) = other.json("slots")
         assert slot["buffer"] == mapped.json("slots")[0]["buffer"]

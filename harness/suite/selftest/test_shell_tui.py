@@ -31,7 +31,7 @@ def _text(screen: ShellScreen, name: str) -> str:
 
 
 def _pool(screen: ShellScreen) -> str:
-    return str(screen.query_one("#pool", Static).content)
+    return _shown(screen, "pool")
 
 
 async def _until(pilot: Pilot[None], seen: Callable[[], bool]) -> None:
@@ -44,6 +44,37 @@ async def _until(pilot: Pilot[None], seen: Callable[[], bool]) -> None:
 async def _type(pilot: Pilot[None], line: str) -> None:
     pilot.app.query_one("#prompt", Input).value = line
     await pilot.press("enter")
+
+
+async def _look_at_views(screen: ShellScreen, pilot: Pilot[None]) -> None:
+    """Type into console, memory and QMP, and read the answers there."""
+    await pilot.press("f2")
+    await _until(pilot, lambda: "# " in _shown(screen, "console"))
+    await _type(pilot, "echo typed $((6 * 7))")
+    await _until(pilot, lambda: "typed 42" in _shown(screen, "console"))
+    await _type(pilot, "cat")
+    await _type(pilot, "^C")
+    await _type(pilot, "echo again $((7 * 7))")
+    await _until(pilot, lambda: "again 49" in _shown(screen, "console"))
+    await pilot.press("f3")
+    await _type(pilot, "pool:slot4000 16")
+    await _until(pilot, lambda: "00004f7d0000  c0 ff ee" in _shown(screen, "memory"))
+    await pilot.press("f1")
+    await _type(pilot, "rogue write pool:slot4000 decade")
+    await pilot.press("f3")
+    await _until(pilot, lambda: "*00004f7d0000  de ca de" in _shown(screen, "memory"))
+    await _type(pilot, "pol")
+    await _until(pilot, lambda: "did you mean 'pool'" in _shown(screen, "memory"))
+    await pilot.press("f4")
+    await _type(pilot, "query-status")
+    await _until(pilot, lambda: '"running": true' in _text(screen, "qmp"))
+    await _type(pilot, "stop")
+    await _until(pilot, lambda: "event STOP" in _text(screen, "qmp"))
+    await _type(pilot, "cont")
+
+
+def _shown(screen: ShellScreen, name: str) -> str:
+    return str(screen.query_one(f"#{name}", Static).content)
 
 
 @pytest.mark.parametrize("colour", ["", "1"], ids=["colour", "no colour"])
@@ -69,6 +100,8 @@ def test_the_screen_shows_log_pool_and_answers(
             await _type(pilot, "nonsense")
             await _until(pilot, lambda: "unknown command" in _text(screen, "answers"))
             picture = screen.export_screenshot()
+            await _look_at_views(screen, pilot)
+            await pilot.press("f1")
             await _type(pilot, "quit")
             await _until(pilot, lambda: not screen.is_running)
         return picture

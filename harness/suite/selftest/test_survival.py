@@ -266,8 +266,7 @@ def test_guests_restored_at_once_share_nothing(machine: Machine) -> None:
 def mapped_page(guest: Guest, seed: Seed) -> int:
     """Map a page of the seed's pattern; returns its DMA address."""
     probe = Probe(guest.agent)
-    buffer = probe.buffer(SIZE)
-    buffer.fill(seed)
+    buffer = probe.buffer(SIZE, content=seed)
     return probe.device(PLATFORM).map_single(buffer, Direction.TO_DEVICE).dma_addr
 
 

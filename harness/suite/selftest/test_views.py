@@ -37,11 +37,10 @@ from harness.observe.memory import (
     slots,
 )
 from harness.suite.lib.paused import paused
+from harness.suite.lib.written import CPU, DEVICE
 
 FREE_BLOCK = 4 << 20
 """Bytes of the page allocator's largest blocks: the last that it takes single pages from."""
-
-CPU, DEVICE = Seed(0xC9), Seed(0xDE)
 
 
 @dataclass(frozen=True)
@@ -180,8 +179,7 @@ def test_known_places_are_classified(
 
 def test_a_checksum_tells_a_single_changed_byte(probe: Probe, page: int) -> None:
     """What is compared by its checksum in the guest is compared as it would be byte by byte."""
-    buffer = probe.buffer(3 * page)
-    buffer.fill(Seed(7))
+    buffer = probe.buffer(3 * page, content=Seed(7))
     content = buffer.read(5, 2 * page)
 
     assert content == Seed(7).content(5, 2 * page)

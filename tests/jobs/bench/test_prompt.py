@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is timed from the prompt to the verdict: kernels that no cache has, in bare boots."""
 
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from made_up_provenance import PLAIN
 from validate_fakes import T, outcome
 
 from harness.base.errors import HarnessError
-from harness.jobs.bench import Measure, measure_verdicts, prompt
+from harness.jobs.bench import Measure, in_boots, measure_verdicts, prompt
 from harness.jobs.mutants import Mutant
 from harness.kernel.patches.apply import apply_series
 from harness.kernel.patches.series import read_series
@@ -55,10 +56,11 @@ def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSuite:
         clock.number += 1
         return int(clock.number)
 
-    monkeypatch.setattr(prompt.time, "monotonic", lambda: clock.now)
-    monkeypatch.setattr(prompt.time, "time_ns", number)
-    monkeypatch.setattr(prompt, "bare_boot", lambda _: BOOT)
-    monkeypatch.setattr(prompt, "run_tests", suite)
+    monkeypatch.setattr(time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(time, "time_ns", number)
+    monkeypatch.setattr(in_boots, "bare_boot", lambda _: BOOT)
+    for module in (prompt, in_boots):
+        monkeypatch.setattr(module, "run_tests", suite)
     monkeypatch.setattr(prompt, "_own_tree", lambda _: nullcontext(tree))
     monkeypatch.setattr(prompt, "read_mutants", lambda: [BUG])
     return suite

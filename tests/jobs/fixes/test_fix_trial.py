@@ -3,7 +3,7 @@
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,15 @@ from rich.console import Console
 from validate_fakes import outcome
 
 from harness.base.errors import BuildError, SeriesError
-from harness.jobs.fixes import Fix, FixOutcome, FixTrial, fix_table, fixes_json, try_fix
+from harness.jobs.fixes import (
+    Fix,
+    FixOutcome,
+    FixTrial,
+    fix_table,
+    fixes_json,
+    try_fix,
+    try_together,
+)
 from harness.kernel import KernelSpec
 from harness.results import Run, SuiteRequest, Verdict
 from harness.results.request import choice_of
@@ -97,3 +105,21 @@ def test_the_table_has_before_after_and_other_tests_that_change() -> None:
     first, second = fixes_json(trials)
     assert first["changed"] == {OWN: "fixed", OTHER: "fixed"}
     assert second["outcome"] == "not judged"
+
+
+def test_all_repairs_at_once_have_a_row_for_each_finding() -> None:
+    known = replace(outcome(OWN, "KNOWN"), message="docs/findings.md: torn-page")
+    suite = FakeSuite(("KNOWN", "PASS"))
+
+    def base(request: SuiteRequest) -> Run:
+        run = suite(request)
+        return replace(run, tests=tuple(known if one.test == OWN else one for one in run.tests))
+
+    series, findings = FIX.series("6.12"), ("torn-page", "first")
+    trials = try_together(series, findings, "6.12", SuiteRequest(KernelSpec()), (suite, base))
+
+    assert [(one.name, one.before, one.after, one.outcome) for one in trials] == [
+        ("torn-page", "1 known", "1 held", FixOutcome.REPAIRED),
+        ("first", "none", "none", FixOutcome.NOT_SHOWN),
+        ("all of them", "1 known", "1 held", FixOutcome.REPAIRED),
+    ]

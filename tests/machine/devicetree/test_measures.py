@@ -3,17 +3,16 @@
 
 import pytest
 
-from harness.machine.devicetree.flat import FlatNode
+from harness.base.address_range import AddressRange
 from harness.machine.devicetree.lint import Measures, measure
-from harness.machine.devicetree.model import KernelVersion, Kind, ReservedNode
+from harness.machine.devicetree.model import KernelVersion
 
 KIB, MIB = 1 << 10, 1 << 20
 BASE = 0x5000_0000
 
 
 def measured(offset: int, size: int, kernel: str = "6.12", page: int = 4 * KIB) -> Measures:
-    pool = ReservedNode(FlatNode("pool", None, 0), Kind.POOL, BASE + offset, size)
-    return measure(pool, KernelVersion(kernel), page)
+    return measure(AddressRange(BASE + offset, size), KernelVersion(kernel), page)
 
 
 @pytest.mark.parametrize(

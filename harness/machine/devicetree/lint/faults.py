@@ -179,7 +179,7 @@ class _Checker:
 
     def _shape(self, one: ReservedNode) -> Iterator[Fault]:
         base, size = one.base or 0, one.size
-        got = measure(one, self.kernel, self.around.page)
+        got = measure(one.place, self.kernel, self.around.page)
         if size < SLOT:
             yield _fault("no-slot", one.node, f"its size is {size} bytes", "reg")
             return

@@ -3,9 +3,9 @@
 
 from dataclasses import dataclass
 
+from harness.base.address_range import AddressRange
 from harness.machine.devicetree.model.attachment import SLOT
 from harness.machine.devicetree.model.environment import KernelVersion
-from harness.machine.devicetree.model.regions import ReservedNode
 from harness.machine.devicetree.model.rules import RULES
 
 SET = 128
@@ -23,12 +23,12 @@ class Measures:
     largest_coherent: int
 
 
-def measure(pool: ReservedNode, kernel: KernelVersion, page: int) -> Measures:
-    """Measure *pool*, which has a place, for a device without limits of its own.
+def measure(pool: AddressRange, kernel: KernelVersion, page: int) -> Measures:
+    """Measure *pool*, for a device without limits of its own.
 
     kernel/dma/swiotlb.c:swiotlb_search_pool_area() and swiotlb_alloc().
     """
-    base, slots = pool.base or 0, pool.size // SLOT
+    base, slots = pool.base, pool.size // SLOT
     if base % SLOT and RULES["slot-unaligned"].holds(kernel):
         return Measures(slots, 0, 0)
     whole_sets, rest = divmod(slots, SET)

@@ -183,7 +183,7 @@ def _pool(
     one: ReservedNode, found: BoardJudgement, users: Sequence[str], position: Position | None
 ) -> PoolRow:
     got = (
-        measure(one, found.kernel, found.prediction.around.page)
+        measure(one.place, found.kernel, found.prediction.around.page)
         if one.kind is Kind.POOL and one.base is not None
         else None
     )

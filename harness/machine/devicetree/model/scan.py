@@ -46,7 +46,7 @@ def set_up_regions(tree: FlatTree, kernel: KernelVersion, around: Environment) -
     if parent is None:
         _reserve_entries(memory, tree)
         return Regions((), (), memory)
-    if not _is_understood(parent, cells):
+    if not is_understood(parent, cells):
         ignored = (
             ReservedNode(node, Kind.IGNORED, rule=RULES["cells-differ"]) for node in parent.children
         )
@@ -77,7 +77,7 @@ def _reserve_entries(memory: Memory, tree: FlatTree) -> None:
         memory.reserved.add(AddressRange(base, size))
 
 
-def _is_understood(parent: FlatNode, cells: Cells) -> bool:
+def is_understood(parent: FlatNode, cells: Cells) -> bool:
     """Whether __reserved_mem_check_root() accepts /reserved-memory."""
     return (
         parent.cell("#address-cells", -1) == cells.address

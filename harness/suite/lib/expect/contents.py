@@ -1,28 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Expectations of the bytes in memory, in a buffer or in a mapping."""
 
-from collections.abc import Mapping as Table
-
 from harness.devices.probe import (
     Buffer,
-    Byte,
     HeldMemory,
     Pattern,
-    Seed,
 )
 from harness.observe.memory import LiveMemory
 from harness.suite.lib.expect.wording import size_text, violation_of
+from harness.suite.lib.written import NAMES
 
 UNCHANGED = "unchanged"
-
-
-NAMES: Table[Pattern, str] = {
-    Seed(0xC9): "what the CPU wrote",
-    Seed(0xDE): "what the device wrote",
-    Seed(0x57): "what an earlier mapping left",
-    Byte(0): "zeros",
-}
-"""The meaning of the patterns that all tests share."""
 
 
 def holds(

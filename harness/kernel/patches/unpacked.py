@@ -44,17 +44,17 @@ class Trial:
         return bool(self.attempts) and self.attempts[-1].fit is not Fit.REFUSED
 
 
-def cached_kernels() -> list[Unpacked]:
+def unpacked_sources() -> list[Unpacked]:
     """All complete source trees of the cache, the oldest version first."""
     directory = workspaces()
     found = [one for one in map(_unpacked, sorted(directory.glob("*/"))) if one]
     return sorted(found, key=lambda one: (one.version, one.name))
 
 
-def try_cached(patches: Sequence[Patch]) -> list[Trial]:
-    """Try *patches* on each cached kernel; nothing is unpacked, built or waited for."""
+def try_unpacked(patches: Sequence[Patch]) -> list[Trial]:
+    """Try *patches* on each source of the cache; nothing is unpacked, built or waited for."""
     trials = []
-    for kernel in cached_kernels():
+    for kernel in unpacked_sources():
         with _unused(kernel) as free:
             tree = SourceTree(kernel.directory)
             tried = try_series(patches, tree.pristine) if free else ()
@@ -100,7 +100,7 @@ def _unused(kernel: Unpacked) -> Iterator[bool]:
 def would_apply(patches: Sequence[Patch]) -> tuple[str, ...]:
     """The cached kernels to which *patches* apply, for a message; none for an unsafe patch."""
     try:
-        trials = try_cached(patches)
+        trials = try_unpacked(patches)
     except SeriesError:
         return ()
     return tuple(f"{one.name} ({one.version})" for one in trials if one.applies)

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A board on QEMU's machine: the lint predicts of it what it predicts of the board."""
+
+from pathlib import Path
+
+import pytest
+from devicetree_blobs import compiled
+from lint_boards import BOARDS, KERNELS, board_files
+
+from harness.base.errors import InputError
+from harness.base.space import MIB
+from harness.machine.binary import find_qemu
+from harness.machine.devicetree.board import Board, Loader
+from harness.machine.devicetree.flat import FlatTree, read_blob
+from harness.machine.devicetree.lint import Status, judge
+from harness.machine.devicetree.model import Environment, KernelVersion, predict
+from harness.machine.shape import root_ports, shaped_devicetree
+from harness.machine.transfer import Kind, Transfer, transfer_board
+
+BOARD = """
+/dts-v1/;
+/ {
+    #address-cells = <2>;
+    #size-cells = <2>;
+    memory@0 { device_type = "memory"; reg = <0x0 0x0 0x10 0x0>; };
+    reserved-memory {
+        #address-cells = <2>;
+        #size-cells = <2>;
+        ranges;
+        %s
+    };
+    %s
+};
+"""
+
+POOL = (
+    'pool: pool@10001000 { compatible = "restricted-dma-pool"; reg = <0 0x10001000 0 0x310000>; };'
+)
+USER = "memory-region = <&pool>;"
+
+NOT_TAKEN_OVER = {"iommus": "behind-iommu"}
+"""Boards with something that the machine does not have."""
+
+
+def board(regions: str = POOL, devices: str = "") -> Board:
+    blob = compiled(BOARD % (regions, devices))
+    return Board("board.dts", blob, read_blob(blob))
+
+
+def on_machine(found: Transfer, folder: Path) -> FlatTree:
+    shape = folder / "shape.dtso"
+    shape.write_text(found.overlay)
+    qemu = find_qemu("qemu-system-aarch64")
+    return read_blob(shaped_devicetree(qemu, shape, ram_size=found.ram_size).blob)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("path", board_files(), ids=lambda path: path.stem)
+def test_the_lint_predicts_of_each_stand_in_what_it_predicts_of_the_device(
+    path: Path, kernel: str, tmp_path: Path
+) -> None:
+    given = Loader().load(str(path))
+    found = transfer_board(given)
+    version = KernelVersion(kernel)
+    there = {one.path: one for one in predict(given.tree, version).devices}
+    here = {one.path: one for one in predict(on_machine(found, tmp_path), version).devices}
+
+    excused = NOT_TAKEN_OVER.get(path.stem)
+    for one in found.stand_ins:
+        wanted, got = there[one.path], here[one.node]
+        if wanted.rule.name not in (excused, "iommu-disabled"):
+            seen = (got.outcome, got.rule.name, got.pool and got.pool.size)
+            assert seen == (
+                wanted.outcome,
+                wanted.rule.name,
+                wanted.pool and wanted.pool.size,
+            ), one
+
+
+def test_kinds_and_flags_of_regions_are_kept(tmp_path: Path) -> None:
+    regions = (
+        f'{POOL} a: a@20000000 {{ compatible = "shared-dma-pool"; reusable; linux,cma-default; '
+        "reg = <0 0x20000000 0 0x400000>; };"
+        "b: b@24000000 { no-map; reg = <0 0x24000000 0 0x1000>; };"
+        'c: c { compatible = "shared-dma-pool", "restricted-dma-pool"; size = <0 0x200000>; '
+        "alignment = <0 0x40000>; alloc-ranges = <0 0 0 0x40000000>; };"
+    )
+    tree = on_machine(
+        transfer_board(board(regions, f'd {{ compatible = "x"; {USER} }};')), tmp_path
+    )
+
+    found = {one.name.partition("@")[0]: one for one in tree.find("/reserved-memory").children}  # type: ignore[union-attr] # it has one
+    assert found["pool"].cells("reg")[1:] == (0x5000_1000, 0, 0x31_0000)
+    assert {"reusable", "linux,cma-default"} <= found["a"].properties.keys()
+    assert found["a"].strings("compatible") == ("shared-dma-pool",)
+    assert "no-map" in found["b"].properties
+    assert found["c"].strings("compatible") == ("shared-dma-pool", "restricted-dma-pool")
+    assert found["c"].cells("size") == (0, 0x20_0000)
+    assert found["c"].cells("alloc-ranges") == (0, 0x4000_0000, 0, 0x4000_0000)
+
+
+def test_users_of_one_pool_share_it(tmp_path: Path) -> None:
+    devices = (
+        f'bus {{ compatible = "simple-bus"; one {{ compatible = "x"; {USER} }}; }};'
+        f'two {{ compatible = "y"; {USER} }};'
+        f'pcie@30000000 {{ compatible = "z"; device_type = "pci"; {USER} }};'
+        f'virtio@1000 {{ compatible = "virtio,mmio"; {USER} }};'
+    )
+    found = transfer_board(board(devices=devices))
+    judged = judge(on_machine(found, tmp_path), KernelVersion("6.12"), Environment())
+
+    (pool,) = judged.prediction.pools
+    users = {one.path for one in judged.prediction.users(pool)}
+    assert users >= {"/bus/one", "/two", "/pcie@10000000", "/virtio_mmio@a000000"}
+    assert judged.status is Status.GOOD
+    assert [one.kind for one in found.stand_ins] == [
+        *(Kind.PLATFORM, Kind.PLATFORM, Kind.HOST, Kind.VIRTIO),
+    ]
+
+
+def test_a_device_finds_its_pool_where_it_was(tmp_path: Path) -> None:
+    ranges = (
+        "#address-cells = <1>; #size-cells = <1>; ranges; dma-ranges = <0x80000000 0 0 0x40000000>;"
+    )
+    devices = f'bus {{ compatible = "simple-bus"; {ranges} d {{ compatible = "x"; {USER} }}; }};'
+    found = transfer_board(board(devices=devices))
+
+    bus = on_machine(found, tmp_path).find("/bus")
+
+    assert bus is not None
+    assert bus.cells("dma-ranges") == (0x8000_0000, 0, 0x4000_0000, 0x4000_0000)
+
+
+def test_functions_with_nodes_have_root_ports_of_their_own(tmp_path: Path) -> None:
+    function = "fn%d@%d,0 { reg = <%#x 0 0 0 0>; memory-region = <&pool>; };"
+    functions = "".join(function % (n, n, n << 11) for n in range(1, 9))
+    host = 'pcie@30000000 { device_type = "pci"; compatible = "z"; #address-cells = <3>; %s };'
+    found = transfer_board(board(devices=host % functions))
+
+    kinds = [one.kind for one in found.stand_ins]
+    assert kinds == [Kind.HOST, *[Kind.FUNCTION] * 7, Kind.NOTHING]
+    assert found.stand_ins[-1].remark == "the machine has 7 root ports"
+    shape = tmp_path / "shape.dtso"
+    shape.write_text(found.overlay)
+    qemu = find_qemu("qemu-system-aarch64")
+    assert root_ports(shaped_devicetree(qemu, shape, ram_size=found.ram_size)) == 7
+
+
+def test_several_host_bridges_are_said() -> None:
+    found = transfer_board(Loader().load(str(BOARDS / "two-hosts-one-pool.dts")))
+
+    assert [one.kind for one in found.stand_ins] == [Kind.HOST, Kind.PLATFORM]
+    assert any("QEMU's virt board has one" in one for one in found.remarks)
+
+
+def test_a_name_of_a_board_cannot_end_the_comment(tmp_path: Path) -> None:
+    given = board(devices=f'd {{ compatible = "x"; {USER} }};')
+    evil = Board("*/ &{/} { evil; }; /*.dts", given.blob, given.tree)
+
+    tree = on_machine(transfer_board(evil), tmp_path)
+
+    assert "evil" not in tree.root.properties
+
+
+@pytest.mark.parametrize(
+    ("regions", "devices", "said"),
+    [
+        ("", "", "no node of /reserved-memory is a restricted-dma-pool"),
+        (POOL, "", "no node names a restricted pool in its memory-region"),
+        (POOL.replace("0 0x310000", "2 0x40000000"), USER, "does not fit into 9 GiB"),
+    ],
+)
+def test_what_cannot_be_tried_is_one_paragraph(regions: str, devices: str, said: str) -> None:
+    node = f'd {{ compatible = "x"; {devices} }};'
+
+    with pytest.raises(InputError, match=said):
+        transfer_board(board(regions, node))
+
+
+def test_a_given_size_is_kept() -> None:
+    found = transfer_board(board(devices=f'd {{ compatible = "x"; {USER} }};'), 1024 * MIB)
+
+    assert found.ram_size == 1024 * MIB
