@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A failed property test says what a kernel developer needs, in the terminal and in JUnit alike."""
 
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from quick_python import run_quickly
 
 from harness.base.properties import PROPERTIES
 
@@ -112,8 +111,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     suite.mkdir(parents=True)
     (suite / "test_sample.py").write_text(SUITE)
     options = ("--keep=none", "--tier=nightly", "--junitxml=out.xml")
-    command = [sys.executable, "-m", "pytest", *options, *request.param, "harness"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    done = run_quickly(["-m", "pytest", *options, *request.param, "harness"], cwd=root)
     found = {
         case.attrib["name"]: failure.attrib["message"]
         for case in ElementTree.parse(root / "out.xml").iter("testcase")

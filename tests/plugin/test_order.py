@@ -4,12 +4,11 @@
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from quick_python import run_quickly
 
 SAMPLE = """
 import pytest
@@ -48,16 +47,9 @@ def folder(tmp_path: Path) -> Path:
 
 def ended(folder: Path, *words: str) -> Sequence[tuple[str, str]]:
     """Worker and name of each test, in the order in which they ended."""
-    command = [sys.executable, "-m", "pytest", "-v", "--color=no", "--tb=no", "-rN", *words]
-    environment = {**os.environ, "HARNESS_CACHE": str(folder / "cache")}
-    done = subprocess.run(
-        [*command, "harness"],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = ["-m", "pytest", "-v", "--color=no", "--tb=no", "-rN", *words, "harness"]
+    env = {**os.environ, "HARNESS_CACHE": str(folder / "cache")}
+    done = run_quickly(command, cwd=folder, env=env)
     lines = (line for line in done.stdout.splitlines() if "PASSED" in line or "FAILED" in line)
     return [(found[1] or "", found[2]) for line in lines if (found := _ENDED.match(line))]
 

@@ -3,7 +3,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import textwrap
 import time
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from quick_python import QuickPython
 
 from harness.base.result import Result
 from harness.base.violation import Violation
@@ -92,24 +92,18 @@ class Session:
 
     root: Path
 
-    def start(self, chosen: str, *options: str) -> "subprocess.Popen[str]":
+    def start(self, chosen: str, *options: str) -> QuickPython:
         """Begin a run of the tests that are chosen as with ``-k``."""
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", chosen, *options]
-        return subprocess.Popen(
-            [*command, "harness"],
-            cwd=self.root,
-            env={**os.environ, "HARNESS_CACHE": str(self.root / "cache")},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        words = ("-m", "pytest", "-p", "no:cacheprovider", "-k", chosen, *options, "harness")
+        env = {**os.environ, "HARNESS_CACHE": str(self.root / "cache")}
+        return QuickPython(words, cwd=self.root, env=env, merged=True)
 
     def run(self, chosen: str, *options: str) -> tuple[int, Run, str]:
         """Its exit code, its run, and what it printed."""
         file = self.root / "run.jsonl"
         process = self.start(chosen, f"--run-file={file}", *options)
-        said, _ = process.communicate(timeout=120)
-        return process.returncode, load_run(file), said
+        said, _ = process.communicate()
+        return process.wait(), load_run(file), said
 
 
 @pytest.fixture
@@ -255,7 +249,7 @@ def kernel(session: Session) -> None:
 def test_every_run_joins_the_history(
     session: Session, workers: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session.start("passes or test_fails", *workers).communicate(timeout=120)
+    session.start("passes or test_fails", *workers).communicate()
 
     assert not list((session.root / "cache/runs").iterdir())
     monkeypatch.setenv("HARNESS_CACHE", str(session.root / "cache"))
@@ -269,7 +263,7 @@ def test_every_run_joins_the_history(
 def test_a_run_without_a_test_is_not_in_the_history(
     session: Session, workers: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session.start("no_such_test", *workers).communicate(timeout=120)
+    session.start("no_such_test", *workers).communicate()
 
     assert not list((session.root / "cache/runs").iterdir())
     monkeypatch.setenv("HARNESS_CACHE", str(session.root / "cache"))

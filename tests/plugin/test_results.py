@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A test's end says whose fault it was: the kernel's, the guest's, or the harness's."""
 
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from quick_python import run_quickly
 
 SUITE = """
 from dataclasses import dataclass
@@ -123,10 +122,8 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     suite = root / "harness/suite"
     suite.mkdir(parents=True)
     (suite / "test_sample.py").write_text(SUITE)
-    command = [sys.executable, "-m", "pytest", "-v", "--junitxml=out.xml", *request.param]
-    done = subprocess.run(
-        [*command, "harness"], cwd=root, capture_output=True, text=True, check=False
-    )
+    options = ("-v", "--junitxml=out.xml", *request.param)
+    done = run_quickly(["-m", "pytest", *options, "harness"], cwd=root)
     cases = ElementTree.parse(root / "out.xml").iter("testcase")
     return Run(done.stdout, {case.attrib["name"]: case for case in cases})
 

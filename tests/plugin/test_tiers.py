@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from quick_python import run_quickly
 
 from harness.base.paths import CHECKOUT
 from harness.results import TIERS
@@ -26,21 +27,13 @@ def test_all(): pass
 """
 
 
-def collect(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *arguments]
-    return subprocess.run(
-        command,
-        cwd=CHECKOUT,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+COLLECT = ("--collect-only", "-q")
 
 
 def collected(directory: Path, *arguments: str) -> list[str]:
     """The names of the tests of *directory* that these *arguments* choose."""
-    done = collect(*arguments, f"--rootdir={directory}", str(directory))
+    words = ("-m", "pytest", *COLLECT, *arguments, f"--rootdir={directory}", directory)
+    done = run_quickly(words, cwd=CHECKOUT)
     return [line.rpartition("::")[2] for line in done.stdout.splitlines() if "::" in line]
 
 
@@ -62,10 +55,16 @@ def test_the_tests_of_a_finding_run_whatever_their_tier(tmp_path: Path) -> None:
 
 
 def test_packages_whose_bytecode_is_not_kept_can_be_imported(tmp_path: Path) -> None:
-    done = collect(
-        "harness/suite/properties/test_smp.py",
-        PYTHONPYCACHEPREFIX=str(tmp_path),
-        PYTHONDONTWRITEBYTECODE="",
+    file = "harness/suite/properties/test_smp.py"
+    kept = {"PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *COLLECT, file],
+        cwd=CHECKOUT,
+        env={**os.environ, **kept},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr

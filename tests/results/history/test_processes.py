@@ -3,8 +3,6 @@
 
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from history_scene import run_on
+from quick_python import QuickPython
 
 from harness.results.history import list_runs, open_history
 
@@ -21,7 +20,7 @@ TESTS = Path(__file__).parents[2] / "lib"
 TIMEOUT = 120.0
 """Seconds for a process to start and add its runs; it takes two."""
 
-Adder = Callable[..., "subprocess.Popen[str]"]
+Adder = Callable[..., QuickPython]
 
 
 @pytest.fixture
@@ -29,31 +28,24 @@ def start(url: str) -> Iterator[Adder]:
     """Have a process that is about to add runs up to END; it is gone when the test is."""
     with ExitStack() as stack:
 
-        def start(first: int, end: int, last_words: str = "") -> "subprocess.Popen[str]":
+        def start(first: int, end: int, last_words: str = "") -> QuickPython:
             words = (url, str(first), str(end), "job", last_words)
-            process = subprocess.Popen(
-                [sys.executable, TESTS / "history_adder.py", *words],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
+            process = QuickPython([TESTS / "history_adder.py", *words])
             stack.enter_context(process)
             stack.callback(process.kill)
-            assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
             return process
 
         yield start
 
 
-def let_go(*processes: "subprocess.Popen[str]") -> None:
+def let_go(*processes: QuickPython) -> None:
     for one in processes:
-        assert one.stdin is not None
         one.stdin.write("\n")
         one.stdin.flush()
 
 
-def lines(process: "subprocess.Popen[str]") -> list[str]:
+def lines(process: QuickPython) -> list[str]:
     out, _ = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0
     return out.splitlines()
@@ -103,7 +95,6 @@ def test_whatever_was_said_to_be_kept_is_there_after_the_process_was_killed(
 ) -> None:
     process = start(1, 28)
     let_go(process)
-    assert process.stdout is not None
     said = [process.stdout.readline() for _ in range(3)]
     process.kill()
     process.wait(TIMEOUT)
@@ -120,7 +111,6 @@ def test_a_killed_process_is_started_again_and_nothing_is_there_twice(
 ) -> None:
     first = start(1, 28)
     let_go(first)
-    assert first.stdout is not None
     first.stdout.readline()
     first.kill()
     first.wait(TIMEOUT)
