@@ -5,7 +5,7 @@ import argparse
 import json
 from pathlib import Path
 
-from harness.base.progress import say, step
+from harness.base.progress import step
 from harness.cli.lint import add_board_options, place_of
 from harness.cli.machines import add_kernel_options, spec_of
 from harness.jobs.board import as_json, trial_text, try_board
@@ -62,7 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.write_shape:
         arguments.write_shape.write_text(transfer.overlay)
         print("\n".join(transfer_lines(transfer)))
-        say(f"use --shape={arguments.write_shape} --machine-memory={transfer.ram_size >> 20}M")
+        memory = f"--machine-memory={transfer.ram_size >> 20}M"
+        print(f"use it with --shape={arguments.write_shape} {memory}")
         return 0
     request = SuiteRequest(spec_of(arguments), arguments.qemu)
     with step(f"trying {board.name}"):

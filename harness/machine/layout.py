@@ -5,9 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.base.address_range import AddressRange
+from harness.base.space import GIB
 
 RAM_BASE = 0x4000_0000
 """Where RAM begins on QEMU's ``virt`` (hw/arm/virt.c, base_memmap[VIRT_MEM])."""
+
+LARGEST_RAM = 9 * GIB
+"""Bytes of RAM that a machine may have: room for pools below and above 4 GiB. The kernel's table of
+pages takes a 64th of it."""
 
 PAGE = 4096
 """Bytes of a page of QEMU and of the host, and of most kernels."""

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.base.errors import InputError
-from harness.base.space import MIB, parse_size
+from harness.base.space import GIB, MIB, parse_size
 from harness.machine.binary import Qemu
 from harness.machine.devicetree import Devicetree, Placement, base_blob, compose
 from harness.machine.devicetree.compose import AS_WRITTEN
 from harness.machine.devicetree.flat import read_blob
 from harness.machine.devicetree.overlay import is_file
 from harness.machine.devicetree.qemu import HOST_BRIDGE
+from harness.machine.layout import LARGEST_RAM
 from harness.machine.machine import board_arguments
 
 ALWAYS = ("rogue-scratch", "probes")
@@ -32,13 +33,16 @@ SMALLEST_RAM = 256 * MIB
 def parse_ram_size(text: str) -> int:
     """Read a memory size: a number of MiB, or one with the unit M or G; result in bytes.
 
-    Raises InputError for anything else and for less than the 256 MiB that the overlays need.
+    Raises InputError for anything else, for less than the 256 MiB that the overlays need, and for
+    more than 9 GiB.
     """
     size = parse_size(text, bare=MIB)
     if size is None or size % MIB:
         raise InputError(f"--machine-memory={text}: expected a size such as 256M or 1G")
     if size < SMALLEST_RAM:
         raise InputError(f"--machine-memory={text}: the pools of dts/ lie below 256M; give more")
+    if size > LARGEST_RAM:
+        raise InputError(f"--machine-memory={text}: at most {LARGEST_RAM // GIB}G")
     return size
 
 

@@ -38,6 +38,7 @@ MARKERS = (
     "example ('CRASH',)",
     "any_shape(*shapes): runs on each of these shapes, and on the one of --shape, which runs no "
     "other tests; a parameter 'user' is then a device of it, else none",
+    "absent(): about a part of a shape that the one of --shape does not have; not run",
     "escape(id): shows a way around a pool that is not guaranteed to be closed; never a failure",
     "tries(reason): a device tries what the fence refuses; it must have refused something",
     "disables(reason): the test disables the fence itself, and must have",

@@ -1,41 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the suite: the device under test, and a guest before its boot."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
 from harness.devices.probe import Device, Probe
 from harness.devices.rogue import EduRogue
 from harness.kernel import Geometry, Initramfs, Kernel
-from harness.machine.binary import Qemu, find_qemu
+from harness.machine.binary import Qemu
 from harness.machine.devicetree import Placement
-from harness.machine.devicetree.flat import read_blob
-from harness.machine.devicetree.model import KernelVersion, predict
-from harness.machine.devicetree.model.environment import NEWEST
 from harness.machine.environment import Environment
 from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
-from harness.machine.shape import shaped_devicetree
 from harness.plugin.guests import Guests
+from harness.plugin.session import kernel_key
 from harness.results.request import request_from
-from harness.suite.lib.shape_users import user_paths
+from harness.suite.lib.real_drivers import driver_parameter
+from harness.suite.lib.shape_parts import ShapeParts, parts_of_shape
+
+PARTS: Mapping[str, Callable[[ShapeParts], Sequence[object]]] = {
+    "user": lambda parts: [pytest.param(path, id=path) for path in parts.users()],
+    "real": lambda parts: [driver_parameter(driver) for driver in parts.drivers()],
+    "transport": lambda parts: [pytest.param(one, id=one.node) for one in parts.transports()],
+}
+"""The parts of a shape, by the fixture for one of them."""
+
+NOTHING = pytest.param(None, marks=pytest.mark.absent())
 
 
 @pytest.hookimpl(trylast=True)  # after the marks: the names of tests begin with their parameters
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test of any shape its shapes, or the devices of the shape that ``--shape`` says."""
+    """Give a test of any shape its shapes, or a part each of the shape that ``--shape`` says."""
     mark = metafunc.definition.get_closest_marker("any_shape")
     if mark is None:
         return
     request = request_from(metafunc.config)
     if not request.shape:
         metafunc.parametrize("shape", mark.args)
-    elif "user" in metafunc.fixturenames:
-        qemu = find_qemu(request.qemu)
-        tree = shaped_devicetree(qemu, request.shape, ram_size=request.ram_size)
-        found = predict(read_blob(tree.blob), KernelVersion(NEWEST))
-        metafunc.parametrize("user", user_paths(found))
+        return
+    kernel = metafunc.config.stash.get(kernel_key, None)
+    parts = parts_of_shape(request.qemu, request.shape, request.ram_size, kernel)
+    for name in PARTS.keys() & set(metafunc.fixturenames):
+        metafunc.parametrize(name, PARTS[name](parts) or [NOTHING])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect tests of parts that the shape of ``--shape`` does not have."""
+    absent = [item for item in items if item.get_closest_marker("absent")]
+    if absent:
+        config.hook.pytest_deselected(items=absent)
+        items[:] = [item for item in items if item not in absent]
 
 
 POOL_BASE = 0x4F00_0000

@@ -32,6 +32,8 @@ WRONG = [
     Wrong("--qemu=no-such-qemu", "program not found: 'no-such-qemu'. Check the name"),
     Wrong("--machine-memory=12", "give more"),
     Wrong("--machine-memory=much", "expected a size such as 256M or 1G"),
+    Wrong("--machine-memory=10G", "at most 9G"),
+    Wrong("--shape=/nowhere/mine.dtso", "unknown overlay /nowhere/mine.dtso"),
 ]
 
 WRONG_SHELL = [

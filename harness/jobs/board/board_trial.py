@@ -39,7 +39,10 @@ SUITE = "harness/suite/properties"
 PREDICTION = "test_the_lint_predicts_what_the_kernel_makes_of_a_shape"
 """The test that compares the kernel with the lint."""
 
-TESTS = tuple(f"{SUITE}/test_{name}.py" for name in ("prediction", "shapes"))
+FENCED = "test_behind_a_fence_all_dma_of_a_driver_lies_in_the_pool"
+"""The test of a real driver behind a fence."""
+
+TESTS = tuple(f"{SUITE}/test_{name}.py" for name in ("prediction", "shapes", "any_shape"))
 """The files with tests of any shape."""
 
 
@@ -96,6 +99,11 @@ class BoardTrial:
     def comparison(self) -> Case | None:
         """The test that compares the kernel with the lint; None if it did not run."""
         return next((one for one in self.run.tests if PREDICTION in one.test), None)
+
+    @property
+    def fenced(self) -> tuple[Case, ...]:
+        """The tests of real drivers behind a fence, one each."""
+        return tuple(one for one in self.run.tests if FENCED in one.test)
 
     @property
     def verdict(self) -> Verdict:

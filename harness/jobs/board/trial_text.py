@@ -46,6 +46,7 @@ def _lines(trial: BoardTrial) -> Iterator[str]:
         yield from (f"  {line}" for line in _device(device))
     yield ""
     yield from _compared(trial)
+    yield _fenced(trial)
     yield from _violated(trial)
     yield from _complaints(trial)
     yield from summary_lines(trial.run)
@@ -99,6 +100,19 @@ def _compared(trial: BoardTrial) -> Iterator[str]:
         yield "the kernel does what the lint predicts: regions, pools, devices, log"
     else:
         yield f"the kernel does not do what the lint predicts ({case.result})"
+
+
+def _fenced(trial: BoardTrial) -> str:
+    models = [one.test.rpartition("[")[2].rpartition("]")[0] for one in trial.fenced]
+    if not models:
+        return (
+            "no device was tried behind a fence: that takes a PCI device that is restricted to a "
+            "pool with an address, of 64 KiB or more, and without dma-ranges"
+        )
+    names = ", ".join(name.removeprefix("smmu-") for name in models)
+    if all(one.result is Result.PASS for one in trial.fenced):
+        return f"behind a fence nothing outside the pools was accessed: {names}"
+    return f"behind a fence not all was as it should be: {names}"
 
 
 def _violated(trial: BoardTrial) -> Iterator[str]:

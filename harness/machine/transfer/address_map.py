@@ -18,11 +18,10 @@ from harness.machine.devicetree import BootPayload
 from harness.machine.devicetree.model.spans import Spans
 from harness.machine.fence.fence import SCRATCH
 from harness.machine.fence.smmu import EVENTS
-from harness.machine.layout import RAM_BASE
+from harness.machine.layout import LARGEST_RAM, RAM_BASE
 
-SMALLEST_RAM, MOST_RAM, RAM_STEP = 512 * MIB, 9 * GIB, 256 * MIB
-"""Bytes of RAM of the machine: what it has at least, what may be asked for, what it is rounded to.
-"""
+SMALLEST_RAM, RAM_STEP = 512 * MIB, 256 * MIB
+"""Bytes of RAM of the machine: what it has at least, and what it is rounded to."""
 
 KERNELS_OWN = 192 * MIB
 """Bytes that the kernel must have beside all regions."""
@@ -133,14 +132,14 @@ def map_addresses(
         return found
     size = _wanted_ram([one for one in clusters if _kind(one, banks) is InRam.INSIDE])
     best = None
-    while size <= MOST_RAM:
+    while size <= LARGEST_RAM:
         found = _Placing(clusters, banks, size, left).place()
         if found is not None and not found.crossed:
             return found
         best = best or found
         size += RAM_STEP
     if best is None:
-        where = f"{MOST_RAM // GIB} GiB, the largest machine"
+        where = f"{LARGEST_RAM // GIB} GiB, the largest machine"
         raise InputError(_no_room(clusters, where, dynamic))
     return best
 
@@ -155,7 +154,7 @@ def _no_room(clusters: Sequence[AddressRange], where: str, dynamic: int) -> str:
     return (
         f"the board's reserved memory, {-(-total // MIB)} MiB in {len(clusters)} places, does not "
         f"fit into {where}, of which the kernel needs {KERNELS_OWN // MIB} MiB. Give more with "
-        f"--machine-memory, up to {MOST_RAM // GIB}G, or reduce the board's regions."
+        f"--machine-memory, up to {LARGEST_RAM // GIB}G, or reduce the board's regions."
     )
 
 
@@ -172,7 +171,7 @@ def _clusters(entries: Iterable[AddressRange]) -> tuple[AddressRange, ...]:
 
 def _wanted_ram(clusters: Sequence[AddressRange]) -> int:
     """The RAM with which all clusters can stay that any machine has."""
-    most = AddressRange(RAM_BASE, MOST_RAM)
+    most = AddressRange(RAM_BASE, LARGEST_RAM)
     ends = [one.end - RAM_BASE for one in clusters if most.contains(one.base, one.size)]
     wanted = max([SMALLEST_RAM, *ends])
     return -(-wanted // RAM_STEP) * RAM_STEP

@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 
 from harness.base.address_range import AddressRange
-from harness.devices.probe import Device, Probe
+from harness.devices.probe import Device, Mapped, Probe, Slice
 from harness.devices.rogue import EduRogue
 from harness.devices.shell import shell
 from harness.machine.devicetree import Pool
@@ -17,7 +17,7 @@ from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.qemu.guest import Guest
 from harness.machine.transfer.stand_ins import PROBE, VIRTIO_MMIO
 from harness.observe.memory import LiveMemory
-from harness.suite.lib.expect import equal, require
+from harness.suite.lib.expect import equal, require, within
 from harness.suite.lib.smoke import (
     SIZE,
     bounce,
@@ -29,6 +29,9 @@ from harness.suite.lib.smoke import (
 
 NODE_DRIVER = "restricted-dma-probe-node"
 """The probe's driver of platform devices (guest/probe/drivers.c)."""
+
+TRIES = 64
+"""Mappings of a page that are tried in a pool that a device reaches in part."""
 
 INHERITING = f"{HOST_BRIDGE}/*"
 """The path of PCI endpoints without a node."""
@@ -63,6 +66,11 @@ def _is_bridge(one: DevicePrediction) -> bool:
     return one.device.bus is Bus.PCI_HOST or "device_type" in one.device.node.properties
 
 
+def reach_of(one: DevicePrediction) -> tuple[Window, ...] | None:
+    """The memory that a device reaches by the dma-ranges above it; None for all."""
+    return dma_windows(one.device.configured_by if _is_pci(one) else one.device.node.parent)
+
+
 @dataclass(frozen=True)
 class ShapeUser:
     """A device by the *path* of its node, in a guest with this *tree*, and its *prediction*."""
@@ -89,7 +97,7 @@ class ShapeUser:
         if outcome is Restriction.RESTRICTED:
             self.check_restricted(device, memory)
         elif outcome is Restriction.UNFIT:
-            check_nothing_fits(device, self.probe, self.guest.machine.geometry.page)
+            self.check_unfit(device)
         elif self._reaches_ram():
             check_unrestricted(device, self.probe)
 
@@ -104,6 +112,20 @@ class ShapeUser:
         there = dma_address(self.windows, AddressRange(mapping.phys, size))
         equal(mapping.dma_addr, there, "the address of the mapping for the device")
 
+    def check_unfit(self, device: Device) -> None:
+        """Nothing fits into the pool, or into the part of it that the device does not reach."""
+        page = self.guest.machine.geometry.page
+        reached = [AddressRange(one.base, one.size) for one in self.windows or ()]
+        if not any(one.overlaps(self.pool) for one in reached):
+            check_nothing_fits(device, self.probe, page)
+            return
+        tries = [Slice(self.probe.buffer(page), 0, page)] * TRIES
+        for one in device.try_each(tries):
+            if isinstance(one, Mapped):
+                within([AddressRange(one.phys, page)], self.pool, "a mapping")
+                inside = any(part.contains(one.phys, page) for part in reached)
+                require(inside, "a mapping that the device reaches", f"{one.phys:#x}")
+
     @property
     def pool(self) -> Pool:
         """The restricted pool that is predicted for it."""
@@ -115,8 +137,7 @@ class ShapeUser:
     @property
     def windows(self) -> tuple[Window, ...] | None:
         """The memory that it reaches by the dma-ranges above it; None for all."""
-        device = self.prediction.device
-        return dma_windows(device.configured_by if _is_pci(self.prediction) else device.node.parent)
+        return reach_of(self.prediction)
 
     def device(self) -> Device | None:
         """The device, bound to the probe; None if the kernel has made none."""

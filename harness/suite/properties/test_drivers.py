@@ -31,6 +31,7 @@ from harness.machine.shape import NO_POOL
 from harness.suite.lib.background import ending, start
 from harness.suite.lib.expect import equal, fence_held, fence_intact, require
 from harness.suite.lib.filling import fill_up, unmap
+from harness.suite.lib.real_drivers import driver_parameter
 
 pytestmark = [
     pytest.mark.nightly("a kernel of its own"),
@@ -75,16 +76,12 @@ def _known(
     return [known[driver.model]] if driver.model in known else []
 
 
-def _needs(driver: Driver) -> Iterable[pytest.MarkDecorator]:
-    return [pytest.mark.needs("the driver's device", qemu=model) for model in driver.devices]
-
-
 def each(
     known: Mapping[str, pytest.MarkDecorator] = MappingProxyType({}),
     drivers: Iterable[Driver] = DRIVERS,
 ) -> pytest.MarkDecorator:
     """Parametrize by driver; *known* marks the drivers that violate the property."""
-    one = [pytest.param(d, id=d.model, marks=[*_known(d, known), *_needs(d)]) for d in drivers]
+    one = [driver_parameter(driver, *_known(driver, known)) for driver in drivers]
     return pytest.mark.parametrize("real", one)
 
 

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from harness.base.address_range import AddressRange
 from harness.devices.drivers import wait_usable
 from harness.machine.capabilities import PACKED_RINGS, RINGS_IN_ORDER
 from harness.machine.devicetree import Pool
 from harness.machine.machine import BLOB
 from harness.machine.qemu.guest import Guest
 from harness.machine.virtio import VirtioDevice
-from harness.observe.memory import LiveMemory, buffers, virtqueue
+from harness.observe.memory import LiveMemory
 from harness.plugin.counters import PoolCounters
 from harness.suite.lib.expect import (
     equal,
@@ -23,6 +22,7 @@ from harness.suite.lib.expect import (
     slots_used,
     within,
 )
+from harness.suite.lib.virtio_memory import QUEUES, read_entropy, touched
 
 ENTROPY, DISK, OWN, FREE = (
     VirtioDevice("rng", 0),
@@ -31,6 +31,9 @@ ENTROPY, DISK, OWN, FREE = (
     VirtioDevice("rng", 3),
 )
 """Two devices on one pool, one on its own pool, and one on a transport without a pool."""
+
+LAST_RNG = 2
+"""FREE among the devices that give entropy, by the kernel's order."""
 
 ON_TRANSPORTS = pytest.mark.parametrize(
     ("shape", "virtio"), [("pool-virtio-mmio", (ENTROPY, DISK, OWN, FREE))], ids=["mmio"]
@@ -72,28 +75,6 @@ def disk_content(guest: Guest) -> bytes:
     """The content of the machine's virtio disk."""
     content = (guest.directory / BLOB).read_bytes()
     return content.ljust(-(-len(content) // 512) * 512, b"\0")
-
-
-QUEUES = "virtqueue memory"
-
-
-def touched(
-    guest: Guest, memory: LiveMemory, device: str, *, packed: bool = False
-) -> tuple[AddressRange, ...]:
-    """All memory that the driver gave to virtio *device*."""
-    queue = virtqueue(guest, device, packed=packed)
-    return (*queue.rings, *buffers(memory, queue))
-
-
-def read_entropy(guest: Guest, device: VirtioDevice) -> bytes:
-    """64 bytes from a virtio-rng of the machine's."""
-    number = (ENTROPY, OWN, FREE).index(device)
-    ran = guest.agent.run(
-        f"echo virtio_rng.{number} > /sys/class/misc/hw_random/rng_current && "
-        "dd if=/dev/hwrng of=/tmp/entropy bs=64 count=1 2> /dev/null"
-    )
-    require(ran.status == 0, "a read of /dev/hwrng", ran.text or f"status {ran.status}")
-    return guest.agent.read_file("/tmp/entropy")
 
 
 def plug_disk(guest: Guest, access_platform: bool, content: str = BLOB, **properties: str) -> str:
@@ -143,8 +124,8 @@ def test_virtio_devices_use_the_pool_of_their_transport(
     guest: Guest, memory: LiveMemory, disk_content: bytes
 ) -> None:
     """Rings and buffers of a virtio device lie in the pool of its transport's node."""
-    for source in (ENTROPY, OWN):
-        entropy = read_entropy(guest, source)
+    for number, source in enumerate((ENTROPY, OWN)):
+        entropy = read_entropy(guest, number)
         require(len(set(entropy)) > 1, f"entropy from {source.name}", entropy.hex())
     equal(guest.agent.read_file("/dev/vda"), disk_content, "/dev/vda")
 
@@ -163,7 +144,7 @@ def test_a_virtio_device_on_a_transport_without_a_pool_uses_none(
     guest: Guest, memory: LiveMemory
 ) -> None:
     """A virtio device whose transport names no pool uses ordinary memory."""
-    read_entropy(guest, FREE)
+    read_entropy(guest, LAST_RNG)
 
     for pool in guest.pools():
         none_within(touched(guest, memory, FREE.name), pool, QUEUES)

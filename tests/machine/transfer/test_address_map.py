@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
 from harness.base.space import GIB, KIB, MIB
-from harness.machine.layout import RAM_BASE
+from harness.machine.layout import LARGEST_RAM, RAM_BASE
 from harness.machine.transfer.address_map import (
-    MOST_RAM,
     STEP,
     AddressMap,
     map_addresses,
@@ -138,7 +137,7 @@ PLACES = st.builds(
 def test_sizes_alignment_reach_and_distance_are_kept(entries: list[AddressRange]) -> None:
     found = map_addresses(entries, [AddressRange(0, 16 * GIB)], None)
 
-    assert found.ram_size <= MOST_RAM
+    assert found.ram_size <= LARGEST_RAM
     moved = {one: found.moved_range(one) for one in entries}
     ram = AddressRange(RAM_BASE, found.ram_size)
     for old, new in moved.items():
