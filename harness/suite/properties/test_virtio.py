@@ -77,7 +77,9 @@ def disk_content(guest: Guest) -> bytes:
     return content.ljust(-(-len(content) // 512) * 512, b"\0")
 
 
-def plug_disk(guest: Guest, access_platform: bool, content: str = BLOB, **properties: str) -> str:
+def plug_disk(
+    guest: Guest, access_platform: bool, content: str = BLOB, rings: tuple[RingFeature, ...] = ()
+) -> str:
     """Plug a virtio-blk into root port 0 and wait for its driver; returns its name in QEMU.
 
     *content* is a file of the guest's directory.
@@ -91,7 +93,9 @@ def plug_disk(guest: Guest, access_platform: bool, content: str = BLOB, **proper
             "read-only": True,
         },
     )
-    plug(guest, "virtio-blk-pci", access_platform, drive="disk", **properties)
+    plug(
+        guest, "virtio-blk-pci", access_platform, drive="disk", **{one.name: True for one in rings}
+    )
     wait_usable(guest, "[ -b /dev/vda ]")
     return "virtio-blk-pci"
 
@@ -101,7 +105,7 @@ def accepted(guest: Guest) -> str:
     return guest.agent.read_file("/sys/block/vda/device/features").decode()
 
 
-def plug(guest: Guest, driver: str, access_platform: bool, **properties: str) -> None:
+def plug(guest: Guest, driver: str, access_platform: bool, **properties: str | bool) -> None:
     """Plug a virtio device into root port 0."""
     guest.monitor.execute(
         "device_add",
@@ -184,7 +188,7 @@ def test_rings_of_another_layout_lie_in_the_pool(
 ) -> None:
     """A disk with packed rings, or with rings in order, uses the pool only, and gives it back."""
     before = counters.used
-    disk = plug_disk(guest, access_platform=True, **{one.name: "on" for one in rings})
+    disk = plug_disk(guest, access_platform=True, rings=rings)
     for one in rings:
         equal(accepted(guest)[one.bit], "1", f"the feature {one.name}, as the driver accepted it")
     ours = counters.used
