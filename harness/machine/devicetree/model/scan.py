@@ -50,7 +50,7 @@ def set_up_regions(tree: FlatTree, kernel: KernelVersion, around: Environment) -
         ignored = (
             ReservedNode(node, Kind.IGNORED, rule=RULES["cells-differ"]) for node in parent.children
         )
-        said = "OF: reserved mem: Reserved memory: unsupported node format, ignoring"
+        said = "Reserved memory: unsupported node format, ignoring"
         _reserve_entries(memory, tree)
         return Regions(tuple(ignored), (), memory, log=(said,))
     scan = _Scan(kernel, around, cells, memory, parent.children)
@@ -211,7 +211,7 @@ class _Scan:
             or ("alignment" in node.properties and len(alignment) != self.cells.address * CELL)
             or wrong_ranges
         ):
-            self._ignore(node, "bad-size")
+            self._leave_unplaced(node, "bad-size")
             return
         size, step = int.from_bytes(wanted), int.from_bytes(alignment)
         if node.is_compatible(SHARED) and is_contiguous(node):
@@ -222,13 +222,19 @@ class _Scan:
                 f"OF: reserved mem: failed to allocate memory for node '{node.name}': "
                 f"size {size // MIB} MiB"
             )
-            self._ignore(node, "no-room")
+            self._leave_unplaced(node, "no-room")
             return
         place = AddressRange(base, size)
         self.memory.reserved.add(place)
         if "no-map" in node.properties:
             self.memory.unmapped.add(place)
         self._set_up(node, place, dynamic=True)
+
+    def _leave_unplaced(self, node: FlatNode, rule: str) -> None:
+        """Ignore a node that cannot be placed; before 6.12 its entry stays, without a size."""
+        self._ignore(node, rule)
+        if not self.kernel.has(LATE):
+            self._array.append(self.found[node])
 
     def _search(self, size: int, alignment: int, ranges: bytes | None) -> int:
         if ranges is None:
@@ -264,7 +270,7 @@ class _Scan:
                 f"Reserved memory: created restricted DMA pool at {place.base:#018x}, "
                 f"size {place.size // MIB} MiB"
             )
-        if kind is not Kind.REFUSED:
+        if kind is not Kind.REFUSED and self.kernel.within(">=6.4"):  # 6.1 does not say it
             self.log.append(
                 f"OF: reserved mem: {place.base:#018x}..{place.end - 1:#018x} "
                 f"({place.size // KIB} KiB)"
