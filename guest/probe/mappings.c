@@ -108,15 +108,16 @@ int mapping_keep(struct call *call, __le16 handle, struct mapping *mapping)
 static dma_addr_t map_buffer(struct mapping *mapping, u32 offset, unsigned long attrs)
 {
 	struct device *dev = mapping->target->dev;
-	void *virt = mapping->buffers[0]->virt + offset;
+	void *begin = mapping->buffers[0]->virt, *virt = begin + offset;
 
 	if (mapping->kind == MAPPED_SINGLE)
 		return dma_map_single_attrs(dev, virt, mapping->size, mapping->direction, attrs);
 	if (mapping->kind == MAPPED_PHYS)
 		return map_phys(dev, page_to_phys(virt_to_page(virt)) + offset_in_page(virt),
 				mapping->size, mapping->direction, attrs);
-	return dma_map_page_attrs(dev, virt_to_page(virt), offset_in_page(virt), mapping->size,
-				  mapping->direction, attrs);
+	/* The offset may lie behind the page, as in a driver's compound page. */
+	return dma_map_page_attrs(dev, virt_to_page(begin), offset_in_page(begin) + offset,
+				  mapping->size, mapping->direction, attrs);
 }
 
 /* Answer with what the kernel said; a mapping that it refused is disposed of. */

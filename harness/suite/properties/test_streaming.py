@@ -28,6 +28,8 @@ SIZE = 4096
 SIZES = (1, 64, 2047, 2048, 2049, 4096, 10_000)
 """Sizes in bytes: within a slot, at slot boundaries, of several slots."""
 
+HINTS = (Attr.WEAK_ORDERING, Attr.WRITE_COMBINE, Attr.NO_WARN, Attr.PRIVILEGED)
+"""Attributes that say how memory is accessed, or what is logged."""
 
 ESCAPED = "dma_map_{}() gave the device an address outside its pool."
 NOT_COPIED_IN = "dma_map_single() did not copy the CPU's buffer into the pool."
@@ -221,6 +223,47 @@ def test_unmap_copies_what_the_device_wrote(
         same_bytes(buffer, offset, DEVICE.content(0, size), summary=LOST)
         unchanged(buffer, CPU, 0, offset, summary=BESIDE)
         unchanged(buffer, CPU, offset + size, summary=BESIDE)
+
+
+@pytest.mark.property("B3", "B5")
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_an_offset_of_pages_is_part_of_the_address(
+    device: Device, probe: Probe, memory: LiveMemory, page: int
+) -> None:
+    """dma_map_page() maps what the offset leads to, in the page that it is given and behind it."""
+    buffer = probe.buffer(4 * page)
+    for offset in (0, 100, page - 1, page, 2 * page + 100):
+        buffer.fill(CPU)
+
+        mapping = device.map_page(buffer, Direction.BIDIRECTIONAL, offset=offset, size=page)
+        same_bytes(memory, mapping.dma_addr, CPU.content(offset, page))
+        memory.write(mapping.dma_addr, DEVICE.content(0, page))
+        mapping.unmap()
+
+        same_bytes(buffer, offset, DEVICE.content(0, page))
+        unchanged(buffer, CPU, 0, offset)
+
+
+@pytest.mark.property("B3", "B5")
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("attrs", HINTS, ids=lambda attrs: attrs.name)
+def test_attributes_that_are_hints_change_no_copy(
+    device: Device, probe: Probe, memory: LiveMemory, attrs: Attr
+) -> None:
+    """map and unmap with attributes that say nothing of the content copy as they do without."""
+    buffer = probe.buffer(SIZE)
+    for direction in DIRECTIONS:
+        buffer.fill(CPU)
+
+        mapping = device.map_single(buffer, direction, attrs=attrs)
+        same_bytes(memory, mapping.dma_addr, CPU.content(0, SIZE), summary=NOT_COPIED_IN)
+        memory.write(mapping.dma_addr, DEVICE.content(0, SIZE))
+        mapping.unmap(attrs)
+
+        if direction in WRITING:
+            holds(buffer, DEVICE, summary=LOST)
+        else:
+            unchanged(buffer, CPU, summary=COPIED_BACK)
 
 
 @pytest.mark.property("B5", control=True)
