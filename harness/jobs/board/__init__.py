@@ -9,7 +9,7 @@
 ===============  =============================================================================
 """
 
-from harness.jobs.board.board_trial import BoardTrial, DeviceTrial, try_board
+from harness.jobs.board.board_trial import DIFFERS, BoardTrial, DeviceTrial, try_board
 from harness.jobs.board.trial_text import as_json, trial_text
 
-__all__ = ["BoardTrial", "DeviceTrial", "as_json", "trial_text", "try_board"]
+__all__ = ["DIFFERS", "BoardTrial", "DeviceTrial", "as_json", "trial_text", "try_board"]

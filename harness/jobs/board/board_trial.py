@@ -39,6 +39,9 @@ SUITE = "harness/suite/properties"
 PREDICTION = "test_the_lint_predicts_what_the_kernel_makes_of_a_shape"
 """The test that compares the kernel with the lint."""
 
+DIFFERS = "The kernel does not do what the lint predicts."
+"""The summary of what that test finds violated, if they differ."""
+
 FENCED = "test_behind_a_fence_all_dma_of_a_driver_lies_in_the_pool"
 """The test of a real driver behind a fence."""
 
@@ -99,6 +102,12 @@ class BoardTrial:
     def comparison(self) -> Case | None:
         """The test that compares the kernel with the lint; None if it did not run."""
         return next((one for one in self.run.tests if PREDICTION in one.test), None)
+
+    @property
+    def differs(self) -> bool:
+        """Whether the kernel does something else than the lint predicts."""
+        case = self.comparison
+        return case is not None and any(one.summary == DIFFERS for one in case.violations)
 
     @property
     def fenced(self) -> tuple[Case, ...]:

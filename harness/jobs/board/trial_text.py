@@ -8,7 +8,7 @@ from harness.base.result import Result
 from harness.base.space import KIB
 from harness.jobs.board.board_trial import BoardTrial, DeviceTrial
 from harness.machine.devicetree.lint import measure
-from harness.machine.devicetree.model import Kind, ReservedNode, Restriction
+from harness.machine.devicetree.model import Kind, Level, ReservedNode, Restriction
 from harness.machine.transfer import Transfer
 from harness.results import Case, summary_lines
 
@@ -45,6 +45,7 @@ def _lines(trial: BoardTrial) -> Iterator[str]:
     for device in trial.devices:
         yield from (f"  {line}" for line in _device(device))
     yield ""
+    yield from _remarks(trial)
     yield from _compared(trial)
     yield _fenced(trial)
     yield from _violated(trial)
@@ -92,14 +93,33 @@ def _properties(cases: tuple[Case, ...]) -> str:
     return ", ".join([f"{one.result}" for one in bad]) + (f" ({ids})" if ids else "")
 
 
+def _remarks(trial: BoardTrial) -> Iterator[str]:
+    """What the lint finds wrong, with the findings that say so of the kernel."""
+    faults = [one for one in trial.judged.faults if one.rule.level is not Level.NOTE]
+    if faults:
+        yield "the lint says"
+    for one in faults:
+        finding = (
+            f", docs/findings.md#{one.rule.finding.replace('.', '')}" if one.rule.finding else ""
+        )
+        yield f"  {one.level}: {one.path}: {one.text} [{one.rule.name}{finding}]"
+    if faults:
+        yield ""
+
+
 def _compared(trial: BoardTrial) -> Iterator[str]:
     case = trial.comparison
     if case is None:
         yield "the kernel was not compared with the lint"
     elif case.result is Result.PASS:
         yield "the kernel does what the lint predicts: regions, pools, devices, log"
+    elif trial.differs:
+        yield "the kernel does not do what the lint predicts"
+    elif case.against_kernel:
+        ids = " ".join(case.violated)
+        yield f"the kernel does what the lint predicts, and violates properties ({ids})"
     else:
-        yield f"the kernel does not do what the lint predicts ({case.result})"
+        yield f"the kernel was not compared with the lint: {case.result}, {case.message}"
 
 
 def _fenced(trial: BoardTrial) -> str:
@@ -107,7 +127,7 @@ def _fenced(trial: BoardTrial) -> str:
     if not models:
         return (
             "no device was tried behind a fence: that takes a PCI device that is restricted to a "
-            "pool with an address, of 64 KiB or more, and without dma-ranges"
+            "pool with an address, of 64 KiB or more, and sees it there"
         )
     names = ", ".join(name.removeprefix("smmu-") for name in models)
     if all(one.result is Result.PASS for one in trial.fenced):
@@ -141,7 +161,7 @@ def as_json(trial: BoardTrial) -> Mapping[str, Any]:
         "qemu": trial.run.provenance.qemu,
         "ram_size": trial.transfer.ram_size,
         "exit_code": trial.verdict.exit_code,
-        "as_predicted": trial.comparison is not None and trial.comparison.result is Result.PASS,
+        "as_predicted": _as_predicted(trial),
         "complaints": trial.judged.complaints,
         "moves": [
             {"path": one.path, "board": _range(one.range), "machine": _range(one.place)}
@@ -163,6 +183,14 @@ def as_json(trial: BoardTrial) -> Mapping[str, Any]:
             for one in trial.run.tests
         ],
     }
+
+
+def _as_predicted(trial: BoardTrial) -> bool | None:
+    """Whether the kernel does what the lint predicts; None if that was not seen."""
+    case = trial.comparison
+    if case is None or case.result.held is None:
+        return None
+    return not trial.differs
 
 
 def _range(one: Any) -> Mapping[str, Any]:

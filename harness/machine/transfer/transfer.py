@@ -12,6 +12,7 @@ from harness.machine.devicetree.flat import FlatTree
 from harness.machine.devicetree.model.attachment import named_pools
 from harness.machine.devicetree.model.environment import NEWEST, KernelVersion
 from harness.machine.devicetree.model.memory import read_ram
+from harness.machine.devicetree.model.spans import Spans
 from harness.machine.devicetree.reserved import RESTRICTED
 from harness.machine.transfer.address_map import AddressMap, Moved, map_addresses
 from harness.machine.transfer.overlay_node import OverlayNode, overlay_source
@@ -109,12 +110,13 @@ def _remarks(
     tree: FlatTree, regions: BoardRegions, addresses: AddressMap, knows_ram: bool
 ) -> Iterator[str]:
     if not knows_ram:
-        yield "the board has no memory node: all regions are taken for RAM (--memory says other)"
+        yield "the board has no memory node: all regions are taken for RAM (--memory=BASE+SIZE)"
     if not regions.understood:
         yield (
             f"the kernel ignores the board's /reserved-memory, because {regions.why}; so it does "
             "here, because its cells are not those of the root"
         )
+    yield from _outside(regions, addresses)
     for one in addresses.crossed:
         yield f"{_crossing(one)}. More --machine-memory keeps it on its side"
     count = len(tree.reservations)
@@ -130,6 +132,20 @@ def _remarks(
             f"the board has {len(hosts)} PCI host bridges with reserved memory, QEMU's virt board "
             "has one: platform devices stand in for the others"
         )
+
+
+def _outside(regions: BoardRegions, addresses: AddressMap) -> Iterator[str]:
+    """Pools that are no RAM by the board's memory nodes, which the boot loader may change."""
+    ram = Spans(addresses.banks)
+    for one in regions.all:
+        outside = [entry for entry in one.entries if ram and not ram.covers(entry)]
+        if outside and one.node.is_compatible(RESTRICTED):
+            banks = ", ".join(map(AddressRange.__str__, ram.ranges()))
+            yield (
+                f"{one.path}: {outside[0]} is not in the board's RAM, which is {banks}, and so it "
+                "is not in the machine's: if the boot loader adds RAM there, say so with "
+                "--memory=BASE+SIZE"
+            )
 
 
 def _crossing(one: Moved) -> str:

@@ -19,6 +19,7 @@ from harness.machine.devicetree.model import (
     Restriction,
     predict,
 )
+from harness.machine.devicetree.model.dma_ranges import dma_address
 from harness.machine.devicetree.model.environment import NEWEST
 from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.shape import shaped_devicetree
@@ -53,7 +54,8 @@ class ShapeParts:
         if found is None or found.outcome is not Restriction.RESTRICTED or found.pool is None:
             return ()
         # a fence's window has an address, and QEMU's host bridge translates none
-        if found.pool.dynamic or reach_of(found) is not None:
+        there = dma_address(reach_of(found), found.pool.place)
+        if found.pool.dynamic or there != found.pool.base:
             return ()
         size = found.pool.size
         return tuple(

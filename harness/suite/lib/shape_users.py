@@ -30,6 +30,9 @@ from harness.suite.lib.smoke import (
 NODE_DRIVER = "restricted-dma-probe-node"
 """The probe's driver of platform devices (guest/probe/drivers.c)."""
 
+UNRESTRICTED = (Restriction.UNRESTRICTED, Restriction.COHERENT)
+"""What is predicted of devices that get a buffer's own address."""
+
 TRIES = 64
 """Mappings of a page that are tried in a pool that a device reaches in part."""
 
@@ -98,7 +101,7 @@ class ShapeUser:
             self.check_restricted(device, memory)
         elif outcome is Restriction.UNFIT:
             self.check_unfit(device)
-        elif self._reaches_ram():
+        elif outcome in UNRESTRICTED and self._reaches_ram():
             check_unrestricted(device, self.probe)
 
     def check_restricted(self, device: Device, memory: LiveMemory) -> None:

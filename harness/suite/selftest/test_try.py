@@ -14,11 +14,11 @@ from harness.machine.devicetree.board import Loader
 from harness.machine.devicetree.model import Environment, Restriction
 from harness.machine.transfer import transfer_board
 from harness.results import SuiteRequest, Verdict
-from harness.suite.lib.person import HARNESS
+from harness.suite.lib.person import FORKS, HARNESS, sit_down
 
 BOARDS = CHECKOUT / "tests/boards"
 
-pytestmark = pytest.mark.any_kernel("what is made of a board, and what is said of it")
+pytestmark = [pytest.mark.any_kernel("what is made of a board, and what is said of it"), FORKS]
 
 
 def tried(settings: SuiteRequest, name: str, ram_size: int | None = None) -> BoardTrial:
@@ -45,6 +45,21 @@ def test_a_board_with_two_host_bridges_on_one_pool_is_good(settings: SuiteReques
     assert "the kernel does what the lint predicts" in said
     assert "behind a fence nothing outside the pools was accessed: virtio-blk-pci" in said
     json.dumps(as_json(trial))
+
+
+def test_the_shell_takes_the_overlay_of_a_board(settings: SuiteRequest, tmp_path: Path) -> None:
+    """What is written by --write-shape is a machine of the shell's, with the board's pools."""
+    shape = tmp_path / "board.dtso"
+    words = [f"--kernel={settings.spec.source}", f"--qemu={settings.qemu}"]
+    write = [HARNESS, "try", str(BOARDS / "low-ram.dts"), f"--write-shape={shape}"]
+    subprocess.run(write, check=True, capture_output=True)
+
+    person = sit_down([HARNESS, "shell", f"--shape={shape}", "--machine-memory=512M", *words])
+    said = person.ask("pools | cat")
+    person.leave()
+
+    assert "pci-dma@44400000" in said
+    assert "sd-dma@46410000" in said
 
 
 def test_a_board_whose_pool_is_refused_is_at_fault(settings: SuiteRequest, tmp_path: Path) -> None:

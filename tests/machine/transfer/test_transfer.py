@@ -153,6 +153,14 @@ def test_several_host_bridges_are_said() -> None:
     assert any("QEMU's virt board has one" in one for one in found.remarks)
 
 
+def test_a_pool_that_is_no_ram_is_said_with_the_option() -> None:
+    found = transfer_board(Loader().load(str(BOARDS / "outside-ram.dts")))
+
+    (said,) = found.remarks
+    assert "is not in the board's RAM, which is [0x40000000, 0x80000000)" in said
+    assert "--memory=BASE+SIZE" in said
+
+
 def test_a_name_of_a_board_cannot_end_the_comment(tmp_path: Path) -> None:
     given = board(devices=f'd {{ compatible = "x"; {USER} }};')
     evil = Board("*/ &{/} { evil; }; /*.dts", given.blob, given.tree)
