@@ -33,6 +33,7 @@ from harness.machine.devicetree.reserved import ram_regions
 from harness.machine.devicetree.tree import Tree
 from harness.machine.shape import shaped_devicetree
 from harness.machine.transfer import Kind, StandIn, Transfer
+from harness.machine.transfer.overlay_node import safe_name
 from harness.results import Case, Run, SuiteRequest, Verdict, run_suite, verdict_of
 
 SUITE = "harness/suite/properties"
@@ -186,7 +187,7 @@ def keep_shape(name: str, transfer: Transfer) -> Path:
     def write(directory: Path) -> None:
         (directory / file).write_text(transfer.overlay)
 
-    file = f"{Path(name).stem or 'board'}{SUFFIX}"
+    file = f"{safe_name(Path(name).stem)}{SUFFIX}"
     return Cache("shapes").get(digest(file, transfer.overlay), write) / file
 
 

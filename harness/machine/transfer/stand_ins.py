@@ -17,7 +17,7 @@ from harness.machine.devicetree.model.dma_ranges import dma_windows
 from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.devicetree.reserved import RESTRICTED
 from harness.machine.transfer.address_map import AddressMap
-from harness.machine.transfer.overlay_node import OverlayNode, cells, raw
+from harness.machine.transfer.overlay_node import OverlayNode, cells, raw, safe_name
 from harness.machine.transfer.regions import RESERVED
 from harness.machine.transfer.windows import moved_dma_ranges, moved_windows
 from harness.machine.virtio import FIRST_TRANSPORT, TRANSPORT_SIZE, TRANSPORTS
@@ -184,7 +184,7 @@ class StandIns:
 
     def _other_host(self, node: FlatNode, host: FlatNode) -> StandIn:
         """A host bridge that the machine does not have: a bus with a platform device for each."""
-        name = _free_name(host.name)
+        name = safe_name(_free_name(host.name))
         bus = self._targets["/"].child(name)
         bus.set("compatible", '"simple-bus"')
         bus.set("#address-cells", cells(2))
@@ -193,7 +193,7 @@ class StandIns:
         windows = moved_windows(host, self._addresses)
         if windows is not None:
             bus.set("dma-ranges", ", ".join(cells(*one, width=2) for one in windows))
-        inner = "endpoint" if node is host else node.name
+        inner = "endpoint" if node is host else safe_name(node.name)
         device = bus.child(inner)
         device.set("compatible", f'"{PROBE}"')
         self._decide(device, node)
@@ -250,7 +250,7 @@ class StandIns:
             target.set("ranges")
         if "dma-ranges" in node.properties:
             target.set("dma-ranges", moved_dma_ranges(node, self._addresses))
-        return target, f"{above}/{name}"
+        return target, f"{above}/{safe_name(name)}"
 
     # what decides over the pool of a device
 

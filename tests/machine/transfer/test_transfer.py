@@ -161,6 +161,16 @@ def test_a_pool_that_is_no_ram_is_said_with_the_option() -> None:
     assert "--memory=BASE+SIZE" in said
 
 
+def test_a_name_that_no_source_can_have_is_another_on_the_machine(tmp_path: Path) -> None:
+    given = board(devices=f'odd {{ compatible = "x"; {USER} }};')
+    blob = given.blob.replace(b"odd\0", b"o\x80d\0")
+    found = transfer_board(Board("board.dts", blob, read_blob(blob)))
+
+    (one,) = found.stand_ins
+    assert (one.path, one.node) == ("/o\\x80d", "/o_x80d")
+    assert on_machine(found, tmp_path).find(one.node) is not None
+
+
 def test_a_name_of_a_board_cannot_end_the_comment(tmp_path: Path) -> None:
     given = board(devices=f'd {{ compatible = "x"; {USER} }};')
     evil = Board("*/ &{/} { evil; }; /*.dts", given.blob, given.tree)
