@@ -49,7 +49,9 @@ FORBIDDEN = {
 HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
-def _texts() -> dict[str, str]:
+@pytest.fixture(scope="module")
+def texts() -> dict[str, str]:
+    """The text of each file, with the words of its identifiers apart."""
     listed = subprocess.run(
         ["git", "-C", CHECKOUT, "ls-files", "-z"], capture_output=True, text=True, check=True
     )
@@ -59,25 +61,24 @@ def _texts() -> dict[str, str]:
         if path.is_file() and not name.startswith(tuple(QUOTED)):
             content = path.read_bytes()
             if b"\0" not in content:
-                texts[name] = content.decode(errors="replace")
+                texts[name] = _separated(content.decode(errors="replace"))
     return texts
 
 
+def _separated(text: str) -> str:
+    return HUMP.sub(" ", text)
+
+
 def _uses(word: str, text: str) -> list[str]:
-    """Where *text* uses *word*: the line number and the line."""
-    separated = HUMP.sub(" ", text)
-    lines = separated.splitlines()
-    starts = [found.start() for found in FORBIDDEN[word].finditer(separated)]
-    numbers = [separated.count("\n", 0, start) for start in starts]
-    return [f"{number + 1}: {lines[number].strip()}" for number in numbers]
-
-
-TEXTS = _texts()
+    """Where a separated *text* uses *word*: the line number and the line."""
+    starts = [found.start() for found in FORBIDDEN[word].finditer(text)]
+    numbers = [text.count("\n", 0, start) for start in starts]
+    return [f"{number + 1}: {text.splitlines()[number].strip()}" for number in numbers]
 
 
 @pytest.mark.parametrize("word", INSTEAD)
-def test_a_word_is_not_used_where_there_is_a_better_one(word: str) -> None:
-    found = [f"{name}:{use}" for name, text in TEXTS.items() for use in _uses(word, text)]
+def test_a_word_is_not_used_where_there_is_a_better_one(word: str, texts: dict[str, str]) -> None:
+    found = [f"{name}:{use}" for name, text in texts.items() for use in _uses(word, text)]
 
     assert not found, f"'{INSTEAD[word]}' instead of '{word}':\n" + "\n".join(found)
 
@@ -92,7 +93,7 @@ def test_a_word_is_not_used_where_there_is_a_better_one(word: str) -> None:
     ],
 )
 def test_a_word_is_found_in_identifiers_and_over_line_breaks(word: str, text: str) -> None:
-    assert _uses(word, text)
+    assert _uses(word, _separated(text))
 
 
 @pytest.mark.parametrize(
@@ -104,4 +105,4 @@ def test_a_word_is_found_in_identifiers_and_over_line_breaks(word: str, text: st
     ],
 )
 def test_other_words_and_ids_of_findings_are_not_taken_for_it(word: str, text: str) -> None:
-    assert not _uses(word, text)
+    assert not _uses(word, _separated(text))

@@ -4,7 +4,6 @@
 import os
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,10 +11,13 @@ from pathlib import Path
 
 import pytest
 from nightly_work import TRACE, Trace
+from quick_python import run_quickly
 
 from harness.cli import main
 
 HERE = Path(__file__).parent
+
+NIGHT = "import sys; from harness.cli import main; sys.exit(main())"
 
 TESTS = tuple(f"harness/suite/test_{name}.py::test_it" for name in "abcd")
 
@@ -68,14 +70,13 @@ class Desk:
             lines += ["slots = 1"]
         self.plan.write_text("\n".join(lines) + "\n")
 
-    def command(self, *words: str) -> list[str]:
-        """The command line of a night."""
-        call = "import sys; from harness.cli import main; sys.exit(main())"
-        return [sys.executable, "-c", call, "nightly", str(self.plan), *words]
+    def command(self, *words: str, code: str = NIGHT) -> list[str]:
+        """The arguments of the interpreter for a night, or for other *code*."""
+        return ["-c", code, "nightly", str(self.plan), *words]
 
     def call(self, *words: str, cache: str = "cache") -> "subprocess.CompletedProcess[str]":
         """A night in a process of its own."""
-        return self.start(self.command(*words), cache)
+        return run_quickly(self.command(*words), env=self.environment(cache))
 
     def alone(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
         """What the history holds after an undisturbed night, in this process, on this machine."""
@@ -84,19 +85,6 @@ class Desk:
                 within.setenv(name, value)
             main(["nightly", str(self.plan)])
         return self.history("alone")
-
-    def start(
-        self, command: Sequence[str], cache: str = "cache"
-    ) -> "subprocess.CompletedProcess[str]":
-        """Run *command* here to its end."""
-        return subprocess.run(
-            command,
-            check=False,
-            env=self.environment(cache),
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
 
     def history(self, cache: str = "cache") -> list[tuple[object, ...]]:
         """What the database holds, without ids, times, and what is different for each machine."""

@@ -215,8 +215,9 @@ def _fork(request: dict[str, Any], stdin: int, stdout: int, stderr: int, news: i
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
+    own = sys.path[1:]  # the first is the folder of this file
     found = request["env"].get("PYTHONPATH", "").split(":")
-    sys.path[0:1] = [one for one in found if one and one not in sys.path]
+    sys.path[:] = [*(one for one in found if one and one not in own), *own]
     words: list[str] = request["words"]
     return words
 

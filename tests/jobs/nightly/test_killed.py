@@ -3,11 +3,11 @@
 
 import random
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from nightly_plans import Desk
+from quick_python import QuickPython, run_quickly
 
 KILLS = 5
 
@@ -35,17 +35,14 @@ def desk(tmp_path: Path) -> Desk:
 
 def kill_in_the_middle(desk: Desk, moment: float) -> int:
     """Start a night, kill it *moment* seconds after it began its work; return its exit code."""
-    with subprocess.Popen(
-        desk.command(), env=desk.environment(), stderr=subprocess.PIPE, text=True
-    ) as night:
-        assert night.stderr is not None
-        began = any(line.endswith("jobs ...\n") for line in night.stderr)
+    with QuickPython(desk.command(), env=desk.environment(), merged=True) as night:
+        began = any(line.endswith("jobs ...\n") for line in night.stdout)
         assert began, "the night ended before it began any job"
         try:
             return night.wait(timeout=moment)
         except subprocess.TimeoutExpired:
             night.kill()
-    return night.returncode
+    return night.wait()
 
 
 def test_five_kills_leave_no_trace_in_the_history(
@@ -73,9 +70,9 @@ def test_death_between_two_steps_loses_no_result_and_counts_none_twice(
     module = (
         "harness.results.history" if name.startswith("History") else "harness.jobs.nightly.state"
     )
-    deadly = [sys.executable, "-c", DIE.format(module=module, name=name), *desk.command()[3:]]
+    deadly = desk.command(code=DIE.format(module=module, name=name))
 
-    killed = desk.start(deadly)
+    killed = run_quickly(deadly, env=desk.environment())
     desk.call()
 
     assert killed.returncode == -9
