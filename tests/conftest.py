@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Databases for the tests of the history (SQLite and PostgreSQL), and an option for golden logs."""
+"""A cache of a test's own, databases (SQLite and PostgreSQL), and an option for golden logs."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +26,14 @@ def ended_leases() -> Iterator[None]:
     """End the leases on the cache that a test takes."""
     with leases():
         yield
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory of an empty cache of the test's own, which is not made yet."""
+    directory = tmp_path / "cache"
+    monkeypatch.setenv("HARNESS_CACHE", str(directory))
+    return directory
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,7 @@ from harness.base.errors import InputError
 from harness.cli.debug import failure_directory
 from harness.results import save_run
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def _failure(cache: Path, name: str) -> Path:
@@ -27,6 +23,7 @@ def _failure(cache: Path, name: str) -> Path:
 
 def _run_with(cache: Path, *failures: Path) -> str:
     tests = tuple(case(one.name, "FAIL", artifacts=str(one)) for one in failures)
+    cache.mkdir(parents=True, exist_ok=True)
     save_run(replace(base_run(), tests=tests), cache / "run.json")
     return str(cache / "run.json")
 

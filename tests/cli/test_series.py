@@ -15,11 +15,7 @@ from harness.kernel.patches.origin import find_series
 from harness.kernel.source.workspace import open_workspace
 from harness.kernel.spec import DEFAULT_SOURCE
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def unpack(workspace: str, slots: int = 128) -> None:

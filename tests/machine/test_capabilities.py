@@ -22,6 +22,8 @@ from harness.machine.capabilities import (
     capabilities_of,
 )
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 FAKE = """\
 #!{python}
 import json, sys
@@ -57,11 +59,6 @@ def fake(folder: Path, devices: Collection[str], options: Collection[str], way: 
     program.write_text(FAKE.format(python=sys.executable, answers=json.dumps(answers), log=log))
     program.chmod(0o755)
     return program
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
 
 
 def test_what_it_answers_to_is_what_it_can_do(tmp_path: Path) -> None:

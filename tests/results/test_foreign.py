@@ -10,6 +10,8 @@ from harness.base.result import Result
 from harness.cli import main
 from harness.results import Verdict, read_foreign, verdict_of
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 JUNIT = """<testsuite>
 <testcase classname="a.b" name="one" time="0.5"/>
 <testcase classname="a.b" name="two"><failure message="1 != 2&#10;more">x</failure></testcase>
@@ -27,11 +29,6 @@ OOPS = """\
 """
 
 CALM = "[    1.000000] all well\n"
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
 
 
 def test_junit_of_any_tests_is_read(tmp_path: Path) -> None:

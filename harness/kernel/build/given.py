@@ -141,7 +141,7 @@ def module_compiler(config: Mapping[str, str], spec: KernelSpec) -> Compiler:
     asked = compiler_named(spec.compiler)
     if asked.is_clang != closest.is_clang:
         raise InputError(
-            f"{spec.source} was built with {compiler_text(config) or closest.name}: "
+            f"{spec.source} was built with '{compiler_text(config) or closest.name}': "
             f"{spec.compiler} cannot build modules for it. Leave out --compiler, and check LLVM "
             "and CROSS_COMPILE in the environment."
         )

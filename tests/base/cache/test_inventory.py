@@ -15,11 +15,7 @@ from harness.base.cache.usage import Usage, measure
 from harness.base.paths import APPLICATION
 from harness.base.space import KIB, MIB
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def kernel(key: str, *series: str) -> Path:

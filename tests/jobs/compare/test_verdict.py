@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from kernel_trees import tiny_tree
 from validate_fakes import FakeSuite, Results, T, U
 
 from harness.base.errors import BuildError
@@ -32,6 +33,8 @@ from harness.kernel.patches.series import read_paths
 from harness.results import Case, SuiteRequest, Verdict, load_run
 from harness.results.judge import Change, Comparison, Difference
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 FIXTURE = Path(__file__).parents[2] / "series/full-pool"
 
 PASS, FAIL = ["PASS"], ["FAIL"]
@@ -39,12 +42,7 @@ REQUEST = SuiteRequest(KernelSpec(), words=("--property=B12",))
 WHOLE = SuiteRequest(KernelSpec())
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def series() -> Series:
     return read_paths([FIXTURE])
 
@@ -361,9 +359,10 @@ def test_the_command_answers_with_its_exit_code(
     suite = FakeSuite(MIDDLE)
     monkeypatch.setattr("harness.cli.choice.run_suite", lambda request, _: suite(request))
     monkeypatch.setattr("harness.cli.validate.fit_series", lambda _: fits())
+    words = ["validate", str(FIXTURE), f"--kernel={tiny_tree(tmp_path / 'linux')}"]
     stored = tmp_path / "verdict.json"
 
-    assert main(["validate", str(FIXTURE), "--per-patch", f"--json={stored}"]) == 1
-    assert main(["validate", str(FIXTURE)]) == 0
+    assert main([*words, "--per-patch", f"--json={stored}"]) == 1
+    assert main(words) == 0
     assert "Patch 3/5" in capsys.readouterr().out
     assert json.loads(stored.read_text())["verdict"] == "bad"

@@ -21,6 +21,8 @@ from harness.kernel import KernelSpec, build_kernel, load_kernel
 from harness.kernel.build.build import plan_of, read_build_id
 from harness.kernel.source.workspace import open_workspace, workspaces
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 FIREWALL = "CONFIG_FIREWALL=y\n"
 
 BUILD = """
@@ -34,11 +36,6 @@ finally:
     Path(ended).write_text("too early")
 """
 """Builds a kernel in a process of its own, which is to be killed before it can say the last."""
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ def test_modules_are_built_by_the_compiler_of_their_kernel(
 def test_a_compiler_of_the_other_kind_is_refused_for_a_kernel_that_is_built(tmp_path: Path) -> None:
     build = tiny_build(tmp_path / "build")
 
-    with pytest.raises(InputError, match='was built with "gcc 12": clang cannot build modules'):
+    with pytest.raises(InputError, match="was built with 'gcc 12': clang cannot build modules"):
         find_build(KernelSpec(f"build:{build}", compiler="clang"))
 
 

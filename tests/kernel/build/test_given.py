@@ -17,10 +17,7 @@ from harness.kernel import KernelSpec, build_kernel
 from harness.kernel.build.build import find_kernel
 from harness.kernel.build.given import GivenBuild, find_build, given_tree
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from harness.kernel.build.given import UNTRACED
 from harness.kernel.build.headers import headers_tree
 from harness.kernel.build.packaged import PackagedKernel
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 RELEASE = "6.12.9+deb13-arm64"
 
 OWN, COMMON = f"usr/src/linux-headers-{RELEASE}", "usr/src/linux-headers-6.12.9+deb13-common"
@@ -83,11 +85,6 @@ def headers() -> tuple[Deb, ...]:
             },
         ),
     )
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
 
 
 def found(folder: Path, *debs: Deb, compiler: str = "") -> PackagedKernel:

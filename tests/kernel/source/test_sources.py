@@ -12,10 +12,7 @@ from harness.base.errors import HostError, SourceError
 from harness.kernel.source.sources import resolve_source
 from harness.kernel.source.tree import SourceTree
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.fixture

@@ -10,17 +10,14 @@ from harness.base.tools import find_tool, run_tool
 from harness.machine.devicetree import base_blob, compose
 from harness.machine.devicetree.tree import Tree
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 MACHINE = ["-machine", "virt,gic-version=3", "-cpu", "cortex-a57", "-smp", "1", "-m", "256"]
 
 COUNTING_QEMU = """#!/bin/sh
 echo run >> {log}
 exec {qemu} "$@"
 """
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
 
 
 def test_two_dumps_are_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

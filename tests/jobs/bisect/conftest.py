@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A series to look for a bad patch in."""
+
+import pytest
+from bisections import FIXTURE
+
+from harness.kernel.patches.series import Series, read_paths
+
+
+@pytest.fixture(scope="session")
+def series() -> Series:
+    """Five patches."""
+    return read_paths([FIXTURE])
