@@ -1,21 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What bisections are asked: a series, a request, and a suite that is killed."""
+"""What bisections are asked: a line of kernels, and a suite that is killed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from harness.jobs.bisect.spaces import Line, series_line
 from harness.kernel import KernelSpec
 from harness.kernel.patches.series import Series
 from harness.results import Run, SuiteRequest
-
-FIXTURE = Path(__file__).parents[1] / "series/full-pool"
-"""A series of five patches."""
-
-REQUEST = SuiteRequest(KernelSpec(), words=("--property=B12",))
-
-PASS, FAIL = ["PASS"], ["FAIL"]
 
 
 def positions(series: Series, good: int = 0, bad: int = 4) -> Line:

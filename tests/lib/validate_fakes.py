@@ -3,11 +3,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from made_up_provenance import provenance
 
 from harness.base.errors import BuildError
 from harness.base.result import Result
+from harness.kernel import KernelSpec
 from harness.results import Case, Run, SuiteRequest
 from harness.results.request import choice_of
 
@@ -15,6 +17,14 @@ T, U = (
     "harness/suite/properties/test_exhaustion.py::test_full[probe-a]",
     "harness/suite/test_x.py::test_u",
 )
+
+
+FULL_POOL = Path(__file__).parents[1] / "series/full-pool"
+"""A series of five patches; the third breaks B12, the fifth repairs it."""
+
+REQUEST = SuiteRequest(KernelSpec(), words=("--property=B12",))
+
+PASS, FAIL = ["PASS"], ["FAIL"]
 
 
 def position(request: SuiteRequest) -> int:

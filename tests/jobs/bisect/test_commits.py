@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from bisections import REQUEST, Dying
+from bisections import Dying
 from kernel_trees import tiny_tree
 from made_up_provenance import PLAIN
 from scratch_git import git
-from validate_fakes import T, outcome
+from validate_fakes import REQUEST, T, outcome
 
 from harness.base.errors import BuildError, InputError
 from harness.jobs.bisect import Bisection, bisect, bisection_text, find_commits

@@ -4,10 +4,9 @@
 from pathlib import Path
 
 import pytest
-from bisections import REQUEST
 from kernel_trees import tiny_tree
 from made_up_provenance import PLAIN
-from validate_fakes import T, outcome
+from validate_fakes import REQUEST, T, outcome
 
 from harness.base.errors import InputError
 from harness.jobs.bisect import bisect, kernels_line

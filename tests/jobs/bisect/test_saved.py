@@ -4,8 +4,8 @@
 from dataclasses import replace
 
 import pytest
-from bisections import FAIL, PASS, REQUEST, Dying, positions
-from validate_fakes import FakeSuite, T
+from bisections import Dying, positions
+from validate_fakes import FAIL, PASS, REQUEST, FakeSuite, T
 
 from harness.base.errors import HostError
 from harness.jobs.bisect import bisect

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from bisections import FAIL, FIXTURE, PASS, REQUEST, positions
-from validate_fakes import FakeSuite, T, U
+from bisections import positions
+from validate_fakes import FAIL, FULL_POOL, PASS, REQUEST, FakeSuite, T, U
 
 from harness.base.errors import InputError
 from harness.cli import main
@@ -91,5 +91,5 @@ def test_the_command_finds_the_patch(
     suite = FakeSuite({T: [PASS, PASS, PASS, FAIL, FAIL, PASS]})
     monkeypatch.setattr("harness.cli.choice.run_suite", lambda request, _: suite(request))
 
-    assert main(["bisect", "0", "4", "full_pool", f"--series={FIXTURE}"]) == 0
+    assert main(["bisect", "0", "4", "full_pool", f"--series={FULL_POOL}"]) == 0
     assert "The first bad kernel is patch 3/5" in " ".join(capsys.readouterr().out.split())

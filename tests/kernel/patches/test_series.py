@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 from kernel_trees import tiny_tree
 from scratch_git import git
+from validate_fakes import FULL_POOL
 
 from harness.base.errors import SeriesError
 from harness.kernel.patches.mail import Trailer
 from harness.kernel.patches.origin import find_series
 from harness.kernel.patches.series import Series, read_paths, read_series, store_prefix
 from harness.kernel.patches.subject import SubjectTags, read_subject
-
-FIXTURE = Path(__file__).parents[2] / "series/full-pool"
 
 DIFF = "--- a/kernel/dma/swiotlb.c\n+++ b/kernel/dma/swiotlb.c\n@@ -1,1 +1,1 @@\n-{old}\n+{new}\n"
 
@@ -111,7 +110,7 @@ def test_a_quilt_series_keeps_its_own_order(tmp_path: Path) -> None:
 
 
 def test_a_directory_of_format_patch_has_cover_fixes_and_trailers() -> None:
-    series = read_paths([FIXTURE])
+    series = read_paths([FULL_POOL])
 
     assert series.title == "swiotlb: say more about a full pool, and fail less often"
     assert series.cover is not None
@@ -217,12 +216,12 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("stored")
 def test_a_prefix_in_the_cache_is_the_same_patches_as_the_files_themselves() -> None:
-    patches = read_series(store_prefix(read_paths([FIXTURE]), 3))
+    patches = read_series(store_prefix(read_paths([FULL_POOL]), 3))
 
-    files = sorted(FIXTURE.glob("000[123]*"))
+    files = sorted(FULL_POOL.glob("000[123]*"))
     assert [one.identity for one in patches] == [one.identity for one in read_series(files)]
     assert patches[2].name.startswith("0003-swiotlb-do-not-fail")
-    assert store_prefix(read_paths([FIXTURE]), 0) == ()
+    assert store_prefix(read_paths([FULL_POOL]), 0) == ()
 
 
 @pytest.fixture
