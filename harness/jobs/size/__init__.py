@@ -10,13 +10,13 @@
 ================  ============================================================================
 """
 
-from harness.jobs.size.answers import Holder, Outcome, Sizing, Trial, as_json, exit_code
+from harness.jobs.size.answers import Ending, Holder, Sizing, Trial, as_json, exit_code
 from harness.jobs.size.measure import SizeBench, measure
 from harness.jobs.size.size_text import size_details, size_table
 
 __all__ = [
+    "Ending",
     "Holder",
-    "Outcome",
     "SizeBench",
     "Sizing",
     "Trial",

@@ -14,7 +14,7 @@ GOOD, BAD, NOT_JUDGED = 0, 1, 2
 FORMAT = 1
 
 
-class Outcome(Enum):
+class Ending(Enum):
     """How a workload ended."""
 
     WORKS = "works"
@@ -61,7 +61,7 @@ class Trial:
     """
 
     size: int
-    outcome: Outcome
+    outcome: Ending
     detail: str = ""
     bound: int = 0
     peak: int = 0
@@ -75,9 +75,9 @@ class Trial:
 
     def level(self, ample: "Trial | None" = None) -> Level:
         """How good the pool is, compared with an *ample* one: it never waits more often."""
-        if self.outcome not in (Outcome.WORKS, Outcome.FAILS):
+        if self.outcome not in (Ending.WORKS, Ending.FAILS):
             return Level.USELESS
-        if self.outcome is Outcome.FAILS:
+        if self.outcome is Ending.FAILS:
             return Level.ENDS
         more = ample is not None and (self.waits or 0) > (ample.waits or 0)
         return Level.NO_ERRORS if self.refused or more else Level.FULL_SPEED
@@ -110,16 +110,16 @@ class Sizing:
         if self.ample is None:
             return NOT_JUDGED
         if self.ample.level() < Level.NO_ERRORS:
-            return NOT_JUDGED if self.ample.outcome is Outcome.UNBOUND else BAD
-        bad = (Outcome.OUTSIDE, Outcome.CRASHES, Outcome.NEVER_ENDS)
+            return NOT_JUDGED if self.ample.outcome is Ending.UNBOUND else BAD
+        bad = (Ending.OUTSIDE, Ending.CRASHES, Ending.NEVER_ENDS)
         return (
             BAD if any(one.outcome in bad and not self.finding(one) for one in self.below) else GOOD
         )
 
 
-FINDINGS: Mapping[tuple[str, Outcome], str] = {
-    ("virtio-blk", Outcome.NEVER_ENDS): "virtio-blk-retries-for-ever",
-    ("virtio-rng", Outcome.NEVER_ENDS): "virtio-rng-waits-for-ever",
+FINDINGS: Mapping[tuple[str, Ending], str] = {
+    ("virtio-blk", Ending.NEVER_ENDS): "virtio-blk-retries-for-ever",
+    ("virtio-rng", Ending.NEVER_ENDS): "virtio-rng-waits-for-ever",
 }
 """What is known of drivers in a pool that is too small (docs/findings.md)."""
 

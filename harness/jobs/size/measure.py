@@ -11,7 +11,7 @@ from harness.devices.drivers import Driver
 from harness.jobs.check import confined
 from harness.jobs.check.check_machine import RAM_SIZE, SHAPE, check_machine
 from harness.jobs.check.kernel_parts import KernelParts, driver_name
-from harness.jobs.size.answers import Level, Outcome, Sizing, Trial
+from harness.jobs.size.answers import Ending, Level, Sizing, Trial
 from harness.jobs.size.trial import WORKLOADS, Job, try_pool
 from harness.kernel import Kernel
 from harness.machine.binary import Qemu
@@ -124,7 +124,7 @@ def smallest_pools(attempt: Callable[[int], Trial], ample: Trial) -> Mapping[Lev
 
 def kinds_below(done: Iterable[Trial], ample: Trial) -> tuple[Trial, ...]:
     """The largest of the trials that show the same, for each kind that is not full speed."""
-    kinds: dict[tuple[Outcome, Level], Trial] = {}
+    kinds: dict[tuple[Ending, Level], Trial] = {}
     for trial in sorted(done, key=lambda one: -one.size):
         level = trial.level(ample)
         if level < Level.FULL_SPEED and trial is not ample:

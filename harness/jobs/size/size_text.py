@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from rich.table import Column, Table
 
 from harness.base.space import KIB, MIB, size_text
-from harness.jobs.size.answers import Level, Outcome, Sizing, Trial, slots_of
+from harness.jobs.size.answers import Ending, Level, Sizing, Trial, slots_of
 from harness.kernel import SLOT
 
 HEADS = ("bound", "peak", "largest mapping", "ends", "no errors", "full speed")
@@ -65,14 +65,14 @@ def _seen(one: Sizing, trial: Trial) -> str:
     if trial.detail:
         words.append(trial.detail)
     words.append(f"peak {_peak(trial)} of {slots_of(trial.size)} slots")
-    if trial.waits is not None and trial.outcome is Outcome.WORKS:
+    if trial.waits is not None and trial.outcome is Ending.WORKS:
         words.append(f"waits {trial.waits} times for {size_text(trial.moved)}")
     return "; ".join(words)
 
 
 def _short(one: Sizing, trial: Trial) -> str:
     said = trial.outcome.value
-    if trial.outcome is Outcome.WORKS and trial.refused:
+    if trial.outcome is Ending.WORKS and trial.refused:
         said = "works, mappings refused"
     finding = one.finding(trial)
     return f"{said} ({finding})" if finding else said

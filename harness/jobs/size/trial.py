@@ -26,7 +26,7 @@ from harness.devices.drivers import (
 from harness.devices.shell import ended, start
 from harness.jobs.check.answers import DmaCall
 from harness.jobs.check.origin import recorded_calls, start_trace
-from harness.jobs.size.answers import Holder, Outcome, Trial
+from harness.jobs.size.answers import Ending, Holder, Trial
 from harness.jobs.size.pool_watch import PoolWatch, holders_of, largest_mapping
 from harness.jobs.size.quiet import Quiet
 from harness.jobs.size.refusal import RefusalStop
@@ -112,10 +112,10 @@ def try_pool(job: Job, known: KnownTypes) -> Trial:
             outcome, detail = run.outcome()
         except GuestError as fault:
             crashed = isinstance(fault, GuestCrash)
-            outcome = Outcome.CRASHES if crashed else Outcome.NEVER_ENDS
+            outcome = Ending.CRASHES if crashed else Ending.NEVER_ENDS
             detail = str(fault)
         if refused := guest.fence_refusals():
-            outcome, detail = Outcome.OUTSIDE, f"{refused[0].access} {refused[0].address:#x}"
+            outcome, detail = Ending.OUTSIDE, f"{refused[0].access} {refused[0].address:#x}"
         return run.trial(outcome, detail)
 
 
@@ -141,7 +141,7 @@ class _Run:
         self._holders: tuple[Holder, ...] = ()
         self._mapped = 0
 
-    def outcome(self) -> tuple[Outcome, str]:
+    def outcome(self) -> tuple[Ending, str]:
         """Plug, bind, work: how that ends."""
         guest = self._guest
         start_trace(guest)
@@ -150,7 +150,7 @@ class _Run:
         stop = RefusalStop(guest, self._types, self._reading, refused, self._disk)
         try:
             if reason := self._unusable(work):
-                return Outcome.UNBOUND, reason
+                return Ending.UNBOUND, reason
             self._wait_quiet()
             self._bound = self._pool.sample()
             self._calls = recorded_calls(guest)
@@ -164,11 +164,11 @@ class _Run:
             stop.close()
         return self._judge(end)
 
-    def trial(self, outcome: Outcome, detail: str) -> Trial:
+    def trial(self, outcome: Ending, detail: str) -> Trial:
         """What was seen of a trial that ended so."""
         lines = self._guest.console.lines
         said = [_unstamped(line) for line in lines if FULL in line or FAILED.search(line)]
-        idle = outcome in (Outcome.WORKS, Outcome.FAILS) and self._wait_quiet()
+        idle = outcome in (Ending.WORKS, Ending.FAILS) and self._wait_quiet()
         high = self._pool.agreed() if idle else self._pool.high_water()
         disk = self._disk
         return Trial(
@@ -186,18 +186,18 @@ class _Run:
             said=tuple(said[:LAST_LINES]),
         )
 
-    def _judge(self, end: tuple[int, str] | None) -> tuple[Outcome, str]:
+    def _judge(self, end: tuple[int, str] | None) -> tuple[Ending, str]:
         if end is None:
-            return Outcome.NEVER_ENDS, f"no request to the device, and no end, in {STUCK:g} s"
+            return Ending.NEVER_ENDS, f"no request to the device, and no end, in {STUCK:g} s"
         status, said = end
         if status:
-            return Outcome.FAILS, f"it ended with status {status}: {said}"
+            return Ending.FAILS, f"it ended with status {status}: {said}"
         console = self._guest.console
         if failed := next(filter(FAILED.search, console.lines), ""):
-            return Outcome.FAILS, _unstamped(failed)
+            return Ending.FAILS, _unstamped(failed)
         if console.reports:
-            return Outcome.FAILS, f"the kernel reported: {console.reports[0].title}"
-        return Outcome.WORKS, ""
+            return Ending.FAILS, f"the kernel reported: {console.reports[0].title}"
+        return Ending.WORKS, ""
 
     def _find_holders(self) -> None:
         """Who held the slots at the first refusal, or at the peak."""

@@ -8,7 +8,7 @@ import pytest
 from harness.base.space import KIB, MIB
 from harness.jobs.check import find_driver
 from harness.jobs.check.kernel_parts import KernelParts
-from harness.jobs.size import Outcome, SizeBench, Sizing, Trial, exit_code, measure
+from harness.jobs.size import Ending, SizeBench, Sizing, Trial, exit_code, measure
 from harness.jobs.size.answers import Level
 from harness.kernel import Kernel
 from harness.machine.binary import Qemu
@@ -36,7 +36,7 @@ def test_the_slots_of_a_disk_are_counted_while_it_holds_its_answers(bench: SizeB
     """A request of 1 MiB needs its slots at once: the kernel's count is what memory shows."""
     first, second = (bench.try_size(BLK, 4 * MIB) for _ in range(2))
 
-    assert first.outcome is Outcome.WORKS, first
+    assert first.outcome is Ending.WORKS, first
     assert first.peak >= MIB // (2 * KIB)
     assert sum(one.slots for one in first.holders) == first.peak
     assert all(one.callers for one in first.holders), first.holders
@@ -49,11 +49,11 @@ def test_a_disk_in_a_pool_that_is_too_small_is_told(bench: SizeBench) -> None:
     """The request holds nearly all slots of the pool when one of its mappings is refused."""
     trial = bench.try_size(BLK, 512 * KIB)
 
-    assert trial.outcome is Outcome.NEVER_ENDS, trial
+    assert trial.outcome is Ending.NEVER_ENDS, trial
     assert trial.refused
     assert sum(one.slots for one in trial.holders) > 200, trial.holders
     assert any("swiotlb buffer is full" in line for line in trial.said)
-    assert exit_code([Sizing("virtio-blk", "", ample=replace(trial, outcome=Outcome.WORKS))]) == 0
+    assert exit_code([Sizing("virtio-blk", "", ample=replace(trial, outcome=Ending.WORKS))]) == 0
 
 
 def test_the_smallest_pool_of_a_small_device_is_one_slot_set(bench: SizeBench) -> None:

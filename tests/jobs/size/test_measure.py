@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.jobs.size.answers import Level, Outcome, Sizing, Trial, exit_code
+from harness.jobs.size.answers import Ending, Level, Sizing, Trial, exit_code
 from harness.jobs.size.measure import SMALLEST, Trials, kinds_below, smallest_pools
 
 STEP = SMALLEST
 LAST = 6
-AMPLE = Trial(STEP << LAST, Outcome.WORKS, waits=16)
+AMPLE = Trial(STEP << LAST, Ending.WORKS, waits=16)
 
 
 def driver(ends: int, no_errors: int, full: int) -> Trials:
@@ -20,10 +20,10 @@ def driver(ends: int, no_errors: int, full: int) -> Trials:
 
     def attempt(size: int) -> Trial:
         if size < STEP << ends:
-            return Trial(size, Outcome.NEVER_ENDS)
+            return Trial(size, Ending.NEVER_ENDS)
         if size < STEP << no_errors:
-            return Trial(size, Outcome.FAILS)
-        return Trial(size, Outcome.WORKS, refused=size < STEP << full, waits=16)
+            return Trial(size, Ending.FAILS)
+        return Trial(size, Ending.WORKS, refused=size < STEP << full, waits=16)
 
     return Trials(attempt)
 
@@ -52,7 +52,7 @@ def test_what_happens_below_is_told_of_the_largest_pool_where_it_does(needs: lis
 
     below = kinds_below(attempt.done.values(), AMPLE)
 
-    wanted = [(full, Outcome.WORKS), (no_errors, Outcome.FAILS), (ends, Outcome.NEVER_ENDS)]
+    wanted = [(full, Ending.WORKS), (no_errors, Ending.FAILS), (ends, Ending.NEVER_ENDS)]
     lowest = [no_errors, ends, 0]
     kinds = [
         (STEP << first - 1, outcome)
@@ -67,7 +67,7 @@ def test_no_pool_is_tried_twice() -> None:
 
     def attempt(size: int) -> Trial:
         sizes.append(size)
-        return Trial(size, Outcome.WORKS)
+        return Trial(size, Ending.WORKS)
 
     smallest_pools(Trials(attempt), AMPLE)
 
@@ -85,20 +85,20 @@ def test_a_driver_that_is_refused_in_the_largest_pool_has_no_pool_for_full_speed
 @pytest.mark.parametrize(
     ("trial", "level"),
     [
-        (Trial(STEP, Outcome.WORKS, waits=16), Level.FULL_SPEED),
-        (Trial(STEP, Outcome.WORKS, waits=17), Level.NO_ERRORS),
-        (Trial(STEP, Outcome.WORKS, waits=16, refused=True), Level.NO_ERRORS),
-        (Trial(STEP, Outcome.FAILS), Level.ENDS),
-        (Trial(STEP, Outcome.NEVER_ENDS), Level.USELESS),
-        (Trial(STEP, Outcome.UNBOUND), Level.USELESS),
-        (Trial(STEP, Outcome.OUTSIDE), Level.USELESS),
+        (Trial(STEP, Ending.WORKS, waits=16), Level.FULL_SPEED),
+        (Trial(STEP, Ending.WORKS, waits=17), Level.NO_ERRORS),
+        (Trial(STEP, Ending.WORKS, waits=16, refused=True), Level.NO_ERRORS),
+        (Trial(STEP, Ending.FAILS), Level.ENDS),
+        (Trial(STEP, Ending.NEVER_ENDS), Level.USELESS),
+        (Trial(STEP, Ending.UNBOUND), Level.USELESS),
+        (Trial(STEP, Ending.OUTSIDE), Level.USELESS),
     ],
 )
 def test_a_pool_is_as_good_as_the_workload_runs(trial: Trial, level: Level) -> None:
     assert trial.level(AMPLE) is level
 
 
-HANGS = Trial(STEP, Outcome.NEVER_ENDS)
+HANGS = Trial(STEP, Ending.NEVER_ENDS)
 GOOD = Sizing("virtio-blk", "virtio-pci", ample=AMPLE)
 
 
@@ -108,10 +108,10 @@ GOOD = Sizing("virtio-blk", "virtio-pci", ample=AMPLE)
         (GOOD, 0),
         (replace(GOOD, below=(HANGS,)), 0),
         (replace(GOOD, device="nvme", below=(HANGS,)), 1),
-        (replace(GOOD, below=(Trial(STEP, Outcome.OUTSIDE),)), 1),
-        (replace(GOOD, below=(Trial(STEP, Outcome.UNBOUND),)), 0),
-        (replace(GOOD, ample=Trial(STEP, Outcome.FAILS)), 1),
-        (replace(GOOD, ample=Trial(STEP, Outcome.UNBOUND)), 2),
+        (replace(GOOD, below=(Trial(STEP, Ending.OUTSIDE),)), 1),
+        (replace(GOOD, below=(Trial(STEP, Ending.UNBOUND),)), 0),
+        (replace(GOOD, ample=Trial(STEP, Ending.FAILS)), 1),
+        (replace(GOOD, ample=Trial(STEP, Ending.UNBOUND)), 2),
         (Sizing("nvme", "nvme", reason="CONFIG_BLK_DEV_NVME is not set"), 2),
     ],
 )
@@ -120,6 +120,6 @@ def test_the_exit_code_is_bad_unless_a_finding_says_so(one: Sizing, code: int) -
 
 
 def test_bad_outranks_not_judged() -> None:
-    bad = replace(GOOD, ample=Trial(STEP, Outcome.FAILS))
+    bad = replace(GOOD, ample=Trial(STEP, Ending.FAILS))
 
     assert exit_code([Sizing("nvme", "nvme", reason="no driver"), bad]) == 1

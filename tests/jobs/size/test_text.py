@@ -8,15 +8,15 @@ import pytest
 from rich.console import Console
 
 from harness.jobs.size import as_json, size_details, size_table
-from harness.jobs.size.answers import Holder, Level, Outcome, Sizing, Trial
+from harness.jobs.size.answers import Ending, Holder, Level, Sizing, Trial
 from harness.jobs.size.size_text import pool_text
 
 HOLDER = Holder(("vring_map_one_sg", "virtqueue_add_split"), "dma_map_page", False, 257, 515)
 AMPLE = Trial(
-    16 << 20, Outcome.WORKS, bound=4, peak=523, largest=262144, waits=16, holders=(HOLDER,)
+    16 << 20, Ending.WORKS, bound=4, peak=523, largest=262144, waits=16, holders=(HOLDER,)
 )
 NEVER = Trial(
-    1 << 20, Outcome.NEVER_ENDS, "no request", peak=512, refused=True, said=("buffer is full",)
+    1 << 20, Ending.NEVER_ENDS, "no request", peak=512, refused=True, said=("buffer is full",)
 )
 BLK = Sizing(
     "virtio-blk",
