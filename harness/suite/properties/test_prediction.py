@@ -32,7 +32,7 @@ EXAMPLES = 8
 SHAPES = sorted(str(one.relative_to(OVERLAYS).with_suffix("")) for one in OVERLAYS.rglob("pool-*"))
 """The shapes of dts/ with pools."""
 
-REPORTED = {"too-large": "__alloc_pages", "coherent-mapped": "memremap"}
+REPORTED = {"too-large": "__alloc_(frozen_)?pages", "coherent-mapped": "memremap"}
 """Rules by which the kernel prints a report beside its message: a function in the title of it."""
 
 WRONG = pytest.mark.nightly("known findings, with devicetrees that are wrong")
