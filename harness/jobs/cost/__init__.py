@@ -3,8 +3,10 @@
 
 ==================  ==============================================================================
 ``measure_costs``   boots a machine that counts, for each kind of device; yields Costs
+``measure_work``    counts reads of a disk from outside, end to end; yields Costs with a range
 ``Cost``            a call on a size, and its instructions
-``cost_table``      calls x kinds of devices
+``cost_table``      calls x kinds of devices; ``full_table``, ``work_table``: the others
+``cost_plot``       SVG; ``cost_page``: one page of HTML
 ``compare_costs``   what changed between two lists of them; ``beyond``: by more than a limit
 ==================  ==============================================================================
 """
@@ -17,8 +19,16 @@ from harness.jobs.cost.cost import (
     load_costs,
     save_costs,
 )
-from harness.jobs.cost.cost_table import change_lines, change_table, cost_table
-from harness.jobs.cost.measure import measure_costs
+from harness.jobs.cost.cost_page import cost_page
+from harness.jobs.cost.cost_plot import cost_plot
+from harness.jobs.cost.cost_table import (
+    change_lines,
+    change_table,
+    cost_table,
+    full_table,
+    work_table,
+)
+from harness.jobs.cost.measure import measure_costs, measure_work
 
 __all__ = [
     "Cost",
@@ -27,8 +37,13 @@ __all__ = [
     "change_lines",
     "change_table",
     "compare_costs",
+    "cost_page",
+    "cost_plot",
     "cost_table",
+    "full_table",
     "load_costs",
     "measure_costs",
+    "measure_work",
     "save_costs",
+    "work_table",
 ]

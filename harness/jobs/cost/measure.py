@@ -7,7 +7,6 @@ number of a call depends on the kernel and on what is mapped, on nothing else.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from errno import ENOMEM
 from functools import partial
@@ -16,12 +15,15 @@ from harness.base.errors import HarnessError
 from harness.base.progress import step
 from harness.base.space import KIB
 from harness.devices.probe import DIRECTIONS, Device, Direction, DmaError, Probe
+from harness.devices.probe.filling import fill, unmap
 from harness.devices.rogue import EduRogue
 from harness.jobs.cost.cost import Cost
+from harness.jobs.cost.disk_reads import disk_reads
 from harness.machine.environment import Environment
 from harness.machine.machine import DEFAULT_RAM, KERNEL_SMMU, Machine
 from harness.machine.qemu.snapshot import boot
 from harness.machine.shape import DEFAULT_SHAPE, NO_POOL, shaped_devicetree
+from harness.observe.memory import KnownTypes
 
 SIZES = (64, 512, 2 * KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB)
 """Bytes of mappings, from a descriptor to the largest mapping of a restricted device."""
@@ -30,8 +32,9 @@ MEMORY = (4 * KIB, 16 * KIB, 32 * KIB)
 """Bytes of coherent allocations. Without a pool the page allocator serves larger ones from what
 happens to be free, and the number is not the same each time (PAGE_ALLOC_COSTLY_ORDER)."""
 
-FULL = (50, 90)
-"""Per cent of the pool that is in use, for mappings of FULL_SIZE."""
+EVERY = (2, 4, 8, 16, 32)
+"""How full a pool is for mappings of FULL_SIZE: of as many mappings in a row that fill it, one was
+ended, so that a search passes the others before it finds room."""
 
 FULL_SIZE = 4 * KIB
 
@@ -64,24 +67,36 @@ def measure_costs(
     for kind in kinds:
         with (
             step(f"counting instructions: {kind.name}"),
-            boot(_machine(environment, kind)) as guest,
+            boot(cost_machine(environment, kind)) as guest,
         ):
             probe = Probe(guest.agent)
             device = probe.device(str(EduRogue(guest).bdf))
             try:
                 yield from _costs(probe, device, kind)
                 for pool in guest.machine.devicetree.pools:
-                    for full in FULL:
-                        yield from _mapping_when_full(probe, device, kind, pool.size, full)
+                    yield from _mapping_when_full(probe, device, kind, pool.size)
             except DmaError as fault:
                 raise HarnessError(f"{UNSUPPORTED} ({fault})") from fault
 
 
-def _machine(environment: Environment, kind: DeviceKind) -> Machine:
+def measure_work(environment: Environment) -> Iterator[Cost]:
+    """The costs that differ from time to time, as medians: a read of a disk, end to end.
+
+    They are counted from outside. Raises HostError if QEMU takes no plugins, NoDebugInformation for
+    a kernel without types.
+    """
+    known = KnownTypes()
+    for kind in KINDS:
+        with step(f"reading a disk: {kind.name}"):
+            yield disk_reads(cost_machine(environment, kind, counted=False), kind.name, known)
+
+
+def cost_machine(environment: Environment, kind: DeviceKind, counted: bool = True) -> Machine:
+    """The machine for devices of *kind*; *counted*: whether its PMU counts instructions."""
     board = KERNEL_SMMU if kind.iommu else ""
     tree = shaped_devicetree(environment.qemu, kind.shape, ram_size=DEFAULT_RAM, board=board)
     parts = (environment.qemu, environment.kernel, environment.initramfs, tree)
-    return Machine(*parts, iommu=kind.iommu, counted=True)
+    return Machine(*parts, iommu=kind.iommu, counted=counted)
 
 
 def _costs(probe: Probe, device: Device, kind: DeviceKind) -> Iterator[Cost]:
@@ -104,15 +119,16 @@ def _mapping(
         yield Cost(f"{call} {direction.name}", size, kind.name, full, count)
 
 
-def _mapping_when_full(
-    probe: Probe, device: Device, kind: DeviceKind, pool: int, full: int
-) -> Iterator[Cost]:
-    """Mappings of FULL_SIZE in a pool of *pool* bytes, of which *full* per cent are in use."""
-    with ExitStack() as held:
-        buffer = probe.buffer(FULL_SIZE)
-        for _ in range(pool * full // 100 // FULL_SIZE):
-            held.enter_context(device.map_single(buffer, Direction.TO_DEVICE))
+def _mapping_when_full(probe: Probe, device: Device, kind: DeviceKind, pool: int) -> Iterator[Cost]:
+    """Mappings of FULL_SIZE in a pool of *pool* bytes, of which ever less is in use."""
+    buffer = probe.buffer(FULL_SIZE)
+    held = dict(enumerate(fill(device, buffer, FULL_SIZE, pool // FULL_SIZE)))
+    for every in sorted(EVERY, reverse=True):
+        ended = [held.pop(at) for at in list(held) if at % every == every - 1]
+        unmap(device, ended)
+        full = 100 - 100 // every
         yield from _mapping(probe, device, kind, Direction.TO_DEVICE, FULL_SIZE, full)
+    unmap(device, held.values())
 
 
 def _counted(measure: Callable[[], tuple[int, ...]], number: int) -> tuple[int | None, ...]:

@@ -24,20 +24,20 @@ FIRST_API = 1
 _OLDEST = re.compile(r"minimum version of (\d+)")
 
 
-def build_plugin(qemu: Qemu) -> Path:
-    """The plugin for *qemu*, from the cache if it can.
+def build_plugin(qemu: Qemu, source: Path = SOURCE) -> Path:
+    """The plugin of *source* for *qemu*, from the cache if it can.
 
     Raises HostError if that QEMU does not support plugins or the compiler is missing, ToolError
     if it does not compile.
     """
     if qemu.capabilities.lacking([PLUGINS]):
         raise HostError(
-            f"{qemu.path} was built without TCG plugins, through which double fetches are seen. "
+            f"{qemu.path} was built without TCG plugins, through which the guest's code is seen. "
             "Debian's qemu-system-arm has them; name another QEMU with --qemu=PATH, or build one "
             "with --enable-plugins"
         )
     api = max(FIRST_API, oldest_api(qemu))
-    return _compiled(SOURCE, f"-DPLUGIN_API={api}")
+    return _compiled(source, f"-DPLUGIN_API={api}")
 
 
 def oldest_api(qemu: Qemu) -> int:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """One trial: a guest with a pool of one size, one driver, and a workload that ends or does not.
 
-A disk holds its answers until the guest has nothing left to do (quiet.py): it stands for a device
-that is slower than the CPU. So the driver asks at once for all that it can ask for, the pool is
-read while nothing changes, and the numbers do not depend on how fast the emulator is.
+A disk holds its answers until the guest has nothing left to do (harness/observe/quiet.py): it
+stands for a device that is slower than the CPU. So the driver asks at once for all that it can ask
+for, the pool is read while nothing changes, and the numbers do not depend on how fast the emulator
+is.
 """
 
 import re
@@ -28,12 +29,12 @@ from harness.jobs.check.answers import DmaCall
 from harness.jobs.check.origin import recorded_calls, start_trace
 from harness.jobs.size.answers import Ending, Holder, Trial
 from harness.jobs.size.pool_watch import PoolWatch, holders_of, largest_mapping
-from harness.jobs.size.quiet import Quiet
 from harness.jobs.size.refusal import RefusalStop
 from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.snapshot import boot
 from harness.observe.memory import KernelTypes, KnownTypes, live_memory, restricted_pools
+from harness.observe.quiet import Quiet
 
 BINDING = 20.0
 """Seconds of the guest's own time for a driver to make its device usable."""
@@ -45,8 +46,8 @@ workload, after which it counts as one that never ends. virtio-blk retries after
 BUSY = 0.25
 """Seconds for which a guest may be busy until it is asked whether the workload has ended."""
 
-POLL, LOOK = 0.05, 0.001
-"""Seconds between two looks: whether the workload has ended, and whether the guest is quiet."""
+POLL = 0.05
+"""Seconds between two looks whether the workload has ended."""
 
 AT_ONCE = ("sdhci",)
 """Devices for which QEMU stops the whole machine until their disk has answered (hw/sd/sd.c,
@@ -268,13 +269,8 @@ class _Run:
 
     def _wait_quiet(self) -> bool:
         """Wait until the guest has nothing left to do, for BUSY seconds; whether it has."""
-        patience = self._guest.watch.patience(BUSY)
-        while patience.left() > 0:
-            waiting = self._disk.waiting if self._disk else 0
-            if self._quiet.look() and (self._disk is None or self._disk.waiting == waiting):
-                return True
-            self._guest.watch.sleep(LOOK)
-        return False
+        disk = self._disk
+        return self._quiet.wait(BUSY, lambda: disk.waiting if disk else 0)
 
 
 def _unstamped(line: str) -> str:

@@ -2,7 +2,9 @@
 """Costs of DMA API calls: kept in a file, compared, and told as a table."""
 
 import io
+import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -17,15 +19,24 @@ from harness.jobs.cost import (
     change_lines,
     change_table,
     compare_costs,
+    cost_page,
+    cost_plot,
     cost_table,
+    full_table,
     load_costs,
     save_costs,
+    work_table,
 )
+from harness.jobs.cost.cost import median_cost
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 MAP = Cost("map TO_DEVICE", 4096, "pool", 0, 1204)
 FULL = Cost("map TO_DEVICE", 4096, "pool", 90, 2204)
 BARE = Cost("map TO_DEVICE", 4096, "no pool", 0, 93)
 REFUSED = Cost("alloc coherent", 65536, "pool", 0, None)
+READ = Cost("read of a disk", 4096, "pool", 0, 23330, 14466, 87625)
+ALL = (MAP, FULL, BARE, REFUSED, READ)
 
 COSTS = st.lists(
     st.builds(
@@ -53,11 +64,17 @@ def test_a_kernel_does_not_differ_from_itself(costs: list[Cost]) -> None:
 
 
 def test_costs_survive_their_file(tmp_path: Path) -> None:
-    costs = (MAP, FULL, BARE, REFUSED)
+    save_costs(ALL, tmp_path / "costs.json")
 
-    save_costs(costs, tmp_path / "costs.json")
+    assert load_costs(tmp_path / "costs.json") == ALL
 
-    assert load_costs(tmp_path / "costs.json") == costs
+
+def test_a_file_without_ranges_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "old.json"
+    one = {"call": "map TO_DEVICE", "size": 4096, "kind": "pool", "full": 0, "instructions": 1204}
+    path.write_text(json.dumps({"format": 1, "unit": "instructions", "costs": [one]}))
+
+    assert load_costs(path) == (MAP,)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +82,7 @@ def test_costs_survive_their_file(tmp_path: Path) -> None:
     [
         ("", "no file of 'harness cost --json'"),
         ("[]", "no file of"),
-        ('{"format": 7, "costs": []}', "is of format 7, expected 1"),
+        ('{"format": 7, "costs": []}', "is of format 7, expected 2"),
         ('{"format": 1, "costs": [{"call": "map"}]}', "no file of"),
     ],
 )
@@ -99,9 +116,68 @@ def test_what_grew_most_comes_first() -> None:
     assert "refused" in table
 
 
-def test_a_row_has_a_call_and_a_column_a_kind_of_device() -> None:
-    table = text(cost_table([MAP, FULL, BARE, REFUSED]))
+def rows(table: Table) -> list[list[str]]:
+    lines = [line for line in text(table).splitlines() if line.startswith("\u2502")]
+    return [[cell.strip() for cell in line.strip("\u2502").split("\u2502")] for line in lines]
 
-    (row,) = [line for line in table.splitlines() if "map TO_DEVICE" in line]
-    assert row.replace("│", " ").split()[2:] == ["4", "KiB", "1204", "2204", "93"]
-    assert "pool, 90 % full" in table
+
+def test_a_row_has_a_call_and_a_column_a_kind_of_device() -> None:
+    assert rows(cost_table(ALL)) == [
+        ["map TO_DEVICE", "4 KiB", "1204", "93"],
+        ["alloc coherent", "64 KiB", "refused", ""],
+    ]
+
+
+def test_a_row_has_the_growth_with_how_full_the_pool_is() -> None:
+    assert rows(full_table(ALL)) == [["map TO_DEVICE", "4 KiB", "1204", "2204"]]
+    assert full_table([MAP, BARE]).row_count == 0
+
+
+def test_what_differs_from_time_to_time_has_its_range() -> None:
+    assert rows(work_table(ALL)) == [["read of a disk", "4 KiB", "23330 (14466 to 87625)"]]
+
+
+def test_the_median_of_several_times_counts() -> None:
+    assert median_cost("read", 4096, "pool", [5, 9, 1, 7, 100]) == Cost(
+        "read", 4096, "pool", 0, 7, 1, 100
+    )
+
+
+@pytest.mark.parametrize(("low", "high", "differs"), [(90, 120, False), (121, 140, True)])
+def test_ranges_that_overlap_are_no_change(low: int, high: int, differs: bool) -> None:
+    before = Cost("read", 4096, "pool", 0, 110, 100, 120)
+    after = Cost("read", 4096, "pool", 0, 130, low, high)
+
+    assert bool(compare_costs([before], [after])) is differs
+    assert bool(compare_costs([after], [before])) is differs
+
+
+def test_the_plot_has_a_line_for_each_kind_and_a_point_for_each_number() -> None:
+    larger = Cost("map TO_DEVICE", 65536, "pool", 0, 11302)
+    plot = ElementTree.fromstring(cost_plot([*ALL, larger]))
+
+    lines = plot.findall(f"{SVG}polyline")
+    tips = [tip.text for tip in plot.findall(f"{SVG}circle/{SVG}title")]
+    by_size, by_full = ["pool: 1204", "pool: 11302", "no pool: 93"], ["pool: 1204", "pool: 2204"]
+    assert len(lines) == 3
+    assert tips == [*by_size, *by_full]
+    assert all(0 <= float(at) <= 800 for line in lines for at in _numbers(line)[::2])
+    assert all(0 <= float(at) <= 300 for line in lines for at in _numbers(line)[1::2])
+
+
+def _numbers(line: ElementTree.Element) -> list[str]:
+    return line.attrib["points"].replace(",", " ").split()
+
+
+def test_nothing_to_plot_is_an_empty_plot() -> None:
+    assert ElementTree.fromstring(cost_plot([])).findall(f"{SVG}polyline") == []
+
+
+def test_the_page_has_the_plot_and_the_tables() -> None:
+    page = cost_page(ALL, "6.12 <rc>")
+
+    assert "<svg" in page
+    assert "kernel 6.12 &lt;rc&gt;" in page
+    assert "<td>23330 (14466 to 87625)</td>" in page
+    assert page.count("<table>") == 3
+    assert cost_page([MAP], "6.12").count("<table>") == 1

@@ -6,6 +6,7 @@ at from outside, by the kernel's run queues and by the threads of QEMU's that ar
 the guest is not disturbed, and nothing waits for a fixed time.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 
@@ -14,6 +15,9 @@ from harness.observe.memory import KernelTypes, RunQueues
 
 ASLEEP = "S"
 """The state of a thread that waits (proc_pid_stat(5)); that of a CPU in WFI does."""
+
+LOOK = 0.001
+"""Seconds between two looks; nothing tells of it."""
 
 ROUNDS = 2
 """After so many commands, QEMU's main loop has gone round at least once: what the guest told its
@@ -32,6 +36,19 @@ class Quiet:
         cpus = guest.monitor.execute("query-cpus-fast")
         tasks = Path(f"/proc/{guest.process.pid}/task")
         self._threads = tuple(tasks / str(cpu["thread-id"]) / "stat" for cpu in cpus)
+
+    def wait(self, seconds: float, requests: Callable[[], int]) -> bool:
+        """Wait until the guest has nothing to do, and *requests* of its devices stay the same.
+
+        Whether that came within *seconds* of its own time.
+        """
+        patience = self._guest.watch.patience(seconds)
+        while patience.left() > 0:
+            before = requests()
+            if self.look() and requests() == before:
+                return True
+            self._guest.watch.sleep(LOOK)
+        return False
 
     def look(self) -> bool:
         """Whether the guest had nothing to do while QEMU handled all that came before."""

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A guest whose executed instructions are counted from outside, by a TCG plugin (count.c).
+
+That counts whatever the kernel does, on all CPUs, interrupts among it. Single calls are counted by
+the machine's PMU instead (measure.py), to the instruction.
+"""
+
+import mmap
+import os
+import struct
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from harness.jobs.double_fetch.build import build_plugin
+from harness.machine.machine import Machine
+from harness.machine.qemu.guest import Guest
+from harness.machine.qemu.snapshot import park, restore
+
+SOURCE = Path(__file__).with_name("count.c")
+
+MOST_CPUS = 64
+"""As in count.c."""
+
+_COUNTS = struct.Struct(f"<{MOST_CPUS}Q")
+
+
+class CountedGuest(AbstractContextManager["CountedGuest"]):
+    """*machine*, restored with the plugin; raises HostError when QEMU takes no plugins."""
+
+    def __init__(self, machine: Machine) -> None:
+        plugin = str(build_plugin(machine.qemu, SOURCE)).replace(",", ",,")
+        self._file = os.memfd_create("instructions")
+        os.ftruncate(self._file, mmap.PAGESIZE)
+        self._memory = mmap.mmap(self._file, mmap.PAGESIZE)
+        try:
+            option = f"file={plugin},counts=/proc/self/fd/{self._file}"
+            extra = ("-plugin", option)
+            self.guest: Guest = restore(park(machine), extra=extra, files=(self._file,))
+        except BaseException:
+            self._close_file()
+            raise
+
+    @property
+    def executed(self) -> int:
+        """The kernel's instructions so far, of all CPUs."""
+        return sum(_COUNTS.unpack_from(self._memory))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.guest.close()
+        self._close_file()
+
+    def _close_file(self) -> None:
+        self._memory.close()
+        os.close(self._file)
