@@ -186,17 +186,15 @@ def test_rings_of_another_layout_lie_in_the_pool(
     disk_content: bytes,
     rings: tuple[RingFeature, ...],
 ) -> None:
-    """A disk with packed rings, or with rings in order, uses the pool only, and gives it back."""
+    """A disk with packed rings, or with rings in order, uses the pool only."""
     before = counters.used
     disk = plug_disk(guest, access_platform=True, rings=rings)
     for one in rings:
         equal(accepted(guest)[one.bit], "1", f"the feature {one.name}, as the driver accepted it")
-    ours = counters.used
 
     equal(guest.agent.read_file("/dev/vda"), disk_content, "/dev/vda")
     within(touched(guest, memory, disk, packed=PACKED in rings), pool, QUEUES)
-    require(ours > before, "slots of the rings", str(ours))
-    slots_used(counters, ours)
+    require(counters.used > before, "slots of the rings", str(counters.used))
 
 
 @pytest.mark.property("B11", "A14")
