@@ -2,7 +2,7 @@
 """What expectations are asked about: a guest, its memory and its log, as far as they look at it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -137,3 +137,23 @@ def check_unmet(unmet: Unmet) -> None:
     assert violation.expected == expected
     assert violation.observed == observed or re.fullmatch(observed, violation.observed)
     assert violation.properties == ()
+
+
+def silent(met: Sequence[Callable[[], object]]) -> Callable[..., None]:
+    """A test for each expectation that is met: it says nothing."""
+
+    @pytest.mark.parametrize("call", met)
+    def test(call: Callable[[], object]) -> None:
+        call()
+
+    return test
+
+
+def told(unmet: Mapping[str, Unmet]) -> Callable[..., None]:
+    """A test for each expectation that is not met: it says what was expected and observed."""
+
+    @pytest.mark.parametrize("name", unmet)
+    def test(name: str) -> None:
+        check_unmet(unmet[name])
+
+    return test

@@ -16,6 +16,13 @@ import pytest
 # what Python says since 3.12 about the fork that pexpect needs; the child only executes
 FORKS = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 
+SESSION_TESTS = [
+    pytest.mark.any_kernel("a person debugs any guest"),
+    pytest.mark.needs("a person looks at the kernel's structures", types=True),
+    FORKS,
+]
+"""The marks of a file of tests in which a person debugs a guest."""
+
 HARNESS = str(Path(sys.executable).with_name("harness"))
 """The program of this environment, which need not be in the path."""
 

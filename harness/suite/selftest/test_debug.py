@@ -17,13 +17,9 @@ from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes, LiveMemory
 from harness.observe.memory.names import Resolver
 from harness.shell.drgn_swiotlb import io_tlb_pool, restricted_mems
-from harness.suite.lib.person import FORKS, HARNESS, PROMPT, Person, sit_down
+from harness.suite.lib.person import HARNESS, PROMPT, SESSION_TESTS, Person, sit_down
 
-pytestmark = [
-    pytest.mark.any_kernel("a person debugs any guest"),
-    pytest.mark.needs("a person looks at the kernel's structures", types=True),
-    FORKS,
-]
+pytestmark = SESSION_TESTS
 
 SIZE = 4096
 

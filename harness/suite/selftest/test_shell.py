@@ -12,19 +12,15 @@ import pytest
 from harness.suite.lib.person import (
     COLUMNS,
     CTRL_C,
-    FORKS,
     IN_GUEST,
     LEAVE,
     PROMPT,
     ROWS,
+    SESSION_TESTS,
     Person,
 )
 
-pytestmark = [
-    pytest.mark.any_kernel("a person debugs any guest"),
-    pytest.mark.needs("a person looks at the kernel's structures", types=True),
-    FORKS,
-]
+pytestmark = SESSION_TESTS
 
 SPOT = 0x4800_0000
 """An address of RAM outside the pool."""

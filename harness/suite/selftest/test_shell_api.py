@@ -10,11 +10,9 @@ from harness.devices.probe import Direction
 from harness.machine.machine import Machine
 from harness.machine.qemu.artifacts import save
 from harness.shell import api, drgn_swiotlb
+from harness.suite.lib.person import SESSION_TESTS
 
-pytestmark = [
-    pytest.mark.any_kernel("a person debugs any guest"),
-    pytest.mark.needs("a person looks at the kernel's structures", types=True),
-]
+pytestmark = SESSION_TESTS
 
 
 def test_who_has_a_slot_is_data(machine: Machine) -> None:

@@ -5,15 +5,9 @@ import re
 import time
 from pathlib import Path
 
-import pytest
+from harness.suite.lib.person import SESSION_TESTS, Person
 
-from harness.suite.lib.person import FORKS, Person
-
-pytestmark = [
-    pytest.mark.any_kernel("a person debugs any guest"),
-    pytest.mark.needs("a person looks at the kernel's structures", types=True),
-    FORKS,
-]
+pytestmark = SESSION_TESTS
 
 QUICK = 0.5
 """Seconds that a snapshot, or the way back, takes on an idle machine; three times on a busy one."""

@@ -18,11 +18,9 @@ from harness.shell.command import Command
 from harness.shell.commands import commands
 from harness.shell.commands.snapshots import Snapshots
 from harness.shell.debugger import Debugger
+from harness.suite.lib.person import SESSION_TESTS
 
-pytestmark = [
-    pytest.mark.any_kernel("a person debugs any guest"),
-    pytest.mark.needs("a person looks at the kernel's structures", types=True),
-]
+pytestmark = SESSION_TESTS
 
 LINES = 1000
 

@@ -10,14 +10,12 @@ import pytest
 from harness.base.paths import CHECKOUT
 from harness.kernel import Initramfs, Kernel, KernelSpec, build_initramfs, build_kernel
 from harness.results import SuiteRequest
-from harness.suite.lib.person import FORKS, Person
+from harness.suite.lib.person import SESSION_TESTS, Person
 
 pytestmark = [
     pytest.mark.nightly("two kernels of its own"),
     pytest.mark.usefixtures("from_source"),
-    pytest.mark.any_kernel("a person debugs any guest"),
-    pytest.mark.needs("a person looks at the kernel's structures", types=True),
-    FORKS,
+    *SESSION_TESTS,
 ]
 
 

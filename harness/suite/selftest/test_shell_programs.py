@@ -9,21 +9,17 @@ import pexpect
 import pytest
 
 from harness.suite.lib.person import (
-    FORKS,
     HARNESS,
     IN_GUEST,
     LEAVE,
     PROMPT,
+    SESSION_TESTS,
     TIMEOUT,
     Person,
     sit_down,
 )
 
-pytestmark = [
-    pytest.mark.any_kernel("a person debugs any guest"),
-    pytest.mark.needs("a person looks at the kernel's structures", types=True),
-    FORKS,
-]
+pytestmark = SESSION_TESTS
 
 NEEDS_GDB = pytest.mark.skipif(
     shutil.which("gdb-multiarch") is None, reason="gdb-multiarch is not installed"

@@ -17,20 +17,16 @@ from harness.machine.qemu.snapshot import park
 from harness.observe.memory import Symbols
 from harness.suite.lib.person import (
     CTRL_C,
-    FORKS,
     HARNESS,
     IN_GUEST,
     PROMPT,
+    SESSION_TESTS,
     TIMEOUT,
     Person,
     sit_down,
 )
 
-pytestmark = [
-    pytest.mark.any_kernel("a person debugs any guest"),
-    pytest.mark.needs("a person looks at the kernel's structures", types=True),
-    FORKS,
-]
+pytestmark = SESSION_TESTS
 
 LOOP = "00000014"
 """``b .``, a branch to itself (Arm ARM, C6.2.26), as ``rogue write`` takes it."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from expect_fakes import IN_POOL, POOL, Unmet, at, check_unmet, memory
+from expect_fakes import IN_POOL, POOL, Unmet, at, memory, silent, told
 
 from harness.base.address_range import AddressRange
 from harness.base.violation import PropertyViolated, Violation
@@ -91,14 +91,8 @@ UNMET: dict[str, Unmet] = {
 }
 
 
-@pytest.mark.parametrize("call", MET)
-def test_what_is_as_expected_is_silent(call: Callable[[], object]) -> None:
-    call()
-
-
-@pytest.mark.parametrize("name", UNMET)
-def test_what_is_not_says_what_was_expected_and_observed(name: str) -> None:
-    check_unmet(UNMET[name])
+test_what_is_as_expected_is_silent = silent(MET)
+test_what_is_not_says_what_was_expected_and_observed = told(UNMET)
 
 
 def test_a_summary_of_the_test_comes_first() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
-from expect_fakes import POOL, SAID, Counters, Silent, Unmet, check_unmet, violation_of
+from expect_fakes import POOL, SAID, Counters, Silent, Unmet, silent, told, violation_of
 
 from harness.base.errors import GuestHang
 from harness.observe.memory import MemoryUse
@@ -42,14 +42,8 @@ UNMET: dict[str, Unmet] = {
 }
 
 
-@pytest.mark.parametrize("call", MET)
-def test_what_is_as_expected_is_silent(call: Callable[[], object]) -> None:
-    call()
-
-
-@pytest.mark.parametrize("name", UNMET)
-def test_what_is_not_says_what_was_expected_and_observed(name: str) -> None:
-    check_unmet(UNMET[name])
+test_what_is_as_expected_is_silent = silent(MET)
+test_what_is_not_says_what_was_expected_and_observed = told(UNMET)
 
 
 def test_a_guest_that_does_not_answer_is_a_hang_and_no_violation() -> None:

@@ -4,11 +4,11 @@
 import errno
 from collections.abc import Callable
 
-import pytest
 from expect_fakes import (
     Unmet,
     at,
-    check_unmet,
+    silent,
+    told,
 )
 
 from harness.devices.probe import Mapped, MappingError, Segment
@@ -45,14 +45,8 @@ UNMET: dict[str, Unmet] = {
 }
 
 
-@pytest.mark.parametrize("call", MET)
-def test_what_is_as_expected_is_silent(call: Callable[[], object]) -> None:
-    call()
-
-
-@pytest.mark.parametrize("name", UNMET)
-def test_what_is_not_says_what_was_expected_and_observed(name: str) -> None:
-    check_unmet(UNMET[name])
+test_what_is_as_expected_is_silent = silent(MET)
+test_what_is_not_says_what_was_expected_and_observed = told(UNMET)
 
 
 def test_a_refusal_is_returned() -> None:
