@@ -1,51 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plugin is built for the QEMU at hand, or it is said why not; the ring keeps what fits."""
+"""A plugin is built for the QEMU at hand, or it is said why not."""
 
-import struct
 from pathlib import Path
 
 import pytest
 
-from harness.base.errors import HarnessError, HostError
+from harness.base.errors import HostError
+from harness.base.paths import CHECKOUT
 from harness.base.tools import run_tool
-from harness.jobs.double_fetch.build import COMPILER, FLAGS, SOURCE, build_plugin, oldest_api
-from harness.jobs.double_fetch.ring import (
-    CAPACITY,
-    HEADER,
-    Access,
-    AccessRing,
-    Function,
-    Kind,
-    WatchedRange,
-)
 from harness.machine.binary import Qemu, find_qemu
 from harness.machine.capabilities import Capabilities
+from harness.machine.tcg_plugin.build import COMPILER, FLAGS, INCLUDE, build_plugin, oldest_api
 
-RECORD = struct.Struct("<QQQQQIHBB")
-"""``struct record`` of watch.c."""
+SOURCES = (
+    CHECKOUT / "harness/jobs/double_fetch/watch.c",
+    CHECKOUT / "harness/jobs/cost/count.c",
+)
 
-
-def record(ring: AccessRing, order: int, number: int) -> None:
-    """Write record *order* as the plugin does; a *number* of 0 means that it is not whole yet."""
-    with Path(ring.path).open("r+b") as file:
-        file.seek(HEADER + order % CAPACITY * RECORD.size)
-        file.write(RECORD.pack(number, 0x4F000000, 0x100, 0x200, 0x300, 7, 1, 4, 1))
-        file.seek(0)
-        file.write(struct.pack("<Q", order + 1))
+EACH = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
 
 
-@pytest.fixture
-def ring() -> AccessRing:
-    return AccessRing()
-
-
-def test_the_plugin_compiles_for_this_qemu() -> None:
-    assert build_plugin(find_qemu()).is_file()
+@EACH
+def test_a_plugin_compiles_for_this_qemu(source: Path) -> None:
+    assert build_plugin(find_qemu(), source).is_file()
 
 
 def test_a_qemu_without_plugins_is_said_to_be_the_reason() -> None:
     with pytest.raises(HostError, match="built without TCG plugins"):
-        build_plugin(Qemu(Path("qemu"), (7, 2), "", Capabilities()))
+        build_plugin(Qemu(Path("qemu"), (7, 2), "", Capabilities()), SOURCES[0])
 
 
 @pytest.mark.parametrize(
@@ -63,39 +45,9 @@ def test_the_api_is_the_oldest_that_qemu_takes(tmp_path: Path, said: str, oldest
     assert oldest_api(Qemu(program, (7, 2), "")) == oldest
 
 
+@EACH
 @pytest.mark.parametrize("api", [1, 2, 7])
-def test_the_plugin_compiles_for_every_api(tmp_path: Path, api: int) -> None:
-    run_tool([COMPILER, *FLAGS, f"-DPLUGIN_API={api}", "-o", tmp_path / "watch.so", SOURCE])
+def test_a_plugin_compiles_for_every_api(tmp_path: Path, source: Path, api: int) -> None:
+    plugin = tmp_path / "plugin.so"
 
-
-def test_a_record_comes_out_as_it_was_written(ring: AccessRing) -> None:
-    record(ring, 0, 1)
-
-    assert ring.since(0) == (Access(0, 1, True, 4, 0x4F000000, 0x100, 0x200, 0x300, 7),)
-
-
-def test_a_record_that_is_not_whole_yet_is_left_out(ring: AccessRing) -> None:
-    record(ring, 0, 1)
-    record(ring, 1, 0)
-
-    assert [access.number for access in ring.since(0)] == [0]
-
-
-def test_the_ring_goes_round(ring: AccessRing) -> None:
-    record(ring, CAPACITY, CAPACITY + 1)
-
-    assert [access.number for access in ring.since(CAPACITY)] == [CAPACITY]
-
-
-def test_more_than_the_ring_holds_is_an_error(ring: AccessRing) -> None:
-    record(ring, CAPACITY, CAPACITY + 1)
-
-    with pytest.raises(HarnessError, match="smaller"):
-        ring.since(0)
-
-
-def test_more_than_the_plugin_can_watch_is_an_error(ring: AccessRing) -> None:
-    one = Function("memcpy", 0x1000, 0x100, Kind.COPYING)
-
-    with pytest.raises(HarnessError, match=r"9 pools and 1 functions"):
-        ring.watch([WatchedRange(0, 1, 0)] * 9, [one])
+    run_tool([COMPILER, *FLAGS, INCLUDE, f"-DPLUGIN_API={api}", "-o", plugin, source])

@@ -13,10 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from harness.jobs.double_fetch.build import build_plugin
 from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.snapshot import park, restore
+from harness.machine.tcg_plugin import build_plugin
 
 SOURCE = Path(__file__).with_name("count.c")
 

@@ -12,16 +12,19 @@ has seen a read of a known address.
 import re
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 
 from harness.base.errors import InputError, ProtocolError
-from harness.jobs.double_fetch.build import build_plugin
 from harness.jobs.double_fetch.places import CodePlaces, watched_functions
 from harness.jobs.double_fetch.ring import Access, AccessRing, Function, WatchedRange
 from harness.machine.devicetree import Pool
 from harness.machine.layout import RAM_BASE
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.snapshot import Snapshot, restore
+from harness.machine.tcg_plugin import build_plugin
 from harness.observe.memory import KernelTypes, Symbols, live_memory, locate
+
+SOURCE = Path(__file__).with_name("watch.c")
 
 WORD = 8
 """Bytes of the read that shows how QEMU reports an address."""
@@ -36,7 +39,7 @@ class Watched:
 
     def __init__(self, snapshot: Snapshot) -> None:
         machine = snapshot.machine
-        plugin = str(build_plugin(machine.qemu)).replace(",", ",,")
+        plugin = str(build_plugin(machine.qemu, SOURCE)).replace(",", ",,")
         self._symbols = Symbols(machine.kernel.vmlinux)
         self._ring = AccessRing()
         self._functions: tuple[Function, ...] = ()

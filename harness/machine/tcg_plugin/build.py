@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plugin, compiled for this machine when it is first needed."""
+"""A plugin, compiled for this machine when it is first needed."""
 
 import re
 import subprocess
@@ -11,20 +11,21 @@ from harness.base.tools import dies_with_us, run_tool
 from harness.machine.binary import Qemu
 from harness.machine.capabilities import NO_GUEST, PLUGINS, TIMEOUT
 
-SOURCE = Path(__file__).with_name("watch.c")
+API = Path(__file__).with_name("api.h")
 ASKING = Path(__file__).with_name("oldest_api.c")
 
 COMPILER = "gcc"
 
 FLAGS = ("-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-fPIC", "-shared")
+INCLUDE = f"-I{API.parent}"
 
 FIRST_API = 1
-"""QEMU 7.2's; what is declared of it in watch.c holds in later ones, but for PLUGIN_API >= 7."""
+"""QEMU 7.2's; what is declared of it in api.h holds in later ones, but for PLUGIN_API >= 7."""
 
 _OLDEST = re.compile(r"minimum version of (\d+)")
 
 
-def build_plugin(qemu: Qemu, source: Path = SOURCE) -> Path:
+def build_plugin(qemu: Qemu, source: Path) -> Path:
     """The plugin of *source* for *qemu*, from the cache if it can.
 
     Raises HostError if that QEMU does not support plugins or the compiler is missing, ToolError
@@ -67,7 +68,7 @@ def _compiled(source: Path, *defines: str) -> Path:
     name = f"{source.stem}.so"
 
     def fill(directory: Path) -> None:
-        run_tool([COMPILER, *FLAGS, *defines, "-o", directory / name, source])
+        run_tool([COMPILER, *FLAGS, INCLUDE, *defines, "-o", directory / name, source])
 
-    key = digest(source, compiler, " ".join((*FLAGS, *defines)))
+    key = digest(source, API, compiler, " ".join((*FLAGS, *defines)))
     return Cache("qemu-plugins").get(key, fill) / name
