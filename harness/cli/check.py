@@ -69,4 +69,4 @@ def run(arguments: argparse.Namespace) -> int:
     print(check_text(check))
     if arguments.json:
         arguments.json.write_text(json.dumps(as_json(check), indent=1) + "\n")
-    return check.code
+    return check.verdict.exit_code

@@ -97,16 +97,21 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
         help="RAM of the guest, for example 1G (default and minimum: %(default)s)",
     )
     add_shape_option(parser)
+    add_cpus_option(parser)
+    parser.add_argument(
+        "--append", default="", metavar="WORDS", help="append to the kernel command line"
+    )
+
+
+def add_cpus_option(parser: argparse.ArgumentParser, why: str = "") -> None:
+    """Add ``--cpus``; *why* a user would ask for more than one."""
     parser.add_argument(
         "--cpus",
         type=int,
         choices=range(1, MOST_CPUS + 1),
         default=1,
         metavar="N",
-        help=f"CPUs of the guest, 1 to {MOST_CPUS} (default: 1)",
-    )
-    parser.add_argument(
-        "--append", default="", metavar="WORDS", help="append to the kernel command line"
+        help=f"CPUs of the guest, 1 to {MOST_CPUS}{why} (default: 1)",
     )
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from harness.base.errors import InputError
-from harness.cli.machines import MOST_CPUS, add_kernel_options, spec_of
+from harness.cli.machines import add_cpus_option, add_kernel_options, spec_of
 from harness.cli.tables import print_table
 from harness.devices.drivers import DRIVERS
 from harness.jobs.check import find_driver
@@ -57,14 +57,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="what the guest's shell does with each device; $NODE is its file, or its network card "
         "(default: direct reads and writes of 1 MiB, or 8 MiB each way)",
     )
-    parser.add_argument(
-        "--cpus",
-        type=int,
-        choices=range(1, MOST_CPUS + 1),
-        default=1,
-        metavar="N",
-        help=f"CPUs of the guest, 1 to {MOST_CPUS}: a pool has an area for each (default: 1)",
-    )
+    add_cpus_option(parser, ": several have requests at the same time")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the answers as JSON")
     parser.set_defaults(run=run)
 

@@ -9,9 +9,8 @@ from typing import Any
 from harness.base.hex_repr import hex_repr
 from harness.machine.devicetree import Pool
 from harness.machine.fence import Refusal
-
-GOOD, BAD, NOT_JUDGED = 0, 1, 2
-"""Exit codes."""
+from harness.results import Verdict
+from harness.results.judge import overall
 
 
 class PoolTreatment(Enum):
@@ -44,11 +43,11 @@ class DeviceState(Enum):
     LACKING = "no driver"
 
     @property
-    def code(self) -> int:
-        """The exit code that it speaks for; a driver that the kernel lacks speaks for none."""
+    def verdict(self) -> Verdict:
+        """The verdict on the kernel; a driver that the kernel lacks says nothing against it."""
         if self in (DeviceState.OUTSIDE, DeviceState.BROKEN):
-            return BAD
-        return NOT_JUDGED if self is DeviceState.UNBOUND else GOOD
+            return Verdict.BAD
+        return Verdict.NOT_JUDGED if self is DeviceState.UNBOUND else Verdict.GOOD
 
 
 @hex_repr
@@ -121,15 +120,13 @@ class KernelCheck:
     asked: tuple[str, ...] = ()
 
     @property
-    def code(self) -> int:
-        """0 if all devices are inside, 1 if one is outside or broken, else 2."""
-        codes = {answer.state.code for answer in self.devices}
-        if BAD in codes:
-            return BAD
+    def verdict(self) -> Verdict:
+        """GOOD if all devices are inside, BAD if one is outside or broken, else NOT_JUDGED."""
+        verdict = overall(answer.state.verdict for answer in self.devices)
         judged = {answer.device for answer in self.devices if answer.state is DeviceState.INSIDE}
-        if not judged or NOT_JUDGED in codes or not judged.issuperset(self.asked):
-            return NOT_JUDGED
-        return GOOD
+        if verdict is Verdict.GOOD and not (judged and judged.issuperset(self.asked)):
+            return Verdict.NOT_JUDGED
+        return verdict
 
     def count(self, *states: DeviceState) -> int:
         """How many devices have one of *states*."""
@@ -142,7 +139,7 @@ def as_json(check: KernelCheck) -> Mapping[str, Any]:
         "kernel": check.kernel,
         "machine": check.machine,
         "feature_built": check.built,
-        "exit_code": check.code,
+        "exit_code": check.verdict.exit_code,
         "pools": [
             {
                 "name": answer.pool.name,

@@ -76,5 +76,5 @@ def _result(check: KernelCheck) -> str:
     lacking = check.count(DeviceState.LACKING)
     return (
         f"result: {inside} inside, {outside} outside, {broken} broken, {unbound} not bound, "
-        f"{lacking} without a driver; exit code {check.code}"
+        f"{lacking} without a driver; exit code {check.verdict.exit_code}"
     )

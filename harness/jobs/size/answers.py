@@ -7,9 +7,8 @@ from enum import Enum, IntEnum
 from typing import Any
 
 from harness.kernel import SLOT
-
-GOOD, BAD, NOT_JUDGED = 0, 1, 2
-"""Exit codes."""
+from harness.results import Verdict
+from harness.results.judge import overall
 
 FORMAT = 1
 
@@ -105,16 +104,15 @@ class Sizing:
         return FINDINGS.get((self.device, trial.outcome), "")
 
     @property
-    def code(self) -> int:
-        """The exit code that it speaks for."""
+    def verdict(self) -> Verdict:
+        """BAD if the device fails for a reason that is no finding."""
         if self.ample is None:
-            return NOT_JUDGED
+            return Verdict.NOT_JUDGED
         if self.ample.level() < Level.NO_ERRORS:
-            return NOT_JUDGED if self.ample.outcome is Ending.UNBOUND else BAD
+            return Verdict.NOT_JUDGED if self.ample.outcome is Ending.UNBOUND else Verdict.BAD
         bad = (Ending.OUTSIDE, Ending.CRASHES, Ending.NEVER_ENDS)
-        return (
-            BAD if any(one.outcome in bad and not self.finding(one) for one in self.below) else GOOD
-        )
+        new = any(one.outcome in bad and not self.finding(one) for one in self.below)
+        return Verdict.BAD if new else Verdict.GOOD
 
 
 FINDINGS: Mapping[tuple[str, Ending], str] = {
@@ -126,8 +124,7 @@ FINDINGS: Mapping[tuple[str, Ending], str] = {
 
 def exit_code(found: Iterable[Sizing]) -> int:
     """0: all are measured; 1: a device failed for a reason that is no finding; else 2."""
-    codes = {one.code for one in found}
-    return next((code for code in (BAD, NOT_JUDGED) if code in codes), GOOD)
+    return overall(one.verdict for one in found).exit_code
 
 
 def slots_of(size: int) -> int:

@@ -70,7 +70,7 @@ def test_drivers_that_use_their_pool_are_inside(qemu: Qemu, kernel: Kernel) -> N
 
     assert [answer.state for answer in check.devices] == [DeviceState.INSIDE] * 2, check.devices
     assert [answer.state for answer in check.pools] == [PoolTreatment.RECOGNISED]
-    assert check.code == 0
+    assert check.verdict.exit_code == 0
 
 
 def test_a_driver_whose_pool_is_refused_is_outside(
@@ -85,7 +85,7 @@ def test_a_driver_whose_pool_is_refused_is_outside(
     assert device.escape is not None
     assert device.escape.first.device == ENDPOINT
     assert not pool.pool.contains(device.escape.first.address)
-    assert check.code == 1
+    assert check.verdict.exit_code == 1
 
 
 @pytest.mark.needs("the trace events of the DMA API", since="6.12")
@@ -117,7 +117,7 @@ def test_a_module_that_the_kernel_refuses_is_told(
     (device,) = check.devices
     assert device.state is DeviceState.UNBOUND
     assert "the kernel refused its module nvme: Exec format error" in device.detail
-    assert check.code == 2
+    assert check.verdict.exit_code == 2
 
 
 @pytest.mark.parametrize("inside", [True, False], ids=["inside", "outside"])
@@ -141,7 +141,7 @@ def test_a_device_without_a_driver_is_not_judged(qemu: Qemu, kernel: Kernel) -> 
 
     assert [answer.state for answer in check.devices] == [DeviceState.INSIDE, DeviceState.LACKING]
     assert check.devices[1].detail == "CONFIG_BLK_DEV_NVME is not set"
-    assert check.code == 2
+    assert check.verdict.exit_code == 2
 
 
 @pytest.mark.nightly("downloads a package")
@@ -157,4 +157,4 @@ def test_a_shipped_kernel_without_the_feature_is_outside_with_its_own_modules(qe
     assert {answer.state for answer in judged} == {DeviceState.OUTSIDE}, judged
     assert [answer.state for answer in check.pools] == [PoolTreatment.IGNORED]
     assert "CONFIG_DMA_RESTRICTED_POOL is not set" in check_text(check)
-    assert check.code == 1
+    assert check.verdict.exit_code == 1

@@ -62,5 +62,5 @@ def test_the_smallest_pool_of_a_small_device_is_one_slot_set(bench: SizeBench) -
 
     assert rng.smallest is not None
     assert rng.smallest[Level.FULL_SPEED] == 256 * KIB
-    assert rng.code == 0
-    assert (nvme.reason, nvme.code) == ("CONFIG_BLK_DEV_NVME is not set", 2)
+    assert rng.verdict.exit_code == 0
+    assert (nvme.reason, nvme.verdict.exit_code) == ("CONFIG_BLK_DEV_NVME is not set", 2)

@@ -49,12 +49,12 @@ def check_of(*states: DeviceState, asked: tuple[str, ...] = ()) -> KernelCheck:
 def test_the_exit_code_is_good_only_if_all_that_was_judged_is_inside(
     states: tuple[DeviceState, ...], code: int
 ) -> None:
-    assert check_of(*states).code == code
+    assert check_of(*states).verdict.exit_code == code
 
 
 def test_a_device_that_is_asked_for_must_be_judged() -> None:
-    assert check_of(INSIDE, LACKING, asked=("device-0",)).code == 0
-    assert check_of(INSIDE, LACKING, asked=("device-0", "device-1")).code == 2
+    assert check_of(INSIDE, LACKING, asked=("device-0",)).verdict.exit_code == 0
+    assert check_of(INSIDE, LACKING, asked=("device-0", "device-1")).verdict.exit_code == 2
 
 
 def test_the_json_has_addresses_in_hex_and_the_origin() -> None:
