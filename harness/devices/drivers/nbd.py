@@ -11,6 +11,7 @@ import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from errno import EINVAL
 from pathlib import Path
 from types import MappingProxyType
@@ -30,7 +31,6 @@ HAS_FLAGS, SEND_FLUSH = 1 << 0, 1 << 2
 
 REQUEST = struct.Struct(">IHHQQI")
 REQUEST_MAGIC = 0x2560_9513
-READ, WRITE, DISCONNECT, FLUSH = range(4)
 REPLY = struct.Struct(">IIQ")
 REPLY_MAGIC = 0x6744_6698
 
@@ -38,9 +38,18 @@ TIMEOUT = 10.0
 """Seconds for the server to start or to stop."""
 
 
+class Command(IntEnum):
+    """The type of a request (NBD_CMD_*)."""
+
+    READ = 0
+    WRITE = 1
+    DISCONNECT = 2
+    FLUSH = 3
+
+
 @dataclass(frozen=True)
 class DiskRequest:
-    """A request: *kind* is READ, WRITE or FLUSH, *data* what is to be written."""
+    """A request: *kind* is a Command, or a number that is none; *data* what is to be written."""
 
     kind: int
     handle: int
@@ -112,11 +121,11 @@ class HeldDisk:
             return
         error, data = 0, b""
         match request.kind:
-            case 0:  # READ
+            case Command.READ:
                 data = os.pread(self._file, request.length, request.offset)
-            case 1:  # WRITE
+            case Command.WRITE:
                 os.pwrite(self._file, request.data, request.offset)
-            case 3:  # FLUSH: the harness reads what the kernel of the host has
+            case Command.FLUSH:  # the harness reads what the kernel of the host has
                 pass
             case _:
                 error = EINVAL
@@ -151,9 +160,9 @@ class HeldDisk:
         while True:
             head = await reader.readexactly(REQUEST.size)
             magic, _, kind, handle, offset, length = REQUEST.unpack(head)
-            if magic != REQUEST_MAGIC or kind == DISCONNECT:
+            if magic != REQUEST_MAGIC or kind == Command.DISCONNECT:
                 return
-            data = await reader.readexactly(length) if kind == WRITE else b""
+            data = await reader.readexactly(length) if kind == Command.WRITE else b""
             request = DiskRequest(kind, handle, offset, length, data)
             if self.held:
                 self._waiting.append(request)

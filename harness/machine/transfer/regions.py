@@ -150,9 +150,7 @@ def _set_number(node: OverlayNode, name: str, had: bytes | None, own: int, width
         return
     right = len(had) == own * CELL
     number = int.from_bytes(had)
-    node.set(
-        name, cells(*_fitting([number], width), width=width) if right else raw(bytes(3 * CELL))
-    )
+    node.set(name, cells(*_fitting([number], width), width=width) if right else raw(bytes(WRONG)))
 
 
 def _fitting(numbers: list[int], width: int) -> list[int]:

@@ -10,12 +10,10 @@ import pytest
 
 from harness.devices.drivers import HeldDisk
 from harness.devices.drivers.nbd import (
-    FLUSH,
     OPT_ABORT,
     OPT_GO,
     OPTION,
     OPTION_REPLY,
-    READ,
     REP_ACK,
     REP_INFO,
     REP_UNSUPPORTED,
@@ -23,7 +21,7 @@ from harness.devices.drivers.nbd import (
     REPLY_MAGIC,
     REQUEST,
     REQUEST_MAGIC,
-    WRITE,
+    Command,
 )
 
 STRUCTURED_REPLY = 8
@@ -104,12 +102,12 @@ def test_an_option_that_it_does_not_know_is_refused(disk: HeldDisk) -> None:
 
 
 def test_what_is_read_and_written_is_the_file(client: Client, file: Path, disk: HeldDisk) -> None:
-    client.ask(READ, 1, 512, 1024)
+    client.ask(Command.READ, 1, 512, 1024)
     assert client.answer(1024) == (0, 1, CONTENT[512:1536])
 
-    client.ask(WRITE, 2, 4096, 512, b"x" * 512)
+    client.ask(Command.WRITE, 2, 4096, 512, b"x" * 512)
     assert client.answer() == (0, 2, b"")
-    client.ask(FLUSH, 3, 0, 0)
+    client.ask(Command.FLUSH, 3, 0, 0)
     assert client.answer() == (0, 3, b"")
 
     assert file.read_bytes()[4096:4608] == b"x" * 512
@@ -118,8 +116,8 @@ def test_what_is_read_and_written_is_the_file(client: Client, file: Path, disk: 
 
 def test_a_held_request_waits_until_it_is_told(client: Client, disk: HeldDisk) -> None:
     disk.held = True
-    client.ask(READ, 1, 0, 512)
-    client.ask(READ, 2, 512, 512)
+    client.ask(Command.READ, 1, 0, 512)
+    client.ask(Command.READ, 2, 512, 512)
     client.socket.settimeout(0.2)
     with pytest.raises(TimeoutError):
         client.answer(512)
@@ -134,9 +132,9 @@ def test_a_held_request_waits_until_it_is_told(client: Client, disk: HeldDisk) -
 
 def test_nothing_waits_after_the_release(client: Client, disk: HeldDisk) -> None:
     disk.held = True
-    client.ask(READ, 1, 0, 512)
+    client.ask(Command.READ, 1, 0, 512)
     disk.release()
-    client.ask(READ, 2, 0, 512)
+    client.ask(Command.READ, 2, 0, 512)
 
     assert [client.answer(512)[1] for _ in range(2)] == [1, 2]
 
