@@ -66,7 +66,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _add_inputs(parser: argparse.ArgumentParser) -> None:
-    """Add what is read: boards, overlays, includes; and what they shall do."""
+    """Add the boards, and what is expected of them."""
     parser.add_argument("boards", nargs="*", metavar="BOARD", help="blob, source, or - (stdin)")
     add_board_options(parser)
     parser.add_argument(

@@ -4,7 +4,7 @@
 Regions that overlap, or nearly touch, move together. What can stay stays; the rest moves with its
 bank of RAM, or to the first free place. An address changes by a multiple of 4 MiB, so that every
 alignment up to that is kept, and does not cross 4 GiB, so that a mask of 32 bits reaches what it
-reached. What is no RAM on the board is none on the machine either.
+reached. A region outside the RAM of the board is outside the RAM of the machine.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -153,7 +153,7 @@ def _no_room(clusters: Sequence[AddressRange], where: str, dynamic: int) -> str:
     total = sum(one.size for one in clusters) + dynamic
     return (
         f"the board's reserved memory, {-(-total // MIB)} MiB in {len(clusters)} places, does not "
-        f"fit into {where}, of which the kernel needs {KERNELS_OWN // MIB} MiB. Give more with "
+        f"fit into {where}: the kernel itself needs {KERNELS_OWN // MIB} MiB. Give more with "
         f"--machine-memory, up to {LARGEST_RAM // GIB}G, or reduce the board's regions."
     )
 

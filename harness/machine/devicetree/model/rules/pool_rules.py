@@ -80,7 +80,7 @@ POOL_RULES = (
         since("late-reserved-memory"),
         f"{RESERVED_MEM_C}:fdt_init_reserved_mem_node()",
         "The kernel leaves memory with no-map out of its linear mapping before it refuses the "
-        "region, and then gives the pages to the page allocator: whoever gets one of them ends in "
+        "region, and then gives the pages to the page allocator: the next user of one ends in "
         "an oops, when memory is used up at the latest.",
         "Remove no-map.",
         "no-map-given-away",
@@ -90,7 +90,7 @@ POOL_RULES = (
         Level.ERROR,
         ">=6.12",
         "arch/arm64/mm/mmu.c:map_mem()",
-        "The kernel does not map a page of which a part is no-map, but takes the rest of the page "
+        "The kernel does not map a page that is partly no-map, but takes the rest of the page "
         "for free memory. If it is the highest free memory, the first allocation ends the boot "
         "with an oops before the console.",
         "Make base and size of no-map regions multiples of the largest page size, 64 KiB.",

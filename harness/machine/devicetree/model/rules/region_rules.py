@@ -85,7 +85,7 @@ REGION_RULES = (
         "",
         f"{RESERVED_MEM_C}:fdt_scan_reserved_mem()",
         "The kernel skips a node that has neither 'reg' nor 'size'.",
-        "Give the pool a 'reg', or a 'size' if the kernel shall choose the place.",
+        "Give the pool a 'reg', or a 'size' if the kernel is to choose the place.",
     ),
     Rule(
         "bad-size",
@@ -102,7 +102,7 @@ REGION_RULES = (
         Level.ERROR,
         "",
         f"{RESERVED_MEM_C}:__reserved_mem_alloc_size()",
-        "The kernel finds no free memory for a pool that it shall place, logs 'failed to allocate "
+        "The kernel finds no free memory for a pool that it has to place, logs 'failed to allocate "
         "memory for node', and makes no pool.",
         "Ask for less, or widen 'alloc-ranges'.",
     ),
