@@ -41,7 +41,7 @@ WITHOUT_DEFAULT_POOL = pytest.param(
 )
 
 ALLOC_RANGE = AddressRange(0x4C00_0000, 0x200_0000)
-"""The alloc-ranges of dts/pool-dynamic-range.dtso, rounded up to 1 MiB."""
+"""The second of the alloc-ranges of dts/pool-dynamic-range.dtso, rounded up to 1 MiB."""
 
 
 def check_all(guest: Guest, probe: Probe, memory: LiveMemory, user: str = "") -> None:

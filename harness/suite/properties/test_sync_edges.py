@@ -44,7 +44,7 @@ def buffer(probe: Probe, page: int) -> Buffer:
 
 def ranges(phase: int) -> list[tuple[int, int]]:
     """Offset and length of syncs around each slot boundary, and around *phase* bytes after it."""
-    borders = [slot - phase % SLOT for slot in range(SLOT, SIZE, SLOT)]
+    borders = [slot - phase % SLOT for slot in range(SLOT, SIZE + phase % SLOT, SLOT)]
     starts = [at + step for at in borders for step in (-1, 0, 1, phase % SLOT - 1, phase % SLOT)]
     return [(start, length) for start in starts for length in (1, 64) if 0 <= start < SIZE - 64]
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from harness.devices.drivers import wait_usable
+from harness.devices.probe import Device, Probe
+from harness.devices.shell import ENDED, ended, shell, start
 from harness.machine.capabilities import PACKED_RINGS, RINGS_IN_ORDER
 from harness.machine.devicetree import Pool
 from harness.machine.machine import BLOB
@@ -22,6 +24,7 @@ from harness.suite.lib.expect import (
     slots_used,
     within,
 )
+from harness.suite.lib.filling import fill_up, unmap
 from harness.suite.lib.virtio_memory import QUEUES, read_entropy, touched
 
 ENTROPY, DISK, OWN, FREE = (
@@ -67,6 +70,10 @@ PLUG_TIMEOUT = 30.0
 LARGE_READ = 4 << 20
 """Bytes that are read at once: many times the largest mapping, 256 KiB."""
 
+READ = "dd if=/dev/vda of=/dev/null bs=512 count=4 iflag=direct status=none"
+
+FULL = "swiotlb buffer is full"
+
 BALLOONED = 200 << 20
 
 
@@ -98,6 +105,14 @@ def plug_disk(
     )
     wait_usable(guest, "[ -b /dev/vda ]")
     return "virtio-blk-pci"
+
+
+def wait_scanned(guest: Guest) -> None:
+    """Wait until the kernel has done with a disk that was plugged in: it reads its partitions.
+
+    It does so with the lock that a rescan takes as well (pci_lock_rescan_remove()).
+    """
+    shell(guest, "echo 1 > /sys/bus/pci/rescan")
 
 
 def accepted(guest: Guest) -> str:
@@ -210,6 +225,40 @@ def test_a_large_request_is_cut_into_pieces_that_fit(guest: Guest, slot_set: int
     ran = guest.agent.run(f"dd if=/dev/vda of=/tmp/read bs={LARGE_READ} count=1 iflag=direct 2>&1")
     equal(ran.status, 0, f"the exit code of the read, which said {ran.text!r}")
     equal(guest.agent.read_file("/tmp/read"), content, "what was read")
+
+
+@pytest.mark.property("A14", "B13")
+@PCI_DISK
+def test_a_disk_gives_back_what_its_requests_used(guest: Guest, counters: PoolCounters) -> None:
+    """A request of a disk that has ended holds no slot."""
+    plug_disk(guest, access_platform=True)
+    wait_scanned(guest)
+    before = counters.used
+
+    for _ in range(3):
+        shell(guest, READ)
+        slots_used(counters, before)
+
+
+@pytest.mark.property("A14", "B13")
+@PCI_DISK
+def test_a_request_that_does_not_fit_keeps_nothing_of_what_did(
+    guest: Guest, device: Device, probe: Probe, counters: PoolCounters, slot_set: int
+) -> None:
+    """A request of which a later part does not fit gives back the slots of the parts that did."""
+    plug_disk(guest, access_platform=True)
+    wait_scanned(guest)
+    before = counters.used
+    filled = list(fill_up(device, probe.buffer(slot_set)))
+    unmap(device, filled[-1:])
+
+    start(guest, READ)
+    printed(guest, FULL)
+    unmap(device, filled[:-1])
+    wait_usable(guest, f"[ -e {ENDED} ]")
+
+    equal(ended(guest), (0, ""), "the end of the read when there is room again")
+    slots_used(counters, before)
 
 
 @pytest.mark.escape("G1")
