@@ -2,13 +2,12 @@
 """Wrong options end with one clear paragraph and exit code 2, on both command lines."""
 
 import errno
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from kernel_trees import SLOTS_PATCH
+from python_process import run_python
 
 from harness.base.cache import Cache
 from harness.base.errors import GuestCrash, HostError
@@ -74,9 +73,7 @@ WRONG_SUITE = [
 @pytest.mark.parametrize("wrong", WRONG_SUITE, ids=lambda wrong: wrong.option)
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_pytest_says_what_is_wrong_once(wrong: Wrong, workers: str) -> None:
-    # a new interpreter: in a copy of one, pytest cannot rewrite the plugin any more
-    words = ["-m", "pytest", str(SUITE), wrong.option, "-n", workers]
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
+    done = run_python(["-m", "pytest", SUITE, wrong.option, "-n", workers])
 
     assert done.returncode == 2
     assert (done.stdout + done.stderr).count(wrong.said) == 1

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from nightly_work import TRACE, Trace
-from quick_python import run_quickly
+from python_process import run_python
 
 from harness.cli import main
 
@@ -76,7 +76,7 @@ class Desk:
 
     def call(self, *words: str, cache: str = "cache") -> "subprocess.CompletedProcess[str]":
         """A night in a process of its own."""
-        return run_quickly(self.command(*words), env=self.environment(cache))
+        return run_python(self.command(*words), env=self.environment(cache))
 
     def alone(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
         """What the history holds after an undisturbed night, in this process, on this machine."""

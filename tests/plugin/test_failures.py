@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from quick_python import run_quickly
+from python_process import run_python
 
 from harness.base.properties import PROPERTIES
 
@@ -111,7 +111,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     suite.mkdir(parents=True)
     (suite / "test_sample.py").write_text(SUITE)
     options = ("--keep=none", "--tier=nightly", "--junitxml=out.xml")
-    done = run_quickly(["-m", "pytest", *options, *request.param, "harness"], cwd=root)
+    done = run_python(["-m", "pytest", *options, *request.param, "harness"], cwd=root)
     found = {
         case.attrib["name"]: failure.attrib["message"]
         for case in ElementTree.parse(root / "out.xml").iter("testcase")

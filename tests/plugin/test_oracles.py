@@ -5,7 +5,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from quick_python import run_quickly
+from python_process import run_python
 
 SUITE = """
 from dataclasses import dataclass
@@ -171,7 +171,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ElementTree.Ele
     suite = root / "harness/suite"
     suite.mkdir(parents=True)
     (suite / "test_sample.py").write_text(SUITE)
-    run_quickly(["-m", "pytest", "--keep=none", "--junitxml=out.xml", "harness"], cwd=root)
+    run_python(["-m", "pytest", "--keep=none", "--junitxml=out.xml", "harness"], cwd=root)
     found = ElementTree.parse(root / "out.xml").iter("testcase")
     return {case.attrib["name"]: case for case in found}
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from quick_python import run_quickly
+from python_process import run_python
 
 SAMPLE = """
 import pytest
@@ -49,7 +49,7 @@ def ended(folder: Path, *words: str) -> Sequence[tuple[str, str]]:
     """Worker and name of each test, in the order in which they ended."""
     command = ["-m", "pytest", "-v", "--color=no", "--tb=no", "-rN", *words, "harness"]
     env = {**os.environ, "HARNESS_CACHE": str(folder / "cache")}
-    done = run_quickly(command, cwd=folder, env=env)
+    done = run_python(command, cwd=folder, env=env)
     lines = (line for line in done.stdout.splitlines() if "PASSED" in line or "FAILED" in line)
     return [(found[1] or "", found[2]) for line in lines if (found := _ENDED.match(line))]
 

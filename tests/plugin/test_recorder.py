@@ -3,6 +3,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import textwrap
 import time
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from quick_python import QuickPython
+from python_process import start_python
 
 from harness.base.result import Result
 from harness.base.violation import Violation
@@ -92,11 +93,11 @@ class Session:
 
     root: Path
 
-    def start(self, chosen: str, *options: str) -> QuickPython:
+    def start(self, chosen: str, *options: str) -> "subprocess.Popen[str]":
         """Begin a run of the tests that are chosen as with ``-k``."""
         words = ("-m", "pytest", "-p", "no:cacheprovider", "-k", chosen, *options, "harness")
         env = {**os.environ, "HARNESS_CACHE": str(self.root / "cache")}
-        return QuickPython(words, cwd=self.root, env=env, merged=True)
+        return start_python(words, cwd=self.root, env=env, merged=True)
 
     def run(self, chosen: str, *options: str) -> tuple[int, Run, str]:
         """Its exit code, its run, and what it printed."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from quick_python import run_quickly
+from python_process import run_python
 
 SUITE = """
 from dataclasses import dataclass
@@ -123,7 +123,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     suite.mkdir(parents=True)
     (suite / "test_sample.py").write_text(SUITE)
     options = ("-v", "--junitxml=out.xml", *request.param)
-    done = run_quickly(["-m", "pytest", *options, "harness"], cwd=root)
+    done = run_python(["-m", "pytest", *options, "harness"], cwd=root)
     cases = ElementTree.parse(root / "out.xml").iter("testcase")
     return Run(done.stdout, {case.attrib["name"]: case for case in cases})
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from quick_python import run_quickly
+from python_process import run_python
 
 from harness.base.paths import CHECKOUT
 from harness.results import TIERS
@@ -33,7 +33,7 @@ COLLECT = ("--collect-only", "-q")
 def collected(directory: Path, *arguments: str) -> list[str]:
     """The names of the tests of *directory* that these *arguments* choose."""
     words = ("-m", "pytest", *COLLECT, *arguments, f"--rootdir={directory}", directory)
-    done = run_quickly(words, cwd=CHECKOUT)
+    done = run_python(words, cwd=CHECKOUT)
     return [line.rpartition("::")[2] for line in done.stdout.splitlines() if "::" in line]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from nightly_plans import Desk
-from quick_python import QuickPython, run_quickly
+from python_process import run_python, start_python
 
 KILLS = 5
 
@@ -35,7 +35,8 @@ def desk(tmp_path: Path) -> Desk:
 
 def kill_in_the_middle(desk: Desk, moment: float) -> int:
     """Start a night, kill it *moment* seconds after it began its work; return its exit code."""
-    with QuickPython(desk.command(), env=desk.environment(), merged=True) as night:
+    with start_python(desk.command(), env=desk.environment(), merged=True) as night:
+        assert night.stdout is not None
         began = any(line.endswith("jobs ...\n") for line in night.stdout)
         assert began, "the night ended before it began any job"
         try:
@@ -72,7 +73,7 @@ def test_death_between_two_steps_loses_no_result_and_counts_none_twice(
     )
     deadly = desk.command(code=DIE.format(module=module, name=name))
 
-    killed = run_quickly(deadly, env=desk.environment())
+    killed = run_python(deadly, env=desk.environment())
     desk.call()
 
     assert killed.returncode == -9

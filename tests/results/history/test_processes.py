@@ -3,6 +3,7 @@
 
 import signal
 import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from history_scene import run_on
-from quick_python import QuickPython
+from python_process import start_python
 
 from harness.results.history import list_runs, open_history
 
@@ -20,7 +21,7 @@ TESTS = Path(__file__).parents[2] / "lib"
 TIMEOUT = 120.0
 """Seconds for a process to start and add its runs; it takes two."""
 
-Adder = Callable[..., QuickPython]
+Adder = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
@@ -28,24 +29,26 @@ def start(url: str) -> Iterator[Adder]:
     """Have a process that is about to add runs up to END; it is gone when the test is."""
     with ExitStack() as stack:
 
-        def start(first: int, end: int, last_words: str = "") -> QuickPython:
+        def start(first: int, end: int, last_words: str = "") -> "subprocess.Popen[str]":
             words = (url, str(first), str(end), "job", last_words)
-            process = QuickPython([TESTS / "history_adder.py", *words])
+            process = start_python([TESTS / "history_adder.py", *words])
             stack.enter_context(process)
             stack.callback(process.kill)
+            assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
             return process
 
         yield start
 
 
-def let_go(*processes: QuickPython) -> None:
+def let_go(*processes: "subprocess.Popen[str]") -> None:
     for one in processes:
+        assert one.stdin is not None
         one.stdin.write("\n")
         one.stdin.flush()
 
 
-def lines(process: QuickPython) -> list[str]:
+def lines(process: "subprocess.Popen[str]") -> list[str]:
     out, _ = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0
     return out.splitlines()
