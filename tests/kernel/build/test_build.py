@@ -3,6 +3,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from kernel_trees import FIREWALL_PATCH, MAKEFILE, SLOTS_PATCH, tiny_tree
+from python_process import PATIENCE
 
 from harness.base.cache import Cache
 from harness.base.cache.layout import KERNEL_RECORD
@@ -294,8 +296,10 @@ def test_killed_build_ends_its_compilers_and_is_done_again(tree: Path) -> None:
     (tree / "Makefile").write_text(MAKEFILE.replace("\t@$(CC)", f"{block}\t@$(CC)", 1))
     spec = spec_of(tree)
     argv = [sys.executable, "-c", BUILD, spec.source, *map(str, spec.fragments), str(started)]
-    run = subprocess.Popen(argv)
-    assert set(started.read_text().splitlines()) == {"compiling"}  # make may start two at once
+    with os.fdopen(os.open(started, os.O_RDONLY | os.O_NONBLOCK)) as said:
+        run = subprocess.Popen(argv)
+        assert select.select([said], [], [], PATIENCE)[0], "no compiler was started"
+        assert set(said.readline().split()) == {"compiling"}  # make may start two at once
     run.send_signal(signal.SIGKILL)
     run.wait()
     (name,) = (path.name for path in workspaces().iterdir() if path.is_dir())
