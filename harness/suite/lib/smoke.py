@@ -53,10 +53,8 @@ def check_restricted(
 
 def measured(guest: Guest, pool: Pool) -> Measures:
     """What fits into *pool* when it is empty."""
-    found = measure(pool, version_of(guest), guest.machine.geometry.page)
-    slot_set = guest.machine.geometry.slot_set
-    largest = min(found.largest_mapping, slot_set)
-    return Measures(found.slots, largest, min(found.largest_coherent, slot_set))
+    geometry = guest.machine.geometry
+    return measure(pool, version_of(guest), geometry.page, geometry.slot_set)
 
 
 def version_of(guest: Guest) -> KernelVersion:
