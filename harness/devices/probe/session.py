@@ -16,8 +16,11 @@ from harness.machine.qemu.frames import PAYLOAD_MAX
 
 T = TypeVar("T")
 
-TIMEOUT = 25.0
-"""Seconds that one transfer of calls (32 KiB of requests) may take."""
+TIMEOUT = 35.0
+"""Seconds that one transfer of calls (32 KiB of requests) may take.
+
+Longer than the kernel takes to tell of a CPU that loops with interrupts on: its soft lockup
+detector looks every 4 s for one that is stuck for 20 (kernel/watchdog.c; measured: 26 to 28 s)."""
 
 
 @dataclass(frozen=True)

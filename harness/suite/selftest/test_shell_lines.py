@@ -25,7 +25,7 @@ pytestmark = SESSION_TESTS
 LINES = 1000
 
 LONGEST = 60.0
-"""Seconds for a line; a fault of the guest is told after its own time-outs, about 25 s."""
+"""Seconds for a line; a fault of the guest is told after its own time-outs, about 35 s."""
 
 QUICK = 0.1
 """Seconds of processor time for an answer on 256 MiB."""
