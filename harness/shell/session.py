@@ -21,7 +21,7 @@ from harness.shell.completion import Completer, line_editing, set_aside
 from harness.shell.line import Line, parse_line
 from harness.shell.output import show
 from harness.shell.target import Target
-from harness.shell.terminal import ended_by_signals, restored
+from harness.shell.terminal import ended_by_signals, interrupts_heard, restored
 
 INTRO = "The guest runs. 'help' lists the commands, 'quit' discards the machine."
 MEMORY_INTRO = "Memory only: 'help' lists the commands; those that need a machine say so."
@@ -53,7 +53,7 @@ class Session:
         completer = Completer(self._commands, self.target)
         self.target.readline_of_its_own = lambda: set_aside(completer)
         try:
-            with ended_by_signals(), restored(), line_editing(completer):
+            with ended_by_signals(), interrupts_heard(), restored(), line_editing(completer):
                 if lines:
                     all(map(self.obey, lines))
                     return

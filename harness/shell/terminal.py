@@ -11,12 +11,13 @@ import termios
 import threading
 import tty
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from harness.base.errors import GuestError, HarnessError
 from harness.machine.qemu.console import Console
 from harness.machine.qemu.guest import Guest
 
-Handler = Callable[[int, object], object] | signal.Handlers
+Handler = Callable[[int, Any], object] | signal.Handlers
 
 LEAVE = b"\x1d"
 """Ctrl-], which telnet and virsh use as well."""
@@ -57,6 +58,19 @@ def interrupts_ignored() -> Iterator[None]:
 def interrupts_for_the_program() -> Iterator[None]:
     """Let Ctrl-C during the block end a program that runs, and nothing else."""
     with _on_interrupt(lambda *_: None):  # unlike SIG_IGN, not inherited
+        yield
+
+
+@contextlib.contextmanager
+def interrupts_heard() -> Iterator[None]:
+    """Let Ctrl-C on this terminal raise KeyboardInterrupt, also if the parent ignores SIGINT.
+
+    A shell without job control ignores it for what it starts in the background (POSIX, XCU 2.11).
+    """
+    if not sys.stdin.isatty():
+        yield
+        return
+    with _on_interrupt(signal.default_int_handler):
         yield
 
 
