@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.base.cache.layout import FAILURES, MACHINE_RECORD
 from harness.base.errors import InputError
 from harness.base.paths import cache_directory
+from harness.base.progress import step
 from harness.cli.shell import add_command_option, converse
 from harness.machine.description import load_machine
 from harness.machine.qemu.rundir import sweep
@@ -16,6 +17,7 @@ from harness.results.file import is_run
 from harness.results.history import find_run, open_history
 from harness.shell import Target, live_target
 from harness.shell.effects import new_ones, violations
+from harness.shell.recording import RECORDING, Playback, open_recording, record
 from harness.shell.replay import Replay, read_replay
 
 VIOLATION = "violation.txt"
@@ -45,6 +47,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--boot", action="store_true", help="boot the machine instead of restoring a parked guest"
     )
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        help="let QEMU record the calls, and play the recording, in which gdb and the shell can go "
+        "back (reverse-step, reverse-continue). Rogue devices are not in a recording: the guest's "
+        "CPU writes what they wrote",
+    )
     add_command_option(parser)
     parser.set_defaults(run=run)
 
@@ -57,10 +66,29 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"failure  {directory}")
     if (directory / VIOLATION).exists():
         print((directory / VIOLATION).read_text().rstrip())
+    if arguments.record:
+        return _play(directory, arguments)
     with boot(machine) if arguments.boot else restore(park(machine)) as guest:
         target = live_target(guest)
         replay = target.part(Replay, lambda: read_replay(target, directory))
         _begin(target, replay, from_start=arguments.from_start)
+        return converse(target, arguments)
+
+
+def _play(directory: Path, arguments: argparse.Namespace) -> int:
+    """Record the calls, and read commands on the recording."""
+    with step("recording"):
+        recording = record(directory)
+    guest, playback = open_recording(recording)
+    with guest:
+        target = live_target(guest)
+        target.part(Playback, lambda: playback)
+        last = recording.moments[0 if arguments.from_start else -1]
+        playback.seek(last.icount)
+        print(
+            f"{len(recording.moments)} calls are recorded in {directory / RECORDING}; 'next' plays "
+            f"{last.text}"
+        )
         return converse(target, arguments)
 
 

@@ -46,8 +46,33 @@ COUNTED = ("-icount", "shift=0,sleep=off")
 """The PMU has the event INST_RETIRED only with icount (QEMU, target/arm/helper.c,
 instructions_supported())."""
 
+_SERIAL = (CONSOLE_SOCKET, AGENT_SOCKET)
+
 KERNEL_SMMU = ",iommu=smmuv3"
 """The board's option for an SMMUv3 between the PCI bus and memory."""
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """A run that QEMU records in the file *log*, or plays from it (*played*).
+
+    *disk* is a qcow2 file in which QEMU keeps states of the machine, the first under the name
+    :data:`FIRST_STATE` (QEMU, docs/devel/replay.rst; docs/system/replay.rst, 7.2).
+    """
+
+    log: Path
+    disk: Path
+    played: bool = False
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """QEMU's options."""
+        mode = "replay" if self.played else "record"
+        rule = f"shift=1,rr={mode},rrfile={self.log},rrsnapshot={FIRST_STATE}"
+        return "-icount", rule, "-drive", f"file={self.disk},if=none,id=states,format=qcow2"
+
+
+FIRST_STATE = "begin"
 
 
 def board_arguments(cpus: int, ram_size: int, board: str = "", cpu: Cpu = PLAIN) -> tuple[str, ...]:
@@ -72,7 +97,7 @@ class Machine:
     kernel drives, *fence*: what confines devices, *share_all*: whether devices in
     another process are handed all of RAM, so that no memory split confines a vhost-user backend,
     *counted*: whether its PMU counts instructions; its CPUs then take turns, and each instruction
-    takes a nanosecond of its time.
+    takes a nanosecond of its time. *recorded*: QEMU records what happens, or plays it.
     """
 
     qemu: Qemu
@@ -88,6 +113,7 @@ class Machine:
     fence: Fence | None = None
     share_all: bool = False
     counted: bool = False
+    recorded: RecordedRun | None = None
 
     @property
     def blocks(self) -> tuple[RamBlock, ...]:
@@ -151,13 +177,11 @@ class Machine:
             *("-action", "panic=pause,reboot=shutdown,shutdown=pause"),
             *("-accel", accelerator()),
             *(COUNTED if self.counted else ()),
+            *(self.recorded.arguments if self.recorded else ()),
             *board_arguments(self.cpus, self.ram_size, self.board, cpu_for(self.kernel)),
             *self._memory(None if own_ram else run),
             *([] if restored else self._payload(run)),
-            *_socket("console", run / CONSOLE_SOCKET),
-            *("-serial", "chardev:console"),
-            *_socket("agent", run / AGENT_SOCKET),
-            *("-device", f"pci-serial,chardev=agent,addr={AGENT_SLOT:#x}"),
+            *self._serial_lines(run),
             *("-device", f"pvpanic-pci,addr={PANIC_SLOT:#x}"),
             *("-device", "vmcoreinfo"),
             *self._ports(),
@@ -218,6 +242,25 @@ class Machine:
             drive = f"if=pflash,unit={bank},format=raw,readonly=on"
             words += ["-drive", f"{drive},file={self.flash_file(run, bank)}"]
         return words
+
+    def _serial_lines(self, run: Path) -> list[str]:
+        """Console and agent.
+
+        QEMU records the input of those character devices only that are declared where they are
+        used (QEMU, chardev/char.c:qemu_chr_new_permit_mux_mon, 7.2): the board's second such
+        option, whose device it has not, stands in for a second serial line.
+        """
+        agent = f"addr={AGENT_SLOT:#x}"
+        if self.recorded:
+            console, other = (f"unix:{run / name},server=on,wait=off" for name in _SERIAL)
+            lines = ["-serial", console, "-parallel", other]
+            return [*lines, "-device", f"pci-serial,chardev=parallel0,{agent}"]
+        return [
+            *_socket("console", run / CONSOLE_SOCKET),
+            *("-serial", "chardev:console"),
+            *_socket("agent", run / AGENT_SOCKET),
+            *("-device", f"pci-serial,chardev=agent,{agent}"),
+        ]
 
     def _ports(self) -> list[str]:
         words: list[str] = []

@@ -25,6 +25,9 @@ RAM = "ram-"
 GDB_COMMANDS = "attach.gdb"
 """In the run directory: what gdb does first."""
 
+LEAVE_STANDING = ("define hook-quit", "disconnect", "end")
+"""gdb detaches when it quits, and QEMU then plays a recording to its end."""
+
 GDB_SCRIPTS = "vmlinux-gdb.py"
 """The kernel's own gdb commands, where it was built with CONFIG_GDB_SCRIPTS."""
 
@@ -46,6 +49,7 @@ def gdb_command(target: Target) -> list[str]:
         *_module_lines(target),
         f"target remote {socket}",
         *([f"source {scripts}"] if scripts.exists() else []),
+        *(LEAVE_STANDING if target.guest.machine.recorded else ()),
     ]
     file = target.guest.directory / GDB_COMMANDS
     file.write_text("\n".join(lines) + "\n")

@@ -112,7 +112,7 @@ class Debugger:
         point = self.points.pop(number)
         with self._halted() as stub:
             stub.remove(point.kind, point.address, point.size)
-        if not self.points:
+        if not self.points and not self.target.guest.machine.recorded:
             self.close()
         return point
 
@@ -121,6 +121,20 @@ class Debugger:
         if self.target.is_running():
             raise InputError("the machine runs: 'stop' or a breakpoint stops it")
         return self._synced().step(self.cpu)
+
+    def reverse(self, *, step: bool) -> Point | StopReason:
+        """Go back by one instruction, or to the last breakpoint or watchpoint before.
+
+        Raises InputError unless the machine plays a recording.
+        """
+        if self.target.guest.machine.recorded is None:
+            raise InputError(
+                "only a recording can go back: 'harness debug --record FAILURE' makes one"
+            )
+        self.target.guest.pause()
+        reason = self._synced().reverse(step=step)
+        self.cpu = self.target.cpu = reason.cpu
+        return self._point_at(reason) or reason
 
     def resume(self) -> None:
         """Let the machine run; over a breakpoint at this instruction it goes by one step."""
@@ -179,6 +193,12 @@ class Debugger:
 
     def close(self) -> None:
         """Remove all stops; the machine runs or stands still as before."""
+        if self.target.guest.machine.recorded and self._stub is not None:
+            with contextlib.suppress(GuestError, HarnessError):
+                for number in list(self.points):
+                    self.remove(number)
+            self._stub.hang_up()
+            self._stub = None
         self.points.clear()
         if self._stub is None:
             return

@@ -32,16 +32,15 @@ class MachineState:
 
 
 def state_of(target: Target) -> MachineState:
-    """The state now: the probe's buffers, and the slots of all pools."""
+    """The state now: the slots of all pools, and the probe's buffers unless a recording plays."""
     slots = {
         f"slot {slot.index} of {pool.name}": slot
         for pool in pools_in_order(target.types)
         for slot in slots_in_use(target.types, pool)
     }
-    places = {
-        f"buffer:{one.handle}": (one.dma_addr, min(one.size, LARGEST))
-        for one in target.probe.live(Space.BUFFER)
-    }
+    recorded = target.guest.machine.recorded
+    buffers = () if recorded else target.probe.live(Space.BUFFER)
+    places = {f"buffer:{one.handle}": (one.dma_addr, min(one.size, LARGEST)) for one in buffers}
     places |= {name: (slot.phys, SLOT) for name, slot in list(slots.items())[:MOST_COMPARED]}
     return MachineState(slots, dict(_contents(target, places)))
 

@@ -12,7 +12,7 @@ from harness.devices.probe import ProbeSession
 from harness.devices.probe.calls import Call, recorded
 from harness.devices.probe.wire import parse_requests
 from harness.devices.rogue.root_port import RootPort
-from harness.machine.qemu.agent import StressJob
+from harness.machine.qemu.agent import Agent, StressJob
 from harness.machine.qemu.artifacts import ACTS
 from harness.machine.qemu.journal import Act, parse_acts
 from harness.observe.memory import LiveMemory
@@ -65,7 +65,7 @@ class Replay:
     @property
     def visible(self) -> tuple[int, ...]:
         """The indices of the steps that :meth:`next` stops after."""
-        return tuple(index for index, step in enumerate(self.steps) if _is_visible(step))
+        return tuple(index for index, step in enumerate(self.steps) if is_visible(step))
 
     def make_until(self, index: int) -> None:
         """Make the steps before number *index*."""
@@ -74,9 +74,14 @@ class Replay:
             self.done += 1
             self._make(step)
 
+    @property
+    def _agent(self) -> Agent:
+        """What does in the guest as it is told."""
+        return self._target.guest.agent
+
     def _make(self, step: ReplayStep) -> str | None:
         """Make one step; returns what it did in the terms of a driver."""
-        agent, act = self._target.guest.agent, step.act
+        agent, act = self._agent, step.act
         before = agent.journal.added
         match act.kind:
             case "probe":
@@ -115,7 +120,7 @@ class Replay:
 
     def _session(self, context: int) -> ProbeSession:
         if context not in self._sessions:
-            self._sessions[context] = ProbeSession(self._target.guest.agent, context)
+            self._sessions[context] = ProbeSession(self._agent, context)
         return self._sessions[context]
 
 
@@ -128,23 +133,28 @@ SILENT = frozenset(
 """Operations that are no call of the DMA API, nor a write."""
 
 
-def _is_visible(step: ReplayStep) -> bool:
+def is_visible(step: ReplayStep) -> bool:
+    """Whether a driver or a device sees it."""
     return step.call is None or step.call.op not in SILENT
 
 
 def read_replay(target: Target, directory: Path) -> Replay:
-    """The replay of the failure in *directory*, without steps if nothing was recorded.
+    """The replay of the failure in *directory*; raises as :func:`read_steps`."""
+    return Replay(target, read_steps(directory))
+
+
+def read_steps(directory: Path) -> tuple[ReplayStep, ...]:
+    """What was done to the guest of the failure in *directory*; none if nothing was recorded.
 
     Raises InputError for a damaged record.
     """
     file = directory / ACTS
     if not file.exists():
-        return Replay(target, ())
+        return ()
     try:
-        steps = [step for act in parse_acts(file.read_text()) for step in _steps(act)]
+        return tuple(step for act in parse_acts(file.read_text()) for step in _steps(act))
     except (ValueError, ProtocolError) as fault:
         raise InputError(f"{file} is damaged: {fault}") from fault
-    return Replay(target, steps)
 
 
 def _steps(act: Act) -> Iterator[ReplayStep]:

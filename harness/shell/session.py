@@ -24,6 +24,7 @@ from harness.shell.target import Target
 from harness.shell.terminal import ended_by_signals, interrupts_heard, restored
 
 INTRO = "The guest runs. 'help' lists the commands, 'quit' discards the machine."
+PLAY_INTRO = "The machine plays a recording and stands still. 'help' lists the commands."
 MEMORY_INTRO = "Memory only: 'help' lists the commands; those that need a machine say so."
 
 PROMPT = "harness> "
@@ -57,7 +58,7 @@ class Session:
                 if lines:
                     all(map(self.obey, lines))
                     return
-                print(MEMORY_INTRO if self.target.is_dump else INTRO)
+                print(self._intro())
                 while self.obey(self._read()):
                     pass
         finally:
@@ -98,6 +99,11 @@ class Session:
     def command(self, name: str) -> Command:
         """A command by its name."""
         return self._commands[name]
+
+    def _intro(self) -> str:
+        if self.target.is_dump:
+            return MEMORY_INTRO
+        return PLAY_INTRO if self.target.guest.machine.recorded else INTRO
 
     @property
     def _ending(self) -> Ending | None:

@@ -172,6 +172,11 @@ class Target:
         ending = self.guest.ending
         if ending is not None and (needs is Needs.RUNNING or ending.outcome is Outcome.QEMU_DIED):
             raise ending.error()
+        if needs is Needs.RUNNING and self.guest.machine.recorded:
+            raise InputError(
+                "this machine plays a recording and takes no input: 'next', 'continue', "
+                "'reverse-step', 'reverse-continue' and 'gdb' move in it"
+            )
         if needs is Needs.RUNNING and not self.is_running():
             raise InputError("the machine is stopped: 'continue' resumes it")
 

@@ -7,7 +7,7 @@ import pytest
 
 from harness.base.errors import InputError
 from harness.devices.probe import BufferKind, calls
-from harness.devices.probe.session import _batch
+from harness.devices.probe.session import batch_of
 from harness.machine.qemu.journal import MOST_BYTES, Act, Journal, acts_text, parse_acts
 from harness.shell import Target
 from harness.shell.replay import read_replay
@@ -16,7 +16,7 @@ ACTS = [
     Act("run", "uname -a"),
     Act("plug", '{"driver": "edu"}', 1),
     Act("dma", "rogue0", 0x4F00_0000, b"\0\xff"),
-    Act("probe", data=_batch(3, [calls.buffer_alloc(0, BufferKind.PAGES, 4096), calls.unmap(7)])),
+    Act("probe", data=batch_of(3, [calls.buffer_alloc(0, BufferKind.PAGES, 4096), calls.unmap(7)])),
 ]
 
 

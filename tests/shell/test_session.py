@@ -30,6 +30,7 @@ class FakeMachine:
 
     ports: int = 2
     ram_size: int = 256 << 20
+    recorded: None = None
     kernel: FakeKernel = field(default_factory=FakeKernel)
 
 

@@ -90,7 +90,7 @@ class ProbeSession:
         self, work: Sequence[StressCalls], timeout: float = TIMEOUT
     ) -> tuple[StressOutcome, ...]:
         """Do all the *work* at the same time; its contexts are its own. *timeout* in seconds."""
-        jobs = [StressJob(w.cpu, w.runs, _batch(w.context, w.calls)) for w in work]
+        jobs = [StressJob(w.cpu, w.runs, batch_of(w.context, w.calls)) for w in work]
         self._record.note_stress(len(work))
         results = self._agent.stress(jobs, timeout)
         return tuple(
@@ -129,7 +129,7 @@ class ProbeSession:
     def _transfer(self, calls: Sequence[Call[Any]], first: int) -> list[Any]:
         """Make as many calls from *first* on as one request and its replies can hold."""
         some = calls[first : first + _fitting(calls, first)]
-        replies = self._agent.probe(_batch(self._context, some), TIMEOUT)
+        replies = self._agent.probe(batch_of(self._context, some), TIMEOUT)
         answered = _replies(self._context, replies)
         if len(answered) > 1 and answered[-1].status == ProbeRefusal.REPLY_FULL:
             del answered[-1]
@@ -143,13 +143,14 @@ class ProbeSession:
         return outcomes
 
 
-def _batch(context: int, calls: Sequence[Call[Any]]) -> bytes:
+def batch_of(context: int, calls: Sequence[Call[Any]]) -> bytes:
+    """The request that makes *calls* in a context."""
     choose = wire.encode_request("CONTEXT", wire.FLAG.pack(context))
     return choose + b"".join(call.encode() for call in calls)
 
 
 def _replies(context: int, replies: bytes) -> list[Reply]:
-    """The replies to the calls of :func:`_batch`, without the one to its choice of context."""
+    """The replies to the calls of :func:`batch_of`, without the one to its choice of context."""
     parsed = list(wire.parse_replies(replies))
     if parsed and parsed[0].status != 0:
         raise RequestRefused(f"context {context}", ProbeRefusal(parsed[0].status))
@@ -158,7 +159,7 @@ def _replies(context: int, replies: bytes) -> list[Reply]:
 
 def _fitting(calls: Sequence[Call[Any]], first: int) -> int:
     """How many calls from *first* on fit into one request; at least one."""
-    room = PAYLOAD_MAX - len(_batch(0, []))
+    room = PAYLOAD_MAX - len(batch_of(0, []))
     count = 0
     for call in calls[first:]:
         room -= len(call.encode())

@@ -163,6 +163,10 @@ class Agent:
             answer = answer[_RESULT.size + length :]
         return tuple(results)
 
+    def discard(self) -> None:
+        """Ask nothing from now on, and forget what the guest says, as when it plays a recording."""
+        self._line.discard()
+
     def abort(self, fault: BaseException) -> None:
         """Make the call that waits now, and every later one, raise *fault*; from any thread."""
         self._line.abort(fault)

@@ -23,6 +23,9 @@ SOCKET = "gdb.sock"
 ANSWER_TIMEOUT = 10.0
 """Seconds; normally milliseconds."""
 
+REVERSE_TIMEOUT = 600.0
+"""Seconds; QEMU loads a state from before and plays up to each stop, twice."""
+
 INTERRUPT = b"\x03"
 
 _STOP = re.compile(r"T05(?:thread:(?:p[0-9a-f]+\.)?([0-9a-f]+);)?(?:(\w*watch):([0-9a-f]+);)?")
@@ -83,6 +86,14 @@ class GdbStub:
         self._send("s")
         return self._stop(self._receive(ANSWER_TIMEOUT))
 
+    def reverse(self, *, step: bool) -> StopReason:
+        """Go back, by one instruction or to the last stop before, in the play of a recording.
+
+        Without a stop before, it ends at the begin of the recording.
+        """
+        self._send("bs" if step else "bc")
+        return self._stop(self._receive(REVERSE_TIMEOUT))
+
     def resume(self) -> None:
         """Let all CPUs run."""
         self._ask("Hc-1")
@@ -112,6 +123,10 @@ class GdbStub:
             self._read()
         self._buffer = b""
         self.running = running
+
+    def hang_up(self) -> None:
+        """Leave the machine as it stands; its stops must have been removed."""
+        self._socket.close()
 
     def close(self) -> None:
         """Detach: QEMU removes all stops and lets the machine run. Never raises."""

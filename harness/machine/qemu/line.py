@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.base.errors import GuestHang, QemuError
 from harness.machine.qemu.frames import Frame, Garbage, Receiver
 from harness.machine.qemu.log import LogFile, raises
+from harness.machine.qemu.loop import call, event_loop
 from harness.machine.qemu.patience import Patience
 
 RECEIVE_SIZE = 65536
@@ -35,6 +36,7 @@ class AgentLine:
         self._alarm, self._alarm_in = socket.socketpair()
         self._fault: BaseException | None = None
         self._lock = threading.Lock()
+        self._discarding = False
         self._log = _Log(log)
 
     def send(self, frame: Frame) -> None:
@@ -67,8 +69,18 @@ class AgentLine:
                 self._fault = fault
                 self._alarm_in.send(b"!")
 
+    def discard(self) -> None:
+        """Read and forget what comes from now on, on the loop's thread; nothing is to be asked.
+
+        QEMU stands still when nobody reads (chardev/char.c:qemu_chr_write_buffer, 7.2).
+        """
+        self._discarding = True
+        call(lambda: event_loop().add_reader(self._connection, self._receive_some))
+
     def close(self) -> None:
         """Close the connection and the log."""
+        if self._discarding:
+            call(lambda: event_loop().remove_reader(self._connection))
         for end in (self._connection, self._alarm, self._alarm_in):
             end.close()
         self._log.close()
@@ -119,6 +131,8 @@ class AgentLine:
             received = b""
         if not received:
             self._closed_at = time.monotonic()
+            if self._discarding:
+                event_loop().remove_reader(self._connection)
         for item in self._receiver.feed(received):
             if isinstance(item, Garbage):
                 self._log.garbage(item)

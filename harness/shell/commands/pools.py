@@ -120,7 +120,7 @@ class Owners:
         self._unknown = "unknown"
         if not target.is_dump:
             self._calls = tuple(target.guest.agent.journal)
-        if target.is_running():
+        if target.is_running() and not target.guest.machine.recorded:
             self._ask(target)
 
     def _ask(self, target: Target) -> None:

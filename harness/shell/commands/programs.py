@@ -14,6 +14,7 @@ from harness.shell.attaching import gdb_command
 from harness.shell.command import Argument, Command, EndOfSession, Needs, Takes, WrongForm
 from harness.shell.commands.stops import debugger, outcome_answer
 from harness.shell.python_prompt import PythonPrompt
+from harness.shell.recording import Playback, open_recording
 from harness.shell.target import Target
 from harness.shell.terminal import interrupts_for_the_program, run_program
 
@@ -58,11 +59,29 @@ def open_gdb(target: Target, words: list[str]) -> Answer | None:
     debugger(target).require_idle()
     debugger(target).close()
     running = target.is_running()
+    playback = target.parts.get(Playback)
+    if isinstance(playback, Playback):
+        return _open_gdb_on(target, playback, command)
     with interrupts_for_the_program():
         run_program(command)
     if running and target.guest.ending is None and not target.is_running():
         target.guest.resume()
     return None
+
+
+def _open_gdb_on(target: Target, playback: Playback, command: list[str]) -> Answer | None:
+    """gdb on a recording, which is opened anew if gdb has let it run out."""
+    before = playback.icount
+    playback.stop_at(playback.end)
+    with interrupts_for_the_program():
+        run_program(command)
+    if not playback.is_over:
+        target.guest.pause()
+        return None
+    guest, again = open_recording(playback.recording)
+    target.replace(guest)
+    target.part(Playback, lambda: again).seek(before)
+    return Answer("the recording ran out; the machine stands where it stood before gdb")
 
 
 def run_script(target: Target, words: list[str]) -> None:

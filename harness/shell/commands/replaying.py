@@ -5,8 +5,9 @@ from harness.base.errors import InputError
 from harness.base.violation import Violation
 from harness.shell.answer import Answer
 from harness.shell.command import Command, Needs, WrongForm
-from harness.shell.commands.stops import debugger, outcome_answer
+from harness.shell.commands.stops import debugger, outcome_answer, play
 from harness.shell.effects import effects_of, new_ones, state_of, violations
+from harness.shell.recording import Playback
 from harness.shell.replay import Replay
 from harness.shell.target import Target
 from harness.shell.words import parse_number
@@ -16,21 +17,46 @@ ALL = "all"
 
 def make_next(target: Target, words: list[str]) -> Answer:
     """Make the next call of the failed test, or several."""
+    playback = target.parts.get(Playback)
+    if isinstance(playback, Playback):
+        return _play(target, playback, words)
+    target.require(Needs.RUNNING)
     replay = target.parts.get(Replay)
     if not isinstance(replay, Replay) or not replay.steps:
         raise InputError("there are no recorded calls: 'harness debug FAILURE' replays some")
-    match words:
-        case []:
-            count = 1
-        case ["all"]:
-            count = len(replay.steps)
-        case [number]:
-            count = parse_number(number, "count", least=1, end=len(replay.steps) + 1)
-        case _:
-            raise WrongForm
+    count = _count(words, len(replay.steps))
     return outcome_answer(
         target, debugger(target).call("next", lambda: _make(target, replay, count))
     )
+
+
+def _count(words: list[str], most: int) -> int:
+    match words:
+        case []:
+            return 1
+        case ["all"]:
+            return most
+        case [number]:
+            return parse_number(number, "count", least=1, end=most + 1)
+        case _:
+            raise WrongForm
+
+
+def _play(target: Target, playback: Playback, words: list[str]) -> Answer:
+    """Play the next calls of a recording."""
+    lines: list[str] = []
+    for _ in range(_count(words, len(playback.moments))):
+        text, end = playback.next_call()
+        if not text:
+            lines.append("that was the last recorded call")
+            break
+        before = state_of(target)
+        stop = play(target, playback, end)
+        if stop is not None:
+            lines.append(f"in {text}:\n{outcome_answer(target, stop).text}")
+            break
+        lines += [text, *(f"  {one}" for one in effects_of(target, text, before, state_of(target)))]
+    return Answer("\n".join(lines))
 
 
 def _make(target: Target, replay: Replay, count: int) -> Answer:
@@ -74,7 +100,7 @@ COMMANDS = (
         ("[N]", ALL),
         make_next,
         ("next", "next 3", "next all"),
-        needs=Needs.RUNNING,
+        needs=Needs.QEMU,
         arguments=((ALL,),),
     ),
 )

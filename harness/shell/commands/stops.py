@@ -14,6 +14,7 @@ from harness.shell.answer import Answer, table
 from harness.shell.command import Argument, Command, Needs, Takes, WrongForm
 from harness.shell.debugger import Debugger, Point
 from harness.shell.device_watch import DeviceWatch
+from harness.shell.recording import Playback
 from harness.shell.stacks import code_line
 from harness.shell.target import Target
 from harness.shell.words import parse_number
@@ -110,10 +111,45 @@ def proceed(target: Target, words: list[str]) -> Answer:
     if words:
         raise WrongForm
     control = debugger(target)
+    playback = target.parts.get(Playback)
+    if isinstance(playback, Playback):
+        stop = play(target, playback, playback.end)
+        if stop is None:
+            return Answer(f"the end of the recording:\n{here(target)}")
+        return outcome_answer(target, stop)
     control.resume()
     if not control.armed and control.pending is None:
         return Answer("the machine runs")
     return outcome_answer(target, control.wait())
+
+
+def play(target: Target, playback: Playback, end: int) -> Point | StopReason | None:
+    """Play a recording up to a moment; returns what stopped it before."""
+    control = debugger(target)
+    if not control.armed:
+        return None if playback.seek(end) else StopReason(target.cpu)
+    playback.stop_at(end)
+    control.resume()
+    stop = control.wait()
+    assert isinstance(stop, Point | StopReason), "no call is pending in a recording"
+    return None if playback.icount == end else stop
+
+
+def reverse_step(target: Target, words: list[str]) -> Answer:
+    """Go back by instructions."""
+    count = parse_number(words[0], "count", least=1, end=MOST_STEPS + 1) if words else 1
+    if len(words) > 1:
+        raise WrongForm
+    for _ in range(count):
+        debugger(target).reverse(step=True)
+    return Answer(here(target))
+
+
+def reverse_continue(target: Target, words: list[str]) -> Answer:
+    """Go back to the last stop before."""
+    if words:
+        raise WrongForm
+    return outcome_answer(target, debugger(target).reverse(step=False))
 
 
 def outcome_answer(target: Target, outcome: object) -> Answer:
@@ -174,6 +210,22 @@ COMMANDS = (
         ("[COUNT]",),
         step,
         ("step", "step 10"),
+        needs=Needs.QEMU,
+    ),
+    Command(
+        "reverse-step",
+        "Go back by one instruction, or COUNT, in a recording ('harness debug --record').",
+        ("[COUNT]",),
+        reverse_step,
+        ("reverse-step",),
+        needs=Needs.QEMU,
+    ),
+    Command(
+        "reverse-continue",
+        "Go back to the last breakpoint or watchpoint before, in a recording.",
+        ("",),
+        reverse_continue,
+        ("reverse-continue",),
         needs=Needs.QEMU,
     ),
     Command(

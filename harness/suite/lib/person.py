@@ -3,6 +3,7 @@
 
 import json
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,10 @@ SESSION_TESTS = [
     FORKS,
 ]
 """The marks of a file of tests in which a person debugs a guest."""
+
+NEEDS_GDB = pytest.mark.skipif(
+    shutil.which("gdb-multiarch") is None, reason="gdb-multiarch is not installed"
+)
 
 HARNESS = str(Path(sys.executable).with_name("harness"))
 """The program of this environment, which need not be in the path."""

@@ -2,6 +2,7 @@
 """``harness debug`` starts the machine of a failure before its last call, and makes it again."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import drgn
@@ -11,13 +12,15 @@ from harness.base.paths import CHECKOUT
 from harness.devices.probe import Byte, Direction, Probe, Seed
 from harness.devices.rogue import EduRogue
 from harness.kernel import SLOT
+from harness.machine.description import save_machine
 from harness.machine.devicetree import Pool
+from harness.machine.machine import Machine
 from harness.machine.qemu.artifacts import save
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes, LiveMemory
 from harness.observe.memory.names import Resolver
 from harness.shell.drgn_swiotlb import io_tlb_pool, restricted_mems
-from harness.suite.lib.person import HARNESS, PROMPT, SESSION_TESTS, Person, sit_down
+from harness.suite.lib.person import HARNESS, NEEDS_GDB, PROMPT, SESSION_TESTS, Person, sit_down
 
 pytestmark = SESSION_TESTS
 
@@ -116,6 +119,56 @@ def test_all_calls_stop_behind_the_one_that_breaks_a_property(broken: Path) -> N
         assert "dma_unmap_single(probe-a" in person.ask("next all")
     finally:
         person.leave()
+
+
+REVERSE = 300
+"""Seconds to go back: the boot is played twice, some 10 s on an idle machine."""
+
+
+@NEEDS_GDB
+def test_a_recording_goes_back(kept: Path) -> None:
+    """QEMU records the calls; the shell and gdb go back from the unmap to the copy of the map."""
+    person = _debug("--record", kept)
+    try:
+        person.terminal.timeout = REVERSE
+        (slot,) = person.json("slots")
+        assert "11 11 11 11 11" in person.ask(f"memory {slot['buffer']:#x} 5")
+        person.ask(f"watch {slot['buffer']:#x} write by kernel")
+        said = person.ask("next")
+        assert "in dma_unmap_single(probe-a" in said
+        assert "watchpoint 1, " in said
+        assert "memcpy" in said
+        person.ask("delete 1")
+        assert "gives back slot 0" in person.ask("next")
+        assert "rogue" in person.ask(f"memory {slot['buffer']:#x} 5")
+        person.ask("break swiotlb_bounce")
+        assert "breakpoint 2, swiotlb_bounce" in person.ask("reverse-continue")
+        assert "call_unmap" in person.ask("bt | cat")
+        assert "swiotlb_bounce+0x0" not in person.ask("reverse-step")
+        assert "takes no input" in person.ask("run true")
+        person.terminal.sendline("gdb")
+        for command in ("break swiotlb_tbl_map_single", "reverse-continue", "backtrace 3"):
+            person.terminal.expect_exact("(gdb) ")
+            person.terminal.sendline(command)
+        person.terminal.expect(r"#0 .*swiotlb_tbl_map_single[^#]*#1 .*swiotlb_map")
+        person.terminal.expect_exact("(gdb) ")
+        person.terminal.sendline("quit")
+        person.terminal.expect_exact(PROMPT)
+        assert "no slot" in person.ask("slots")
+        assert person.ask("next").count("takes slot 0 of") == 1
+    finally:
+        person.leave()
+
+
+def test_what_cannot_be_recorded_is_a_sentence(machine: Machine, tmp_path: Path) -> None:
+    """A failure without calls of a driver, or with a fence, has no recording."""
+    save_machine(machine, tmp_path)
+    ran = subprocess.run(
+        [HARNESS, "debug", "--record", tmp_path], capture_output=True, text=True, check=False
+    )
+
+    assert ran.returncode == 2
+    assert "has no calls of a driver" in ran.stderr
 
 
 def test_a_guest_without_recorded_calls_is_a_session_all_the_same(shell: Person) -> None:

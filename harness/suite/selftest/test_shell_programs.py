@@ -2,16 +2,15 @@
 """``harness shell`` with other programs: drgn, gdb, dumps, a second terminal, files of commands."""
 
 import shlex
-import shutil
 from pathlib import Path
 
 import pexpect
-import pytest
 
 from harness.suite.lib.person import (
     HARNESS,
     IN_GUEST,
     LEAVE,
+    NEEDS_GDB,
     PROMPT,
     SESSION_TESTS,
     TIMEOUT,
@@ -20,10 +19,6 @@ from harness.suite.lib.person import (
 )
 
 pytestmark = SESSION_TESTS
-
-NEEDS_GDB = pytest.mark.skipif(
-    shutil.which("gdb-multiarch") is None, reason="gdb-multiarch is not installed"
-)
 
 
 def test_drgn_reads_the_live_guest_with_helpers_for_swiotlb(mapped: Person) -> None:
