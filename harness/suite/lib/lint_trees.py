@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from harness.machine.devicetree.flat import FlatNode, read_blob
 from harness.machine.devicetree.flat_write import write_blob
-from harness.machine.devicetree.model import RULES, Rule
 
 RAM, RAM_END = 0x4000_0000, 0x5000_0000
 """The 256 MiB of a test's machine."""
@@ -186,7 +185,7 @@ def regions(draw: st.DrawFn, number: int, size_cells: int) -> Made:
     stem = draw(st.sampled_from(("pool", "pool", "region")))
     name = f"{stem}-{number}{unit}" if draw(st.integers(1, 8)) < 8 else f"pool{unit}"
     inner = Made("inner", (("compatible", RESTRICTED), ("reg", whole_page(base))))
-    return Made(name, _given(found), (inner,) if draw(st.integers(1, 12)) == 12 else ())
+    return Made(name, given_properties(found), (inner,) if draw(st.integers(1, 12)) == 12 else ())
 
 
 @st.composite
@@ -212,14 +211,14 @@ def devices(draw: st.DrawFn, number: int, count: int) -> Made:
         "status": draw(STATUS),
         "iommus": draw(_mostly(NOTHING, cell(DISABLED_IOMMU) + cell(1), cell(NO_NODE), of=8)),
     }
-    device = Made(f"probe-{'abcdefgh'[number]}", _given(found))
+    device = Made(f"probe-{'abcdefgh'[number]}", given_properties(found))
     parent = draw(
         _mostly(NOTHING, b"simple-bus\0", b"simple-mfd\0", b"other\0", b"", b"Simple-Bus\0", of=3)
     )
     if parent is None:
         return device
     around: dict[str, bytes | None] = {"compatible": parent or None, "status": draw(STATUS)}
-    return Made(f"bus-{number}", (*_given(around), ("ranges", b"")), (device,))
+    return Made(f"bus-{number}", (*given_properties(around), ("ranges", b"")), (device,))
 
 
 @st.composite
@@ -251,7 +250,7 @@ def functions(draw: st.DrawFn, count: int) -> tuple[Made, ...]:
             "memory-region": draw(references(count, 0)),
             "status": draw(STATUS),
         }
-        made.append(Made(f"pcie@{slot},0", _given(found)))
+        made.append(Made(f"pcie@{slot},0", given_properties(found)))
     return tuple(made)
 
 
@@ -286,21 +285,22 @@ def trees(draw: st.DrawFn) -> MadeTree:
     chosen = {"linux,usable-memory-range": limit}
     parent_name = draw(st.sampled_from(("reserved-memory",) * 9 + ("reserved-memory@0",)))
     return MadeTree(
-        reserved=Made(parent_name, _given(parent), tuple(children)),
+        reserved=Made(parent_name, given_properties(parent), tuple(children)),
         size_cells=size_cells,
         devices=(
             *(draw(devices(n, count)) for n in range(draw(st.integers(1, 4)))),
             *draw(elsewhere(children)),
             IOMMU,
         ),
-        host=_given({"memory-region": draw(st.one_of(NOTHING, references(count, 0)))}),
+        host=given_properties({"memory-region": draw(st.one_of(NOTHING, references(count, 0)))}),
         functions=draw(functions(count)),
         reservations=tuple(draw(st.lists(entries, max_size=1))),
-        chosen=_given(chosen),
+        chosen=given_properties(chosen),
     )
 
 
-def _given(properties: dict[str, bytes | None]) -> Properties:
+def given_properties(properties: dict[str, bytes | None]) -> Properties:
+    """The properties that have a value."""
     return tuple((name, value) for name, value in properties.items() if value is not None)
 
 
@@ -330,86 +330,3 @@ def _property(name: str, value: bytes) -> str:
     if name in ("compatible", "status", "device_type"):
         return f"{name} = {value.decode()!r}"
     return f"{name} = [{value.hex(' ', 4)}]"
-
-
-def _pool(
-    number: int, *more: tuple[str, bytes], name: str = "", compatible: bytes = RESTRICTED
-) -> Made:
-    found = {"compatible": compatible, "phandle": cell(FIRST_REGION + number)}
-    return Made(name or f"pool-{number}", (*_given({**found}), *more))
-
-
-def _known(
-    *pools: Made,
-    more: tuple[Made, ...] = (),
-    target: int = FIRST_REGION,
-    reservations: tuple[tuple[int, int], ...] = (),
-) -> MadeTree:
-    parent = (("#address-cells", cell(2)), ("#size-cells", cell(2)), ("ranges", b""))
-    device = Made("probe-a", (("compatible", PROBE), ("memory-region", cell(target))))
-    return MadeTree(
-        Made("reserved-memory", parent, pools), (device, *more), reservations=reservations
-    )
-
-
-def _at(base: int, size: int) -> tuple[str, bytes]:
-    return "reg", pair(base) + pair(size)
-
-
-GOOD = _pool(0, _at(0x4E00_0000, MIB))
-NAME = "pool@4e000000"
-NO_MAP = ("no-map", b"")
-
-KNOWN_TREES: dict[str, tuple[MadeTree, Rule]] = {
-    "a pool is placed over a memreserve": (
-        _known(
-            _pool(0, ("size", pair(MIB)), ("alignment", pair(4 * KIB))),
-            reservations=((0x4FF0_0000, MIB),),
-        ),
-        RULES["dynamic-over-memreserve"],
-    ),
-    "a device gets the pool of a namesake": (
-        _known(
-            _pool(0, _at(0x4E00_0000, MIB), name=NAME),
-            more=(Made("elsewhere", (), (_pool(9, _at(0x4D00_0000, MIB), name=NAME),)),),
-            target=FIRST_REGION + 9,
-        ),
-        RULES["namesake"],
-    ),
-    "the rest of a page of no-map memory is used": (
-        _known(GOOD, Made("part", (_at(0x4FFF_F000, 2 * KIB), NO_MAP))),
-        RULES["no-map-part-of-page"],
-    ),
-    "refused memory is unmapped, and used up": (
-        _known(_pool(0, _at(0x4A00_0000, 8 * MIB), NO_MAP)),
-        RULES["refused-unmapped"],
-    ),
-    "refused memory is unmapped, and used at once": (
-        _known(_pool(0, _at(0x4F80_0000, 8 * MIB), NO_MAP)),
-        RULES["refused-unmapped"],
-    ),
-    "a region of an exbibyte": (
-        _known(GOOD, Made("huge", (_at(0x1_0000_0000, 1 << 60),))),
-        RULES["huge-region"],
-    ),
-    "a pool outside RAM": (_known(_pool(0, _at(0x5000_0000, MIB))), RULES["outside-ram"]),
-    "a pool over no-map memory": (
-        _known(Made("first", (_at(0x4E00_0000, MIB), NO_MAP)), GOOD),
-        RULES["over-nomap"],
-    ),
-    "a pool over the kernel": (_known(_pool(0, _at(0x4020_0000, MIB))), RULES["over-loaded"]),
-    "a pool that is too large": (
-        _known(_pool(0, _at(0x4800_0000, 350 * MIB))),
-        RULES["too-large"],
-    ),
-    "coherent memory that is RAM in part": (
-        _known(_pool(0, _at(0x4F80_0000, 16 * MIB), compatible=RESTRICTED + SHARED)),
-        RULES["coherent-mapped"],
-    ),
-    "a pool of no size": (_known(_pool(0, ("size", pair(0)))), RULES["no-slot"]),
-    "contiguous memory over a pool": (
-        _known(GOOD, _pool(1, _at(0x4E00_0000, 4 * MIB), ("reusable", b""), compatible=SHARED)),
-        RULES["overlap"],
-    ),
-}
-"""Devicetrees that kernels mishandle, and the rule of the lint."""

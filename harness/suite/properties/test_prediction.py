@@ -20,7 +20,8 @@ from harness.suite.lib.attached import assigned, log
 from harness.suite.lib.expect import equal, logged
 from harness.suite.lib.expect.wording import violation_of
 from harness.suite.lib.lint_check import TreeChecker, check_guest, check_trees
-from harness.suite.lib.lint_trees import KNOWN_TREES
+from harness.suite.lib.lint_known_trees import KNOWN_TREES, MENDED_TREES
+from harness.suite.lib.lint_trees import MadeTree
 from harness.suite.lib.tiers import in_default_tier
 
 START = 20_261_128
@@ -33,7 +34,10 @@ SHAPES = sorted(str(one.relative_to(OVERLAYS).with_suffix("")) for one in OVERLA
 """The shapes of dts/ with pools."""
 
 REPORTED = {"too-large": "__alloc_(frozen_)?pages", "coherent-mapped": "memremap"}
-"""Rules by which the kernel prints a report beside its message: a function in the title of it."""
+"""Rules by which the kernel prints a report beside its message: a function in the title of it.
+
+mm/page_alloc.c: __alloc_pages_noprof() is __alloc_frozen_pages_noprof() since 6.14.
+"""
 
 WRONG = pytest.mark.nightly("known findings, with devicetrees that are wrong")
 
@@ -72,6 +76,17 @@ def test_the_lint_predicts_what_the_kernel_does_wrong(checker: TreeChecker, name
     if rule.holds(got.prediction.kernel):
         named = {one.rule.name for one in got.faults}
         equal(rule.name in named, True, f"whether the lint names {rule.name}")
+
+
+@pytest.mark.property(*CHECKED)
+@pytest.mark.parametrize("made", in_default_tier(MENDED_TREES, "a region of no size"))
+def test_the_lint_predicts_what_it_was_once_wrong_about(
+    checker: TreeChecker, made: MadeTree
+) -> None:
+    """Regions, pools, devices and the log are what the lint predicts, with memory used up too."""
+    got = checker.check(made)
+
+    equal(got.differences, (), "what the kernel did otherwise")
 
 
 @pytest.mark.property(*CHECKED)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from harness.machine.devicetree.flat import FlatNode, FlatTree
+from harness.machine.devicetree.model.environment import KernelVersion
 from harness.machine.devicetree.model.memory import is_enabled
 from harness.machine.devicetree.model.rules import RULES, Rule
 
@@ -64,29 +65,29 @@ class TreeDevice:
         return None if self.bus is Bus.PCI_REST else self.node
 
 
-def find_devices(tree: FlatTree) -> Iterator[TreeDevice]:
-    """Every node below the root that could be a device, and whether the kernel makes one of it."""
+def find_devices(tree: FlatTree, kernel: KernelVersion) -> Iterator[TreeDevice]:
+    """Every node below the root that could be a device, and whether *kernel* makes one of it."""
     reserved = tree.root.child("reserved-memory")
     for node in reserved.children if reserved else ():
         if any(map(node.is_compatible, RESERVED_DEVICES)):
             yield _platform(node)
     firmware, chosen = tree.root.child("firmware"), tree.root.child("chosen")
-    yield from _populate(firmware) if firmware else ()
+    yield from _populate(firmware, kernel) if firmware else ()
     for node in chosen.children if chosen else ():
         if node.is_compatible("simple-framebuffer"):
             yield _platform(node)
             break
     for node in tree.root.children:
         if node.name.partition("@")[0] not in NO_DEVICES and node is not firmware:
-            yield from _create(node)
+            yield from _create(node, kernel)
 
 
-def _populate(parent: FlatNode) -> Iterator[TreeDevice]:
+def _populate(parent: FlatNode, kernel: KernelVersion) -> Iterator[TreeDevice]:
     for node in parent.children:
-        yield from _create(node)
+        yield from _create(node, kernel)
 
 
-def _create(node: FlatNode) -> Iterator[TreeDevice]:
+def _create(node: FlatNode, kernel: KernelVersion) -> Iterator[TreeDevice]:
     """As of_platform_bus_create(), and for what it does not reach, why."""
     if "compatible" not in node.properties or node.is_compatible(SKIPPED):
         yield from _not_made(node, RULES["no-device"])
@@ -100,12 +101,12 @@ def _create(node: FlatNode) -> Iterator[TreeDevice]:
         return
     if is_pci_bus(node):
         yield TreeDevice(node, Bus.PCI_HOST, node)
-        yield from _pci(node, node)
+        yield from _pci(node, node, kernel)
         yield TreeDevice(node, Bus.PCI_REST, node, condition="if there are such functions")
         return
     yield _platform(node)
     if any(map(node.is_compatible, BUSES)):
-        yield from _populate(node)
+        yield from _populate(node, kernel)
     else:
         yield from _by_driver(node)
 
@@ -121,16 +122,20 @@ def is_pci_bus(node: FlatNode) -> bool:
     return "pci" in node.strings("device_type") or "pciex" in node.strings("device_type")
 
 
-def _pci(bus: FlatNode, host: FlatNode) -> Iterator[TreeDevice]:
+def _pci(bus: FlatNode, host: FlatNode, kernel: KernelVersion) -> Iterator[TreeDevice]:
     """The functions below a bus, found by device and function (of_pci_find_child_device())."""
     for node in bus.children:
         if len(node.cells("reg")) < 5:
             yield from _not_made(node, RULES["no-device"])
-        elif not is_enabled(node):
-            yield from _not_made(node, RULES["device-disabled"])
-        else:
+        elif is_enabled(node):
             yield TreeDevice(node, Bus.PCI, host, condition="if the function is there")
-            yield from _pci(node, host)
+            yield from _pci(node, host, kernel)
+        elif RULES["disabled-function"].holds(kernel):
+            condition = "if the function is there; its status does not count"
+            yield TreeDevice(node, Bus.PCI, host, condition=condition)
+            yield from _pci(node, host, kernel)
+        else:
+            yield from _not_made(node, RULES["device-disabled"])
 
 
 def _by_driver(parent: FlatNode) -> Iterator[TreeDevice]:

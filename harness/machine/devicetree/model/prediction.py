@@ -65,7 +65,7 @@ class Prediction:
 def predict(tree: FlatTree, kernel: KernelVersion, around: Environment = NOTHING) -> Prediction:
     """What *kernel* makes of *tree*."""
     regions = set_up_regions(tree, kernel, around)
-    found = (attach(one, tree, regions, kernel, around) for one in find_devices(tree))
+    found = (attach(one, tree, regions, kernel, around) for one in find_devices(tree, kernel))
     devices = tuple(_fit(one, regions, kernel, around) for one in found)
     fatal = _ends_early(tree, regions, kernel)
     if fatal is None:

@@ -101,7 +101,16 @@ DEVICE_RULES = (
         Level.NOTE,
         "",
         f"{PLATFORM_C}:of_platform_device_create_pdata()",
-        "The kernel makes no device of a node whose status is not 'okay', nor of those below it.",
+        "The kernel makes no device of a node whose status is not 'okay', nor of those below it. "
+        "(PCI functions: since 6.3. Since 6.6 they become devices, to which no driver is bound.)",
+    ),
+    Rule(
+        "disabled-function",
+        Level.NOTE,
+        "<6.3",
+        "drivers/pci/bus.c:pci_bus_add_device()",
+        "The kernel does not look at the status of a PCI function's node: drivers are bound to the "
+        "function, and it gets the pool of its memory-region.",
     ),
     Rule(
         "by-driver",

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Devicetrees that kernels mishandle, and those that the lint's model was once wrong about."""
+
+from dataclasses import replace
+
+from harness.machine.devicetree.model import RULES, Rule
+from harness.suite.lib.lint_trees import (
+    FIRST_REGION,
+    KIB,
+    MIB,
+    PROBE,
+    RESTRICTED,
+    SHARED,
+    Made,
+    MadeTree,
+    cell,
+    given_properties,
+    pair,
+)
+
+
+def _pool(
+    number: int, *more: tuple[str, bytes], name: str = "", compatible: bytes = RESTRICTED
+) -> Made:
+    found = {"compatible": compatible, "phandle": cell(FIRST_REGION + number)}
+    return Made(name or f"pool-{number}", (*given_properties({**found}), *more))
+
+
+def _known(
+    *pools: Made,
+    more: tuple[Made, ...] = (),
+    target: int = FIRST_REGION,
+    reservations: tuple[tuple[int, int], ...] = (),
+) -> MadeTree:
+    parent = (("#address-cells", cell(2)), ("#size-cells", cell(2)), ("ranges", b""))
+    device = Made("probe-a", (("compatible", PROBE), ("memory-region", cell(target))))
+    return MadeTree(
+        Made("reserved-memory", parent, pools), (device, *more), reservations=reservations
+    )
+
+
+def _at(base: int, size: int) -> tuple[str, bytes]:
+    return "reg", pair(base) + pair(size)
+
+
+GOOD, GOOD_TOO = _pool(0, _at(0x4E00_0000, MIB)), _pool(1, _at(0x4D00_0000, MIB))
+NAME = "pool@4e000000"
+NO_MAP = ("no-map", b"")
+
+KNOWN_TREES: dict[str, tuple[MadeTree, Rule]] = {
+    "a pool is placed over a memreserve": (
+        _known(
+            _pool(0, ("size", pair(MIB)), ("alignment", pair(4 * KIB))),
+            reservations=((0x4FF0_0000, MIB),),
+        ),
+        RULES["dynamic-over-memreserve"],
+    ),
+    "a device gets the pool of a namesake": (
+        _known(
+            _pool(0, _at(0x4E00_0000, MIB), name=NAME),
+            more=(Made("elsewhere", (), (_pool(9, _at(0x4D00_0000, MIB), name=NAME),)),),
+            target=FIRST_REGION + 9,
+        ),
+        RULES["namesake"],
+    ),
+    "the rest of a page of no-map memory is used": (
+        _known(GOOD, Made("part", (_at(0x4FFF_F000, 2 * KIB), NO_MAP))),
+        RULES["no-map-part-of-page"],
+    ),
+    "refused memory is unmapped, and used up": (
+        _known(_pool(0, _at(0x4A00_0000, 8 * MIB), NO_MAP)),
+        RULES["refused-unmapped"],
+    ),
+    "refused memory is unmapped, and used at once": (
+        _known(_pool(0, _at(0x4F80_0000, 8 * MIB), NO_MAP)),
+        RULES["refused-unmapped"],
+    ),
+    "a region of an exbibyte": (
+        _known(GOOD, Made("huge", (_at(0x1_0000_0000, 1 << 60),))),
+        RULES["huge-region"],
+    ),
+    "a pool outside RAM": (_known(_pool(0, _at(0x5000_0000, MIB))), RULES["outside-ram"]),
+    "a pool over no-map memory": (
+        _known(Made("first", (_at(0x4E00_0000, MIB), NO_MAP)), GOOD),
+        RULES["over-nomap"],
+    ),
+    "a pool over the kernel": (_known(_pool(0, _at(0x4020_0000, MIB))), RULES["over-loaded"]),
+    "a pool that is too large": (
+        _known(_pool(0, _at(0x4800_0000, 350 * MIB))),
+        RULES["too-large"],
+    ),
+    "coherent memory that is RAM in part": (
+        _known(_pool(0, _at(0x4F80_0000, 16 * MIB), compatible=RESTRICTED + SHARED)),
+        RULES["coherent-mapped"],
+    ),
+    "a pool of no size": (_known(_pool(0, ("size", pair(0)))), RULES["no-slot"]),
+    "contiguous memory over a pool": (
+        _known(GOOD, _pool(1, _at(0x4E00_0000, 4 * MIB), ("reusable", b""), compatible=SHARED)),
+        RULES["overlap"],
+    ),
+}
+"""Devicetrees that kernels mishandle, and the rule of the lint."""
+
+SIZE, ALIGNED = ("size", pair(MIB)), ("alignment", pair(256 * KIB))
+
+
+def _function(slot: int, *properties: tuple[str, bytes]) -> Made:
+    """The node of a function that is a bridge."""
+    found = {
+        "reg": cell(slot << 11) + bytes(16),
+        "device_type": b"pci\0",
+        "#address-cells": cell(3),
+        "#size-cells": cell(2),
+        "ranges": b"",
+    }
+    return Made(f"pcie@{slot},0", (*found.items(), *properties))
+
+
+MENDED_TREES: dict[str, MadeTree] = {
+    "a region of no size": _known(_pool(0, _at(0x4E00_0000, 0)), GOOD_TOO),
+    "a region of no size that is placed": _known(_pool(0, _at(0x4E00_0000, 0), SIZE, ALIGNED)),
+    "a size of one cell": _known(_pool(0, ("size", cell(MIB))), GOOD_TOO),
+    "three regions that are placed": _known(
+        _pool(0, SIZE, ALIGNED),
+        _pool(1, ("size", pair(4 * MIB)), ALIGNED),
+        _pool(2, ("size", pair(16 * MIB)), ALIGNED),
+    ),
+    "a region that is placed in one that is refused": _known(
+        _pool(0, _at(0x4E00_0000, MIB), ("reusable", b"")),
+        _pool(1, _at(0x4E10_0000, 0), SIZE, ("alloc-ranges", pair(0x4E00_0000) + pair(MIB))),
+        target=FIRST_REGION + 1,
+    ),
+    "a function whose node is disabled": replace(
+        _known(GOOD, GOOD_TOO, _pool(2, _at(0x4C00_0000, MIB), ("reusable", b""))),
+        functions=(
+            _function(1, ("status", b"disabled\0"), ("memory-region", cell(FIRST_REGION + 1))),
+            _function(2, ("status", b"disabled\0"), ("memory-region", cell(FIRST_REGION + 2))),
+        ),
+    ),
+}
+"""Devicetrees for which a prediction was once wrong, on some kernel."""

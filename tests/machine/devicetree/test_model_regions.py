@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The regions that the model predicts, with base and size, where kernels differ in them.
+
+Each was seen on a kernel as it is written here (harness/suite/properties/test_prediction.py).
+"""
+
+import pytest
+from devicetree_blobs import CELLS, compiled
+
+from harness.machine.devicetree.flat import read_blob
+from harness.machine.devicetree.model import KernelVersion, Prediction, predict
+from harness.machine.devicetree.model.scan_at_once import heap_sorted
+
+BOARD = """/dts-v1/;
+/ {
+    #address-cells = <2>; #size-cells = <2>;
+    memory@40000000 { device_type = "memory"; reg = <0x0 0x40000000 0x0 0x10000000>; };
+    reserved-memory { %s %s };
+    device { compatible = "some,device"; memory-region = <&pool>; };
+};
+"""
+POOL = 'pool: %s { compatible = "restricted-dma-pool"; %s };'
+PLACED = '%s { compatible = "restricted-dma-pool"; size = <0x0 0x100000>; };'
+
+
+def predicted(reserved: str, kernel: str) -> Prediction:
+    return predict(read_blob(compiled(BOARD % (CELLS, reserved))), KernelVersion(kernel))
+
+
+def table(reserved: str, kernel: str) -> list[tuple[str, int, int]]:
+    """The kernel's table of regions: name, base, size."""
+    found = predicted(reserved, kernel).regions.lookup
+    return [(one.name, one.base or 0, one.size) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("properties", "old", "new"),
+    [
+        ("reg = <0 0x4e000000 0 0>;", [("pool", 0x4E000000, 0)], []),
+        ("size = <0x100000>;", [("pool", 0, 0)], []),
+        ("size = <0 0x20000000>;", [("pool", 0, 0)], []),
+        ("reg = <0x4e000000>;", [], []),
+        (
+            "reg = <0 0x4e000000 0 0>; size = <0 0x100000>;",
+            [("pool", 0x4FF00000, 0x100000)],
+            [],
+        ),
+        (
+            "reusable; reg = <0 0x4e000000 0 0x100000>;",
+            [("pool", 0x4E000000, 0x100000)],
+            [("pool", 0x4E000000, 0x100000)],
+        ),
+    ],
+)
+def test_a_region_that_is_none_keeps_its_entry_before_6_12(
+    properties: str, old: list[tuple[str, int, int]], new: list[tuple[str, int, int]]
+) -> None:
+    assert table(POOL % ("pool", properties), "6.1") == old
+    assert table(POOL % ("pool", properties), "6.12") == new
+
+
+def test_a_device_of_an_entry_without_a_place_is_reported_unrestricted() -> None:
+    (device,) = predicted(POOL % ("pool", "reg = <0 0x4e000000 0 0>;"), "6.1").devices
+
+    assert device.outcome.value == "unrestricted"
+    assert device.rule.name == "size-zero"
+    assert device.log.startswith("failed to initialise")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "order"),
+    [("6.1", ["b", "c", "pool"]), ("6.12", ["pool", "b", "c"]), ("7.3", ["pool", "b", "c"])],
+)
+def test_regions_are_placed_in_the_order_that_the_kernels_sort_leaves(
+    kernel: str, order: list[str]
+) -> None:
+    reserved = POOL % ("pool", "size = <0 0x100000>;") + PLACED % "b" + PLACED % "c"
+
+    highest_first = sorted(table(reserved, kernel), key=lambda one: -one[1])
+    assert [name for name, _, _ in highest_first] == order
+
+
+def test_before_6_12_the_kernel_looks_for_overlaps_before_it_places() -> None:
+    refused = 'first { compatible = "restricted-dma-pool"; reusable; reg = <%s>; };'
+    reserved = refused % "0 0x4e000000 0 0x100000"
+    place = (
+        "reg = <0 0x4e100000 0 0>; size = <0 0x100000>; alloc-ranges = <0 0x4e000000 0 0x100000>;"
+    )
+    reserved += POOL % ("pool", place)
+
+    assert table(reserved, "6.1")[1] == ("pool", 0x4E000000, 0x100000)
+    assert not any("OVERLAP" in line for line in predicted(reserved, "6.1").regions.log)
+
+
+def test_before_6_12_a_table_that_is_full_is_reported() -> None:
+    reserved = POOL % ("pool", "reg = <0 0x4e000000 0 0x100000>;")
+    reserved += "".join(PLACED % f"p{number}" for number in range(64))
+
+    found = predicted(reserved, "6.1").regions
+    assert len(found.lookup) == 64
+    assert found.log.count("OF: reserved mem: not enough space for all defined regions.") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [("a", "a"), ("ab", "ba"), ("abc", "bca"), ("abcd", "bcda"), ("AbCdEf", "CEAfdb")],
+)
+def test_equal_elements_change_places_in_the_kernels_sort(given: str, left: str) -> None:
+    order = heap_sorted(list(given), lambda letter: (int(letter.islower()),))
+
+    assert "".join(order) == left
