@@ -68,7 +68,7 @@ KNOWN_TREES: dict[str, tuple[MadeTree, Rule]] = {
         RULES["no-map-part-of-page"],
     ),
     "refused memory is unmapped, and used up": (
-        _known(_pool(0, _at(0x4A00_0000, 8 * MIB), NO_MAP)),
+        _known(_pool(0, _at(0x4A00_0000, 32 * MIB), NO_MAP)),
         RULES["refused-unmapped"],
     ),
     "refused memory is unmapped, and used at once": (
@@ -129,6 +129,12 @@ MENDED_TREES: dict[str, MadeTree] = {
         _pool(0, _at(0x4E00_0000, MIB), ("reusable", b"")),
         _pool(1, _at(0x4E10_0000, 0), SIZE, ("alloc-ranges", pair(0x4E00_0000) + pair(MIB))),
         target=FIRST_REGION + 1,
+    ),
+    "a page of refused memory that is unmapped": _known(
+        _pool(0, _at(0x4A00_0400, KIB), NO_MAP), GOOD_TOO
+    ),
+    "refused memory that is unmapped, and that another region reserves": _known(
+        _pool(0, _at(0x4A00_0000, MIB), NO_MAP), Made("other", (_at(0x4A00_0000, 2 * MIB),))
     ),
     "a function whose node is disabled": replace(
         _known(GOOD, GOOD_TOO, _pool(2, _at(0x4C00_0000, MIB), ("reusable", b""))),

@@ -21,16 +21,15 @@ from harness.machine.devicetree.model import (
     predict,
 )
 from harness.machine.devicetree.model.memory import whole_pages
-from harness.machine.devicetree.model.prediction import KERNEL
+from harness.machine.devicetree.model.prediction import KERNEL, given_unmapped
 from harness.machine.devicetree.region import Region
 from harness.machine.layout import RAM_BASE
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import (
     KernelTypes,
     Memory,
-    MemoryUse,
     ReservedRegion,
-    page_uses,
+    pages_not_reserved,
     reserved_regions,
 )
 from harness.observe.memory.kernel import kernel_reading
@@ -153,7 +152,11 @@ def _hex(rows: Sequence[tuple[str, int, int]]) -> str:
 
 
 def _pages(found: Prediction, types: KernelTypes) -> Iterator[str]:
-    """Pages of a pool that belong to the page allocator, unless a region over it was freed."""
+    """Pages that the page allocator has or lacks, other than predicted.
+
+    A pool may lose pages if a region over it was freed.
+    """
+    yield from _given_pages(found, types)
     regions, ram = found.regions, found.regions.memory.ram
     given = [*regions.freed, *(one.place for one in regions.nodes if one.kind is Kind.CMA)]
     for pool in found.pools:
@@ -162,9 +165,17 @@ def _pages(found: Prediction, types: KernelTypes) -> Iterator[str]:
             continue
         pages = whole_pages(pool.place, found.around.page)
         count = pages.size // found.around.page
-        free = [use for use in page_uses(types, pages.base, count) if use is not MemoryUse.RESERVED]
-        if free:
+        if free := pages_not_reserved(types, pages.base, count):
             yield f"{len(free)} of {count} pages of {pool.name} are not reserved"
+
+
+def _given_pages(found: Prediction, types: KernelTypes) -> Iterator[str]:
+    """Whether the page allocator has the pages of refused regions that are not mapped."""
+    page = found.around.page
+    for one in given_unmapped(found.regions):
+        count = one.size // page
+        if len(pages_not_reserved(types, one.base, count)) != count:
+            yield f"some of {count} pages of refused memory at {one.base:#x} are kept"
 
 
 def _devices(found: Prediction, real: list[RealDevice], log: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from devicetree_blobs import CELLS, compiled
 
 from harness.machine.devicetree.flat import read_blob
 from harness.machine.devicetree.model import KernelVersion, Prediction, predict
+from harness.machine.devicetree.model.prediction import given_unmapped
 from harness.machine.devicetree.model.scan_at_once import heap_sorted
 
 BOARD = """/dts-v1/;
@@ -99,6 +100,29 @@ def test_before_6_12_a_table_that_is_full_is_reported() -> None:
     found = predicted(reserved, "6.1").regions
     assert len(found.lookup) == 64
     assert found.log.count("OF: reserved mem: not enough space for all defined regions.") == 1
+
+
+@pytest.mark.parametrize(
+    ("reserved", "given"),
+    [
+        ("0x4e000000 0 0x100000", [(0x4E000000, 0x100000)]),
+        ("0x4e000400 0 0x400", [(0x4E000000, 0x1000)]),
+        ("0x4dfff000 0 0x2000", [(0x4DFFF000, 0x2000)]),
+        ("0x4c000000 0 0x100000", []),
+        ("0x4c0ff000 0 0x2000", [(0x4C100000, 0x1000)]),
+        ("0x60000000 0 0x100000", []),
+    ],
+)
+def test_refused_memory_that_is_unmapped_goes_to_the_page_allocator_unless_it_is_reserved(
+    reserved: str, given: list[tuple[int, int]]
+) -> None:
+    tree = POOL % ("pool", f"no-map; reg = <0 {reserved}>;")
+    tree += "other { reg = <0 0x4c000000 0 0x100000>; };"
+
+    found = predicted(tree, "6.12")
+
+    assert [(one.base, one.size) for one in given_unmapped(found.regions)] == given
+    assert (found.fatal_later is not None) == bool(given)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,10 @@ def some_range(rng: random.Random) -> AddressRange:
     return AddressRange(rng.randrange(MOST), rng.randrange(8))
 
 
+def addresses(one: AddressRange) -> set[int]:
+    return set(range(one.base, one.end))
+
+
 def test_spans_hold_what_was_added_and_not_cut() -> None:
     rng = random.Random(1)
     for _ in range(300):
@@ -64,3 +68,16 @@ def test_an_overlap_with_another_node_is_found_if_there_is_one() -> None:
         found = overlaps.over(used, own)
         wanted = [row for row, node in rows if node is not own and row.overlaps(used)]
         assert (found in wanted) if wanted else found is None
+
+
+def test_spans_within_others_and_whole_steps_of_them() -> None:
+    rng = random.Random(3)
+    for _ in range(300):
+        one, other = (Spans(some_range(rng) for _ in range(5)) for _ in range(2))
+        held = [set[int]().union(*map(addresses, spans.ranges())) for spans in (one, other)]
+        step = rng.randrange(1, 5)
+
+        assert set[int]().union(*map(addresses, one.within(other).ranges())) == held[0] & held[1]
+        assert set[int]().union(*map(addresses, one.whole_steps(step).ranges())) == {
+            at for at in held[0] if held[0] >= {at // step * step + byte for byte in range(step)}
+        }

@@ -19,8 +19,18 @@ from harness.machine.devicetree.model.attachment import (
 from harness.machine.devicetree.model.devices import Bus
 from harness.machine.devicetree.model.dma_ranges import dma_address, dma_windows
 from harness.machine.devicetree.model.environment import Environment
-from harness.machine.devicetree.model.memory import Cells, is_enabled_early, root_cells
-from harness.machine.devicetree.model.prediction import HUGE, Prediction, used_part
+from harness.machine.devicetree.model.memory import (
+    Cells,
+    is_enabled_early,
+    root_cells,
+    whole_pages,
+)
+from harness.machine.devicetree.model.prediction import (
+    HUGE,
+    Prediction,
+    given_unmapped,
+    used_part,
+)
 from harness.machine.devicetree.model.regions import Kind, ReservedNode
 from harness.machine.devicetree.model.rules import RULES, Level, Rule
 from harness.machine.devicetree.model.scan import initial_ram_disk
@@ -285,10 +295,11 @@ class _Checker:
                 yield _fault("no-map-part-of-page", one.node, text)
             if one.size // page >= HUGE and self._holds("huge-region"):
                 yield _fault("huge-region", one.node, f"its size is {one.size:#x} bytes")
-        unmapped = set(self.regions.freed_unmapped)
+        unmapped, given = set(self.regions.freed_unmapped), Spans(given_unmapped(self.regions))
         names: set[str] = set()
         for one in self.regions.nodes:
-            if one.kind is Kind.REFUSED and one.place in unmapped:
+            pages = whole_pages(one.place, self.around.page)
+            if one.kind is Kind.REFUSED and one.place in unmapped and given.overlaps(pages):
                 text = f"{one.place} is unmapped, and is freed"
                 yield _fault("refused-unmapped", one.node, text, "no-map")
             if one.is_meant_as_pool and one.name in names and self._holds("namesake"):

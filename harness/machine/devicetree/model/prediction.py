@@ -11,7 +11,7 @@ from harness.machine.devicetree.model.attachment import SLOT, DevicePrediction, 
 from harness.machine.devicetree.model.devices import Bus, find_devices
 from harness.machine.devicetree.model.dma_ranges import dma_address, dma_windows
 from harness.machine.devicetree.model.environment import Environment, KernelVersion
-from harness.machine.devicetree.model.memory import CACHE_LINE, Memory
+from harness.machine.devicetree.model.memory import CACHE_LINE, Memory, whole_pages
 from harness.machine.devicetree.model.regions import Kind, Regions, ReservedNode
 from harness.machine.devicetree.model.rules import RULES, Rule
 from harness.machine.devicetree.model.scan import set_up_regions
@@ -72,7 +72,7 @@ def predict(tree: FlatTree, kernel: KernelVersion, around: Environment = NOTHING
         certain = (one for one in devices if one.device.bus is not Bus.PCI)
         ends = (one.rule for one in certain if one.outcome is Restriction.NO_BOOT)
         fatal = next(ends, None)
-    later = RULES["refused-unmapped"] if regions.freed_unmapped else None
+    later = RULES["refused-unmapped"] if given_unmapped(regions) else None
     return Prediction(kernel, regions, devices, fatal, later, around)
 
 
@@ -92,12 +92,22 @@ def _ends_early(tree: FlatTree, regions: Regions, kernel: KernelVersion) -> Rule
     return RULES["refused-unmapped" if given else "no-map-part-of-page"]
 
 
+def _free(regions: Regions) -> Spans:
+    """What is neither reserved nor kept from the kernel, when the regions are set up."""
+    memory, given = regions.memory, Spans(regions.freed_unmapped)
+    return memory.ram.without(memory.reserved).without(memory.unmapped.without(given))
+
+
+def given_unmapped(regions: Regions) -> tuple[AddressRange, ...]:
+    """The pages that the page allocator gets although the kernel cannot access all of them."""
+    page = regions.memory.page
+    unmapped = Spans(whole_pages(one, page) for one in regions.freed_unmapped)
+    return tuple(_free(regions).whole_steps(page).within(unmapped).ranges())
+
+
 def highest_free(regions: Regions) -> AddressRange | None:
     """The cache line that the kernel allocates first after the regions are set up."""
-    memory, given = regions.memory, Spans(regions.freed_unmapped)
-    kept = memory.unmapped.without(given)
-    ranges = memory.ram.without(memory.reserved).without(kept).ranges()
-    free = [one for one in ranges if one.size >= CACHE_LINE]
+    free = [one for one in _free(regions).ranges() if one.size >= CACHE_LINE]
     if not free:
         return None
     return AddressRange((free[-1].end - CACHE_LINE) // CACHE_LINE * CACHE_LINE, CACHE_LINE)

@@ -4,7 +4,7 @@
 It writes a table of the nodes, sorts it by address, and sets up each entry in that order. An entry
 stays in the table whatever comes of it, also without a size or an operation that a device could
 use (drivers/of/fdt.c:fdt_scan_reserved_mem(), drivers/of/of_reserved_mem.c:
-fdt_init_reserved_mem(), read in 6.1.176).
+fdt_init_reserved_mem(), read in 6.1.192).
 """
 
 from collections.abc import Callable, Sequence

@@ -80,3 +80,15 @@ class Spans:
                 left._starts.append(base)
                 left._ends.append(end)
         return left
+
+    def within(self, other: "Spans") -> "Spans":
+        """The addresses that *other* has too."""
+        return self.without(self.without(other))
+
+    def whole_steps(self, step: int) -> "Spans":
+        """The multiples of *step* bytes of which every byte is in the set."""
+        return Spans(
+            AddressRange(base, end // step * step - base)
+            for start, end in zip(self._starts, self._ends, strict=True)
+            if (base := -(-start // step) * step) < end
+        )

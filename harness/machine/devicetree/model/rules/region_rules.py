@@ -66,8 +66,9 @@ REGION_RULES = (
         Level.ERROR,
         "",
         f"{RESERVED_MEM_C}:__reserved_mem_reserve_reg()",
-        "The kernel reserves nothing for a node whose 'reg' has size 0, and makes no pool of it.",
-        "Give the pool a size.",
+        "The kernel reserves nothing for a node whose 'reg' has size 0, and makes no pool of it. "
+        "(Before 6.12 it then uses 'size', if there is one.)",
+        "Write the size as the second number of 'reg'.",
     ),
     Rule(
         "empty-reg",
@@ -111,8 +112,9 @@ REGION_RULES = (
         Level.ERROR,
         "",
         f"{RESERVED_MEM_C}:fdt_scan_reserved_mem()",
-        "The kernel keeps 64 regions that it places itself (before 6.12: 64 regions in all), and "
-        "skips the others with an error.",
+        "The kernel keeps 64 regions that it places itself and skips the others with an error. "
+        "(Before 6.12: 64 regions in all. The memory of the others stays reserved if they have an "
+        "address, but no device gets it.)",
         "Give the pools addresses, or use fewer.",
     ),
     Rule(
