@@ -61,6 +61,15 @@ class Console:
         """The last 50,000 lines, without their ends."""
         return tuple(self._lines)
 
+    def lines_so_far(self) -> tuple[str, ...]:
+        """As *lines*, when all that has arrived is read; not for the loop's thread.
+
+        The agent's answers come on another line, and may be read before what the kernel printed
+        earlier.
+        """
+        call(self.drain)
+        return self.lines
+
     @property
     def reports(self) -> tuple[Report, ...]:
         """Every kernel report so far, oldest first; the last one may get more lines."""

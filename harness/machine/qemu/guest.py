@@ -152,7 +152,7 @@ class Guest:
     def kernel_log(self) -> tuple[str, ...]:
         """Every console line since the kernel's first, including the boot of a restored guest."""
         booted = read_log(self.boot_log) if self.boot_log else ()
-        return (*booted, *self.console.lines)
+        return (*booted, *(self.console.lines if self._closed else self.console.lines_so_far()))
 
     def pools(self) -> tuple[Pool, ...]:
         """All restricted pools; those that the kernel placed by the addresses in its log."""

@@ -97,17 +97,24 @@ def predict_loaded(guest: Guest, memory: Memory) -> LoadedTree:
 
 def real_devices(types: KernelTypes) -> list[RealDevice]:
     """Every platform and PCI device of the kernel."""
+    pools: dict[int, str] = {}
+    found = []
     with kernel_reading("the devices"):
-        return [
-            RealDevice(
-                name=(name := dev_name(device).decode()),
-                path=_path(device.of_node),
-                bound=bool(device.driver),
-                is_pci=device.bus.name.string_() == b"pci",
-                pool=pool_of(types, name),
+        for device in types.devices():
+            name = dev_name(device).decode()
+            allocator = device.dma_io_tlb_mem.value_()
+            if allocator not in pools:
+                pools[allocator] = pool_of(types, name)
+            found.append(
+                RealDevice(
+                    name=name,
+                    path=_path(device.of_node),
+                    bound=bool(device.driver),
+                    is_pci=device.bus.name.string_() == b"pci",
+                    pool=pools[allocator],
+                )
             )
-            for device in types.devices()
-        ]
+    return found
 
 
 def _path(node: drgn.Object) -> str:

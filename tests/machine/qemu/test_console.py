@@ -13,6 +13,7 @@ import pytest
 from harness.base.errors import GuestCrash, GuestHang
 from harness.base.outcome import Ending, Outcome
 from harness.machine.qemu.console import LINE_LIMIT, Console
+from harness.machine.qemu.loop import call, event_loop
 from harness.machine.qemu.watch import Watch
 
 PROMPT = 0.05
@@ -24,6 +25,7 @@ class Line:
     """Both ends of a serial line: *guest* is the end that the test writes to."""
 
     guest: socket.socket
+    ours: socket.socket
     console: Console
     watch: Watch
     log: Path
@@ -34,7 +36,7 @@ def line(tmp_path: Path) -> Iterator[Line]:
     ours, guest = socket.socketpair()
     watch, log = Watch(), tmp_path / "console.log"
     console = Console(ours, log, watch)
-    yield Line(guest, console, watch, log)
+    yield Line(guest, ours, console, watch, log)
     guest.close()
     console.close()
 
@@ -44,6 +46,13 @@ def test_a_line_that_comes_in_pieces_is_one_line(line: Line) -> None:
     line.guest.sendall(b"Linux\r\n")
 
     assert line.console.wait_for("Booting", 5).string == "[    0.1] Booting Linux"
+
+
+def test_lines_that_have_arrived_are_read_before_they_are_told(line: Line) -> None:
+    call(lambda: event_loop().remove_reader(line.ours))  # the loop is slow
+    line.guest.sendall(b"probe-a: assigned\r\n")
+
+    assert line.console.lines_so_far() == ("probe-a: assigned",)
 
 
 def test_a_line_that_comes_while_others_are_looked_at_is_not_missed(

@@ -68,7 +68,7 @@ REGION_RULES = (
         f"{RESERVED_MEM_C}:__reserved_mem_reserve_reg()",
         "The kernel reserves nothing for a node whose 'reg' has size 0, and makes no pool of it. "
         "(Before 6.12 it then uses 'size', if there is one.)",
-        "Write the size as the second number of 'reg'.",
+        "Write the pool's size in 'reg', after its address.",
     ),
     Rule(
         "empty-reg",
