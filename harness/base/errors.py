@@ -55,7 +55,14 @@ class SeriesError(InputError):
 
 
 class ConfigError(InputError):
-    """A wanted kernel option is missing after ``olddefconfig``; names it and a likely reason."""
+    """A wanted kernel option is missing after ``olddefconfig``; names it and a likely reason.
+
+    *options* are the symbols of all that are missing, without ``CONFIG_``.
+    """
+
+    def __init__(self, message: str, options: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.options = options
 
 
 class BuildError(InputError):
@@ -109,10 +116,12 @@ class GuestError(Exception):
     """The guest under test ended or failed. Not a :class:`HarnessError`: it is a result.
 
     *properties* are the ids that this end violates, where who made the last call knows them; None
-    stands for all properties of the test.
+    stands for all properties of the test. *artifacts* is the directory of what was kept of a guest
+    that ended before a test had it.
     """
 
     properties: tuple[str, ...] | None = None
+    artifacts: str = ""
 
 
 class GuestCrash(GuestError):

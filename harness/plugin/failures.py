@@ -35,6 +35,7 @@ from harness.observe.memory import KnownTypes, live_memory
 from harness.observe.memory.places import LOWEST, Places, addresses, explain
 from harness.plugin.guests import CALLS, DEBUG, Guests, guests_key, kept_key
 from harness.plugin.markers import kernel_of_item
+from harness.plugin.results import no_boot_key
 from harness.results.request import SuiteRequest, command_of, request_from
 
 VIOLATIONS = "violations"
@@ -79,13 +80,19 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Put the violations into the report of a failed test, and write them to its artifacts."""
+    """Put the violations into the report of a failed test, and write them to its artifacts.
+
+    Of a kernel that does not boot its end is told, without the lines of the harness that booted it.
+    """
     report = yield
     error = call.excinfo.value if call.excinfo else None
     directories = item.stash.get(kept_key, [])
     if not isinstance(error, PropertyViolated):
         if error is not None and directories:
             report.sections.append((REPRODUCE, reproduce_command(item)))
+        if error is not None and item.stash.get(no_boot_key, False):
+            text = "\n".join([str(error), *getattr(error, "__notes__", ())])
+            report.longrepr = _representation(text, error)
         return report
     reproduce = reproduce_command(item)
     debug = "\n".join(reopen_command(directory) for directory in directories)

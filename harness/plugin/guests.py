@@ -122,6 +122,9 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Keep the artifacts of the test's guests, and add the debug command to the report."""
     report = yield
+    error = call.excinfo.value if call.excinfo else None
+    if isinstance(error, GuestError) and error.artifacts:
+        _note(item, report, Path(error.artifacts))
     guests = item.stash.get(guests_key, None)
     if guests is not None and _shall_keep(item.config, report, call.when):
         for guest in guests.live:
@@ -136,6 +139,14 @@ def _shall_keep(config: pytest.Config, report: pytest.TestReport, phase: str) ->
     return (keep == "failed" and bad) or (keep == "all" and phase == "call")
 
 
+def _note(item: pytest.Item, report: pytest.TestReport, directory: Path) -> None:
+    """Name the directory of artifacts in the report, and in JUnit."""
+    item.stash.setdefault(kept_key, []).append(directory)
+    noted = ("artifacts", str(directory))
+    report.user_properties.append(noted)
+    item.user_properties.append(noted)  # JUnit takes the last report's
+
+
 def _keep(item: pytest.Item, report: pytest.TestReport, guest: Guest) -> None:
     """Keep the guest's artifacts; the report and JUnit name their directory."""
     try:
@@ -143,10 +154,7 @@ def _keep(item: pytest.Item, report: pytest.TestReport, guest: Guest) -> None:
     except HarnessError as fault:
         report.sections.append(("artifacts", str(fault)))
         return
-    item.stash.setdefault(kept_key, []).append(directory)
-    noted = ("artifacts", str(directory))
-    report.user_properties.append(noted)
-    item.user_properties.append(noted)  # JUnit takes the last report's
+    _note(item, report, directory)
     if guest.agent.journal:
         report.sections.append((CALLS, "\n".join(guest.agent.journal.last())))
     traces = directory / TRACES

@@ -5,6 +5,7 @@ With pytest-xdist the controller does it: it receives all reports. The session's
 verdict's (harness/results/verdict.py) if a VM test was chosen.
 """
 
+import re
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,9 @@ from harness.results import (
 from harness.results.case import MESSAGE_SIZE
 from harness.results.request import choice_of
 from harness.results.run import now
+
+_CLASS = re.compile(r"^harness\.[\w.]+: ")
+"""How pytest begins the message of an exception of ours: the result says the same."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -241,7 +245,7 @@ def _message(report: pytest.TestReport) -> str:
     else:
         crash = getattr(report.longrepr, "reprcrash", None)
         text = crash.message if crash else str(report.longrepr or "")
-    return text.strip().partition("\n")[0][:MESSAGE_SIZE]
+    return _CLASS.sub("", text.strip().partition("\n")[0])[:MESSAGE_SIZE]
 
 
 def _last_line(report: pytest.CollectReport) -> str:

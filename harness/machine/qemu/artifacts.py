@@ -125,7 +125,10 @@ def kept_if_it_fails(guest: Guest, name: str) -> Iterator[None]:
     try:
         yield
     except (GuestError, HarnessError) as error:
-        error.add_note(_keep_and_tell(guest, name))
+        directory, said = _keep_and_tell(guest, name)
+        error.add_note(said)
+        if isinstance(error, GuestError):
+            error.artifacts = directory
         guest.close()
         raise
     except BaseException:
@@ -133,9 +136,11 @@ def kept_if_it_fails(guest: Guest, name: str) -> Iterator[None]:
         raise
 
 
-def _keep_and_tell(guest: Guest, name: str) -> str:
+def _keep_and_tell(guest: Guest, name: str) -> tuple[str, str]:
+    """The directory, empty if the disk does not take it, and what to say of it."""
     try:
         directory = keep(guest, name)
     except HarnessError as fault:
-        return str(fault)
-    return f"start that machine again: {reopen_command(directory)}\nlogs and memory: {directory}"
+        return "", str(fault)
+    reopen = reopen_command(directory)
+    return str(directory), f"start that machine again: {reopen}\nlogs and memory: {directory}"
