@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from harness.base.errors import SourceError
+from harness.base.errors import SeriesError, SourceError
 from harness.base.progress import say
 from harness.cli.choice import add_choice_options, request_of, runner_of
 from harness.cli.machines import add_source_option
@@ -19,18 +19,24 @@ from harness.jobs.compare import (
     judge_series,
     judgement_text,
     mail_text,
+    new_warnings,
     pages,
     patch_coverage,
     run_base,
+    run_kunit,
     save_runs,
     series_costs,
+    series_notes,
     store_prefix,
 )
 from harness.jobs.compare.kernel_runs import REPEATS
-from harness.kernel.patches.apply import Fit
-from harness.kernel.patches.fit import fit_series
-from harness.kernel.patches.origin import FORMS
-from harness.kernel.patches.series import patches_of
+from harness.kernel import build_kernel
+from harness.kernel.build.flavours import AUTO, needed_flavour
+from harness.kernel.patches.apply import Attempt, Fit
+from harness.kernel.patches.fit import fit_series, reach_series
+from harness.kernel.patches.origin import FORMS, series_path
+from harness.kernel.patches.reach import Reach
+from harness.kernel.patches.series import patches_of, read_series
 from harness.kernel.patches.unpacked import would_apply
 from harness.kernel.source.revision import local_commit
 from harness.kernel.source.sources import pin_source
@@ -63,6 +69,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "kernel without --kernel",
     )
     add_source_option(parser)
+    parser.add_argument(
+        "--base-series",
+        action="append",
+        default=[],
+        type=series_path,
+        metavar="SERIES",
+        help="patches that both kernels have, for example what the series needs; may be repeated",
+    )
     parser.set_defaults(kernel=None)
     add_choice_options(parser)
     parser.add_argument(
@@ -131,10 +145,14 @@ def run(arguments: argparse.Namespace) -> int:
     for number in range(1, len(series.patches) + 1):
         say(f"series: {series.label(number)}")
     request = request_of(arguments, pin_source(arguments.kernel or _base(arguments, series)))
+    request = replace(request, spec=replace(request.spec, series=tuple(arguments.base_series)))
     for skip in series.skipped:
         say(f"left out: {skip.name} ({skip.subject}): {skip.reason}")
+    attempts = _attempts(request, series)
+    fits = attempts[-1].fit is not Fit.REFUSED
+    reach = reach_series(request.spec, _with(request, series).spec) if fits else None
+    request, flavour = _flavoured(request, reach)
     whole = _with(request, series)
-    attempts = fit_series(whole.spec)
     runner = runner_of(arguments)
     judgement = judge_series(
         request,
@@ -144,16 +162,59 @@ def run(arguments: argparse.Namespace) -> int:
         per_patch=arguments.per_patch,
         repeats=arguments.repeats,
         base_runner=partial(run_base, runner=runner, again=arguments.again),
+        reach=reach,
     )
-    if attempts[-1].fit is Fit.REFUSED:
+    if reach and judgement.whole.differences:
+        judgement = _with_notes(judgement, request, whole, reach, flavour)
+    if not fits:
         judgement = replace(judgement, elsewhere=would_apply(patches_of(series)))
     if arguments.coverage:
         judgement = replace(judgement, coverage=patch_coverage(whole))
-    if _counts_costs(arguments) and attempts[-1].fit is not Fit.REFUSED:
+    if _counts_costs(arguments) and fits:
         costs = series_costs(request, whole)
         judgement = replace(judgement, costs=costs, cost_limit=arguments.cost_limit)
     _report(arguments, judgement)
     return judgement.verdict.exit_code
+
+
+def _attempts(request: SuiteRequest, series: Series) -> tuple[Attempt, ...]:
+    """Whether each patch of *series* applies. SeriesError if one of the base's does not."""
+    attempts = fit_series(_with(request, series).spec)
+    own = len(read_series(request.spec.series))
+    for one in attempts[:own]:
+        if one.fit is Fit.REFUSED:
+            raise SeriesError(f"--base-series: {one.patch} does not apply: {one.reason}.")
+    return attempts[own:]
+
+
+def _flavoured(request: SuiteRequest, reach: Reach | None) -> tuple[SuiteRequest, str]:
+    """*request* with the flavour for AUTO, and the flavour that the series needs beside its own."""
+    plain = replace(request.spec, flavour="")
+    if request.spec.flavour not in ("", AUTO):
+        return request, ""
+    needed = needed_flavour(plain, reach) if reach else ""
+    if request.spec.flavour == AUTO:
+        say(f"flavour: {needed or 'none, the plain kernel compiles the series'}")
+        return replace(request, spec=replace(plain, flavour=needed)), ""
+    if needed:
+        say(
+            f"flavour: only {needed} compiles what the series changes; --flavour={needed}, or "
+            f"--flavour={AUTO}, takes it"
+        )
+    return request, needed
+
+
+def _with_notes(
+    judgement: SeriesJudgement, base: SuiteRequest, whole: SuiteRequest, reach: Reach, flavour: str
+) -> SeriesJudgement:
+    """*judgement* with new warnings of the build, what never ran, and KUnit tests of the series."""
+    before, after = build_kernel(base.spec), build_kernel(whole.spec)
+    return replace(
+        judgement,
+        warnings=new_warnings(before, after),
+        notes=tuple(series_notes(reach, after, flavour)),
+        kunit=run_kunit(whole, reach),
+    )
 
 
 def _counts_costs(arguments: argparse.Namespace) -> bool:
@@ -175,9 +236,10 @@ def _base(arguments: argparse.Namespace, series: Series) -> str:
 
 
 def _with(request: SuiteRequest, series: Series) -> SuiteRequest:
-    """Return *request* with the whole series applied."""
+    """Return *request* with the whole series applied to its base."""
     stored = store_prefix(series, len(series.patches))
-    return replace(request, spec=replace(request.spec, series=stored))
+    patches = (*request.spec.series, *stored)
+    return replace(request, spec=replace(request.spec, series=patches))
 
 
 def _report(arguments: argparse.Namespace, judgement: SeriesJudgement) -> None:

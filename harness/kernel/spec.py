@@ -14,6 +14,8 @@ from harness.base.paths import CHECKOUT, cache_directory
 from harness.kernel.geometry import page_size
 
 DEFAULT_SOURCE = "debian:6.12"
+FLAVOURS = CHECKOUT / "kernel-config/flavours"
+
 BUILT = "build:"
 """What the name of a kernel begins with that is built already."""
 
@@ -29,14 +31,18 @@ def default_fragments() -> tuple[Path, ...]:
     return tuple(sorted((CHECKOUT / "kernel-config").glob("*.config")))
 
 
+def flavours() -> tuple[Path, ...]:
+    """The fragments of all flavours, by name."""
+    return tuple(sorted(FLAVOURS.glob("*.config")))
+
+
 def flavour_fragment(name: str) -> Path:
     """The fragment that makes a kernel of flavour *name*; InputError lists the flavours."""
-    directory = CHECKOUT / "kernel-config/flavours"
-    path = directory / f"{name}.config"
+    path = FLAVOURS / f"{name}.config"
     if not path.is_file():
-        known = ", ".join(sorted(flavour.stem for flavour in directory.glob("*.config")))
+        known = ", ".join(flavour.stem for flavour in flavours())
         raise InputError(
-            f"unknown kernel flavour '{name}': expected one of {known} (in {directory})"
+            f"unknown kernel flavour '{name}': expected one of {known} (in {FLAVOURS})"
         )
     return path
 
@@ -99,6 +105,7 @@ class KernelRecord:
     flavour: str
     fragments: tuple[str, ...]
     types: bool = True
+    warnings: tuple[str, ...] = ()
 
     def save(self, directory: Path) -> None:
         """Write this record into *directory*."""
@@ -113,6 +120,7 @@ class Kernel:
     patches applied to that and *titles* says what they do, *release* is what ``uname -r`` prints,
     *build_id* is the GNU build id of vmlinux in hexadecimal. *fragments* names those that are
     not the project's own. *types* is whether vmlinux has the types of the kernel's memory (DWARF).
+    *warnings* are those of the build that made it, which compiled only what had changed.
     """
 
     key: str
@@ -126,6 +134,7 @@ class Kernel:
     flavour: str = ""
     fragments: tuple[str, ...] = ()
     types: bool = True
+    warnings: tuple[str, ...] = ()
 
     @property
     def image(self) -> Path:

@@ -27,6 +27,8 @@ NO_FEATURE = f"CONFIG_{FEATURE} is not set: no test applies that needs a restric
 
 FROM_SOURCE = "a source to build another kernel from"
 
+MOST_WARNINGS = 5
+
 COUNT = "harness_count"
 """The name of a file in a worker's input: the worker that collects first writes there."""
 
@@ -48,6 +50,8 @@ def head_lines(kernel: Kernel) -> Iterator[str]:
     ]
     yield ", ".join([f"kernel: Linux {kernel.release}", kernel.source, *changes])
     yield f"compiler: {kernel.compiler}"
+    if kernel.series:
+        yield from (f"warning of its build: {one}" for one in kernel.warnings[:MOST_WARNINGS])
     abilities = abilities_of(kernel)
     if not abilities.restricts:
         yield NO_FEATURE

@@ -125,6 +125,26 @@ class Difference:
         """Whether a known finding showed on the base and does not show with the series."""
         return self.change is Change.FIXED and shown(self.base) is Shown.KNOWN
 
+    @property
+    def gap(self) -> Result | None:
+        """Why a result is missing: ERROR, NOT_JUDGED or SKIP; None if none is, or it did not run.
+
+        Of the repetitions with the series, or else on the base, the last counts.
+        """
+        case = self._open()
+        return case.result if case else None
+
+    @property
+    def why_open(self) -> str:
+        """What the case of :attr:`gap` says; empty if there is none."""
+        case = self._open()
+        return case.message if case else ""
+
+    def _open(self) -> Case | None:
+        sides = ((self.patched, shown(self.patched)), (self.base, shown(self.base)))
+        open_ = (side for side, seen in sides if seen in (Shown.SKIPPED, Shown.NOTHING))
+        return next((side[-1] for side in open_ if side), None)
+
 
 @dataclass(frozen=True)
 class Comparison:

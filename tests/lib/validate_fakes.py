@@ -7,7 +7,7 @@ from pathlib import Path
 
 from made_up_provenance import provenance
 
-from harness.base.errors import BuildError
+from harness.base.errors import BuildError, InputError
 from harness.base.result import Result
 from harness.kernel import KernelSpec
 from harness.results import Case, Run, SuiteRequest
@@ -38,8 +38,14 @@ def outcome(test: str, result: str) -> Case:
         return Case(
             test, Result(result), ("B12",), "assert 65 == 64", ("B12",), 1.0, f"/e/{result}"
         )
-    return Case(test, Result(result), (), "", ("B12",), 1.0)
+    return Case(test, Result(result), (), WHY.get(result, ""), ("B12",), 1.0)
 
+
+WHY = {
+    "NOT_JUDGED": "the kernel does not boot (panic: Kernel panic - not syncing: no memory)",
+    "ERROR": "cannot read the pools of this kernel: it has no member struct io_tlb_mem.defpool",
+}
+"""What tests without a result say."""
 
 Results = Mapping[str, Sequence[Sequence[str]]]
 """Of each test its results at each position, one for each time that it is run there."""
@@ -47,18 +53,19 @@ Results = Mapping[str, Sequence[Sequence[str]]]
 
 @dataclass
 class FakeSuite:
-    """A kernel at each position of a series; those at *unbuildable* do not compile."""
+    """A kernel at each position of a series; *fault* prevents those at *unbuildable*."""
 
     results: Results
     unbuildable: frozenset[int] = frozenset()
     same_build: bool = False
+    fault: InputError = field(default_factory=lambda: BuildError("swiotlb.c does not compile"))
     asked: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
 
     def __call__(self, request: SuiteRequest) -> Run:
         """Takes the place of run_suite()."""
         at = position(request)
         if at in self.unbuildable:
-            raise BuildError("swiotlb.c does not compile")
+            raise self.fault
         tests = request.tests or tuple(self.results)
         outcomes = tuple(outcome(test, self._next(test, at)) for test in tests)
         self.asked.append((at, request.tests))

@@ -46,6 +46,15 @@ def test_kernel_and_compiler_are_named(kernel: Kernel) -> None:
     ]
 
 
+def test_what_the_compiler_warned_of_in_a_series_is_shown(kernel: Kernel) -> None:
+    warned = replace(kernel, warnings=("kernel/dma/swiotlb.c:3:5: warning: unused variable 'x'",))
+
+    assert head(warned)[2:] == []
+    assert head(replace(warned, series=("fix.patch",)))[2:] == [
+        "warning of its build: kernel/dma/swiotlb.c:3:5: warning: unused variable 'x'"
+    ]
+
+
 def test_a_kernel_without_types_is_told_to_have_no_memory_oracles(kernel: Kernel) -> None:
     assert head(replace(kernel, types=False))[2:] == [
         "no debugging information: the memory oracles (slots, leaks, stale bytes, page owners) are "

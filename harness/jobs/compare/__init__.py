@@ -11,16 +11,21 @@
 ``as_json``          the same for programs
 ``mail_text``        for a reply; also ``pages`` of HTML, ``save_runs`` for ``harness report``
 ``patch_coverage``   which of the lines that it adds were run
+``run_kunit``        the KUnit tests in its files, run in a guest
+``new_warnings``     what its build warns of
+``series_notes``     what of it is not in the kernel that was tested
 ``series_costs``     what it changes in the instructions of DMA API calls
 ===================  =============================================================================
 """
 
 from harness.jobs.compare.known_base import run_base
+from harness.jobs.compare.kunit_tests import run_kunit
 from harness.jobs.compare.per_patch import judge_series
 from harness.jobs.compare.publish import mail_text, pages, save_runs
 from harness.jobs.compare.series_costs import series_costs
 from harness.jobs.compare.series_coverage import patch_coverage
 from harness.jobs.compare.series_judgement import SeriesJudgement, as_json
+from harness.jobs.compare.series_notes import new_warnings, series_notes
 from harness.jobs.compare.series_text import judgement_text
 from harness.kernel.patches.origin import find_series
 from harness.kernel.patches.series import Series, store_prefix
@@ -33,10 +38,13 @@ __all__ = [
     "judge_series",
     "judgement_text",
     "mail_text",
+    "new_warnings",
     "pages",
     "patch_coverage",
     "run_base",
+    "run_kunit",
     "save_runs",
     "series_costs",
+    "series_notes",
     "store_prefix",
 ]

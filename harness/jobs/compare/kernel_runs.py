@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the same tests on several kernels, and repeat those whose results differ."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from harness.base.errors import BuildError, ConfigError
 from harness.base.progress import say, step
+from harness.base.result import Result
 from harness.jobs.compare.series_judgement import Failure
 from harness.results import Run, SuiteRequest
-from harness.results.judge import Change, Comparison, compare
+from harness.results.judge import Change, Comparison, Difference, compare
 from harness.results.render.plain_text import tally
 
 Runner = Callable[[SuiteRequest], Run]
@@ -17,6 +18,9 @@ Runner = Callable[[SuiteRequest], Run]
 
 REPEATS = 2
 """Repetitions of a test, on both kernels, if its results differ."""
+
+FEATURE = "DMA_RESTRICTED_POOL"
+"""The option without which a kernel has no restricted pools."""
 
 STEADY = (
     *(Change.STILL_PASSING, Change.STILL_FAILING, Change.PASSING),
@@ -64,11 +68,26 @@ def differing(runs: Mapping[int, Run]) -> Mapping[int, tuple[str, ...]]:
     """The tests to repeat at each position, because their results differ from a neighbour's."""
     again: dict[int, dict[str, None]] = {}
     for one, other in pairwise(sorted(runs)):
-        for difference in compare(runs[one], runs[other]).differences:
-            if difference.change not in STEADY:
-                for position in (one, other):
-                    again.setdefault(position, {})[difference.test] = None
+        for test in _doubtful(compare(runs[one], runs[other]).differences):
+            for position in (one, other):
+                again.setdefault(position, {})[test] = None
     return {position: tuple(tests) for position, tests in sorted(again.items())}
+
+
+def _doubtful(differences: Sequence[Difference]) -> Iterator[str]:
+    """The tests whose results may differ by chance.
+
+    A kernel that does not boot leaves hundreds of tests without a result, for one reason. That
+    reason is tried again with the test that failed; of tests with the same error, one is run again.
+    """
+    reasons: set[str] = set()
+    for one in differences:
+        if one.change in STEADY or one.gap is Result.NOT_JUDGED:
+            continue
+        reason = one.why_open if one.change is Change.NOT_JUDGED else ""
+        if not reason or reason not in reasons:
+            yield one.test
+        reasons.add(reason)
 
 
 def pooled(first: Run, second: Run) -> Run:
@@ -96,11 +115,17 @@ def _run_or_say(kernels: Kernels, position: int, runner: Runner) -> Run | Failur
     try:
         return _announced(kernels, position, runner)
     except BuildError as fault:
-        failure = Failure(f"it does not compile: {fault}", build=True)
+        failure = Failure(f"it does not build.\n{fault}", build=True)
     except ConfigError as fault:
-        failure = Failure(f"it cannot be configured: {fault}")
+        failure = _unconfigured(fault)
     say(f"{kernels.labels[position]}: {failure.reason}")
     return failure
+
+
+def _unconfigured(fault: ConfigError) -> Failure:
+    if FEATURE in fault.options:
+        return Failure(f"it removes the feature, CONFIG_{FEATURE}.\n{fault}", build=True)
+    return Failure(f"it cannot be configured.\n{fault}")
 
 
 def _announced(kernels: Kernels, position: int, runner: Runner) -> Run:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from harness.jobs.compare.kernel_runs import REPEATS, Kernels, Runner, compared, run_all
 from harness.jobs.compare.series_judgement import Failure, SeriesJudgement, Step
 from harness.kernel.patches.apply import Attempt, Fit
+from harness.kernel.patches.reach import Reach
 from harness.kernel.patches.series import Series, store_prefix
 from harness.results import Run, SuiteRequest
 
@@ -20,8 +21,11 @@ def judge_series(
     per_patch: bool = False,
     repeats: int = REPEATS,
     base_runner: Runner | None = None,
+    reach: Reach | None = None,
 ) -> SeriesJudgement:
     """Run the tests of *request* on its kernel, with and without *series*, and compare.
+
+    Nothing is run for a series that is applied already, or that changes no code by its *reach*.
 
     *base_runner*, *runner* by default, is for the kernel without it.
 
@@ -31,6 +35,8 @@ def judge_series(
     fitting = sum(one.fit is not Fit.REFUSED for one in attempts)
     whole = fitting == len(series.patches)
     positions = range(fitting + 1) if per_patch else [0, fitting] if whole else []
+    if whole and (idle := _idle(attempts, reach)):
+        return _judgement(request, series, attempts, Step(0, fitting, idle), ())
     runs: Mapping[int, Run | Failure] = {}
     if len(positions) > 1:
         runs = run_all(kernels_of(request, series, positions), runner, repeats, base_runner)
@@ -85,6 +91,20 @@ def _judgement(
     steps: Sequence[Step],
 ) -> SeriesJudgement:
     return SeriesJudgement(request.spec.source, series, tuple(attempts), whole, tuple(steps))
+
+
+def _idle(attempts: Sequence[Attempt], reach: Reach | None) -> Failure | None:
+    """Why no test could say anything about a series; None if one may."""
+    if all(one.fit is Fit.ALREADY for one in attempts):
+        return Failure("the kernel has all of it; no test was run.")
+    if reach is None or reach.lines:
+        return None
+    files = (
+        ("only comments change", reach.comments),
+        ("not compiled for arm64", reach.elsewhere),
+    )
+    said = [f"{why}: {', '.join(names)}" for why, names in files if names]
+    return Failure("\n".join(["nothing of this runs in the guest; no test was run.", *said]))
 
 
 def _refusal(series: Series, attempts: Sequence[Attempt]) -> str:

@@ -5,17 +5,28 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from harness.base.result import Result
 from harness.jobs.cost import CostChange, beyond
 from harness.kernel.patches.apply import Attempt, Fit
 from harness.kernel.patches.mail import Mail
 from harness.kernel.patches.series import Series
-from harness.results import Verdict
+from harness.results import Case, Verdict
 from harness.results.judge import Change, Comparison, Difference, overall
+
+_VERDICTS = {
+    **{one: Verdict.BAD for one in Result if one.against_kernel},
+    Result.NOT_JUDGED: Verdict.NOT_JUDGED,
+}
+"""What a KUnit test says against a series."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why there is no run at a position of the series; *build* if the kernel did not compile."""
+    """Why there is no run at a position of the series.
+
+    *build* if that is the fault of the patches: the kernel does not compile with them, or has no
+    restricted pools any more. *reason* is a sentence; lines after its first are printed unchanged.
+    """
 
     reason: str
     build: bool = False
@@ -36,7 +47,7 @@ class Step:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict on the patches between: BAD too if the kernel does not compile with them."""
+        """The verdict on the patches between: BAD too if no kernel to test comes of them."""
         if isinstance(self.outcome, Comparison):
             return self.outcome.verdict
         return Verdict.BAD if self.outcome.build else Verdict.NOT_JUDGED
@@ -52,7 +63,10 @@ class SeriesJudgement:
 
     *attempts*: whether each patch applies to the base; *coverage*: which added lines ran;
     *elsewhere*: the cached kernels to which a series applies that does not apply to the base;
-    *costs*: instructions that differ, of which none may grow by more than *cost_limit* per cent.
+    *costs*: instructions that differ, of which none may grow by more than *cost_limit* per cent;
+    *warnings*: what the build with the series warns of, and that without it does not; *notes*: what
+    of the series is not in the kernel that was tested, a sentence each; *kunit*: the KUnit tests in
+    files that it changes.
     """
 
     base: str
@@ -64,13 +78,30 @@ class SeriesJudgement:
     elsewhere: tuple[str, ...] = ()
     costs: tuple[CostChange, ...] = ()
     cost_limit: float | None = None
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    kunit: tuple[Case, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict on the whole series and on each patch: BAD outranks NOT_JUDGED."""
+        """The verdict on the whole series and on each patch: BAD outranks NOT_JUDGED.
+
+        Tests say nothing about a series that changes nothing in the kernel.
+        """
         refused = [Verdict.NOT_JUDGED for one in self.attempts if one.fit is Fit.REFUSED]
+        same = [Verdict.NOT_JUDGED] if self.changes_nothing else []
         dear = [Verdict.BAD for _ in beyond(self.costs, self.cost_limit)]
-        return overall([*(one.verdict for one in (self.whole, *self.patches)), *refused, *dear])
+        kunit = [_VERDICTS[one.result] for one in self.kunit if one.result in _VERDICTS]
+        steps = [one.verdict for one in (self.whole, *self.patches)]
+        return overall([*steps, *refused, *same, *kunit, *dear])
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether the kernels with and without the series are the same, byte for byte."""
+        whole = self.whole.outcome
+        if not isinstance(whole, Comparison):
+            return False
+        return whole.base.provenance.build_id == whole.patched.provenance.build_id
 
     def repaired_by(self, broken: Difference, at: int) -> int | None:
         """The first patch after number *at* with which the test passes again, None if none is."""
@@ -104,6 +135,9 @@ def as_json(judgement: SeriesJudgement) -> Mapping[str, Any]:
         "patches": [_step(step) for step in judgement.patches],
         "coverage": judgement.coverage,
         "costs": [asdict(one) for one in judgement.costs],
+        "warnings": judgement.warnings,
+        "notes": judgement.notes,
+        "kunit": [asdict(one) for one in judgement.kunit],
     }
 
 

@@ -6,28 +6,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from harness.base.properties import in_order, property_order
+from harness.base.result import Result
+from harness.jobs.compare.difference_lists import MOST, listed, not_judged
 from harness.jobs.compare.series_judgement import Failure, SeriesJudgement, Step
 from harness.jobs.cost import beyond, change_lines
 from harness.kernel.patches.apply import Fit
 from harness.kernel.patches.series import Series
-from harness.results import Case, Verdict
+from harness.results import Verdict
 from harness.results.judge import Change, Comparison, Difference
-from harness.results.render.plain_text import (
-    failure_lines,
-    findings_gone,
-    notices,
-    short_name,
-    telling,
-    wrapped,
-)
+from harness.results.render.plain_text import findings_gone, notices, tally, wrapped
 
-MOST = 20
-"""Tests that are listed under each heading; the rest is counted."""
-
-SAME = (
-    "Both kernels are the same, byte for byte: nothing that the series changes is compiled in "
-    "this configuration."
-)
+SAME = "Nothing of this runs in the guest: both kernels are the same, byte for byte."
 
 CLOSING = {
     Verdict.GOOD: "Verdict: good. The series breaks nothing.",
@@ -47,6 +36,8 @@ def judgement_text(judgement: SeriesJudgement) -> str:
         parts += list(_effects(judgement, judgement.whole))
     parts += list(_not_its_fault(judgement.whole))
     parts += list(_notices(judgement.whole))
+    parts += list(_kunit(judgement))
+    parts += list(_kernel_notes(judgement))
     parts += list(_costs(judgement))
     if judgement.coverage:
         parts.append("\n".join(["Lines that the series adds:", *judgement.coverage]))
@@ -56,13 +47,13 @@ def judgement_text(judgement: SeriesJudgement) -> str:
 
 def _heading(judgement: SeriesJudgement) -> str:
     series, comparison = judgement.series, _first_comparison(judgement)
-    lines = [*_fact("series", f"{series.title} ({len(series.patches)} patches)")]
+    lines = [*_fact("series", f"{series.title} ({_number(len(series.patches), 'patch', 'es')})")]
     lines += _fact("base", comparison.base.provenance.source if comparison else judgement.base)
     if comparison:
         where = comparison.patched.provenance
         lines += _fact("tests", shlex.join(comparison.base.words))
         lines += _fact("tools", f"{where.qemu}; {where.compiler}")
-        if where.build_id == comparison.base.provenance.build_id:
+        if judgement.changes_nothing:
             lines += wrapped(SAME)
     return "\n".join(lines)
 
@@ -113,19 +104,24 @@ def _effects(judgement: SeriesJudgement, step: Step) -> Iterator[str]:
     """What a step breaks, repairs and leaves not judged, one paragraph each."""
     name = _capital(_name(judgement.series, step))
     if isinstance(step.outcome, Failure):
-        yield _paragraph(f"{name} cannot be judged: {step.outcome.reason}")
+        yield _failure(name, step.outcome)
         return
     if broken := step.having(Change.BROKEN):
         yield _broken(judgement, step, f"{name} breaks{properties_at_stake(broken)}")
     if fixed := step.having(Change.FIXED):
-        yield _listed(f"{name} repairs{properties_at_stake(fixed)}:", fixed)
+        yield listed(f"{name} repairs{properties_at_stake(fixed)}:", fixed)
     if gone := findings_gone(step.outcome):
         yield _paragraph(gone)
     if flaky := step.having(Change.FLAKY):
         title = f"{name}: flaky, fails in some runs and not on the base:"
-        yield _listed(title, flaky, failures=True)
-    if unjudged := step.having(Change.NOT_JUDGED):
-        yield _listed(f"{name}: not judged:", unjudged, failures=True)
+        yield listed(title, flaky, failures=True)
+    yield from not_judged(name, step.having(Change.NOT_JUDGED))
+
+
+def _failure(name: str, failure: Failure) -> str:
+    """Why there is nothing to compare; what a compiler said is not wrapped."""
+    first, *rest = failure.reason.splitlines()
+    return "\n".join([_paragraph(f"{name}: {first}"), *(f"  {line}" for line in rest)])
 
 
 def _name(series: Series, step: Step) -> str:
@@ -161,35 +157,11 @@ def _broken(judgement: SeriesJudgement, step: Step, title: str) -> str:
     repairs = [judgement.repaired_by(one, step.position) for one in tests]
     names = [f"patch {at}/{len(judgement.series.patches)}" if at else "" for at in repairs]
     if not judgement.patches or not any(names):
-        return _listed(f"{title}:", tests, failures=True)
+        return listed(f"{title}:", tests, failures=True)
     if len(set(names)) == 1:
-        return _listed(f"{title}, and {names[0]} repairs it:", tests, failures=True)
+        return listed(f"{title}, and {names[0]} repairs it:", tests, failures=True)
     notes = [f"{name} repairs it" if name else "nothing repairs it" for name in names]
-    return _listed(f"{title}:", tests, failures=True, notes=notes)
-
-
-def _listed(
-    title: str, tests: Sequence[Difference], *, failures: bool = False, notes: Sequence[str] = ()
-) -> str:
-    lines = wrapped(title)
-    for number, one in enumerate(tests[:MOST]):
-        lines += [
-            f"  {short_name(one.test)}",
-            f"    {_results(one.base)} -> {_results(one.patched)}",
-        ]
-        if failures:
-            lines += failure_lines(telling((*one.base, *one.patched)))
-        lines += [f"    {note}" for note in notes[number : number + 1]]
-    if len(tests) > MOST:
-        lines.append(f"  and {len(tests) - MOST} more")
-    return "\n".join(lines)
-
-
-def _results(outcomes: Sequence[Case]) -> str:
-    """Each result, with its number if there is more than one of it."""
-    counts = Counter(one.result for one in outcomes)
-    said = (f"{count}x {word}" if count > 1 else word for word, count in counts.items())
-    return ", ".join(said) or "did not run"
+    return listed(f"{title}:", tests, failures=True, notes=notes)
 
 
 def _counts(title: str, step: Step) -> str:
@@ -197,17 +169,18 @@ def _counts(title: str, step: Step) -> str:
         return ""
     counts = Counter(one.change.value for one in step.differences)
     said = ", ".join(f"{count} {word}" for word, count in counts.items())
-    return _paragraph(f"{len(step.differences)} tests {title}: {said}.")
+    tests = _number(len(step.differences), "test", "s")
+    return _paragraph(f"{tests} {title}: {said}.")
 
 
 def _not_its_fault(step: Step) -> Iterator[str]:
     failing = step.having(Change.STILL_FAILING)
     if failing:
         title = "Fails on the base too, and is not the fault of the series:"
-        yield _listed(title, failing, failures=True)
+        yield listed(title, failing, failures=True)
     if flaky := step.having(Change.STILL_FLAKY):
         title = "Flaky on the base too, and not the fault of the series:"
-        yield _listed(title, flaky, failures=True)
+        yield listed(title, flaky, failures=True)
 
 
 def _notices(step: Step) -> Iterator[str]:
@@ -215,6 +188,26 @@ def _notices(step: Step) -> Iterator[str]:
         yield "\n".join(
             ["Notices:", *(line for one in said for line in wrapped(one, "  ", "    "))]
         )
+
+
+def _kunit(judgement: SeriesJudgement) -> Iterator[str]:
+    """The KUnit tests of the series: how many, and those that did not pass."""
+    if not judgement.kunit:
+        return
+    lines = [f"KUnit tests in files of the series: {tally(judgement.kunit)}"]
+    bad = [one for one in judgement.kunit if one.result not in (Result.PASS, Result.SKIP)]
+    for one in bad[:MOST]:
+        lines += [f"  {one.test} {one.result}", *wrapped(one.message, "    ")]
+    yield "\n".join([*lines, *([f"  and {len(bad) - MOST} more"] if len(bad) > MOST else [])])
+
+
+def _kernel_notes(judgement: SeriesJudgement) -> Iterator[str]:
+    """What the build warned of, and what of the series is not in the kernel."""
+    if new := judgement.warnings:
+        rest = len(new) - MOST
+        lines = [f"  {one}" for one in new[:MOST]] + ([f"  and {rest} more"] if rest > 0 else [])
+        yield "\n".join(["It builds with new warnings:", *lines])
+    yield from map(_paragraph, judgement.notes)
 
 
 def _costs(judgement: SeriesJudgement) -> Iterator[str]:
@@ -240,6 +233,10 @@ def _closing(judgement: SeriesJudgement) -> str:
 def _first_comparison(judgement: SeriesJudgement) -> Comparison | None:
     steps = (judgement.whole, *judgement.patches)
     return next((one.outcome for one in steps if isinstance(one.outcome, Comparison)), None)
+
+
+def _number(count: int, word: str, plural: str) -> str:
+    return f"{count} {word}{plural if count != 1 else ''}"
 
 
 def _capital(text: str) -> str:

@@ -28,7 +28,7 @@ from harness.kernel.build.kbuild_files import (
 )
 from harness.kernel.build.kconfig import check_config, read_config, unmet
 from harness.kernel.build.kept_modules import keep_built
-from harness.kernel.build.make import Make, check_tools
+from harness.kernel.build.make import Make, check_tools, warnings_in
 from harness.kernel.build.module_tree import copy_module_tree
 from harness.kernel.build.notes import keep_notes
 from harness.kernel.build.objects import count_stale
@@ -259,6 +259,7 @@ def _fill_entry(plan: Plan, directory: Path) -> None:
         keep_built(make.output, directory / MODULES)
         if COUNTING in plan.wanted.options:
             keep_notes(make.output, workspace.tree, directory)
+        warnings = warnings_in(make.log)
         release = (make.output / RELEASE).read_text().strip()
     record = KernelRecord(
         release=release,
@@ -269,6 +270,7 @@ def _fill_entry(plan: Plan, directory: Path) -> None:
         titles=tuple(patch.subject or patch.name for patch in plan.patches),
         flavour=plan.spec.flavour,
         fragments=tuple(path.name for path in plan.spec.extra_fragments),
+        warnings=warnings,
     )
     record.save(directory)
 

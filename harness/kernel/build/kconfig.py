@@ -33,5 +33,6 @@ def check_config(options: Mapping[str, Option], config: Path, source: Path) -> N
     )
     raise ConfigError(
         f"the kernel configuration lacks wanted options. {reasons}. "
-        f"Correct the fragments; the configuration that the kernel made of them is {config}."
+        f"Correct the fragments; the configuration that the kernel made of them is {config}.",
+        tuple(option.symbol for option in missing),
     )

@@ -41,6 +41,8 @@ _COMPLAINT = re.compile(
     r"(: (fatal )?error: |^ERROR: modpost|undefined reference to|multiple definition of"
     r"|: Error: |^make.*\*\*\* )"
 )
+_WARNING = re.compile(r"(: [Ww]arning: |^WARNING: modpost|^warning: \()")
+_TREE = re.compile(r"^(\.\./)+src/")
 _CONTEXT = 4
 
 
@@ -166,6 +168,16 @@ def first_error(log: Path) -> str:
             context = takewhile(_is_context, lines[number + 1 : number + _CONTEXT])
             return "\n".join([line, *context])
     return "\n".join(lines[-_CONTEXT:]) or "make printed nothing"
+
+
+def warnings_in(log: Path) -> tuple[str, ...]:
+    """Each warning of compiler, assembler, modpost or Kconfig in a build log, once, in order.
+
+    It begins with the file's path in the kernel's tree, and the line.
+    """
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    found = (_TREE.sub("", line) for line in lines if _WARNING.search(line))
+    return tuple(dict.fromkeys(found))
 
 
 def _is_context(line: str) -> bool:

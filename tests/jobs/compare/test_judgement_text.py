@@ -103,7 +103,8 @@ def test_kernels_that_are_the_same_are_said_to_be(series: Series, same: bool) ->
 
     verdict = judge_series(REQUEST, series, fits(), suite)
 
-    assert ("are the same, byte for byte" in judgement_text(verdict)) is same
+    assert ("are the same, byte for byte" in " ".join(judgement_text(verdict).split())) is same
+    assert verdict.verdict.exit_code == (2 if same else 0)
 
 
 def test_the_verdict_for_programs_has_every_outcome(series: Series) -> None:
@@ -161,6 +162,7 @@ def test_the_command_answers_with_its_exit_code(
     suite = FakeSuite(MIDDLE)
     monkeypatch.setattr("harness.cli.choice.run_suite", lambda request, _: suite(request))
     monkeypatch.setattr("harness.cli.validate.fit_series", lambda _: fits())
+    monkeypatch.setattr("harness.cli.validate.reach_series", lambda *_: None)
     words = ["validate", str(FULL_POOL), f"--kernel={tiny_tree(tmp_path / 'linux')}"]
     stored = tmp_path / "verdict.json"
 

@@ -216,6 +216,16 @@ def test_compile_error_is_shown_with_the_log(tree: Path) -> None:
         build_kernel(spec_of(tree))
 
 
+def test_warnings_of_a_build_are_kept_with_the_kernel(tree: Path) -> None:
+    warn = SLOTS_PATCH.replace(b"+int slots = 64;", b"+int slots = 0x1ffffffff;")
+
+    kernel = build_kernel(spec_of(tree, warn))
+
+    (warning,) = load_kernel(kernel.directory).warnings
+    assert warning.startswith("kernel/dma/swiotlb.c:1:13: warning: overflow")
+    assert build_kernel(spec_of(tree)).warnings == ()
+
+
 def test_build_is_possible_after_a_compile_error(tree: Path) -> None:
     bad = SLOTS_PATCH.replace(b"= 64", b"= nothing")
     with pytest.raises(BuildError):

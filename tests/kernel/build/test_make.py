@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.kernel.build.make import FIXED, Make, environment, first_error
+from harness.kernel.build.make import FIXED, Make, environment, first_error, warnings_in
 from harness.kernel.build.objects import count_stale
 
 COMPILER = """\
@@ -46,6 +46,18 @@ def test_first_error_is_found(tmp_path: Path, log: str, error: str) -> None:
 def test_lines_that_explain_the_error_are_kept_and_no_others(tmp_path: Path) -> None:
     (tmp_path / "log").write_text(COMPILER)
     assert len(first_error(tmp_path / "log").splitlines()) == 3
+
+
+def test_warnings_are_found_once_and_named_by_their_place_in_the_tree(tmp_path: Path) -> None:
+    unused = "../src/kernel/dma/swiotlb.c:3:5: warning: unused variable 'x' [-Wunused-variable]"
+    section = "WARNING: modpost: vmlinux: section mismatch in reference: f+0x8 -> g"
+    kconfig = "warning: (A) selects B which has unmet direct dependencies (C)"
+    (tmp_path / "log").write_text(f"{COMPILER}{unused}\n    3 | x;\n{unused}\n{section}\n{kconfig}")
+
+    found = warnings_in(tmp_path / "log")
+
+    assert found == (unused.removeprefix("../src/"), section, kconfig)
+    assert warnings_in(tmp_path / "none") == ()
 
 
 def test_users_settings_do_not_leak_into_a_build(monkeypatch: pytest.MonkeyPatch) -> None:
