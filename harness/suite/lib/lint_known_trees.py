@@ -136,6 +136,11 @@ MENDED_TREES: dict[str, MadeTree] = {
     "refused memory that is unmapped, and that another region reserves": _known(
         _pool(0, _at(0x4A00_0000, MIB), NO_MAP), Made("other", (_at(0x4A00_0000, 2 * MIB),))
     ),
+    "a function with coherent memory": replace(
+        _known(_pool(0, _at(0x4E00_0000, MIB), NO_MAP, compatible=RESTRICTED + SHARED)),
+        functions=(_function(1, ("memory-region", cell(FIRST_REGION))),),
+        host=(("memory-region", cell(FIRST_REGION)),),
+    ),
     "a function whose node is disabled": replace(
         _known(GOOD, GOOD_TOO, _pool(2, _at(0x4C00_0000, MIB), ("reusable", b""))),
         functions=(

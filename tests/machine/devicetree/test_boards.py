@@ -11,6 +11,7 @@ from harness.machine.devicetree.model import RULES
 
 WITHOUT_BOARD = {
     *("blob-too-large", "inherit-unless-usable", "several-entries", "disabled-function"),
+    "attached-twice",
 }
 """A rule that needs 2 MiB, and those that decide what another rule is said of."""
 

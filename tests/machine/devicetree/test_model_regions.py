@@ -102,6 +102,27 @@ def test_before_6_12_a_table_that_is_full_is_reported() -> None:
     assert found.log.count("OF: reserved mem: not enough space for all defined regions.") == 1
 
 
+@pytest.mark.parametrize(("kernel", "lines"), [("6.1", 1), ("6.12", 1), ("6.15", 2), ("7.3", 2)])
+def test_coherent_memory_is_attached_to_a_function_twice_and_refused_the_second_time(
+    kernel: str, lines: int
+) -> None:
+    host = """
+        pcie { compatible = "some,host"; device_type = "pci"; memory-region = <&pool>;
+               #address-cells = <3>; #size-cells = <2>; };
+    """
+    pool = 'pool: pool { compatible = "restricted-dma-pool", "shared-dma-pool"; no-map; %s };'
+    board = BOARD.replace("device {", f"{host} device {{") % (
+        CELLS,
+        pool % "reg = <0 0x4e000000 0 0x100000>;",
+    )
+
+    found = predict(read_blob(compiled(board)), KernelVersion(kernel)).devices
+
+    said = {one.path: one.log.splitlines() for one in found}
+    assert len(said["/pcie/*"]) == lines
+    assert len(said["/pcie"]) == len(said["/device"]) == 1
+
+
 @pytest.mark.parametrize(
     ("reserved", "given"),
     [

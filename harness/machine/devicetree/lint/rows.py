@@ -145,7 +145,7 @@ def _rows(board: Board, found: BoardJudgement) -> KernelRows:
         complaints=found.complaints,
         log=(
             *prediction.regions.log,
-            *(f"{v.path}: {v.log}" for v in prediction.devices if v.log),
+            *(f"{v.path}: {line}" for v in prediction.devices for line in v.log.splitlines()),
         ),
     )
 

@@ -39,7 +39,8 @@ class DevicePrediction:
     """One device: *outcome*, its *pool*, the *rule* behind it and *why* in words.
 
     *names* are the restricted pools that the node's own memory-region refers to, whatever comes of
-    it. *condition* is what the tree does not say. *log* is what the kernel prints of the device.
+    it. *condition* is what the tree does not say. *log* are the lines that the kernel prints of the
+    device.
     """
 
     device: TreeDevice
@@ -119,7 +120,7 @@ def _attach(
     if region is None or region.kind not in (Kind.POOL, Kind.COHERENT, Kind.CMA):
         return _not_set_up(target, region, regions)
     if region.kind is not Kind.POOL:
-        return _another_kind(region, regions)
+        return _another_kind(region, regions, device, kernel)
     if region.size // SLOT * SLOT_RECORD > around.largest_table:
         why = f"{region.name} is too large"
         return _Found(Restriction.UNRESTRICTED, RULES["too-large"], why, log=FAILED)
@@ -133,13 +134,18 @@ def _attach(
     return _Found(Restriction.RESTRICTED, rule, why, region, log=log)
 
 
-def _another_kind(region: ReservedNode, regions: Regions) -> _Found:
+def _another_kind(
+    region: ReservedNode, regions: Regions, device: TreeDevice, kernel: KernelVersion
+) -> _Found:
     """What a device gets from a node that became another kind of pool."""
     if region.kind is Kind.COHERENT and regions.memory.mapped.overlaps(region.place):
         why = f"{region.name} became {region.kind.value}, and is mapped"
         return _Found(Restriction.UNRESTRICTED, RULES["coherent-mapped"], why, log=FAILED)
     why = f"{region.name} became {region.kind.value}; its streaming mappings are unrestricted"
     log = f"assigned reserved memory node {region.name}"
+    of_function = device.bus in (Bus.PCI, Bus.PCI_REST)
+    if region.kind is Kind.COHERENT and of_function and RULES["attached-twice"].holds(kernel):
+        log += f"\n{FAILED}"
     return _Found(Restriction.COHERENT, RULES["second-compatible"], why, region, log=log)
 
 

@@ -148,6 +148,16 @@ DEVICE_RULES = (
         "Make the device offer VIRTIO_F_ACCESS_PLATFORM.",
     ),
     Rule(
+        "attached-twice",
+        Level.NOTE,
+        ">=6.15",
+        "drivers/iommu/iommu.c:iommu_init_device()",
+        "The kernel attaches a region to a PCI function when it adds the function, and again when "
+        "a driver is bound. If the region became a pool of coherent memory, the second time fails: "
+        "the kernel warns 'failed to initialise \"restricted-dma-pool\" memory node', and the "
+        "function keeps the pool.",
+    ),
+    Rule(
         "coherent-only",
         Level.NOTE,
         "",
