@@ -10,11 +10,13 @@ from harness.base.errors import GuestCrash, GuestHang
 from harness.jobs.board import DIFFERS
 from harness.machine.devicetree import Devicetree
 from harness.machine.devicetree.lint import Fault
-from harness.machine.devicetree.model import Prediction, Restriction, Rule
+from harness.machine.devicetree.model import DevicePrediction, Prediction, Restriction, Rule
+from harness.machine.devicetree.model.devices import Bus
 from harness.machine.devicetree.model.prediction import given_unmapped
 from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
+from harness.machine.transfer.stand_ins import PROBE
 from harness.observe.memory import KnownTypes, live_memory
 from harness.plugin.guests import Guests
 from harness.suite.lib.expect.wording import violation_of
@@ -23,6 +25,9 @@ from harness.suite.lib.lint_trees import MadeTree, text_of, trees
 
 MAY_OOPS = ("no-map-part-of-page", "refused-unmapped", "freed-by-refused", "overlap")
 """Rules by which the kernel uses memory that it must not: whether it survives that is luck."""
+
+DRIVEN = (PROBE, "virtio,mmio")
+"""Platform devices for which the guest has a driver."""
 
 SHRINKING = 60
 """Seconds that a difference is shrunk for; a boot takes one."""
@@ -124,9 +129,15 @@ def _fatal(found: Prediction, ports: int) -> Rule | None:
     ends = (
         one.rule
         for one in found.devices
-        if one.outcome is Restriction.NO_BOOT and one.path in present
+        if one.outcome is Restriction.NO_BOOT and (one.path in present or _has_driver(one))
     )
-    return found.fatal or next(ends, None)
+    return found.fatal_early or next(ends, None)
+
+
+def _has_driver(one: DevicePrediction) -> bool:
+    """Whether the guest has a driver for a device that is not a function with a node."""
+    of_pci = one.device.bus in (Bus.PCI_HOST, Bus.PCI_REST)
+    return of_pci or any(map(one.device.node.is_compatible, DRIVEN))
 
 
 def check_trees(checker: TreeChecker, start: int, examples: int) -> None:

@@ -136,6 +136,10 @@ MENDED_TREES: dict[str, MadeTree] = {
     "refused memory that is unmapped, and that another region reserves": _known(
         _pool(0, _at(0x4A00_0000, MIB), NO_MAP), Made("other", (_at(0x4A00_0000, 2 * MIB),))
     ),
+    "a pool outside RAM of a device without a driver": MadeTree(
+        _known(_pool(0, _at(0x5000_0000, MIB)), GOOD_TOO).reserved,
+        (Made("other", (("compatible", b"other\0"), ("memory-region", cell(FIRST_REGION)))),),
+    ),
     "a function with coherent memory": replace(
         _known(_pool(0, _at(0x4E00_0000, MIB), NO_MAP, compatible=RESTRICTED + SHARED)),
         functions=(_function(1, ("memory-region", cell(FIRST_REGION))),),

@@ -33,16 +33,23 @@ KERNEL = "the kernel"
 class Prediction:
     """What *kernel* makes of a devicetree, with what is *around* it.
 
-    *fatal* is the rule by which it does not boot, None if it does. *fatal_later* is the rule by
-    which it oopses when memory is used up.
+    *fatal_early* is the rule by which it does not reach its drivers, None if it does. *fatal_later*
+    is the rule by which it oopses when memory is used up.
     """
 
     kernel: KernelVersion
     regions: Regions
     devices: tuple[DevicePrediction, ...]
-    fatal: Rule | None = None
+    fatal_early: Rule | None = None
     fatal_later: Rule | None = None
     around: Environment = NOTHING
+
+    @property
+    def fatal(self) -> Rule | None:
+        """The rule by which it does not boot, if all devices but PCI functions have a driver."""
+        certain = (one for one in self.devices if one.device.bus is not Bus.PCI)
+        ends = (one.rule for one in certain if one.outcome is Restriction.NO_BOOT)
+        return self.fatal_early or next(ends, None)
 
     @property
     def pools(self) -> tuple[ReservedNode, ...]:
@@ -67,13 +74,9 @@ def predict(tree: FlatTree, kernel: KernelVersion, around: Environment = NOTHING
     regions = set_up_regions(tree, kernel, around)
     found = (attach(one, tree, regions, kernel, around) for one in find_devices(tree, kernel))
     devices = tuple(_fit(one, regions, kernel, around) for one in found)
-    fatal = _ends_early(tree, regions, kernel)
-    if fatal is None:
-        certain = (one for one in devices if one.device.bus is not Bus.PCI)
-        ends = (one.rule for one in certain if one.outcome is Restriction.NO_BOOT)
-        fatal = next(ends, None)
+    early = _ends_early(tree, regions, kernel)
     later = RULES["refused-unmapped"] if given_unmapped(regions) else None
-    return Prediction(kernel, regions, devices, fatal, later, around)
+    return Prediction(kernel, regions, devices, early, later, around)
 
 
 def _ends_early(tree: FlatTree, regions: Regions, kernel: KernelVersion) -> Rule | None:
