@@ -90,9 +90,18 @@ def _lines(rows: KernelRows, *, everything: bool) -> Iterable[str]:
     if rest:
         yield "remarks"
         yield from (f"  {_fault_line(one, with_path=True)}" for one in rest)
+    if todo := _advice(rows.faults):
+        yield "to do"
+        yield from (f"  {one}" for one in todo)
     hidden = len(rows.devices) - len(shown)
     if hidden:
         yield f"{hidden} other devices, without a sign of DMA in the tree, are unrestricted (--all)"
+
+
+def _advice(faults: Sequence[FaultRow]) -> list[str]:
+    """What to do about the errors and warnings, once for each rule."""
+    names = dict.fromkeys(one.rule for one in faults if one.level != str(Level.NOTE))
+    return [f"{RULES[name].advice} [{name}]" for name in names if RULES[name].advice]
 
 
 def _pool_lines(pool: PoolRow, faults: Sequence[FaultRow]) -> Iterable[str]:

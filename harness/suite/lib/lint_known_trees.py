@@ -145,6 +145,10 @@ MENDED_TREES: dict[str, MadeTree] = {
         functions=(_function(1, ("memory-region", cell(FIRST_REGION))),),
         host=(("memory-region", cell(FIRST_REGION)),),
     ),
+    "a disabled function of a pool outside RAM": replace(
+        _known(_pool(0, _at(0x5000_0000, MIB)), GOOD_TOO, target=FIRST_REGION + 1),
+        functions=(_function(1, ("status", b"disabled\0"), ("memory-region", cell(FIRST_REGION))),),
+    ),
     "a function whose node is disabled": replace(
         _known(GOOD, GOOD_TOO, _pool(2, _at(0x4C00_0000, MIB), ("reusable", b""))),
         functions=(

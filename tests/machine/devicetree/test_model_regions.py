@@ -124,6 +124,32 @@ def test_coherent_memory_is_attached_to_a_function_twice_and_refused_the_second_
 
 
 @pytest.mark.parametrize(
+    ("kernel", "outcome"),
+    [
+        ("6.1", "restricted"),
+        ("6.3", "no device is made of this node"),
+        ("6.12", "no device is made of this node"),
+        ("6.15", "restricted"),
+        ("7.3", "restricted"),
+    ],
+)
+def test_a_function_whose_node_is_disabled_gets_its_pool_on_some_kernels(
+    kernel: str, outcome: str
+) -> None:
+    function = 'eth@1,0 { reg = <0x800 0 0 0 0>; status = "disabled"; memory-region = <&pool>; };'
+    host = """
+        pcie { compatible = "some,host"; device_type = "pci"; #address-cells = <3>;
+               #size-cells = <2>; %s };
+    """
+    pool = POOL % ("pool", "reg = <0 0x4e000000 0 0x100000>;")
+    board = BOARD.replace("device {", f"{host % function} device {{") % (CELLS, pool)
+
+    found = predict(read_blob(compiled(board)), KernelVersion(kernel)).devices
+
+    assert {one.path: one.outcome.value for one in found}["/pcie/eth@1,0"] == outcome
+
+
+@pytest.mark.parametrize(
     ("reserved", "given"),
     [
         ("0x4e000000 0 0x100000", [(0x4E000000, 0x100000)]),

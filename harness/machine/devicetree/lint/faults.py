@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.base.address_range import AddressRange
 from harness.base.space import GIB, KIB
-from harness.machine.devicetree.flat import FlatNode, FlatTree
+from harness.machine.devicetree.flat import CELL, FlatNode, FlatTree
 from harness.machine.devicetree.lint.measures import SET_SIZE, measure
 from harness.machine.devicetree.lint.overlaps import Overlaps
 from harness.machine.devicetree.model.attachment import (
@@ -130,12 +130,15 @@ class _Checker:
 
     def _lack(self, one: ReservedNode, rule: Rule) -> str:
         reg = one.node.properties.get("reg", b"")
+        if rule is RULES["bad-size"]:
+            return _wrong_size(one.node, self.cells)
         return {
             "no-place": "it has neither 'reg' nor 'size'",
             "bad-reg": f"its 'reg' has {len(reg)} bytes, not a multiple of {self.cells.stride}",
             "size-zero": "its size is 0",
             "several-entries": "its 'reg' has several entries",
             "no-room": "there is no room for it",
+            "second-compatible": f"it becomes {one.kind.value}",
         }.get(rule.name, one.kind.value)
 
     def _reg(self, one: ReservedNode) -> Iterator[Fault]:
@@ -233,7 +236,7 @@ class _Checker:
             )
         for device in self._naming.get(one.node, []) if users else ():
             if device.pool is not one:
-                text = f"{device.path} names it too, and is {device.outcome.value}"
+                text = f"{device.path} names it too: {device.outcome.value}"
                 yield _fault("shared-with-unrestricted", one.node, text)
         for user in users:
             address = self._address_for(user, used_part(one))
@@ -300,7 +303,7 @@ class _Checker:
         for one in self.regions.nodes:
             pages = whole_pages(one.place, self.around.page)
             if one.kind is Kind.REFUSED and one.place in unmapped and given.overlaps(pages):
-                text = f"{one.place} is unmapped, and is freed"
+                text = f"the kernel frees {one.place}, but cannot access it"
                 yield _fault("refused-unmapped", one.node, text, "no-map")
             if one.is_meant_as_pool and one.name in names and self._holds("namesake"):
                 yield _fault("namesake", one.node, f"{one.name} is there twice")
@@ -328,6 +331,15 @@ def _is_at(unit: str, base: int) -> bool:
         return int(unit.replace(",", ""), 16) == base
     except ValueError:
         return False
+
+
+def _wrong_size(node: FlatNode, cells: Cells) -> str:
+    """Which property of *node* keeps the kernel from placing it."""
+    for name, size in (("size", cells.size * CELL), ("alignment", cells.address * CELL)):
+        if len(found := node.properties.get(name, bytes(size))) != size:
+            return f"its '{name}' has {len(found)} bytes, not {size}"
+    ranges = node.properties.get("alloc-ranges", b"")
+    return f"its 'alloc-ranges' has {len(ranges)} bytes, not a multiple of {cells.stride}"
 
 
 def _differing(parent: FlatNode, cells: Cells) -> str:

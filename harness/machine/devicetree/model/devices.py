@@ -130,12 +130,20 @@ def _pci(bus: FlatNode, host: FlatNode, kernel: KernelVersion) -> Iterator[TreeD
         elif is_enabled(node):
             yield TreeDevice(node, Bus.PCI, host, condition="if the function is there")
             yield from _pci(node, host, kernel)
-        elif RULES["disabled-function"].holds(kernel):
-            condition = "if the function is there; its status does not count"
+        elif condition := _although_disabled(kernel):
             yield TreeDevice(node, Bus.PCI, host, condition=condition)
             yield from _pci(node, host, kernel)
         else:
             yield from _not_made(node, RULES["device-disabled"])
+
+
+def _although_disabled(kernel: KernelVersion) -> str:
+    """The condition of a function whose node is not enabled; empty if it gets no region."""
+    if RULES["disabled-function"].holds(kernel):
+        return "if the function is there; its status does not count"
+    if RULES["attached-twice"].holds(kernel):
+        return "if the function is there, without a driver: it is not enabled"
+    return ""
 
 
 def _by_driver(parent: FlatNode) -> Iterator[TreeDevice]:

@@ -102,7 +102,8 @@ DEVICE_RULES = (
         "",
         f"{PLATFORM_C}:of_platform_device_create_pdata()",
         "The kernel makes no device of a node whose status is not 'okay', nor of those below it. "
-        "(PCI functions: since 6.3. Since 6.6 they become devices, to which no driver is bound.)",
+        "(PCI functions: not before 6.3. Since 6.6 they become devices, to which no driver is "
+        "bound, and since 6.15 they get their pool all the same.)",
     ),
     Rule(
         "disabled-function",
@@ -152,10 +153,10 @@ DEVICE_RULES = (
         Level.NOTE,
         ">=6.15",
         "drivers/iommu/iommu.c:iommu_init_device()",
-        "The kernel attaches a region to a PCI function when it adds the function, and again when "
-        "a driver is bound. If the region became a pool of coherent memory, the second time fails: "
-        "the kernel warns 'failed to initialise \"restricted-dma-pool\" memory node', and the "
-        "function keeps the pool.",
+        "The kernel attaches a region to a PCI function when it adds the function, also if its "
+        "node is disabled, and again when a driver is bound. If the region became a pool of "
+        "coherent memory, the second time fails: the kernel warns 'failed to initialise "
+        '"restricted-dma-pool" memory node\', and the function keeps the pool.',
     ),
     Rule(
         "coherent-only",
