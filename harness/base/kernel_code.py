@@ -92,6 +92,12 @@ CODE: Mapping[str, str] = MappingProxyType(
 """Property id to kernel functions and their files, in Linux 6.12.117."""
 
 
+def properties_of(functions: Iterable[str]) -> tuple[str, ...]:
+    """The properties in the table that name one of *functions*."""
+    words = {f"{one}()" for one in functions}
+    return tuple(one for one, code in CODE.items() if words & set(code.replace(",", " ").split()))
+
+
 def code_for(properties: Iterable[str]) -> str:
     """The functions behind the first of *properties* that is in the table; empty if none is."""
     return next((CODE[one] for one in properties if one in CODE), "")

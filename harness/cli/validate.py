@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.base.errors import SeriesError, SourceError
+from harness.base.kernel_code import properties_of
 from harness.base.progress import say
 from harness.cli.choice import add_choice_options, request_of, runner_of
 from harness.cli.machines import add_source_option
@@ -15,6 +16,8 @@ from harness.jobs.compare import (
     Series,
     SeriesJudgement,
     as_json,
+    estimate,
+    estimate_text,
     find_series,
     judge_series,
     judgement_text,
@@ -30,6 +33,7 @@ from harness.jobs.compare import (
     store_prefix,
 )
 from harness.jobs.compare.kernel_runs import REPEATS
+from harness.jobs.compare.per_patch import kernels_of
 from harness.kernel import build_kernel
 from harness.kernel.build.flavours import AUTO, needed_flavour
 from harness.kernel.patches.apply import Attempt, Fit
@@ -41,7 +45,7 @@ from harness.kernel.patches.unpacked import would_apply
 from harness.kernel.source.revision import local_commit
 from harness.kernel.source.sources import pin_source
 from harness.kernel.spec import DEFAULT_SOURCE
-from harness.results import SuiteRequest
+from harness.results import SuiteRequest, Verdict
 from harness.results.history import durations, open_history
 
 
@@ -90,6 +94,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default=REPEATS,
         metavar="N",
         help="runs of tests whose results differ (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="read the series, say whether it applies and how long the command would take; build "
+        "and run nothing",
     )
     parser.add_argument(
         "--again",
@@ -152,14 +162,21 @@ def run(arguments: argparse.Namespace) -> int:
     fits = attempts[-1].fit is not Fit.REFUSED
     reach = reach_series(request.spec, _with(request, series).spec) if fits else None
     request, flavour = _flavoured(request, reach)
+    if reach and (first := properties_of(reach.functions)):
+        say(f"tests of {' '.join(first)} run first: the series changes what they are about")
+        request = replace(request, first=first)
     whole = _with(request, series)
+    if fits:
+        say(f"estimate: {_estimated(arguments, request, series)}")
+        if arguments.dry_run:
+            return Verdict.GOOD.exit_code
     runner = runner_of(arguments)
     judgement = judge_series(
         request,
         series,
         attempts,
         runner,
-        per_patch=arguments.per_patch,
+        per_patch=arguments.per_patch and not arguments.dry_run,
         repeats=arguments.repeats,
         base_runner=partial(run_base, runner=runner, again=arguments.again),
         reach=reach,
@@ -185,6 +202,13 @@ def _attempts(request: SuiteRequest, series: Series) -> tuple[Attempt, ...]:
         if one.fit is Fit.REFUSED:
             raise SeriesError(f"--base-series: {one.patch} does not apply: {one.reason}.")
     return attempts[own:]
+
+
+def _estimated(arguments: argparse.Namespace, request: SuiteRequest, series: Series) -> str:
+    """How long the command will take."""
+    count = len(series.patches)
+    positions = range(count + 1) if arguments.per_patch else (0, count)
+    return estimate_text(estimate(kernels_of(request, series, positions), again=arguments.again))
 
 
 def _flavoured(request: SuiteRequest, reach: Reach | None) -> tuple[SuiteRequest, str]:

@@ -106,6 +106,7 @@ class KernelRecord:
     fragments: tuple[str, ...]
     types: bool = True
     warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
 
     def save(self, directory: Path) -> None:
         """Write this record into *directory*."""
@@ -120,7 +121,8 @@ class Kernel:
     patches applied to that and *titles* says what they do, *release* is what ``uname -r`` prints,
     *build_id* is the GNU build id of vmlinux in hexadecimal. *fragments* names those that are
     not the project's own. *types* is whether vmlinux has the types of the kernel's memory (DWARF).
-    *warnings* are those of the build that made it, which compiled only what had changed.
+    *warnings* are those of the build that made it, which compiled only what had changed, and took
+    *seconds* (0: not known).
     """
 
     key: str
@@ -135,6 +137,7 @@ class Kernel:
     fragments: tuple[str, ...] = ()
     types: bool = True
     warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
 
     @property
     def image(self) -> Path:

@@ -76,6 +76,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run the tests of this finding of docs/findings.md, whatever their tier; may be "
         "repeated",
     )
+    group.addoption(
+        "--first",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="run the tests of this property before all others; may be repeated",
+    )
     group.addoption("--qemu", default=DEFAULT_QEMU, metavar="PROGRAM", help="QEMU binary")
     group.addoption(
         "--machine-memory",

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The order of tests: first those that find most bugs in the shortest time.
 
-A broken kernel is known in seconds then. The other tests follow in pytest's order, those with
-several CPUs apart from each other. ``--last-failed``, ``--failed-first`` and ``--new-first`` of
-pytest sort after this.
+A broken kernel is known in seconds then. The tests of the properties of ``--first`` come before
+these, all others after them in pytest's order, those with several CPUs apart from each other.
+``--last-failed``, ``--failed-first`` and ``--new-first`` of pytest sort after this.
 """
 
 from collections.abc import Sequence
@@ -23,12 +23,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.maxschedchunk = AT_ONCE
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Sort the tests."""
     ranks = {test: rank for rank, test in enumerate(best_order(read_kills()))}
     first = [item for item in items if item.nodeid in ranks]
     others = [item for item in items if item.nodeid not in ranks]
-    items[:] = [*sorted(first, key=lambda item: ranks[item.nodeid]), *_crowded_apart(others)]
+    ranked = [*sorted(first, key=lambda item: ranks[item.nodeid]), *_crowded_apart(others)]
+    wanted = frozenset(config.getoption("--first"))
+    items[:] = sorted(ranked, key=lambda item: not wanted & _proves(item))
+
+
+def _proves(item: pytest.Item) -> frozenset[str]:
+    """The properties that a test is marked with."""
+    return frozenset(str(one) for mark in item.iter_markers("property") for one in mark.args)
 
 
 def _crowded_apart(items: Sequence[pytest.Item]) -> Sequence[pytest.Item]:

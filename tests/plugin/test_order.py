@@ -20,6 +20,11 @@ def test_other(number): assert number != 69
 def test_kills(number): pass
 """
 
+ASKED_FOR = """
+@pytest.mark.property("B7", "B9")
+def test_asked_for(): pass
+"""
+
 CONFTEST = """
 from pathlib import Path
 import harness.results.kills
@@ -104,3 +109,12 @@ def chosen() -> list[int]:
 def test_nothing_is_sorted_without_what_is_known(folder: Path) -> None:
     (folder / "kills.json").unlink()
     assert names(folder)[:2] == ["test_other[0]", "test_other[1]"]
+
+
+def test_tests_of_a_property_that_is_asked_for_come_first(folder: Path) -> None:
+    (folder / FILE).write_text(SAMPLE + ASKED_FOR)
+
+    found = names(folder, "--first=B9", "--first=A1")
+
+    assert found[0] == "test_asked_for"
+    assert found[1 : 1 + len(KILLERS)] == KILLERS

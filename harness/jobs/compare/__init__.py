@@ -5,6 +5,7 @@
 ``find_series``      reads a series from files, a range of commits or a mailing list
 ``Series``           its patches in order, its cover letter, and what was left out
 ``run_base``         the run on the base; from the cache if it is known
+``estimate``         how long that takes, from the history
 ``judge_series``     runs the tests on all kernels, compares, returns a SeriesJudgement
 ``SeriesJudgement``  what the series breaks and repairs, as data; its ``verdict``
 ``judgement_text``   the same as text of 72 columns
@@ -18,6 +19,7 @@
 ===================  =============================================================================
 """
 
+from harness.jobs.compare.estimate import estimate, estimate_text
 from harness.jobs.compare.known_base import run_base
 from harness.jobs.compare.kunit_tests import run_kunit
 from harness.jobs.compare.per_patch import judge_series
@@ -34,6 +36,8 @@ __all__ = [
     "Series",
     "SeriesJudgement",
     "as_json",
+    "estimate",
+    "estimate_text",
     "find_series",
     "judge_series",
     "judgement_text",

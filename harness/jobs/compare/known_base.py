@@ -47,6 +47,11 @@ def run_base(
     return run
 
 
+def is_known(request: SuiteRequest) -> bool:
+    """Whether :func:`run_base` has a run of *request* already."""
+    return BASES.find(_key(request)) is not None
+
+
 def _key(request: SuiteRequest) -> str:
     kernel, qemu = find_kernel(request.spec).key, find_qemu(request.qemu).key
     return digest(FORMAT, kernel, qemu, str(request.ram_size), basis_of(request))

@@ -3,6 +3,7 @@
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -252,6 +253,7 @@ def _compile(plan: Plan, make: Make) -> None:
 
 
 def _fill_entry(plan: Plan, directory: Path) -> None:
+    begin = time.monotonic()
     with built_tree(plan) as (workspace, make):
         shutil.copy2(make.output / IMAGES[0], directory / IMAGE)
         shutil.copy2(make.output / VMLINUX, directory / VMLINUX)
@@ -271,6 +273,7 @@ def _fill_entry(plan: Plan, directory: Path) -> None:
         flavour=plan.spec.flavour,
         fragments=tuple(path.name for path in plan.spec.extra_fragments),
         warnings=warnings,
+        seconds=round(time.monotonic() - begin, 1),
     )
     record.save(directory)
 

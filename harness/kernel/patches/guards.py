@@ -8,7 +8,7 @@ other conditions say is not known: their lines need nothing.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 NOT = "!"
 """Precedes an option that must be off."""
@@ -20,6 +20,9 @@ _ATOM = re.compile(
 )
 _OPTION = re.compile(r"CONFIG_(\w+)$")
 _ENTRY = re.compile(r"(?:menu)?config\s+(\w+)$")
+_HEAD = re.compile(r"(?:[A-Za-z_][^;=#(]*\W)?([A-Za-z_]\w*)\((?!.*;\s*$)")
+"""The first line of a function's definition, or its name's: it is not indented."""
+
 _RULE = re.compile(r"([\w.-]+)-(?:\$\(CONFIG_(\w+)\)|[ym]|objs)\s*[:+]?=\s*(.*)")
 
 Options = frozenset[str]
@@ -28,10 +31,14 @@ Options = frozenset[str]
 
 @dataclass(frozen=True)
 class CodeLine:
-    """A line of code without its indentation, and what it needs to be compiled."""
+    """A line of code without its indentation, and what it needs to be compiled.
+
+    *function* is the one that it is in; lines that only moved to another one are equal.
+    """
 
     text: str
     options: Options = frozenset()
+    function: str = field(default="", compare=False)
 
 
 def code_lines(path: str, text: str) -> Iterator[CodeLine]:
@@ -47,10 +54,15 @@ def code_lines(path: str, text: str) -> Iterator[CodeLine]:
 def _c_lines(text: str) -> Iterator[CodeLine]:
     plain = _TOKENS.sub(_without_comment, text).replace("\\\n", " ")
     blocks: list[Options] = []
-    for line in map(str.strip, plain.splitlines()):
+    function = ""
+    for whole in plain.splitlines():
+        line = whole.strip()
         if not (found := _DIRECTIVE.match(line)):
+            function = head[1] if (head := _HEAD.match(whole)) else function
             if line:
-                yield CodeLine(" ".join(line.split()), frozenset().union(*blocks))
+                needs = frozenset[str]().union(*blocks)
+                yield CodeLine(" ".join(line.split()), needs, function)
+            function = "" if whole.startswith("}") else function
             continue
         kind, condition = found[1], found[2].strip()
         if kind in ("else", "elif", "endif"):

@@ -37,6 +37,7 @@ class ChangedLine:
     path: str
     text: str
     options: Options
+    function: str = ""
 
     def off(self, config: Mapping[str, str]) -> Options:
         """The options that keep it out of a kernel with *config*: off, or with NOT on."""
@@ -59,6 +60,11 @@ class Reach:
     comments: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     kunit: tuple[str, ...] = ()
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The functions with changed lines, in their order."""
+        return tuple(dict.fromkeys(line.function for line in self.lines if line.function))
 
     def off(self, config: Mapping[str, str]) -> Mapping[str, int]:
         """How many changed lines each option keeps out of a kernel with *config*."""
@@ -89,7 +95,7 @@ def reach_of(changed: Sequence[str], before: Read, after: Read) -> Reach:
 def _lines(path: str, before: str, after: str, read: Read) -> Iterator[ChangedLine]:
     around = _file_options(path, read)
     for line in _differing(list(code_lines(path, before)), list(code_lines(path, after))):
-        yield ChangedLine(path, line.text, line.options | around)
+        yield ChangedLine(path, line.text, line.options | around, line.function)
 
 
 def _differing(old: list[CodeLine], new: list[CodeLine]) -> Iterator[CodeLine]:

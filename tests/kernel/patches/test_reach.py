@@ -111,6 +111,47 @@ def test_conditions_that_are_known(condition: str, options: set[str]) -> None:
     assert line.options == options
 
 
+FUNCTIONS = """\
+static int used;
+int next(int slot);
+static unsigned long
+wrapped(int index)
+{
+	return index;
+}
+static int search(struct device *dev, int area,
+		int slot)
+{
+	if (slot) {
+		go(slot);
+	}
+	return next(area);
+}
+EXPORT_SYMBOL(search);
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "function"),
+    [
+        ("int used", "long used", ""),
+        ("int next(int", "int next(long", ""),
+        ("return index", "return 0", "wrapped"),
+        ("int slot)\n{", "long slot)\n{", "search"),
+        ("go(slot)", "go(0)", "search"),
+        ("return next(area)", "return 0", "search"),
+    ],
+)
+def test_a_changed_line_is_in_its_function(old: str, new: str, function: str) -> None:
+    before = {"a.c": FUNCTIONS, "Makefile": ""}
+    after = {**before, "a.c": FUNCTIONS.replace(old, new)}
+
+    found = reach_of(["a.c"], before.__getitem__, after.__getitem__)
+
+    assert found.lines
+    assert found.functions == ((function,) if function else ())
+
+
 def test_a_part_of_an_object_needs_what_the_object_needs() -> None:
     makefile = (
         "obj-$(CONFIG_NET) += net.o # all\nnet-y := core.o \\\n\tqueue.o\nnet-$(CONFIG_X) += x.o\n"

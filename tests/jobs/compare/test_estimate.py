@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Before a comparison, how long it will take is told from the history."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kernel_trees import tiny_tree
+from made_up_provenance import provenance
+from validate_fakes import FULL_POOL, T, outcome
+
+from harness.base.kernel_code import properties_of
+from harness.cli import main
+from harness.jobs.compare import estimate, estimate_text
+from harness.jobs.compare.estimate import Stage
+from harness.jobs.compare.kernel_runs import Kernels
+from harness.kernel import KernelSpec, build_kernel
+from harness.kernel.spec import cached_kernels
+from harness.results import Run, SuiteRequest
+from harness.results.history import open_history
+from harness.results.request import choice_of
+
+pytestmark = pytest.mark.usefixtures("cache")
+
+
+@pytest.fixture
+def kernels(tmp_path: Path) -> Kernels:
+    """A tree without and with a patch."""
+    fragment, patch = tmp_path / "a.config", tmp_path / "a.patch"
+    fragment.write_text("CONFIG_PCI=y\n")
+    patch.write_text(
+        "--- a/kernel/fork.c\n+++ b/kernel/fork.c\n@@ -1 +1 @@\n-int children;\n+int x;\n"
+    )
+    spec = KernelSpec(str(tiny_tree(tmp_path / "linux")), (), (fragment,))
+    base = SuiteRequest(spec)
+    patched = replace(base, spec=replace(spec, series=(patch,)))
+    return Kernels({0: base, 1: patched}, {0: "the base", 1: "patch 1/1"})
+
+
+def ran(request: SuiteRequest, seconds: float) -> None:
+    """A run of these tests in the history."""
+    words = choice_of(request)
+    begin = "2026-01-05T10:00:00.000+00:00"
+    open_history().add(Run(provenance(), begin, seconds, words, (outcome(T, "PASS"),)))
+
+
+def test_without_a_history_nothing_is_known(kernels: Kernels) -> None:
+    stages = estimate(kernels)
+
+    assert [one.title for one in stages] == [
+        *("build of the base", "tests on the base", "build of patch 1/1", "tests on patch 1/1"),
+    ]
+    assert {one.seconds for one in stages} == {None}
+
+
+def test_what_is_built_and_was_run_is_known(kernels: Kernels) -> None:
+    ran(kernels.requests[0], 120.0)
+    build_kernel(kernels.requests[0].spec)
+
+    stages = estimate(kernels)
+
+    assert [(one.title, one.seconds) for one in stages] == [
+        ("tests on the base", 120.0),
+        ("build of patch 1/1", None),
+        ("tests on patch 1/1", 120.0),
+    ]
+
+
+def test_a_rebuild_takes_as_long_as_others_with_a_series(kernels: Kernels, tmp_path: Path) -> None:
+    build_kernel(kernels.requests[1].spec)
+    (built,) = cached_kernels().values()
+    record = built.directory / "kernel.json"
+    record = record if record.exists() else next(built.directory.glob("*.json"))
+    stored = json.loads(record.read_text())
+    assert stored["seconds"] > 0
+
+    other = tmp_path / "b.patch"
+    other.write_text("--- a/README\n+++ b/README\n@@ -1 +1 @@\n-a tree\n+trees\n")
+    spec = replace(kernels.requests[1].spec, series=(other,))
+    more = Kernels({**kernels.requests, 1: replace(kernels.requests[1], spec=spec)}, kernels.labels)
+
+    assert estimate(more)[2].seconds == stored["seconds"]
+
+
+@pytest.mark.parametrize(
+    ("stages", "said"),
+    [
+        ((), "everything is known already"),
+        ((Stage("tests", 61.0),), "tests 61 s; in all 61 s"),
+        (
+            (Stage("build", None), Stage("tests", 150.0)),
+            "build (not known), tests 2 min; in all 2 min and what is not known",
+        ),
+    ],
+)
+def test_it_is_one_line(stages: tuple[Stage, ...], said: str) -> None:
+    assert estimate_text(stages) == said
+
+
+def test_a_dry_run_builds_and_runs_nothing(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("harness.cli.choice.run_suite", None)
+    words = ["validate", str(FULL_POOL), f"--kernel={tiny_tree(tmp_path / 'linux')}", "--dry-run"]
+
+    assert main(words) == 2
+    assert cached_kernels() == {}
+    assert "does not apply" in capfd.readouterr().out
+
+
+def test_properties_are_found_by_their_functions() -> None:
+    assert properties_of(["swiotlb_release_slots"]) == ("B13",)
+    assert properties_of(["release_slots"]) == ()
