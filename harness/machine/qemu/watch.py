@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One condition for all that may happen to a guest, so that every wait ends when the guest does."""
+"""One place for all that may happen to a guest, so that every wait ends when the guest does.
 
+Each waiter has a SimpleQueue, which a signal whose handler raises cannot leave locked, as it can
+a Condition.
+"""
+
+import contextlib
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from harness.base.errors import GuestHang
@@ -16,7 +23,8 @@ class Watch:
     """Wakes whoever waits for a guest: at news, at its end, or at the deadline."""
 
     def __init__(self) -> None:
-        self._news = threading.Condition()
+        self._lock = threading.Lock()
+        self._waiting: list[SimpleQueue[None]] = []
         self._ending: Ending | None = None
         self._at_end: list[Callable[[Ending], None]] = []
         self.delays: Callable[[], Delays] = no_delays
@@ -33,7 +41,7 @@ class Watch:
 
     def at_end(self, call: Callable[[Ending], None]) -> None:
         """Register *call* for the moment the guest ends; called at once if it has."""
-        with self._news:
+        with self._lock:
             if self._ending is None:
                 self._at_end.append(call)
                 return
@@ -42,26 +50,30 @@ class Watch:
 
     def end(self, ending: Ending) -> None:
         """Record how the guest ended; the first cause stands, later ones are consequences."""
-        with self._news:
+        with self._lock:
             if self._ending is not None:
                 return
             self._ending = ending
             calls, self._at_end = self._at_end, []
-            self._news.notify_all()
+        self.notify()
         for call in calls:
             call(ending)
 
     def notify(self) -> None:
         """Something new can be seen: let every waiter look again."""
-        with self._news:
-            self._news.notify_all()
+        for waiter in tuple(self._waiting):
+            waiter.put(None)
 
     def sleep(self, seconds: float) -> None:
         """Sleep while the guest lives; raises its ending when that comes first."""
-        with self._news:
-            if self._news.wait_for(lambda: self._ending is not None, seconds):
-                assert self._ending is not None
-                raise self._ending.error()
+        end = time.monotonic() + seconds
+        with self._news() as news:
+            while self._ending is None:
+                left = end - time.monotonic()
+                if left <= 0:
+                    return
+                _await(news, left)
+        raise self._ending.error()
 
     def wait(
         self,
@@ -79,7 +91,7 @@ class Watch:
         long, and what was last *seen*.
         """
         patience = self.patience(timeout)
-        with self._news:
+        with self._news() as news:
             while True:
                 found = look()
                 if found is not None:
@@ -89,4 +101,19 @@ class Watch:
                 left = patience.left()
                 if left <= 0:
                     raise GuestHang(f"waited {timeout:g} s for {what}; last seen: {seen()}")
-                self._news.wait(left)
+                _await(news, left)
+
+    @contextlib.contextmanager
+    def _news(self) -> Iterator[SimpleQueue[None]]:
+        """What has an item for each news since it was made."""
+        news: SimpleQueue[None] = SimpleQueue()
+        self._waiting.append(news)
+        try:
+            yield news
+        finally:
+            self._waiting.remove(news)
+
+
+def _await(news: SimpleQueue[None], seconds: float) -> None:
+    with contextlib.suppress(Empty):
+        news.get(timeout=seconds)
