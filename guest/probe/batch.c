@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Taking a batch apart, and carrying out its requests one after the other. */
+#include <linux/sched.h>
+
 #include "probe.h"
 
 struct operation {
@@ -99,6 +101,7 @@ int batch_run(const void *data, size_t length, struct replies *replies)
 		call.length = le16_to_cpu(head->length);
 		next += sizeof(*head) + call.length;
 		call_reply(&call, head->op);
+		cond_resched();	/* a batch on a slow host is no soft lockup */
 	}
 	return 0;
 }
