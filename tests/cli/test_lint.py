@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from devicetree_blobs import GOOD_POOL, compiled, machine, overlay
+from devicetree_blobs import GOOD_POOL, POOL, compiled, machine, overlay
 from lint_boards import BOARDS
 
 from harness.base.paths import CHECKOUT
@@ -91,6 +91,33 @@ def test_reasons_name_rule_function_and_place(capsys: pytest.CaptureFixture[str]
     )
     line = 1 + Path(EMPTY).read_text().splitlines().index("\t\t\t\tmemory-region;")
     assert f"({EMPTY}:{line}:5)" in out
+
+
+@pytest.mark.parametrize(
+    ("properties", "said"),
+    [
+        ("size = <0x100000>;", "its 'size' has 4 bytes, not 8 [bad-size]"),
+        ("size = <0 0x100000>; alignment = <4096>;", "its 'alignment' has 4 bytes, not 8"),
+        ("size = <0 0x100000>; alloc-ranges = <0>;", "has 4 bytes, not a multiple of 16"),
+        ("reg = <0 0x4e000000 0 0>;", "the kernel makes no pool: its size is 0"),
+        ("no-map; reg = <0 0x4e000000 0 0x100000>;", "but cannot access it [refused-unmapped]"),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_to_write_instead(
+    properties: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = tmp_path / "machine.dtb"
+    base.write_bytes(machine())
+    device = 'device { compatible = "some,device"; memory-region = <&pool>; };'
+    changed = overlay(tmp_path, POOL % properties, device)
+
+    lint("--kernel=6.12", f"--overlay={changed}", base)
+
+    text = capsys.readouterr().out
+    todo = text.partition("  to do\n")[2]
+    assert said in text
+    assert re.search(r"^    (Write|Remove) .*\[[a-z-]+\]$", todo, re.MULTILINE)
+    assert len(todo.splitlines()) == len(set(todo.splitlines()))
 
 
 def test_json_holds_everything(capsys: pytest.CaptureFixture[str]) -> None:
