@@ -71,7 +71,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
             "038eb433dc14: trace events of the DMA API", "6.12", _symbol("__tracepoint_dma_alloc")
         ),
         "late-reserved-memory": Change(
-            "8a6e02d0c00e: nodes with reg are set up after the linear map is made", "6.12"
+            "8a6e02d0c00e: nodes with reg are set up after the linear map is made", "6.12.13"
         ),
         "absent-region-inherits": Change(
             "of_dma_set_restricted_buffer() asks only whether memory-region is there", "6.16"

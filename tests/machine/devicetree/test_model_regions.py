@@ -70,7 +70,12 @@ def test_a_device_of_an_entry_without_a_place_is_reported_unrestricted() -> None
 
 @pytest.mark.parametrize(
     ("kernel", "order"),
-    [("6.1", ["b", "c", "pool"]), ("6.12", ["pool", "b", "c"]), ("7.3", ["pool", "b", "c"])],
+    [
+        ("6.1", ["b", "c", "pool"]),
+        ("6.5", ["pool", "b", "c"]),
+        ("6.12", ["pool", "b", "c"]),
+        ("7.3", ["pool", "b", "c"]),
+    ],
 )
 def test_regions_are_placed_in_the_order_that_the_kernels_sort_leaves(
     kernel: str, order: list[str]
@@ -79,6 +84,25 @@ def test_regions_are_placed_in_the_order_that_the_kernels_sort_leaves(
 
     highest_first = sorted(table(reserved, kernel), key=lambda one: -one[1])
     assert [name for name, _, _ in highest_first] == order
+
+
+@pytest.mark.parametrize(
+    ("kernel", "base"),
+    [
+        ("6.1", 0x4F300000),
+        ("6.5", 0x4F100000),
+        ("6.12.12", 0x4F100000),
+        ("6.12.13", 0x4F300000),
+        ("6.12", 0x4F300000),
+        ("7.3", 0x4F300000),
+    ],
+)
+def test_before_6_12_a_region_is_placed_beside_one_with_an_address(kernel: str, base: int) -> None:
+    reserved = "fixed { reg = <0 0x4f000000 0 0x100000>; };"
+    within = "alloc-ranges = <0 0x4f000000 0 0x400000>;"
+    reserved += POOL % ("pool", f"size = <0 0x100000>; {within}")
+
+    assert ("pool", base, 0x100000) in table(reserved, kernel)
 
 
 def test_before_6_12_the_kernel_looks_for_overlaps_before_it_places() -> None:

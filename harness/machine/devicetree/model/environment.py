@@ -16,12 +16,15 @@ from harness.machine.devicetree.region import Region
 NEWEST, OLDEST = "7.3", "5.15"
 """The newest kernel that the rules were read in, and the first with restricted pools."""
 
+LAST_PATCH = 9999
+"""More than the last number of any version: stable series take changes from newer kernels."""
+
 _VERSION = re.compile(r"v?(\d{1,3}\.\d{1,4}(?:\.\d{1,4})?)")
 
 
 @dataclass(frozen=True)
 class KernelVersion:
-    """A kernel to predict for, by its version such as ``6.12`` or ``6.12.9``."""
+    """A kernel to predict for: ``6.12.9``, or ``6.12`` for the newest of its series."""
 
     text: str
 
@@ -45,11 +48,15 @@ class KernelVersion:
 
     def within(self, kernels: str) -> bool:
         """Whether the version is in the range *kernels*, for example ``>=6.12,<6.19``."""
-        return _within(self.text, kernels)
+        return _within(self._newest, kernels)
 
     def has(self, change: str) -> bool:
         """Whether a kernel of that version has a change of harness/base/changes.py."""
-        return Version(self.text) >= Version(CHANGES[change].since)
+        return Version(self._newest) >= Version(CHANGES[change].since)
+
+    @property
+    def _newest(self) -> str:
+        return self.text if self.text.count(".") > 1 else f"{self.text}.{LAST_PATCH}"
 
 
 def since(change: str) -> str:

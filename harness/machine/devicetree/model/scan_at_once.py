@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernel's only pass over /reserved-memory, before 6.12.
+"""The kernel's only pass over /reserved-memory, before 6.12.13.
 
 It writes a table of the nodes, sorts it by address, and sets up each entry in that order. An entry
 stays in the table whatever comes of it, also without a size or an operation that a device could
@@ -20,6 +20,9 @@ from harness.machine.devicetree.model.steps import MOST_REGIONS, Steps
 
 T = TypeVar("T")
 
+STABLE = ">=6.5"
+"""Kernels with 4cea2821882b, which sorts equal entries by the place of their nodes in the blob."""
+
 UNPLACED = AddressRange(0, 0)
 """The entry of a node that the kernel has to place."""
 
@@ -34,9 +37,17 @@ class _Entry:
 
 def scan_at_once(steps: Steps, children: Sequence[FlatNode]) -> None:
     """Follow the kernel over the *children* of /reserved-memory."""
-    table = heap_sorted(_written(steps, children), lambda one: (one.place.base, one.place.size))
+    stable = steps.kernel.within(STABLE)
+    table = heap_sorted(
+        _written(steps, children),
+        lambda one: (one.place.base, one.place.size, one.node.offset if stable else 0),
+    )
     steps.report_overlaps(one.place for one in table)
-    steps.array = [_initialised(steps, one) for one in table]
+    steps.array = [
+        ReservedNode(one.node, Kind.RESERVED, one.place.base, one.place.size) for one in table
+    ]
+    for number, one in enumerate(table):
+        steps.array[number] = _initialised(steps, one)
 
 
 def _written(steps: Steps, children: Sequence[FlatNode]) -> list[_Entry]:
@@ -84,7 +95,7 @@ def heap_sorted(items: Sequence[T], key: Callable[[T], tuple[int, ...]]) -> list
     """*items* as the kernel's sort() leaves them: equal ones do not keep their order.
 
     lib/sort.c before 6.11, a heapsort that goes down to a leaf first and then up to the place of
-    the element. All regions that the kernel has to place are equal.
+    the element. Before 6.5 all regions that the kernel has to place are equal.
     """
     heap = list(items)
     begin, end = len(heap) // 2, len(heap)

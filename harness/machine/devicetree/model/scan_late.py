@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernel's two passes over /reserved-memory, since 6.12.
+"""The kernel's two passes over /reserved-memory, since 6.13 and 6.12.13.
 
 The first reserves what has an address and places the other regions; the second, when the linear
 mapping is there, sets up those with an address (drivers/of/of_reserved_mem.c:

@@ -21,6 +21,9 @@ from harness.machine.devicetree.model.rules import RULES
 MOST_REGIONS = 64
 """MAX_RESERVED_REGIONS (drivers/of/of_private.h)."""
 
+CONTIGUOUS = ">=6.5"
+"""Kernels with 83ba7361e168, which keeps what they place within ``alloc-ranges`` together."""
+
 LATE = "late-reserved-memory"
 """With it regions with an address are set up after those that the kernel places."""
 
@@ -99,16 +102,16 @@ class Steps:
         if ranges is None:
             return self.memory.find(size, alignment)
         for window in self.cells.entries(ranges):
-            bottom_up = self.kernel.within(">=6.12") and self._is_bottom_up(window)
+            bottom_up = self.kernel.within(CONTIGUOUS) and self._is_bottom_up(window)
             place = self.memory.find(size, alignment, window.base, window.end, bottom_up=bottom_up)
             if place:
                 return place
         return 0
 
     def _is_bottom_up(self, window: AddressRange) -> bool:
-        """Whether the kernel starts at the low end, beside a region that it placed before.
+        """Whether the kernel starts at the low end, beside a region that has a place already.
 
-        __reserved_mem_alloc_in_range(), since 6.14 and in 6.12.117.
+        __reserved_mem_alloc_in_range(). Before 6.12 those with an address have one, too.
         """
         placed = [one.place for one in self.array if one.size]
         low = any(one.base <= window.base <= one.end for one in placed)

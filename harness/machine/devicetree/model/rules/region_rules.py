@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which nodes of /reserved-memory become regions."""
 
+from harness.machine.devicetree.model.environment import since
 from harness.machine.devicetree.model.rules.rule import (
     DEVICE_C,
     FDT_C,
@@ -73,7 +74,7 @@ REGION_RULES = (
     Rule(
         "empty-reg",
         Level.ERROR,
-        ">=6.12,<6.19",
+        f"{since('late-reserved-memory')},<6.19",
         f"{RESERVED_MEM_C}:fdt_scan_reserved_mem_reg_nodes()",
         "The kernel takes a 'reg' without any bytes for an entry, and reads address and size from "
         "the bytes that follow it in the blob.",
