@@ -47,7 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--flavour",
         default="",
         metavar="NAME",
-        help=helptext.FLAVOUR,
+        help=f"{helptext.FLAVOUR}; auto: the one without which nothing of --series is compiled",
     )
     group.addoption(
         "--compiler",

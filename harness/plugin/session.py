@@ -7,6 +7,8 @@ what was built.
 
 import ctypes
 import signal
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,8 +18,19 @@ from harness.base.cache.evict import keep_within_budget
 from harness.base.errors import HarnessError, InputError, explain
 from harness.base.paths import CHECKOUT, SUITE
 from harness.base.progress import say
-from harness.kernel import Initramfs, Kernel, build_initramfs, build_kernel, load_kernel
+from harness.kernel import (
+    Initramfs,
+    Kernel,
+    KernelSpec,
+    build_initramfs,
+    build_kernel,
+    load_kernel,
+)
 from harness.kernel.abilities import abilities_of
+from harness.kernel.build.flavours import AUTO, needed_flavour
+from harness.kernel.build.series_notes import series_notes
+from harness.kernel.patches.fit import reach_series
+from harness.kernel.patches.reach import Reach
 from harness.machine.binary import find_qemu
 from harness.machine.qemu.rundir import sweep
 from harness.machine.qemu.runroot import keep_run_root
@@ -97,6 +110,7 @@ def wants_guests(config: pytest.Config) -> bool:
 
 
 def _prepare(config: pytest.Config) -> None:
+    choose_flavour(config)
     wanted = request_from(config)
     for argument in config.args:
         if not (path := config.invocation_params.dir / argument.partition("::")[0]).exists():
@@ -108,8 +122,34 @@ def _prepare(config: pytest.Config) -> None:
     keep_run_root(max(wanted.workers, 1))
     kernel = build_kernel(wanted.spec)
     config.stash[kernel_key] = kernel
+    for note in notes_of_series(wanted.spec, kernel):
+        say(f"series: {note}")
     if not wanted.spec.is_built or abilities_of(kernel).restricts:
         config.stash[initramfs_key] = build_initramfs(kernel, wanted.spec)
+
+
+def choose_flavour(config: pytest.Config) -> None:
+    """Put the flavour that the series needs in the place of ``--flavour=auto``."""
+    spec = request_from(config).spec
+    if spec.flavour == AUTO:
+        plain = replace(spec, flavour="")
+        config.option.flavour = needed_flavour(plain, _reach(plain)) if spec.series else ""
+        say(f"flavour: {config.option.flavour or 'none, the plain kernel compiles the series'}")
+
+
+def notes_of_series(spec: KernelSpec, kernel: Kernel) -> Iterator[str]:
+    """Which lines of the series of *spec* are not in *kernel*, built from it."""
+    if not spec.series or spec.is_built:
+        return
+    reach = _reach(spec)
+    if not reach.lines:
+        yield "nothing of this runs in the guest"
+    flavour = "" if spec.flavour else needed_flavour(spec, reach)
+    yield from series_notes(reach, kernel, flavour)
+
+
+def _reach(spec: KernelSpec) -> Reach:
+    return reach_series(replace(spec, series=()), spec)
 
 
 def _worker_input(config: pytest.Config) -> dict[str, Any]:

@@ -19,7 +19,6 @@
 ===================  =============================================================================
 """
 
-from harness.jobs.compare.estimate import estimate, estimate_text
 from harness.jobs.compare.known_base import run_base
 from harness.jobs.compare.kunit_tests import run_kunit
 from harness.jobs.compare.per_patch import judge_series
@@ -27,8 +26,9 @@ from harness.jobs.compare.publish import mail_text, pages, save_runs
 from harness.jobs.compare.series_costs import series_costs
 from harness.jobs.compare.series_coverage import patch_coverage
 from harness.jobs.compare.series_judgement import SeriesJudgement, as_json
-from harness.jobs.compare.series_notes import new_warnings, series_notes
 from harness.jobs.compare.series_text import judgement_text
+from harness.jobs.compare.stages import estimate, estimate_text
+from harness.kernel.build.series_notes import new_warnings, series_notes
 from harness.kernel.patches.origin import find_series
 from harness.kernel.patches.series import Series, store_prefix
 

@@ -197,7 +197,7 @@ class Guest:
             return self.agent.wait_ready(patience)
         except GuestError as error:
             self.settle()
-            message = f"{error}; last console line: {self.console.last_line()}"
+            message = f"{str(error).rstrip('.')}; last console line: {self.console.last_line()}"
             told = type(error)(message)
             if self.console.lines:
                 last = "\n  ".join(self.console.lines[-LAST_LINES:])

@@ -6,15 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from kernel_trees import tiny_tree
+from kernel_trees import SLOTS_PATCH, tiny_tree
 from made_up_provenance import provenance
 from validate_fakes import FULL_POOL, T, outcome
 
 from harness.base.kernel_code import properties_of
 from harness.cli import main
 from harness.jobs.compare import estimate, estimate_text
-from harness.jobs.compare.estimate import Stage
 from harness.jobs.compare.kernel_runs import Kernels
+from harness.jobs.compare.stages import Stage
 from harness.kernel import KernelSpec, build_kernel
 from harness.kernel.spec import cached_kernels
 from harness.results import Run, SuiteRequest
@@ -98,15 +98,35 @@ def test_it_is_one_line(stages: tuple[Stage, ...], said: str) -> None:
     assert estimate_text(stages) == said
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_a_known_base_takes_no_time(
+    kernels: Kernels, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    monkeypatch.setattr("harness.jobs.compare.stages.is_known", lambda _: True)
+
+    titles = [one.title for one in estimate(kernels, again=again)]
+
+    assert ("tests on the base" in titles) is again
+
+
+@pytest.mark.parametrize(("series", "code"), [("fits", 0), ("full-pool", 2)])
 def test_a_dry_run_builds_and_runs_nothing(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    series: str,
+    code: int,
 ) -> None:
     monkeypatch.setattr("harness.cli.choice.run_suite", None)
-    words = ["validate", str(FULL_POOL), f"--kernel={tiny_tree(tmp_path / 'linux')}", "--dry-run"]
+    (tmp_path / "fits").write_bytes(SLOTS_PATCH)
+    patches = tmp_path / "fits" if series == "fits" else FULL_POOL
+    words = ["validate", str(patches), f"--kernel={tiny_tree(tmp_path / 'linux')}", "--dry-run"]
 
-    assert main(words) == 2
+    assert main(words) == code
+    out, err = capfd.readouterr()
     assert cached_kernels() == {}
-    assert "does not apply" in capfd.readouterr().out
+    assert ("does not apply" in out) is (code == 2)
+    assert ("estimate: build of the base (not known)" in err) is (code == 0)
 
 
 def test_properties_are_found_by_their_functions() -> None:

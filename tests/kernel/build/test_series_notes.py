@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from kernel_trees import tiny_tree
 
-from harness.jobs.compare import new_warnings, series_notes
 from harness.kernel import Kernel, KernelSpec
 from harness.kernel.build.flavours import needed_flavour
+from harness.kernel.build.series_notes import new_warnings, series_notes
 from harness.kernel.patches.reach import ChangedLine, Reach
 
 FILE = "kernel/dma/swiotlb.c"

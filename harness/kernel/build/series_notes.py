@@ -4,10 +4,10 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from harness.kernel import Kernel
 from harness.kernel.build.kconfig import read_config
 from harness.kernel.patches.guards import NOT
 from harness.kernel.patches.reach import Reach
+from harness.kernel.spec import Kernel
 
 SHOWN = 4
 """Files or options that a sentence names."""

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run with a series says what of it is not in the kernel, and may take the flavour it needs."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kernel_trees import FILES, tiny_tree
+
+from harness.kernel import Kernel, KernelSpec
+from harness.plugin import session
+from harness.results import SuiteRequest
+
+pytestmark = pytest.mark.usefixtures("cache")
+
+PATCH = """\
+--- a/kernel/dma/swiotlb.c
++++ b/kernel/dma/swiotlb.c
+@@ -1,3 +1,6 @@
+ int slots = 128;
++{added}
+ int areas = 1;
+ int used;
+"""
+
+DYNAMIC = "#ifdef CONFIG_SWIOTLB_DYNAMIC\n+int pools;\n+#endif"
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> Kernel:
+    (tmp_path / "config").write_text("CONFIG_SWIOTLB=y\n")
+    return Kernel("key", tmp_path, "6.12.3", "c0ffee", "a tree", ("a.patch",), "gcc")
+
+
+def spec_of(directory: Path, added: str, flavour: str = "") -> KernelSpec:
+    """A tree with a patch that adds these lines."""
+    assert "kernel/dma/swiotlb.c" in FILES
+    patch = directory / "a.patch"
+    count = 3 + 1 + added.count("\n")
+    patch.write_text(PATCH.format(added=added).replace("+1,6", f"+1,{count}"))
+    return KernelSpec(str(tiny_tree(directory / "linux")), (patch,), flavour=flavour)
+
+
+@pytest.mark.parametrize(
+    ("added", "notes"),
+    [
+        ("int more;", ""),
+        ("/* nothing */", "nothing of this runs in the guest"),
+        (DYNAMIC, "None of the 1 changed lines is compiled: CONFIG_SWIOTLB_DYNAMIC is off."),
+    ],
+)
+def test_what_of_a_series_is_not_in_the_kernel_is_said(
+    tmp_path: Path, kernel: Kernel, added: str, notes: str
+) -> None:
+    said = " ".join(session.notes_of_series(spec_of(tmp_path, added), kernel))
+
+    assert said.startswith(notes)
+    assert ("--flavour=dynamic compiles them" in said) is (added == DYNAMIC)
+
+
+@pytest.mark.parametrize(
+    ("added", "asked", "flavour"),
+    [(DYNAMIC, "auto", "dynamic"), ("int more;", "auto", ""), (DYNAMIC, "kasan", "kasan")],
+)
+def test_auto_is_the_flavour_that_the_series_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, added: str, asked: str, flavour: str
+) -> None:
+    spec = spec_of(tmp_path, added, asked)
+    config: Any = SimpleNamespace(option=SimpleNamespace(flavour=asked))
+    monkeypatch.setattr(session, "request_from", lambda _: SuiteRequest(spec))
+
+    session.choose_flavour(config)
+
+    assert config.option.flavour == flavour
