@@ -47,13 +47,20 @@ def _stages(kernels: Kernels, again: bool) -> Iterator[Stage]:
     cached, history = cached_kernels(), open_history()
     base = kernels.positions[0]
     for position in kernels.positions:
-        request, label = kernels.requests[position], kernels.labels[position]
+        request, label = kernels.requests[position], _name(kernels, position)
         if find_kernel(request.spec).key not in cached:
             yield Stage(f"build of {label}", _build_seconds(request.spec, cached))
         if position == base and not again and is_known(request):
             continue
         seconds = run_seconds(history, choice_of(request), request.spec.flavour)
         yield Stage(f"tests on {label}", seconds)
+
+
+def _name(kernels: Kernels, position: int) -> str:
+    """What to call a kernel in a list: without the subject of its last patch."""
+    if position == kernels.positions[0]:
+        return "the base"
+    return "the series" if position == kernels.positions[-1] else f"patch {position}"
 
 
 def _build_seconds(spec: KernelSpec, cached: Mapping[str, Kernel]) -> float | None:

@@ -133,7 +133,7 @@ class Make:
             places = [self.output, Path(tempfile.gettempdir())]
             require_not_full("the objects of the kernel", places, complaint)
             raise BuildError(
-                f"the kernel in {self.source} does not build: {complaint}\n"
+                f"the kernel in {self.source} does not build:\n{complaint}\n"
                 f"The whole log is {self.log}."
             )
 
@@ -161,12 +161,15 @@ def check_tools() -> None:
 
 
 def first_error(log: Path) -> str:
-    """Return the first complaint in a build log, with the lines that follow and explain it."""
+    """Return the first complaint in a build log, with the lines that follow and explain it.
+
+    A path of the kernel's tree has no ``../src/`` in front.
+    """
     lines = log.read_text(errors="replace").splitlines()
     for number, line in enumerate(lines):
         if _COMPLAINT.search(line):
             context = takewhile(_is_context, lines[number + 1 : number + _CONTEXT])
-            return "\n".join([line, *context])
+            return "\n".join([_TREE.sub("", line), *context])
     return "\n".join(lines[-_CONTEXT:]) or "make printed nothing"
 
 

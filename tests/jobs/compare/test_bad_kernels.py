@@ -23,7 +23,8 @@ SCREEN = 50
 TESTS = [f"harness/suite/properties/test_sync.py::test_{number:03}" for number in range(400)]
 
 COMPLAINT = """\
-the kernel in /c/src does not build: ../src/kernel/dma/swiotlb.c:12:9: error: 'slots' undeclared
+the kernel in /c/src does not build:
+kernel/dma/swiotlb.c:12:9: error: 'slots' undeclared
    12 |  return slots;
       |         ^~~~~
 The whole log is /c/harness-build.log."""

@@ -49,7 +49,7 @@ def test_without_a_history_nothing_is_known(kernels: Kernels) -> None:
     stages = estimate(kernels)
 
     assert [one.title for one in stages] == [
-        *("build of the base", "tests on the base", "build of patch 1/1", "tests on patch 1/1"),
+        *("build of the base", "tests on the base", "build of the series", "tests on the series"),
     ]
     assert {one.seconds for one in stages} == {None}
 
@@ -62,8 +62,8 @@ def test_what_is_built_and_was_run_is_known(kernels: Kernels) -> None:
 
     assert [(one.title, one.seconds) for one in stages] == [
         ("tests on the base", 120.0),
-        ("build of patch 1/1", None),
-        ("tests on patch 1/1", 120.0),
+        ("build of the series", None),
+        ("tests on the series", 120.0),
     ]
 
 

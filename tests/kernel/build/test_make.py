@@ -12,8 +12,8 @@ from harness.kernel.build.objects import count_stale
 COMPILER = """\
   CC      kernel/fork.o
   CC      kernel/dma/swiotlb.o
-kernel/dma/swiotlb.c: In function 'f':
-kernel/dma/swiotlb.c:7:9: error: 'slots' undeclared
+../src/kernel/dma/swiotlb.c: In function 'f':
+../src/kernel/dma/swiotlb.c:7:9: error: 'slots' undeclared
     7 |  return slots;
       |         ^~~~~
 make[4]: *** [scripts/Makefile.build:229: kernel/dma/swiotlb.o] Error 1
