@@ -5,9 +5,11 @@
 
     read_blob(data) ─► predict(tree, kernel, environment) ─► Prediction: regions, devices, log
 
-``rules.py`` holds what the kernel does as data, with ranges of versions; ``scan.py`` follows
-drivers/of/of_reserved_mem.c, ``devices.py`` drivers/of/platform.c and drivers/pci/of.c,
-``attachment.py`` drivers/of/device.c. ``memory.py`` is memblock. Nothing here reads a file.
+``rules`` holds what the kernel does as data, with ranges of versions. ``scan.py`` follows
+drivers/of/of_reserved_mem.c: by ``scan_late.py`` since 6.13 (and 6.12.13), before by
+``scan_at_once.py``; ``steps.py`` is what both do with a node. ``devices.py`` follows
+drivers/of/platform.c and drivers/pci/of.c, ``attachment.py`` drivers/of/device.c. ``memory.py`` is
+memblock. Nothing here reads a file.
 """
 
 from harness.machine.devicetree.model.attachment import DevicePrediction, Restriction

@@ -142,7 +142,7 @@ def _although_disabled(kernel: KernelVersion) -> str:
     if RULES["disabled-function"].holds(kernel):
         return "if the function is there; its status does not count"
     if RULES["attached-twice"].holds(kernel):
-        return "if the function is there, without a driver: it is not enabled"
+        return "if the function is there; it is not enabled, so no driver is bound"
     return ""
 
 

@@ -9,7 +9,6 @@ fdt_scan_reserved_mem(), fdt_scan_reserved_mem_reg_nodes(), read in 6.12.117 and
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.base.address_range import AddressRange
 from harness.machine.devicetree.flat import FlatNode
 from harness.machine.devicetree.model.memory import is_enabled_early
 from harness.machine.devicetree.model.regions import Kind, ReservedNode
@@ -80,7 +79,7 @@ def _set_up(steps: Steps, fixed: Sequence[FlatNode]) -> None:
 
 def _set_up_empty(steps: Steps, node: FlatNode) -> None:
     """Set up a region whose reg has no bytes: some kernels read what follows in the blob."""
-    behind: tuple[AddressRange, ...] = steps.cells.entries(node.behind_reg)
+    behind = steps.cells.entries(node.behind_reg)
     if not RULES["empty-reg"].holds(steps.kernel) or not behind or not behind[0].size:
         steps.ignore(node, "bad-reg")
         return
