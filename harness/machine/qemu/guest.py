@@ -30,7 +30,7 @@ from harness.machine.qemu.console import Console, read_log
 from harness.machine.qemu.fencing import ConfinedDevice, damage, excess, put_up, write_flash
 from harness.machine.qemu.loop import call
 from harness.machine.qemu.monitor import Event, Monitor
-from harness.machine.qemu.patience import Patience
+from harness.machine.qemu.patience import ADVICE, ENOUGH, WINDOW, Patience
 from harness.machine.qemu.placed import placed
 from harness.machine.qemu.process import Process
 from harness.machine.qemu.pulse import Pulse
@@ -331,7 +331,16 @@ class Guest:
         self.watch.at_end(lambda ending: agent.abort(ending.error()))
 
     def _on_report(self, report: Report) -> None:
-        if report.ends is not None:
+        if report.ends is None:
+            return
+        share = self._pulse.host.share if self._pulse else 1.0
+        if report.ends is Outcome.HANG and share < ENOUGH:
+            detail = (
+                f"the host is too busy: it gave QEMU {share:.0%} of the last {WINDOW:g} s, and the "
+                f"kernel's watchdog ran out: {report.last_words}; {ADVICE}"
+            )
+            self.watch.end(Ending(Outcome.HOST_FAILED, detail))
+        else:
             self.watch.end(Ending(report.ends, report.last_words))
 
     def _on_event(self, event: Event) -> None:

@@ -24,7 +24,7 @@ from harness.base.errors import HarnessError
 from harness.base.outcome import Ending, Outcome
 from harness.machine.qemu.loop import call, event_loop
 from harness.machine.qemu.monitor import Event, Monitor
-from harness.machine.qemu.patience import Delays, Patience
+from harness.machine.qemu.patience import Delays, HostShare, Patience
 from harness.machine.qemu.watch import Watch
 
 PERIOD = 0.25
@@ -64,6 +64,7 @@ class Pulse:
         self._running = False
         self._kept: Delays = {}
         """What the host had kept from QEMU's threads at the last look."""
+        self.host = HostShare()
         self._stuck: dict[int, Patience] = {}
         """CPUs whose timer interrupt was pending, and masked, at every look since."""
         self._task = call(lambda: event_loop().create_task(self._beat()))
@@ -89,6 +90,7 @@ class Pulse:
     def _forget_if_busy(self) -> None:
         """Begin anew when the host has kept a thread of a guest with several CPUs from running."""
         before, self._kept = self._kept, self._delays()
+        self.host.look(self._kept)
         if self._cpus > 1 and any(
             now - before.get(one, now) > BUSY * PERIOD for one, now in self._kept.items()
         ):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.base.errors import GuestCrash, GuestError, GuestHang, QemuError
+from harness.base.errors import GuestCrash, GuestError, GuestHang, HostError, QemuError
 from harness.base.kreport import Detector
 from harness.base.outcome import Outcome
 from harness.devices.probe import Device, Direction, Mapping, Probe
@@ -25,6 +25,7 @@ from harness.machine.qemu.snapshot import boot
 from harness.observe.memory import KernelTypes, LiveMemory
 from harness.plugin.boots import Boots
 from harness.plugin.results import NotJudged
+from harness.suite.lib.busy_host import pin_to_one_cpu, spinning_on_one_cpu
 
 pytestmark = pytest.mark.any_kernel("it makes guests end in every way")
 
@@ -39,6 +40,9 @@ DEADLINE = 60.0
 
 SHORT = 0.1
 """Seconds for a wait that must run out."""
+
+OTHERS = 7
+"""Programs beside QEMU on one processor, which leave it an eighth."""
 
 SILENCE = 1.0
 """Seconds after which a boot without a word is given up."""
@@ -171,6 +175,20 @@ def test_a_cpu_that_spins_in_the_kernel_is_a_hang(
 
     with pytest.raises(GuestHang, match="hang: watchdog: BUG: soft lockup - CPU#0"):
         guest.agent.run("cat /dev/null", FOREVER)
+
+
+@pytest.mark.expects_report("soft ?lockup")
+def test_a_watchdog_is_not_believed_on_a_busy_host(
+    guest: Guest, overwrite: Callable[[str, bytes], None]
+) -> None:
+    """What the guest's clock makes a hang is the host's fault if it did not let the guest run."""
+    guest.agent.write_file("/proc/sys/kernel/watchdog_thresh", b"2")
+    with spinning_on_one_cpu(OTHERS):
+        pin_to_one_cpu(guest.process.pid)
+        overwrite("cdev_lock", SPIN_LOCKED)
+
+        with pytest.raises(HostError, match=r"it gave QEMU \d+% of the last 30 s, .* soft lockup"):
+            guest.agent.run("cat /dev/null", FOREVER)
 
 
 def test_a_cpu_that_takes_no_interrupts_is_a_hang(

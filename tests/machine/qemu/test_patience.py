@@ -1,11 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A guest is waited for in its own time: a host that is busy elsewhere makes no hang."""
 
-import os
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -13,8 +9,9 @@ import pytest
 
 from harness.base.errors import GuestHang, HostError
 from harness.machine.qemu import patience
-from harness.machine.qemu.patience import Delays, Patience, delays
+from harness.machine.qemu.patience import WINDOW, Delays, HostShare, Patience, delays
 from harness.machine.qemu.watch import Watch
+from harness.suite.lib.busy_host import spinning_on_one_cpu
 
 DEADLINE = 60.0
 """Seconds for what takes a fifth of a second on an idle machine."""
@@ -98,18 +95,16 @@ def test_a_host_that_says_nothing_of_its_threads_leaves_the_clock(host: Host) ->
     assert wait(host, Patience(20), share=0.1) == pytest.approx(20, abs=2 * TICK)
 
 
-@contextmanager
-def spinning_on_one_cpu(count: int) -> Iterator[list[int]]:
-    """Processes that never sleep, all on the CPU that this one may use first."""
-    cpu = min(os.sched_getaffinity(0))
-    loop = ["taskset", "-c", str(cpu), "sh", "-c", "while :; do :; done"]
-    running = [subprocess.Popen(loop) for _ in range(count)]
-    try:
-        yield [process.pid for process in running]
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
+@pytest.mark.parametrize("share", [1.0, 0.5, 0.1])
+def test_the_share_of_the_host_is_that_of_the_last_half_minute(host: Host, share: float) -> None:
+    of_host = HostShare()
+    assert of_host.share == 1.0
+    for before in (1 - share, share):
+        for _ in range(2 * int(WINDOW)):
+            of_host.look(host.delays())
+            host.pass_(1, before)
+
+    assert of_host.share == pytest.approx(share)
 
 
 def test_the_kernel_says_what_a_thread_was_kept_from() -> None:
