@@ -4,7 +4,7 @@
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -170,10 +170,14 @@ class Kernel:
 
 
 def load_kernel(directory: Path) -> Kernel:
-    """Read the kernel in cache entry *directory*; OSError or ValueError if there is none."""
+    """Read the kernel in cache entry *directory*; OSError or ValueError if there is none.
+
+    What a newer harness stored beside is left out.
+    """
     stored = json.loads((directory / KERNEL_RECORD).read_text())
-    lists = {name: tuple(value) for name, value in stored.items() if isinstance(value, list)}
-    return Kernel(directory.name, directory, **{**stored, **lists})
+    known = {one.name: stored[one.name] for one in fields(KernelRecord) if one.name in stored}
+    lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+    return Kernel(directory.name, directory, **{**known, **lists})
 
 
 def cached_kernels() -> Mapping[str, Kernel]:

@@ -73,6 +73,14 @@ def test_kernel_of_an_older_harness_is_read(tree: Path) -> None:
     assert read == replace(kernel, titles=(), flavour="", fragments=(), seconds=0.0)
 
 
+def test_kernel_of_a_newer_harness_is_read(tree: Path) -> None:
+    kernel = build_kernel(spec_of(tree))
+    record = kernel.directory / KERNEL_RECORD
+    record.write_text(json.dumps({**json.loads(record.read_text()), "colour": "blue"}))
+
+    assert load_kernel(kernel.directory) == kernel
+
+
 def test_kernel_knows_where_it_came_from(tree: Path) -> None:
     kernel = build_kernel(spec_of(tree, SLOTS_PATCH))
     assert (kernel.release, kernel.source, kernel.series) == (
