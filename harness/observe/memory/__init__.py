@@ -2,7 +2,7 @@
 """Guest memory: read and search RAM, read the kernel's structures, classify addresses."""
 
 from harness.base.address_range import AddressRange
-from harness.observe.memory.atlas import Atlas, Hit, Search
+from harness.observe.memory.atlas import Atlas, Hit, Search, managed_memory
 from harness.observe.memory.attachments import Attachment, attachments
 from harness.observe.memory.dump import ElfDump
 from harness.observe.memory.guest import live_memory
@@ -63,6 +63,7 @@ __all__ = [
     "find",
     "live_memory",
     "locate",
+    "managed_memory",
     "page_uses",
     "pages_not_reserved",
     "require_recognised",

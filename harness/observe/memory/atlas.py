@@ -64,6 +64,21 @@ class Search:
     more: bool
 
 
+def managed_memory(types: KernelTypes) -> tuple[AddressRange, ...]:
+    """The ranges of memory that the kernel manages (mm/memblock.c, kept on arm64).
+
+    Raises AddressError when the kernel's structures are damaged.
+    """
+    with kernel_reading("the kernel's memory ranges"):
+        memory = types.program["memblock"].memory
+        ranges = [memory.regions[index] for index in range(memory.cnt.value_())]
+        return tuple(
+            AddressRange(item.base.value_(), item.size.value_())
+            for item in ranges
+            if not item.flags.value_() & MEMBLOCK_NOMAP
+        )
+
+
 class Atlas:
     """Classifies guest-physical addresses.
 
@@ -165,15 +180,7 @@ class Atlas:
 
     @cached_property
     def _managed(self) -> tuple[AddressRange, ...]:
-        """The ranges of memory that the kernel manages (mm/memblock.c, kept on arm64)."""
-        with kernel_reading("the kernel's memory ranges"):
-            memory = self._types.program["memblock"].memory
-            ranges = [memory.regions[index] for index in range(memory.cnt.value_())]
-            return tuple(
-                AddressRange(item.base.value_(), item.size.value_())
-                for item in ranges
-                if not item.flags.value_() & MEMBLOCK_NOMAP
-            )
+        return managed_memory(self._types)
 
     @cached_property
     def _reserved(self) -> tuple[ReservedRegion, ...]:

@@ -22,6 +22,7 @@ from harness.machine.devicetree.model import (
 )
 from harness.machine.devicetree.model.memory import whole_pages
 from harness.machine.devicetree.model.prediction import KERNEL, given_unmapped
+from harness.machine.devicetree.model.spans import Spans
 from harness.machine.devicetree.region import Region
 from harness.machine.layout import RAM_BASE
 from harness.machine.qemu.guest import Guest
@@ -29,6 +30,7 @@ from harness.observe.memory import (
     KernelTypes,
     Memory,
     ReservedRegion,
+    managed_memory,
     pages_not_reserved,
     reserved_regions,
 )
@@ -132,6 +134,7 @@ def differences(found: Prediction, guest: Guest, types: KernelTypes) -> Iterator
     log = "\n".join(guest.kernel_log())
     yield from _devices(found, devices, log)
     yield from _pages(found, types)
+    yield from _given(found, types)
     for line in found.regions.log:
         if line not in log:
             yield f"the kernel did not print: {line}"
@@ -159,11 +162,7 @@ def _hex(rows: Sequence[tuple[str, int, int]]) -> str:
 
 
 def _pages(found: Prediction, types: KernelTypes) -> Iterator[str]:
-    """Pages that the page allocator has or lacks, other than predicted.
-
-    A pool may lose pages if a region over it was freed.
-    """
-    yield from _given_pages(found, types)
+    """Pages of a pool that belong to the page allocator, unless a region over it was freed."""
     regions, ram = found.regions, found.regions.memory.ram
     given = [*regions.freed, *(one.place for one in regions.nodes if one.kind is Kind.CMA)]
     for pool in found.pools:
@@ -176,13 +175,15 @@ def _pages(found: Prediction, types: KernelTypes) -> Iterator[str]:
             yield f"{len(free)} of {count} pages of {pool.name} are not reserved"
 
 
-def _given_pages(found: Prediction, types: KernelTypes) -> Iterator[str]:
-    """Whether the page allocator has the pages of refused regions that are not mapped."""
-    page = found.around.page
+def _given(found: Prediction, types: KernelTypes) -> Iterator[str]:
+    """Whether the kernel manages the memory of refused regions that it has not mapped.
+
+    The page allocator has it, or what took memory before there was one.
+    """
+    managed = Spans(managed_memory(types))
     for one in given_unmapped(found.regions):
-        count = one.size // page
-        if len(pages_not_reserved(types, one.base, count)) != count:
-            yield f"some of {count} pages of refused memory at {one.base:#x} are kept"
+        if not managed.covers(one):
+            yield f"the kernel does not use refused memory at {one.base:#x}"
 
 
 def _devices(found: Prediction, real: list[RealDevice], log: str) -> Iterator[str]:
