@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.machine.qemu.agent import Agent
 from harness.machine.qemu.frames import Frame, Receiver
+from harness.machine.qemu.patience import Patience
 
 Answer = Callable[[Frame], bytes]
 
@@ -16,11 +17,16 @@ HELLO = b"protocol=1\nrelease=6.12.117\nbuild_id=94b2\nboot_id=89ca\nuptime=0.50
 
 
 @contextlib.contextmanager
-def fake_agent(answer: Answer, greeting: bytes = b"", log: Path | None = None) -> Iterator[Agent]:
+def fake_agent(
+    answer: Answer,
+    greeting: bytes = b"",
+    log: Path | None = None,
+    patience: Callable[[float], Patience] = Patience,
+) -> Iterator[Agent]:
     """An agent that says *greeting*, and what *answer* returns for each request that arrives."""
     ours, theirs = socket.socketpair()
     thread = threading.Thread(target=_serve, args=(theirs, answer, greeting))
-    agent = Agent(ours, log)
+    agent = Agent(ours, log, patience)
     thread.start()
     try:
         yield agent

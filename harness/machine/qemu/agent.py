@@ -82,10 +82,11 @@ class StressResult:
 class Agent:
     """Speaks to the agent over *connection*, a connected stream socket.
 
-    Every call has a time-out in seconds of the guest's own time, as *patience* counts it. It
-    raises GuestHang after that time, AgentError when the request fails in the guest, ProtocolError
-    when the agent violates the protocol, and the exception given to :meth:`abort`. Traffic is
-    logged to *log*. Only :meth:`abort` may be called from other threads.
+    Every call has a time-out in seconds of the guest's own time, as *patience* counts it; each
+    part of an answer starts it anew. A call raises GuestHang after that time, AgentError when the
+    request fails in the guest, ProtocolError when the agent violates the protocol, and the
+    exception given to :meth:`abort`. Traffic is logged to *log*. Only :meth:`abort` may be called
+    from other threads.
     """
 
     def __init__(
@@ -208,6 +209,7 @@ class Agent:
                 continue
             elif frame.type is FrameType.CHUNK:
                 chunks.append(frame.payload)
+                patience = self._patience(timeout)  # a guest that says something is slow, not hung
             elif frame.type is FrameType.END:
                 return b"".join(chunks), frame.payload
             elif frame.type is FrameType.ERROR:

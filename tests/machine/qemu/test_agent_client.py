@@ -154,6 +154,21 @@ def test_silence_is_a_hang_that_says_what_was_awaited_and_last_seen() -> None:
         agent.read_file("/proc/version", 0.2)
 
 
+def test_each_part_of_an_answer_is_waited_for_anew() -> None:
+    made = []
+
+    def patience(seconds: float) -> Patience:
+        made.append(seconds)
+        return Patience(seconds)
+
+    def answer(request: Frame) -> bytes:
+        return 3 * said(CHUNK, request, b"part") + said(END, request)
+
+    with fake_agent(answer, patience=patience) as agent:
+        assert agent.read_file("/proc/kallsyms", 5) == 3 * b"part"
+    assert made == 4 * [5]
+
+
 def test_a_damaged_request_is_known_by_the_answer_to_the_next_one() -> None:
     def answer(request: Frame) -> bytes:
         if request.type is FrameType.READ:
