@@ -136,6 +136,9 @@ MENDED_TREES: dict[str, MadeTree] = {
     "refused memory that is unmapped, and that another region reserves": _known(
         _pool(0, _at(0x4A00_0000, MIB), NO_MAP), Made("other", (_at(0x4A00_0000, 2 * MIB),))
     ),
+    "a pool of no size within a page": _known(
+        _pool(0, ("size", pair(0)), ("alloc-ranges", pair(0x4F80_0000) + pair(2 * KIB))), GOOD_TOO
+    ),
     "a page of refused memory at the top, which the kernel takes first": _known(
         _pool(0, ("size", pair(2 * MIB)), ("alignment", pair(256 * KIB))),
         _pool(1, _at(0x4F80_0000, 64 * KIB), NO_MAP),

@@ -7,8 +7,10 @@ Each was seen on a kernel as it is written here (harness/suite/properties/test_p
 import pytest
 from devicetree_blobs import CELLS, compiled
 
+from harness.base.address_range import AddressRange
 from harness.machine.devicetree.flat import read_blob
 from harness.machine.devicetree.model import KernelVersion, Prediction, predict
+from harness.machine.devicetree.model.memory import whole_pages
 from harness.machine.devicetree.model.prediction import given_unmapped
 from harness.machine.devicetree.model.scan_at_once import heap_sorted
 
@@ -194,6 +196,22 @@ def test_refused_memory_that_is_unmapped_goes_to_the_page_allocator_unless_it_is
 
     assert [(one.base, one.size) for one in given_unmapped(found.regions)] == given
     assert (found.fatal_later is not None) == bool(given)
+
+
+@pytest.mark.parametrize(
+    ("base", "size", "pages"),
+    [
+        (0x1000, 0x1000, (0x1000, 0x1000)),
+        (0x1800, 0x1000, (0x1000, 0x2000)),
+        (0x1800, 0, (0x1000, 0)),
+    ],
+)
+def test_the_pages_of_a_range_are_those_that_it_has_a_part_of(
+    base: int, size: int, pages: tuple[int, int]
+) -> None:
+    found = whole_pages(AddressRange(base, size), 0x1000)
+
+    assert (found.base, found.size) == pages
 
 
 @pytest.mark.parametrize(

@@ -116,9 +116,9 @@ class Memory:
 
 
 def whole_pages(one: AddressRange, page: int) -> AddressRange:
-    """All pages that *one* has a part of."""
+    """All pages that *one* has a part of; none if it is empty."""
     base = one.base // page * page
-    return AddressRange(base, -(-one.end // page) * page - base)
+    return AddressRange(base, -(-one.end // page) * page - base if one.size else 0)
 
 
 def read_ram(tree: FlatTree, kernel: KernelVersion, page: int) -> list[AddressRange]:
