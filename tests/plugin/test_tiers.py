@@ -54,6 +54,19 @@ def test_the_tests_of_a_finding_run_whatever_their_tier(tmp_path: Path) -> None:
     assert collected(tmp_path, "--finding=nothing") == []
 
 
+def test_every_worker_collects_the_tests_in_the_same_order() -> None:
+    """Python's hash of a string is another one in each process; pytest-xdist ends if tests are."""
+    words = ["-m", "pytest", *COLLECT, "--tier=nightly", "-p", "no:cacheprovider", "harness/suite"]
+    first, second = (
+        run_python(words, cwd=CHECKOUT, env={**os.environ, "PYTHONHASHSEED": seed})
+        for seed in ("1", "2")
+    )
+
+    names = [line for line in first.stdout.splitlines() if "::" in line]
+    assert len(names) > 1000
+    assert names == [line for line in second.stdout.splitlines() if "::" in line]
+
+
 def test_packages_whose_bytecode_is_not_kept_can_be_imported(tmp_path: Path) -> None:
     file = "harness/suite/properties/test_smp.py"
     kept = {"PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}

@@ -63,7 +63,7 @@ def cells(names: Sequence[str] = ()) -> list[Cell]:
 
 def _cells_of(name: str) -> Iterator[Cell]:
     attack = attacks()[name]
-    for rogue in set(attack.rogues) & rogue_kinds().keys():
-        for protection in attack.expected:
+    for rogue in attack.rogues:
+        for protection in attack.expected if rogue in rogue_kinds() else ():
             if protection is not Protection.IOMMU or rogue_kinds()[rogue].behind_iommu:
                 yield Cell(name, rogue, protection)
