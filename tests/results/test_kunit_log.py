@@ -92,3 +92,31 @@ def test_lines_without_stamps_are_read_too() -> None:
 
 def test_a_log_without_kunit_has_none() -> None:
     assert told("[    1.0] virtio ok 1 queue\nok 1 selftests: dma\n") == []
+
+
+RECORDED = """\
+[  0.904787] [    0.724487] KTAP version 1
+[  0.904806] [    0.724563] 1..1
+[  0.904821] [    0.724791]     KTAP version 1
+[  0.904837] [    0.724842]     # Subtest: swiotlb
+[  0.904852] [    0.725049]     # module: swiotlb_test
+[  0.904867] [    0.725222]     1..3
+[  0.920628] [    0.737434]     ok 1 slot_has_2_kib
+[  0.920740] [    0.740812]     # set_has_64_slots: EXPECTATION FAILED at kernel/dma/test.c:12
+[  0.920765] [    0.740812]     Expected 128 == 64, but
+[  0.924036] [    0.744379]     not ok 2 set_has_64_slots
+[  0.928612] [    0.744820]     ok 3 needs_a_device # SKIP no device
+[  0.928695] [    0.745612] # swiotlb: pass:1 fail:1 skip:1 total:3
+[  0.928715] [    0.748530] # Totals: pass:1 fail:1 skip:1 total:3
+[  0.928732] [    0.748692] not ok 1 swiotlb
+[  1.008624] [    0.825806] Freeing unused kernel memory: 1088K
+"""
+"""The console of 6.12 with tests/series/bad-kernels/kunit-test-fails.patch."""
+
+
+def test_a_recorded_console_is_read() -> None:
+    assert told(RECORDED) == [
+        ("swiotlb.slot_has_2_kib", Result.PASS),
+        ("swiotlb.set_has_64_slots", Result.FAIL),
+        ("swiotlb.needs_a_device", Result.SKIP),
+    ]

@@ -17,6 +17,10 @@ from harness.machine.shape import DEFAULT_SHAPE, shaped_devicetree
 from harness.results import Case, SuiteRequest
 from harness.results.kunit_log import PREFIX, kunit_cases
 
+APPEND = "kunit.enable=1 kunit.autorun=1"
+"""allnoconfig leaves KUNIT_DEFAULT_ENABLED, and since 6.14 KUNIT_AUTORUN_ENABLED, off; a kernel
+ignores a parameter that it does not know (lib/kunit/test.c)."""
+
 
 def run_kunit(request: SuiteRequest, reach: Reach) -> tuple[Case, ...]:
     """The KUnit tests in files that the series of *request* changes, run on its kernel.
@@ -40,7 +44,8 @@ def _run(request: SuiteRequest, spec: KernelSpec) -> list[Case]:
     kernel = build_kernel(spec)
     qemu = find_qemu(request.qemu)
     devicetree = shaped_devicetree(qemu, DEFAULT_SHAPE, ram_size=request.ram_size)
-    machine = Machine(qemu, kernel, build_initramfs(kernel, spec), devicetree, request.ram_size)
+    programs = build_initramfs(kernel, spec)
+    machine = Machine(qemu, kernel, programs, devicetree, request.ram_size, append=APPEND)
     with step("KUnit tests of the series"):
         try:
             log = park(machine).boot_log

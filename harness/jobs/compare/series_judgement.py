@@ -89,7 +89,7 @@ class SeriesJudgement:
         Tests say nothing about a series that changes nothing in the kernel.
         """
         refused = [Verdict.NOT_JUDGED for one in self.attempts if one.fit is Fit.REFUSED]
-        same = [Verdict.NOT_JUDGED] if self.changes_nothing else []
+        same = [Verdict.NOT_JUDGED] if self.changes_nothing and not self.kunit else []
         dear = [Verdict.BAD for _ in beyond(self.costs, self.cost_limit)]
         kunit = [_VERDICTS[one.result] for one in self.kunit if one.result in _VERDICTS]
         steps = [one.verdict for one in (self.whole, *self.patches)]

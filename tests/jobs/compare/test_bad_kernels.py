@@ -164,3 +164,12 @@ def test_new_warnings_and_what_never_ran_are_told(series: Series) -> None:
 
     assert f"It builds with new warnings:\n  {warnings[0]}\n" in text
     assert "  and 1 more\n\nIt is off.\n" in text
+
+
+def test_kunit_tests_alone_judge_a_series_that_changes_nothing_else(series: Series) -> None:
+    suite = FakeSuite({TESTS[0]: [PASS] * 6}, same_build=True)
+    judgement = judge_series(REQUEST, series, fits(), suite)
+
+    tested = replace(judgement, kunit=(Case("kunit::slots.test_one", Result.PASS),))
+
+    assert (judgement.verdict.exit_code, tested.verdict.exit_code) == (2, 0)
