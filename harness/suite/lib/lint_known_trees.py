@@ -136,6 +136,9 @@ MENDED_TREES: dict[str, MadeTree] = {
     "refused memory that is unmapped, and that another region reserves": _known(
         _pool(0, _at(0x4A00_0000, MIB), NO_MAP), Made("other", (_at(0x4A00_0000, 2 * MIB),))
     ),
+    "contiguous memory outside RAM": _known(
+        _pool(0, _at(0x9_0000_0000, 4 * MIB), ("reusable", b""), compatible=RESTRICTED + SHARED),
+    ),
     "a pool of no size within a page": _known(
         _pool(0, ("size", pair(0)), ("alloc-ranges", pair(0x4F80_0000) + pair(2 * KIB))), GOOD_TOO
     ),

@@ -29,6 +29,7 @@ from harness.machine.devicetree.model.prediction import (
     HUGE,
     Prediction,
     given_unmapped,
+    lacks_pages,
     used_part,
 )
 from harness.machine.devicetree.model.regions import Kind, ReservedNode
@@ -296,6 +297,8 @@ class _Checker:
             if parts and "no-map" in one.node.properties and self._holds("no-map-part-of-page"):
                 text = f"base or size of {one.place} is not a multiple of {page // KIB} KiB"
                 yield _fault("no-map-part-of-page", one.node, text)
+            if one.kind is Kind.CMA and lacks_pages(one.place, self.regions.memory):
+                yield _fault("contiguous-outside-ram", one.node, f"{one.place} is not RAM")
             if one.size // page >= HUGE and self._holds("huge-region"):
                 yield _fault("huge-region", one.node, f"its size is {one.size:#x} bytes")
         unmapped, given = set(self.regions.freed_unmapped), Spans(given_unmapped(self.regions))

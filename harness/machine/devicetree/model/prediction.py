@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from harness.base.address_range import AddressRange
-from harness.base.space import MIB
+from harness.base.space import KIB, MIB
 from harness.machine.devicetree.flat import FlatNode, FlatTree
 from harness.machine.devicetree.model.attachment import SLOT, DevicePrediction, Restriction, attach
 from harness.machine.devicetree.model.devices import Bus, find_devices
@@ -88,11 +88,23 @@ def _ends_early(tree: FlatTree, regions: Regions, kernel: KernelVersion) -> Rule
         one.size // memory.page >= HUGE for one in memory.reserved.ranges()
     ):
         return RULES["huge-region"]
+    if any(one.kind is Kind.CMA and lacks_pages(one.place, memory) for one in regions.nodes):
+        return RULES["contiguous-outside-ram"]
     top = highest_free(regions)
     if top is None or memory.mapped.covers(top) or not RULES["no-map-part-of-page"].holds(kernel):
         return None
     given = any(one.overlaps(top) for one in regions.freed_unmapped)
     return RULES["refused-unmapped" if given else "no-map-part-of-page"]
+
+
+def lacks_pages(place: AddressRange, memory: Memory) -> bool:
+    """Whether the kernel has no ``struct page`` for a part of *place*: a section without RAM.
+
+    arch/arm64/include/asm/sparsemem.h: a section is 512 MiB with pages of 64 KiB, else 128 MiB.
+    """
+    section = 512 * MIB if memory.page == 64 * KIB else 128 * MIB
+    present = Spans(whole_pages(bank, section) for bank in memory.ram.ranges())
+    return bool(memory.ram) and not present.covers(place)
 
 
 def _free(regions: Regions) -> Spans:

@@ -24,6 +24,16 @@ POOL_RULES = (
         "unchecked-place",
     ),
     Rule(
+        "contiguous-outside-ram",
+        Level.ERROR,
+        "",
+        "mm/cma.c:cma_activate_area()",
+        "The kernel does not check that contiguous memory (a shared-dma-pool with 'reusable') is "
+        "RAM. It writes to the page structures of the region: an oops, before any driver, if it "
+        "has none because there is no RAM within 128 MiB (512 MiB with pages of 64 KiB).",
+        "Place the region inside a memory node.",
+    ),
+    Rule(
         "over-nomap",
         Level.ERROR,
         "",
