@@ -13,7 +13,7 @@ from harness.results import SuiteRequest
 from harness.suite.lib.person import HARNESS
 
 pytestmark = [
-    pytest.mark.nightly("twelve kernels of its own"),
+    pytest.mark.nightly("it builds twelve kernels"),
     pytest.mark.usefixtures("from_source"),
     pytest.mark.timeout(3600),
 ]
