@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from harness.plugin.properties import named_properties
 from harness.results.kills import best_order, read_kills
 
 AT_ONCE = 1
@@ -29,13 +30,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     first = [item for item in items if item.nodeid in ranks]
     others = [item for item in items if item.nodeid not in ranks]
     ranked = [*sorted(first, key=lambda item: ranks[item.nodeid]), *_crowded_apart(others)]
-    wanted = frozenset(config.getoption("--first"))
-    items[:] = sorted(ranked, key=lambda item: not wanted & _proves(item))
-
-
-def _proves(item: pytest.Item) -> frozenset[str]:
-    """The properties that a test is marked with."""
-    return frozenset(str(one) for mark in item.iter_markers("property") for one in mark.args)
+    wanted = set(config.getoption("--first"))
+    items[:] = sorted(ranked, key=lambda item: wanted.isdisjoint(named_properties(item)))
 
 
 def _crowded_apart(items: Sequence[pytest.Item]) -> Sequence[pytest.Item]:

@@ -26,7 +26,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With ``--property``, deselect tests that name none of the given properties."""
     wanted = set(config.getoption("--property"))
-    chosen = [item for item in items if not wanted or wanted & _named(item)]
+    chosen = [item for item in items if not wanted or wanted & named_properties(item)]
     if len(chosen) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
@@ -52,9 +52,9 @@ def _violated(item: pytest.Item, error: BaseException | None) -> Iterable[str]:
         return error.ids
     if isinstance(error, GuestError) and error.properties is not None:
         return error.properties
-    return in_order(_named(item))
+    return in_order(named_properties(item))
 
 
-def _named(item: pytest.Item) -> set[str]:
+def named_properties(item: pytest.Item) -> set[str]:
     """The ids in the markers of a test."""
     return {str(value) for name, value in item.user_properties if name == PROPERTY}

@@ -73,13 +73,13 @@ def confined(argv: Sequence[str], writable: Iterable[Path], readable: Iterable[P
 
     On a machine that allows no namespaces, returns *argv* as it is, and says so once.
     """
-    if not _allowed():
+    if not is_allowed():
         return list(argv)
     return _command(argv, writable, readable)
 
 
 @cache
-def _allowed() -> bool:
+def is_allowed() -> bool:
     """Whether this machine allows the sandbox; one warning if it does not."""
     try:
         trial = subprocess.run(

@@ -28,9 +28,10 @@ from harness.machine.machine import (
 from harness.machine.qemu.agent import Agent, Hello
 from harness.machine.qemu.console import Console, read_log
 from harness.machine.qemu.fencing import ConfinedDevice, damage, excess, put_up, write_flash
+from harness.machine.qemu.host_share import HostShare
 from harness.machine.qemu.loop import call
 from harness.machine.qemu.monitor import Event, Monitor
-from harness.machine.qemu.patience import ADVICE, ENOUGH, WINDOW, Patience
+from harness.machine.qemu.patience import Patience
 from harness.machine.qemu.placed import placed
 from harness.machine.qemu.process import Process
 from harness.machine.qemu.pulse import Pulse
@@ -86,6 +87,7 @@ class Guest:
         self._monitor: Monitor | None = None
         self._process: Process | None = None
         self._pulse: Pulse | None = None
+        self._host = HostShare()
         self._console: Console | None = None
         self._agent: Agent | None = None
         self._qtest: Qtest | None = None
@@ -315,7 +317,9 @@ class Guest:
             if saved_ram is not None:  # while QEMU starts, which does not look at it before
                 self.ram.load(saved_ram)
             self.monitor.connect(self._process.accept(listener))
-        self._pulse = Pulse(self.monitor, self.watch, self.machine.cpus, self.watch.delays)
+        self._pulse = Pulse(
+            self.monitor, self.watch, self.machine.cpus, self.watch.delays, self._host
+        )
         # QEMU opens all character devices before it serves the monitor: the rest is there now
         self._console = Console(
             self.connect(CONSOLE_SOCKET), self.directory / CONSOLE_LOG, self.watch
@@ -331,17 +335,8 @@ class Guest:
         self.watch.at_end(lambda ending: agent.abort(ending.error()))
 
     def _on_report(self, report: Report) -> None:
-        if report.ends is None:
-            return
-        share = self._pulse.host.share if self._pulse else 1.0
-        if report.ends is Outcome.HANG and share < ENOUGH:
-            detail = (
-                f"the host is too busy: it gave QEMU {share:.0%} of the last {WINDOW:g} s, and the "
-                f"kernel's watchdog ran out: {report.last_words}; {ADVICE}"
-            )
-            self.watch.end(Ending(Outcome.HOST_FAILED, detail))
-        else:
-            self.watch.end(Ending(report.ends, report.last_words))
+        if ending := self._host.ending(report):
+            self.watch.end(ending)
 
     def _on_event(self, event: Event) -> None:
         if self._pulse is not None:

@@ -8,7 +8,6 @@ not run. A host kernel without SCHED_INFO says nothing of it; there the clock co
 """
 
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from math import inf
 from pathlib import Path
@@ -20,12 +19,6 @@ SLICE = 1.0
 
 STARVED = 10
 """A wait is given up as the host's fault when it takes this many times its seconds by the clock."""
-
-WINDOW = 30.0
-"""Seconds of the host's share: the kernel's watchdogs tell of a hang after 20 to 28."""
-
-ENOUGH = 0.3
-"""The least share with which the kernel's watchdogs are believed: of 28 s it leaves 8."""
 
 ADVICE = "run fewer programs beside it, or fewer workers (-n)"
 
@@ -52,31 +45,6 @@ def no_delays() -> Delays:
 def kept(before: Delays, now: Delays) -> float:
     """Seconds that the host kept, between two looks, from the thread that it kept most from."""
     return max((value - before.get(thread, 0.0) for thread, value in now.items()), default=0.0)
-
-
-class HostShare:
-    """What part of the last WINDOW seconds the host gave QEMU.
-
-    The kernel's watchdogs go by the guest's clock, which goes on while the host runs others.
-    """
-
-    def __init__(self) -> None:
-        self._looks: deque[tuple[float, Delays]] = deque()
-
-    def look(self, delays: Delays) -> None:
-        """Note what the host has kept so far; to be called several times in a window."""
-        now = time.monotonic()
-        self._looks.append((now, delays))
-        while self._looks[0][0] < now - WINDOW:
-            self._looks.popleft()
-
-    @property
-    def share(self) -> float:
-        """Between 0 and 1, of the thread that got least; 1 before there are two looks."""
-        if len(self._looks) < 2:
-            return 1.0
-        (begin, before), (end, now) = self._looks[0], self._looks[-1]
-        return max(0.0, 1 - kept(before, now) / (end - begin))
 
 
 class Patience:

@@ -22,9 +22,10 @@ from qemu.qmp import QMPError
 
 from harness.base.errors import HarnessError
 from harness.base.outcome import Ending, Outcome
+from harness.machine.qemu.host_share import HostShare
 from harness.machine.qemu.loop import call, event_loop
 from harness.machine.qemu.monitor import Event, Monitor
-from harness.machine.qemu.patience import Delays, HostShare, Patience
+from harness.machine.qemu.patience import Delays, Patience
 from harness.machine.qemu.watch import Watch
 
 PERIOD = 0.25
@@ -55,16 +56,22 @@ class Pulse:
     """Looks at a guest's CPUs four times a second, and tells *watch* of one that is stuck."""
 
     def __init__(
-        self, monitor: Monitor, watch: Watch, cpus: int, delays: Callable[[], Delays]
+        self,
+        monitor: Monitor,
+        watch: Watch,
+        cpus: int,
+        delays: Callable[[], Delays],
+        host: HostShare,
     ) -> None:
+        """At each look, *host* learns what the host has kept from QEMU."""
         self._monitor = monitor
         self._watch = watch
         self._cpus = cpus
         self._delays = delays
+        self._host = host
         self._running = False
         self._kept: Delays = {}
         """What the host had kept from QEMU's threads at the last look."""
-        self.host = HostShare()
         self._stuck: dict[int, Patience] = {}
         """CPUs whose timer interrupt was pending, and masked, at every look since."""
         self._task = call(lambda: event_loop().create_task(self._beat()))
@@ -90,7 +97,7 @@ class Pulse:
     def _forget_if_busy(self) -> None:
         """Begin anew when the host has kept a thread of a guest with several CPUs from running."""
         before, self._kept = self._kept, self._delays()
-        self.host.look(self._kept)
+        self._host.look(self._kept)
         if self._cpus > 1 and any(
             now - before.get(one, now) > BUSY * PERIOD for one, now in self._kept.items()
         ):

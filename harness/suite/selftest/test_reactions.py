@@ -187,7 +187,7 @@ def test_a_series_gets_nothing_that_lies_outside_its_build(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A makefile reads no file of this machine, writes none to the home, and reaches no server."""
-    if not sandbox._allowed():
+    if not sandbox.is_allowed():
         pytest.skip("this machine allows no namespaces")
     secret, home = tmp_path / "secret", tmp_path / "home"
     secret.write_text(SECRET)

@@ -84,16 +84,18 @@ def test_a_closed_ssh_leaves_nothing(shell: Person, where: Callable[[Person], No
 def test_ctrl_c_ends_a_command_and_not_the_session(kept: Path) -> None:
     """The prompt is back at once, also where the parent ignores SIGINT, as of a job with ``&``."""
     shell = sit_down(["/bin/sh", "-c", 'trap "" INT; exec "$0" "$@"', HARNESS, "debug", str(kept)])
-    shell.terminal.sendline("run sleep 3")
-    shell.terminal.expect_exact("sleep 3")
-    shell.terminal.send(CTRL_C)
-    shell.terminal.expect_exact("interrupted")
-    shell.terminal.expect_exact(PROMPT)
-    shell.terminal.send(CTRL_C)
-    shell.terminal.expect_exact(PROMPT)
+    try:
+        shell.terminal.sendline("run sleep 3")
+        shell.terminal.expect_exact("sleep 3")
+        shell.terminal.send(CTRL_C)
+        shell.terminal.expect_exact("interrupted")
+        shell.terminal.expect_exact(PROMPT)
+        shell.terminal.send(CTRL_C)
+        shell.terminal.expect_exact(PROMPT)
 
-    assert "Linux" in shell.ask("run uname")
-    shell.leave()
+        assert "Linux" in shell.ask("run uname")
+    finally:
+        shell.leave()
 
 
 def test_a_hung_guest_can_be_looked_at(shell: Person, mapper: Path) -> None:

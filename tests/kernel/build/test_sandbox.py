@@ -27,7 +27,7 @@ steal:
 """What a stranger's makefile might try."""
 
 needs_sandbox = pytest.mark.skipif(
-    not sandbox._allowed(), reason="this machine allows no namespaces"
+    not sandbox.is_allowed(), reason="this machine allows no namespaces"
 )
 
 
@@ -88,7 +88,7 @@ def test_a_makefile_gets_nothing_outside_its_build(attacked: Machine) -> None:
 def test_without_the_sandbox_it_gets_all_of_it(
     attacked: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandbox, "_allowed", lambda: False)
+    monkeypatch.setattr(sandbox, "is_allowed", lambda: False)
 
     attacked.make.run("steal")
 
@@ -135,11 +135,11 @@ def test_a_machine_that_allows_no_namespaces_is_told_once(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(sandbox, "say", said.append)
-    sandbox._allowed.cache_clear()
+    sandbox.is_allowed.cache_clear()
 
     commands = [sandbox.confined(["make"], (), ()) for _ in range(2)]
 
-    sandbox._allowed.cache_clear()
+    sandbox.is_allowed.cache_clear()
     assert commands == [["make"]] * 2
     assert len(said) == 1
     assert "allows no namespaces" in said[0]

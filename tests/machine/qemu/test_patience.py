@@ -9,7 +9,7 @@ import pytest
 
 from harness.base.errors import GuestHang, HostError
 from harness.machine.qemu import patience
-from harness.machine.qemu.patience import WINDOW, Delays, HostShare, Patience, delays
+from harness.machine.qemu.patience import Delays, Patience, delays
 from harness.machine.qemu.watch import Watch
 from harness.suite.lib.busy_host import spinning_on_one_cpu
 
@@ -93,18 +93,6 @@ def test_each_progress_starts_anew_up_to_the_most(host: Host) -> None:
 
 def test_a_host_that_says_nothing_of_its_threads_leaves_the_clock(host: Host) -> None:
     assert wait(host, Patience(20), share=0.1) == pytest.approx(20, abs=2 * TICK)
-
-
-@pytest.mark.parametrize("share", [1.0, 0.5, 0.1])
-def test_the_share_of_the_host_is_that_of_the_last_half_minute(host: Host, share: float) -> None:
-    of_host = HostShare()
-    assert of_host.share == 1.0
-    for before in (1 - share, share):
-        for _ in range(2 * int(WINDOW)):
-            of_host.look(host.delays())
-            host.pass_(1, before)
-
-    assert of_host.share == pytest.approx(share)
 
 
 def test_the_kernel_says_what_a_thread_was_kept_from() -> None:
