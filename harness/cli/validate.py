@@ -35,7 +35,7 @@ from harness.jobs.compare import (
 from harness.jobs.compare.kernel_runs import REPEATS
 from harness.jobs.compare.per_patch import kernels_of
 from harness.kernel import build_kernel
-from harness.kernel.build.flavours import AUTO, needed_flavour
+from harness.kernel.build.flavours import AUTO, needed_flavour, with_flavour
 from harness.kernel.patches.apply import Attempt, Fit
 from harness.kernel.patches.fit import fit_series, reach_series
 from harness.kernel.patches.origin import FORMS, series_path
@@ -83,6 +83,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.set_defaults(kernel=None)
     add_choice_options(parser)
+    _add_ways(parser)
+    _add_outputs(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_ways(parser: argparse.ArgumentParser) -> None:
+    """What is run, and what is measured beside the tests."""
     parser.add_argument(
         "--per-patch",
         action="store_true",
@@ -122,8 +129,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="PERCENT",
         help="the series is bad if such a number grows by more; as --cost (default: no limit)",
     )
-    _add_outputs(parser)
-    parser.set_defaults(run=run)
 
 
 def _add_outputs(parser: argparse.ArgumentParser) -> None:
@@ -213,13 +218,9 @@ def _estimated(arguments: argparse.Namespace, request: SuiteRequest, series: Ser
 
 def _flavoured(request: SuiteRequest, reach: Reach | None) -> tuple[SuiteRequest, str]:
     """*request* with the flavour for AUTO, and the flavour that the series needs beside its own."""
-    plain = replace(request.spec, flavour="")
-    if request.spec.flavour not in ("", AUTO):
-        return request, ""
-    needed = needed_flavour(plain, reach) if reach else ""
-    if request.spec.flavour == AUTO:
-        say(f"flavour: {needed or 'none, the plain kernel compiles the series'}")
-        return replace(request, spec=replace(plain, flavour=needed)), ""
+    if request.spec.flavour:
+        return replace(request, spec=with_flavour(request.spec, reach)), ""
+    needed = needed_flavour(request.spec, reach) if reach else ""
     if needed:
         say(
             f"flavour: only {needed} compiles what the series changes; --flavour={needed}, or "

@@ -27,7 +27,7 @@ from harness.kernel import (
     load_kernel,
 )
 from harness.kernel.abilities import abilities_of
-from harness.kernel.build.flavours import AUTO, needed_flavour
+from harness.kernel.build.flavours import AUTO, needed_flavour, with_flavour
 from harness.kernel.build.series_notes import series_notes
 from harness.kernel.patches.fit import reach_series
 from harness.kernel.patches.reach import Reach
@@ -132,9 +132,8 @@ def choose_flavour(config: pytest.Config) -> None:
     """Put the flavour that the series needs in the place of ``--flavour=auto``."""
     spec = request_from(config).spec
     if spec.flavour == AUTO:
-        plain = replace(spec, flavour="")
-        config.option.flavour = needed_flavour(plain, _reach(plain)) if spec.series else ""
-        say(f"flavour: {config.option.flavour or 'none, the plain kernel compiles the series'}")
+        reach = _reach(replace(spec, flavour="")) if spec.series else None
+        config.option.flavour = with_flavour(spec, reach).flavour
 
 
 def notes_of_series(spec: KernelSpec, kernel: Kernel) -> Iterator[str]:

@@ -2,10 +2,12 @@
 """Which flavour compiles what a series changes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from packaging.version import Version
 
+from harness.base.progress import say
 from harness.kernel.build.fragment import UNSET, read_fragments
 from harness.kernel.patches.reach import Reach
 from harness.kernel.source.sources import resolve_source
@@ -31,6 +33,16 @@ def needed_flavour(spec: KernelSpec, reach: Reach) -> str:
     wanted = frozenset().union(*missing)
     fitting = [name for name, options in own.items() if wanted <= options]
     return min(fitting, key=lambda name: (len(own[name]), name), default="")
+
+
+def with_flavour(spec: KernelSpec, reach: Reach | None) -> KernelSpec:
+    """*spec* with the flavour that its series needs in the place of AUTO, which is said."""
+    if spec.flavour != AUTO:
+        return spec
+    plain = replace(spec, flavour="")
+    needed = needed_flavour(plain, reach) if reach else ""
+    say(f"flavour: {needed or 'none, the plain kernel compiles the series'}")
+    return replace(plain, flavour=needed)
 
 
 def _on(fragments: Sequence[Path], version: Version) -> frozenset[str]:
