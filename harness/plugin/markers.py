@@ -170,6 +170,12 @@ def _findings(item: pytest.Item) -> set[str]:
     return {str(mark.args[0]) for mark in item.iter_markers("finding")}
 
 
+def named_properties(item: pytest.Item) -> tuple[str, ...]:
+    """The ids of the properties that a test is about, and of the limits that it shows."""
+    marks = (mark for mark in item.iter_markers() if mark.name in ("property", "escape"))
+    return tuple(str(one) for mark in marks for one in mark.args)
+
+
 def tier_of(item: pytest.Item) -> str:
     """The first tier that has this test."""
     tiers = [tier for marker, tier in TIER_OF.items() if item.get_closest_marker(marker)]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from harness.plugin.properties import named_properties
+from harness.plugin.markers import named_properties
 from harness.results.kills import best_order, read_kills
 
 AT_ONCE = 1

@@ -8,6 +8,7 @@ import pytest
 from harness.base.errors import GuestError
 from harness.base.properties import in_order
 from harness.base.violation import PropertyViolated
+from harness.plugin.markers import named_properties
 from harness.plugin.results import BAD, reported
 
 PROPERTY, BROKEN = "property", "broken"
@@ -17,16 +18,15 @@ found violated."""
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Let ``-k B1`` choose the tests of B1, and put a test's ids into its report."""
-    for mark in item.iter_markers():
-        if mark.name in (PROPERTY, "escape"):
-            item.extra_keyword_matches.update(mark.args)
-            item.user_properties += [(PROPERTY, str(name)) for name in mark.args]
+    named = named_properties(item)
+    item.extra_keyword_matches.update(named)
+    item.user_properties += [(PROPERTY, name) for name in named]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With ``--property``, deselect tests that name none of the given properties."""
     wanted = set(config.getoption("--property"))
-    chosen = [item for item in items if not wanted or wanted & named_properties(item)]
+    chosen = [item for item in items if not wanted or not wanted.isdisjoint(named_properties(item))]
     if len(chosen) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
@@ -52,9 +52,4 @@ def _violated(item: pytest.Item, error: BaseException | None) -> Iterable[str]:
         return error.ids
     if isinstance(error, GuestError) and error.properties is not None:
         return error.properties
-    return in_order(named_properties(item))
-
-
-def named_properties(item: pytest.Item) -> set[str]:
-    """The ids in the markers of a test."""
-    return {str(value) for name, value in item.user_properties if name == PROPERTY}
+    return in_order(set(named_properties(item)))
