@@ -76,7 +76,7 @@ def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
         inputs = plan_of(kernel, spec)
         with step("guest programs"):
             probe = _build_probe(inputs, directory / PROBE)
-            nodes = _layout(_program("agent"), busybox.read(), probe)
+            nodes = _layout(guest_program("agent"), busybox.read(), probe)
             (directory / "initramfs.cpio").write_bytes(cpio.pack(nodes))
             (directory / KERNEL).write_text(kernel.key)
 
@@ -96,7 +96,9 @@ def build_plain_initramfs(kernel: Kernel, modules: Sequence[Module]) -> Initramf
     key = digest(FORMAT, kernel.key, DEFAULT.banner, busybox.key, *programs, *own)
 
     def fill(directory: Path) -> None:
-        nodes = _plain_layout(_program("loader"), _program("agent"), busybox.read(), modules)
+        nodes = _plain_layout(
+            guest_program("loader"), guest_program("agent"), busybox.read(), modules
+        )
         (directory / "initramfs.cpio").write_bytes(cpio.pack(nodes))
         (directory / KERNEL).write_text(kernel.key)
 
@@ -115,8 +117,11 @@ def _names_and_files(files: list[Path]) -> Iterator[str | Path]:
         yield file
 
 
-def _program(name: str) -> bytes:
-    """The program of guest/*name*; it is compiled once for all kernels."""
+def guest_program(name: str) -> bytes:
+    """The program of guest/*name*; it is compiled once for all kernels.
+
+    Raises BuildError if it does not compile.
+    """
     sources = _names_and_files(list(_guest_sources(name)))
     key = digest(PROGRAM_FORMAT, DEFAULT.banner, *sources)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guest RAM from a dump by QMP ``dump-guest-memory`` (``paging: false``, format ELF)."""
+"""RAM from an ELF core file: of QMP ``dump-guest-memory`` (``paging: false``), or of kdump."""
 
 import mmap
 from pathlib import Path
@@ -13,16 +13,21 @@ from harness.base.errors import InputError
 from harness.observe.memory.ram import Memory
 from harness.observe.memory.sources import MappedRam
 
+NOTE = "VMCOREINFO"
+"""The name of the note with the kernel's text for debuggers."""
+
 
 class ElfDump(Memory):
-    """A dump file: every PT_LOAD is a block of RAM at its physical address (QEMU dump/dump.c).
+    """A dump file: every PT_LOAD is a block of RAM at its physical address.
 
-    Raises InputError when *path* is not a whole ELF core file with RAM in it.
+    QEMU writes it so (dump/dump.c), and so does the kernel, which names its own text twice
+    (kernel/crash_core.c:crash_prepare_elf64_headers, 6.12). Raises InputError when *path* is not a
+    whole ELF core file with RAM in it.
     """
 
     def __init__(self, path: Path) -> None:
         with path.open("rb") as file:
-            loads = _loads(path, file)
+            loads, note = _parts(path, file)
             end = max(offset + span.size for span, offset in loads)
             if end > path.stat().st_size:
                 raise _bad(path, f"it ends before byte {end}, so it is truncated")
@@ -31,22 +36,27 @@ class ElfDump(Memory):
             [span for span, _ in loads],
             [MappedRam(view[offset : offset + span.size]) for span, offset in loads],
         )
+        self.vmcoreinfo = note
 
 
-def _loads(path: Path, file: BinaryIO) -> list[tuple[AddressRange, int]]:
-    """Every PT_LOAD: its guest-physical range and its offset in the file."""
+def _parts(path: Path, file: BinaryIO) -> tuple[list[tuple[AddressRange, int]], bytes | None]:
+    """Every PT_LOAD, its guest-physical range and its offset in the file; and the note."""
     try:
         elf = ELFFile(file)
         core = elf["e_type"] == "ET_CORE"
         heads = [segment.header for segment in elf.iter_segments("PT_LOAD")]
+        notes = [one for part in elf.iter_segments("PT_NOTE") for one in part.iter_notes()]
     except ELFError as fault:
         raise _bad(path, f"it is not an ELF file ({fault})") from fault
     if not core or not heads:
         raise _bad(path, "it is an ELF file, but not a core file with RAM in it")
-    return [(AddressRange(head["p_paddr"], head["p_filesz"]), head["p_offset"]) for head in heads]
+    found = (one["n_descdata"] for one in notes if one["n_name"] == NOTE)
+    loads = [(AddressRange(head["p_paddr"], head["p_filesz"]), head["p_offset"]) for head in heads]
+    return loads, next(found, None)
 
 
 def _bad(path: Path, reason: str) -> InputError:
     return InputError(
-        f"{path} is not a dump of guest RAM by QMP 'dump-guest-memory' with paging off: {reason}"
+        f"{path} is not a dump of RAM in ELF, as QMP 'dump-guest-memory' writes it with paging "
+        f"off, and kdump: {reason}"
     )

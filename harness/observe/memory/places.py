@@ -45,8 +45,7 @@ class Bar(AddressRange):
 class Places:
     """Describes addresses of *guest*; *types* reads its kernel's structures.
 
-    The guest may run or be paused; None stands for a dump, which has no devices. An address that
-    cannot be described is None, never an error.
+    The guest may run or be paused; None stands for a dump, which has no devices.
     """
 
     def __init__(self, guest: Guest | None, types: KernelTypes) -> None:
@@ -54,13 +53,18 @@ class Places:
         self._atlas, self._resolver = Atlas(types), Resolver(lambda: types, [])
 
     def describe(self, address: int) -> str | None:
-        """Describe *address*, guest-physical or kernel virtual; None if nothing is known."""
+        """As :meth:`find`, for a report: None also where the kernel cannot be read."""
         try:
-            if address >= KERNEL_VIRTUAL:
-                return self._virtual(address)
-            return self._physical(address)
+            return self.find(address)
         except (HarnessError, GuestError, LookupError, ValueError):
             return None
+
+    def find(self, address: int) -> str | None:
+        """Describe *address*, guest-physical or kernel virtual; None if nothing is there.
+
+        Raises AddressError where the kernel's structures cannot be read, and what drgn raises.
+        """
+        return self._virtual(address) if address >= KERNEL_VIRTUAL else self._physical(address)
 
     def _physical(self, phys: int) -> str | None:
         if SCRATCH.contains(phys):
@@ -97,7 +101,11 @@ class Places:
 
     @cached_property
     def _bars(self) -> tuple[Bar, ...]:
-        return tuple(bars(self._guest.monitor.hmp("info pci"))) if self._guest else ()
+        """Those of the devices; none of a QEMU that has ended, which says nothing any more."""
+        try:
+            return tuple(bars(self._guest.monitor.hmp("info pci"))) if self._guest else ()
+        except GuestError:
+            return ()
 
 
 def bars(text: str) -> Iterator[Bar]:

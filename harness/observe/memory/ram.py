@@ -28,6 +28,9 @@ class Memory:
     live = False
     """Whether the contents may change between two reads."""
 
+    vmcoreinfo: bytes | None = None
+    """The kernel's text for debuggers, if it came with the memory (vmcoreinfo.py)."""
+
     def __init__(self, ranges: Sequence[AddressRange], sources: Sequence[RamSource]) -> None:
         self.ranges = tuple(ranges)
         self.sources = tuple(sources)

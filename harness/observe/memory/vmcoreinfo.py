@@ -24,9 +24,12 @@ TAG = 0xFF << 56
 def read_vmcoreinfo(memory: Memory, symbols: Symbols, image: KernelImage) -> bytes:
     """Return the text that the kernel keeps for crash dumps (``CONFIG_VMCORE_INFO``).
 
-    Raises NotInKernel when the kernel was built without it, AddressError before a subsys_initcall
-    has written it.
+    A dump has it as a note, which is the one to use: after a crash the kernel points to a copy that
+    it has mapped elsewhere (kernel/vmcore_info.c:crash_save_vmcoreinfo). Raises NotInKernel when
+    the kernel was built without it, AddressError before a subsys_initcall has written it.
     """
+    if memory.vmcoreinfo is not None:
+        return memory.vmcoreinfo
 
     def variable(name: str) -> int:
         phys = image.to_phys(symbols.address(name))

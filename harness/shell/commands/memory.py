@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
 from harness.observe.memory import Atlas, MemoryUse, find
+from harness.observe.memory.kernel import kernel_reading
 from harness.observe.memory.names import KERNEL_VIRTUAL, pool_named, pools_in_order
 from harness.shell.answer import Answer, Hex, fields, table
 from harness.shell.command import Argument, Command, Takes, WrongForm
@@ -72,7 +73,8 @@ def where(target: Target, words: list[str]) -> Answer:
     if not words:
         raise WrongForm
     address = target.resolver.address(words[0])
-    place = target.places.describe(address) or "unknown: neither RAM nor a device's memory"
+    with kernel_reading("what lies at an address"):
+        place = target.places.find(address) or "unknown: neither RAM nor a device's memory"
     phys = target.resolver.to_phys(address) if address >= KERNEL_VIRTUAL else address
     content: dict[str, object] = {"address": Hex(address), "is": place}
     if phys != address:

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Properties A1, A2, A12, E5, E9 and E11: devicetrees that place a pool wrongly."""
 
+from pathlib import Path
+
 import pytest
 
 from harness.devices.probe import Direction, Probe
 from harness.machine.devicetree import Pool
+from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
+from harness.machine.qemu.snapshot import boot
 from harness.observe.memory import KernelTypes
+from harness.suite.lib import kdump
 from harness.suite.lib.attached import ASSIGNED, FAILED, assigned
 from harness.suite.lib.expect import all_reserved, equal, in_pool, logged, not_logged
 from harness.suite.lib.smoke import check_unrestricted
@@ -36,6 +41,25 @@ def test_a_pool_that_the_kernel_cannot_write_to_is_refused(guest: Guest, probe: 
     """The kernel refuses a pool in memory that is missing, unmapped or read-only, and warns."""
     logged(guest, f"probe-a: {FAILED}")
     check_unrestricted(probe.device("probe-a"), probe)
+
+
+@pytest.mark.property("A12")
+@NO_CHECK
+@pytest.mark.parametrize("flavour", ["kdump"])
+@pytest.mark.parametrize("append", [kdump.RESERVED])
+def test_a_second_kernel_refuses_a_pool_outside_its_memory(
+    machine: Machine, tmp_path: Path
+) -> None:
+    """After a crash, the kernel that saves the memory starts on a machine with a pool.
+
+    It has the same devicetree, and for its memory what the first kernel reserved for it.
+    """
+    vmcore = tmp_path / "vmcore"
+    with boot(kdump.with_crash_kernel(machine, tmp_path)) as guest:
+        kdump.load_crash_kernel(guest, vmcore)
+        kdump.crash(guest)
+
+    equal(vmcore.read_bytes()[:4], b"\x7fELF", "the begin of the file that the second kernel saved")
 
 
 @pytest.mark.property("E5")

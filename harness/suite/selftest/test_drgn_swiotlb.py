@@ -6,6 +6,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,14 @@ from drgn.helpers.linux.device import dev_name
 from harness.devices.probe import Buffer, BufferKind, Direction, Mapping, Probe
 from harness.kernel import SLOT
 from harness.machine.devicetree import Pool
+from harness.machine.machine import Machine
 from harness.machine.qemu.artifacts import DUMP, save
 from harness.machine.qemu.guest import Guest
+from harness.machine.qemu.snapshot import boot
 from harness.observe.memory import KernelTypes
 from harness.shell import drgn_swiotlb
+from harness.suite.lib import kdump
+from harness.suite.lib.person import FORKS, HARNESS, sit_down
 
 pytestmark = pytest.mark.needs("the helpers read the kernel's structures", types=True)
 
@@ -77,25 +82,61 @@ def test_pools_slots_and_devices_are_found_in_a_live_guest(
         drgn_swiotlb.restricted_mem(prog, "nonsense")
 
 
-def test_a_dump_is_read_with_drgn_alone(
-    guest: Guest, pool: Pool, buffer: Buffer, mapping: Mapping, tmp_path: Path
-) -> None:
-    """drgn's own program needs the dump, its vmlinux and the one file of helpers."""
-    script = tmp_path / "listing.py"
+def listed(dump: Path, vmlinux: Path, script: Path) -> list[str]:
+    """The lines of LISTING, which is written to *script*, for a dump."""
     script.write_text(LISTING)
-    save(guest, tmp_path)
+    command: list[str | Path] = [DRGN, "-q", "-c", dump, "-s", vmlinux, script]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, env={})
+    return ran.stdout.splitlines()
 
-    ran = subprocess.run(
-        [DRGN, "-q", "-c", tmp_path / DUMP, "-s", tmp_path / "vmlinux", script],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={},
-    )
 
-    assert mapping.phys in range(pool.base, pool.end)
-    head, *rows = [line for line in ran.stdout.splitlines() if line.startswith(pool.name)]
+def check(lines: Sequence[str], pool: Pool, buffer: Buffer) -> None:
+    """What was listed is *pool* with probe-a's mapping of *buffer*."""
+    head, *rows = [line for line in lines if line.startswith(pool.name)]
     assert f"[{pool.base:#x}, {pool.end:#x})  3 of " in head
     assert "probe-a" in head
     assert rows[0].endswith(f" {buffer.phys:#x}")
     assert len(rows) == 3
+
+
+def test_a_dump_is_read_with_drgn_alone(
+    guest: Guest, pool: Pool, buffer: Buffer, mapping: Mapping, tmp_path: Path
+) -> None:
+    """drgn's own program needs the dump, its vmlinux and the one file of helpers."""
+    save(guest, tmp_path)
+
+    lines = listed(tmp_path / DUMP, tmp_path / "vmlinux", tmp_path / "listing.py")
+
+    assert mapping.phys in range(pool.base, pool.end)
+    check(lines, pool, buffer)
+
+
+@FORKS
+@pytest.mark.nightly("a kernel of its own")
+@pytest.mark.parametrize("flavour", ["kdump"])
+@pytest.mark.parametrize("shape", ["pool-platform"])
+@pytest.mark.parametrize("append", [kdump.RESERVED])
+def test_a_vmcore_of_kdump_is_read_as_a_dump_is(
+    machine: Machine, pool: Pool, tmp_path: Path
+) -> None:
+    """By drgn's own program and by the shell: the memory that a second kernel saved of the first.
+
+    The second kernel sees the first one's memory as the file /proc/vmcore.
+    """
+    vmcore, kernel = tmp_path / "vmcore", machine.kernel
+    with boot(kdump.with_crash_kernel(machine, tmp_path)) as guest:
+        kdump.load_crash_kernel(guest, vmcore)
+        probe = Probe(guest.agent)
+        buffer = probe.buffer(SIZE, BufferKind.PAGES)
+        mapping = probe.device("probe-a").map_single(buffer, Direction.TO_DEVICE)
+        kdump.crash(guest)
+
+    check(listed(vmcore, kernel.vmlinux, tmp_path / "listing.py"), pool, buffer)
+    person = sit_down([HARNESS, "shell", "--dump", str(vmcore), "--vmlinux", str(kernel.vmlinux)])
+    try:
+        assert f"slot {(mapping.dma_addr - pool.base) // SLOT} of pool {pool.name}" in person.ask(
+            f"where {mapping.dma_addr:#x}"
+        )
+        assert f"{buffer.phys:#x}" in person.ask("slots")
+    finally:
+        person.leave()

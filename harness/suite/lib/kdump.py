@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The memory of a kernel that crashed, saved by a second kernel (kdump).
+
+The first kernel reserves RAM for the second by ``crashkernel=`` on its command line, and needs
+CONFIG_KEXEC_FILE and CONFIG_PROC_VMCORE (Linux, Documentation/admin-guide/kdump/kdump.rst).
+"""
+
+import contextlib
+from dataclasses import replace
+from pathlib import Path
+
+from harness.base.cache import digest
+from harness.base.errors import GuestCrash
+from harness.base.space import MIB
+from harness.devices.shell import shell
+from harness.kernel import Initramfs
+from harness.kernel.build import cpio
+from harness.kernel.build.initramfs import guest_program
+from harness.machine.machine import Machine
+from harness.machine.qemu.guest import Guest
+
+RESERVED = "crashkernel=64M"
+"""What the command line of the first kernel has."""
+
+IMAGE, INITRD, KEXEC, SAVE = "crash/Image", "crash/initrd", "bin/kexec", "save"
+
+SAVING = """\
+/bin/busybox mount -t proc proc /proc
+/bin/busybox --install -s /bin
+mount -t devtmpfs dev /dev
+dd if=/proc/vmcore of=/dev/vda bs=1M
+sync
+poweroff -f
+"""
+"""What the second kernel does."""
+
+COMMAND_LINE = f"earlycon console=ttyAMA0 panic=-1 rdinit=/bin/busybox -- sh /{SAVE}"
+
+POWER_OFF = "guest-shutdown"
+"""QEMU's reason for the end that the second kernel asks for (qapi/run-state.json)."""
+
+TIMEOUT = 240.0
+"""Seconds from the crash to the end of the second kernel; on an idle machine 10."""
+
+
+def with_crash_kernel(machine: Machine, place: Path) -> Machine:
+    """The machine with what :func:`crash` needs in its initial RAM file system, made in *place*."""
+    plain = machine.initramfs
+    programs = plain.path.read_bytes()
+    second = programs + cpio.pack([cpio.program(SAVE, SAVING.encode())])
+    more = cpio.pack(
+        [
+            cpio.directory("crash"),
+            cpio.program(IMAGE, machine.kernel.image.read_bytes()),
+            cpio.program(INITRD, second),
+            cpio.program(KEXEC, guest_program("kexec")),
+        ]
+    )
+    path = place / plain.path.name
+    path.write_bytes(programs + more)
+    path.with_name(plain.probe.name).symlink_to(plain.probe)
+    return replace(machine, initramfs=Initramfs(path, digest(plain.key, more)))
+
+
+def load_crash_kernel(guest: Guest, vmcore: Path) -> None:
+    """Load the second kernel, which will save the first one's memory in the file *vmcore*."""
+    with vmcore.open("wb") as file:
+        file.truncate(guest.machine.ram_size + MIB)  # all of RAM and the ELF headers
+    guest.monitor.execute(
+        "blockdev-add", {"driver": "file", "node-name": "vmcore", "filename": str(vmcore)}
+    )
+    guest.monitor.execute(
+        "device_add", {"driver": "virtio-blk-pci", "drive": "vmcore", "bus": "rp0"}
+    )
+    shell(guest, f"/{KEXEC} /{IMAGE} /{INITRD} '{COMMAND_LINE}'")
+
+
+def crash(guest: Guest) -> None:
+    """Crash the guest and wait until the second kernel has saved its memory and powered off.
+
+    Raises GuestCrash if the second kernel crashes too.
+    """
+    begin = guest.monitor.mark
+    with contextlib.suppress(GuestCrash):
+        guest.agent.run("echo c > /proc/sysrq-trigger")
+    event = guest.monitor.wait_event(
+        "SHUTDOWN", "GUEST_PANICKED", timeout=TIMEOUT, since=begin, outlive=True
+    )
+    if event.get("data", {}).get("reason") != POWER_OFF:
+        raise GuestCrash(
+            f"the second kernel did not save the first one's memory; last console line: "
+            f"{guest.console.last_line()}"
+        )
