@@ -27,15 +27,20 @@ def plug(guest: Guest, driver: Driver, work: Work | None = None) -> Work:
     does not have the device, or does not plug it.
     """
     work = work or driver.work(guest, driver.node)
-    own = {} if driver.child else work.backend
+    connect(guest, driver, work.backend)
+    return work
+
+
+def connect(guest: Guest, driver: Driver, backend: Mapping[str, object]) -> None:
+    """As :func:`plug`, with the properties by which the device has its disk or its network."""
+    own = {} if driver.child else backend
     guest.pause()
     _add(guest, CONTROLLER, driver.model, PORT, {**dict(driver.properties), **own})
     if driver.child:
         if driver.child.cold:
             _open(guest, driver.child.bus)
-        _add(guest, CHILD, driver.child.model, driver.child.bus, work.backend)
+        _add(guest, CHILD, driver.child.model, driver.child.bus, backend)
     guest.resume()
-    return work
 
 
 def wait_usable(guest: Guest, usable: str) -> None:

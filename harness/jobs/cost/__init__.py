@@ -3,7 +3,7 @@
 
 ==================  ==============================================================================
 ``measure_costs``   boots a machine that counts, for each kind of device; yields Costs
-``measure_work``    counts reads of a disk from outside, end to end; yields Costs with a range
+``measure_work``    counts one of ``WORKS`` from outside, end to end; yields Costs with a range
 ``Cost``            a call on a size, and its instructions
 ``cost_table``      calls x kinds of devices; ``full_table``, ``work_table``: the others
 ``cost_plot``       SVG; ``cost_page``: one page of HTML
@@ -28,11 +28,13 @@ from harness.jobs.cost.cost_table import (
     full_table,
     work_table,
 )
-from harness.jobs.cost.measure import measure_costs, measure_work
+from harness.jobs.cost.measure import WORKS, Work, measure_costs, measure_work
 
 __all__ = [
+    "WORKS",
     "Cost",
     "CostChange",
+    "Work",
     "beyond",
     "change_lines",
     "change_table",

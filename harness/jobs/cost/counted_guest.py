@@ -23,6 +23,12 @@ SOURCE = Path(__file__).with_name("count.c")
 MOST_CPUS = 64
 """As in count.c."""
 
+LOOK = 1.0
+"""Seconds of the guest's own time after which a wait looks whether it takes too long."""
+
+TIMEOUT = 20.0
+"""Seconds of the guest's own time for a request; it takes milliseconds."""
+
 _COUNTS = struct.Struct(f"<{MOST_CPUS}Q")
 
 

@@ -16,7 +16,7 @@ from harness.base.space import KIB
 from harness.devices.drivers import DRIVERS, DiskWork, HeldDisk, plug, wait_usable
 from harness.devices.shell import start
 from harness.jobs.cost.cost import Cost, median_cost
-from harness.jobs.cost.counted_guest import CountedGuest
+from harness.jobs.cost.counted_guest import LOOK, TIMEOUT, CountedGuest
 from harness.machine.machine import Machine
 from harness.observe.memory import KnownTypes, live_memory
 from harness.observe.quiet import Quiet
@@ -27,12 +27,6 @@ DISK = DRIVERS[0]
 READ = 4 * KIB
 READS, SKIPPED = 200, 4
 """Reads that are counted, and reads before them, after which caches of the kernel are full."""
-
-LOOK = 1.0
-"""Seconds of the guest's own time after which a wait looks whether it takes too long."""
-
-TIMEOUT = 20.0
-"""Seconds of the guest's own time for a read; it takes milliseconds."""
 
 
 def disk_reads(machine: Machine, kind: str, known: KnownTypes) -> Cost:

@@ -6,7 +6,7 @@ counter right before and after a call, without interrupts, and takes the least o
 number of a call depends on the kernel and on what is mapped, on nothing else.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from errno import ENOMEM
 from functools import partial
@@ -17,8 +17,10 @@ from harness.base.space import KIB
 from harness.devices.probe import DIRECTIONS, Device, Direction, DmaError, Probe
 from harness.devices.probe.filling import fill, unmap
 from harness.devices.rogue import EduRogue
+from harness.jobs.cost.contention import CPUS, contended_mappings
 from harness.jobs.cost.cost import Cost
 from harness.jobs.cost.disk_reads import disk_reads
+from harness.jobs.cost.frames import network_frames
 from harness.machine.environment import Environment
 from harness.machine.machine import DEFAULT_RAM, KERNEL_SMMU, Machine
 from harness.machine.qemu.snapshot import boot
@@ -60,6 +62,22 @@ KINDS = (
 )
 
 
+@dataclass(frozen=True)
+class Work:
+    """Work that is measured on each kind of device: *measure* gets machine, kind and types."""
+
+    name: str
+    measure: Callable[[Machine, str, KnownTypes], Iterable[Cost]]
+    cpus: int = 1
+
+
+WORKS = (
+    Work("reading a disk", lambda *given: (disk_reads(*given),)),
+    Work("a network frame", lambda *given: (network_frames(*given),)),
+    Work("contention", lambda machine, kind, _: contended_mappings(machine, kind), max(CPUS)),
+)
+
+
 def measure_costs(
     environment: Environment, kinds: tuple[DeviceKind, ...] = KINDS
 ) -> Iterator[Cost]:
@@ -79,24 +97,31 @@ def measure_costs(
                 raise HarnessError(f"{UNSUPPORTED} ({fault})") from fault
 
 
-def measure_work(environment: Environment) -> Iterator[Cost]:
-    """The costs that differ from time to time, as medians: a read of a disk, end to end.
+def measure_work(
+    environment: Environment, work: Work, kinds: tuple[DeviceKind, ...] = KINDS
+) -> Iterator[Cost]:
+    """The costs of *work*, which differ from time to time, as medians.
 
-    They are counted from outside. Raises HostError if QEMU takes no plugins, NoDebugInformation for
-    a kernel without types.
+    They are counted from outside. Raises HostError if QEMU takes no plugins, InputError for a
+    kernel without what the work needs.
     """
     known = KnownTypes()
-    for kind in KINDS:
-        with step(f"reading a disk: {kind.name}"):
-            yield disk_reads(cost_machine(environment, kind, counted=False), kind.name, known)
+    for kind in kinds:
+        with step(f"{work.name}: {kind.name}"):
+            machine = cost_machine(environment, kind, counted=False, cpus=work.cpus)
+            yield from work.measure(machine, kind.name, known)
 
 
-def cost_machine(environment: Environment, kind: DeviceKind, counted: bool = True) -> Machine:
+def cost_machine(
+    environment: Environment, kind: DeviceKind, counted: bool = True, cpus: int = 1
+) -> Machine:
     """The machine for devices of *kind*; *counted*: whether its PMU counts instructions."""
     board = KERNEL_SMMU if kind.iommu else ""
-    tree = shaped_devicetree(environment.qemu, kind.shape, ram_size=DEFAULT_RAM, board=board)
+    tree = shaped_devicetree(
+        environment.qemu, kind.shape, ram_size=DEFAULT_RAM, cpus=cpus, board=board
+    )
     parts = (environment.qemu, environment.kernel, environment.initramfs, tree)
-    return Machine(*parts, iommu=kind.iommu, counted=counted)
+    return Machine(*parts, cpus=cpus, iommu=kind.iommu, counted=counted)
 
 
 def _costs(probe: Probe, device: Device, kind: DeviceKind) -> Iterator[Cost]:

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
+from elftools.elf.segments import NoteSegment
 
 from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
@@ -45,7 +46,8 @@ def _parts(path: Path, file: BinaryIO) -> tuple[list[tuple[AddressRange, int]], 
         elf = ELFFile(file)
         core = elf["e_type"] == "ET_CORE"
         heads = [segment.header for segment in elf.iter_segments("PT_LOAD")]
-        notes = [one for part in elf.iter_segments("PT_NOTE") for one in part.iter_notes()]
+        parts = (part for part in elf.iter_segments() if isinstance(part, NoteSegment))
+        notes = [note for part in parts for note in part.iter_notes()]
     except ELFError as fault:
         raise _bad(path, f"it is not an ELF file ({fault})") from fault
     if not core or not heads:

@@ -5,15 +5,15 @@ from itertools import pairwise
 
 import pytest
 
-from harness.jobs.cost import measure_costs
-from harness.jobs.cost.disk_reads import disk_reads
-from harness.jobs.cost.measure import EVERY, KINDS, cost_machine
+from harness.jobs.cost import WORKS, Cost, Work, measure_costs, measure_work
+from harness.jobs.cost.contention import CPUS
+from harness.jobs.cost.measure import EVERY, KINDS
 from harness.machine.environment import Environment
-from harness.observe.memory import KnownTypes
 
 pytestmark = pytest.mark.any_kernel("how instructions are counted")
 
 POOL, NO_POOL = KINDS[:2]
+DISK, FRAME, CONTENTION = WORKS
 
 
 @pytest.mark.nightly("three boots of a machine that counts")
@@ -43,18 +43,44 @@ def test_a_search_in_a_fuller_pool_costs_more(environment: Environment) -> None:
     assert [after / before for before, after in pairwise(steps)] == [2.0] * (len(steps) - 1)
 
 
+def with_and_without_pool(environment: Environment, work: Work) -> tuple[Cost, ...]:
+    """The costs of *work* on a device with a pool, then those without one."""
+    costs = measure_work(environment, work, (POOL, NO_POOL))
+    return tuple(sorted(costs, key=lambda one: (one.kind != POOL.name, one.call)))
+
+
+def check_range(cost: Cost) -> int:
+    """Check that the median lies between the least and the most; returns it."""
+    assert cost.instructions is not None
+    assert cost.low is not None
+    assert cost.high is not None
+    assert cost.low <= cost.instructions <= cost.high
+    return cost.instructions
+
+
 @pytest.mark.needs("types of the kernel's memory", types=True)
 def test_a_read_of_a_disk_costs_more_with_a_pool(environment: Environment) -> None:
     """A read bounces its data and the request's own parts: thousands of instructions more."""
-    known = KnownTypes()
-    pool, no_pool = (
-        disk_reads(cost_machine(environment, kind, False), kind.name, known)
-        for kind in (POOL, NO_POOL)
-    )
+    pool, no_pool = map(check_range, with_and_without_pool(environment, DISK))
 
-    assert pool.instructions is not None
-    assert no_pool.instructions is not None
-    assert pool.instructions - no_pool.instructions > 2000
-    assert pool.low is not None
-    assert pool.high is not None
-    assert pool.low < pool.instructions < pool.high
+    assert pool - no_pool > 2000
+
+
+@pytest.mark.nightly("a kernel with drivers of network cards")
+@pytest.mark.needs("types of the kernel's memory", types=True)
+@pytest.mark.parametrize("flavour", ["drivers"])
+def test_a_network_frame_costs_more_with_a_pool(environment: Environment) -> None:
+    """A frame bounces on its way in and, as the answer, on its way out."""
+    pool, no_pool = map(check_range, with_and_without_pool(environment, FRAME))
+
+    assert pool - no_pool > 1000
+
+
+def test_a_mapping_beside_other_cpus_costs_more_with_a_pool(environment: Environment) -> None:
+    """For each number of CPUs; how much they wait for each other differs from time to time."""
+    costs = with_and_without_pool(environment, CONTENTION)
+    pool, no_pool = costs[: len(CPUS)], costs[len(CPUS) :]
+
+    for one, other in zip(pool, no_pool, strict=True):
+        assert one.call == other.call
+        assert check_range(one) - check_range(other) > 500

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernel's instructions for a network frame in and one out, end to end.
+
+The guest is pinged, and its kernel answers by itself. From one moment at which it has nothing left
+to do to the next it takes the interrupt, ends the frame's mapping, makes the answer, maps it for
+the card, and takes the interrupt that ends that.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from threading import Lock
+
+from harness.base.errors import GuestHang, InputError
+from harness.base.space import KIB
+from harness.devices.drivers import Cable, Driver, NetworkWork, built_in, connect, wait_usable
+from harness.devices.shell import shell
+from harness.jobs.cost.cost import Cost, median_cost
+from harness.jobs.cost.counted_guest import LOOK, TIMEOUT, CountedGuest
+from harness.kernel import Kernel
+from harness.machine.machine import Machine
+from harness.observe.memory import KnownTypes, live_memory
+from harness.observe.quiet import Quiet
+
+FRAME = KIB
+"""Bytes of a frame with its headers."""
+
+FRAMES, SKIPPED = 200, 4
+"""Frames that are counted, and frames before them, after which caches of the kernel are full."""
+
+
+def network_driver(kernel: Kernel) -> Driver:
+    """The driver of a network card that *kernel* has; raises InputError if it has none."""
+    for one in built_in(kernel):
+        if one.work is NetworkWork:
+            return one
+    raise InputError("the kernel has no driver of a network card; --flavour=drivers has two")
+
+
+def network_frames(machine: Machine, kind: str, known: KnownTypes) -> Cost:
+    """The cost of a frame in and one out on *machine*.
+
+    Raises InputError for a kernel without types (NoDebugInformation) or without a driver of a
+    network card.
+    """
+    driver = network_driver(machine.kernel)
+    with CountedGuest(machine) as counted:
+        guest = counted.guest
+        memory = live_memory(guest)
+        guest.at_close(memory.close)
+        types = known.on(machine.kernel, memory)
+        cable = Cable(guest.directory)
+        guest.at_close(cable.close)
+        guest.monitor.execute("netdev_add", {**cable.netdev, "id": "cable"})
+        connect(guest, driver, {"netdev": "cable"})
+        node = f"/sys/class/net/{driver.node}"
+        wait_usable(guest, f"[ -e {node} ]")
+        card = shell(
+            guest, f"card=$(basename {node}) && {cable.set_up} && cat /sys/class/net/$card/address"
+        )
+        quiet = Quiet(guest, types, Lock())
+        seen = list(_counts(counted, quiet, cable, card.strip()))
+    frames = [after - before for before, after in pairwise(seen)]
+    return median_cost(f"a frame in and one out ({driver.name})", FRAME, kind, frames[SKIPPED:])
+
+
+def _counts(counted: CountedGuest, quiet: Quiet, cable: Cable, card: str) -> Iterator[int]:
+    """What was executed when the guest had answered each ping, and had nothing left to do."""
+    for number in range(FRAMES + SKIPPED + 1):
+        cable.ping(card, FRAME)
+        patience = counted.guest.watch.patience(TIMEOUT)
+        while not (quiet.wait(LOOK, lambda: cable.answers) and cable.answers > number):
+            if patience.left() <= 0:
+                raise GuestHang(
+                    f"waited {TIMEOUT:g} s for the answer to ping {number}, and for the guest to "
+                    "have nothing left to do"
+                )
+        yield counted.executed
