@@ -2,6 +2,7 @@
 """``harness shell``, as a person uses it on a terminal."""
 
 import os
+import re
 import signal
 import socket
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from harness.jobs.fuzz import FuzzCase, FuzzStep
+from harness.shell.commands import commands
 from harness.suite.lib.person import (
     COLUMNS,
     CTRL_C,
@@ -59,6 +62,39 @@ def test_pools_and_devices_are_listed_and_go_through_a_pipe(mapped: Person) -> N
     of = {one["device"]: one for one in mapped.json("devices")}
     assert (of["probe-a"]["pool"], of["probe-a"]["coherent"]) == ("restricted-dma@4f000000", False)
     assert of["probe-b"]["coherent"] is True
+
+
+def test_help_is_of_every_command_or_of_one_with_examples(shell: Person) -> None:
+    """Each command has its forms and a sentence; a wrong name gets the one that was meant."""
+    everything = shell.json("help")
+
+    assert everything.keys() == commands().keys()
+    assert all(f"\n{name}" in shell.ask("help | cat") for name in ("slots", "watch", "quit"))
+    assert "Examples:" in shell.ask("help slots")
+    assert "did you mean 'slots'" in shell.ask("help slotz")
+
+
+@pytest.mark.parametrize("word", ["quit", "exit", "q"])
+def test_every_usual_word_ends_the_session(shell: Person, word: str) -> None:
+    """The exit code is 0, and QEMU is gone."""
+    qemu = shell.info("QEMU process")
+    shell.terminal.sendline(word)
+    shell.terminal.expect(pexpect.EOF)
+    shell.terminal.close()
+
+    assert shell.terminal.exitstatus == 0
+    assert not Path(f"/proc/{qemu}").exists()
+
+
+def test_a_case_of_the_fuzzer_is_run_again(shell: Person, tmp_path: Path) -> None:
+    """In a guest of its own, step by step; what is no case is said."""
+    case, other = tmp_path / "case.json", tmp_path / "other.json"
+    case.write_text(FuzzCase("rng", (FuzzStep("plug"), FuzzStep("read"))).text())
+    other.write_text("{}")
+
+    assert re.search(r"plug: 0\s+read: 0\s+unbind: 0\s", shell.ask(f"fuzz replay {case}"))
+    assert "error" in shell.ask(f"fuzz replay {other}")
+    assert "running" in shell.ask("info")
 
 
 def test_words_are_completed_from_what_they_may_be(shell: Person) -> None:
