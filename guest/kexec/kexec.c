@@ -1,33 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Loads the kernel that runs after a crash of this one:
- *   kexec IMAGE INITRD COMMAND-LINE
- */
+/* Loads another kernel and starts it, with the options of kexec-tools; see usage(). */
 #include <fcntl.h>
 #include <linux/kexec.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/reboot.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int main(int argc, char **argv)
+static int usage(void)
 {
-	int image, initrd;
+	fprintf(stderr, "usage: kexec -p|-l IMAGE INITRD COMMAND-LINE\n"
+			"         -p: for a crash of this kernel; -l: for kexec -e\n"
+			"       kexec -e\n");
+	return 2;
+}
 
-	if (argc != 4) {
-		fprintf(stderr, "usage: kexec IMAGE INITRD COMMAND-LINE\n");
-		return 2;
-	}
-	image = open(argv[1], O_RDONLY | O_CLOEXEC);
-	initrd = open(argv[2], O_RDONLY | O_CLOEXEC);
+static int load(unsigned long flags, char **files)
+{
+	const char *command_line = files[2];
+	int image = open(files[0], O_RDONLY | O_CLOEXEC);
+	int initrd = open(files[1], O_RDONLY | O_CLOEXEC);
+
 	if (image < 0 || initrd < 0) {
-		fprintf(stderr, "kexec: %s: %m\n", argv[image < 0 ? 1 : 2]);
+		fprintf(stderr, "kexec: %s: %m\n", files[image < 0 ? 0 : 1]);
 		return 1;
 	}
-	if (syscall(SYS_kexec_file_load, image, initrd, strlen(argv[3]) + 1, argv[3],
-		    KEXEC_FILE_ON_CRASH) < 0) {
-		fprintf(stderr, "kexec: loading a crash kernel: %m\n");
+	if (syscall(SYS_kexec_file_load, image, initrd, strlen(command_line) + 1, command_line,
+		    flags) < 0) {
+		fprintf(stderr, "kexec: loading a kernel: %m\n");
 		return 1;
 	}
 	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 5 && !strcmp(argv[1], "-p"))
+		return load(KEXEC_FILE_ON_CRASH, argv + 2);
+	if (argc == 5 && !strcmp(argv[1], "-l"))
+		return load(0, argv + 2);
+	if (argc == 2 && !strcmp(argv[1], "-e")) {
+		reboot(RB_KEXEC);
+		fprintf(stderr, "kexec: starting the loaded kernel: %m\n");
+		return 1;
+	}
+	return usage();
 }

@@ -148,7 +148,7 @@ def _violations(error: BaseException) -> tuple[Violation, ...]:
     if isinstance(error, PropertyViolated):
         return error.violations
     lines = in_hex(str(error)).removeprefix("AssertionError: ").strip().splitlines()
-    statement = [str(one.statement).strip() for one in _own_entries(error)][-1:]
+    statement = [_statement(one) for one in _own_entries(error)][-1:]
     expected = in_hex(statement[0].removeprefix("assert ")) if statement else ""
     return (Violation((), "", expected=expected, observed="\n".join(map(_cut, lines[:LINES]))),)
 
@@ -220,11 +220,16 @@ def _write(directory: Path, text: str, violations: Sequence[Violation]) -> None:
         (directory / DATA).write_text(f"{content}\n")
 
 
+def _statement(entry: TracebackEntry) -> str:
+    """The line of the suite; empty if its file has been moved since it was read."""
+    return str(entry.statement).strip() if entry.frame.code.fullsource else ""
+
+
 def _representation(text: str, error: BaseException) -> ExceptionChainRepr:
     """The text for terminal and JUnit: the violations, then the lines of the suite."""
     entries = _own_entries(error)
     frames = [
-        f"{SUITE}{str(one.path).partition(SUITE)[2]}:{one.lineno + 1}: {str(one.statement).strip()}"
+        f"{SUITE}{str(one.path).partition(SUITE)[2]}:{one.lineno + 1}: {_statement(one)}"
         for one in entries
     ]
     first = Path(entries[-1].path) if entries else CHECKOUT

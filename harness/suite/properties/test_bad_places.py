@@ -11,7 +11,7 @@ from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.snapshot import boot
 from harness.observe.memory import KernelTypes
-from harness.suite.lib import kdump
+from harness.suite.lib import second_kernel
 from harness.suite.lib.attached import ASSIGNED, FAILED, assigned
 from harness.suite.lib.expect import all_reserved, equal, in_pool, logged, not_logged
 from harness.suite.lib.smoke import check_unrestricted
@@ -45,8 +45,8 @@ def test_a_pool_that_the_kernel_cannot_write_to_is_refused(guest: Guest, probe: 
 
 @pytest.mark.property("A12")
 @NO_CHECK
-@pytest.mark.parametrize("flavour", ["kdump"])
-@pytest.mark.parametrize("append", [kdump.RESERVED])
+@pytest.mark.parametrize("flavour", ["lifecycle"])
+@pytest.mark.parametrize("append", [second_kernel.RESERVED])
 def test_a_second_kernel_refuses_a_pool_outside_its_memory(
     machine: Machine, tmp_path: Path
 ) -> None:
@@ -55,9 +55,9 @@ def test_a_second_kernel_refuses_a_pool_outside_its_memory(
     It has the same devicetree, and for its memory what the first kernel reserved for it.
     """
     vmcore = tmp_path / "vmcore"
-    with boot(kdump.with_crash_kernel(machine, tmp_path)) as guest:
-        kdump.load_crash_kernel(guest, vmcore)
-        kdump.crash(guest)
+    with boot(second_kernel.with_second_kernel(machine, tmp_path)) as guest:
+        second_kernel.load_for_crash(guest, vmcore)
+        second_kernel.crash(guest)
 
     equal(vmcore.read_bytes()[:4], b"\x7fELF", "the begin of the file that the second kernel saved")
 

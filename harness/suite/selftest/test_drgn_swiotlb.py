@@ -21,7 +21,7 @@ from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.snapshot import boot
 from harness.observe.memory import KernelTypes
 from harness.shell import drgn_swiotlb
-from harness.suite.lib import kdump
+from harness.suite.lib import second_kernel
 from harness.suite.lib.person import FORKS, HARNESS, sit_down
 
 pytestmark = pytest.mark.needs("the helpers read the kernel's structures", types=True)
@@ -113,9 +113,9 @@ def test_a_dump_is_read_with_drgn_alone(
 
 @FORKS
 @pytest.mark.nightly("a kernel of its own")
-@pytest.mark.parametrize("flavour", ["kdump"])
+@pytest.mark.parametrize("flavour", ["lifecycle"])
 @pytest.mark.parametrize("shape", ["pool-platform"])
-@pytest.mark.parametrize("append", [kdump.RESERVED])
+@pytest.mark.parametrize("append", [second_kernel.RESERVED])
 def test_a_vmcore_of_kdump_is_read_as_a_dump_is(
     machine: Machine, pool: Pool, tmp_path: Path
 ) -> None:
@@ -124,12 +124,12 @@ def test_a_vmcore_of_kdump_is_read_as_a_dump_is(
     The second kernel sees the first one's memory as the file /proc/vmcore.
     """
     vmcore, kernel = tmp_path / "vmcore", machine.kernel
-    with boot(kdump.with_crash_kernel(machine, tmp_path)) as guest:
-        kdump.load_crash_kernel(guest, vmcore)
+    with boot(second_kernel.with_second_kernel(machine, tmp_path)) as guest:
+        second_kernel.load_for_crash(guest, vmcore)
         probe = Probe(guest.agent)
         buffer = probe.buffer(SIZE, BufferKind.PAGES)
         mapping = probe.device("probe-a").map_single(buffer, Direction.TO_DEVICE)
-        kdump.crash(guest)
+        second_kernel.crash(guest)
 
     check(listed(vmcore, kernel.vmlinux, tmp_path / "listing.py"), pool, buffer)
     person = sit_down([HARNESS, "shell", "--dump", str(vmcore), "--vmlinux", str(kernel.vmlinux)])

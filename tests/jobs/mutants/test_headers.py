@@ -18,7 +18,7 @@ from harness.jobs.mutants.mutant import (
 )
 from harness.kernel.patches.series import read_series
 
-PLACES = ("kernel/dma/", "drivers/of/", "drivers/virtio/", "include/linux/")
+PLACES = ("kernel/dma/", "drivers/of/", "drivers/virtio/", "include/linux/", "kernel/kexec")
 
 HEADER = """\
 Subject: swiotlb: something

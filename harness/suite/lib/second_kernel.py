@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The memory of a kernel that crashed, saved by a second kernel (kdump).
+"""A kernel that starts another one: by kexec, or after a crash to save the memory (kdump).
 
-The first kernel reserves RAM for the second by ``crashkernel=`` on its command line, and needs
-CONFIG_KEXEC_FILE and CONFIG_PROC_VMCORE (Linux, Documentation/admin-guide/kdump/kdump.rst).
+It needs CONFIG_KEXEC_FILE; kdump also ``crashkernel=`` on the command line, which reserves RAM for
+the second kernel, and CONFIG_PROC_VMCORE (Linux, Documentation/admin-guide/kdump/kdump.rst).
 """
 
 import contextlib
@@ -20,9 +20,16 @@ from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
 
 RESERVED = "crashkernel=64M"
-"""What the command line of the first kernel has."""
+"""What the command line of a kernel that may crash has."""
 
-IMAGE, INITRD, KEXEC, SAVE = "crash/Image", "crash/initrd", "bin/kexec", "save"
+NO_LPIS = "irqchip.gicv3_nolpi=1"
+"""What the command line of a kernel that is to start another one has. Else the interrupt controller
+goes on writing and reading where the first kernel put its tables of message interrupts, and the
+second one clears them there, in its own code as it may be (drivers/irqchip/irq-gic-v3-its.c,
+its_setup_lpi_prop_table(), 6.12): only UEFI tells it to leave that memory alone."""
+
+IMAGE, INITRD, KEXEC, SAVE = "next/Image", "next/initrd", "bin/kexec", "save"
+LOADED = f"/{IMAGE} /{INITRD}"
 
 SAVING = """\
 /bin/busybox mount -t proc proc /proc
@@ -32,7 +39,7 @@ dd if=/proc/vmcore of=/dev/vda bs=1M
 sync
 poweroff -f
 """
-"""What the second kernel does."""
+"""What the second kernel does after a crash."""
 
 COMMAND_LINE = f"earlycon console=ttyAMA0 panic=-1 rdinit=/bin/busybox -- sh /{SAVE}"
 
@@ -40,17 +47,17 @@ POWER_OFF = "guest-shutdown"
 """QEMU's reason for the end that the second kernel asks for (qapi/run-state.json)."""
 
 TIMEOUT = 240.0
-"""Seconds from the crash to the end of the second kernel; on an idle machine 10."""
+"""Seconds from a crash to the end of the second kernel; on an idle machine 2."""
 
 
-def with_crash_kernel(machine: Machine, place: Path) -> Machine:
-    """The machine with what :func:`crash` needs in its initial RAM file system, made in *place*."""
+def with_second_kernel(machine: Machine, place: Path) -> Machine:
+    """The machine with its own kernel in its initial RAM file system again, made in *place*."""
     plain = machine.initramfs
     programs = plain.path.read_bytes()
     second = programs + cpio.pack([cpio.program(SAVE, SAVING.encode())])
     more = cpio.pack(
         [
-            cpio.directory("crash"),
+            cpio.directory("next"),
             cpio.program(IMAGE, machine.kernel.image.read_bytes()),
             cpio.program(INITRD, second),
             cpio.program(KEXEC, guest_program("kexec")),
@@ -62,7 +69,18 @@ def with_crash_kernel(machine: Machine, place: Path) -> Machine:
     return replace(machine, initramfs=Initramfs(path, digest(plain.key, more)))
 
 
-def load_crash_kernel(guest: Guest, vmcore: Path) -> None:
+def load_next(guest: Guest) -> None:
+    """Load the second kernel, which will boot as the first one did."""
+    shell(guest, f"/{KEXEC} -l {LOADED} '{guest.machine.kernel_arguments}'")
+
+
+def start_next(guest: Guest) -> None:
+    """Start the second kernel, and wait until its agent is there; raises as a boot does."""
+    guest.console.write(f"/{KEXEC} -e\n".encode())
+    guest.wait_ready()
+
+
+def load_for_crash(guest: Guest, vmcore: Path) -> None:
     """Load the second kernel, which will save the first one's memory in the file *vmcore*."""
     with vmcore.open("wb") as file:
         file.truncate(guest.machine.ram_size + MIB)  # all of RAM and the ELF headers
@@ -72,7 +90,7 @@ def load_crash_kernel(guest: Guest, vmcore: Path) -> None:
     guest.monitor.execute(
         "device_add", {"driver": "virtio-blk-pci", "drive": "vmcore", "bus": "rp0"}
     )
-    shell(guest, f"/{KEXEC} /{IMAGE} /{INITRD} '{COMMAND_LINE}'")
+    shell(guest, f"/{KEXEC} -p {LOADED} '{COMMAND_LINE}'")
 
 
 def crash(guest: Guest) -> None:
@@ -88,6 +106,6 @@ def crash(guest: Guest) -> None:
     )
     if event.get("data", {}).get("reason") != POWER_OFF:
         raise GuestCrash(
-            f"the second kernel did not save the first one's memory; last console line: "
+            "the second kernel did not save the first one's memory; last console line: "
             f"{guest.console.last_line()}"
         )
