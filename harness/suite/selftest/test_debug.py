@@ -144,7 +144,10 @@ def test_a_recording_goes_back(kept: Path) -> None:
         person.ask("break swiotlb_bounce")
         assert "breakpoint 2, swiotlb_bounce" in person.ask("reverse-continue")
         assert "call_unmap" in person.ask("bt | cat")
-        assert "swiotlb_bounce+0x0" not in person.ask("reverse-step")
+        before = person.ask("reverse-step")
+        assert "+0x" in before
+        assert "swiotlb_bounce+0x0" not in before
+        assert "swiotlb_bounce+0x0" in person.ask("step")
         assert "takes no input" in person.ask("run true")
         person.terminal.sendline("gdb")
         for command in ("break swiotlb_tbl_map_single", "reverse-continue", "backtrace 3"):
