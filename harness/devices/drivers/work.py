@@ -45,6 +45,9 @@ class Work(Protocol):
     operations: tuple[NamedCommand, ...]
     """Small requests, one at a time."""
 
+    done: str
+    """A shell command in the guest that prints how much the device has done so far."""
+
     @property
     def backend(self) -> Mapping[str, object]:
         """The properties by which QEMU's device has the counterpart."""
@@ -77,6 +80,7 @@ class DiskWork:
         self._disk = f"$(echo /dev/{node})"
         self.usable = f"[ -b /dev/{node} ]"
         self.attempt = f"dd if={self._disk} of=/dev/null bs=256k count=8 iflag=direct"
+        self.done = f"awk '{{ print $3, $7 }}' /sys/block/{node}/stat"  # sectors read and written
         page = "bs=4096 count=1"
         self.operations: tuple[NamedCommand, ...] = (
             NamedCommand("read 4 KiB", f"dd if={self._disk} of=/dev/null {page} iflag=direct"),
@@ -143,6 +147,7 @@ class NetworkWork:
         guest.at_close(lambda: run(self._stop(), "the server to stop", 10.0))
         port = self._server.sockets[0].getsockname()[1]
         card = f"$(cd /sys/class/net && echo {node})"
+        self.done = f"cat /sys/class/net/{node}/statistics/[rt]x_bytes"
         self._up = f"ifconfig {card} {OWN} netmask 255.255.255.0 up"
         self._connect = f"nc {GATEWAY} {port}"
         self.attempt = f"{self._up} && head -c {PIECE} /dev/zero | {self._connect} > /dev/null"
@@ -207,6 +212,7 @@ class EntropyWork:
     def __init__(self, guest: Guest, node: str) -> None:
         self._guest = guest
         self._read = f"dd if=/dev/{node}"
+        self.done = "grep rng /proc/interrupts"
         self.attempt = f"{self._read} of=/dev/null bs=4k count=1"
         self.operations: tuple[NamedCommand, ...] = tuple(
             NamedCommand(f"read {size} bytes", f"{self._read} of=/dev/null bs={size} count=1")

@@ -40,8 +40,8 @@ BINDING = 20.0
 """Seconds of the guest's own time for a driver to make its device usable."""
 
 STUCK = 10.0
-"""Seconds of the guest's own time without a request to the device and without the end of the
-workload, after which it counts as one that never ends. virtio-blk retries after 3 ms."""
+"""Seconds of the guest's own time in which the device does nothing and the workload does not end,
+after which it counts as one that never ends. virtio-blk retries after 3 ms."""
 
 BUSY = 0.25
 """Seconds for which a guest may be busy until it is asked whether the workload has ended."""
@@ -158,7 +158,7 @@ class _Run:
             if self._disk is not None:
                 self._disk.held = True
             start(guest, self._job.command(work))
-            end = self._end()
+            end = self._end(work.done)
             self._find_holders()
         finally:
             self._release()
@@ -189,7 +189,7 @@ class _Run:
 
     def _judge(self, end: tuple[int, str] | None) -> tuple[Ending, str]:
         if end is None:
-            return Ending.NEVER_ENDS, f"no request to the device, and no end, in {STUCK:g} s"
+            return Ending.NEVER_ENDS, f"nothing done by the device, and no end, in {STUCK:g} s"
         status, said = end
         if status:
             return Ending.FAILS, f"it ended with status {status}: {said}"
@@ -239,15 +239,21 @@ class _Run:
             guest.watch.sleep(POLL)
         return ""
 
-    def _end(self) -> tuple[int, str] | None:
-        """Serve the workload to its end: its status and last words; None if it never ends."""
-        patience = self._guest.watch.patience(STUCK)
+    def _end(self, done: str) -> tuple[int, str] | None:
+        """Serve the workload to its end: its status and last words; None if it never ends.
+
+        The command *done* says how much a device has done that cannot be held.
+        """
+        patience, before = self._guest.watch.patience(STUCK), ""
         while not self._guest.fence_refusals():
             if self._served():
                 patience = self._guest.watch.patience(STUCK)
                 continue
             if (end := ended(self._guest)) is not None:
                 return end
+            now = self._guest.agent.run(done).text
+            if now != before:
+                patience, before = self._guest.watch.patience(STUCK), now
             if patience.left() <= 0:
                 return None
             self._guest.watch.sleep(POLL)
