@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loads another kernel and starts it, with the options of kexec-tools; see usage(). */
+/* Loads another kernel and starts it; see usage(). */
 #include <fcntl.h>
 #include <linux/kexec.h>
 #include <stdio.h>
@@ -19,14 +19,16 @@ static int usage(void)
 static int load(unsigned long flags, char **files)
 {
 	const char *command_line = files[2];
-	int image = open(files[0], O_RDONLY | O_CLOEXEC);
-	int initrd = open(files[1], O_RDONLY | O_CLOEXEC);
+	int parts[2];
 
-	if (image < 0 || initrd < 0) {
-		fprintf(stderr, "kexec: %s: %m\n", files[image < 0 ? 0 : 1]);
-		return 1;
+	for (int i = 0; i < 2; i++) {
+		parts[i] = open(files[i], O_RDONLY | O_CLOEXEC);
+		if (parts[i] < 0) {
+			fprintf(stderr, "kexec: %s: %m\n", files[i]);
+			return 1;
+		}
 	}
-	if (syscall(SYS_kexec_file_load, image, initrd, strlen(command_line) + 1, command_line,
+	if (syscall(SYS_kexec_file_load, parts[0], parts[1], strlen(command_line) + 1, command_line,
 		    flags) < 0) {
 		fprintf(stderr, "kexec: loading a kernel: %m\n");
 		return 1;

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from harness.base.space import KIB
+from harness.devices.drivers.work import GATEWAY, OWN
 
-OUR_ADDRESS, GUEST_ADDRESS = "10.0.2.2", "10.0.2.15"
 OUR_CARD = "52:55:0a:00:02:02"
 
 ETHERNET = struct.Struct(">6s6sH")
@@ -47,7 +47,7 @@ class Cable:
     @property
     def set_up(self) -> str:
         """The guest's command that sets up card ``$card`` and makes our address known to it."""
-        return f"ifconfig $card {GUEST_ADDRESS} up && arp -i $card -s {OUR_ADDRESS} {OUR_CARD}"
+        return f"ifconfig $card {OWN} up && arp -i $card -s {GATEWAY} {OUR_CARD}"
 
     def ping(self, card: str, size: int) -> None:
         """Send a frame of *size* bytes that the kernel itself answers with one of that size.
@@ -58,7 +58,7 @@ class Cable:
         number = next(self._numbers) & 0xFFFF
         checksum = _checksum(ECHO.pack(ECHO_REQUEST, 0, 0, 1, number) + data)
         message = ECHO.pack(ECHO_REQUEST, 0, checksum, 1, number) + data
-        addresses = (socket.inet_aton(OUR_ADDRESS), socket.inet_aton(GUEST_ADDRESS))
+        addresses = (socket.inet_aton(GATEWAY), socket.inet_aton(OWN))
         length = IPV4.size + len(message)
         parts = (0x45, 0, length, number, 0, 64, ICMP)  # version and words of the header; hops
         head = IPV4.pack(*parts, _checksum(IPV4.pack(*parts, 0, *addresses)), *addresses)

@@ -212,7 +212,7 @@ class EntropyWork:
     def __init__(self, guest: Guest, node: str) -> None:
         self._guest = guest
         self._read = f"dd if=/dev/{node}"
-        self.done = "grep rng /proc/interrupts"
+        self.done = "grep virtio /proc/interrupts"
         self.attempt = f"{self._read} of=/dev/null bs=4k count=1"
         self.operations: tuple[NamedCommand, ...] = tuple(
             NamedCommand(f"read {size} bytes", f"{self._read} of=/dev/null bs={size} count=1")

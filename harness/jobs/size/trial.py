@@ -242,7 +242,8 @@ class _Run:
     def _end(self, done: str) -> tuple[int, str] | None:
         """Serve the workload to its end: its status and last words; None if it never ends.
 
-        The command *done* says how much a device has done that cannot be held.
+        What the command *done* prints changes when the device has done something; of a held disk,
+        its requests tell.
         """
         patience, before = self._guest.watch.patience(STUCK), ""
         while not self._guest.fence_refusals():

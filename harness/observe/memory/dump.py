@@ -59,6 +59,6 @@ def _parts(path: Path, file: BinaryIO) -> tuple[list[tuple[AddressRange, int]], 
 
 def _bad(path: Path, reason: str) -> InputError:
     return InputError(
-        f"{path} is not a dump of RAM in ELF, as QMP 'dump-guest-memory' writes it with paging "
-        f"off, and kdump: {reason}"
+        f"{path} is not an ELF dump of RAM (of QMP 'dump-guest-memory' with paging off, or an "
+        f"uncompressed vmcore of kdump): {reason}"
     )

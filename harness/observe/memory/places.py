@@ -105,6 +105,8 @@ class Places:
         try:
             return tuple(bars(self._guest.monitor.hmp("info pci"))) if self._guest else ()
         except GuestError:
+            if self._guest is None or self._guest.ending is None:
+                raise
             return ()
 
 

@@ -20,26 +20,28 @@ from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
 
 RESERVED = "crashkernel=64M"
-"""What the command line of a kernel that may crash has."""
+"""Of the command line of a kernel that may crash."""
 
 NO_LPIS = "irqchip.gicv3_nolpi=1"
-"""What the command line of a kernel that is to start another one has. Else the interrupt controller
-goes on writing and reading where the first kernel put its tables of message interrupts, and the
-second one clears them there, in its own code as it may be (drivers/irqchip/irq-gic-v3-its.c,
-its_setup_lpi_prop_table(), 6.12): only UEFI tells it to leave that memory alone."""
+"""Of the command line of a kernel that is to start another one. Without it the interrupt controller
+keeps the first kernel's tables of message interrupts, and the second kernel clears that memory even
+where its own code lies (drivers/irqchip/irq-gic-v3-its.c, its_setup_lpi_prop_table(), 6.12): only
+UEFI tells it that the memory is in use."""
 
 IMAGE, INITRD, KEXEC, SAVE = "next/Image", "next/initrd", "bin/kexec", "save"
 LOADED = f"/{IMAGE} /{INITRD}"
 
 SAVING = """\
+set -e
 /bin/busybox mount -t proc proc /proc
 /bin/busybox --install -s /bin
 mount -t devtmpfs dev /dev
+[ -b /dev/vda ]
 dd if=/proc/vmcore of=/dev/vda bs=1M
 sync
 poweroff -f
 """
-"""What the second kernel does after a crash."""
+"""What the second kernel does after a crash; it panics where a step fails."""
 
 COMMAND_LINE = f"earlycon console=ttyAMA0 panic=-1 rdinit=/bin/busybox -- sh /{SAVE}"
 
@@ -96,7 +98,7 @@ def load_for_crash(guest: Guest, vmcore: Path) -> None:
 def crash(guest: Guest) -> None:
     """Crash the guest and wait until the second kernel has saved its memory and powered off.
 
-    Raises GuestCrash if the second kernel crashes too.
+    Raises GuestCrash if the second kernel crashes too or cannot save, GuestHang if it does neither.
     """
     begin = guest.monitor.mark
     with contextlib.suppress(GuestCrash):

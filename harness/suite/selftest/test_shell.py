@@ -87,7 +87,7 @@ def test_every_usual_word_ends_the_session(shell: Person, word: str) -> None:
 
 
 def test_a_case_of_the_fuzzer_is_run_again(shell: Person, tmp_path: Path) -> None:
-    """In a guest of its own, step by step; what is no case is said."""
+    """In a guest of its own, step by step; a file that is no case is refused."""
     case, other = tmp_path / "case.json", tmp_path / "other.json"
     case.write_text(FuzzCase("rng", (FuzzStep("plug"), FuzzStep("read"))).text())
     other.write_text("{}")
