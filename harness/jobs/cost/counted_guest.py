@@ -8,15 +8,20 @@ the machine's PMU instead (measure.py), to the instruction.
 import mmap
 import os
 import struct
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
+from harness.base.errors import GuestHang
 from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
 from harness.machine.qemu.snapshot import park, restore
 from harness.machine.tcg_plugin import build_plugin
+from harness.observe.memory import KnownTypes, live_memory
+from harness.observe.quiet import Quiet
 
 SOURCE = Path(__file__).with_name("count.c")
 
@@ -47,6 +52,25 @@ class CountedGuest(AbstractContextManager["CountedGuest"]):
         except BaseException:
             self._close_file()
             raise
+
+    def quiet(self, known: KnownTypes) -> Quiet:
+        """What sees whether the guest has anything to do; NoDebugInformation without types."""
+        memory = live_memory(self.guest)
+        self.guest.at_close(memory.close)
+        return Quiet(self.guest, known.on(self.guest.machine.kernel, memory), Lock())
+
+    def executed_when(self, quiet: Quiet, number: Callable[[], int], least: int, what: str) -> int:
+        """What was executed when *number* is *least* or more, and the guest has nothing to do.
+
+        Raises GuestHang after TIMEOUT seconds; *what* was awaited.
+        """
+        patience = self.guest.watch.patience(TIMEOUT)
+        while not (quiet.wait(LOOK, number) and number() >= least):
+            if patience.left() <= 0:
+                raise GuestHang(
+                    f"waited {TIMEOUT:g} s for {what}, and for the guest to have nothing left to do"
+                )
+        return self.executed
 
     @property
     def executed(self) -> int:

@@ -9,16 +9,14 @@ the next read, and maps and submits that: one read, without the program and with
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
-from threading import Lock
 
-from harness.base.errors import GuestHang
 from harness.base.space import KIB
 from harness.devices.drivers import DRIVERS, DiskWork, HeldDisk, plug, wait_usable
 from harness.devices.shell import start
 from harness.jobs.cost.cost import Cost, median_cost
-from harness.jobs.cost.counted_guest import LOOK, TIMEOUT, CountedGuest
+from harness.jobs.cost.counted_guest import CountedGuest
 from harness.machine.machine import Machine
-from harness.observe.memory import KnownTypes, live_memory
+from harness.observe.memory import KnownTypes
 from harness.observe.quiet import Quiet
 
 DISK = DRIVERS[0]
@@ -33,9 +31,6 @@ def disk_reads(machine: Machine, kind: str, known: KnownTypes) -> Cost:
     """The cost of a read on *machine*; raises NoDebugInformation for a kernel without types."""
     with CountedGuest(machine) as counted:
         guest = counted.guest
-        memory = live_memory(guest)
-        guest.at_close(memory.close)
-        types = known.on(machine.kernel, memory)
         disks: list[HeldDisk] = []
 
         def hold(file: Path) -> Mapping[str, object]:
@@ -52,7 +47,7 @@ def disk_reads(machine: Machine, kind: str, known: KnownTypes) -> Cost:
             guest,
             f"dd if=$(echo /dev/{DISK.node}) of=/dev/null bs={READ} count={count} iflag=direct",
         )
-        seen = list(_counts(counted, Quiet(guest, types, Lock()), disk, count))
+        seen = list(_counts(counted, counted.quiet(known), disk, count))
         disk.release()
     reads = [after - before for before, after in pairwise(seen)]
     return median_cost("read of a disk", READ, kind, reads[SKIPPED:])
@@ -61,12 +56,6 @@ def disk_reads(machine: Machine, kind: str, known: KnownTypes) -> Cost:
 def _counts(counted: CountedGuest, quiet: Quiet, disk: HeldDisk, count: int) -> Iterator[int]:
     """What was executed when the guest waited for each of *count* reads."""
     for number in range(count):
-        patience = counted.guest.watch.patience(TIMEOUT)
-        while not (quiet.wait(LOOK, lambda: disk.waiting) and disk.waiting):
-            if patience.left() <= 0:
-                raise GuestHang(
-                    f"waited {TIMEOUT:g} s for read {number} of {count} of the disk, and for the "
-                    "guest to have nothing left to do"
-                )
-        yield counted.executed
+        what = f"read {number} of {count} of the disk"
+        yield counted.executed_when(quiet, lambda: disk.waiting, 1, what)
         disk.answer()

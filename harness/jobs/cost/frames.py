@@ -8,17 +8,16 @@ the card, and takes the interrupt that ends that.
 
 from collections.abc import Iterator
 from itertools import pairwise
-from threading import Lock
 
-from harness.base.errors import GuestHang, InputError
+from harness.base.errors import InputError
 from harness.base.space import KIB
 from harness.devices.drivers import Cable, Driver, NetworkWork, built_in, connect, wait_usable
 from harness.devices.shell import shell
 from harness.jobs.cost.cost import Cost, median_cost
-from harness.jobs.cost.counted_guest import LOOK, TIMEOUT, CountedGuest
+from harness.jobs.cost.counted_guest import CountedGuest
 from harness.kernel import Kernel
 from harness.machine.machine import Machine
-from harness.observe.memory import KnownTypes, live_memory
+from harness.observe.memory import KnownTypes
 from harness.observe.quiet import Quiet
 
 FRAME = KIB
@@ -45,9 +44,6 @@ def network_frames(machine: Machine, kind: str, known: KnownTypes) -> Cost:
     driver = network_driver(machine.kernel)
     with CountedGuest(machine) as counted:
         guest = counted.guest
-        memory = live_memory(guest)
-        guest.at_close(memory.close)
-        types = known.on(machine.kernel, memory)
         cable = Cable(guest.directory)
         guest.at_close(cable.close)
         guest.monitor.execute("netdev_add", {**cable.netdev, "id": "cable"})
@@ -57,7 +53,7 @@ def network_frames(machine: Machine, kind: str, known: KnownTypes) -> Cost:
         card = shell(
             guest, f"card=$(basename {node}) && {cable.set_up} && cat /sys/class/net/$card/address"
         )
-        quiet = Quiet(guest, types, Lock())
+        quiet = counted.quiet(known)
         seen = list(_counts(counted, quiet, cable, card.strip()))
     frames = [after - before for before, after in pairwise(seen)]
     return median_cost(f"a frame in and one out ({driver.name})", FRAME, kind, frames[SKIPPED:])
@@ -67,11 +63,5 @@ def _counts(counted: CountedGuest, quiet: Quiet, cable: Cable, card: str) -> Ite
     """What was executed when the guest had answered each ping, and had nothing left to do."""
     for number in range(FRAMES + SKIPPED + 1):
         cable.ping(card, FRAME)
-        patience = counted.guest.watch.patience(TIMEOUT)
-        while not (quiet.wait(LOOK, lambda: cable.answers) and cable.answers > number):
-            if patience.left() <= 0:
-                raise GuestHang(
-                    f"waited {TIMEOUT:g} s for the answer to ping {number}, and for the guest to "
-                    "have nothing left to do"
-                )
-        yield counted.executed
+        what = f"the answer to ping {number}"
+        yield counted.executed_when(quiet, lambda: cable.answers, number + 1, what)

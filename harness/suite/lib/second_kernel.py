@@ -18,6 +18,7 @@ from harness.kernel.build import cpio
 from harness.kernel.build.initramfs import guest_program
 from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
+from harness.suite.lib.file_disk import plug_file_disk
 
 RESERVED = "crashkernel=64M"
 """Of the command line of a kernel that may crash."""
@@ -84,14 +85,7 @@ def start_next(guest: Guest) -> None:
 
 def load_for_crash(guest: Guest, vmcore: Path) -> None:
     """Load the second kernel, which will save the first one's memory in the file *vmcore*."""
-    with vmcore.open("wb") as file:
-        file.truncate(guest.machine.ram_size + MIB)  # all of RAM and the ELF headers
-    guest.monitor.execute(
-        "blockdev-add", {"driver": "file", "node-name": "vmcore", "filename": str(vmcore)}
-    )
-    guest.monitor.execute(
-        "device_add", {"driver": "virtio-blk-pci", "drive": "vmcore", "bus": "rp0"}
-    )
+    plug_file_disk(guest, vmcore, guest.machine.ram_size + MIB)  # all of RAM and the ELF headers
     shell(guest, f"/{KEXEC} -p {LOADED} '{COMMAND_LINE}'")
 
 

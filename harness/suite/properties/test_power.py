@@ -35,6 +35,7 @@ from harness.suite.lib.expect import (
     slots_used,
     unchanged,
 )
+from harness.suite.lib.file_disk import plug_file_disk
 from harness.suite.lib.written import CPU, DEVICE, STALE
 
 pytestmark = [
@@ -67,8 +68,11 @@ WAKE_TIMEOUT = 60.0
 TOP = AddressRange(0x4F00_0000, 16 * MIB)
 """The end of RAM: the pool of most shapes, and where kexec looks for room first."""
 
-KEXEC, CRASH = "kexec_image", "kexec_crash_image"
-"""The kernel's variables with what was loaded (kernel/kexec_core.c)."""
+CRASH = AddressRange(TOP.base - 8 * MIB, 16 * MIB)
+"""A place for a crash kernel, the second half of it in the pool."""
+
+LOADED = "kexec_image"
+"""The kernel's variable with the kernel that was loaded (kernel/kexec_core.c)."""
 
 
 @dataclass(frozen=True)
@@ -141,11 +145,7 @@ def test_what_is_mapped_without_a_pool_survives_a_suspend(
 
 def plug_swap(guest: Guest, file: Path) -> None:
     """Plug a disk in, and use it as a swap area."""
-    with file.open("wb") as disk:
-        disk.truncate(guest.machine.ram_size)
-    node = {"driver": "file", "node-name": "swap", "filename": str(file)}
-    guest.monitor.execute("blockdev-add", node)
-    guest.monitor.execute("device_add", driver="virtio-blk-pci", drive="swap", bus="rp0")
+    plug_file_disk(guest, file, guest.machine.ram_size)
     wait_usable(guest, "[ -b /dev/vda ]")
     shell(guest, "mkswap /dev/vda && swapon /dev/vda")
 
@@ -176,10 +176,10 @@ def doubled(guests: Guests, machine: Machine, tmp_path: Path) -> Guest:
     return guests.booted(second_kernel.with_second_kernel(machine, tmp_path))
 
 
-def segments(guest: Guest, known_types: KnownTypes, name: str) -> tuple[AddressRange, ...]:
+def segments(guest: Guest, known_types: KnownTypes) -> tuple[AddressRange, ...]:
     """Where the parts of the kernel that is loaded will lie when it starts."""
     with live_memory(guest) as memory:
-        image = known_types.on(guest.machine.kernel, memory).program[name]
+        image = known_types.on(guest.machine.kernel, memory).program[LOADED]
         parts = (image.segment[number] for number in range(image.nr_segments.value_()))
         return tuple(AddressRange(one.mem.value_(), one.memsz.value_()) for one in parts)
 
@@ -192,7 +192,7 @@ def test_no_part_of_the_next_kernel_is_put_into_a_pool(
     """kexec puts the next kernel at the end of RAM, unless a pool is there."""
     second_kernel.load_next(doubled)
 
-    there = [one for one in segments(doubled, known_types, KEXEC) if one.overlaps(TOP)]
+    there = [one for one in segments(doubled, known_types) if one.overlaps(TOP)]
 
     if shape == NO_POOL:
         require(there, f"a part of the next kernel in {TOP}", "none")
@@ -201,17 +201,16 @@ def test_no_part_of_the_next_kernel_is_put_into_a_pool(
 
 
 @pytest.mark.property("F5")
-@pytest.mark.parametrize("append", [second_kernel.RESERVED])
-def test_no_part_of_a_crash_kernel_is_put_into_a_pool(
-    doubled: Guest, known_types: KnownTypes, tmp_path: Path
+@pytest.mark.parametrize("append", [f"cma=0 crashkernel={CRASH.size >> 20}M@{CRASH.base:#x}"])
+@pytest.mark.parametrize("shape", [DEFAULT_SHAPE, pytest.param(NO_POOL, id="control")])
+def test_no_memory_of_a_pool_is_reserved_for_a_crash_kernel(
+    booted_guest: Guest, shape: str
 ) -> None:
-    """What is reserved for the kernel that runs after a crash is no part of a pool."""
-    second_kernel.load_for_crash(doubled, tmp_path / "vmcore")
+    """A place that the command line asks for is refused if a part of it is a pool's."""
+    reserved = int(shell(booted_guest, "cat /sys/kernel/kexec_crash_size"))
 
-    parts = segments(doubled, known_types, CRASH)
-
-    require(parts, "parts of a crash kernel", "none")
-    equal([one for one in parts if one.overlaps(TOP)], [], f"parts of it in the pool {TOP}")
+    wanted = CRASH.size if shape == NO_POOL else 0
+    equal(reserved, wanted, f"bytes reserved for a crash kernel at {CRASH}")
 
 
 @pytest.mark.property("F5")
