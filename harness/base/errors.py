@@ -55,7 +55,7 @@ class SeriesError(InputError):
 
 
 class ConfigError(InputError):
-    """A wanted kernel option is missing after ``olddefconfig``; names it and a likely reason.
+    """A kernel option that is needed is not set; names it and a likely reason.
 
     *options* are the symbols of all that are missing, without ``CONFIG_``.
     """

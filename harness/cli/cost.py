@@ -5,7 +5,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.base.errors import HostError, InputError
+from harness.base.errors import ConfigError, HostError, InputError, NoDebugInformation
 from harness.base.progress import say
 from harness.cli.machines import add_kernel_options, kernel_of
 from harness.cli.tables import print_table
@@ -88,5 +88,5 @@ def _work(environment: Environment) -> Iterator[Cost]:
     for work in WORKS:
         try:
             yield from measure_work(environment, work)
-        except (HostError, InputError) as fault:
+        except (HostError, NoDebugInformation, ConfigError) as fault:
             say(f"no cost of {work.name}: {fault}")

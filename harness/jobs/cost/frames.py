@@ -9,7 +9,7 @@ the card, and takes the interrupt that ends that.
 from collections.abc import Iterator
 from itertools import pairwise
 
-from harness.base.errors import InputError
+from harness.base.errors import ConfigError
 from harness.base.space import KIB
 from harness.devices.drivers import Cable, Driver, NetworkWork, built_in, connect, wait_usable
 from harness.devices.shell import shell
@@ -28,17 +28,17 @@ FRAMES, SKIPPED = 200, 4
 
 
 def network_driver(kernel: Kernel) -> Driver:
-    """The driver of a network card that *kernel* has; raises InputError if it has none."""
+    """The driver of a network card that *kernel* has; raises ConfigError if it has none."""
     for one in built_in(kernel):
         if one.work is NetworkWork:
             return one
-    raise InputError("the kernel has no driver of a network card; --flavour=drivers has two")
+    raise ConfigError("the kernel has no driver of a network card; --flavour=drivers has two")
 
 
 def network_frames(machine: Machine, kind: str, known: KnownTypes) -> Cost:
     """The cost of a frame in and one out on *machine*.
 
-    Raises InputError for a kernel without types (NoDebugInformation) or without a driver of a
+    Raises NoDebugInformation for a kernel without types, ConfigError for one without a driver of a
     network card.
     """
     driver = network_driver(machine.kernel)

@@ -102,8 +102,8 @@ def measure_work(
 ) -> Iterator[Cost]:
     """The costs of *work*, which differ from time to time, as medians.
 
-    They are counted from outside. Raises HostError if QEMU takes no plugins, InputError for a
-    kernel without what the work needs.
+    They are counted from outside. Raises HostError if QEMU takes no plugins,
+    NoDebugInformation and ConfigError for a kernel without what the work needs.
     """
     known = KnownTypes()
     for kind in kinds:
