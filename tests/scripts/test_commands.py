@@ -46,6 +46,12 @@ class Checkout:
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(CHECKOUT / name, path)
 
+    def suite_file(self, name: str, why_nightly: str) -> None:
+        """Put a file of the suite there whose tests run at night, for that reason."""
+        path = self.root / "harness/suite" / name
+        path.parent.mkdir(parents=True)
+        path.write_text(f'pytestmark = pytest.mark.nightly("{why_nightly}")')
+
     def run(
         self, name: str, *arguments: str, **variables: str
     ) -> "subprocess.CompletedProcess[str]":
@@ -85,9 +91,7 @@ def ci(tmp_path: Path) -> Checkout:
         made.stand_in(name)
     made.stand_in(".venv/bin/harness")
     made.stand_in(".venv/bin/pytest")
-    nightly = made.root / "harness/suite/selftest/test_builds.py"
-    nightly.parent.mkdir(parents=True)
-    nightly.write_text('pytestmark = pytest.mark.nightly("two kernels of its own")')
+    made.suite_file("selftest/test_builds.py", "two kernels of its own")
     return made
 
 
@@ -186,6 +190,15 @@ def test_ci_runs_all_and_ends_with_the_first_failure(
     done = ci.run(".ci/run")
 
     assert (done.returncode, ci_calls(ci)) == (code, [*HERE, "unshare --mount true", *LANES, NIGHT])
+
+
+def test_ci_has_a_night_of_properties_too(ci: Checkout) -> None:
+    shutil.rmtree(ci.root / "harness")
+    ci.suite_file("properties/test_sleep.py", "a kernel of its own")
+
+    ci.run(".ci/run")
+
+    assert ci_calls(ci)[-1] == "pytest --tier=nightly harness/suite/properties/test_sleep.py"
 
 
 def test_ci_says_that_it_cannot_make_another_debian(ci: Checkout) -> None:
