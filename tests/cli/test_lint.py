@@ -209,7 +209,7 @@ HOSTILE = {
         "board.dts:3: no.dtsi does not exist",
     ),
     "include of itself": ('/dts-v1/;\n/include/ "board.dts"\n', "too deep or too large"),
-    "#include of itself": ('#include "board.dts"\n', "#include nested depth"),
+    "#include of itself": ('#include "board.dts"\n', "nested depth"),
     "syntax error": ("/dts-v1/;\n/ {\n\ta = <1>\n};", r"board.dts:4\.1-2 syntax error"),
     "deep nesting": ("/dts-v1/; / {" + "a{" * 50000 + "};" * 50000 + "};", "does not compile"),
     "no source": ("\x7fELF\0\0", "board.dts: neither a devicetree blob nor a source"),

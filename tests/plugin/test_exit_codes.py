@@ -30,6 +30,14 @@ def pytest_collection():
 """A plugin that makes pytest end with an internal error before a kernel is built."""
 
 
+NO_KERNEL = """
+from harness.plugin import session
+
+session._prepare = lambda config: None
+"""
+"""A plugin with which no kernel is built before the tests are collected."""
+
+
 def ended(
     program: Sequence[str], *options: str, folder: Path | None = None
 ) -> "subprocess.CompletedProcess[str]":
@@ -55,8 +63,10 @@ def test_an_internal_error_is_not_judged(program: Sequence[str], tmp_path: Path)
     assert "INTERNALERROR> OSError: no such file: busybox" in done.stdout + done.stderr
 
 
-def test_a_test_that_does_not_exist_is_not_judged() -> None:
-    done = ended(PYTEST, "--setup-plan", "--property=B1", f"{FILE}::no_such_test")
+def test_a_test_that_does_not_exist_is_not_judged(tmp_path: Path) -> None:
+    (tmp_path / "no_kernel.py").write_text(NO_KERNEL)
+
+    done = ended(PYTEST, "-p", "no_kernel", f"{FILE}::no_such_test", folder=tmp_path)
 
     assert done.returncode == 2
     assert f"ERROR: not found: {FILE}::no_such_test" in done.stdout + done.stderr
