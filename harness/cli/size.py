@@ -28,8 +28,8 @@ use, read from the guest's memory; the largest mapping; the smallest pool with w
 ends, ends without errors, and runs at full speed (no mapping is refused, and the device is given as
 much at once); what happens in a smaller pool, and who holds its slots. Pools are powers of two. A
 disk answers only when the guest has nothing left to do, so that the numbers are the same
-each time. Exit code 0: all are measured; 1: a device left its pool, does not work, or hangs in a
-way that docs/findings.md does not know; 2: one could not be measured."""
+each time. Exit code 0: all are measured; 1: a device left its pool, does not work, or never ends
+or rests in a way that docs/findings.md does not know; 2: one could not be measured."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -7,6 +7,9 @@ from harness.machine.qemu.guest import Guest
 ENDED, SAID = "/tmp/ended", "/tmp/said"
 """In the guest: the exit status of a command in the background once it has ended, and its words."""
 
+SAYS = "harness: a command has ended"
+"""What the console says of it, so that a wait for the guest looks again."""
+
 TIMEOUT = 60.0
 """Seconds for megabytes of transfers, or dozens of bindings; measured: 20 ms for one binding."""
 
@@ -24,7 +27,13 @@ def shell(guest: Guest, command: str, timeout: float = TIMEOUT) -> str:
 
 def start(guest: Guest, command: str) -> None:
     """Start a shell command in the background, one at a time; :func:`ended` says how it ends."""
-    guest.agent.run(f"rm -f {ENDED}; {{ {{ {command}; }}; echo $? > {ENDED}; }} > {SAID} 2>&1 &")
+    end = f"echo $? > {ENDED}; echo '{SAYS}' > /dev/kmsg"
+    guest.agent.run(f"rm -f {ENDED}; {{ {{ {command}; }}; {end}; }} > {SAID} 2>&1 &")
+
+
+def says_ended(guest: Guest) -> bool:
+    """Whether a command of :func:`start` has ended, by the console; for a guest's only command."""
+    return any(SAYS in line for line in guest.console.lines)
 
 
 def ended(guest: Guest) -> tuple[int, str] | None:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from errno import EINVAL
@@ -64,8 +64,10 @@ class HeldDisk:
     Used from one thread; it works on the event loop's.
     """
 
-    def __init__(self, file: Path, path: Path) -> None:
+    def __init__(self, file: Path, path: Path, asked: Callable[[], object] | None = None) -> None:
+        """*asked* is called at each request, before its answer, on the event loop's thread."""
         self.path = path
+        self._asked = asked or (lambda: None)
         self.held = False
         """Whether requests wait for :meth:`answer`."""
         self.moved = 0
@@ -126,7 +128,7 @@ class HeldDisk:
             case Command.WRITE:
                 os.pwrite(self._file, request.data, request.offset)
             case Command.FLUSH:  # the harness reads what the kernel of the host has
-                pass
+                self._asked()
             case _:
                 error = EINVAL
         self.moved += len(data) + len(request.data)
@@ -166,7 +168,9 @@ class HeldDisk:
             request = DiskRequest(kind, handle, offset, length, data)
             if self.held:
                 self._waiting.append(request)
+                self._asked()
             else:
+                self._asked()
                 self._answer(request)
 
 

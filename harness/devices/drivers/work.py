@@ -148,11 +148,11 @@ class NetworkWork:
         port = self._server.sockets[0].getsockname()[1]
         card = f"$(cd /sys/class/net && echo {node})"
         self.done = f"cat /sys/class/net/{node}/statistics/[rt]x_bytes"
-        self._up = f"ifconfig {card} {OWN} netmask 255.255.255.0 up"
+        self.up = f"ifconfig {card} {OWN} netmask 255.255.255.0 up"
         self._connect = f"nc {GATEWAY} {port}"
-        self.attempt = f"{self._up} && head -c {PIECE} /dev/zero | {self._connect} > /dev/null"
+        self.attempt = f"{self.up} && head -c {PIECE} /dev/zero | {self._connect} > /dev/null"
         self.operations: tuple[NamedCommand, ...] = (
-            NamedCommand("up", self._up),
+            NamedCommand("up", self.up),
             # frames; whether a ping is answered is the host's affair
             NamedCommand("send", f"ping -c 1 -W 1 {GATEWAY} || true"),
         )
@@ -166,7 +166,7 @@ class NetworkWork:
     def do(self) -> int:
         """A piece each way over two connections at once."""
         self._received.clear()
-        shell(self._guest, f"{self._up} && {MAKE_DATA}")
+        shell(self._guest, f"{self.up} && {MAKE_DATA}")
         back = [f"/tmp/back-{number}" for number in range(2)]
         both = " & ".join(f"{self._connect} < {DATA} > {name}" for name in back)
         sums = shell(

@@ -14,11 +14,12 @@ FORMAT = 1
 
 
 class Ending(Enum):
-    """How a workload ended."""
+    """How a workload ended; NEVER_RESTS: it did, and the kernel is busy forever."""
 
     WORKS = "works"
     FAILS = "fails"
     NEVER_ENDS = "never ends"
+    NEVER_RESTS = "never rests"
     UNBOUND = "does not bind"
     CRASHES = "crashes"
     OUTSIDE = "outside its pool"
@@ -52,7 +53,8 @@ class Trial:
     """What a driver did with a pool of *size* bytes.
 
     *detail* says more of the *outcome*. *bound*: slots in use before the workload, *peak*: most
-    slots in use at once, *exact* or at least. *largest*: bytes of the largest mapping seen.
+    slots in use at once, *exact* or at least; *counted*: the same, as the kernel counted it.
+    *largest*: bytes of the largest mapping seen.
     *refused*: whether the kernel refused a mapping. *waits*: how often the guest had nothing left
     to do but to wait for the device; None for a device that the harness cannot hold. *moved*:
     bytes that the device moved. *holders*: who had slots at the first refusal, or at the peak.
@@ -65,6 +67,7 @@ class Trial:
     bound: int = 0
     peak: int = 0
     exact: bool = True
+    counted: int | None = None
     largest: int = 0
     refused: bool = False
     waits: int | None = None
@@ -110,7 +113,7 @@ class Sizing:
             return Verdict.NOT_JUDGED
         if self.ample.level() < Level.NO_ERRORS:
             return Verdict.NOT_JUDGED if self.ample.outcome is Ending.UNBOUND else Verdict.BAD
-        bad = (Ending.OUTSIDE, Ending.CRASHES, Ending.NEVER_ENDS)
+        bad = (Ending.OUTSIDE, Ending.CRASHES, Ending.NEVER_ENDS, Ending.NEVER_RESTS)
         new = any(one.outcome in bad and not self.finding(one) for one in self.below)
         return Verdict.BAD if new else Verdict.GOOD
 

@@ -2,6 +2,8 @@
 """Stop a guest at the moment at which the kernel refuses a mapping, to see who holds the slots."""
 
 import re
+import select
+import socket
 import threading
 from collections.abc import Callable
 from threading import Lock
@@ -25,9 +27,6 @@ NAME = 32
 INSTRUCTION = 4
 """Bytes of an instruction."""
 
-SLICE = 0.05
-"""Seconds between two looks whether the guest has ended."""
-
 
 class RefusalStop:
     """Calls *seen* at the first refusal, with *guest* stopped, unless :meth:`close` comes before.
@@ -49,7 +48,7 @@ class RefusalStop:
         self._guest, self._program, self._reading = guest, types.program, reading
         self._seen, self._disk = seen, disk
         self._point = (PointKind.EXECUTE, address, INSTRUCTION)
-        self._closing = threading.Event()
+        self._closing, self._closed = socket.socketpair()
         self._stub = GdbStub(guest)
         self._stub.insert(*self._point)
         self._stub.resume()
@@ -58,16 +57,21 @@ class RefusalStop:
 
     def close(self) -> None:
         """Stop no more; the guest runs."""
-        self._closing.set()
+        self._closing.close()
         self._thread.join()
+        self._closed.close()
         if self._disk is not None:
             self._disk.release()
         self._stub.close()
 
     def _watch(self) -> None:
-        while not self._closing.is_set():
-            reason = self._stub.poll(SLICE)
-            if reason is not None and self._stopped(reason.cpu):
+        stub, closed = self._stub.fileno(), self._closed.fileno()
+        ready: list[int] = []
+        while closed not in ready:
+            reason = self._stub.poll()
+            if reason is None:
+                ready, _, _ = select.select([stub, closed], [], [])
+            elif self._stopped(reason.cpu):
                 return
 
     def _stopped(self, cpu: int) -> bool:

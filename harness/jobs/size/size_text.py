@@ -83,8 +83,9 @@ def _peak(trial: Trial) -> str:
 
 
 def _holders(trial: Trial) -> Iterator[str]:
-    """Who had the slots when a mapping was refused, or at the peak."""
-    name = "when full" if trial.refused else "at peak"
+    """Who had the slots when a mapping was refused, or at the peak, or else at the end."""
+    at_peak = sum(one.slots for one in trial.holders) == trial.peak
+    name = "when full" if trial.refused else "at peak" if at_peak else "at the end"
     for one in trial.holders:
         kind = "coherent" if one.coherent else "mapped"
         many = f"{one.mappings} x " if one.mappings > 1 else ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from harness.base.errors import GuestCrash, GuestError, InputError
+from harness.base.errors import GuestCrash, GuestError, GuestHang, InputError
 from harness.devices.drivers import (
     ENDPOINT,
     DiskWork,
@@ -24,7 +24,7 @@ from harness.devices.drivers import (
     Work,
     plug,
 )
-from harness.devices.shell import ended, start
+from harness.devices.shell import ended, says_ended, start
 from harness.jobs.check.answers import DmaCall
 from harness.jobs.check.origin import recorded_calls, start_trace
 from harness.jobs.size.answers import Ending, Holder, Trial
@@ -43,11 +43,20 @@ STUCK = 10.0
 """Seconds of the guest's own time in which the device does nothing and the workload does not end,
 after which it counts as one that never ends. virtio-blk retries after 3 ms."""
 
-BUSY = 0.25
-"""Seconds for which a guest may be busy until it is asked whether the workload has ended."""
+SCSI_STUCK, SCSI_DISK = 40.0, "BLK_DEV_SD"
+"""The same for a disk whose driver needs that option: a command that has not ended in 30 s is given
+up and tried again (drivers/scsi/sd.h, SD_TIMEOUT)."""
 
-POLL = 0.05
-"""Seconds between two looks whether the workload has ended."""
+CALM = 5.0
+"""Seconds of the guest's own time in which it comes to rest once the workload has ended."""
+
+SENT_AGAIN, CONNECTED_AGAIN = 5, 2
+"""How often TCP sends a segment again, and the first of a connection, before it gives up: a network
+card that loses frames forever makes its workload fail, and the clock says nothing of it. (Linux,
+Documentation/networking/ip-sysctl.rst; a full pool loses a burst at most.)"""
+
+TCP = "/proc/sys/net/ipv4/tcp"
+GIVES_UP = f"echo {SENT_AGAIN} > {TCP}_retries2; echo {CONNECTED_AGAIN} > {TCP}_syn_retries; "
 
 AT_ONCE = ("sdhci",)
 """Devices for which QEMU stops the whole machine until their disk has answered (hw/sd/sd.c,
@@ -89,6 +98,12 @@ class Job:
         (pool,) = self.machine.devicetree.pools
         return pool.size
 
+    @property
+    def stuck(self) -> float:
+        """Seconds without anything done after which the workload never ends."""
+        scsi = any(part.option == SCSI_DISK for part in self.driver.parts)
+        return SCSI_STUCK if scsi else STUCK
+
     def command(self, work: Work) -> str:
         """The workload for the guest's shell, where NODE is the device's file or network card."""
         network = self.driver.work is NetworkWork
@@ -97,7 +112,8 @@ class Job:
         default = work.attempt if network else WORKLOADS[self.driver.work]
         once = f"({self.workload or default}) || exit 1"
         times = " ".join(map(str, range(TIMES)))
-        return f"(NODE={node}; for time in {times}; do {once}; done)"
+        first = GIVES_UP if network else ""
+        return f"({first}NODE={node}; for time in {times}; do {once}; done)"
 
 
 def try_pool(job: Job, known: KnownTypes) -> Trial:
@@ -134,7 +150,9 @@ class _Run:
         self._reading = Lock()
         self._pool = PoolWatch(types, pools[0], self._reading)
         self._quiet = Quiet(guest, types, self._reading)
+        self._timed = job.driver.work is NetworkWork  # its frames in flight are a matter of time
         self._disk: HeldDisk | None = None
+        self._holds = job.driver.work is DiskWork and job.driver.name not in AT_ONCE
         self._waits = 0
         self._bound = 0
         self._calls: tuple[DmaCall, ...] = ()
@@ -152,24 +170,28 @@ class _Run:
         try:
             if reason := self._unusable(work):
                 return Ending.UNBOUND, reason
-            self._wait_quiet()
+            if isinstance(work, NetworkWork):
+                guest.agent.run(work.up)
+            self._calm()
             self._bound = self._pool.sample()
             self._calls = recorded_calls(guest)
             if self._disk is not None:
                 self._disk.held = True
             start(guest, self._job.command(work))
             end = self._end(work.done)
+            if not self._timed:
+                self._pool.sample()
             self._find_holders()
         finally:
             self._release()
             stop.close()
-        return self._judge(end)
+        return self._at_rest(*self._judge(end))
 
     def trial(self, outcome: Ending, detail: str) -> Trial:
         """What was seen of a trial that ended so."""
         lines = self._guest.console.lines
         said = [_unstamped(line) for line in lines if FULL in line or FAILED.search(line)]
-        idle = outcome in (Ending.WORKS, Ending.FAILS) and self._wait_quiet()
+        idle = outcome in (Ending.WORKS, Ending.FAILS)
         high = self._pool.agreed() if idle else self._pool.high_water()
         disk = self._disk
         return Trial(
@@ -177,8 +199,9 @@ class _Run:
             outcome=outcome,
             detail=detail,
             bound=self._bound,
-            peak=max(high or 0, self._pool.peak),
-            exact=high is not None,
+            peak=self._pool.peak if self._timed else max(high or 0, self._pool.peak),
+            exact=high is not None and not self._timed,
+            counted=high,
             largest=max(self._pool.largest, self._mapped),
             refused=self._pool.refused is not None or any(map(REFUSED.search, lines)),
             waits=self._waits if disk else None,
@@ -189,7 +212,10 @@ class _Run:
 
     def _judge(self, end: tuple[int, str] | None) -> tuple[Ending, str]:
         if end is None:
-            return Ending.NEVER_ENDS, f"nothing done by the device, and no end, in {STUCK:g} s"
+            return (
+                Ending.NEVER_ENDS,
+                f"nothing done by the device, and no end, in {self._job.stuck:g} s",
+            )
         status, said = end
         if status:
             return Ending.FAILS, f"it ended with status {status}: {said}"
@@ -199,6 +225,13 @@ class _Run:
         if console.reports:
             return Ending.FAILS, f"the kernel reported: {console.reports[0].title}"
         return Ending.WORKS, ""
+
+    def _at_rest(self, outcome: Ending, detail: str) -> tuple[Ending, str]:
+        """The outcome, if the guest has nothing to do any more once the workload has ended."""
+        if outcome is Ending.NEVER_ENDS or self._guest.fence_refusals() or self._calm():
+            return outcome, detail
+        busy = f"the kernel is still busy {CALM:g} s after the workload"
+        return Ending.NEVER_RESTS, f"{busy}; {detail}" if detail else busy
 
     def _find_holders(self) -> None:
         """Who held the slots at the first refusal, or at the peak."""
@@ -217,27 +250,30 @@ class _Run:
 
     def _work(self) -> Work | None:
         """The work of a disk that is held; None for the driver's own."""
-        driver = self._job.driver
-        if driver.work is not DiskWork or driver.name in AT_ONCE:
+        if not self._holds:
             return None
-        return DiskWork(self._guest, driver.node, self._hold)
+        return DiskWork(self._guest, self._job.driver.node, self._hold)
 
     def _hold(self, file: Path) -> Mapping[str, object]:
-        self._disk = HeldDisk(file, self._guest.directory / "disk.sock")
+        asked = self._guest.watch.notify
+        self._disk = HeldDisk(file, self._guest.directory / "disk.sock", asked)
         self._guest.at_close(self._disk.close)
         return self._disk.node
 
     def _unusable(self, work: Work) -> str:
         """Why the driver did not make the device usable; empty if it did."""
         guest = self._guest
-        patience = guest.watch.patience(BINDING)
-        while guest.agent.run(work.usable).status:
-            if failed := next(filter(PROBE_FAILED.search, guest.console.lines), ""):
-                return _unstamped(failed)
-            if patience.left() <= 0:
-                return f"its driver did not make it usable in {BINDING:g} s"
-            guest.watch.sleep(POLL)
-        return ""
+
+        def look() -> str | None:
+            if guest.agent.run(work.usable).status == 0:
+                return ""
+            failed = next(filter(PROBE_FAILED.search, guest.console.lines), None)
+            return _unstamped(failed) if failed else None
+
+        try:
+            return guest.watch.wait(f"{work.usable!r}", look, BINDING, guest.console.last_line)
+        except GuestHang:
+            return f"its driver did not make it usable in {BINDING:g} s"
 
     def _end(self, done: str) -> tuple[int, str] | None:
         """Serve the workload to its end: its status and last words; None if it never ends.
@@ -245,39 +281,50 @@ class _Run:
         What the command *done* prints changes when the device has done something; of a held disk,
         its requests tell.
         """
-        patience, before = self._guest.watch.patience(STUCK), ""
-        while not self._guest.fence_refusals():
-            if self._served():
-                patience = self._guest.watch.patience(STUCK)
+        guest = self._guest
+        before = "" if self._holds else guest.agent.run(done).text
+        while not guest.fence_refusals():
+            if self._news():
+                if (end := ended(guest)) is not None:
+                    return end
+                self._answer()
                 continue
-            if (end := ended(self._guest)) is not None:
-                return end
-            now = self._guest.agent.run(done).text
-            if now != before:
-                patience, before = self._guest.watch.patience(STUCK), now
-            if patience.left() <= 0:
+            now = "" if self._holds else guest.agent.run(done).text
+            if now == before:
                 return None
-            self._guest.watch.sleep(POLL)
+            before = now
         return None
 
-    def _served(self) -> bool:
-        """Whether the device had requests when the guest had nothing left to do, and answered."""
-        if self._disk is None:
-            self._pool.sample()
+    def _news(self) -> bool:
+        """Wait until the workload ends, or the held disk is asked; False if neither comes."""
+        guest, disk = self._guest, self._disk
+
+        def look() -> bool | None:
+            return (disk is not None and disk.waiting > 0) or says_ended(guest) or None
+
+        try:
+            return guest.watch.wait("work", look, self._job.stuck, guest.console.last_line)
+        except GuestHang:
             return False
-        if not self._wait_quiet() or not self._disk.waiting:
-            return False
+
+    def _answer(self) -> None:
+        """Answer the disk once the guest has nothing left to do, or when it is busy for STUCK s.
+
+        Then it tries again and again what has no room before the answers.
+        """
+        disk = self._disk
+        if disk is None:
+            return
+        self._quiet.wait(STUCK, lambda: disk.waiting)
         before = self._pool.peak
         if self._pool.sample() > before:
             self._at_peak = recorded_calls(self._guest)
-        self._waits += 1
-        self._disk.answer()
-        return True
+        self._waits += disk.answer() > 0
 
-    def _wait_quiet(self) -> bool:
-        """Wait until the guest has nothing left to do, for BUSY seconds; whether it has."""
+    def _calm(self) -> bool:
+        """Wait until the guest has nothing left to do; whether it has."""
         disk = self._disk
-        return self._quiet.wait(BUSY, lambda: disk.waiting if disk else 0)
+        return self._quiet.wait(CALM, lambda: disk.waiting if disk else 0)
 
 
 def _unstamped(line: str) -> str:

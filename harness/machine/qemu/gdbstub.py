@@ -114,6 +114,10 @@ class GdbStub:
             self._read()
         return self._stop(packet)
 
+    def fileno(self) -> int:
+        """The descriptor of the connection, for select(): readable when the machine stops."""
+        return self._socket.fileno()
+
     def sync(self, *, running: bool) -> None:
         """Forget stops that were told and are over, as after ``stop`` and ``cont`` by QMP.
 

@@ -18,7 +18,9 @@ pytestmark = [
     pytest.mark.needs("types of the kernel's memory", types=True),
 ]
 
-BLK, RNG, NVME = map(find_driver, ("virtio-blk", "virtio-rng", "nvme"))
+BLK, RNG, NVME, NET = map(find_driver, ("virtio-blk", "virtio-rng", "nvme", "virtio-net"))
+
+with_cards = pytest.mark.parametrize("flavour", ["drivers"])
 
 
 @pytest.fixture
@@ -64,3 +66,26 @@ def test_the_smallest_pool_of_a_small_device_is_one_slot_set(bench: SizeBench) -
     assert rng.smallest[Level.FULL_SPEED] == 256 * KIB
     assert rng.verdict.exit_code == 0
     assert (nvme.reason, nvme.verdict.exit_code) == ("CONFIG_BLK_DEV_NVME is not set", 2)
+
+
+@pytest.mark.nightly("a kernel of its own")
+@with_cards
+def test_a_card_that_cannot_send_makes_its_workload_fail(bench: SizeBench) -> None:
+    """Its receive buffers take the whole pool; TCP gives up after some attempts, not the clock."""
+    first, second = (bench.try_size(NET, 512 * KIB) for _ in range(2))
+
+    assert first.outcome is Ending.FAILS, first
+    assert "timed out" in first.detail
+    assert (first.peak, first.exact) == (first.counted, False)
+    assert first.peak == 512 * KIB // (2 * KIB)
+    assert numbers(first) == numbers(second)
+
+
+@pytest.mark.nightly("a kernel of its own")
+@with_cards
+def test_a_kernel_that_is_never_at_rest_after_the_workload_is_told(bench: SizeBench) -> None:
+    """virtio-net asks for receive buffers on and on while its pool has no room for them."""
+    trial = bench.try_size(NET, 256 * KIB)
+
+    assert trial.outcome is Ending.NEVER_RESTS, trial
+    assert "is still busy" in trial.detail

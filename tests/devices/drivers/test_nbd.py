@@ -79,8 +79,14 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def disk(file: Path, tmp_path: Path) -> Iterator[HeldDisk]:
-    served = HeldDisk(file, tmp_path / "socket")
+def told() -> list[int]:
+    """The bytes that were moved before each request that the disk told of."""
+    return []
+
+
+@pytest.fixture
+def disk(file: Path, tmp_path: Path, told: list[int]) -> Iterator[HeldDisk]:
+    served = HeldDisk(file, tmp_path / "socket", lambda: told.append(served.moved))
     yield served
     served.close()
 
@@ -128,6 +134,18 @@ def test_a_held_request_waits_until_it_is_told(client: Client, disk: HeldDisk) -
     client.socket.settimeout(10)
     assert [client.answer(512)[1] for _ in range(2)] == [1, 2]
     assert disk.waiting == 0
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_each_request_is_told_before_its_answer(
+    client: Client, disk: HeldDisk, told: list[int], held: bool
+) -> None:
+    disk.held = held
+    client.ask(Command.READ, 1, 0, 512)
+    disk.release()
+    client.answer(512)
+
+    assert told == [0]
 
 
 def test_nothing_waits_after_the_release(client: Client, disk: HeldDisk) -> None:

@@ -91,6 +91,7 @@ def test_a_driver_that_is_refused_in_the_largest_pool_has_no_pool_for_full_speed
         (Trial(STEP, Ending.FAILS), Level.ENDS),
         (Trial(STEP, Ending.NEVER_ENDS), Level.USELESS),
         (Trial(STEP, Ending.UNBOUND), Level.USELESS),
+        (Trial(STEP, Ending.NEVER_RESTS), Level.USELESS),
         (Trial(STEP, Ending.OUTSIDE), Level.USELESS),
     ],
 )
@@ -98,7 +99,7 @@ def test_a_pool_is_as_good_as_the_workload_runs(trial: Trial, level: Level) -> N
     assert trial.level(AMPLE) is level
 
 
-HANGS = Trial(STEP, Ending.NEVER_ENDS)
+HANGS, BUSY = Trial(STEP, Ending.NEVER_ENDS), Trial(STEP, Ending.NEVER_RESTS)
 GOOD = Sizing("virtio-blk", "virtio-pci", ample=AMPLE)
 
 
@@ -107,7 +108,8 @@ GOOD = Sizing("virtio-blk", "virtio-pci", ample=AMPLE)
     [
         (GOOD, 0),
         (replace(GOOD, below=(HANGS,)), 0),
-        (replace(GOOD, device="nvme", below=(HANGS,)), 1),
+        (replace(GOOD, device="ahci", below=(HANGS,)), 1),
+        (replace(GOOD, device="e1000e", below=(BUSY,)), 1),
         (replace(GOOD, below=(Trial(STEP, Ending.OUTSIDE),)), 1),
         (replace(GOOD, below=(Trial(STEP, Ending.UNBOUND),)), 0),
         (replace(GOOD, ample=Trial(STEP, Ending.FAILS)), 1),

@@ -3,6 +3,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -11,7 +12,7 @@ from harness.jobs.size import as_json, size_details, size_table
 from harness.jobs.size.answers import Ending, Holder, Level, Sizing, Trial
 from harness.jobs.size.size_text import pool_text
 
-HOLDER = Holder(("vring_map_one_sg", "virtqueue_add_split"), "dma_map_page", False, 257, 515)
+HOLDER = Holder(("vring_map_one_sg", "virtqueue_add_split"), "dma_map_page", False, 261, 523)
 AMPLE = Trial(
     16 << 20, Ending.WORKS, bound=4, peak=523, largest=262144, waits=16, holders=(HOLDER,)
 )
@@ -51,11 +52,19 @@ def test_the_details_say_who_holds_the_slots_and_what_the_kernel_said() -> None:
 
     assert "16 MiB: works; peak 523 of 8192 slots; waits 16 times" in said
     assert (
-        "at peak     515 slots (1 MiB): 257 x mapped by vring_map_one_sg() <- virtqueue_add_split()"
+        "at peak     523 slots (1 MiB): 261 x mapped by vring_map_one_sg() <- virtqueue_add_split()"
     ) in said
     assert "1 MiB: never ends (virtio-blk-retries-for-ever); no request; peak 512 of 512" in said
     assert "kernel      buffer is full" in said
     assert "nvme" not in said
+
+
+def test_holders_that_are_not_those_of_the_peak_are_not_said_to_be() -> None:
+    card = replace(BLK, ample=replace(AMPLE, peak=600, exact=False), below=())
+
+    (line,) = (one for one in size_details([card]).splitlines() if "523 slots" in one)
+    assert line.startswith("  at the end  523 slots")
+    assert "peak >= 600 of 8192 slots" in size_details([card])
 
 
 def test_a_program_is_told_the_same() -> None:
