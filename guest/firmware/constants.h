@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Constants for assembly and C; harness/machine/fence/firmware.py has the same numbers. */
+/* Constants for assembly and C; firmware.py and cache_log.py of harness/machine/fence have them too. */
 #ifndef CONSTANTS_H
 #define CONSTANTS_H
 
@@ -11,6 +11,16 @@
 #define CPU_SHIFT 12
 #define CPU_SIZE (1 << CPU_SHIFT)
 #define CPUS 8
+
+/* Each CPU's log of cache maintenance, CACHE_LOG_SIZE bytes, where QEMU left a devicetree. */
+#define CACHE_LOG 0x40000000
+#define CACHE_LOG_SHIFT 17
+#define CACHE_LOG_SIZE (1 << CACHE_LOG_SHIFT)
+#define KEPT_CACHE_OPERATIONS 5400
+
+/* TWINS struct twin, which the harness writes. */
+#define TWIN_TABLE 0x40108000
+#define TWINS 8
 
 /* Bytes of struct frame. */
 #define FRAME_SIZE 256

@@ -11,10 +11,15 @@
 enum {
 	CLASS_HVC64 = 0x16,
 	CLASS_SMC64 = 0x17,
+	CLASS_SYSTEM = 0x18,
 	CLASS_FETCH = 0x20,
 	CLASS_FETCH_SAME_EL = 0x21,
 	CLASS_DATA = 0x24,
 	CLASS_DATA_SAME_EL = 0x25,
+	CLASS_BREAKPOINT = 0x30,
+	CLASS_STEP = 0x32,
+	CLASS_WATCHPOINT = 0x34,
+	CLASS_BRK = 0x3c,
 };
 
 #define INSTRUCTION_BYTES(esr) ((esr) >> 25 & 1 ? 4 : 2)
@@ -25,6 +30,8 @@ enum {
 #define WRITE (1UL << 6)
 #define EXTERNAL_ABORT 0x10
 #define NO_REGISTER 31
+#define OP0(syndrome) ((syndrome) >> 20 & 3) /* of a trapped system instruction */
+#define OP0_DEBUG 2
 
 #define MODE_EL1 0x5 /* EL1h */
 #define MODE(spsr) ((spsr) & 0xf)
@@ -97,6 +104,23 @@ void take_exception(struct frame *frame)
 		break;
 	case CLASS_HVC64: /* not served; the return address is already behind it */
 		x[0] = (uint64_t)-1;
+		break;
+	case CLASS_SYSTEM: /* without caches a "dc" has nothing to do */
+		if (OP0(syndrome) == OP0_DEBUG) {
+			stop_following();
+			break;
+		}
+		log_cache_operation(frame, syndrome);
+		skip(syndrome);
+		follow_to_barrier();
+		break;
+	case CLASS_BREAKPOINT:
+	case CLASS_STEP:
+		follow();
+		break;
+	case CLASS_WATCHPOINT: /* the kernel's own: it gets them when nothing is followed */
+	case CLASS_BRK:
+		stop_following();
 		break;
 	case CLASS_DATA:
 		refuse_data(frame, syndrome);

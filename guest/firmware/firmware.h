@@ -18,6 +18,8 @@
 		value_;                                                 \
 	})
 
+#define NOWHERE 0x0000fffffffff000UL /* physical(): the address is not mapped */
+
 #define write_sysreg(name, value) __asm__ volatile("msr " #name ", %0" ::"r"((uint64_t)(value)))
 
 /* A device register of 4 or 8 bytes, and the value to write or to expect. */
@@ -28,6 +30,7 @@ struct reg {
 /* The orders of the harness: first all writes, then all checks of registers. */
 struct orders {
 	uint64_t stage2, kernel, devicetree;
+	uint64_t logs_caches; /* 1: log the kernel's cache maintenance */
 	uint64_t writes, checks;
 	struct reg regs[];
 };
@@ -47,17 +50,50 @@ struct cpu {
 	struct refusal refusals[KEPT_REFUSALS];
 };
 
+/*
+ * A "dc" by virtual address: the physical address of its line, CRm of the instruction, and
+ * COMPLETED once the CPU has executed "dsb sy" after it; ELR_EL2; a hash of the line's content at
+ * that moment, or, where the line has a twin, of the twin's when the operation was completed.
+ */
+struct cache_operation {
+	uint64_t line, pc, content;
+};
+
+#define COMPLETED (1UL << 63)
+
+/* The lines of [base, base + size) have twins from address on. */
+struct twin {
+	uint64_t base, size, address;
+};
+
+/* A CPU's log; the last KEPT_CACHE_OPERATIONS are kept. */
+struct cache_log {
+	uint64_t count; /* since the reset */
+	uint64_t line_size;
+	uint64_t completed; /* all before this number are, or never will be */
+	uint64_t steps; /* how far the CPU is still followed to its barrier; 0: it is not */
+	uint64_t debug; /* the kernel's MDSCR_EL1, while it is */
+	uint64_t reserved;
+	struct cache_operation operations[KEPT_CACHE_OPERATIONS];
+};
+
 /* The kernel's registers at the time of an exception; x[31] only keeps the stack aligned. */
 struct frame {
 	uint64_t x[32];
 };
 
 _Static_assert(sizeof(struct frame) == FRAME_SIZE, "entry.S saves a frame");
+_Static_assert(sizeof(struct cache_log) <= CACHE_LOG_SIZE, "a log is larger than its memory");
 _Static_assert(sizeof(struct cpu) + 4 * FRAME_SIZE < CPU_SIZE, "a stack needs room");
 
 static inline struct cpu *cpu_memory(uint64_t number)
 {
 	return (struct cpu *)(CPU_MEMORY + (number << CPU_SHIFT));
+}
+
+static inline struct cache_log *cache_log(uint64_t number)
+{
+	return (struct cache_log *)(CACHE_LOG + (number << CACHE_LOG_SHIFT));
 }
 
 static inline uint64_t this_cpu(void)
@@ -76,6 +112,17 @@ uint64_t call_psci(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
 _Noreturn void start(void);
 _Noreturn void start_at(uint64_t pc, uint64_t x0);
 _Noreturn void die(const char *why);
+
+/* caches.c */
+void forget_cache_operations(void);
+void log_cache_operation(const struct frame *frame, uint64_t syndrome);
+void complete_cache_operations(struct cache_log *log);
+uint64_t physical(uint64_t address);
+
+/* barriers.c */
+void follow_to_barrier(void);
+void follow(void);
+void stop_following(void);
 
 /* exceptions.c */
 void take_exception(struct frame *frame);

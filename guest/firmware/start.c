@@ -11,6 +11,7 @@
 #define VTCR_RES1 (1UL << 31)
 #define HCR_VM (1UL << 0)
 #define HCR_TSC (1UL << 19)
+#define HCR_TPC (1UL << 23)
 #define HCR_RW (1UL << 31)
 #define CPTR_NO_TRAPS 0x33ff
 #define CNTHCTL_NO_TRAPS 3
@@ -80,7 +81,9 @@ static void set_up_el2(void)
 	write_sysreg(vmpidr_el2, read_sysreg(mpidr_el1));
 	write_sysreg(S3_4_C12_C9_5, SRE_FOR_EL1); /* ICC_SRE_EL2 */
 	write_sysreg(sctlr_el1, SCTLR_OFF);
-	write_sysreg(hcr_el2, HCR_RW | HCR_TSC | HCR_VM);
+	write_sysreg(hcr_el2, HCR_RW | HCR_TSC | HCR_VM | (orders->logs_caches ? HCR_TPC : 0));
+	if (orders->logs_caches)
+		write_sysreg(oslar_el1, 0); /* without that no debug exceptions: barriers.c */
 	__asm__ volatile("tlbi vmalls12e1\n\tdsb sy\n\tisb" ::: "memory");
 }
 
@@ -93,6 +96,7 @@ _Noreturn void start_at(uint64_t pc, uint64_t x0)
 _Noreturn void start(void)
 {
 	forget_refusals();
+	forget_cache_operations();
 	put_up_fence();
 	start_at(orders->kernel, orders->devicetree);
 }

@@ -36,6 +36,7 @@ def save_machine(machine: Machine, directory: Path) -> None:
         "iommu": machine.iommu,
         "fence": machine.fence and machine.fence.name,
         "windows": [dataclasses.astuple(w) for w in machine.fence.windows] if machine.fence else [],
+        "logs_caches": bool(machine.firmware and machine.firmware.cache_log),
         "share_all": machine.share_all,
     }
     (directory / MACHINE_RECORD).write_text(json.dumps(content, indent=1) + "\n")
@@ -90,7 +91,9 @@ def _read_fence(content: Any) -> Fence | None:
     if content["fence"] is None:
         return None
     windows = [AddressRange(*window) for window in content["windows"]]
-    return fence_named(content["fence"], windows, content["ports"])
+    return fence_named(
+        content["fence"], windows, content["ports"], logs_caches=content.get("logs_caches", False)
+    )
 
 
 def _tuples(fields: dict[str, Any]) -> dict[str, Any]:

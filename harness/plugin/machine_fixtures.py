@@ -147,15 +147,25 @@ def ports(settings: SuiteRequest, qemu: Qemu, ram_size: int) -> int:
 
 
 @pytest.fixture
-def fence_name() -> str:
-    """The fence that confines devices: a name of harness/machine/fence/kinds, empty for none."""
-    return ""
+def logs_caches() -> bool:
+    """Whether firmware logs the kernel's cache maintenance; that of the fence ``firmware`` can."""
+    return False
 
 
 @pytest.fixture
-def fence(fence_name: str, windows: tuple[AddressRange, ...], ports: int) -> Fence | None:
+def fence_name(logs_caches: bool) -> str:
+    """The fence that confines devices: a name of harness/machine/fence/kinds, empty for none."""
+    return "firmware" if logs_caches else ""
+
+
+@pytest.fixture
+def fence(
+    fence_name: str, windows: tuple[AddressRange, ...], ports: int, logs_caches: bool
+) -> Fence | None:
     """The fence that confines devices."""
-    return fence_named(fence_name, windows, ports) if fence_name else None
+    if not fence_name:
+        return None
+    return fence_named(fence_name, windows, ports, logs_caches=logs_caches)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@
 ``Refusal``         an access that a fence refused
 ``smmu_refusals``   accesses that an SMMU refused, from QEMU's log
 ``cpu_refusals``    accesses of CPUs that firmware refused, from its records
+``CacheOperation``  cache maintenance of the kernel, which firmware logged
 ==================  ==============================================================================
 """
 
@@ -18,6 +19,7 @@ from typing import cast
 from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
 from harness.machine.fence import kinds
+from harness.machine.fence.cache_log import CacheLog, CacheOperation, CacheOps, cache_log
 from harness.machine.fence.fence import (
     SCRATCH,
     Constant,
@@ -33,21 +35,31 @@ FENCES = tuple(sorted(module.name for module in pkgutil.iter_modules(kinds.__pat
 """The names of all fences."""
 
 
-def fence_named(name: str, windows: Sequence[AddressRange], ports: int) -> Fence:
+def fence_named(
+    name: str, windows: Sequence[AddressRange], ports: int, *, logs_caches: bool = False
+) -> Fence:
     """The fence of that *name* around *windows*, on a machine with *ports* root ports.
 
-    Raises InputError for a name that is not in FENCES.
+    With *logs_caches* it logs the kernel's cache maintenance. Raises InputError for a name that is
+    not in FENCES, and where something else than ``firmware`` shall log.
     """
     if name not in FENCES:
         raise InputError(f"unknown fence '{name}': expected one of {', '.join(FENCES)}")
     module = importlib.import_module(f"{kinds.__name__}.{name}")
-    return cast(Fence, module.fence(tuple(windows), ports))
+    if not logs_caches:
+        return cast(Fence, module.fence(tuple(windows), ports))
+    if name != "firmware":
+        raise InputError(f"the fence '{name}' logs no cache maintenance: use 'firmware'")
+    return cast(Fence, module.fence(tuple(windows), ports, logs_caches=True))
 
 
 __all__ = [
     "FENCES",
     "SCRATCH",
     "AddressRange",
+    "CacheLog",
+    "CacheOperation",
+    "CacheOps",
     "Constant",
     "CpuRefusal",
     "CpuRefusals",
@@ -55,6 +67,7 @@ __all__ = [
     "Firmware",
     "Refusal",
     "Register",
+    "cache_log",
     "cpu_refusals",
     "fence_named",
     "smmu_refusals",

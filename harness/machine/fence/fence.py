@@ -37,7 +37,8 @@ class Firmware:
     """Firmware in flash bank 0, which runs first and starts the kernel instead of QEMU.
 
     It expects *kernel*, *initrd* and *devicetree* at these addresses. *hidden* is the RAM that it
-    keeps for itself, *log* the part of that with its records (firmware_log.py).
+    keeps for itself, *log* the part of that with its records (firmware_log.py), *cache_log* the
+    one with the kernel's cache maintenance (cache_log.py), if it logs that.
     """
 
     kernel: int
@@ -45,6 +46,7 @@ class Firmware:
     devicetree: int
     hidden: AddressRange
     log: AddressRange
+    cache_log: AddressRange | None = None
 
 
 @dataclass(frozen=True)

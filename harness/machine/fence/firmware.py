@@ -34,7 +34,8 @@ FLASH = AddressRange(0, 128 << 20)
 SMMU_REGISTERS = AddressRange(SMMU, 0x2_0000)
 
 RAM = AddressRange(0x4000_0000, 2 << 20)
-"""RAM of the firmware. QEMU writes a devicetree to its first MiB, which is not used."""
+"""RAM of the firmware. QEMU writes a devicetree to its first MiB, which is not used: the logs of
+cache maintenance take its place."""
 
 CPUS, CPU_SIZE = 8, 0x1000
 CPU_MEMORY = AddressRange(0x4010_0000, CPUS * CPU_SIZE)
@@ -42,6 +43,12 @@ CPU_MEMORY = AddressRange(0x4010_0000, CPUS * CPU_SIZE)
 
 EVENTS = AddressRange(0x4018_0000, 0x1_0000)
 """The SMMU's event queue."""
+
+CACHE_LOG = AddressRange(RAM.base, CPUS * 0x2_0000)
+"""The logs of the CPUs' cache maintenance (guest/firmware/constants.h)."""
+
+TWIN_TABLE = CPU_MEMORY.end
+"""What the harness writes of buffers and their place in the pool (cache_log.py:twin_table())."""
 
 FIRMWARE = Firmware(
     kernel=0x4020_0000,
@@ -64,19 +71,20 @@ class Bank(IntEnum):
     SMMU = 0x4_0000
 
 
-ORDERS, REGISTER = struct.Struct("<5Q"), struct.Struct("<3Q")
+ORDERS, REGISTER = struct.Struct("<6Q"), struct.Struct("<3Q")
 
 
 def flash_parts(
-    tables: Tables, setup: Sequence[Register], checks: Sequence[Register]
+    tables: Tables, setup: Sequence[Register], checks: Sequence[Register], *, logs_caches: bool
 ) -> tuple[Constant, ...]:
     """The parts of the bank. The firmware writes *setup*, then verifies *checks*; *tables*: SMMU.
 
-    Raises BuildError when the firmware does not compile.
+    With *logs_caches* it logs the kernel's cache maintenance, one exception for each line. Raises
+    BuildError when the firmware does not compile.
     """
     return (
         Constant(Bank.CODE, firmware_code()),
-        Constant(Bank.ORDERS, _orders(setup, checks)),
+        Constant(Bank.ORDERS, _orders(setup, checks, logs_caches)),
         Constant(Bank.STAGE2, stage2_tables(Bank.STAGE2, HIDDEN)),
         Constant(Bank.SMMU, tables.image),
     )
@@ -117,7 +125,8 @@ def bare_program(name: str) -> bytes:
     return (entry / BINARY).read_bytes()
 
 
-def _orders(setup: Sequence[Register], checks: Sequence[Register]) -> bytes:
-    head = ORDERS.pack(Bank.STAGE2, FIRMWARE.kernel, FIRMWARE.devicetree, len(setup), len(checks))
+def _orders(setup: Sequence[Register], checks: Sequence[Register], logs_caches: bool) -> bytes:
+    payload = FIRMWARE.kernel, FIRMWARE.devicetree
+    head = ORDERS.pack(Bank.STAGE2, *payload, logs_caches, len(setup), len(checks))
     registers = (REGISTER.pack(r.address, r.width, r.value) for r in (*setup, *checks))
     return head + b"".join(registers)

@@ -4,7 +4,7 @@
 import contextlib
 import shlex
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,7 +14,16 @@ from harness.base.errors import GuestError, InputError
 from harness.base.kreport import Report
 from harness.base.outcome import Ending, Outcome
 from harness.machine.devicetree import Pool
-from harness.machine.fence import CpuRefusals, Refusal, cpu_refusals, smmu_refusals
+from harness.machine.fence import (
+    CacheLog,
+    CpuRefusals,
+    Refusal,
+    cache_log,
+    cpu_refusals,
+    smmu_refusals,
+)
+from harness.machine.fence.cache_log import CACHE_LOG_SIZE, Twin, twin_table
+from harness.machine.fence.firmware import TWIN_TABLE
 from harness.machine.machine import (
     AGENT_SOCKET,
     BLOB,
@@ -259,6 +268,21 @@ class Guest:
         if firmware is None:
             return CpuRefusals(0, ())
         return cpu_refusals(self.qtest.read(firmware.log.base, firmware.log.size))
+
+    def cache_log(self) -> CacheLog:
+        """The cache maintenance that the machine's firmware logged so far.
+
+        It must log it: the fixture ``logs_caches``.
+        """
+        firmware = self.machine.firmware
+        assert firmware is not None, "a machine without firmware"
+        assert firmware.cache_log is not None, "its firmware logs no cache maintenance"
+        size = self.machine.cpus * CACHE_LOG_SIZE
+        return cache_log(self.qtest.read(firmware.cache_log.base, size))
+
+    def write_cache_twins(self, twins: Sequence[Twin]) -> None:
+        """Tell the firmware which places of a pool have a twin in a buffer."""
+        self.qtest.write(TWIN_TABLE, twin_table(twins))
 
     def settle(self) -> None:
         """Wait up to SETTLE_TIMEOUT for a dying kernel to finish its report."""

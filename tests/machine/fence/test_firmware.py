@@ -7,8 +7,10 @@ import pytest
 from page_walk import joined, leaves
 
 from harness.base.address_range import AddressRange
+from harness.base.errors import InputError
 from harness.machine.fence import CpuRefusal, cpu_refusals, fence_named
-from harness.machine.fence.firmware import CPU_SIZE, CPUS, GUEST, HIDDEN, Bank
+from harness.machine.fence.cache_log import CACHE_LOG_SIZE, KEPT, TWINS
+from harness.machine.fence.firmware import CPU_SIZE, CPUS, GUEST, HIDDEN, TWIN_TABLE, Bank
 from harness.machine.fence.stage2 import stage2_tables
 
 BASE = 0x2_0000
@@ -62,13 +64,14 @@ def test_a_fence_of_firmware_is_one_flash_bank_of_constants() -> None:
 def test_the_orders_are_what_the_firmware_reads() -> None:
     fence = fence_named("firmware", (POOL,), 2)
     ((_, image),) = fence.flash
-    head = struct.unpack_from("<5Q", image, Bank.ORDERS)
-    registers = list(struct.iter_unpack("<3Q", image[Bank.ORDERS + 40 :][: 24 * sum(head[3:])]))
+    head = struct.unpack_from("<6Q", image, Bank.ORDERS)
+    registers = list(struct.iter_unpack("<3Q", image[Bank.ORDERS + 48 :][: 24 * sum(head[4:])]))
 
     assert fence.firmware is not None
     assert head[:3] == (Bank.STAGE2, fence.firmware.kernel, fence.firmware.devicetree)
+    assert head[3] == 0, "it logs cache maintenance only where that is asked for"
     standing = [(r.address, r.width, r.value) for r in fence.standing]
-    assert registers[head[3] :] == standing
+    assert registers[head[4] :] == standing
     assert {width for _, width, _ in registers} <= {4, 8}
 
 
@@ -82,6 +85,29 @@ def test_the_firmware_and_the_harness_agree_on_their_numbers() -> None:
     assert int(defined["CPU_MEMORY"], 0) == fence.firmware.log.base
     assert 1 << int(defined["CPU_SHIFT"], 0) == CPU_SIZE
     assert int(defined["CPUS"], 0) == CPUS
+
+
+def test_a_firmware_that_logs_caches_is_told_so() -> None:
+    fence = fence_named("firmware", (POOL,), 2, logs_caches=True)
+    ((_, image),) = fence.flash
+
+    assert struct.unpack_from("<6Q", image, Bank.ORDERS)[3] == 1
+    assert fence.firmware is not None
+    assert fence.firmware.cache_log is not None
+    text = (GUEST / "firmware/constants.h").read_text()
+    defined = dict(line.split()[1:3] for line in text.splitlines() if line.count(" ") == 2)
+    assert int(defined["CACHE_LOG"], 0) == fence.firmware.cache_log.base
+    assert 1 << int(defined["CACHE_LOG_SHIFT"], 0) == CACHE_LOG_SIZE
+    assert fence.firmware.cache_log.size == CPUS * CACHE_LOG_SIZE
+    assert int(defined["KEPT_CACHE_OPERATIONS"], 0) == KEPT
+    assert (int(defined["TWIN_TABLE"], 0), int(defined["TWINS"], 0)) == (TWIN_TABLE, TWINS)
+    assert not fence.firmware.cache_log.overlaps(fence.firmware.log)
+
+
+@pytest.mark.parametrize("name", ["smmu", "split"])
+def test_no_other_fence_can_log_caches(name: str) -> None:
+    with pytest.raises(InputError, match="firmware"):
+        fence_named(name, (POOL,), 2, logs_caches=True)
 
 
 def log_of(*cpus: tuple[int, list[tuple[int, int, int]]]) -> bytes:

@@ -73,7 +73,12 @@ def test_the_devicetree_has_the_command_line_and_the_initrd(machine: Machine) ->
     assert chosen.cells("linux,initrd-end", width=2) == (0x4800_0000 + 1000,)
 
 
-def test_a_machine_with_firmware_comes_back_as_it_was(machine: Machine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("logs_caches", [False, True], ids=["plain", "logs-caches"])
+def test_a_machine_with_firmware_comes_back_as_it_was(
+    machine: Machine, tmp_path: Path, logs_caches: bool
+) -> None:
+    fence = fence_named("firmware", (POOL,), 2, logs_caches=logs_caches)
+    machine = replace(machine, fence=fence)
     artifacts = tmp_path / "artifacts"
     artifacts.mkdir()
     save_machine(machine, artifacts)

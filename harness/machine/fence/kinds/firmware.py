@@ -8,21 +8,33 @@ device that bypasses the SMMU write to that RAM (fw_cfg, the ITS, virtio without
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.base.address_range import AddressRange
 from harness.machine.fence.fence import Fence
-from harness.machine.fence.firmware import EVENTS, FIRMWARE, Bank, flash_image, flash_parts
+from harness.machine.fence.firmware import (
+    CACHE_LOG,
+    EVENTS,
+    FIRMWARE,
+    Bank,
+    flash_image,
+    flash_parts,
+)
 from harness.machine.fence.smmu import EVENT_BITS, enforced, program, window_tables
 
 EL2 = ",virtualization=on,acpi=off"
 """With firmware and ACPI, QEMU 7.2 replaces the power button of the devicetree."""
 
 
-def fence(windows: Sequence[AddressRange], ports: int) -> Fence:
-    """Only *windows* and the harness's scratch memory for devices behind *ports* root ports."""
+def fence(windows: Sequence[AddressRange], ports: int, *, logs_caches: bool = False) -> Fence:
+    """Only *windows* and the harness's scratch memory for devices behind *ports* root ports.
+
+    With *logs_caches* the firmware logs the kernel's cache maintenance (cache_log.py).
+    """
     tables = window_tables(Bank.SMMU, windows, ports)
     standing = tuple(enforced(tables))
-    parts = flash_parts(tables, program(tables, EVENTS.base, EVENT_BITS), standing)
+    setup = program(tables, EVENTS.base, EVENT_BITS)
+    parts = flash_parts(tables, setup, standing, logs_caches=logs_caches)
     return Fence(
         "firmware",
         tuple(windows),
@@ -31,5 +43,5 @@ def fence(windows: Sequence[AddressRange], ports: int) -> Fence:
         flash=((0, flash_image(parts)),),
         standing=standing,
         constants=parts,
-        firmware=FIRMWARE,
+        firmware=replace(FIRMWARE, cache_log=CACHE_LOG) if logs_caches else FIRMWARE,
     )

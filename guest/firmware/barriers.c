@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Follows the kernel, instruction by instruction, from a cache operation to the "dsb sy" that waits
+ * for it: nothing traps a barrier. The kernel is left alone again where it leaves the call: when it
+ * returns to user space, or takes a lock, whose exclusive load and store no exception may part.
+ */
+#include "firmware.h"
+
+#define FOLLOWED 4096 /* instructions, after the last cache operation */
+
+/* Arm DDI 0487, D19.3 (debug), C6.2 (instructions). */
+#define MDSCR_SS (1UL << 0)
+#define MDSCR_MDE (1UL << 15)
+#define MDCR_TDE (1UL << 8)
+#define SPSR_SS (1UL << 21)
+#define BREAKPOINT_AT_EL1 (0xf << 5 | 1 << 1 | 1) /* DBGBCR: BAS, PMC, E */
+#define VECTORS_SIZE 0x800
+
+#define DSB_SY 0xd5033f9fU
+#define ERET 0xd69f03e0U
+#define EXCLUSIVE_LOAD(instruction) (((instruction) & 0x3fc00000U) == 0x08400000U)
+
+static void step(struct cache_log *log)
+{
+	write_sysreg(dbgbcr5_el1, 0);
+	write_sysreg(mdscr_el1, log->debug | MDSCR_SS);
+	write_sysreg(mdcr_el2, read_sysreg(mdcr_el2) | MDCR_TDE);
+	write_sysreg(spsr_el2, read_sysreg(spsr_el2) | SPSR_SS);
+}
+
+/* Let the kernel handle an exception of its own, up to where it returns to. */
+static void wait_for(struct cache_log *log, uint64_t pc)
+{
+	write_sysreg(dbgbvr5_el1, pc);
+	write_sysreg(dbgbcr5_el1, BREAKPOINT_AT_EL1);
+	write_sysreg(mdscr_el1, log->debug | MDSCR_MDE);
+}
+
+void stop_following(void)
+{
+	struct cache_log *log = cache_log(this_cpu());
+
+	write_sysreg(dbgbcr5_el1, 0);
+	write_sysreg(mdscr_el1, log->debug);
+	write_sysreg(mdcr_el2, read_sysreg(mdcr_el2) & ~MDCR_TDE);
+	log->steps = 0;
+}
+
+/* Look at the kernel's next instruction, and execute it. */
+void follow(void)
+{
+	struct cache_log *log = cache_log(this_cpu());
+	uint64_t pc = read_sysreg(elr_el2), place = physical(pc);
+	uint32_t instruction = place == NOWHERE ? ERET : *(volatile uint32_t *)place;
+
+	if (pc - read_sysreg(vbar_el1) < VECTORS_SIZE) {
+		wait_for(log, read_sysreg(elr_el1));
+	} else if (instruction == DSB_SY) {
+		complete_cache_operations(log);
+		stop_following();
+	} else if (instruction == ERET || EXCLUSIVE_LOAD(instruction) || log->steps <= 1) {
+		stop_following();
+	} else {
+		log->steps--;
+		step(log);
+	}
+}
+
+void follow_to_barrier(void)
+{
+	struct cache_log *log = cache_log(this_cpu());
+
+	if (!log->steps)
+		log->debug = read_sysreg(mdscr_el1);
+	log->steps = FOLLOWED;
+	follow();
+}
