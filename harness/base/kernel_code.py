@@ -7,6 +7,7 @@ from types import MappingProxyType
 SWIOTLB, DIRECT, DIRECT_H = "kernel/dma/swiotlb.c", "kernel/dma/direct.c", "kernel/dma/direct.h"
 MAPPING, POOL, DMAPOOL = "kernel/dma/mapping.c", "kernel/dma/pool.c", "mm/dmapool.c"
 RESERVED, OF_DEVICE = "drivers/of/of_reserved_mem.c", "drivers/of/device.c"
+ARM_DMA, CACHE = "arch/arm64/mm/dma-mapping.c", "arch/arm64/mm/cache.S"
 VIRTIO = "drivers/virtio/virtio_ring.c"
 
 CODE: Mapping[str, str] = MappingProxyType(
@@ -54,6 +55,12 @@ CODE: Mapping[str, str] = MappingProxyType(
         "C7": f"dma_direct_need_sync(), {DIRECT}",
         "C8": f"dma_direct_sync_sg_for_cpu(), dma_direct_sync_sg_for_device(), {DIRECT}",
         "C9": f"__swiotlb_sync_single_for_cpu(), {SWIOTLB}",
+        "C10": f"arch_sync_dma_for_device(), arch_sync_dma_for_cpu(), {ARM_DMA}; "
+        f"swiotlb_map(), {SWIOTLB}; dma_direct_sync_single_for_device(), {DIRECT_H}; "
+        f"dma_direct_sync_sg_for_device(), dma_direct_sync_sg_for_cpu(), {DIRECT}",
+        "C11": f"dcache_clean_poc(), dcache_inval_poc(), {CACHE}; since 7.3 also "
+        f"arch_sync_dma_flush() in swiotlb_map(), swiotlb_bounce(), {SWIOTLB}; "
+        f"dma_direct_map_sg(), dma_direct_unmap_sg(), {DIRECT}",
         "D1": f"dma_direct_alloc(), dma_direct_alloc_swiotlb(), {DIRECT}; "
         f"swiotlb_alloc(), {SWIOTLB}",
         "D2": f"dma_direct_alloc_pages(), {DIRECT}; alloc_single_sgt(), {MAPPING}",
@@ -66,6 +73,7 @@ CODE: Mapping[str, str] = MappingProxyType(
         "D9": f"dma_direct_alloc(), {DIRECT}",
         "D10": f"dma_alloc_attrs(), {MAPPING}",
         "D11": f"dma_pool_alloc(), {DMAPOOL}; dmam_alloc_attrs(), {MAPPING}",
+        "D12": f"arch_dma_prep_coherent(), {ARM_DMA}; dma_direct_alloc(), {DIRECT}",
         "E1": f"rmem_swiotlb_device_init(), {SWIOTLB}",
         "E2": f"swiotlb_find_slots(), {SWIOTLB}",
         "E3": f"dma_direct_map_page(), {DIRECT_H}; swiotlb_map(), {SWIOTLB}",

@@ -57,6 +57,10 @@ PROPERTIES: Mapping[str, str] = MappingProxyType(
         "C7": "dma_need_sync() is true for addresses in the pool",
         "C8": "a sync of a scatterlist covers every entry",
         "C9": "a sync in no direction is a BUG",
+        "C10": "for a non-coherent device, map, unmap and sync clean or invalidate every cache "
+        "line that they hand over, in the pool, on the right side of the copy",
+        "C11": "these cache operations are completed before the call returns, and before the pool "
+        "is copied to the CPU",
         "D1": "coherent memory lies in the pool, and is zeroed",
         "D2": "pages, noncoherent and noncontiguous memory lie in the pool",
         "D3": "allocations are aligned to the page order of their size",
@@ -68,6 +72,7 @@ PROPERTIES: Mapping[str, str] = MappingProxyType(
         "D9": "a non-coherent device gets an alias, which free removes; atomic allocation fails",
         "D10": "a device's own shared-dma-pool is used before its restricted pool",
         "D11": "dma_pool and managed allocations keep all properties of coherent memory",
+        "D12": "a non-coherent device gets coherent memory without dirty cache lines",
         "E1": "devices on one pool share one allocator and its counters",
         "E2": "two pools are isolated: addresses, counters, exhaustion",
         "E3": "the default pool is not used while only restricted devices do DMA",

@@ -9,13 +9,15 @@ from harness.devices.probe import Device, Probe
 from harness.devices.rogue import EduRogue
 from harness.kernel import Geometry, Initramfs, Kernel
 from harness.machine.binary import Qemu
-from harness.machine.devicetree import Placement
+from harness.machine.devicetree import Placement, Pool
 from harness.machine.environment import Environment
 from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
+from harness.observe.memory import LiveMemory
 from harness.plugin.guests import Guests
 from harness.plugin.session import kernel_key
 from harness.results.request import request_from
+from harness.suite.lib.cache_watch import CacheWatch
 from harness.suite.lib.real_drivers import driver_parameter
 from harness.suite.lib.shape_parts import ShapeParts, parts_of_shape
 
@@ -134,6 +136,12 @@ def driver() -> str:
 def device(guest: Guest, probe: Probe, driver: str) -> Device:
     """The device under test, bound to the probe."""
     return probe.device(str(EduRogue(guest).bdf) if driver == PCI else driver)
+
+
+@pytest.fixture
+def caches(guest: Guest, memory: LiveMemory, pool: Pool) -> CacheWatch:
+    """The kernel's cache maintenance in the pool; its machine must log it: ``logs_caches``."""
+    return CacheWatch(guest, memory, pool)
 
 
 @pytest.fixture
