@@ -6,10 +6,17 @@ import pytest
 from harness.base.address_range import AddressRange
 from harness.base.violation import PropertyViolated
 from harness.devices.probe import Attr, Buffer, Device, Direction, Probe
+from harness.machine.qemu.guest import Guest
+from harness.observe.memory import KernelTypes
 from harness.suite.lib.cache_watch import CacheWatch
 from harness.suite.lib.written import CPU
 
 CALL = "dma_call()"
+
+DSB_SY, NOP = bytes.fromhex("9f3f03d5"), bytes.fromhex("1f2003d5")
+
+AWAITING = ("dcache_clean_poc", "swiotlb_map")
+"""The functions with the barrier of a map: up to 7.2 the first, then the second."""
 
 
 @pytest.fixture
@@ -49,6 +56,24 @@ def test_the_wrong_direction_is_reported(
         mapping.sync_for_device()
         with pytest.raises(PropertyViolated, match="only cleaned"):
             caches.invalidated(CALL, place)
+
+
+def test_a_barrier_that_is_missing_is_reported(
+    guest: Guest, device: Device, buffer: Buffer, types: KernelTypes, caches: CacheWatch
+) -> None:
+    """When the kernel's barriers are overwritten with NOPs, a map is not completed."""
+    for symbol in map(types.program.symbol, AWAITING):
+        begin = types.image.to_phys(symbol.address)
+        code = guest.qtest.read(begin, symbol.size)
+        for offset in range(0, symbol.size, 4):
+            if code[offset : offset + 4] == DSB_SY:
+                guest.qtest.write(begin + offset, NOP)
+
+    mapping = device.map_single(buffer, Direction.TO_DEVICE)
+
+    with pytest.raises(PropertyViolated, match="did not wait for") as caught:
+        caches.cleaned(CALL, AddressRange(mapping.phys, mapping.size))
+    assert caught.value.ids == ("C11",)
 
 
 def test_a_sync_that_is_too_short_is_reported(
