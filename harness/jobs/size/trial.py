@@ -174,7 +174,7 @@ class _Run:
                 guest.agent.run(work.up)
             self._calm()
             self._bound = self._pool.sample()
-            self._calls = recorded_calls(guest)
+            self._calls = self._recorded()
             if self._disk is not None:
                 self._disk.held = True
             start(guest, self._job.command(work))
@@ -237,12 +237,19 @@ class _Run:
         """Who held the slots at the first refusal, or at the peak."""
         if self._guest.ending:
             return
-        last = recorded_calls(self._guest)
+        last = self._recorded()
         at_peak = self._pool.refused is None and self._at_peak
         late = at_peak or last
         runs = self._pool.refused or self._pool.runs
         self._holders = holders_of(runs, (*self._calls, *late))
         self._mapped = largest_mapping((*self._calls, *self._at_peak, *last))
+
+    def _recorded(self) -> tuple[DmaCall, ...]:
+        """The newest calls, up to 1 MB of them; none from a host that is too slow to pass it on."""
+        try:
+            return recorded_calls(self._guest)
+        except GuestHang:
+            return ()
 
     def _release(self) -> None:
         if self._disk is not None:
@@ -318,7 +325,7 @@ class _Run:
         self._quiet.wait(STUCK, lambda: disk.waiting)
         before = self._pool.peak
         if self._pool.sample() > before:
-            self._at_peak = recorded_calls(self._guest)
+            self._at_peak = self._recorded()
         self._waits += disk.answer() > 0
 
     def _calm(self) -> bool:
