@@ -121,6 +121,9 @@ class Sizing:
 FINDINGS: Mapping[tuple[str, Ending], str] = {
     ("virtio-blk", Ending.NEVER_ENDS): "virtio-blk-retries-for-ever",
     ("virtio-rng", Ending.NEVER_ENDS): "virtio-rng-waits-for-ever",
+    ("nvme", Ending.NEVER_ENDS): "nvme-retries-forever",
+    ("virtio-net", Ending.NEVER_RESTS): "virtio-net-refills-forever",
+    ("xhci", Ending.NEVER_ENDS): "usb-retries-without-pause",
 }
 """What is known of drivers in a pool that is too small (docs/findings.md)."""
 

@@ -6,6 +6,7 @@ a driver's device was refused, all of its DMA is in the pool.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from threading import Lock
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from harness.devices.drivers import (
     ENDPOINT,
     DiskWork,
     Driver,
+    NetworkWork,
     bind,
     is_bound,
     plug,
@@ -24,10 +26,13 @@ from harness.devices.drivers import (
     wait_usable,
 )
 from harness.devices.probe import Probe
+from harness.devices.shell import shell
 from harness.machine.devicetree import Placement
 from harness.machine.fence import Refusal
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
+from harness.observe.memory import KernelTypes
+from harness.observe.quiet import Quiet
 from harness.suite.lib.background import ending, start
 from harness.suite.lib.expect import equal, fence_held, fence_intact, require
 from harness.suite.lib.filling import fill_up, unmap
@@ -42,13 +47,17 @@ pytestmark = [
 
 FULL = f"{ENDPOINT}: swiotlb buffer is full"
 
-BASE, TIGHT, SMALL = 0x4F00_0000, 1 << 20, 2 << 20
-"""Base and sizes of small pools: too small for the block layer's largest request, of 1280 KiB, and
-large enough for one at a time."""
+BASE, TINY, TIGHT, SMALL = 0x4F00_0000, 1 << 18, 1 << 20, 2 << 20
+"""Base and sizes of small pools: too small for dma_max_mapping_size() beside the rings of a driver,
+and for the receive buffers of a network card; too small for the block layer's largest request, of
+1280 KiB; and large enough for one at a time."""
 
 RNG_WAITS = pytest.mark.finding("virtio-rng-waits-for-ever", kernels=">=5.15")
 BLK_RETRIES = pytest.mark.finding("virtio-blk-retries-for-ever", kernels=">=5.15")
 SDHCI_WARNS = pytest.mark.finding("sdhci-warns", kernels=">=5.15")
+NVME_RETRIES = pytest.mark.finding("nvme-retries-forever", kernels=">=6.1")
+USB_SPINS = pytest.mark.finding("usb-retries-without-pause", kernels=">=6.1")
+NET_REFILLS = pytest.mark.finding("virtio-net-refills-forever", kernels=">=6.1")
 
 SDHCI_MAY_WARN = pytest.mark.expects_report(r"drivers/mmc/host/sdhci\.c")
 """sdhci may warn, by its state when the pool is full: docs/findings.md, sdhci-warns."""
@@ -62,9 +71,13 @@ MOMENT = 3.0
 TIMEOUT = 30.0
 """Seconds of the guest's own time after which a command counts as one that never ends."""
 
+GIVEN = 2.0
+"""Seconds that a request of a disk has: the block layer's io_timeout, normally 30."""
+
 WAITS = f"it still runs after {TIMEOUT:g} s"
 FOREVER = "A driver whose pool was full waits forever."
 RETRIES = "A driver retries a request that can never fit its pool."
+BUSY = "A driver whose pool is full keeps a CPU busy."
 
 Test = TypeVar("Test", bound=Callable[..., None])
 Note = Callable[[str, object], None]
@@ -89,7 +102,9 @@ def in_pool_of(size: int) -> Callable[[Test], Test]:
     """A machine whose pool and fence window have *size* bytes."""
     pool = pytest.mark.parametrize("placements", [{"pool": Placement(size=size)}], ids=[""])
     window = pytest.mark.parametrize(
-        "windows", [(AddressRange(BASE, size),)], ids=[f"{size >> 20}M"]
+        "windows",
+        [(AddressRange(BASE, size),)],
+        ids=[f"{size >> 20}M" if size >> 20 else f"{size >> 10}K"],
     )
     return lambda test: pool(window(test))
 
@@ -178,6 +193,62 @@ def test_a_large_request_ends_in_a_pool_that_is_smaller(guest: Guest, real: Driv
     require(ending(guest, TIMEOUT) is not None, "the command ends", WAITS, summary=RETRIES)
 
     equal([str(one) for one in refused(guest)], [], "accesses that the fence refused")
+
+
+OF_MAX_SIZE = [driver for driver in DRIVERS if driver.name == "nvme"]
+"""Disk drivers that use such a pool and whose largest request is dma_max_mapping_size(). ahci does
+not; usb-storage makes six attempts, of at least that time (docs/findings.md)."""
+
+
+@pytest.mark.property("B1", "B12")
+@in_pool_of(TINY)
+@each({"nvme": NVME_RETRIES}, OF_MAX_SIZE)
+def test_a_request_that_never_fits_its_pool_fails(guest: Guest, real: Driver) -> None:
+    """A disk driver fails a request that finds no room in the time that requests have."""
+    wait_usable(guest, plug(guest, real).usable)
+    node = f"$(cd /dev && echo {real.node})"
+    shell(guest, f"echo {GIVEN * 1000:.0f} > /sys/block/{node}/queue/io_timeout")
+
+    start(guest, f"dd if=/dev/{node} of=/dev/null bs=1M count=1 iflag=direct")
+    require(ending(guest, TIMEOUT) is not None, "the command ends", WAITS, summary=RETRIES)
+
+    equal([str(one) for one in refused(guest)], [], "accesses that the fence refused")
+
+
+@pytest.mark.property("B1", "B12")
+@in_pool_of(TINY)
+@each({"qemu-xhci": USB_SPINS}, [driver for driver in DRIVERS if driver.name == "xhci"])
+def test_a_thread_that_waits_for_room_leaves_the_cpu_alone(guest: Guest, real: Driver) -> None:
+    """The thread of usb-storage sleeps before it tries again to map a request."""
+    wait_usable(guest, plug(guest, real).usable)
+
+    start(guest, f"dd if=$(echo /dev/{real.node}) of=/dev/null bs=1M count=1 iflag=direct")
+    guest.console.wait_for(FULL, TIMEOUT)
+    slept = "awk '/^voluntary/ { print $2 }' /proc/$(pgrep usb-storage)/status"
+    before, after = map(int, shell(guest, f"{slept}; sleep {MOMENT:g}; {slept}").split())
+    seen = f"{after - before} times in {MOMENT:g} s"
+    require(after > before, "the thread sleeps", seen, summary=BUSY)
+
+    equal([str(one) for one in refused(guest)], [], "accesses that the fence refused")
+
+
+@pytest.mark.property("B1", "B12")
+@pytest.mark.needs("types of the kernel's memory", types=True)
+@in_pool_of(TINY)
+@each({"virtio-net-pci": NET_REFILLS}, [one for one in DRIVERS if one.work is NetworkWork])
+def test_a_card_that_fills_its_pool_leaves_the_cpu_alone(
+    guest: Guest, real: Driver, types: KernelTypes
+) -> None:
+    """A network driver that finds no room for all receive buffers does not ask on and on."""
+    work = plug(guest, real)
+    wait_usable(guest, work.usable)
+
+    (up, *_) = work.operations
+    shell(guest, up.command)
+    rests = Quiet(guest, types, Lock()).wait(MOMENT, lambda: 0)
+    require(rests, f"the guest is at rest within {MOMENT:g} s", "it is busy", summary=BUSY)
+
+    fence_held(guest, ENDPOINT)
 
 
 @pytest.mark.property("B1", "B12", "B13", "D4")

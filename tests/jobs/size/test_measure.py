@@ -108,7 +108,9 @@ GOOD = Sizing("virtio-blk", "virtio-pci", ample=AMPLE)
     [
         (GOOD, 0),
         (replace(GOOD, below=(HANGS,)), 0),
+        (replace(GOOD, device="nvme", below=(HANGS,)), 0),
         (replace(GOOD, device="ahci", below=(HANGS,)), 1),
+        (replace(GOOD, device="virtio-net", below=(BUSY,)), 0),
         (replace(GOOD, device="e1000e", below=(BUSY,)), 1),
         (replace(GOOD, below=(Trial(STEP, Ending.OUTSIDE),)), 1),
         (replace(GOOD, below=(Trial(STEP, Ending.UNBOUND),)), 0),
