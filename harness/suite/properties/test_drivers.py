@@ -224,7 +224,8 @@ def test_a_thread_that_waits_for_room_leaves_the_cpu_alone(guest: Guest, real: D
 
     start(guest, f"dd if=$(echo /dev/{real.node}) of=/dev/null bs=1M count=1 iflag=direct")
     guest.console.wait_for(FULL, TIMEOUT)
-    slept = "awk '/^voluntary/ { print $2 }' /proc/$(pgrep usb-storage)/status"
+    thread = shell(guest, "grep -l ^usb-storage$ /proc/[0-9]*/comm").strip().removesuffix("/comm")
+    slept = f"awk '/^voluntary/ {{ print $2 }}' {thread}/status"
     before, after = map(int, shell(guest, f"{slept}; sleep {MOMENT:g}; {slept}").split())
     seen = f"{after - before} times in {MOMENT:g} s"
     require(after > before, "the thread sleeps", seen, summary=BUSY)
