@@ -49,6 +49,7 @@ CLASSES = frozenset(
         "false-exhaustion",  # a fit exists, and the kernel says full
         "fallback",  # the pool is full, and other memory is taken
         "slot-leak",  # what is freed does not come back
+        "cache",  # a line is not cleaned or invalidated, or too early, or too late
         "accounting",  # the kernel says something else than it does
         "hang",  # a lock is held, or a loop runs, forever
         "crash",  # an odd devicetree ends the kernel

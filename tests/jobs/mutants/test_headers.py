@@ -18,7 +18,14 @@ from harness.jobs.mutants.mutant import (
 )
 from harness.kernel.patches.series import read_series
 
-PLACES = ("kernel/dma/", "drivers/of/", "drivers/virtio/", "include/linux/", "kernel/kexec")
+PLACES = (
+    "kernel/dma/",
+    "drivers/of/",
+    "drivers/virtio/",
+    "include/linux/",
+    "kernel/kexec",
+    "arch/arm64/mm/",
+)
 
 HEADER = """\
 Subject: swiotlb: something
