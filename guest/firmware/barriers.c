@@ -2,7 +2,8 @@
 /*
  * Follows the kernel, instruction by instruction, from a cache operation to the "dsb sy" that waits
  * for it: nothing traps a barrier. The kernel is left alone again where it leaves the call: when it
- * returns to user space, or takes a lock, whose exclusive load and store no exception may part.
+ * returns to user space, or takes a lock, whose exclusive load and store no exception may part. It
+ * is not followed to another CPU.
  */
 #include "firmware.h"
 
