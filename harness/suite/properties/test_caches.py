@@ -233,7 +233,7 @@ def test_coherent_memory_has_no_dirty_lines(
     device: Device, caches: CacheWatch, page: int, call: AllocCall
 ) -> None:
     """The lines of memory that gets an uncached alias are cleaned or invalidated before."""
-    for size in (1, page, 5 * page):
+    for size in (1, page, 3 * page):
         caches.begin()
         allocation = device.alloc(call, size)
         whole = AddressRange(allocation.dma_addr, -(-size // page) * page)

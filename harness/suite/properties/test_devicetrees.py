@@ -8,6 +8,7 @@ import pytest
 
 from harness.base.address_range import AddressRange
 from harness.devices.probe import Direction, Probe
+from harness.kernel import SLOT
 from harness.machine.devicetree import Pool
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes, LiveMemory
@@ -127,7 +128,7 @@ def test_of_several_places_all_are_reserved(types: KernelTypes, pool: Pool) -> N
 @pytest.mark.property("E13", "A12")
 @pytest.mark.parametrize("shape", ["odd/many"])
 def test_more_pools_than_there_is_room_for_are_an_error(
-    guest: Guest, probe: Probe, memory: LiveMemory, page: int
+    guest: Guest, probe: Probe, memory: LiveMemory
 ) -> None:
     """The kernel reports nodes beyond its limit and skips them; the others are pools."""
     log_lines = guest.kernel_log()
@@ -136,7 +137,7 @@ def test_more_pools_than_there_is_room_for_are_an_error(
     logged(guest, f"probe-b: {FAILED}")
     check_unrestricted(probe.device("probe-b"), probe)
     (mine,) = (pool for pool in guest.pools() if "/probe-a" in pool.users)
-    with probe.device("probe-a").map_single(probe.buffer(page), Direction.TO_DEVICE) as mapping:
+    with probe.device("probe-a").map_single(probe.buffer(SLOT), Direction.TO_DEVICE) as mapping:
         in_pool(mapping, mine)
     equal(len(memory.read(mine.base, mine.size)), mine.size, "bytes of the pool in RAM")
 

@@ -10,6 +10,7 @@ import pytest
 from harness.devices.drivers import wait_usable
 from harness.devices.probe import Device, Probe
 from harness.devices.shell import ENDED, ended, shell, start
+from harness.kernel import SLOT
 from harness.machine.capabilities import PACKED_RINGS, RINGS_IN_ORDER
 from harness.machine.devicetree import Pool
 from harness.machine.machine import BLOB
@@ -25,7 +26,7 @@ from harness.suite.lib.expect import (
     slots_used,
     within,
 )
-from harness.suite.lib.filling import fill_up, unmap
+from harness.suite.lib.filling import fill, fill_up, unmap
 from harness.suite.lib.virtio_memory import QUEUES, read_entropy, touched
 
 ENTROPY, DISK, OWN, FREE = (
@@ -252,6 +253,8 @@ def test_a_request_that_does_not_fit_keeps_nothing_of_what_did(
     wait_scanned(guest)
     before = counters.used
     filled = list(fill_up(device, probe.buffer(slot_set)))
+    unmap(device, filled[-1:])
+    filled[-1:] = fill(device, probe.buffer(SLOT), SLOT, attempts=slot_set // SLOT)
     unmap(device, filled[-1:])
 
     start(guest, READ)
