@@ -46,6 +46,7 @@ WARNED_OF = ("probe-h",)
 
 
 @pytest.mark.property("E9", "A12")
+@pytest.mark.finding("no-map-given-away", kernels=">=6.12", config="NUMA=y", ends=("CRASH",))
 @pytest.mark.parametrize("shape", ["odd/refused"])
 def test_a_refused_pool_is_given_back_and_its_device_unrestricted(
     guest: Guest, probe: Probe, types: KernelTypes
