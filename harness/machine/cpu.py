@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The CPU of a machine: the simplest one that has what the kernel needs."""
+"""The CPU of a machine: the simplest one that has what the kernel needs, if QEMU has it."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -7,6 +7,8 @@ from functools import cache
 from harness.base.space import KIB
 from harness.kernel import Kernel
 from harness.kernel.build.kconfig import read_config
+from harness.machine import memory_tags
+from harness.machine.binary import Qemu
 
 NEEDS_TAGS = "KASAN_HW_TAGS"
 """The option of a kernel that keeps its tags in memory: without such memory it checks nothing
@@ -27,13 +29,21 @@ PLAIN = Cpu("cortex-a57")
 PAGES_16K = Cpu("cortex-a76")
 """It has pages of 16 KiB as well; the oldest such model of QEMU 7.2."""
 
-TAGS = Cpu("max,pauth-impdef=on", ",mte=on")
-"""Everything; with QEMU's own algorithm for pointer authentication, which is the fast one."""
+TAGS = Cpu(memory_tags.MODEL, memory_tags.BOARD)
+"""It has memory tags."""
 
 
 @cache
-def cpu_for(kernel: Kernel) -> Cpu:
-    """The CPU that *kernel* needs."""
-    if kernel.config.is_file() and NEEDS_TAGS in read_config(kernel.config):
+def cpu_for(kernel: Kernel, qemu: Qemu) -> Cpu:
+    """The CPU that *kernel* needs; without memory tags where *qemu* does not keep them.
+
+    The kernel then runs without KASAN, as on any CPU that has no tags.
+    """
+    if needs_tags(kernel) and not memory_tags.tags_fault(qemu):
         return TAGS
     return PAGES_16K if kernel.page_size == 16 * KIB else PLAIN
+
+
+def needs_tags(kernel: Kernel) -> bool:
+    """Whether *kernel* uses memory tags if the CPU has them."""
+    return kernel.config.is_file() and NEEDS_TAGS in read_config(kernel.config)

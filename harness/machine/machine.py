@@ -130,6 +130,11 @@ class Machine:
         return smmu + (self.fence.board if self.fence else "")
 
     @property
+    def cpu(self) -> Cpu:
+        """What each of its CPUs is."""
+        return cpu_for(self.kernel, self.qemu)
+
+    @property
     def geometry(self) -> Geometry:
         """The sizes that its kernel was built with."""
         return self.initramfs.geometry
@@ -178,7 +183,7 @@ class Machine:
             *("-accel", accelerator()),
             *(COUNTED if self.counted else ()),
             *(self.recorded.arguments if self.recorded else ()),
-            *board_arguments(self.cpus, self.ram_size, self.board, cpu_for(self.kernel)),
+            *board_arguments(self.cpus, self.ram_size, self.board, self.cpu),
             *self._memory(None if own_ram else run),
             *([] if restored else self._payload(run)),
             *self._serial_lines(run),

@@ -15,6 +15,8 @@ from harness.kernel import Kernel, KernelSpec
 from harness.kernel.abilities import FEATURE, abilities_of
 from harness.kernel.changes import newer_than_read
 from harness.machine.binary import Qemu, find_qemu
+from harness.machine.cpu import needs_tags
+from harness.machine.memory_tags import tags_fault
 from harness.plugin.markers import lacking_for
 from harness.plugin.session import kernel_key, runs_in_worker
 from harness.results import request_from
@@ -38,7 +40,12 @@ _count_key = pytest.StashKey[Path]()
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Describe the kernel, once it is built."""
     kernel = config.stash.get(kernel_key, None)
-    return [] if kernel is None else list(head_lines(kernel))
+    if kernel is None:
+        return []
+    lines = list(head_lines(kernel))
+    if needs_tags(kernel) and (fault := tags_fault(find_qemu(request_from(config).qemu))):
+        lines.append(f"memory tags: off; this QEMU {fault}")
+    return lines
 
 
 def head_lines(kernel: Kernel) -> Iterator[str]:

@@ -10,8 +10,11 @@ from suite_items import Item
 from harness.kernel import Kernel, KernelSpec
 from harness.machine.binary import Qemu
 from harness.machine.capabilities import Capabilities
+from harness.machine.memory_tags import STORES_WRONG
+from harness.plugin import head as head_module
 from harness.plugin.head import FROM_SOURCE, count_lines, missing, pytest_report_header
 from harness.plugin.session import kernel_key
+from harness.results.request import SuiteRequest
 
 QEMU = Qemu(Path("qemu"), (7, 2), "QEMU", Capabilities())
 
@@ -68,6 +71,25 @@ def test_a_kernel_without_the_feature_is_told_to_lack_it(kernel: Kernel) -> None
     assert head(kernel)[2:] == [
         "CONFIG_DMA_RESTRICTED_POOL is not set: no test applies that needs a restricted pool"
     ]
+
+
+@pytest.mark.parametrize(
+    ("option", "fault", "lines"),
+    [
+        ("KASAN_HW_TAGS", STORES_WRONG, ["memory tags: off; this QEMU stores them wrong"]),
+        ("KASAN_HW_TAGS", "", []),
+        ("KASAN_GENERIC", STORES_WRONG, []),
+    ],
+)
+def test_a_qemu_that_keeps_no_tags_is_named_if_the_kernel_has_them(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch, option: str, fault: str, lines: list[str]
+) -> None:
+    kernel.config.write_text(f"CONFIG_DMA_RESTRICTED_POOL=y\nCONFIG_{option}=y\n")
+    monkeypatch.setattr(head_module, "tags_fault", lambda _: fault)
+    monkeypatch.setattr(head_module, "find_qemu", lambda _: QEMU)
+    monkeypatch.setattr(head_module, "request_from", lambda _: SuiteRequest(spec=KernelSpec()))
+
+    assert head(kernel)[2:] == lines
 
 
 SKIPS = {

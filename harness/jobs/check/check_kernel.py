@@ -15,7 +15,6 @@ from harness.jobs.check.kernel_parts import KernelParts, driver_name, refused_mo
 from harness.jobs.check.pool_state import pool_answer
 from harness.kernel import Kernel
 from harness.machine.binary import Qemu
-from harness.machine.cpu import cpu_for
 from harness.machine.machine import Machine
 from harness.machine.qemu.console import read_log
 from harness.machine.qemu.snapshot import park
@@ -81,4 +80,4 @@ def _no_device(qemu: Qemu, driver: Driver) -> str:
 
 def _describe(machine: Machine) -> str:
     shape = machine.devicetree.overlays[-1]
-    return f"{machine.qemu.banner}, {cpu_for(machine.kernel).model}, {shape}"
+    return f"{machine.qemu.banner}, {machine.cpu.model}, {shape}"
