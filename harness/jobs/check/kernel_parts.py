@@ -23,6 +23,7 @@ GUEST_PARTS = (
     Part("DEVTMPFS", ""),
     Part("SYSFS", ""),
     Part("PROC_FS", ""),
+    Part("SIGNALFD", ""),
 )
 """What a guest needs: the agent's serial line, a console, file systems.
 What has no module can only be built in."""
