@@ -131,12 +131,12 @@ def capabilities_of(program: Path, identity: str) -> Capabilities:
     Raises HostError if it does not answer.
     """
     key = digest(identity, str(program), Path(__file__))
-    entry = Cache("qemu-capabilities").get(key, lambda directory: _write(program, directory))
+    entry = CACHE.get(key, lambda directory: _write(program, directory))
     content = json.loads((entry / _FILE).read_text())
     return Capabilities(frozenset(content["features"]), tuple(content["missing"]))
 
 
-_FILE = "capabilities.json"
+CACHE, _FILE = Cache("qemu-capabilities"), "capabilities.json"
 
 
 def _write(program: Path, directory: Path) -> None:

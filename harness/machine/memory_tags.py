@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ask a QEMU whether it keeps memory tags: guest/tags runs on it, once for each binary.
+"""Ask a QEMU whether it keeps memory tags: guest/bare/tags.S runs on it, once for each binary.
 
 QEMU's version, its options and its CPU's registers do not tell. QEMU 7.2 has the CPU and starts
 with ``mte=on``, but drops the offset in the page from the address of a tag (its commit
@@ -14,10 +14,11 @@ import tempfile
 from pathlib import Path
 
 from harness.base.architecture import accelerator
-from harness.base.cache import Cache, digest
+from harness.base.cache import digest
 from harness.base.tools import dies_with_us
+from harness.machine.bare_program import ENTRY, bare_program
 from harness.machine.binary import Qemu
-from harness.machine.fence.firmware import bare_program
+from harness.machine.capabilities import CACHE
 
 BOARD, MODEL = ",mte=on", "max,pauth-impdef=on"
 """The board's option for memory of tags, and the CPU: everything, with QEMU's own algorithm for
@@ -30,8 +31,6 @@ TIMEOUT = 60.0
 
 _FILE = "memory-tags.txt"
 _RIGHT, _WRONG = b"tags: right\n", b"tags: wrong\n"
-_ENTRY = 0x4020_0000
-"""Where the program is linked to (guest/tags/Makefile)."""
 
 
 @functools.cache
@@ -42,9 +41,7 @@ def tags_fault(qemu: Qemu) -> str:
     """
     program = bare_program("tags")
     key = digest(qemu.key, str(qemu.path), program, Path(__file__))
-    entry = Cache("qemu-capabilities").get(
-        key, lambda directory: _write(directory, ask(qemu.path, program))
-    )
+    entry = CACHE.get(key, lambda directory: _write(directory, ask(qemu.path, program)))
     return (entry / _FILE).read_text()
 
 
@@ -60,7 +57,7 @@ def ask(path: Path, program: bytes, board: str = BOARD, timeout: float = TIMEOUT
         command = [
             *(str(path), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
             *("-accel", accelerator(), "-machine", f"virt{board}", "-cpu", MODEL, "-m", "16M"),
-            *("-device", f"loader,file={file.name},addr={_ENTRY:#x},cpu-num=0,force-raw=on"),
+            *("-device", f"loader,file={file.name},addr={ENTRY:#x},cpu-num=0,force-raw=on"),
             *("-serial", "stdio"),
         ]
         try:

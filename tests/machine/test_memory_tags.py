@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a QEMU keeps memory tags is what guest/tags says on it, asked once."""
+"""Whether a QEMU keeps memory tags is what guest/bare/tags.S says on it, asked once."""
 
 from pathlib import Path
 
 import pytest
 
+from harness.machine.bare_program import bare_program
 from harness.machine.binary import Qemu, find_qemu
-from harness.machine.fence.firmware import bare_program
 from harness.machine.memory_tags import STORES_WRONG, ask, tags_fault
 
 pytestmark = pytest.mark.usefixtures("cache")

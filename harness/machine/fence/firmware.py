@@ -5,28 +5,17 @@ The bank contains the code at 0, then its orders (guest/firmware/firmware.h), th
 and those of the SMMU. The addresses in RAM are those that devicetree/payload.py allows for.
 """
 
-import shutil
 import struct
-import tempfile
 from collections.abc import Sequence
 from enum import IntEnum
-from pathlib import Path
 
 from harness.base.address_range import AddressRange
-from harness.base.architecture import CROSS
-from harness.base.cache import Cache, digest
-from harness.base.errors import BuildError, ToolError
-from harness.base.paths import CHECKOUT
-from harness.base.progress import step
-from harness.base.tools import run_tool
-from harness.kernel.build.compiler import DEFAULT
+from harness.machine.bare_program import bare_program
+from harness.machine.fence.cache_log import CACHE_LOG_SIZE
 from harness.machine.fence.fence import Constant, Firmware, Register
 from harness.machine.fence.smmu import SMMU
 from harness.machine.fence.smmu_tables import Tables
 from harness.machine.fence.stage2 import stage2_tables
-
-GUEST = CHECKOUT / "guest"
-BINARY = "program.bin"
 
 FLASH = AddressRange(0, 128 << 20)
 """Both banks (QEMU, hw/arm/virt.c, base_memmap[VIRT_FLASH])."""
@@ -44,7 +33,7 @@ CPU_MEMORY = AddressRange(0x4010_0000, CPUS * CPU_SIZE)
 EVENTS = AddressRange(0x4018_0000, 0x1_0000)
 """The SMMU's event queue."""
 
-CACHE_LOG = AddressRange(RAM.base, CPUS * 0x2_0000)
+CACHE_LOG = AddressRange(RAM.base, CPUS * CACHE_LOG_SIZE)
 """The logs of the CPUs' cache maintenance (guest/firmware/constants.h)."""
 
 TWIN_TABLE = CPU_MEMORY.end
@@ -101,28 +90,7 @@ def flash_image(parts: Sequence[Constant]) -> bytes:
 
 def firmware_code() -> bytes:
     """The compiled firmware, linked for address 0."""
-    return bare_program("firmware")
-
-
-def bare_program(name: str) -> bytes:
-    """The bare-metal program of guest/*name*, compiled; cached by content.
-
-    Raises BuildError when it does not compile.
-    """
-    folder = GUEST / name
-    sources = sorted(file for file in folder.iterdir() if file.is_file())
-    names = " ".join(file.name for file in sources)
-
-    def build(directory: Path) -> None:
-        with step(f"guest/{name}"), tempfile.TemporaryDirectory() as out:
-            try:
-                run_tool(("make", "-C", folder, f"CROSS_COMPILE={CROSS}", f"OUT={out}"))
-            except ToolError as fault:
-                raise BuildError(f"guest/{name} does not compile: {fault}") from fault
-            shutil.copy2(Path(out) / f"{name}.bin", directory / BINARY)
-
-    entry = Cache("firmware").get(digest(name, DEFAULT.banner, names, *sources), build)
-    return (entry / BINARY).read_bytes()
+    return bare_program("firmware", "firmware")
 
 
 def _orders(setup: Sequence[Register], checks: Sequence[Register], logs_caches: bool) -> bytes:

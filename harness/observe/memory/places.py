@@ -102,10 +102,12 @@ class Places:
     @cached_property
     def _bars(self) -> tuple[Bar, ...]:
         """Those of the devices; none of a QEMU that has ended, which says nothing any more."""
+        if self._guest is None:
+            return ()
         try:
-            return tuple(bars(self._guest.monitor.hmp("info pci"))) if self._guest else ()
+            return tuple(bars(self._guest.monitor.hmp("info pci")))
         except GuestError:
-            if self._guest is None or self._guest.ending is None:
+            if self._guest.ending is None:
                 raise
             return ()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FENCE: the firmware refuses a hostile kernel; guest/intruder runs in Linux's place."""
+"""FENCE: the firmware refuses a hostile kernel; guest/bare/intruder.S runs in Linux's place."""
 
 import struct
 from dataclasses import replace
@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from harness.kernel import Kernel
-from harness.machine.fence.firmware import bare_program
+from harness.machine.bare_program import bare_program
 from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
 from harness.plugin.guests import Guests
 from harness.suite.lib.expect import equal, fence_intact
 
 ANSWERS, SECOND_CPU, ABORTS = 0x4030_0000, 0x4030_1000, 0x4030_2000
-"""Where it stores the results of its calls: guest/intruder/intruder.S."""
+"""Where it stores the results of its calls: guest/bare/intruder.S."""
 
 HIDDEN_RAM, FLASH = 0x4010_0000, 0x0010_0000
 """The address that it loads two registers from, and the address that it branches to."""

@@ -8,9 +8,10 @@ from page_walk import joined, leaves
 
 from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
+from harness.machine.bare_program import GUEST
 from harness.machine.fence import CpuRefusal, cpu_refusals, fence_named
 from harness.machine.fence.cache_log import CACHE_LOG_SIZE, KEPT, TWINS
-from harness.machine.fence.firmware import CPU_SIZE, CPUS, GUEST, HIDDEN, TWIN_TABLE, Bank
+from harness.machine.fence.firmware import CPU_SIZE, CPUS, HIDDEN, TWIN_TABLE, Bank
 from harness.machine.fence.stage2 import stage2_tables
 
 BASE = 0x2_0000
