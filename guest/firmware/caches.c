@@ -17,7 +17,7 @@
 
 #define PRIME 0x100000001b3UL /* of FNV-1a; here 8 bytes at once */
 
-static struct twin *const twins = (struct twin *)TWIN_TABLE;
+static struct bounced *const bounced = (struct bounced *)BOUNCED_TABLE;
 
 static uint64_t line_size(void)
 {
@@ -44,18 +44,18 @@ static uint64_t hash(uint64_t line)
 	return value;
 }
 
-static uint64_t twin_of(uint64_t line)
+static uint64_t original_of(uint64_t line)
 {
-	for (uint64_t i = 0; i < TWINS; i++)
-		if (line >= twins[i].base && line - twins[i].base < twins[i].size)
-			return twins[i].address + (line - twins[i].base);
+	for (uint64_t i = 0; i < BOUNCED_RANGES; i++)
+		if (line >= bounced[i].base && line - bounced[i].base < bounced[i].size)
+			return bounced[i].original + (line - bounced[i].base);
 	return NOWHERE;
 }
 
 void forget_cache_operations(void)
 {
-	for (uint64_t i = 0; i < TWINS; i++)
-		twins[i].size = 0;
+	for (uint64_t i = 0; i < BOUNCED_RANGES; i++)
+		bounced[i].size = 0;
 	for (uint64_t i = 0; i < CPUS; i++) {
 		cache_log(i)->count = 0;
 		cache_log(i)->completed = 0;
@@ -86,11 +86,11 @@ void complete_cache_operations(struct cache_log *log)
 	for (; number < log->count; number++) {
 		struct cache_operation *operation =
 			&log->operations[number % KEPT_CACHE_OPERATIONS];
-		uint64_t twin = twin_of(operation->line & ~(line_size() - 1));
+		uint64_t original = original_of(operation->line & ~(line_size() - 1));
 
 		operation->line |= COMPLETED;
-		if (twin != NOWHERE)
-			operation->content = hash(twin);
+		if (original != NOWHERE)
+			operation->content = hash(original);
 	}
 	log->completed = log->count;
 }

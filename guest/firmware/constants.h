@@ -18,9 +18,9 @@
 #define CACHE_LOG_SIZE (1 << CACHE_LOG_SHIFT)
 #define KEPT_CACHE_OPERATIONS 5400
 
-/* TWINS struct twin, which the harness writes. */
-#define TWIN_TABLE 0x40108000
-#define TWINS 8
+/* BOUNCED_RANGES struct bounced, which the harness writes. */
+#define BOUNCED_TABLE 0x40108000
+#define BOUNCED_RANGES 8
 
 /* Bytes of struct frame. */
 #define FRAME_SIZE 256

@@ -53,7 +53,7 @@ struct cpu {
 /*
  * A "dc" by virtual address: the physical address of its line, CRm of the instruction, and
  * COMPLETED once the CPU has executed "dsb sy" after it; ELR_EL2; a hash of the line's content at
- * that moment, or, where the line has a twin, of the twin's when the operation was completed.
+ * that moment, or, of a bounced line, of its original's when the operation was completed.
  */
 struct cache_operation {
 	uint64_t line, pc, content;
@@ -61,9 +61,9 @@ struct cache_operation {
 
 #define COMPLETED (1UL << 63)
 
-/* The lines of [base, base + size) have twins from address on. */
-struct twin {
-	uint64_t base, size, address;
+/* The lines of [base, base + size) are bounced: those of the CPU's buffer begin at original. */
+struct bounced {
+	uint64_t base, size, original;
 };
 
 /* A CPU's log; the last KEPT_CACHE_OPERATIONS are kept. */

@@ -39,8 +39,8 @@ class Handover:
     """What a *call*, such as ``dma_map_single()``, hands over: *ranges* of the pool.
 
     *contents*: by the address of a line, the hash that the log must have of it (CacheOperation):
-    of a cleaned line, what is in memory after the call; of the twin of an invalidated one, which is
-    its place in the CPU's buffer, what was there before. So a copy on the wrong side shows.
+    of a cleaned line, what is in memory after the call; of the original of an invalidated one, in
+    the CPU's buffer, what was there before. So a copy on the wrong side shows.
     *completeness* are the properties of the barrier, *properties* of the rest.
     """
 

@@ -26,8 +26,8 @@ COMPLETED, CRM = 1 << 63, 0xF
 KEPT = 5400
 """Operations that a CPU's log has room for: KEPT_CACHE_OPERATIONS."""
 
-TWIN, TWINS = struct.Struct("<3Q"), 8
-"""struct twin, and how many the firmware reads."""
+BOUNCED, BOUNCED_RANGES = struct.Struct("<3Q"), 8
+"""struct bounced, and how many the firmware reads."""
 
 PRIME, WORD = 0x100_0000_01B3, struct.Struct("<Q")
 """guest/firmware/caches.c:hash()."""
@@ -59,7 +59,7 @@ class CacheOperation:
     """Maintenance of the line at physical *address*; *pc* is the instruction's.
 
     *completed*: the CPU has executed ``dsb sy`` after it. *content* is the :func:`line_hash` of the
-    line at that moment, or, where the line has a twin, of the twin's when it was completed.
+    line at that moment, or, of a bounced line, of its original's when it was completed.
     """
 
     address: int
@@ -94,20 +94,20 @@ class CacheLog:
 
 
 @dataclass(frozen=True, repr=False)
-class Twin(AddressRange):
-    """A range of a pool and, from *address* on, of the buffer whose bytes are bounced there.
+class Bounced(AddressRange):
+    """A range of a pool and, from *original* on, of the buffer whose bytes are bounced there.
 
     Both have the same offset in a line.
     """
 
-    address: int
+    original: int
 
 
-def twin_table(twins: Sequence[Twin]) -> bytes:
-    """The table of TWINS that the firmware reads (TWIN_TABLE, guest/firmware/constants.h)."""
-    assert len(twins) <= TWINS, f"the firmware has room for {TWINS} twins"
-    records = [TWIN.pack(one.base, one.size, one.address) for one in twins]
-    return b"".join(records).ljust(TWINS * TWIN.size, b"\0")
+def bounced_table(ranges: Sequence[Bounced]) -> bytes:
+    """The table of BOUNCED_RANGES that the firmware reads (guest/firmware/constants.h)."""
+    assert len(ranges) <= BOUNCED_RANGES, f"the firmware has room for {BOUNCED_RANGES} ranges"
+    records = [BOUNCED.pack(one.base, one.size, one.original) for one in ranges]
+    return b"".join(records).ljust(BOUNCED_RANGES * BOUNCED.size, b"\0")
 
 
 def cache_log(content: bytes) -> CacheLog:

@@ -36,8 +36,8 @@ EVENTS = AddressRange(0x4018_0000, 0x1_0000)
 CACHE_LOG = AddressRange(RAM.base, CPUS * CACHE_LOG_SIZE)
 """The logs of the CPUs' cache maintenance (guest/firmware/constants.h)."""
 
-TWIN_TABLE = CPU_MEMORY.end
-"""What the harness writes of buffers and their place in the pool (cache_log.py:twin_table())."""
+BOUNCED_TABLE = CPU_MEMORY.end
+"""Where the harness writes cache_log.py:bounced_table()."""
 
 FIRMWARE = Firmware(
     kernel=0x4020_0000,

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Set up a machine's fence before the kernel runs, and check that it is intact."""
+"""Set up a machine's fence before the kernel runs, check that it is intact, read its log."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from harness.base.address_range import AddressRange
-from harness.machine.fence import Constant, Fence, Refusal, Register
+from harness.base.disk import require_not_full
+from harness.machine.fence import Constant, Fence, Refusal, Register, smmu_refusals
 from harness.machine.layout import RamBlock
-from harness.machine.machine import Machine
+from harness.machine.machine import FENCE_LOG, Machine
 from harness.machine.qemu.qtest import Qtest
 
 FLASH_SIZE = 64 << 20
@@ -59,6 +60,19 @@ def excess(blocks: Sequence[RamBlock], devices: Sequence[ConfinedDevice]) -> lis
         for part in device.reach
         if not any(block.base <= part.base and part.end <= block.end for block in allowed)
     ]
+
+
+def refusals(directory: Path, devices: Sequence[ConfinedDevice]) -> list[Refusal]:
+    """The accesses that QEMU's log in *directory*, and *devices*, say were refused, oldest first.
+
+    Raises HostError when the file system of the log is full.
+    """
+    require_not_full("QEMU's log of refused accesses", [directory])
+    log, found = directory / FENCE_LOG, [one for device in devices for one in device.refusals()]
+    if log.exists():
+        with log.open(errors="replace") as lines:
+            found += smmu_refusals(lines)
+    return sorted(found, key=lambda refusal: refusal.time)
 
 
 def _changed_registers(registers: tuple[Register, ...], qtest: Qtest) -> Iterator[str]:

@@ -4,31 +4,21 @@
 import contextlib
 import shlex
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from harness.base.disk import require_not_full, writing
+from harness.base.disk import writing
 from harness.base.errors import GuestError, InputError
 from harness.base.kreport import Report
 from harness.base.outcome import Ending, Outcome
 from harness.machine.devicetree import Pool
-from harness.machine.fence import (
-    CacheLog,
-    CpuRefusals,
-    Refusal,
-    cache_log,
-    cpu_refusals,
-    smmu_refusals,
-)
-from harness.machine.fence.cache_log import CACHE_LOG_SIZE, Twin, twin_table
-from harness.machine.fence.firmware import TWIN_TABLE
+from harness.machine.fence import CpuRefusals, Refusal, cpu_refusals
 from harness.machine.machine import (
     AGENT_SOCKET,
     BLOB,
     CONSOLE_SOCKET,
-    FENCE_LOG,
     MONITOR_SOCKET,
     PERSON_SOCKET,
     QTEST_SOCKET,
@@ -36,10 +26,17 @@ from harness.machine.machine import (
 )
 from harness.machine.qemu.agent import Agent, Hello
 from harness.machine.qemu.console import Console, read_log
-from harness.machine.qemu.fencing import ConfinedDevice, damage, excess, put_up, write_flash
+from harness.machine.qemu.fencing import (
+    ConfinedDevice,
+    damage,
+    excess,
+    put_up,
+    refusals,
+    write_flash,
+)
 from harness.machine.qemu.host_share import HostShare
 from harness.machine.qemu.loop import call
-from harness.machine.qemu.monitor import Event, Monitor
+from harness.machine.qemu.monitor import Event, Monitor, ending_of
 from harness.machine.qemu.patience import Patience
 from harness.machine.qemu.placed import placed
 from harness.machine.qemu.process import Process
@@ -254,13 +251,7 @@ class Guest:
 
         Raises HostError when the file system of QEMU's log is full: QEMU does not say what it lost.
         """
-        require_not_full("QEMU's log of refused accesses", [self.directory])
-        log, found = self.directory / FENCE_LOG, []
-        if log.exists():
-            with log.open(errors="replace") as lines:
-                found = list(smmu_refusals(lines))
-        found += [refusal for device in self.confined for refusal in device.refusals()]
-        return sorted(found, key=lambda refusal: refusal.time)
+        return refusals(self.directory, self.confined)
 
     def cpu_refusals(self) -> CpuRefusals:
         """CPU accesses that the machine's firmware refused so far; none without firmware."""
@@ -268,21 +259,6 @@ class Guest:
         if firmware is None:
             return CpuRefusals(0, ())
         return cpu_refusals(self.qtest.read(firmware.log.base, firmware.log.size))
-
-    def cache_log(self) -> CacheLog:
-        """The cache maintenance that the machine's firmware logged so far.
-
-        It must log it: the fixture ``logs_caches``.
-        """
-        firmware = self.machine.firmware
-        assert firmware is not None, "a machine without firmware"
-        assert firmware.cache_log is not None, "its firmware logs no cache maintenance"
-        size = self.machine.cpus * CACHE_LOG_SIZE
-        return cache_log(self.qtest.read(firmware.cache_log.base, size))
-
-    def write_cache_twins(self, twins: Sequence[Twin]) -> None:
-        """Tell the firmware which places of a pool have a twin in a buffer."""
-        self.qtest.write(TWIN_TABLE, twin_table(twins))
 
     def settle(self) -> None:
         """Wait up to SETTLE_TIMEOUT for a dying kernel to finish its report."""
@@ -365,7 +341,7 @@ class Guest:
     def _on_event(self, event: Event) -> None:
         if self._pulse is not None:
             self._pulse.on_event(event)
-        outcome = _ending_event(event)
+        outcome = ending_of(event)
         if outcome is not None:
             self.console.drain()  # the kernel's own words, if they came before the event
             self.watch.end(Ending(outcome, f"QMP event {event['event']} {event.get('data', '')}"))
@@ -374,14 +350,3 @@ class Guest:
 _NOTHING_FOLLOWS = (Outcome.QEMU_DIED, Outcome.HOST_FAILED)
 
 _FINAL_EVENTS = ("GUEST_PANICKED", "SHUTDOWN")
-
-_SHUTDOWN_OUTCOMES = {"guest-reset": Outcome.RESET, "guest-shutdown": Outcome.POWER_OFF}
-
-
-def _ending_event(event: Event) -> Outcome | None:
-    """The outcome for a QMP event; None if the guest continues."""
-    if event["event"] == "GUEST_PANICKED":
-        return Outcome.PANIC
-    if event["event"] == "SHUTDOWN":
-        return _SHUTDOWN_OUTCOMES.get(event["data"]["reason"])
-    return None

@@ -12,6 +12,7 @@ from typing import Any
 from qemu.qmp import ExecInterruptedError, ExecuteError, QMPClient, QMPError
 
 from harness.base.errors import GuestHang, QemuError
+from harness.base.outcome import Outcome
 from harness.machine.qemu.log import LogFile, ends
 from harness.machine.qemu.loop import event_loop, run
 from harness.machine.qemu.watch import Watch
@@ -23,6 +24,8 @@ LAST_WORDS_TIMEOUT = 2.0
 """Seconds to wait for the process's end and its last output after QEMU closed the connection."""
 
 Event = Mapping[str, Any]
+
+_SHUTDOWN_OUTCOMES = {"guest-reset": Outcome.RESET, "guest-shutdown": Outcome.POWER_OFF}
 
 
 class Monitor:
@@ -153,3 +156,12 @@ class Monitor:
         passed = time.monotonic() - self._begin
         line = f"[{passed:10.6f}] {what} {json.dumps(content, default=str)}\n"
         self._log.write(line.encode())
+
+
+def ending_of(event: Event) -> Outcome | None:
+    """The outcome for a QMP event; None if the guest continues."""
+    if event["event"] == "GUEST_PANICKED":
+        return Outcome.PANIC
+    if event["event"] == "SHUTDOWN":
+        return _SHUTDOWN_OUTCOMES.get(event["data"]["reason"])
+    return None

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from harness.base.address_range import AddressRange
 from harness.base.violation import PropertyViolated
 from harness.devices.oracles.caches import Duty, Handover, lines, maintained, neglected
-from harness.machine.fence import CacheLog, CacheOperation
-from harness.machine.fence.cache_log import Twin, line_hash
+from harness.machine.fence import CacheLog, CacheOperation, cache_log
+from harness.machine.fence.cache_log import CACHE_LOG_SIZE, Bounced, bounced_table, line_hash
+from harness.machine.fence.firmware import BOUNCED_TABLE
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import LiveMemory
 
@@ -28,21 +29,21 @@ class CacheWatch:
     memory: LiveMemory
     pool: AddressRange
     _before: CacheLog = field(init=False)
-    _twins: Mapping[int, int] = field(init=False, default_factory=dict)
+    _originals: Mapping[int, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.begin()
 
-    def begin(self, *twins: Twin) -> None:
-        """Note where the log ends. *twins*: which places of a buffer belong to which of the pool.
+    def begin(self, *bounced: Bounced) -> None:
+        """Note where the log ends. *bounced*: ranges of the pool, and where their originals are.
 
-        The content of these places is compared with what it is when an invalidate is completed.
+        The content of the originals is compared with what it is when an invalidate is completed.
         """
-        self._before = self.guest.cache_log()
-        whole = [_in_lines(one, self._before.line_size) for one in twins]
-        self.guest.write_cache_twins(whole)
-        self._twins = {
-            line: self._hash(one.address + line - one.base)
+        self._before = self._log()
+        whole = [_in_lines(one, self._before.line_size) for one in bounced]
+        self.guest.qtest.write(BOUNCED_TABLE, bounced_table(whole))
+        self._originals = {
+            line: self._hash(one.original + line - one.base)
             for one in whole
             for line in lines(one, self._before.line_size)
         }
@@ -53,8 +54,8 @@ class CacheWatch:
         self._judge(call, Duty.CLEAN, ranges, {line: self._hash(line) for line in handed})
 
     def invalidated(self, call: str, *ranges: AddressRange) -> None:
-        """*call* invalidated all lines of *ranges*, and then copied to their twins."""
-        self._judge(call, Duty.INVALIDATE, ranges, self._twins)
+        """*call* invalidated all lines of *ranges*, and then copied to their originals."""
+        self._judge(call, Duty.INVALIDATE, ranges, self._originals)
 
     def cleaned_or_invalidated(self, call: str, *ranges: AddressRange) -> None:
         """*call* left no line of *ranges* dirty."""
@@ -83,14 +84,21 @@ class CacheWatch:
             raise PropertyViolated(*violations)
 
     def _operations(self) -> tuple[CacheOperation, ...]:
-        return self.guest.cache_log().since(self._before)
+        return self._log().since(self._before)
+
+    def _log(self) -> CacheLog:
+        firmware = self.guest.machine.firmware
+        assert firmware is not None, "a machine without firmware"
+        assert firmware.cache_log is not None, "its firmware logs no cache maintenance"
+        size = self.guest.machine.cpus * CACHE_LOG_SIZE
+        return cache_log(self.guest.qtest.read(firmware.cache_log.base, size))
 
     def _hash(self, line: int) -> int:
         return line_hash(self.memory.read(line, self._before.line_size))
 
 
-def _in_lines(twin: Twin, line_size: int) -> Twin:
-    """*twin* from the beginning of a line on."""
-    more = twin.base % line_size
-    assert twin.address % line_size == more, f"{twin} has another offset in its line"
-    return Twin(twin.base - more, twin.size + more, twin.address - more)
+def _in_lines(one: Bounced, line_size: int) -> Bounced:
+    """*one* from the beginning of a line on."""
+    more = one.base % line_size
+    assert one.original % line_size == more, f"{one} has another offset in its line"
+    return Bounced(one.base - more, one.size + more, one.original - more)

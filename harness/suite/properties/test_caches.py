@@ -22,7 +22,7 @@ from harness.devices.probe import (
     SgMapping,
     Slice,
 )
-from harness.machine.fence.cache_log import Twin
+from harness.machine.fence.cache_log import Bounced
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
 from harness.observe.memory import LiveMemory
@@ -66,10 +66,10 @@ def places(mapping: SgMapping) -> list[AddressRange]:
     return [AddressRange(one.phys, one.length) for one in mapping.segments]
 
 
-def twins(mapping: SgMapping, parts: Sequence[Slice]) -> list[Twin]:
+def bounced(mapping: SgMapping, parts: Sequence[Slice]) -> list[Bounced]:
     """Where each entry of *mapping* is in the pool, and in the CPU's buffer."""
     pairs = zip(places(mapping), parts, strict=True)
-    return [Twin(one.base, one.size, part.buffer.phys + part.offset) for one, part in pairs]
+    return [Bounced(one.base, one.size, part.buffer.phys + part.offset) for one, part in pairs]
 
 
 @pytest.mark.property("C10", "C11")
@@ -112,7 +112,7 @@ def test_sync_for_cpu_invalidates_every_line_of_its_range(
         for offset, length in PARTS:
             buffer.fill(CPU)
             memory.write(mapping.phys, DEVICE.content(0, SIZE))
-            caches.begin(Twin(mapping.phys, SIZE, buffer.phys))
+            caches.begin(Bounced(mapping.phys, SIZE, buffer.phys))
             mapping.sync_for_cpu(offset, length)
             call = "dma_sync_single_range_for_cpu()"
             caches.invalidated(call, place(mapping, offset, length))
@@ -129,7 +129,7 @@ def test_unmap_invalidates_every_line_of_the_mapping(
         buffer.fill(CPU)
         mapping = device.map_single(buffer, direction, size=size)
         memory.write(mapping.phys, DEVICE.content(0, size))
-        caches.begin(Twin(mapping.phys, size, buffer.phys))
+        caches.begin(Bounced(mapping.phys, size, buffer.phys))
         mapping.unmap()
         caches.invalidated("dma_unmap_single()", place(mapping))
         holds(buffer, DEVICE, 0, size)
@@ -170,7 +170,7 @@ def test_a_scatterlist_is_invalidated_for_the_cpu(
         buffer.fill(CPU)
         for one in places(mapping):
             memory.write(one.base, DEVICE.content(0, one.size))
-        caches.begin(*twins(mapping, parts))
+        caches.begin(*bounced(mapping, parts))
         end()
         caches.invalidated(call, *places(mapping))
 
@@ -203,7 +203,7 @@ def test_a_mapping_that_begins_within_a_slot_is_maintained_from_there(
         mapping = device.map_single(buffer, Direction.BIDIRECTIONAL, offset=offset, size=3000)
         caches.cleaned("dma_map_single()", place(mapping))
         memory.write(mapping.phys, DEVICE.content(0, 3000))
-        caches.begin(Twin(mapping.phys, 3000, buffer.phys + offset))
+        caches.begin(Bounced(mapping.phys, 3000, buffer.phys + offset))
         mapping.unmap()
         caches.invalidated("dma_unmap_single()", place(mapping))
 

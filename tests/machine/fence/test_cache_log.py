@@ -7,7 +7,14 @@ import pytest
 
 from harness.base.errors import HarnessError
 from harness.machine.fence import CacheOperation, CacheOps, cache_log
-from harness.machine.fence.cache_log import CACHE_LOG_SIZE, KEPT, TWINS, Twin, line_hash, twin_table
+from harness.machine.fence.cache_log import (
+    BOUNCED_RANGES,
+    CACHE_LOG_SIZE,
+    KEPT,
+    Bounced,
+    bounced_table,
+    line_hash,
+)
 
 PC = 0xFFFF_8000_0001_5F74
 
@@ -62,8 +69,8 @@ def test_a_hash_depends_on_every_word_and_its_place() -> None:
     assert line_hash(struct.pack("<2Q", 1, 2)) == ((0x100_0000_01B3 ^ 2) * 0x100_0000_01B3) % 2**64
 
 
-def test_twins_are_a_table_of_fixed_size() -> None:
-    table = twin_table([Twin(0x4F00_0000, 100, 0x4100_0000)])
+def test_bounced_ranges_are_a_table_of_fixed_size() -> None:
+    table = bounced_table([Bounced(0x4F00_0000, 100, 0x4100_0000)])
 
-    assert len(table) == 24 * TWINS
+    assert len(table) == 24 * BOUNCED_RANGES
     assert struct.unpack_from("<4Q", table) == (0x4F00_0000, 100, 0x4100_0000, 0)

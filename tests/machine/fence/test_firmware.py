@@ -10,8 +10,8 @@ from harness.base.address_range import AddressRange
 from harness.base.errors import InputError
 from harness.machine.bare_program import GUEST
 from harness.machine.fence import CpuRefusal, cpu_refusals, fence_named
-from harness.machine.fence.cache_log import CACHE_LOG_SIZE, KEPT, TWINS
-from harness.machine.fence.firmware import CPU_SIZE, CPUS, HIDDEN, TWIN_TABLE, Bank
+from harness.machine.fence.cache_log import BOUNCED_RANGES, CACHE_LOG_SIZE, KEPT
+from harness.machine.fence.firmware import BOUNCED_TABLE, CPU_SIZE, CPUS, HIDDEN, Bank
 from harness.machine.fence.stage2 import stage2_tables
 
 BASE = 0x2_0000
@@ -101,7 +101,10 @@ def test_a_firmware_that_logs_caches_is_told_so() -> None:
     assert 1 << int(defined["CACHE_LOG_SHIFT"], 0) == CACHE_LOG_SIZE
     assert fence.firmware.cache_log.size == CPUS * CACHE_LOG_SIZE
     assert int(defined["KEPT_CACHE_OPERATIONS"], 0) == KEPT
-    assert (int(defined["TWIN_TABLE"], 0), int(defined["TWINS"], 0)) == (TWIN_TABLE, TWINS)
+    assert (int(defined["BOUNCED_TABLE"], 0), int(defined["BOUNCED_RANGES"], 0)) == (
+        BOUNCED_TABLE,
+        BOUNCED_RANGES,
+    )
     assert not fence.firmware.cache_log.overlaps(fence.firmware.log)
 
 
