@@ -66,7 +66,7 @@ def lines(place: AddressRange, size: int) -> range:
 def neglected(
     handover: Handover, operations: Sequence[CacheOperation], pool: AddressRange
 ) -> Iterator[Violation]:
-    """What a call with the logged *operations* owes its device, or the CPU."""
+    """Each duty of *handover* that the logged *operations* of its call do not do."""
     of_line: dict[int, list[CacheOperation]] = {}
     for operation in operations:
         of_line.setdefault(operation.address, []).append(operation)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the kernel does with the caches in one DMA API call, against what it owes."""
+"""Compare the cache maintenance of one DMA API call with what the call must do."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

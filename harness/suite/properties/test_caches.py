@@ -2,7 +2,7 @@
 """Properties C10, C11 and D12: cache maintenance for devices that are not coherent.
 
 QEMU has no caches. The firmware of the fence traps each ``dc`` and follows the kernel to its
-barrier; harness/devices/oracles/caches.py says what a call owes.
+barrier; harness/devices/oracles/caches.py says what a call must do.
 """
 
 from collections.abc import Sequence

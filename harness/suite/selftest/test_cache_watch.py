@@ -34,7 +34,7 @@ def buffer(probe: Probe, page: int) -> Buffer:
 def test_a_map_that_leaves_the_caches_to_its_driver_is_reported(
     device: Device, buffer: Buffer, caches: CacheWatch
 ) -> None:
-    """With DMA_ATTR_SKIP_CPU_SYNC no line is cleaned, which breaks C10 for who expects it."""
+    """DMA_ATTR_SKIP_CPU_SYNC cleans no line: a violation of C10 for a call that must."""
     mapping = device.map_single(buffer, Direction.TO_DEVICE, attrs=Attr.SKIP_CPU_SYNC)
 
     with pytest.raises(PropertyViolated, match="lines untouched") as caught:

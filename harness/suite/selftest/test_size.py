@@ -83,7 +83,7 @@ def test_a_card_that_cannot_send_makes_its_workload_fail(bench: SizeBench) -> No
 
 @pytest.mark.nightly("a kernel of its own")
 @with_cards
-def test_a_kernel_that_is_never_at_rest_after_the_workload_is_told(bench: SizeBench) -> None:
+def test_a_kernel_that_is_never_at_rest_after_the_workload_is_reported(bench: SizeBench) -> None:
     """virtio-net asks for receive buffers on and on while its pool has no room for them."""
     trial = bench.try_size(NET, 256 * KIB)
 

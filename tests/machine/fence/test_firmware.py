@@ -88,7 +88,7 @@ def test_the_firmware_and_the_harness_agree_on_their_numbers() -> None:
     assert int(defined["CPUS"], 0) == CPUS
 
 
-def test_a_firmware_that_logs_caches_is_told_so() -> None:
+def test_the_orders_say_whether_the_firmware_logs_caches() -> None:
     fence = fence_named("firmware", (POOL,), 2, logs_caches=True)
     ((_, image),) = fence.flash
 
