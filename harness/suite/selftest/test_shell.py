@@ -17,6 +17,7 @@ from harness.suite.lib.person import (
     CTRL_C,
     IN_GUEST,
     LEAVE,
+    NEEDS_GDB,
     PROMPT,
     ROWS,
     SESSION_TESTS,
@@ -158,6 +159,7 @@ def test_qmp_is_qemus_own_shell(shell: Person) -> None:
     assert "'continue' resumes it" in shell.ask("run true")
 
 
+@NEEDS_GDB
 def test_two_people_on_one_socket_are_told_of_each_other(shell: Person) -> None:
     """QEMU serves one QMP client and one gdb at a time; the second person gets a sentence."""
     directory = shell.info("run directory")
