@@ -13,7 +13,11 @@
 #define HCR_TSC (1UL << 19)
 #define HCR_TPC (1UL << 23)
 #define HCR_RW (1UL << 31)
-#define CPTR_NO_TRAPS 0x33ff
+#define HCR_APK (1UL << 40)
+#define HCR_API (1UL << 41)
+#define HCR_ATA (1UL << 56)
+#define HCR_NO_TRAPS (HCR_APK | HCR_API | HCR_ATA) /* pointer authentication, memory tags */
+#define CPTR_NO_TRAPS 0x22ff /* floating point, SVE, SME */
 #define CNTHCTL_NO_TRAPS 3
 #define SRE_FOR_EL1 0xf
 #define SCTLR_OFF 0x30d00800 /* MMU and caches off, what is RES1 set */
@@ -81,7 +85,8 @@ static void set_up_el2(void)
 	write_sysreg(vmpidr_el2, read_sysreg(mpidr_el1));
 	write_sysreg(S3_4_C12_C9_5, SRE_FOR_EL1); /* ICC_SRE_EL2 */
 	write_sysreg(sctlr_el1, SCTLR_OFF);
-	write_sysreg(hcr_el2, HCR_RW | HCR_TSC | HCR_VM | (orders->logs_caches ? HCR_TPC : 0));
+	write_sysreg(hcr_el2, HCR_RW | HCR_TSC | HCR_VM | HCR_NO_TRAPS |
+				      (orders->logs_caches ? HCR_TPC : 0));
 	if (orders->logs_caches)
 		write_sysreg(oslar_el1, 0); /* without that no debug exceptions: barriers.c */
 	__asm__ volatile("tlbi vmalls12e1\n\tdsb sy\n\tisb" ::: "memory");
