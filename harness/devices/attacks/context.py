@@ -5,7 +5,6 @@ import secrets
 from dataclasses import dataclass
 
 import drgn
-from drgn.helpers.linux.mm import follow_phys
 
 from harness.base.errors import InputError
 from harness.devices.probe import Buffer, Device, Mapping, Probe
@@ -66,7 +65,7 @@ class Context:
         """The guest-physical address of a kernel object."""
         address = thing.address_
         assert address is not None, "an object in memory has an address"
-        return int(follow_phys(self.types.program["init_mm"].address_of_(), address))
+        return self.types.phys(address)
 
     def secret_file(self, path: str = "/tmp/secret") -> tuple[bytes, int]:
         """A file of one page full of a fresh secret, and where in RAM the page cache has it."""

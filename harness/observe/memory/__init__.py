@@ -30,6 +30,7 @@ from harness.observe.memory.ram import LiveMemory, Memory, PausedMemory, RamSegm
 from harness.observe.memory.run_queues import RunQueues
 from harness.observe.memory.search import find
 from harness.observe.memory.symbols import Symbol, Symbols
+from harness.observe.memory.tags import untagged
 from harness.observe.memory.virtqueue import Virtqueue, buffers, virtqueue
 
 __all__ = [
@@ -72,5 +73,6 @@ __all__ = [
     "slot_runs",
     "slots",
     "slots_in_use",
+    "untagged",
     "virtqueue",
 ]

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import drgn
 from drgn.helpers.linux.device import bus_for_each_dev, dev_name
+from drgn.helpers.linux.mm import follow_phys
 from packaging.version import Version
 
 from harness.base.errors import AddressError, InputError, NotInKernel
@@ -14,6 +15,7 @@ from harness.kernel.source.version import parse_version
 from harness.observe.memory.image import KernelImage, locate
 from harness.observe.memory.ram import Memory
 from harness.observe.memory.symbols import Symbols
+from harness.observe.memory.tags import untagged
 from harness.observe.memory.vmcoreinfo import read_vmcoreinfo
 
 BUSES = ("platform_bus_type", "pci_bus_type")
@@ -85,6 +87,14 @@ class KernelTypes:
     def version(self) -> Version:
         """The kernel's version, only its numbers."""
         return parse_version(self.vmcoreinfo("OSRELEASE"))
+
+    def phys(self, address: int) -> int:
+        """Where the kernel's page tables map its *address*, with or without a tag.
+
+        Raises drgn.FaultError when they do not.
+        """
+        tables = self.program["init_mm"].address_of_()
+        return int(follow_phys(tables, untagged(address)))
 
     def knows(self, name: str) -> bool:
         """Whether the kernel has a variable or function *name*."""

@@ -16,8 +16,6 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from drgn.helpers.linux.mm import follow_phys
-
 from harness.base.errors import AddressError, InputError
 from harness.kernel import SLOT
 from harness.observe.memory.kernel import KernelTypes, kernel_reading
@@ -103,8 +101,7 @@ class Resolver:
         if phys in image:
             return phys
         with kernel_reading(f"the page of {address:#x}"):
-            found = follow_phys(types.program["init_mm"].address_of_(), address)
-            return int(found)
+            return types.phys(address)
 
     def names(self) -> Iterable[str]:
         """All names of all namers."""

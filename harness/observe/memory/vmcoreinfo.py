@@ -5,6 +5,7 @@ from harness.base.errors import AddressError
 from harness.observe.memory.image import KernelImage
 from harness.observe.memory.ram import Memory
 from harness.observe.memory.symbols import Symbols
+from harness.observe.memory.tags import untagged
 
 MAGIC = b"OSRELEASE="
 """The start of the text (kernel/vmcore_info.c:crash_save_vmcoreinfo_init, 6.12)."""
@@ -15,10 +16,6 @@ VA_BITS = (52, 48, 47, 42, 39, 36)
 is tried."""
 
 U64 = (1 << 64) - 1
-
-TAG = 0xFF << 56
-"""The byte of a kernel address that has a tag with CONFIG_KASAN_HW_TAGS, and is all ones without
-(Linux, Documentation/arch/arm64/memory-tagging-extension.rst)."""
 
 
 def read_vmcoreinfo(memory: Memory, symbols: Symbols, image: KernelImage) -> bytes:
@@ -38,7 +35,7 @@ def read_vmcoreinfo(memory: Memory, symbols: Symbols, image: KernelImage) -> byt
     pointer, size = variable("vmcoreinfo_data"), variable("vmcoreinfo_size")
     memstart = variable("memstart_addr")
     for bits in VA_BITS:
-        text = _text_at(memory, ((pointer | TAG) + (1 << bits) + memstart) & U64, size)
+        text = _text_at(memory, (untagged(pointer) + (1 << bits) + memstart) & U64, size)
         if text is not None:
             return text
     raise AddressError(

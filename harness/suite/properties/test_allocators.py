@@ -19,7 +19,7 @@ from harness.machine.devicetree import Pool
 from harness.machine.machine import DEFAULT_RAM
 from harness.machine.qemu.guest import Guest
 from harness.machine.shape import NO_POOL
-from harness.observe.memory import LiveMemory
+from harness.observe.memory import LiveMemory, untagged
 from harness.plugin.counters import PoolCounters
 from harness.suite.conftest import COHERENT, PLATFORM
 from harness.suite.lib.expect import (
@@ -47,9 +47,6 @@ CMA_FITS = pytest.mark.needs(
     config="ARM64_64K_PAGES=n",
 )
 
-TAG = 0xFF << 56
-"""The byte of a kernel address that has a tag with CONFIG_KASAN_HW_TAGS, else all ones."""
-
 ALIASES = "uncached aliases (dma-coherent in /proc/vmallocinfo)"
 IS_ALIAS = "the CPU's address is outside the linear map"
 
@@ -62,7 +59,7 @@ def aliases(guest: Guest) -> int:
 def is_alias(probe: Probe, virt: int, phys: int) -> bool:
     """Whether a kernel address is outside the linear map, in which buffers are."""
     buffer = probe.buffer(1)
-    return (virt | TAG) - phys != (buffer.virt | TAG) - buffer.phys
+    return untagged(virt) - phys != untagged(buffer.virt) - buffer.phys
 
 
 def allocate_to_the_end(device: Device, pool: Pool, geometry: Geometry) -> list[int]:
