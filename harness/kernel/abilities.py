@@ -39,6 +39,11 @@ class Abilities:
         return FEATURE in self.options
 
 
+def is_set(kernel: Kernel, symbol: str) -> bool:
+    """Whether *kernel* was built with option *symbol*; False if its configuration is not known."""
+    return kernel.config.is_file() and symbol in abilities_of(kernel).options
+
+
 @functools.cache
 def abilities_of(kernel: Kernel) -> Abilities:
     """The abilities of *kernel*."""

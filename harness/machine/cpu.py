@@ -6,7 +6,7 @@ from functools import cache
 
 from harness.base.space import KIB
 from harness.kernel import Kernel
-from harness.kernel.build.kconfig import read_config
+from harness.kernel.abilities import is_set
 from harness.machine import memory_tags
 from harness.machine.binary import Qemu
 
@@ -46,4 +46,4 @@ def cpu_for(kernel: Kernel, qemu: Qemu) -> Cpu:
 
 def needs_tags(kernel: Kernel) -> bool:
     """Whether *kernel* uses memory tags if the CPU has them."""
-    return kernel.config.is_file() and NEEDS_TAGS in read_config(kernel.config)
+    return is_set(kernel, NEEDS_TAGS)

@@ -10,6 +10,7 @@ from harness.base.architecture import accelerator
 from harness.base.cache import digest
 from harness.base.space import MIB
 from harness.kernel import Geometry, Initramfs, Kernel
+from harness.kernel.abilities import is_set
 from harness.machine.binary import Qemu
 from harness.machine.capabilities import LOGS_INVALID_MEMORY
 from harness.machine.cpu import PLAIN, Cpu, cpu_for
@@ -26,6 +27,11 @@ KERNEL_ARGUMENTS = "earlycon console=ttyAMA0 printk.time=1 panic=-1 oops=panic s
 prints the log (the PL011's since 7.x), the report of a spinning CPU appears only at the panic.
 ``printk.time=1``: the stamp distinguishes the kernel's lines from a program's, even without
 CONFIG_PRINTK_TIME (harness/base/kreport/printk.py)."""
+
+PRINTS_LATE = "PREEMPT_RT"
+"""The option of a kernel that prints its report of a panic after pvpanic has told it
+(kernel/panic.c:panic(), 6.12: the notifiers, then console_flush_on_panic()). QEMU lets it go on, to
+the reset that follows."""
 
 AGENT_SLOT, PANIC_SLOT = 0x1E, 0x1F
 """Device numbers on pcie.0; root ports take 1, 2, ... as devicetree overlays expect."""
@@ -179,7 +185,7 @@ class Machine:
         return [
             str(self.qemu.path),
             *("-nodefaults", "-no-user-config", "-display", "none", "-S", "-no-reboot"),
-            *("-action", "panic=pause,reboot=shutdown,shutdown=pause"),
+            *("-action", f"panic={self._panic_action},reboot=shutdown,shutdown=pause"),
             *("-accel", accelerator()),
             *(COUNTED if self.counted else ()),
             *(self.recorded.arguments if self.recorded else ()),
@@ -208,6 +214,10 @@ class Machine:
     def memory_files(self, run: Path) -> tuple[Path, ...]:
         """The path in *run* by which QEMU opens each block of RAM."""
         return tuple(run / f"ram-{block.base:x}" for block in self.blocks)
+
+    @property
+    def _panic_action(self) -> str:
+        return "none" if is_set(self.kernel, PRINTS_LATE) else "pause"
 
     @property
     def _log_items(self) -> str:

@@ -265,7 +265,12 @@ class Guest:
         if self.ending is None or self.ending.outcome in _NOTHING_FOLLOWS:
             return
         with contextlib.suppress(GuestError):  # a hung guest never stops: its report is there
-            self.monitor.wait_event(*_FINAL_EVENTS, timeout=SETTLE_TIMEOUT, outlive=True)
+            self.monitor.wait_event(
+                *_FINAL_EVENTS,
+                match=lambda event: ending_of(event) is not None,
+                timeout=SETTLE_TIMEOUT,
+                outlive=True,
+            )
         call(self.console.drain)
 
     def close(self) -> None:

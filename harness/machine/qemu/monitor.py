@@ -160,7 +160,7 @@ class Monitor:
 
 def ending_of(event: Event) -> Outcome | None:
     """The outcome for a QMP event; None if the guest continues."""
-    if event["event"] == "GUEST_PANICKED":
+    if event["event"] == "GUEST_PANICKED" and event["data"]["action"] == "pause":
         return Outcome.PANIC
     if event["event"] == "SHUTDOWN":
         return _SHUTDOWN_OUTCOMES.get(event["data"]["reason"])

@@ -148,10 +148,6 @@ def test_without_a_pool_no_sync_is_cut(device: Device, buffer: Buffer, memory: L
 
 
 @pytest.mark.property("C9")
-@pytest.mark.needs(
-    "with PREEMPT_RT the report is printed after the panic notifiers, where QEMU stops the guest",
-    config="PREEMPT_RT=n",
-)
 @pytest.mark.expects_report("BUG|Oops|panic")
 @pytest.mark.parametrize("driver", [COHERENT])
 @pytest.mark.parametrize("target", ["cpu", "device"])
