@@ -90,8 +90,9 @@ POOL_RULES = (
         since("late-reserved-memory"),
         f"{RESERVED_MEM_C}:fdt_init_reserved_mem_node()",
         "The kernel leaves memory with no-map out of its linear mapping before it refuses the "
-        "region, and then gives the pages to the page allocator: the next user of one ends in "
-        "an oops, when memory is used up at the latest.",
+        "region, and then gives the pages to the page allocator. The first use of one is an oops: "
+        "with CONFIG_NUMA, which distributions set, before the console, so that the kernel does "
+        "not boot; without, when memory is used up at the latest.",
         "Remove no-map.",
         "no-map-given-away",
     ),
