@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import GuestError, HarnessError, QemuError
-from harness.base.result import Result
 from harness.base.violation import Violation
 from harness.devices.oracles import NO_BASELINE, Baseline
 from harness.devices.oracles.examiner import Examiner
@@ -135,8 +134,9 @@ def pytest_runtest_makereport(
 
 def _shall_keep(config: pytest.Config, report: pytest.TestReport, phase: str) -> bool:
     keep = config.getoption("--keep")
-    bad = reported(report) not in (None, Result.PASS, Result.SKIP)
-    return (keep == "failed" and bad) or (keep == "all" and phase == "call")
+    result = reported(report)
+    failed = result is not None and result.at_fault
+    return (keep == "failed" and failed) or (keep == "all" and phase == "call")
 
 
 def _note(item: pytest.Item, report: pytest.TestReport, directory: Path) -> None:

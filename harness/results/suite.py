@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the suite on a kernel, in a process of its own, and return its results as data."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,9 @@ from harness.results.run import Run
 
 TIMEOUT = 4 * 3600.0
 """Seconds for one run."""
+
+NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
+"""The variable with which each worker, a Python of its own, would compile all modules again."""
 
 TAIL = 500
 """Characters of pytest's output that an error shows."""
@@ -56,6 +60,7 @@ def run_tests(
             code = subprocess.run(
                 dies_with_us(command),
                 cwd=CHECKOUT,
+                env={name: os.environ[name] for name in os.environ if name != NO_BYTECODE},
                 stdin=subprocess.DEVNULL,
                 stdout=None if show else out,
                 stderr=None if show else subprocess.STDOUT,

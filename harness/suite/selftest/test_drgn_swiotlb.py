@@ -99,6 +99,7 @@ def check(lines: Sequence[str], pool: Pool, buffer: Buffer) -> None:
     assert len(rows) == 3
 
 
+@pytest.mark.any_kernel("what a dump tells")
 def test_a_dump_is_read_with_drgn_alone(
     guest: Guest, pool: Pool, buffer: Buffer, mapping: Mapping, tmp_path: Path
 ) -> None:

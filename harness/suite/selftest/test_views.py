@@ -110,6 +110,7 @@ def test_the_kernels_slots_are_those_that_the_probe_holds(
     assert (state.base, state.size, state.used) == (pool.base, pool.size, len(origin))
 
 
+@pytest.mark.any_kernel("what a dump tells")
 def test_the_dump_tells_the_same_of_the_pool_as_the_live_guest(
     types: KernelTypes, device: Device, dump: ElfDump
 ) -> None:
@@ -121,6 +122,7 @@ def test_the_dump_tells_the_same_of_the_pool_as_the_live_guest(
     assert kept == live
 
 
+@pytest.mark.any_kernel("what a dump tells")
 def test_a_canary_is_found_at_the_same_places_in_the_dump(
     in_use: InUse, dump: ElfDump, memory: LiveMemory
 ) -> None:
