@@ -14,7 +14,7 @@ from harness.base.cache import digest
 from harness.base.cache.evict import growing
 from harness.base.errors import SourceError
 from harness.base.paths import cache_directory
-from harness.kernel.source.apt import Package, extract_package, find_package
+from harness.kernel.source.apt import Package, extract_package
 from harness.kernel.source.archive import read_member, unpack_archive
 from harness.kernel.source.revision import local_commit, remote_commit
 from harness.kernel.source.snapshot import (
@@ -24,14 +24,15 @@ from harness.kernel.source.snapshot import (
     scan_directory,
     snapshot_identity,
 )
-from harness.kernel.source.suites import find_in_suite, newest
+from harness.kernel.source.suites import find_in_suite, find_source, newest
 from harness.kernel.source.tree import Reader, Snapshot, SourceTree
 from harness.kernel.source.version import parse_version, read_version
 from harness.kernel.spec import BUILT, PACKAGED
 
 FORMS = (
-    "'debian:6.12' (this machine's source package), 'debian:SUITE/linux-source-7.3' (that of "
-    "another suite), 'debian:newest' (of any suite), a directory, a tarball, "
+    "'debian:6.12' (this machine's source package, or else its mirror's), "
+    "'debian:SUITE/linux-source-7.3' (that of a suite), 'debian:newest' (of any suite), a "
+    "directory, a tarball, "
     "'git:PATH-OR-URL@REVISION', 'build:DIR' (a kernel that is built already), or "
     "'package:[SUITE/]NAME' (an image that the distribution ships for arm64)"
 )
@@ -154,7 +155,7 @@ def _debian(name: str) -> Source:
     suite, slash, package = name.partition("/")
     if slash:
         return _packaged(find_in_suite(suite, package), f"debian-{suite}-{package}")
-    return _packaged(find_package(f"linux-source-{name}"), f"debian-{name}")
+    return _packaged(find_source(f"linux-source-{name}"), f"debian-{name}")
 
 
 def _newest() -> str:

@@ -9,8 +9,9 @@ from packaging.version import Version
 
 from harness.base.errors import SourceError
 from harness.base.paths import cache_directory
+from harness.base.progress import say
 from harness.base.space import MIB
-from harness.kernel.source.apt import Package, PackageLists, machine_lists
+from harness.kernel.source.apt import Package, PackageLists, find_package, machine_lists
 from harness.kernel.source.version import parse_version
 
 RELEASES = ("oldoldstable", "oldstable", "stable")
@@ -68,6 +69,23 @@ def find_in_suite(suite: str, name: str) -> Package:
         f"'{suite}/{name}' is not on this machine's Debian mirror. "
         f"It has: {there or 'nothing that can be reached now'}."
     )
+
+
+def find_source(name: str) -> Package:
+    """Look up the newest *name* in this machine's own sources, else in all suites of its mirror.
+
+    Debian 12 has Linux 6.12 in its security updates, which not every machine has among its sources.
+    Raises SourceError if it is nowhere.
+    """
+    own = machine_lists()
+    if found := own.find(name):
+        return found
+    elsewhere = [] if own.complaint else [one for one in candidates() if one.package == name]
+    if not elsewhere:
+        return find_package(name)  # which says why it is not there
+    suite = max(elsewhere, key=lambda kernel: kernel.order).suite
+    say(f"{name} is not in this machine's package sources: it is taken from {suite}")
+    return find_in_suite(suite, name)
 
 
 def newest() -> SuiteKernel:

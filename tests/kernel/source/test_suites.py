@@ -77,6 +77,29 @@ def test_newest_is_the_highest_version_and_no_candidate_for_a_release() -> None:
 
 
 @pytest.mark.usefixtures("machine")
+def test_what_the_machines_own_sources_lack_is_taken_from_its_mirror(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    found = sources.resolve_source("debian:7.3")
+    assert (found.version, found.workspace) == (Version("7.3.4"), "debian-7.3")
+    assert "it is taken from trixie-backports" in capfd.readouterr().err
+
+
+@pytest.mark.usefixtures("machine")
+def test_what_no_suite_has_is_not_there() -> None:
+    with pytest.raises(SourceError, match=r"'linux-source-9\.9' .* is not in this machine's"):
+        sources.resolve_source("debian:9.9")
+
+
+def test_without_network_the_mirror_is_not_asked(machine: Path) -> None:
+    failing = BEGIN + "echo 'E: no network' >&2; exit 100\n"
+    (machine / "apt-get").write_text(failing)
+    with pytest.raises(SourceError, match="Refreshing the lists failed: E: no network"):
+        sources.resolve_source("debian:7.3")
+    assert not (machine / "cache/apt-suites").exists()
+
+
+@pytest.mark.usefixtures("machine")
 @pytest.mark.parametrize("name", ["nosuch/linux-source-7.3", "trixie-backports/linux-source-9.9"])
 def test_unknown_suite_or_package_names_those_there_are(name: str) -> None:
     with pytest.raises(
