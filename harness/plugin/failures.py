@@ -22,7 +22,7 @@ from _pytest._code.code import (
     TracebackEntry,
 )
 
-from harness.base.errors import GuestError, HarnessError
+from harness.base.errors import GuestError, HarnessError, HostError, ToolError
 from harness.base.kernel_code import code_for
 from harness.base.paths import CHECKOUT, SUITE
 from harness.base.properties import PROPERTIES, text_for
@@ -82,7 +82,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Put the violations into the report of a failed test, and write them to its artifacts.
 
-    Of a kernel that does not boot its end is told, without the lines of the harness that booted it.
+    Of a kernel that does not boot its end is told, and of a host that lacks something the error,
+    which names the remedy: without the lines of the harness that met it.
     """
     report = yield
     error = call.excinfo.value if call.excinfo else None
@@ -90,7 +91,7 @@ def pytest_runtest_makereport(
     if not isinstance(error, PropertyViolated):
         if error is not None and directories:
             report.sections.append((REPRODUCE, reproduce_command(item)))
-        if error is not None and item.stash.get(no_boot_key, False):
+        if error is not None and (_is_host(error) or item.stash.get(no_boot_key, False)):
             text = "\n".join([str(error), *getattr(error, "__notes__", ())])
             report.longrepr = _representation(text, error)
         return report
@@ -104,6 +105,11 @@ def pytest_runtest_makereport(
     report.longrepr = _representation(text, error)
     report.sections = [one for one in report.sections if one[0] not in (CALLS, DEBUG)]
     return report
+
+
+def _is_host(error: BaseException) -> bool:
+    """Whether this machine lacks something; an external program may fail for other reasons."""
+    return isinstance(error, HostError) and not isinstance(error, ToolError)
 
 
 def reproduce_command(item: pytest.Item) -> str:

@@ -55,6 +55,11 @@ def test_refusal(monkeypatch):
     monkeypatch.setattr("harness.plugin.failures.live_memory", nowhere)
     raise MappingError("dma_map_single(64 bytes, TO_DEVICE)", 12)
 
+@pytest.mark.property("B1")
+def test_host():
+    from harness.base.errors import HostError
+    raise HostError("no space left on device (/dev/shm). Make room there.")
+
 @pytest.mark.property("B3", control=True)
 def test_control(monkeypatch):
     '''An unrestricted device sees what the CPU writes later.'''
@@ -124,3 +129,8 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def test_a_failure_reads_like_a_bug_report(run: Run, test: str) -> None:
     assert EXPECTED[test] in run.failures[test]
     assert EXPECTED[test] in run.printed
+
+
+def test_of_the_host_the_error_is_told_without_the_lines_that_met_it(run: Run) -> None:
+    assert "\nno space left on device (/dev/shm). Make room there.\n" in run.printed
+    assert "def test_host" not in run.printed
