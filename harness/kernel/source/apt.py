@@ -69,12 +69,14 @@ class PackageLists:
     """The packages of some sources, with an apt state of their own in directory *root*.
 
     *sources* are deb822 stanzas (see sources.list(5)); empty for the machine's own sources. *size*
-    is the disk space for the lists, in bytes.
+    is the disk space for the lists, in bytes. *all_there*: whether each source must be there, and
+    one that is not is said.
     """
 
     root: Path
     sources: str = ""
     size: int = LISTS_SIZE
+    all_there: bool = True
 
     def find(self, name: str) -> "Package | None":
         """Look up the newest *name* for arm64, over the network if lists are missing or old."""
@@ -147,7 +149,7 @@ class PackageLists:
         with step("package lists"):
             done = self._apt("apt-get", "update")
         complaint = " ".join(line for line in done.stderr.splitlines() if line.startswith("E:"))
-        if complaint:
+        if complaint and self.all_there:
             say(
                 f"package lists: not all could be refreshed ({complaint}); continuing with old ones"
             )
