@@ -60,6 +60,11 @@ WRITE_LOCKED = (1).to_bytes(8, "little")
 """The count of a semaphore that a writer holds (kernel/locking/rwsem.c, RWSEM_WRITER_LOCKED)."""
 
 
+LOCKS_ARE_WORDS = pytest.mark.needs(
+    "with PREEMPT_RT a lock is a queue of tasks, which no number closes", config="PREEMPT_RT=n"
+)
+
+
 @pytest.fixture
 def overwrite(memory: LiveMemory, types: KernelTypes) -> Callable[[str, bytes], None]:
     """Writes bytes over the kernel's variable of that name."""
@@ -165,6 +170,7 @@ def test_a_warning_is_reported_and_the_guest_goes_on(
     assert guest.ending is None
 
 
+@LOCKS_ARE_WORDS
 @pytest.mark.expects_report("soft ?lockup")  # and the panic that comes of it, if there is time
 def test_a_cpu_that_spins_in_the_kernel_is_a_hang(
     guest: Guest, overwrite: Callable[[str, bytes], None]
@@ -177,6 +183,7 @@ def test_a_cpu_that_spins_in_the_kernel_is_a_hang(
         guest.agent.run("cat /dev/null", FOREVER)
 
 
+@LOCKS_ARE_WORDS
 @pytest.mark.expects_report("soft ?lockup")
 def test_a_watchdog_is_not_believed_on_a_busy_host(
     guest: Guest, overwrite: Callable[[str, bytes], None]
@@ -204,6 +211,7 @@ def test_a_cpu_that_takes_no_interrupts_is_a_hang(
     assert guest.console.reports == ()
 
 
+@LOCKS_ARE_WORDS
 @pytest.mark.expects_report("blocked for more than")
 def test_a_task_that_waits_forever_is_a_hang(
     guest: Guest, overwrite: Callable[[str, bytes], None]
