@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """scripts/soak: many runs in a row, in one log that a later call goes on with."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-
-from harness.base.paths import CHECKOUT
+from fake_checkout import fake_checkout
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A checkout with the real script, whose scripts/run fails in the run that ``fails`` names."""
-    for name, text in {
+    (tmp_path / "fails").write_text("0")
+    programs = {
         "scripts/setup": "",
         ".venv/bin/python": f"echo {tmp_path}/cache",
         "scripts/run": f"""
@@ -22,18 +21,8 @@ def root(tmp_path: Path) -> Path:
             mkdir -p {tmp_path}/cache/parked
             echo 'results: PASS 1'
             [ "$(grep -c run {tmp_path}/runs)" != "$(cat {tmp_path}/fails)" ]""",
-    }.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"#!/bin/sh\n{text}\n")
-        path.chmod(0o755)
-    shutil.copy(CHECKOUT / "scripts/soak", tmp_path / "scripts/soak")
-    (tmp_path / "fails").write_text("0")
-    subprocess.run(["git", "init", "-q", tmp_path], check=True)
-    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
-    commit = ["commit", "-q", "--allow-empty", "-m", "first"]
-    subprocess.run(["git", "-C", tmp_path, *identity, *commit], check=True)
-    return tmp_path
+    }
+    return fake_checkout(tmp_path, "scripts/soak", programs)
 
 
 def soak(root: Path, runs: int) -> "subprocess.CompletedProcess[str]":

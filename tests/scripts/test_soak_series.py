@@ -2,12 +2,12 @@
 """scripts/soak-series: many series in a row, in a cache of limited size and one log."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from fake_checkout import fake_checkout
 
 from harness.base.paths import CHECKOUT
 from harness.base.space import MIB
@@ -21,29 +21,20 @@ def root(tmp_path: Path) -> Path:
 
     Its ``harness mutants`` fails for the mutant that ``fails`` names.
     """
-    for name, text in {
-        "scripts/setup": "",
-        ".venv/bin/python": f'PYTHONPATH={CHECKOUT} exec {sys.executable} "$@"',
-        ".venv/bin/harness": f"""
-            echo "$*" >>{tmp_path}/judged
-            [ "$3" != "$(cat {tmp_path}/fails)" ]""",
-    }.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"#!/bin/sh\n{text}\n")
-        path.chmod(0o755)
-    shutil.copy(CHECKOUT / "scripts/soak-series", tmp_path / "scripts/soak-series")
     mutants = tmp_path / "tests/mutants"
     mutants.mkdir(parents=True)
     for name, tier in {"01": "default", "02": "nightly", "03": "default", "04": "default"}.items():
         (mutants / f"{name}.patch").write_text(f"Tier: {tier}\n")
     (tmp_path / "cache/kernels/one").mkdir(parents=True)
     (tmp_path / "fails").write_text("")
-    subprocess.run(["git", "init", "-q", tmp_path], check=True)
-    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
-    commit = ["commit", "-q", "--allow-empty", "-m", "first"]
-    subprocess.run(["git", "-C", tmp_path, *identity, *commit], check=True)
-    return tmp_path
+    programs = {
+        "scripts/setup": "",
+        ".venv/bin/python": f'PYTHONPATH={CHECKOUT} exec {sys.executable} "$@"',
+        ".venv/bin/harness": f"""
+            echo "$*" >>{tmp_path}/judged
+            [ "$3" != "$(cat {tmp_path}/fails)" ]""",
+    }
+    return fake_checkout(tmp_path, "scripts/soak-series", programs)
 
 
 def soak(root: Path, number: int) -> "subprocess.CompletedProcess[str]":

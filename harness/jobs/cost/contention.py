@@ -43,10 +43,10 @@ def contended_mappings(machine: Machine, kind: str) -> Cost:
         work = list(_calls(device))
         jobs = [StressCalls(cpu, RUNS, 1 + cpu, work) for cpu in range(cpus)]
         counts = [_round(counted, probe, jobs) for _ in range(1 + ROUNDS)]
-    return median_cost(name_of(cpus), SIZE, kind, counts[1:])
+    return median_cost(contention_name(cpus), SIZE, kind, counts[1:])
 
 
-def name_of(cpus: int) -> str:
+def contention_name(cpus: int) -> str:
     """What is measured with that many CPUs."""
     return f"map and unmap, {cpus} CPU{'s' if cpus > 1 else ''}"
 

@@ -17,7 +17,7 @@ from harness.base.space import KIB
 from harness.devices.probe import DIRECTIONS, Device, Direction, DmaError, Probe
 from harness.devices.probe.filling import fill, unmap
 from harness.devices.rogue import EduRogue
-from harness.jobs.cost.contention import CPUS, contended_mappings, name_of
+from harness.jobs.cost.contention import CPUS, contended_mappings, contention_name
 from harness.jobs.cost.cost import Cost
 from harness.jobs.cost.disk_reads import disk_reads
 from harness.jobs.cost.frames import network_frames
@@ -75,7 +75,11 @@ WORKS = (
     Work("reading a disk", lambda *given: (disk_reads(*given),)),
     Work("a network frame", lambda *given: (network_frames(*given),)),
     *(
-        Work(name_of(cpus), lambda machine, kind, _: (contended_mappings(machine, kind),), cpus)
+        Work(
+            contention_name(cpus),
+            lambda machine, kind, _: (contended_mappings(machine, kind),),
+            cpus,
+        )
         for cpus in CPUS
     ),
 )

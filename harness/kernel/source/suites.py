@@ -109,7 +109,9 @@ def _all_lists() -> PackageLists:
     releases = " ".join(RELEASES)
     names = PackageLists(_root("names"), _stanza(releases) + _NO_PACKAGES).codenames()
     suites = [suite for name in names for suite in (name, f"{name}-backports")]
-    return PackageLists(_root("all"), _stanza(" ".join((*suites, *BEYOND))), ALL_SIZE, False)
+    return PackageLists(
+        _root("all"), _stanza(" ".join((*suites, *BEYOND))), ALL_SIZE, all_there=False
+    )
 
 
 def _root(name: str) -> Path:

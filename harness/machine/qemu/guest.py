@@ -265,12 +265,7 @@ class Guest:
         if self.ending is None or self.ending.outcome in _NOTHING_FOLLOWS:
             return
         with contextlib.suppress(GuestError):  # a hung guest never stops: its report is there
-            self.monitor.wait_event(
-                *_FINAL_EVENTS,
-                match=lambda event: ending_of(event) is not None,
-                timeout=SETTLE_TIMEOUT,
-                outlive=True,
-            )
+            self.monitor.wait_final(SETTLE_TIMEOUT)
         call(self.console.drain)
 
     def close(self) -> None:
@@ -353,5 +348,3 @@ class Guest:
 
 
 _NOTHING_FOLLOWS = (Outcome.QEMU_DIED, Outcome.HOST_FAILED)
-
-_FINAL_EVENTS = ("GUEST_PANICKED", "SHUTDOWN")

@@ -25,6 +25,8 @@ LAST_WORDS_TIMEOUT = 2.0
 
 Event = Mapping[str, Any]
 
+_FINAL = ("GUEST_PANICKED", "SHUTDOWN")
+
 _SHUTDOWN_OUTCOMES = {"guest-reset": Outcome.RESET, "guest-shutdown": Outcome.POWER_OFF}
 
 
@@ -100,6 +102,13 @@ class Monitor:
         what = f"QMP event {' or '.join(names)}"
         return self._watch.wait(what, look, timeout, seen, outlive=outlive)
 
+    def wait_final(self, timeout: float) -> None:
+        """Wait for an event after which the guest does nothing more; *timeout* in seconds.
+
+        Raises GuestHang when none comes.
+        """
+        self.wait_event(*_FINAL, match=_is_final, timeout=timeout, outlive=True)
+
     def close(self) -> None:
         """Disconnect; never raises."""
         run(self._close(), "QMP to close", ANSWER_TIMEOUT)
@@ -165,3 +174,7 @@ def ending_of(event: Event) -> Outcome | None:
     if event["event"] == "SHUTDOWN":
         return _SHUTDOWN_OUTCOMES.get(event["data"]["reason"])
     return None
+
+
+def _is_final(event: Event) -> bool:
+    return ending_of(event) is not None
