@@ -2,9 +2,10 @@
 """A checkout with one real script, for tests of what that script does with the others."""
 
 import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+
+from scratch_git import commit_all
 
 from harness.base.paths import CHECKOUT
 
@@ -17,8 +18,5 @@ def fake_checkout(root: Path, script: str, programs: Mapping[str, str]) -> Path:
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(0o755)
     shutil.copy(CHECKOUT / script, root / script)
-    subprocess.run(["git", "init", "-q", root], check=True)
-    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
-    commit = ["commit", "-q", "--allow-empty", "-m", "first"]
-    subprocess.run(["git", "-C", root, *identity, *commit], check=True)
+    commit_all(root)
     return root
