@@ -6,7 +6,6 @@ import mmap
 from dataclasses import dataclass
 from pathlib import Path
 
-import drgn
 from packaging.version import Version
 
 from harness.base.changes import CHANGES, NEWEST_READ, Change, Sign, SignKind
@@ -75,10 +74,7 @@ def _shows(vmlinux: Path, sign: Sign) -> bool | None:
 
 
 def _has_member(vmlinux: Path, structure: str, member: str) -> bool | None:
-    program = drgn.Program(drgn.Platform(drgn.Architecture.AARCH64))
-    module = program.extra_module("vmlinux", create=True)
-    module.try_file(vmlinux, force=True)
     try:
-        return bool(program.type(f"struct {structure}").has_member(member))
+        return bool(types_in(vmlinux).type(f"struct {structure}").has_member(member))
     except LookupError:
         return None

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """ELF files of a kernel: open them, and find their build id."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from elftools.elf.sections import NoteSection
 
 from harness.base.errors import InputError
 from harness.base.hex_repr import hex_repr
+
+MAGIC = b"\x7fELF"
 
 
 @hex_repr
@@ -32,11 +36,17 @@ def build_id(elf: ELFFile) -> BuildId | None:
     return None
 
 
-def open_elf(path: Path) -> ELFFile:
-    """Open *path*, to be closed by the caller; InputError if it is not an ELF file."""
-    file = path.open("rb")
-    try:
-        return ELFFile(file)
-    except ELFError as fault:
-        file.close()
-        raise InputError(f"{path} is not an ELF file: {fault}") from fault
+@contextmanager
+def open_elf(path: Path) -> Iterator[ELFFile]:
+    """Open *path* for the block; InputError if it is not an ELF file, or damaged where it is read.
+
+    A part that lies outside the file, or says of itself what cannot be, is a ValueError of the
+    library as often as one of its own.
+    """
+    with path.open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            raise InputError(f"{path} is not an ELF file. Build it again.")
+        try:
+            yield ELFFile(file)
+        except (ELFError, ValueError) as fault:
+            raise InputError(f"{path} is damaged: {fault}. Build it again.") from fault

@@ -1,22 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of a kernel that is built already: its parts are there, and belong together.
 
-Each raises InputError, which says what was found and what to do.
+Each raises InputError, which says what was found and what to do. What only modules need is
+checked by module_checks.py.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-from elftools.elf.elffile import ELFFile
 
 from harness.base.cache.layout import KERNEL_RECORD
 from harness.base.errors import InputError
 from harness.kernel.build.image import IMAGES
 from harness.kernel.build.kbuild_files import (
     BUILT_CONFIG,
-    EXPORTS,
-    GENERATED_HEADERS,
     RELEASE,
     VMLINUX,
     WANTED_CONFIG,
@@ -26,7 +23,7 @@ from harness.kernel.elf import build_id as find_build_id
 from harness.kernel.elf import open_elf
 from harness.kernel.spec import KernelSpec
 
-NEEDED = (VMLINUX, WANTED_CONFIG, EXPORTS, BUILT_CONFIG, RELEASE, GENERATED_HEADERS)
+NEEDED = (VMLINUX, WANTED_CONFIG, BUILT_CONFIG, RELEASE)
 """Beside the image."""
 
 AARCH64 = "EM_AARCH64"
@@ -39,8 +36,9 @@ SHA1_SIZE = 20
 SHOWN = 3
 """Options or symbols that an error names."""
 
+MAKE = "'make ARCH=arm64 Image modules'"
+
 _BANNER = re.compile(rb"Linux version (\S+) \(")
-_INCLUDED = re.compile(r"^include (/\S+)/Makefile$", re.MULTILINE)
 
 
 def check_unchanged(spec: KernelSpec) -> None:
@@ -54,17 +52,13 @@ def check_unchanged(spec: KernelSpec) -> None:
         if value:
             raise InputError(
                 f"{spec.source} is a kernel that is built already: {refusal}. Name its source "
-                "with --kernel instead."
+                "instead, for example the directory of its tree."
             )
 
 
 def complete(directory: Path) -> Path:
     """Return the image of a build that has all its parts; InputError names those it lacks."""
-    if not directory.is_dir():
-        raise InputError(
-            f"build:{directory} is no kernel build: no such directory. Expected the directory in "
-            "which 'make ARCH=arm64 Image modules' built a kernel."
-        )
+    check_directory(directory)
     if (directory / KERNEL_RECORD).is_file():
         raise InputError(
             f"build:{directory} is an entry of the harness's cache, which has no tree to build a "
@@ -73,32 +67,44 @@ def complete(directory: Path) -> Path:
         )
     check_processor(directory / VMLINUX)
     image = next((directory / name for name in IMAGES if (directory / name).is_file()), None)
-    missing = [name for name in NEEDED if not (directory / name).exists()]
+    missing = lacking(directory, NEEDED)
     missing += [] if image else [IMAGES[0]]
     if missing or image is None:
         raise InputError(
             f"build:{directory} is not a complete kernel build: it has no {', '.join(missing)}. "
-            "Run 'make ARCH=arm64 Image modules' there; or give a source tree as "
-            "--kernel=DIR, and the harness builds it."
+            f"Run {MAKE} there; or give a source tree without 'build:' in front, and the harness "
+            "builds it."
         )
     return image
 
 
-def source_of(directory: Path) -> Path:
-    """The source tree that *directory* was built from; InputError if it is not there."""
-    link, makefile = directory / "source", directory / "Makefile"
-    source = directory
-    if link.is_symlink():
-        source = directory / link.readlink()
-    elif makefile.is_file() and (found := _INCLUDED.search(makefile.read_text()[:1000])):
-        source = Path(found[1])
-    for name in ("Makefile", "include/linux/module.h", "scripts/Makefile.build"):
-        if not (source / name).is_file():
-            raise InputError(
-                f"build:{directory} was built from the source tree {source}, which has no {name}. "
-                "Modules are built against that tree: put it back, or build the kernel again."
-            )
-    return source
+def check_directory(directory: Path) -> None:
+    """Check that *directory* is one, can be read, and has a name that can be passed on."""
+    what = "no such directory"
+    if directory.exists():
+        what = "it is a file" if not directory.is_dir() else _unusable(directory)
+    if what:
+        raise InputError(
+            f"build:{ascii(str(directory))[1:-1]} is no kernel build: {what}. Expected the "
+            f"directory in which {MAKE} built a kernel."
+        )
+
+
+def _unusable(directory: Path) -> str:
+    """Why an existing *directory* cannot be used; empty if it can."""
+    try:
+        next(directory.iterdir(), None)
+        str(directory).encode()
+    except PermissionError:
+        return "you may not read it"
+    except UnicodeEncodeError:
+        return "its name is not UTF-8"
+    return ""
+
+
+def lacking(directory: Path, names: Sequence[str]) -> list[str]:
+    """Those of *names* that *directory* does not have."""
+    return [name for name in names if not (directory / name).exists()]
 
 
 def check_processor(vmlinux: Path) -> None:
@@ -108,14 +114,13 @@ def check_processor(vmlinux: Path) -> None:
     with open_elf(vmlinux) as elf:
         if (machine := elf["e_machine"]) != AARCH64:
             raise InputError(
-                f"{vmlinux} is a kernel for {machine.removeprefix('EM_')}. The harness tests arm64 "
-                "kernels: build it with ARCH=arm64."
+                f"{vmlinux} is a kernel for {str(machine).removeprefix('EM_')}. The harness tests "
+                "arm64 kernels: build it with ARCH=arm64."
             )
 
 
-def checked_vmlinux(directory: Path) -> tuple[bytes, bool]:
-    """Check vmlinux, and return its build id and whether it has DWARF."""
-    vmlinux = directory / VMLINUX
+def checked_vmlinux(vmlinux: Path) -> tuple[bytes, bool, int]:
+    """Check *vmlinux*; return its build id, whether it has DWARF, and the bytes of its image."""
     with open_elf(vmlinux) as elf:
         found = find_build_id(elf)
         if found is None:
@@ -124,12 +129,22 @@ def checked_vmlinux(directory: Path) -> tuple[bytes, bool]:
                 "it. Link the kernel with --build-id, as its makefile does."
             )
         types = elf.has_dwarf_info(strict=True)
-        check_exports(directory / EXPORTS, elf)
-    return found.value, types
+        loaded = [one for one in elf.iter_segments("PT_LOAD") if one["p_filesz"]]
+        begin = min((one["p_paddr"] for one in loaded), default=0)
+        end = max((one["p_paddr"] + one["p_filesz"] for one in loaded), default=0)
+    if vmlinux.stat().st_size < max((one["p_offset"] + one["p_filesz"] for one in loaded), default=0):
+        raise InputError(f"{vmlinux} is truncated. Run {MAKE} again, or copy it again.")
+    return found.value, types, end - begin
 
 
-def check_image(directory: Path, image: Path, content: bytes, build_id: bytes) -> None:
-    """Check that the *content* of the image is of the same build as vmlinux."""
+def check_image(directory: Path, image: Path, content: bytes, build_id: bytes, size: int) -> None:
+    """Check that the *content* of the image is of the build of vmlinux, and has its *size*."""
+    if len(content) < size:
+        raise InputError(
+            f"{image} is truncated, or not of the build of {directory / VMLINUX}: it has "
+            f"{len(content)} bytes, and what vmlinux loads has {size}. Run {MAKE} again, or copy "
+            "it again."
+        )
     if build_id not in content:
         raise InputError(
             f"{image} and {directory / VMLINUX} are not of the same build: vmlinux has build id "
@@ -144,29 +159,8 @@ def _build_ids(content: bytes) -> str:
     return " and ".join(ids) or "has none"
 
 
-def check_exports(symvers: Path, elf: ELFFile) -> None:
-    """Check that vmlinux has the symbols that Module.symvers says it exports."""
-    lines = (line.split("\t") for line in symvers.read_text().splitlines())
-    exported = [fields[1] for fields in lines if len(fields) > 2 and fields[2] == VMLINUX]
-    section = elf.get_section_by_name(".strtab")
-    names = b"" if section is None else section.data()
-    known = set(names.split(b"\0"))
-    # the linker keeps one name that ends as another one does
-    absent = [
-        name
-        for name in exported
-        if name.encode() not in known and name.encode() + b"\0" not in names
-    ]
-    if absent:
-        raise InputError(
-            f"{symvers} is of another build than vmlinux: {_some(absent)} "
-            f"{'is' if len(absent) == 1 else 'are'} not in vmlinux. Run 'make ARCH=arm64 Image "
-            "modules' again."
-        )
-
-
 def check_config(directory: Path, config: Mapping[str, str]) -> None:
-    """Check that the kernel was built with *config* and that it can load the probe."""
+    """Check that the kernel was built with *config*."""
     built = read_config(directory / BUILT_CONFIG)
     # strings have no quotes there, and are left out
     changed = sorted(
@@ -177,33 +171,23 @@ def check_config(directory: Path, config: Mapping[str, str]) -> None:
     if changed:
         raise InputError(
             f"{directory / WANTED_CONFIG} was changed after the kernel was built: "
-            f"{_some([f'CONFIG_{one}' for one in changed])}. Run 'make ARCH=arm64 Image modules' "
-            "again."
-        )
-    if "MODULES" not in config:
-        raise InputError(
-            f"build:{directory} cannot load modules, and so not the probe, through which the tests "
-            "call the DMA API. Set CONFIG_MODULES=y and build the kernel again."
-        )
-    if "MODULE_SIG_FORCE" in config:
-        raise InputError(
-            f"build:{directory} loads signed modules only, and so not the probe, through which the "
-            "tests call the DMA API. Build it without CONFIG_MODULE_SIG_FORCE; CONFIG_MODULE_SIG "
-            "alone is fine."
+            f"{some([f'CONFIG_{one}' for one in changed])}. Run {MAKE} again."
         )
 
 
-def check_headers(directory: Path, image: Path, content: bytes, release: str) -> None:
-    """Check that the headers are of the release that the image says it is."""
+def checked_release(directory: Path, image: Path, content: bytes) -> str:
+    """The release of the build, once the image says that it is of the same one."""
+    release = (directory / RELEASE).read_text(errors="replace").strip()
     banner = _BANNER.search(content)
     if banner and banner[1].decode() != release:
         raise InputError(
             f"the headers in {directory} are of Linux {release}, {image} is Linux "
-            f"{banner[1].decode()}: a module that is built with them does not fit. Run 'make "
-            "ARCH=arm64 Image modules' again."
+            f"{banner[1].decode()}: a module that is built with them does not fit. Run {MAKE} again."
         )
+    return release
 
 
-def _some(names: list[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """The first of *names*, and how many more there are."""
     more = len(names) - SHOWN
     return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")

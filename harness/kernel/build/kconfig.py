@@ -10,8 +10,12 @@ from harness.kernel.build.reasons import explain_missing, read_entries
 
 
 def read_config(path: Path) -> Mapping[str, str]:
-    """Return symbol and value of everything that is set in a complete configuration."""
-    found = (SETTING.fullmatch(line) for line in path.read_text().splitlines())
+    """Return symbol and value of everything that is set in a complete configuration.
+
+    What is not UTF-8 can only stand in a string or in a comment, and is replaced.
+    """
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    found = map(SETTING.fullmatch, lines)
     return {setting[1]: setting[2] for setting in found if setting}
 
 

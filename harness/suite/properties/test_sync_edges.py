@@ -20,6 +20,7 @@ from harness.machine.shape import NO_POOL
 from harness.observe.memory import LiveMemory
 from harness.suite.conftest import COHERENT, MOSTLY_NIGHTLY
 from harness.suite.lib.expect import alive, printed, same_bytes, unchanged
+from harness.suite.lib.expect.kernel import SYNC_WARNING
 from harness.suite.lib.written import CPU, DEVICE
 
 PHASES = (1, 100, 2047, 2048, 2049, 4000, 4095)
@@ -98,7 +99,7 @@ def test_without_a_pool_a_partial_sync_holds_nothing_back(
 
 
 @pytest.mark.property("C5")
-@pytest.mark.expects_report("swiotlb_bounce")
+@pytest.mark.expects_report(SYNC_WARNING)
 @pytest.mark.expects_report("sync DMA memory it has not allocated")  # with DMA_API_DEBUG
 @pytest.mark.parametrize("driver", MOSTLY_NIGHTLY)
 def test_a_sync_of_more_than_the_mapping_is_cut_and_warned_of(
@@ -121,7 +122,7 @@ def test_a_sync_of_more_than_the_mapping_is_cut_and_warned_of(
 
 @pytest.mark.property("C5")
 @pytest.mark.finding("sync-behind-mapping", kernels=">=6.10")
-@pytest.mark.expects_report("swiotlb_bounce")
+@pytest.mark.expects_report(SYNC_WARNING)
 def test_a_sync_that_begins_behind_its_mapping_copies_nothing(
     device: Device, buffer: Buffer, memory: LiveMemory
 ) -> None:

@@ -20,6 +20,7 @@ from harness.machine.qemu.guest import Guest
 from harness.observe.memory import KernelTypes, LiveMemory
 from harness.observe.memory.names import Resolver
 from harness.shell.drgn_swiotlb import io_tlb_pool, restricted_mems
+from harness.suite.lib.expect.kernel import SYNC_WARNING
 from harness.suite.lib.person import HARNESS, NEEDS_GDB, PROMPT, SESSION_TESTS, Person, sit_down
 
 pytestmark = SESSION_TESTS
@@ -195,7 +196,7 @@ def bad_sync(guest: Guest, probe: Probe, memory: LiveMemory, tmp_path: Path) -> 
 
 
 @pytest.mark.needs("the unsigned rest of swiotlb_bounce()", since="6.10")
-@pytest.mark.expects_report("swiotlb_bounce")
+@pytest.mark.expects_report(SYNC_WARNING)
 def test_the_story_in_the_docs_is_what_a_person_sees(bad_sync: Path) -> None:
     """Each command of docs/debugging-story.md answers as it is written there."""
     person = _debug(bad_sync)

@@ -26,6 +26,7 @@ from harness.observe.memory import KernelTypes, LiveMemory
 from harness.plugin.boots import Boots
 from harness.plugin.results import NotJudged
 from harness.suite.lib.busy_host import pin_to_one_cpu, spinning_on_one_cpu
+from harness.suite.lib.expect.kernel import SYNC_WARNING
 
 pytestmark = pytest.mark.any_kernel("it makes guests end in every way")
 
@@ -156,7 +157,7 @@ def test_a_kept_crash_has_the_kernels_stack_in_files_and_lines(
     assert re.search(r"^  call_raw_sync \(guest/probe/raw\.c:\d+\) \[probe\]", traces, re.M)
 
 
-@pytest.mark.expects_report("swiotlb_bounce")
+@pytest.mark.expects_report(SYNC_WARNING)
 @pytest.mark.needs("it says more of that driver", config="DMA_API_DEBUG=n")
 def test_a_warning_is_reported_and_the_guest_goes_on(
     guest: Guest, device: Device, mapping: Mapping

@@ -14,6 +14,9 @@ from harness.suite.lib.attached import assigned, pool_of
 from harness.suite.lib.expect.values import equal
 from harness.suite.lib.expect.wording import size_text, violation_of
 
+SYNC_WARNING = "swiotlb_(bounce|sync)"
+"""A warning of swiotlb_bounce(), which clang puts into the functions that call it."""
+
 PRINT_TIMEOUT = 10.0
 """Seconds of the guest's own time until a message is on the console; measured: 0.1."""
 
