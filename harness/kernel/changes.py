@@ -9,6 +9,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from harness.base.changes import CHANGES, NEWEST_READ, Change, Sign, SignKind
+from harness.kernel.dwarf import types_in
 from harness.kernel.source.version import parse_version
 from harness.kernel.spec import Kernel
 

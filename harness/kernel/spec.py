@@ -65,6 +65,14 @@ class KernelSpec:
     flavour: str = ""
     compiler: str = ""
 
+    def __post_init__(self) -> None:
+        """Raise InputError if *source* names nothing behind its kind."""
+        if self.source in (BUILT, PACKAGED):
+            raise InputError(
+                f"'{self.source}' names no kernel. Expected {BUILT}DIR, for example '{BUILT}.', or "
+                f"{PACKAGED}NAME, for example '{PACKAGED}linux-image-arm64'."
+            )
+
     @property
     def given(self) -> Path | None:
         """The directory of a kernel that is built already; None for one to build."""

@@ -33,7 +33,7 @@ WRONG = [
     Wrong("--machine-memory=12", "give more"),
     Wrong("--machine-memory=much", "expected a size such as 256M or 1G"),
     Wrong("--machine-memory=10G", "at most 9G"),
-    Wrong("--shape=/nowhere/mine.dtso", "unknown overlay /nowhere/mine.dtso"),
+    Wrong("--shape=/nowhere/mine.dtso", "unknown overlay '/nowhere/mine.dtso': no such file"),
 ]
 
 WRONG_SHELL = [
@@ -115,7 +115,7 @@ def test_a_shape_that_does_not_exist_is_refused_with_those_that_do(
 ) -> None:
     said = shell_error(capsys, "--shape=nowhere")
 
-    assert "nowhere.dtso" in said
+    assert "unknown overlay 'nowhere': no such name, and no file." in said
     assert "pool-pci-host" in said
 
 

@@ -39,7 +39,7 @@ def test_a_pool_outside_ram_is_refused_with_the_option(
         (("--shape=no-pool",), "--shape=no-pool has no pool with an address (reg) for PCI devices"),
         (("--shape=pool-platform",), "Name one in memory-region of /pcie@10000000"),
         (("--shape=nonsense",), "unknown overlay"),
-        (("--shape=/nowhere/mine.dtso",), "unknown overlay /nowhere/mine.dtso"),
+        (("--shape=/nowhere/mine.dtso",), "unknown overlay '/nowhere/mine.dtso': no such file"),
         (("--machine-memory=1",), "--machine-memory=1: the pools of dts/ lie below 256M"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",

@@ -48,7 +48,7 @@ def check_kernel(
         snapshot = park(machine)
     log = read_log(snapshot.boot_log)
     answers = []
-    for driver in asked or DRIVERS:
+    for driver in dict.fromkeys(asked or DRIVERS):
         known = partial(DeviceAnswer, driver.name, driver_name(driver))
         if reason := parts.lacking(driver.parts) or _no_device(qemu, driver):
             answers.append(known(DeviceState.LACKING, reason))

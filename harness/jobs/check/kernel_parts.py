@@ -66,17 +66,29 @@ class KernelParts:
             value = self._options.get(part.option)
             if value is None:
                 return f"CONFIG_{part.option} is not set"
-            if value == "m" and part.module and self._modules is None:
-                return f"CONFIG_{part.option}=m, and the kernel came without its modules"
+            if value == "m" and part.module and (reason := self._unloadable(part.module)):
+                return f"CONFIG_{part.option}=m, and {reason}"
         return ""
 
     def modules(self) -> tuple[Module, ...]:
-        """The modules to load in the guest, in their order; raises what :func:`load_order` does."""
+        """The modules to load in the guest, in their order, of all that can be used."""
         if self._modules is None:
             return ()
-        parts = (*GUEST_PARTS, *(part for driver in DRIVERS for part in driver.parts))
+        usable = (driver.parts for driver in DRIVERS if not self.lacking(driver.parts))
+        parts = (*GUEST_PARTS, *(part for parts in usable for part in parts))
         wanted = (part.module for part in parts if self._options.get(part.option) == "m")
-        return load_order(self._modules, (*USEFUL_MODULES, *wanted))
+        useful = (name for name in USEFUL_MODULES if not self._unloadable(name))
+        return load_order(self._modules, (*useful, *wanted))
+
+    def _unloadable(self, module: str) -> str:
+        """Why *module* cannot be loaded into the guest; empty if it can."""
+        if self._modules is None:
+            return "the kernel came without its modules"
+        try:
+            found = load_order(self._modules, (module,))
+        except InputError as fault:
+            return str(fault).removesuffix(".")
+        return "" if found else f"the module {module} is not among the kernel's"
 
     def require_guest(self) -> None:
         """Raise InputError if a guest with this kernel could not be spoken to."""
@@ -93,7 +105,8 @@ def refused_module(driver: Driver, log: Sequence[str]) -> str:
     refused = {one[1]: one[2] for one in found}
     for part in driver.parts:
         if reason := refused.get(part.module):
-            said = next((line for line in log if f"] {part.module}: " in line), "")
+            about = re.compile(rf"\] (module )?{part.module}: ")
+            said = next(filter(about.search, log), "")
             more = f"; {said}" if said else ""
             return f"the kernel refused its module {part.module}: {reason}{more}"
     return ""

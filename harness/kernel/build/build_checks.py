@@ -9,6 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.sections import Section
+
 from harness.base.cache.layout import KERNEL_RECORD
 from harness.base.errors import InputError
 from harness.kernel.build.image import IMAGES
@@ -129,12 +132,16 @@ def checked_vmlinux(vmlinux: Path) -> tuple[bytes, bool, int]:
                 "it. Link the kernel with --build-id, as its makefile does."
             )
         types = elf.has_dwarf_info(strict=True)
-        loaded = [one for one in elf.iter_segments("PT_LOAD") if one["p_filesz"]]
-        begin = min((one["p_paddr"] for one in loaded), default=0)
-        end = max((one["p_paddr"] + one["p_filesz"] for one in loaded), default=0)
-    if vmlinux.stat().st_size < max((one["p_offset"] + one["p_filesz"] for one in loaded), default=0):
-        raise InputError(f"{vmlinux} is truncated. Run {MAKE} again, or copy it again.")
+        placed = [one for one in elf.iter_sections() if _is_in_image(one)]
+        begin = min((one["sh_addr"] for one in placed), default=0)
+        end = max((one["sh_addr"] + one["sh_size"] for one in placed), default=0)
     return found.value, types, end - begin
+
+
+def _is_in_image(section: Section) -> bool:
+    """Whether ``objcopy -O binary``, which makes the image, takes the section's content."""
+    content = section["sh_size"] and section["sh_type"] != "SHT_NOBITS"
+    return bool(content and section["sh_flags"] & SH_FLAGS.SHF_ALLOC)
 
 
 def check_image(directory: Path, image: Path, content: bytes, build_id: bytes, size: int) -> None:
@@ -182,7 +189,8 @@ def checked_release(directory: Path, image: Path, content: bytes) -> str:
     if banner and banner[1].decode() != release:
         raise InputError(
             f"the headers in {directory} are of Linux {release}, {image} is Linux "
-            f"{banner[1].decode()}: a module that is built with them does not fit. Run {MAKE} again."
+            f"{banner[1].decode()}: a module that is built with them does not fit. Run {MAKE} "
+            "again."
         )
     return release
 

@@ -43,7 +43,7 @@ class Compiler:
     """A compiler for arm64 kernels and its binary utilities.
 
     *program* compiles, *words* make the kernel's makefiles use it, *tools* are all programs that
-    must be there, *packages* those of Debian that have them.
+    must be there, *packages* those of Debian that have them, empty if none has.
     """
 
     name: str
@@ -72,9 +72,10 @@ class Compiler:
             if tool in PACKAGES:
                 find_tool(tool)
             elif not is_present(tool):
+                advice = f", or {how_to_install(self.packages)}" if self.packages else "."
                 raise HostError(
                     f"the compiler '{self.name}' needs the program '{tool}', which is not there. "
-                    f"Check the name, or {how_to_install(self.packages)}"
+                    f"Check the name{advice}"
                 )
         if not self.is_clang:
             target = run_tool((self.program, "-dumpmachine")).decode().strip()
@@ -104,7 +105,7 @@ def compiler_named(name: str) -> Compiler:
             program,
             ("LLVM=1", f"CC=ccache {program}", *(f"{key}={tool}" for key, tool in tools.items())),
             (program, *tools.values()),
-            f"clang{version} lld{version} llvm{version}",
+            f"clang{version} lld{version} llvm{version}" if not prefix else "",
         )
     prefix = prefix or CROSS
     program = f"{prefix}gcc{version}"
@@ -113,7 +114,7 @@ def compiler_named(name: str) -> Compiler:
         program,
         (f"CROSS_COMPILE={prefix}", f"CC=ccache {program}"),
         (program, f"{prefix}ld"),
-        f"gcc{version}{'-' + CROSS.removesuffix('-') if CROSS else ''}",
+        f"gcc{version}{'-' + CROSS.removesuffix('-') if CROSS else ''}" if prefix == CROSS else "",
     )
 
 

@@ -8,28 +8,34 @@ DIR is what the kernel's make leaves, in the source tree or in a directory of ``
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.base.cache import Cache, digest
 from harness.base.errors import BuildError, InputError, SourceError
 from harness.base.progress import step
 from harness.kernel.build.build_checks import (
+    MAKE,
     check_config,
-    check_headers,
     check_image,
     check_unchanged,
+    checked_release,
     checked_vmlinux,
     complete,
-    source_of,
 )
 from harness.kernel.build.compiler import Compiler, compiler_for, compiler_named, compiler_text
 from harness.kernel.build.image import read_image
-from harness.kernel.build.kbuild_files import EXPORTS, RELEASE, WANTED_CONFIG
+from harness.kernel.build.kbuild_files import EXPORTS, WANTED_CONFIG
 from harness.kernel.build.kconfig import read_config
 from harness.kernel.build.kept_modules import built_modules, keep_built
 from harness.kernel.build.make import Make, check_tools
-from harness.kernel.build.module_tree import compile_tools, copy_module_tree
+from harness.kernel.build.module_checks import (
+    check_exports,
+    check_loads_modules,
+    check_module_parts,
+    source_of,
+)
+from harness.kernel.build.module_tree import compile_tools, copy_module_tree, headers_in
 from harness.kernel.source.workspace import Workspace, open_workspace
 from harness.kernel.spec import (
     CONFIG,
@@ -44,6 +50,9 @@ from harness.kernel.spec import (
 
 FORMAT = "1"
 """Increase it when the same build shall be copied differently than before."""
+
+KEY_FILES = (WANTED_CONFIG, EXPORTS)
+"""A kernel without modules has no EXPORTS."""
 
 COMPILER_OPTIONS = {"CC_HAS_MIN_FUNCTION_ALIGNMENT": "-fmin-function-alignment=4"}
 """Configuration options that say what the build's gcc could do, where kbuild has another way for a
@@ -60,21 +69,19 @@ makes them (Linux 6.12, arch/arm64/kernel/ftrace.c:ftrace_call_adjust)."""
 class GivenBuild:
     """A kernel that is built already: the paths of its parts, and its identity.
 
-    *source* is the tree that it was built from, *directory* if it was built there. *image* may be
-    compressed, *content* is a hash of what is in it. *build_id* is in hexadecimal. *compiler* is
-    what it was built with, *toolchain* what builds modules for it here, *types* whether vmlinux has
-    DWARF.
+    *image* may be compressed, *content* is a hash of what is in it. *build_id* is in hexadecimal.
+    *compiler* is what it was built with, *types* whether vmlinux has DWARF. *spec* is what the
+    user asked for.
     """
 
     directory: Path
     image: Path
-    source: Path
     content: str
     release: str
     build_id: str
     compiler: str
-    toolchain: Compiler
     types: bool
+    spec: KernelSpec
 
     patches = ()
     """No series can be applied to it."""
@@ -87,7 +94,7 @@ class GivenBuild:
     @property
     def key(self) -> str:
         """The kernel's name in the cache, from its content and not its path."""
-        parts = (self.directory / WANTED_CONFIG, self.directory / EXPORTS)
+        parts = [path for path in map(self.directory.joinpath, KEY_FILES) if path.is_file()]
         stripped = () if self.types else ("no types",)
         modules = [part for path in self.modules for part in (str(path), self.directory / path)]
         return digest("given", FORMAT, self.build_id, self.content, *parts, *stripped, *modules)
@@ -109,25 +116,55 @@ def find_build(spec: KernelSpec) -> GivenBuild:
     check_unchanged(spec)
     directory = spec.given.expanduser().absolute()
     image = complete(directory)
-    source = source_of(directory)
-    build_id, types = checked_vmlinux(directory)
+    build_id, types, size = checked_vmlinux(directory / VMLINUX)
     content = read_image(image)
-    check_image(directory, image, content, build_id)
+    check_image(directory, image, content, build_id, size)
     config = read_config(directory / WANTED_CONFIG)
     check_config(directory, config)
-    release = (directory / RELEASE).read_text().strip()
-    check_headers(directory, image, content, release)
+    release = checked_release(directory, image, content)
     return GivenBuild(
         directory,
         image,
-        source,
         digest(content),
         release,
         build_id.hex(),
         compiler_text(config),
-        module_compiler(config, spec),
         types,
+        spec,
     )
+
+
+@dataclass(frozen=True)
+class ModuleParts:
+    """What modules for a build are made with.
+
+    *source* is the tree that the kernel was built from, its directory if it was built there;
+    *compiler* is one of this machine.
+    """
+
+    source: Path
+    compiler: Compiler
+
+
+def module_parts(build: GivenBuild) -> ModuleParts:
+    """Find and check what modules for *build* are made with; InputError if that cannot be done."""
+    directory = build.directory
+    config = read_config(directory / WANTED_CONFIG)
+    check_loads_modules(directory, config)
+    check_module_parts(directory)
+    source = source_of(directory)
+    check_exports(directory)
+    return ModuleParts(source, module_compiler(config, build.spec))
+
+
+def probe_inputs(build: GivenBuild) -> str:
+    """A hash of the compiler and of all headers that a module for *build* is made with.
+
+    Raises what :func:`module_parts` does.
+    """
+    parts = module_parts(build)
+    headers = headers_in(parts.source, build.directory)
+    return digest(parts.compiler.banner, *(part for one in headers.items() for part in one))
 
 
 def module_compiler(config: Mapping[str, str], spec: KernelSpec) -> Compiler:
@@ -176,20 +213,28 @@ def given_kernel(spec: KernelSpec) -> Kernel:
             types=build.types,
         ).save(directory)
 
-    return load_kernel(Cache("kernels").get(key, fill))
+    return replace(load_kernel(Cache("kernels").get(key, fill)), source=build.title)
 
 
 @contextmanager
 def given_tree(build: GivenBuild) -> Iterator[tuple[Workspace, Make]]:
     """Copy the tree of *build* into a workspace, in which modules can be built for the block."""
-    build.toolchain.check()
+    parts = module_parts(build)
+    parts.compiler.check()
     with open_workspace(f"given-{build.key}") as workspace:
         tree = workspace.directory / "tree"
         shutil.rmtree(tree, ignore_errors=True)
-        copy_module_tree(build.source, build.directory, tree)
-        with make_in(workspace, tree, build.toolchain, build.title, build.compiler) as make:
-            yield workspace, make
-        shutil.rmtree(tree)
+        copy_module_tree(parts.source, build.directory, tree)
+        try:
+            with make_in(workspace, tree, parts.compiler, build.title, build.compiler) as make:
+                yield workspace, make
+        except BuildError as fault:
+            raise BuildError(
+                f"{fault}\nThe headers are those of {build.directory} and of {parts.source}: if "
+                f"they changed since the kernel was built, run {MAKE} again."
+            ) from fault
+        finally:
+            shutil.rmtree(tree, ignore_errors=True)
 
 
 @contextmanager

@@ -49,9 +49,9 @@ def _unpacked(path: Path, packed: bytes, kind: str) -> bytes:
     """Decompress what may have more bytes behind it."""
     try:
         if kind == "gzip":
-            return zlib.decompressobj(GZIP_WINDOW).decompress(packed)
+            return _whole(path, zlib.decompressobj(GZIP_WINDOW), packed)
         if kind in ("xz", "xzkern", "lzma"):
-            return lzma.LZMADecompressor().decompress(packed)
+            return _whole(path, lzma.LZMADecompressor(), packed)
         if kind in ("zstd", "zstd22"):
             return run_tool(("zstd", "-d", "-c", "-q"), data=packed)
     except (zlib.error, lzma.LZMAError, ToolError) as fault:
@@ -59,3 +59,11 @@ def _unpacked(path: Path, packed: bytes, kind: str) -> bytes:
     raise InputError(
         f"{path} is compressed with '{kind}', which is not known. Give the uncompressed Image."
     )
+
+
+def _whole(path: Path, stream: "zlib._Decompress | lzma.LZMADecompressor", packed: bytes) -> bytes:
+    """What *packed* decompresses to; InputError if its end is not there."""
+    content = stream.decompress(packed)
+    if not stream.eof:
+        raise InputError(f"{path} is truncated. Build it again, or copy it again.")
+    return content

@@ -18,8 +18,15 @@ from harness.kernel.build import cpio
 from harness.kernel.build.build import Plan, plan_of, tree_for_modules
 from harness.kernel.build.busybox import find_busybox
 from harness.kernel.build.compiler import DEFAULT
-from harness.kernel.build.given import GivenBuild, module_compiler
+from harness.kernel.build.given import (
+    GivenBuild,
+    find_build,
+    module_compiler,
+    probe_inputs,
+)
+from harness.kernel.build.kbuild_files import VMLINUX
 from harness.kernel.build.kconfig import read_config
+from harness.kernel.build.module_checks import check_fits
 from harness.kernel.build.modules import Module
 from harness.kernel.build.packaged import PackagedKernel
 from harness.kernel.build.probe import PROBE, build_probe
@@ -67,9 +74,7 @@ def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
     """
     busybox = find_busybox()
     sources = list(_guest_sources("agent", "probe"))
-    # a kernel that is built here has its compiler in its key
-    compiler = module_compiler(read_config(kernel.config), spec).banner if spec.is_built else ""
-    parts = (FORMAT, kernel.key, kernel.build_id, compiler, busybox.key)
+    parts = (FORMAT, kernel.key, kernel.build_id, _made_with(kernel, spec), busybox.key)
     key = digest(*parts, *_names_and_files(sources))
 
     def fill(directory: Path) -> None:
@@ -82,6 +87,15 @@ def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
 
     entry = Cache("initramfs").get(key, fill)
     return Initramfs(entry / "initramfs.cpio", key)
+
+
+def _made_with(kernel: Kernel, spec: KernelSpec) -> str:
+    """What the probe is compiled with, as far as the key of *kernel* does not tell."""
+    if spec.given is not None:
+        return probe_inputs(find_build(spec))
+    if spec.packaged:
+        return module_compiler(read_config(kernel.config), spec).banner
+    return ""  # a kernel that is built here has it in its key
 
 
 def build_plain_initramfs(kernel: Kernel, modules: Sequence[Module]) -> Initramfs:
@@ -143,6 +157,8 @@ def _build_probe(inputs: Plan | GivenBuild | PackagedKernel, whole: Path) -> byt
     """Return the probe for the guest; the module with debugging information goes to *whole*."""
     with tree_for_modules(inputs) as (workspace, make):
         shutil.copy2(build_probe(workspace, make), whole)
+    if isinstance(inputs, GivenBuild) and inputs.types:
+        check_fits(whole, inputs.directory / VMLINUX)
     with tempfile.TemporaryDirectory() as scratch:
         return _strip(whole, Path(scratch) / PROBE).read_bytes()
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.base.architecture import CROSS
+from harness.base.errors import InputError, ToolError
 from harness.base.tools import run_tool
 
 UNUSED = (
@@ -26,8 +27,8 @@ STRIPPED_AT_ONCE = 100
 def built_modules(output: Path) -> tuple[Path, ...]:
     """The modules in build directory *output*, relative to it, except UNUSED ones; may be none."""
     order = output / ORDER
-    lines = order.read_text().split() if order.is_file() else ()
-    named = (Path(line).with_suffix(".ko") for line in lines)
+    lines = order.read_text(errors="replace").splitlines() if order.is_file() else ()
+    named = (Path(line).with_suffix(".ko") for line in lines if _inside(line))
     return tuple(
         path
         for path in dict.fromkeys(named)
@@ -35,14 +36,28 @@ def built_modules(output: Path) -> tuple[Path, ...]:
     )
 
 
+def _inside(name: str) -> bool:
+    """Whether *name* is the path of a file that lies below the directory it is relative to."""
+    path = Path(name)
+    return bool(path.name) and not path.is_absolute() and ".." not in path.parts
+
+
 def keep_built(output: Path, target: Path) -> None:
     """Copy the modules of build directory *output* to *target*, without debugging information.
 
-    *target* is then as ``lib/modules/RELEASE``; it is not made if there are none.
+    *target* is then as ``lib/modules/RELEASE``; it is not made if there are none. Raises
+    InputError if one is damaged.
     """
     copied = [*_copied(output, target)]
     for first in range(0, len(copied), STRIPPED_AT_ONCE):
-        run_tool((f"{CROSS}strip", "--strip-debug", *copied[first : first + STRIPPED_AT_ONCE]))
+        some = copied[first : first + STRIPPED_AT_ONCE]
+        try:
+            run_tool((f"{CROSS}strip", "--strip-debug", *some))
+        except ToolError as fault:
+            raise InputError(
+                f"a module of build:{output} is damaged: {fault}. Run 'make ARCH=arm64 modules' "
+                "again."
+            ) from fault
 
 
 def _copied(output: Path, target: Path) -> Iterator[Path]:

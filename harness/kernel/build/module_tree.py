@@ -6,13 +6,16 @@ source and build directory in one. fixdep and modpost, which kbuild runs, are co
 machine: those of the build may need another C library or another processor.
 """
 
+import os
 import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from harness.base.errors import BuildError, ToolError
+from harness.base.errors import BuildError, InputError, ToolError
 from harness.base.tools import run_tool
 from harness.kernel.build.kbuild_files import (
     BUILT_CONFIG,
+    BUILT_HEADERS,
     EXPORTS,
     FIXDEP,
     GENERATED_HEADERS,
@@ -29,9 +32,12 @@ LINKER_SCRIPT = "arch/arm64/module.lds"
 
 GENERATED = (
     *(WANTED_CONFIG, EXPORTS, GENERATED_HEADERS, BUILT_CONFIG, RELEASE),
-    *("arch/arm64/include/generated", "scripts", LINKER_SCRIPT),
+    *(BUILT_HEADERS, "scripts", LINKER_SCRIPT),
 )
 """Of the build directory."""
+
+HEADERS = ("arch/arm64/include", "include", "scripts/module.lds")
+"""What a module is compiled and linked with, in the source tree and in the build directory."""
 
 _unneeded = shutil.ignore_patterns("*.o", "*.a", "*.cmd", "*.d", "config", "generated")
 """What a compiler left, and what is copied as GENERATED."""
@@ -41,7 +47,20 @@ _HEADER_MAKERS = frozenset({"devicetable-offsets.c", "empty.c", "mk_elfconfig.c"
 
 
 def copy_module_tree(source: Path, output: Path, tree: Path) -> None:
-    """Fill *tree* from a kernel's *source* and its build directory *output*, which may be one."""
+    """Fill *tree* from a kernel's *source* and its build directory *output*, which may be one.
+
+    Raises InputError if a file cannot be copied.
+    """
+    try:
+        _copy_module_tree(source, output, tree)
+    except OSError as fault:  # shutil.Error is one, with a list of files
+        reason = fault.args[0][0][2] if isinstance(fault, shutil.Error) else fault
+        raise InputError(
+            f"the headers of the kernel, with which modules are built, cannot be copied: {reason}."
+        ) from fault
+
+
+def _copy_module_tree(source: Path, output: Path, tree: Path) -> None:
     generated = [name for name in GENERATED if source != output or name not in SOURCES]
     for origin, names in ((source, SOURCES), (output, generated)):
         for path in map(Path, names):
@@ -50,12 +69,53 @@ def copy_module_tree(source: Path, output: Path, tree: Path) -> None:
             target = tree / path
             target.parent.mkdir(parents=True, exist_ok=True)
             if (origin / path).is_dir():
-                ignored = None if path.name == "generated" else _unneeded
+                ignored = _nothing if path.name == "generated" else _unneeded
                 shutil.copytree(
-                    origin / path, target, symlinks=True, ignore=ignored, dirs_exist_ok=True
+                    *(origin / path, target),
+                    symlinks=True,
+                    ignore=_and_links_there(ignored, origin / path, target),
+                    dirs_exist_ok=True,
                 )
             else:
                 shutil.copy2(origin / path, target)
+
+
+def _nothing(_folder: str, _names: Iterable[str]) -> set[str]:
+    return set()
+
+
+def _and_links_there(
+    ignored: Callable[[str, list[str]], set[str]], origin: Path, target: Path
+) -> Callable[[str, list[str]], set[str]]:
+    """*ignored*, and links that *target* has already: copytree() does not replace a link."""
+
+    def ignore(folder: str, names: list[str]) -> set[str]:
+        there = target / Path(folder).relative_to(origin)
+        return {*ignored(folder, names), *(name for name in names if (there / name).is_symlink())}
+
+    return ignore
+
+
+def headers_in(source: Path, output: Path) -> Mapping[str, Path]:
+    """The headers that modules are built with, by their path in the tree.
+
+    *source* and *output*, the build directory, may be the same.
+    """
+    found = {name: output / name for name in (BUILT_CONFIG, RELEASE)}
+    for origin in (source, output):
+        for name in HEADERS:
+            found |= {str(path.relative_to(origin)): path for path in _files(origin / name)}
+    return dict(sorted(found.items()))
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """*path*, or the files below it, except what make notes of options."""
+    if path.is_file():
+        yield path
+    for folder, names, files in os.walk(path):
+        if Path(folder) == path and "config" in names:
+            names.remove("config")
+        yield from (one for name in files if (one := Path(folder, name)).is_file())
 
 
 def compile_tools(tree: Path) -> None:

@@ -61,8 +61,8 @@ def _add(name: str, files: Mapping[str, Path], ordered: dict[str, Module]) -> No
     for needed in filter(None, info.get("depends", "").split(",")):
         if _canonical(needed) not in files:
             raise InputError(
-                f"the module {files[name]} needs the module {needed}, which is not there. Unpack "
-                "the whole package of the kernel's modules, or run 'make modules_install'."
+                f"the module {name} needs the module {needed}, which is not among the kernel's. "
+                "Build all modules, or unpack the whole package of them."
             )
         _add(_canonical(needed), files, ordered)
     ordered[name] = Module(name, content)

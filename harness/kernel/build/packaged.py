@@ -14,7 +14,7 @@ consists of several packages: linux-binary, linux-modules and linux-base of its 
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,12 +52,18 @@ SIZE = 2 * GIB
 PARTS = re.compile(r"linux-(image|binary|modules|base)-\S+")
 """Packages that an image consists of, or is found by."""
 
+IMAGE_PART = re.compile(r"linux-(image|binary)-(?!.*-dbg$)\S+")
+"""The packages with an image, and those that only depend on one."""
+
 IMAGE_PACKAGE = re.compile(r"linux-image-\d\S*")
 """The package of the image of one release."""
 
 IMAGES = ("boot/vmlinu[zx]-*", "usr/lib/modules/*/vmlinuz", "lib/modules/*/vmlinuz")
 
 DEBUG_VMLINUX = "./usr/lib/debug/boot/vmlinux-*"
+
+_NO_PLAIN_KERNEL = re.compile(r"\d\.\d|dbg|unsigned|template|-di")
+"""Names of packages of one release, and of what belongs to a kernel."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,8 @@ def find_packages(spec: KernelSpec) -> PackagedKernel:
     suite, slash, wanted = name.rpartition("/")
     lists = suite_lists(suite) if slash else machine_lists()
     packages = tuple(closure(lists, wanted, PARTS))
+    if packages and not any(IMAGE_PART.fullmatch(one.name) for one in packages):
+        raise InputError(_no_image(name, packages))
     if not packages:
         raise SourceError(f"the package '{name}' {_absence(lists, suite)}")
     found = PackagedKernel(name, lists, packages, None, spec)
@@ -179,19 +187,35 @@ def _absence(lists: PackageLists, suite: str) -> str:
     where = f"is not in the suite '{suite}'" if suite else "is not in this machine's sources"
     prefix = "linux-image-"
     shipped = lists.ask("apt-cache", "pkgnames", prefix).split()
-    plain = sorted(one for one in shipped if not re.search(r"\d\.\d|dbg|unsigned|-di", one))
-    there = ", ".join(plain) or "nothing that can be reached now"
-    complaint = f" {lists.complaint}" if lists.complaint else ""
-    return f"{where}, for arm64. Of the kernels it has: {there}.{complaint}"
+    plain = sorted(one for one in shipped if not _NO_PLAIN_KERNEL.search(one))
+    if plain:
+        return f"{where}, for arm64. Of the kernels it has: {', '.join(plain)}."
+    complaint = f" ({lists.complaint})" if lists.complaint else ""
+    return (
+        f"{where}, for arm64: no kernel is there{complaint}. The suites of this machine's mirror "
+        "have names such as trixie, trixie-backports or sid."
+    )
+
+
+def _no_image(name: str, packages: Sequence[Package]) -> str:
+    """Why *packages*, found by *name*, are no kernel."""
+    names = " ".join(one.name for one in packages)
+    debug = "-dbg" in name and f" With the debugging package it is {name.replace('-dbg', DEBUG)}."
+    return (
+        f"package:{name} has no kernel image (packages: {names}). Name a package of one kernel, "
+        f"such as linux-image-arm64.{debug or ''}"
+    )
 
 
 def _image_in(tree: Path, found: PackagedKernel) -> Path:
     images = [path for pattern in IMAGES for path in tree.glob(pattern)]
-    if len(images) != 1:
+    if not images:
+        raise InputError(_no_image(found.name, found.packages))
+    if len(images) > 1:
         names = " ".join(one.name for one in found.packages)
         raise InputError(
-            f"package:{found.name} has {len(images) or 'no'} kernel images (packages: {names}). "
-            "Name a package of one kernel, such as linux-image-arm64."
+            f"package:{found.name} has {len(images)} kernel images (packages: {names}). Name a "
+            "package of one kernel, such as linux-image-arm64."
         )
     return images[0]
 

@@ -26,10 +26,19 @@ def overlay_path(overlay: Path | str) -> Path:
     if not path.is_file():
         known = ", ".join(sorted(source.stem for source in OVERLAYS.glob(f"*{SUFFIX}")))
         raise DevicetreeError(
-            f"unknown overlay {path}: expected one of {known} (in {OVERLAYS}), or a file "
-            f"{', '.join(FILES)}"
+            f"unknown overlay '{overlay}': {_what_it_is(overlay)}. Expected one of {known} (in "
+            f"{OVERLAYS}), or a file whose name ends in {', '.join(FILES)}"
         )
     return path
+
+
+def _what_it_is(overlay: Path | str) -> str:
+    path = Path(overlay)
+    if path.is_dir():
+        return "it is a directory"
+    if path.exists():
+        return "its name does not end as that of an overlay does"
+    return "no such file" if is_file(overlay) else "no such name, and no file"
 
 
 def is_file(overlay: Path | str) -> bool:

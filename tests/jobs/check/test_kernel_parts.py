@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a kernel has for a device, by its configuration and its modules."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,13 @@ def kernel_with(directory: Path, config: str) -> Kernel:
     return Kernel("key", directory, "6.12", "00", "a package", (), "gcc")
 
 
+def module(path: Path, depends: str) -> None:
+    """A module of nothing but what it says of itself."""
+    text = f'asm(".section .modinfo\\n .asciz \\"depends={depends}\\"");'
+    command = ["gcc", "-c", "-x", "c", "-", "-o", path]
+    subprocess.run(command, input=text.encode(), check=True)
+
+
 def lacking(directory: Path, config: str) -> str:
     return KernelParts(kernel_with(directory, config)).lacking(AHCI.parts)
 
@@ -39,11 +47,23 @@ def test_a_module_needs_the_kernels_modules(tmp_path: Path) -> None:
         tmp_path, config
     )
 
-    parts = KernelParts(kernel_with(tmp_path, config), tmp_path / "tree")
-    assert parts.lacking(AHCI.parts) == ""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    parts = KernelParts(kernel_with(tmp_path, config), tree)
+    assert parts.lacking(AHCI.parts) == (
+        "CONFIG_SATA_AHCI=m, and the module ahci is not among the kernel's"
+    )
 
-    (tmp_path / "modules").mkdir()
-    assert lacking(tmp_path, config) == ""
+    for name, depends in (("ahci", "libahci"), ("libahci", ""), ("sd-mod", "")):
+        module(tree / f"{name}.ko", depends)
+    assert parts.lacking(AHCI.parts) == ""
+    assert [one.name for one in parts.modules()] == ["libahci", "ahci", "sd_mod"]
+
+    (tree / "libahci.ko").unlink()
+    assert "CONFIG_SATA_AHCI=m, and the module ahci needs the module libahci" in parts.lacking(
+        AHCI.parts
+    )
+    assert parts.modules() == ()
 
 
 def test_the_feature_is_an_option(tmp_path: Path) -> None:
@@ -76,6 +96,13 @@ def test_a_module_that_the_kernel_refuses_is_named_with_the_kernels_reason() -> 
         "[    0.9] ahci: disagrees about version of symbol module_layout"
     )
     assert refused_module(find_driver("nvme"), log) == ""
+
+
+def test_what_the_kernel_says_of_a_module_before_it_knows_it_is_found() -> None:
+    said = "[    0.9] module ahci: .gnu.linkonce.this_module section size must match"
+    log = [said, "loader: loading /lib/modules/ahci.ko: Exec format error"]
+
+    assert refused_module(AHCI, log).endswith(f"Exec format error; {said}")
 
 
 def test_the_driver_on_the_bus_is_named_and_the_one_that_uses_it() -> None:

@@ -17,7 +17,7 @@ from harness.kernel.build.compiler import (
     compiler_of_environment,
 )
 from harness.kernel.build.fragment import Wanted
-from harness.kernel.build.given import find_build
+from harness.kernel.build.given import find_build, module_parts
 from harness.kernel.build.make import Make
 
 
@@ -111,7 +111,7 @@ def test_a_compiler_of_the_other_kind_is_refused_for_a_kernel_that_is_built(tmp_
     build = tiny_build(tmp_path / "build")
 
     with pytest.raises(InputError, match="was built with 'gcc 12': clang cannot build modules"):
-        find_build(KernelSpec(f"build:{build}", compiler="clang"))
+        module_parts(find_build(KernelSpec(f"build:{build}", compiler="clang")))
 
 
 class Tree:

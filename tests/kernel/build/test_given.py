@@ -2,6 +2,8 @@
 """A kernel that is built already: taken by its content, never written to, refused with a reason."""
 
 import gzip
+import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +17,14 @@ from harness.base.cache.usage import Usage
 from harness.base.errors import InputError, SourceError
 from harness.kernel import KernelSpec, build_kernel
 from harness.kernel.build.build import find_kernel
-from harness.kernel.build.given import GivenBuild, find_build, given_tree
+from harness.kernel.build.given import (
+    GivenBuild,
+    find_build,
+    given_tree,
+    module_parts,
+    probe_inputs,
+)
+from harness.kernel.build.module_checks import check_fits
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -31,8 +40,7 @@ def spec_of(build: Path, **more: object) -> KernelSpec:
 
 def refusal(build: Path) -> str:
     with pytest.raises(InputError) as refused:
-        build_kernel(spec_of(build))
-    assert take_inventory(Usage()).of("kernels") == []
+        module_parts(find_build(spec_of(build)))
     return str(refused.value)
 
 
@@ -154,14 +162,55 @@ def without_modules(build: Path) -> None:
         path.write_text(path.read_text().replace("CONFIG_MODULES=y\n", ""))
 
 
+def truncated(name: str) -> Callable[[Path], None]:
+    return lambda build: os.truncate(build / name, (build / name).stat().st_size - 100)
+
+
+def compressed_and_truncated(build: Path) -> None:
+    image = build / "arch/arm64/boot/Image"
+    (build / "Image.gz").write_bytes(gzip.compress(image.read_bytes())[:-20])
+    image.unlink()
+
+
+def emptied(name: str) -> Callable[[Path], None]:
+    return lambda build: (build / name).write_text("")
+
+
+def stripped(build: Path) -> None:
+    subprocess.run([f"{CROSS}strip", build / "vmlinux"], check=True)
+
+
+def for_a_future_processor(build: Path) -> None:
+    content = bytearray((build / "vmlinux").read_bytes())
+    content[18:20] = (999).to_bytes(2, "little")
+    (build / "vmlinux").write_bytes(content)
+
+
+def in_place_of_the_directory(build: Path) -> None:
+    shutil.rmtree(build)
+    build.write_text("")
+
+
 BROKEN = {
     "no directory": (lambda build: build.rename(build.with_name("moved")), "no such directory"),
     "no image": (remove("arch/arm64/boot/Image"), "it has no arch/arm64/boot/Image. Run 'make"),
     "no vmlinux": (remove("vmlinux"), "it has no vmlinux. Run 'make"),
     "no config": (remove(".config"), "it has no .config. Run 'make"),
-    "no symvers": (remove("Module.symvers"), "it has no Module.symvers. Run 'make"),
+    "no symvers": (remove("Module.symvers"), "it has no Module.symvers, with which modules"),
     "no headers": (remove("include/linux/module.h"), "which has no include/linux/module.h"),
     "no ELF": (lambda build: (build / "vmlinux").write_text("?"), "vmlinux is not an ELF file"),
+    "truncated vmlinux": (truncated("vmlinux"), "vmlinux is damaged: "),
+    "truncated image": (truncated("arch/arm64/boot/Image"), "Image is truncated, or not of"),
+    "truncated compressed image": (compressed_and_truncated, "Image.gz is truncated."),
+    "empty symvers": (emptied("Module.symvers"), "Module.symvers names no symbol of vmlinux"),
+    "stripped": (stripped, "vmlinux has no symbol table: it was stripped"),
+    "other processor yet": (for_a_future_processor, "vmlinux is a kernel for 999"),
+    "file": (in_place_of_the_directory, "it is a file"),
+    "no generated headers": (
+        lambda build: shutil.rmtree(build / "arch/arm64/include/generated"),
+        "it has no arch/arm64/include/generated, with which modules are built",
+    ),
+    "no makefile": (remove("arch/arm64/Makefile"), "which has no arch/arm64/Makefile"),
     "other processor": (for_another_processor, "vmlinux is a kernel for X86_64"),
     "vmlinux for another processor": (foreign, "vmlinux is a kernel for X86_64"),
     "no build id": (
@@ -211,7 +260,7 @@ def test_a_build_outside_its_source_tree_knows_that_tree(tmp_path: Path) -> None
     source = tmp_path / "source"
     build = tiny_build(tmp_path / "build", source)
 
-    assert find_build(spec_of(build)).source == source
+    assert module_parts(given(build)).source == source
 
 
 def test_a_build_whose_source_tree_is_gone_is_refused(tmp_path: Path) -> None:
@@ -264,3 +313,97 @@ def test_a_build_that_changes_while_it_is_copied_is_not_kept(
     with pytest.raises(SourceError, match="changed while it was copied"):
         build_kernel(spec_of(build))
     assert take_inventory(Usage()).of("kernels") == []
+
+
+@pytest.mark.parametrize(
+    "name", [".config", "include/config/auto.conf", "Module.symvers", "modules.order", "Makefile"]
+)
+def test_text_that_is_not_utf_8_is_no_traceback(build: Path, name: str) -> None:
+    with (build / name).open("ab") as file:
+        file.write(b"\n# \xff\n")
+
+    assert module_parts(given(build)).source == build
+
+
+def test_a_release_that_is_not_utf_8_is_refused(build: Path) -> None:
+    (build / "include/config/kernel.release").write_bytes(b"\xff")
+
+    with pytest.raises(InputError, match="are of Linux"):
+        find_build(spec_of(build))
+
+
+def test_a_directory_whose_name_is_not_utf_8_is_refused(build: Path) -> None:
+    other = build.with_name(os.fsdecode(b"caf\xe9"))
+    build.rename(other)
+
+    with pytest.raises(InputError, match="its name is not UTF-8"):
+        find_build(spec_of(other))
+
+
+def test_what_only_modules_need_is_not_asked_of_the_kernel(build: Path) -> None:
+    without_modules(build)
+    (build / "Module.symvers").unlink()
+    shutil.rmtree(build / "scripts")
+
+    assert build_kernel(spec_of(build)).release == RELEASE
+
+
+def test_a_probe_is_of_the_headers_that_it_was_built_with(build: Path, tmp_path: Path) -> None:
+    before = probe_inputs(given(build))
+
+    assert probe_inputs(given(copied(build, tmp_path / "other"))) == before
+
+    for name in ("include/linux/module.h", "include/generated/utsrelease.h"):
+        changed = copied(build, tmp_path / name.replace("/", "-"))
+        (changed / name).write_text("#define CHANGED\n")
+        assert probe_inputs(given(changed)) != before
+
+
+def test_links_that_both_trees_have_are_copied_once(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    build = tiny_build(tmp_path / "build", source)
+    (build / "scripts/link").symlink_to("another")
+
+    with given_tree(given(build)) as (_, make):
+        assert (make.source / "scripts/link").readlink() == Path("Makefile.build")
+
+
+def test_headers_that_cannot_be_copied_are_named(build: Path) -> None:
+    (build / "include/linux/gone.h").symlink_to("nowhere")
+    (build / "arch/arm64/include/generated/pipe.h").unlink(missing_ok=True)
+    os.mkfifo(build / "arch/arm64/include/generated/pipe.h")
+
+    with (
+        pytest.raises(InputError, match=r"cannot be copied: .*pipe.h.* is a named pipe"),
+        given_tree(given(build)),
+    ):
+        pass
+
+
+def test_modules_outside_the_build_are_left_out(build: Path) -> None:
+    (build.parent / "stray.ko").write_text("")
+    (build / "modules.order").write_text(f"../stray.o\n{build.parent}/stray.o\n")
+
+    assert given(build).modules == ()
+
+
+def test_a_damaged_module_is_refused(build: Path) -> None:
+    (build / "fs").mkdir()
+    (build / "fs/m.ko").write_text("?")
+    (build / "modules.order").write_text("fs/m.o\n")
+
+    with pytest.raises(InputError, match=r"a module of build:.* is damaged"):
+        build_kernel(spec_of(build))
+
+
+def test_a_module_that_does_not_fit_the_kernel_is_refused(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("vmlinux", "probe.ko")]
+    for path, text in zip(paths, ("int a;", "int a, b;"), strict=True):
+        code = f"struct device {{ {text} }} one;"
+        command = [f"{CROSS}gcc", "-g", "-c", "-x", "c", "-", "-o", path]
+        subprocess.run(command, input=code.encode(), check=True)
+    vmlinux, probe = paths
+
+    check_fits(vmlinux, vmlinux)
+    with pytest.raises(InputError, match=r"struct device has 8 bytes in a module .* and 4 in"):
+        check_fits(probe, vmlinux)

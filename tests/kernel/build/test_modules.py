@@ -76,7 +76,7 @@ def test_a_module_that_the_kernel_does_not_have_is_left_out(tmp_path: Path) -> N
 def test_a_dependency_that_is_not_there_is_named(tmp_path: Path) -> None:
     add_module(tmp_path, "nvme", "nvme-core")
 
-    with pytest.raises(InputError, match=r"nvme\.ko needs the module nvme-core, which is not"):
+    with pytest.raises(InputError, match=r"nvme needs the module nvme-core, which is not"):
         load_order(tmp_path, ["nvme"])
 
 

@@ -167,7 +167,20 @@ def test_a_package_that_does_not_exist_is_refused_with_those_that_do(mirror: Mir
 def test_a_package_without_a_kernel_is_refused(mirror: Mirror) -> None:
     mirror.fill("", Deb("linux-base", {"usr/bin/x": b""}))
 
-    assert "package:linux-base has no kernel images" in refusal("linux-base", InputError)
+    assert "package:linux-base has no kernel image (packages: " in refusal("linux-base", InputError)
+
+
+def test_a_debugging_package_is_refused_with_the_name_of_its_kernel(mirror: Mirror) -> None:
+    debug = f"linux-image-{RELEASE}-dbg"
+    mirror.fill("", Deb(debug, {"usr/lib/debug/boot/x": b""}))
+
+    assert f"it is linux-image-{RELEASE}+dbg." in refusal(debug, InputError)
+
+
+@pytest.mark.parametrize("source", ["build:", "package:"])
+def test_a_name_without_a_kernel_is_refused(source: str) -> None:
+    with pytest.raises(InputError, match=f"'{source}' names no kernel"):
+        KernelSpec(source)
 
 
 def test_a_debugging_package_that_does_not_exist_is_refused(mirror: Mirror) -> None:
