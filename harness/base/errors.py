@@ -39,7 +39,14 @@ class HostError(HarnessError):
 
 
 class ToolError(HostError):
-    """An external program failed; carries its command line and the end of its output."""
+    """An external program failed; carries its command line and the end of its output.
+
+    *complaint* is that end alone.
+    """
+
+    def __init__(self, message: str, complaint: str = "") -> None:
+        super().__init__(message)
+        self.complaint = complaint or message
 
 
 class InputError(HarnessError):

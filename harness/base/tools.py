@@ -87,7 +87,8 @@ def run_tool(
     if done.returncode != 0:
         complaint = (done.stderr or done.stdout).decode(errors="replace").strip()[-2000:]
         raise ToolError(
-            f"'{' '.join(command)}' failed with exit code {done.returncode}:\n{complaint}"
+            f"'{' '.join(command)}' failed with exit code {done.returncode}:\n{complaint}",
+            complaint,
         )
     return done.stdout
 

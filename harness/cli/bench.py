@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness.base.progress import step
 from harness.cli.machines import add_machine_options, machine_of, spec_of
+from harness.cli.outputs import output_file
 from harness.cli.tables import print_table
 from harness.jobs.bench import (
     Measure,
@@ -52,7 +53,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument(
         "--json",
-        type=Path,
+        type=output_file,
         default=Path("bench.json"),
         metavar="FILE",
         help="write the values as JSON (default: %(default)s)",

@@ -3,12 +3,12 @@
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 from harness.base.errors import HarnessError, explain
 from harness.base.progress import say
 from harness.base.properties import checked_id
 from harness.cli.machines import add_config_options, add_qemu_option, fragments_of
+from harness.cli.outputs import output_file
 from harness.kernel import KernelSpec
 from harness.plugin.options import TIER_HELP
 from harness.results import TIERS, Run, SuiteRequest, run_suite
@@ -50,7 +50,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     add_qemu_option(parser)
     parser.add_argument(
-        "--log", type=Path, metavar="FILE", help="append the output of pytest to FILE"
+        "--log", type=output_file, metavar="FILE", help="append the output of pytest to FILE"
     )
 
 

@@ -5,10 +5,10 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from harness.base.progress import say, step
 from harness.cli.machines import add_kernel_options, kernel_of
+from harness.cli.outputs import output_file
 from harness.cli.tables import print_table
 from harness.devices.attacks import Cell, MeasuredCell, cells, run_cells
 from harness.devices.attacks.soak import Leak, soak
@@ -45,9 +45,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="N",
         help="run N cells in one process, again and again, and check for leaks",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the outcomes as JSON")
     parser.add_argument(
-        "--html", type=Path, metavar="FILE", help="write a page with the artifacts of each cell"
+        "--json", type=output_file, metavar="FILE", help="write the outcomes as JSON"
+    )
+    parser.add_argument(
+        "--html",
+        type=output_file,
+        metavar="FILE",
+        help="write a page with the artifacts of each cell",
     )
     parser.set_defaults(run=run)
 

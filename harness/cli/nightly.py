@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.base.cache.store import VARIABLE as STORE
 from harness.base.progress import step
+from harness.cli.outputs import output_file
 from harness.cli.tables import print_table
 from harness.jobs.nightly import (
     Alone,
@@ -68,7 +69,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="ADDRESS",
         help="Dask scheduler whose workers run the jobs, for example tcp://host:8786",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
+    parser.add_argument(
+        "--json", type=output_file, metavar="FILE", help="write the results as JSON"
+    )
     parser.set_defaults(run=run)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.base.progress import step
 from harness.cli.lint import add_board_options, place_of
 from harness.cli.machines import add_kernel_options, spec_of
+from harness.cli.outputs import output_file
 from harness.jobs.board import as_json, trial_text, try_board
 from harness.jobs.board.trial_text import transfer_lines
 from harness.machine.devicetree.board import Loader
@@ -45,9 +46,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="FILE",
         help="write the overlay for --shape of other commands to FILE, and test nothing",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the answers as JSON")
     parser.add_argument(
-        "--log", type=Path, metavar="FILE", help="append the output of pytest to FILE"
+        "--json", type=output_file, metavar="FILE", help="write the answers as JSON"
+    )
+    parser.add_argument(
+        "--log", type=output_file, metavar="FILE", help="append the output of pytest to FILE"
     )
     parser.set_defaults(run=run)
 

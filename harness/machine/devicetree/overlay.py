@@ -12,6 +12,9 @@ from harness.machine.devicetree.flat import MAGIC
 
 OVERLAYS = CHECKOUT / "dts"
 SUFFIX = ".dtso"
+UNPARSED = "FATAL ERROR: Unable to parse input tree"
+"""What dtc says after what was wrong."""
+
 FILES = (SUFFIX, ".dts", ".dtbo")
 """How the name of a file with an overlay ends."""
 
@@ -68,9 +71,10 @@ def _apply(blob: Path, source: Path, stem: Path) -> Path:
     try:
         run_tool(["fdtoverlay", "-i", blob, "-o", result, compiled])
     except ToolError as fault:
+        reason = fault.complaint.replace(str(compiled), "").replace("Failed to apply '': ", "")
         raise DevicetreeError(
             f"the overlay {source} does not fit this devicetree: it names a path that does not "
-            f"exist, or a label that no earlier overlay defines. {fault}"
+            f"exist, or a label that no earlier overlay defines ({reason})."
         ) from fault
     return result
 
@@ -84,5 +88,6 @@ def _compiled(source: Path, target: Path) -> Path:
     try:
         run_tool(["dtc", "-@", "-I", "dts", "-O", "dtb", "-o", target, source])
     except ToolError as fault:
-        raise DevicetreeError(f"the overlay {source} does not compile. {fault}") from fault
+        reason = fault.complaint.removesuffix(UNPARSED).removeprefix("Error: ").strip()
+        raise DevicetreeError(f"the overlay {source} does not compile: {reason}") from fault
     return target
