@@ -62,11 +62,15 @@ class KernelParts:
 
     def lacking(self, parts: Sequence[Part]) -> str:
         """Why one of *parts* cannot be used, in a few words; empty if all can."""
+        unset = [f"CONFIG_{one.option}" for one in parts if one.option not in self._options]
+        if unset:
+            return f"{' and '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set"
         for part in parts:
-            value = self._options.get(part.option)
-            if value is None:
-                return f"CONFIG_{part.option} is not set"
-            if value == "m" and part.module and (reason := self._unloadable(part.module)):
+            if (
+                self._options[part.option] == "m"
+                and part.module
+                and (reason := self._unloadable(part.module))
+            ):
                 return f"CONFIG_{part.option}=m, and {reason}"
         return ""
 

@@ -39,6 +39,7 @@ def test_a_driver_that_is_built_in_lacks_nothing(tmp_path: Path) -> None:
 
 def test_each_part_is_needed(tmp_path: Path) -> None:
     assert lacking(tmp_path, "CONFIG_SATA_AHCI=y\n") == "CONFIG_BLK_DEV_SD is not set"
+    assert lacking(tmp_path, "") == "CONFIG_SATA_AHCI and CONFIG_BLK_DEV_SD are not set"
 
 
 def test_a_module_needs_the_kernels_modules(tmp_path: Path) -> None:
