@@ -18,6 +18,11 @@
 #define HCR_ATA (1UL << 56)
 #define HCR_NO_TRAPS (HCR_APK | HCR_API | HCR_ATA) /* pointer authentication, memory tags */
 #define CPTR_NO_TRAPS 0x22ff /* floating point, SVE, SME */
+#define VECTOR_LENGTH_MAX 0xf /* of ZCR and SMCR */
+#define SMCR_NO_TRAPS (1UL << 30 | 1UL << 31) /* ZT0, all instructions in streaming mode */
+#define HCRX_NO_TRAPS (1UL << 11 | 1UL << 14 | 1UL << 33) /* memory copies, TCR2, FPMR */
+#define HFG_NO_TRAPS (0xfffcUL << 48) /* of registers; the lower bits trap where they are set */
+#define HFGITR_NO_TRAPS (0x1fUL << 55) /* of branch records and guarded control stacks */
 #define CNTHCTL_NO_TRAPS 3
 #define SRE_FOR_EL1 0xf
 #define SCTLR_OFF 0x30d00800 /* MMU and caches off, what is RES1 set */
@@ -70,6 +75,32 @@ static void forget_refusals(void)
 		cpu_memory(i)->refused = 0;
 }
 
+/* Whether the four bits of an ID register from *shift* on say that the CPU has something. */
+static bool has(uint64_t id, unsigned int shift)
+{
+	return id >> shift & 0xf;
+}
+
+/*
+ * What newer CPUs trap unless they are told not to: Linux, Documentation/arch/arm64/booting.rst.
+ * Assemblers do not know all of these registers by their names.
+ */
+static void lift_newer_traps(void)
+{
+	__asm__ volatile("isb"); /* after CPTR_EL2, which decides who may write to these */
+	if (has(read_sysreg(id_aa64pfr0_el1), 32))
+		write_sysreg(S3_4_C1_C2_0, VECTOR_LENGTH_MAX); /* ZCR_EL2 */
+	if (has(read_sysreg(id_aa64pfr1_el1), 24))
+		write_sysreg(S3_4_C1_C2_6, SMCR_NO_TRAPS | VECTOR_LENGTH_MAX); /* SMCR_EL2 */
+	if (has(read_sysreg(id_aa64mmfr1_el1), 40))
+		write_sysreg(S3_4_C1_C2_2, HCRX_NO_TRAPS); /* HCRX_EL2 */
+	if (has(read_sysreg(id_aa64mmfr0_el1), 56)) {
+		write_sysreg(S3_4_C1_C1_4, HFG_NO_TRAPS); /* HFGRTR_EL2 */
+		write_sysreg(S3_4_C1_C1_5, HFG_NO_TRAPS); /* HFGWTR_EL2 */
+		write_sysreg(S3_4_C1_C1_6, HFGITR_NO_TRAPS); /* HFGITR_EL2 */
+	}
+}
+
 /* EL1 may use all of its CPU but SMC, and of memory what stage 2 maps. */
 static void set_up_el2(void)
 {
@@ -79,6 +110,7 @@ static void set_up_el2(void)
 	write_sysreg(cnthctl_el2, CNTHCTL_NO_TRAPS);
 	write_sysreg(cntvoff_el2, 0);
 	write_sysreg(cptr_el2, CPTR_NO_TRAPS);
+	lift_newer_traps();
 	write_sysreg(hstr_el2, 0);
 	write_sysreg(mdcr_el2, PMCR_N(read_sysreg(pmcr_el0)));
 	write_sysreg(vpidr_el2, read_sysreg(midr_el1));
