@@ -34,6 +34,10 @@ class KernelImage:
         """The guest-physical address of a symbol at *link_address*."""
         return link_address - self.link + self.phys
 
+    def phys_of(self, address: int) -> int:
+        """The guest-physical address of the image's byte at *address*, where the kernel uses it."""
+        return self.to_phys(address - self.slide)
+
     def to_link(self, phys: int) -> int:
         """The link address of the image's byte at *phys*."""
         return phys - self.phys + self.link
