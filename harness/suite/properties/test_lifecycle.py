@@ -14,6 +14,7 @@ from harness.suite.conftest import COHERENT, PCI, PLATFORM
 from harness.suite.lib.attached import allocator_of, pool_of
 from harness.suite.lib.binding import bind, rebind, replace, unbind
 from harness.suite.lib.expect import counted, equal, in_pool, require, slots_used
+from harness.suite.lib.expect.kernel import OVERLAPS
 
 TURNS = 10
 
@@ -135,6 +136,7 @@ def test_a_device_that_is_gone_is_forgotten(
 @pytest.mark.property("F8")
 @pytest.mark.property("A15", "F1", control=True)
 @pytest.mark.expects_report("pending DMA allocations while released")  # with DMA_API_DEBUG
+@pytest.mark.expects_report(OVERLAPS)
 def test_a_device_removed_with_live_mappings_leaks_no_more_than_them(
     guest: Guest,
     devices: tuple[Device, ...],
