@@ -20,9 +20,14 @@
 #define CPTR_NO_TRAPS 0x22ff /* floating point, SVE, SME */
 #define VECTOR_LENGTH_MAX 0xf /* of ZCR and SMCR */
 #define SMCR_NO_TRAPS (1UL << 30 | 1UL << 31) /* ZT0, all instructions in streaming mode */
-#define HCRX_NO_TRAPS (1UL << 11 | 1UL << 14 | 1UL << 33) /* memory copies, TCR2, FPMR */
-#define HFG_NO_TRAPS (0xfffcUL << 48) /* of registers; the lower bits trap where they are set */
-#define HFGITR_NO_TRAPS (0x1fUL << 55) /* of branch records and guarded control stacks */
+/* memory copies, TCR2, guarded control stacks, FPMR */
+#define HCRX_NO_TRAPS (1UL << 11 | 1UL << 14 | 1UL << 22 | 1UL << 23)
+#define HFG_NO_TRAPS (0xfff4UL << 48) /* of registers; the lower bits trap where they are set */
+#define HFGITR_NO_TRAPS (7UL << 57) /* of guarded control stacks */
+#define PFR0_SVE 32
+#define PFR1_SME 24
+#define MMFR0_FGT 56
+#define MMFR1_HCX 40
 #define CNTHCTL_NO_TRAPS 3
 #define SRE_FOR_EL1 0xf
 #define SCTLR_OFF 0x30d00800 /* MMU and caches off, what is RES1 set */
@@ -75,8 +80,8 @@ static void forget_refusals(void)
 		cpu_memory(i)->refused = 0;
 }
 
-/* Whether the four bits of an ID register from *shift* on say that the CPU has something. */
-static bool has(uint64_t id, unsigned int shift)
+/* Whether the four bits from *shift* on of an ID register say that the CPU has something. */
+static bool cpu_has(uint64_t id, unsigned int shift)
 {
 	return id >> shift & 0xf;
 }
@@ -88,13 +93,13 @@ static bool has(uint64_t id, unsigned int shift)
 static void lift_newer_traps(void)
 {
 	__asm__ volatile("isb"); /* after CPTR_EL2, which decides who may write to these */
-	if (has(read_sysreg(id_aa64pfr0_el1), 32))
+	if (cpu_has(read_sysreg(id_aa64pfr0_el1), PFR0_SVE))
 		write_sysreg(S3_4_C1_C2_0, VECTOR_LENGTH_MAX); /* ZCR_EL2 */
-	if (has(read_sysreg(id_aa64pfr1_el1), 24))
+	if (cpu_has(read_sysreg(id_aa64pfr1_el1), PFR1_SME))
 		write_sysreg(S3_4_C1_C2_6, SMCR_NO_TRAPS | VECTOR_LENGTH_MAX); /* SMCR_EL2 */
-	if (has(read_sysreg(id_aa64mmfr1_el1), 40))
+	if (cpu_has(read_sysreg(id_aa64mmfr1_el1), MMFR1_HCX))
 		write_sysreg(S3_4_C1_C2_2, HCRX_NO_TRAPS); /* HCRX_EL2 */
-	if (has(read_sysreg(id_aa64mmfr0_el1), 56)) {
+	if (cpu_has(read_sysreg(id_aa64mmfr0_el1), MMFR0_FGT)) {
 		write_sysreg(S3_4_C1_C1_4, HFG_NO_TRAPS); /* HFGRTR_EL2 */
 		write_sysreg(S3_4_C1_C1_5, HFG_NO_TRAPS); /* HFGWTR_EL2 */
 		write_sysreg(S3_4_C1_C1_6, HFGITR_NO_TRAPS); /* HFGITR_EL2 */

@@ -2,7 +2,6 @@
 """``harness bench``: how fast the harness is on this machine."""
 
 import argparse
-from pathlib import Path
 
 from harness.base.progress import step
 from harness.cli.machines import add_machine_options, machine_of, spec_of
@@ -54,7 +53,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--json",
         type=output_file,
-        default=Path("bench.json"),
+        default="bench.json",
         metavar="FILE",
         help="write the values as JSON (default: %(default)s)",
     )

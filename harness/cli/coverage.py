@@ -2,10 +2,10 @@
 """``harness coverage``: which lines of the restricted DMA code the suite runs."""
 
 import argparse
-from pathlib import Path
 
 from harness.base.progress import say
 from harness.cli.machines import add_series_option, add_source_option
+from harness.cli.outputs import output_file
 from harness.cli.tables import print_table
 from harness.jobs.coverage import lines_never_run, make_report, measure, page, patch_lines, table
 from harness.kernel import KernelSpec
@@ -28,8 +28,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument(
         "--html",
-        type=Path,
-        default=Path("coverage.html"),
+        type=output_file,
+        default="coverage.html",
         metavar="FILE",
         help="write the source with its counts (default: %(default)s)",
     )

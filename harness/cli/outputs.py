@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that a command writes at its end: it says at its begin if it will not be able to."""
+"""Refuse an output file that cannot be written before the command starts."""
 
 import argparse
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def output_file(text: str) -> Path:
-    """The file *text*, which need not be there; for argparse, which ends with 2 if it cannot be."""
+    """The file *text*, which need not exist; ArgumentTypeError if it cannot be written."""
     path = Path(text)
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{path} is a directory")

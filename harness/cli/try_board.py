@@ -3,7 +3,6 @@
 
 import argparse
 import json
-from pathlib import Path
 
 from harness.base.progress import step
 from harness.cli.lint import add_board_options, place_of
@@ -42,7 +41,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument(
         "--write-shape",
-        type=Path,
+        type=output_file,
         metavar="FILE",
         help="write the overlay for --shape of other commands to FILE, and test nothing",
     )

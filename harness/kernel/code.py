@@ -145,11 +145,11 @@ class KernelCode:
 def _link_range(vmlinux: Path) -> tuple[int, int]:
     """First and end address of the loaded segments of *vmlinux*; one of 7.3's is empty, at 0."""
     with open_elf(vmlinux) as elf:
-        loads = [one for one in elf.iter_segments("PT_LOAD") if one["p_memsz"]]
-        return (
-            min(one["p_vaddr"] for one in loads),
-            max(one["p_vaddr"] + one["p_memsz"] for one in loads),
-        )
+        loads = [(one["p_vaddr"], one["p_memsz"]) for one in elf.iter_segments("PT_LOAD")]
+    return (
+        min(begin for begin, size in loads if size),
+        max(begin + size for begin, size in loads if size),
+    )
 
 
 def _section_addresses(path: Path, base: int) -> dict[str, int]:

@@ -40,8 +40,7 @@ def build_id(elf: ELFFile) -> BuildId | None:
 def open_elf(path: Path) -> Iterator[ELFFile]:
     """Open *path* for the block; InputError if it is not an ELF file, or damaged where it is read.
 
-    A part that lies outside the file, or says of itself what cannot be, is a ValueError of the
-    library as often as one of its own.
+    What the library says of a damaged part may be a ValueError: the block is for its calls only.
     """
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:

@@ -71,6 +71,7 @@ def test_what_is_kept_depends_on_the_result(keep: str, kept: set[str], tmp_path:
     suite.mkdir(parents=True)
     (suite / "test_sample.py").write_text(SUITE)
 
-    run_python(["-m", "pytest", f"--keep={keep}", "harness"], cwd=tmp_path)
+    done = run_python(["-m", "pytest", f"--keep={keep}", "harness"], cwd=tmp_path)
 
+    assert "results: PASS 1  FAIL 1  CRASH 0  HANG 2  KNOWN 2" in done.stdout
     assert {path.name for path in tmp_path.glob("test_*")} == kept

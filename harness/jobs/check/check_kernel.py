@@ -52,7 +52,7 @@ def check_kernel(
         known = partial(DeviceAnswer, driver.name, driver_name(driver))
         if reason := parts.lacking(driver.parts) or _no_device(qemu, driver):
             answers.append(known(DeviceState.LACKING, reason))
-        elif reason := refused_module(driver, log):
+        elif reason := parts.unloadable(driver.parts) or refused_module(driver, log):
             answers.append(known(DeviceState.UNBOUND, reason))
         else:
             with step(f"checking {driver.name}"):

@@ -80,7 +80,7 @@ def confined(
 
 
 def check_machine(qemu: Qemu, kernel: Kernel, parts: KernelParts, around: Confined) -> Machine:
-    """The machine; raises InputError if the kernel cannot run in it or its modules are damaged."""
+    """The machine; raises InputError if the kernel cannot run in it."""
     parts.require_guest()
     return Machine(
         qemu,

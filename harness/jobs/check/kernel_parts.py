@@ -2,7 +2,7 @@
 """Parts of a kernel that a check needs: of the guest, and of each driver."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -45,6 +45,7 @@ class KernelParts:
     def __init__(self, kernel: Kernel, tree: Path | None = None) -> None:
         self._kernel = kernel
         self._modules = kernel.modules or tree
+        self._faults: dict[str, str] = {}
 
     @cached_property
     def _options(self) -> Mapping[str, str]:
@@ -61,33 +62,56 @@ class KernelParts:
         return self._options.get("HOTPLUG_PCI_PCIE") == "y"
 
     def lacking(self, parts: Sequence[Part]) -> str:
-        """Why one of *parts* cannot be used, in a few words; empty if all can."""
+        """Why the kernel has not all of *parts*, in a few words; empty if it has."""
         unset = [f"CONFIG_{one.option}" for one in parts if one.option not in self._options]
         if unset:
             return f"{' and '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set"
-        for part in parts:
-            if (
-                self._options[part.option] == "m"
-                and part.module
-                and (reason := self._unloadable(part.module))
-            ):
-                return f"CONFIG_{part.option}=m, and {reason}"
+        needs = next(self._modules_of(parts), None)
+        if needs and self._modules is None:
+            return f"CONFIG_{needs.option}=m, and the kernel came without its modules"
         return ""
+
+    def unloadable(self, parts: Sequence[Part]) -> str:
+        """Why a module of *parts*, which the kernel has, cannot be loaded; empty if all can.
+
+        It is not there, it is damaged, or one that it needs is.
+        """
+        reasons = (
+            (part.option, self._fault(part.module))
+            for part in self._modules_of(parts)
+            if self._modules is not None
+        )
+        return next((f"CONFIG_{option}=m, and {why}" for option, why in reasons if why), "")
 
     def modules(self) -> tuple[Module, ...]:
         """The modules to load in the guest, in their order, of all that can be used."""
+        return self._loaded
+
+    @cached_property
+    def _loaded(self) -> tuple[Module, ...]:
         if self._modules is None:
             return ()
-        usable = (driver.parts for driver in DRIVERS if not self.lacking(driver.parts))
-        parts = (*GUEST_PARTS, *(part for parts in usable for part in parts))
-        wanted = (part.module for part in parts if self._options.get(part.option) == "m")
-        useful = (name for name in USEFUL_MODULES if not self._unloadable(name))
-        return load_order(self._modules, (*useful, *wanted))
+        usable = (
+            driver.parts
+            for driver in DRIVERS
+            if not self.lacking(driver.parts) and not self.unloadable(driver.parts)
+        )
+        parts = (part for group in (GUEST_PARTS, *usable) for part in self._modules_of(group))
+        useful = (name for name in USEFUL_MODULES if not self._fault(name))
+        return load_order(self._modules, (*useful, *(part.module for part in parts)))
 
-    def _unloadable(self, module: str) -> str:
+    def _modules_of(self, parts: Sequence[Part]) -> Iterator[Part]:
+        """Those of *parts* that are modules."""
+        return (one for one in parts if one.module and self._options.get(one.option) == "m")
+
+    def _fault(self, module: str) -> str:
         """Why *module* cannot be loaded into the guest; empty if it can."""
-        if self._modules is None:
-            return "the kernel came without its modules"
+        if module not in self._faults:
+            self._faults[module] = self._find_fault(module)
+        return self._faults[module]
+
+    def _find_fault(self, module: str) -> str:
+        assert self._modules is not None
         try:
             found = load_order(self._modules, (module,))
         except InputError as fault:
@@ -96,11 +120,14 @@ class KernelParts:
 
     def require_guest(self) -> None:
         """Raise InputError if a guest with this kernel could not be spoken to."""
+        release = self._kernel.release
         if reason := self.lacking(GUEST_PARTS):
             raise InputError(
-                f"kernel {self._kernel.release} cannot run in the harness: {reason}. Set the "
-                "option, and build the kernel again"
+                f"kernel {release} cannot run in the harness: {reason}. Set the option, and build "
+                "the kernel again"
             )
+        if reason := self.unloadable(GUEST_PARTS):
+            raise InputError(f"kernel {release} cannot run in the harness: {reason}.")
 
 
 def refused_module(driver: Driver, log: Sequence[str]) -> str:

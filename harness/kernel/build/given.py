@@ -8,11 +8,12 @@ DIR is what the kernel's make leaves, in the source tree or in a directory of ``
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.base.cache import Cache, digest
-from harness.base.errors import BuildError, InputError, SourceError
+from harness.base.disk import require_not_full
+from harness.base.errors import BuildError, InputError, SourceError, ToolError
 from harness.base.progress import step
 from harness.kernel.build.build_checks import (
     MAKE,
@@ -114,6 +115,8 @@ def find_build(spec: KernelSpec) -> GivenBuild:
     assert spec.given is not None
     check_tools()
     check_unchanged(spec)
+    if spec.compiler:
+        compiler_named(spec.compiler)
     directory = spec.given.expanduser().absolute()
     image = complete(directory)
     build_id, types, size = checked_vmlinux(directory / VMLINUX)
@@ -198,7 +201,7 @@ def given_kernel(spec: KernelSpec) -> Kernel:
             (directory / IMAGE).write_bytes(read_image(build.image))
             shutil.copyfile(build.directory / VMLINUX, directory / VMLINUX)
             shutil.copyfile(build.directory / WANTED_CONFIG, directory / CONFIG)
-            keep_built(build.directory, directory / MODULES)
+            _keep_modules(build.directory, directory / MODULES)
         if build.key != key or find_build(spec) != build:
             raise SourceError(f"{build.title} changed while it was copied. Run the command again.")
         KernelRecord(
@@ -213,7 +216,18 @@ def given_kernel(spec: KernelSpec) -> Kernel:
             types=build.types,
         ).save(directory)
 
-    return replace(load_kernel(Cache("kernels").get(key, fill)), source=build.title)
+    return load_kernel(Cache("kernels").get(key, fill))
+
+
+def _keep_modules(directory: Path, target: Path) -> None:
+    """Keep the modules in *directory*; InputError if one is damaged."""
+    try:
+        keep_built(directory, target)
+    except ToolError as fault:
+        require_not_full("the modules of the kernel", [target], fault.complaint)
+        raise InputError(
+            f"a module of build:{directory} is damaged: {fault.complaint}. Run {MAKE} again."
+        ) from fault
 
 
 @contextmanager
@@ -224,26 +238,41 @@ def given_tree(build: GivenBuild) -> Iterator[tuple[Workspace, Make]]:
     with open_workspace(f"given-{build.key}") as workspace:
         tree = workspace.directory / "tree"
         shutil.rmtree(tree, ignore_errors=True)
-        copy_module_tree(parts.source, build.directory, tree)
-        try:
-            with make_in(workspace, tree, parts.compiler, build.title, build.compiler) as make:
-                yield workspace, make
-        except BuildError as fault:
-            raise BuildError(
-                f"{fault}\nThe headers are those of {build.directory} and of {parts.source}: if "
-                f"they changed since the kernel was built, run {MAKE} again."
-            ) from fault
-        finally:
-            shutil.rmtree(tree, ignore_errors=True)
+        _copy_headers(parts.source, build.directory, tree)
+        advice = (
+            f"\nThe headers are those of {build.directory} and of {parts.source}: if they changed "
+            f"since the kernel was built, run {MAKE} again."
+        )
+        with make_in(workspace, tree, parts.compiler, build.title, build.compiler, advice) as make:
+            yield workspace, make
+        shutil.rmtree(tree)
+
+
+def _copy_headers(source: Path, output: Path, tree: Path) -> None:
+    """Copy what modules are built with; InputError if it cannot be read."""
+    try:
+        copy_module_tree(source, output, tree)
+    except (PermissionError, FileNotFoundError, shutil.Error) as fault:
+        require_not_full("the headers of the kernel", [tree], str(fault))
+        reason = fault.args[0][0][2] if isinstance(fault.args[0], list) else fault
+        raise InputError(
+            f"the headers of the kernel, with which modules are built, cannot be copied: {reason}."
+        ) from fault
 
 
 @contextmanager
 def make_in(
-    workspace: Workspace, tree: Path, toolchain: Compiler, title: str, compiler: str
+    workspace: Workspace,
+    tree: Path,
+    toolchain: Compiler,
+    title: str,
+    compiler: str,
+    advice: str = "",
 ) -> Iterator[Make]:
     """Make the tools of a module *tree*, in which *toolchain* builds modules for the block.
 
-    *title* and *compiler* are of the kernel, for the BuildError of a module that does not compile.
+    *title* and *compiler* are of the kernel, for the BuildError of a module that does not compile,
+    which *advice* ends.
     """
     compile_tools(tree)
     variables = [
@@ -258,5 +287,5 @@ def make_in(
     except BuildError as fault:
         raise BuildError(
             f"the probe module cannot be built against {title}, which was built with "
-            f"'{compiler}', by this machine's '{toolchain.banner}': {fault}"
+            f"'{compiler}', by this machine's '{toolchain.banner}': {fault}{advice}"
         ) from fault

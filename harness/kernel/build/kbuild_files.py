@@ -16,7 +16,7 @@ EXPORTS = "Module.symvers"
 """The symbols that modules are linked against, with their checksums."""
 
 GENERATED_HEADERS = "include/generated"
-BUILT_HEADERS = "arch/arm64/include/generated"
+ARCH_GENERATED_HEADERS = "arch/arm64/include/generated"
 
 FIXDEP, MODPOST = "scripts/basic/fixdep", "scripts/mod/modpost"
 """Programs that kbuild compiles for its own use, and runs when it builds a module."""

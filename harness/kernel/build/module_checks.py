@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.base.errors import InputError
 from harness.kernel.build.build_checks import MAKE, lacking, some
 from harness.kernel.build.kbuild_files import (
-    BUILT_HEADERS,
+    ARCH_GENERATED_HEADERS,
     EXPORTS,
     GENERATED_HEADERS,
     VMLINUX,
@@ -21,7 +21,7 @@ from harness.kernel.build.module_tree import SOURCES
 from harness.kernel.dwarf import types_in
 from harness.kernel.elf import open_elf
 
-NEEDED = (EXPORTS, GENERATED_HEADERS, BUILT_HEADERS)
+NEEDED = (EXPORTS, GENERATED_HEADERS, ARCH_GENERATED_HEADERS)
 """In the build directory."""
 
 NEEDED_SOURCES = (*SOURCES, "include/linux/module.h", "scripts/Makefile.build")

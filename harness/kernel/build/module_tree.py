@@ -8,14 +8,14 @@ machine: those of the build may need another C library or another processor.
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness.base.errors import BuildError, InputError, ToolError
+from harness.base.errors import BuildError, ToolError
 from harness.base.tools import run_tool
 from harness.kernel.build.kbuild_files import (
+    ARCH_GENERATED_HEADERS,
     BUILT_CONFIG,
-    BUILT_HEADERS,
     EXPORTS,
     FIXDEP,
     GENERATED_HEADERS,
@@ -32,7 +32,7 @@ LINKER_SCRIPT = "arch/arm64/module.lds"
 
 GENERATED = (
     *(WANTED_CONFIG, EXPORTS, GENERATED_HEADERS, BUILT_CONFIG, RELEASE),
-    *(BUILT_HEADERS, "scripts", LINKER_SCRIPT),
+    *(ARCH_GENERATED_HEADERS, "scripts", LINKER_SCRIPT),
 )
 """Of the build directory."""
 
@@ -47,20 +47,7 @@ _HEADER_MAKERS = frozenset({"devicetable-offsets.c", "empty.c", "mk_elfconfig.c"
 
 
 def copy_module_tree(source: Path, output: Path, tree: Path) -> None:
-    """Fill *tree* from a kernel's *source* and its build directory *output*, which may be one.
-
-    Raises InputError if a file cannot be copied.
-    """
-    try:
-        _copy_module_tree(source, output, tree)
-    except OSError as fault:  # shutil.Error is one, with a list of files
-        reason = fault.args[0][0][2] if isinstance(fault, shutil.Error) else fault
-        raise InputError(
-            f"the headers of the kernel, with which modules are built, cannot be copied: {reason}."
-        ) from fault
-
-
-def _copy_module_tree(source: Path, output: Path, tree: Path) -> None:
+    """Fill *tree* from a kernel's *source* and its build directory *output*, which may be one."""
     generated = [name for name in GENERATED if source != output or name not in SOURCES]
     for origin, names in ((source, SOURCES), (output, generated)):
         for path in map(Path, names):
@@ -69,31 +56,27 @@ def _copy_module_tree(source: Path, output: Path, tree: Path) -> None:
             target = tree / path
             target.parent.mkdir(parents=True, exist_ok=True)
             if (origin / path).is_dir():
-                ignored = _nothing if path.name == "generated" else _unneeded
+                ignored = None if path.name == "generated" else _unneeded
+                _make_room(origin / path, target)
                 shutil.copytree(
                     *(origin / path, target),
                     symlinks=True,
-                    ignore=_and_links_there(ignored, origin / path, target),
+                    ignore=ignored,
                     dirs_exist_ok=True,
                 )
             else:
                 shutil.copy2(origin / path, target)
 
 
-def _nothing(_folder: str, _names: Iterable[str]) -> set[str]:
-    return set()
+def _make_room(origin: Path, target: Path) -> None:
+    """Remove from *target* what *origin* has as a link, and links to files that it has.
 
-
-def _and_links_there(
-    ignored: Callable[[str, list[str]], set[str]], origin: Path, target: Path
-) -> Callable[[str, list[str]], set[str]]:
-    """*ignored*, and links that *target* has already: copytree() does not replace a link."""
-
-    def ignore(folder: str, names: list[str]) -> set[str]:
-        there = target / Path(folder).relative_to(origin)
-        return {*ignored(folder, names), *(name for name in names if (there / name).is_symlink())}
-
-    return ignore
+    copytree() replaces files only by files.
+    """
+    for path in origin.rglob("*"):
+        there = target / path.relative_to(origin)
+        if there.is_symlink() or (path.is_symlink() and there.is_file()):
+            there.unlink()
 
 
 def headers_in(source: Path, output: Path) -> Mapping[str, Path]:

@@ -88,7 +88,7 @@ def _modinfo(path: Path, content: bytes) -> Iterator[tuple[str, str]]:
     """What the module says about itself, as pairs of key and value."""
     try:
         section = ELFFile(io.BytesIO(content)).get_section_by_name(".modinfo")
-    except ELFError as fault:
+    except (ELFError, ValueError) as fault:
         raise InputError(f"{path} is not a kernel module: {fault}. Get it again.") from fault
     for entry in section.data().split(b"\0") if section else ():
         key, _, value = entry.decode(errors="replace").partition("=")

@@ -188,9 +188,9 @@ def _absence(lists: PackageLists, suite: str) -> str:
     prefix = "linux-image-"
     shipped = lists.ask("apt-cache", "pkgnames", prefix).split()
     plain = sorted(one for one in shipped if not _NO_PLAIN_KERNEL.search(one))
-    if plain:
-        return f"{where}, for arm64. Of the kernels it has: {', '.join(plain)}."
     complaint = f" ({lists.complaint})" if lists.complaint else ""
+    if plain:
+        return f"{where}, for arm64{complaint}. Of the kernels it has: {', '.join(plain)}."
     return (
         f"{where}, for arm64: no kernel is there{complaint}. The suites of this machine's mirror "
         "have names such as trixie, trixie-backports or sid."
@@ -200,10 +200,11 @@ def _absence(lists: PackageLists, suite: str) -> str:
 def _no_image(name: str, packages: Sequence[Package]) -> str:
     """Why *packages*, found by *name*, are no kernel."""
     names = " ".join(one.name for one in packages)
-    debug = "-dbg" in name and f" With the debugging package it is {name.replace('-dbg', DEBUG)}."
+    plain = name.removesuffix("-dbg")
+    hint = "" if plain == name else f" With the debugging package it is {plain}{DEBUG}."
     return (
         f"package:{name} has no kernel image (packages: {names}). Name a package of one kernel, "
-        f"such as linux-image-arm64.{debug or ''}"
+        f"such as linux-image-arm64.{hint}"
     )
 
 

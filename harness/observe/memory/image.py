@@ -34,8 +34,8 @@ class KernelImage:
         """The guest-physical address of a symbol at *link_address*."""
         return link_address - self.link + self.phys
 
-    def phys_of(self, address: int) -> int:
-        """The guest-physical address of the image's byte at *address*, where the kernel uses it."""
+    def virt_to_phys(self, address: int) -> int:
+        """The guest-physical address of the image's byte at the virtual *address*."""
         return self.to_phys(address - self.slide)
 
     def to_link(self, phys: int) -> int:

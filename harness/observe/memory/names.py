@@ -97,7 +97,7 @@ class Resolver:
             return address
         types = self._types()
         image = types.image
-        phys = image.phys_of(address)
+        phys = image.virt_to_phys(address)
         if phys in image:
             return phys
         with kernel_reading(f"the page of {address:#x}"):

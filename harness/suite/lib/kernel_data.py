@@ -8,4 +8,4 @@ def release_string(types: KernelTypes) -> int:
     """The physical address of the string that ``uname -r`` shows."""
     address = types.program["init_uts_ns"].name.release.address_
     assert address is not None  # a variable has an address
-    return types.image.phys_of(address)
+    return types.image.virt_to_phys(address)

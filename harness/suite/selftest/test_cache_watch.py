@@ -63,7 +63,7 @@ def test_a_barrier_that_is_missing_is_reported(
 ) -> None:
     """When the kernel's barriers are overwritten with NOPs, a map is not completed."""
     for symbol in map(types.program.symbol, AWAITING):
-        begin = types.image.phys_of(symbol.address)
+        begin = types.image.virt_to_phys(symbol.address)
         code = guest.qtest.read(begin, symbol.size)
         for offset in range(0, symbol.size, 4):
             if code[offset : offset + 4] == DSB_SY:

@@ -39,8 +39,18 @@ def spec_of(build: Path, **more: object) -> KernelSpec:
 
 
 def refusal(build: Path) -> str:
+    """Why no kernel is taken from *build*."""
     with pytest.raises(InputError) as refused:
-        module_parts(find_build(spec_of(build)))
+        build_kernel(spec_of(build))
+    assert take_inventory(Usage()).of("kernels") == []
+    return str(refused.value)
+
+
+def modules_refusal(build: Path) -> str:
+    """Why no module can be built for *build*, a kernel that can be taken."""
+    found = find_build(spec_of(build))
+    with pytest.raises(InputError) as refused:
+        module_parts(found)
     return str(refused.value)
 
 
@@ -196,21 +206,12 @@ BROKEN = {
     "no image": (remove("arch/arm64/boot/Image"), "it has no arch/arm64/boot/Image. Run 'make"),
     "no vmlinux": (remove("vmlinux"), "it has no vmlinux. Run 'make"),
     "no config": (remove(".config"), "it has no .config. Run 'make"),
-    "no symvers": (remove("Module.symvers"), "it has no Module.symvers, with which modules"),
-    "no headers": (remove("include/linux/module.h"), "which has no include/linux/module.h"),
     "no ELF": (lambda build: (build / "vmlinux").write_text("?"), "vmlinux is not an ELF file"),
     "truncated vmlinux": (truncated("vmlinux"), "vmlinux is damaged: "),
     "truncated image": (truncated("arch/arm64/boot/Image"), "Image is truncated, or not of"),
     "truncated compressed image": (compressed_and_truncated, "Image.gz is truncated."),
-    "empty symvers": (emptied("Module.symvers"), "Module.symvers names no symbol of vmlinux"),
-    "stripped": (stripped, "vmlinux has no symbol table: it was stripped"),
     "other processor yet": (for_a_future_processor, "vmlinux is a kernel for 999"),
     "file": (in_place_of_the_directory, "it is a file"),
-    "no generated headers": (
-        lambda build: shutil.rmtree(build / "arch/arm64/include/generated"),
-        "it has no arch/arm64/include/generated, with which modules are built",
-    ),
-    "no makefile": (remove("arch/arm64/Makefile"), "which has no arch/arm64/Makefile"),
     "other processor": (for_another_processor, "vmlinux is a kernel for X86_64"),
     "vmlinux for another processor": (foreign, "vmlinux is a kernel for X86_64"),
     "no build id": (
@@ -223,12 +224,6 @@ BROKEN = {
         lambda build: add_line(build, ".config", "CONFIG_KCSAN=y\n"),
         ".config was changed after the kernel was built: CONFIG_KCSAN. Run 'make",
     ),
-    "signed modules": (forcing_signatures, "Build it without CONFIG_MODULE_SIG_FORCE"),
-    "no modules": (without_modules, "Set CONFIG_MODULES=y"),
-    "other exports": (
-        lambda build: add_line(build, "Module.symvers", "0x1\tgone\tvmlinux\tEXPORT_SYMBOL\t\n"),
-        "is of another build than vmlinux: gone is not in vmlinux",
-    ),
     "other release": (
         lambda build: link_kernel(build, release="6.1.0"),
         f"are of Linux {RELEASE}, ",
@@ -239,6 +234,24 @@ BROKEN = {
     ),
 }
 
+WITHOUT_MODULES = {
+    "no symvers": (remove("Module.symvers"), "it has no Module.symvers, with which modules"),
+    "no headers": (remove("include/linux/module.h"), "which has no include/linux/module.h"),
+    "empty symvers": (emptied("Module.symvers"), "Module.symvers names no symbol of vmlinux"),
+    "stripped": (stripped, "vmlinux has no symbol table: it was stripped"),
+    "no generated headers": (
+        lambda build: shutil.rmtree(build / "arch/arm64/include/generated"),
+        "it has no arch/arm64/include/generated, with which modules are built",
+    ),
+    "no makefile": (remove("arch/arm64/Makefile"), "which has no arch/arm64/Makefile"),
+    "signed modules": (forcing_signatures, "Build it without CONFIG_MODULE_SIG_FORCE"),
+    "no modules": (without_modules, "Set CONFIG_MODULES=y"),
+    "other exports": (
+        lambda build: add_line(build, "Module.symvers", "0x1\tgone\tvmlinux\tEXPORT_SYMBOL\t\n"),
+        "is of another build than vmlinux: gone is not in vmlinux",
+    ),
+}
+
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_build_that_is_none_is_refused_before_anything_is_built(build: Path, fault: str) -> None:
@@ -246,6 +259,14 @@ def test_a_build_that_is_none_is_refused_before_anything_is_built(build: Path, f
     spoil(build)
 
     assert said in refusal(build)
+
+
+@pytest.mark.parametrize("fault", WITHOUT_MODULES)
+def test_a_build_that_no_module_can_be_built_for_is_refused_then(build: Path, fault: str) -> None:
+    spoil, said = WITHOUT_MODULES[fault]
+    spoil(build)
+
+    assert said in modules_refusal(build)
 
 
 @pytest.mark.parametrize("change", ["series", "flavour", "fragments"])
@@ -267,8 +288,9 @@ def test_a_build_whose_source_tree_is_gone_is_refused(tmp_path: Path) -> None:
     build = tiny_build(tmp_path / "build", tmp_path / "source")
     (tmp_path / "source").rename(tmp_path / "moved")
 
-    assert f"was built from the source tree {tmp_path}/source, which has no Makefile" in refusal(
-        build
+    assert (
+        f"was built from the source tree {tmp_path}/source, which has no Makefile"
+        in modules_refusal(build)
     )
 
 
@@ -322,6 +344,7 @@ def test_text_that_is_not_utf_8_is_no_traceback(build: Path, name: str) -> None:
     with (build / name).open("ab") as file:
         file.write(b"\n# \xff\n")
 
+    assert given(build).key
     assert module_parts(given(build)).source == build
 
 
@@ -359,18 +382,16 @@ def test_a_probe_is_of_the_headers_that_it_was_built_with(build: Path, tmp_path:
         assert probe_inputs(given(changed)) != before
 
 
-def test_links_that_both_trees_have_are_copied_once(tmp_path: Path) -> None:
+def test_a_link_of_the_build_directory_replaces_that_of_the_source(tmp_path: Path) -> None:
     source = tmp_path / "source"
     build = tiny_build(tmp_path / "build", source)
     (build / "scripts/link").symlink_to("another")
 
     with given_tree(given(build)) as (_, make):
-        assert (make.source / "scripts/link").readlink() == Path("Makefile.build")
+        assert (make.source / "scripts/link").readlink() == Path("another")
 
 
 def test_headers_that_cannot_be_copied_are_named(build: Path) -> None:
-    (build / "include/linux/gone.h").symlink_to("nowhere")
-    (build / "arch/arm64/include/generated/pipe.h").unlink(missing_ok=True)
     os.mkfifo(build / "arch/arm64/include/generated/pipe.h")
 
     with (

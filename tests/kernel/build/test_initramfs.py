@@ -5,11 +5,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from kernel_builds import CROSS
+from kernel_builds import CROSS, link_kernel, tiny_build
 
-from harness.kernel import Kernel
+from harness.base.errors import InputError
+from harness.kernel import Kernel, KernelSpec, build_initramfs, build_kernel
 from harness.kernel.build.initramfs import build_plain_initramfs
+from harness.kernel.build.make import Make
 from harness.kernel.build.modules import Module
+from harness.kernel.source.workspace import Workspace
 
 NVME = (Module("nvme_core", b"core"), Module("nvme", b"nvme"))
 
@@ -50,3 +53,31 @@ def test_other_modules_are_another_file_system(kernel: Kernel) -> None:
 
     assert build_plain_initramfs(kernel, NVME[:1]).key != both.key
     assert build_plain_initramfs(kernel, (NVME[0], Module("nvme", b"new"))).key != both.key
+
+
+def test_a_probe_is_built_again_for_other_headers_and_must_fit_the_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = tiny_build(tmp_path / "build")
+    header = build / "include/linux/module.h"
+    header.write_text("struct device { int a; };")
+    link_kernel(build, text=f"{header.read_text()} struct device one;")
+
+    def compile_probe(workspace: Workspace, make: Make) -> Path:
+        probe = workspace.directory / "probe.ko"
+        code = (make.source / "include/linux/module.h").read_text() + " struct device one;"
+        command = [f"{CROSS}gcc", "-g", "-c", "-x", "c", "-", "-o", probe]
+        subprocess.run(command, input=code.encode(), check=True)
+        return probe
+
+    monkeypatch.setattr("harness.kernel.build.initramfs.build_probe", compile_probe)
+    spec = KernelSpec(f"build:{build}")
+    kernel = build_kernel(spec)
+    before = build_initramfs(kernel, spec).key
+
+    header.write_text("struct device { int a, b; };")
+    with pytest.raises(InputError, match="the headers of the kernel were changed after it was"):
+        build_initramfs(kernel, spec)
+
+    header.write_text("struct device { int a; };")
+    assert build_initramfs(kernel, spec).key == before

@@ -18,8 +18,8 @@ SYNC_WARNING = "swiotlb_(bounce|sync)"
 """A warning of swiotlb_bounce(), which clang puts into the functions that call it."""
 
 OVERLAPS = "overlapping mappings of cacheline"
-"""What DMA_API_DEBUG says once a device has eight mappings of a page that it may write to. No
-driver should, and drivers of tests do."""
+"""What DMA_API_DEBUG says, once, when eight mappings that devices may write to begin in the same
+cache line (kernel/dma/debug.c). No driver should do that, and drivers of tests do."""
 
 PRINT_TIMEOUT = 10.0
 """Seconds of the guest's own time until a message is on the console; measured: 0.1."""
