@@ -5,7 +5,7 @@ import argparse
 
 from harness.base.progress import step
 from harness.cli.machines import add_machine_options, machine_of, spec_of
-from harness.cli.outputs import output_file
+from harness.cli.outputs import add_output
 from harness.cli.tables import print_table
 from harness.jobs.bench import (
     Measure,
@@ -50,13 +50,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="also time how soon a new patch, a bug and an edited source tree are judged; "
         "makes a workspace for that",
     )
-    parser.add_argument(
-        "--json",
-        type=output_file,
-        default="bench.json",
-        metavar="FILE",
-        help="write the values as JSON (default: %(default)s)",
-    )
+    add_output(parser, "--json", "write the values as JSON (default: %(default)s)", "bench.json")
     parser.set_defaults(run=run)
 
 

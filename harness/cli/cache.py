@@ -20,7 +20,7 @@ from harness.base.cache.usage import measure, name_of, open_usage
 from harness.base.errors import InputError
 from harness.base.paths import cache_directory
 from harness.base.space import parse_size, size_text
-from harness.cli.outputs import output_file
+from harness.cli.outputs import add_output
 from harness.cli.tables import age_text, print_table, series_cell
 from harness.kernel import cached_kernels
 
@@ -59,9 +59,7 @@ def add_parser(subparsers: "Subparsers") -> None:
         f"cache keeps itself within {VARIABLE}, for example 8G; by default the smaller of 20 GiB "
         "and a third of what is free and cached together.",
     )
-    parser.add_argument(
-        "--json", type=output_file, metavar="FILE", help="write the listing as JSON"
-    )
+    add_output(parser, "--json", "write the listing as JSON")
     parser.set_defaults(run=_show)
     actions = parser.add_subparsers(metavar="ACTION")
     pruning = actions.add_parser(

@@ -6,7 +6,7 @@ import json
 
 from harness.base.space import MIB
 from harness.cli.machines import add_config_options, add_qemu_option, add_series_option, spec_of
-from harness.cli.outputs import output_file
+from harness.cli.outputs import add_output
 from harness.devices.drivers import DRIVERS
 from harness.jobs.check import as_json, check_kernel, check_text, find_driver
 from harness.jobs.check.check_machine import RAM_SIZE, SHAPE, confined
@@ -53,9 +53,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_series_option(parser)
     add_config_options(parser)
     add_qemu_option(parser)
-    parser.add_argument(
-        "--json", type=output_file, metavar="FILE", help="write the answers as JSON"
-    )
+    add_output(parser, "--json", "write the answers as JSON")
     parser.set_defaults(run=run)
 
 

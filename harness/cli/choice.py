@@ -8,7 +8,7 @@ from harness.base.errors import HarnessError, explain
 from harness.base.progress import say
 from harness.base.properties import checked_id
 from harness.cli.machines import add_config_options, add_qemu_option, fragments_of
-from harness.cli.outputs import output_file
+from harness.cli.outputs import add_output
 from harness.kernel import KernelSpec
 from harness.plugin.options import TIER_HELP
 from harness.results import TIERS, Run, SuiteRequest, run_suite
@@ -49,9 +49,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="tests at a time (default: %(default)s)",
     )
     add_qemu_option(parser)
-    parser.add_argument(
-        "--log", type=output_file, metavar="FILE", help="append the output of pytest to FILE"
-    )
+    add_output(parser, "--log", "append the output of pytest to FILE")
 
 
 def request_of(arguments: argparse.Namespace, source: str) -> SuiteRequest:

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.base.errors import ConfigError, HostError, InputError, NoDebugInformation
 from harness.base.progress import say
 from harness.cli.machines import add_kernel_options, kernel_of
-from harness.cli.outputs import output_file
+from harness.cli.outputs import add_output
 from harness.cli.tables import print_table
 from harness.jobs.cost import (
     WORKS,
@@ -45,9 +45,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--limit.",
     )
     add_kernel_options(parser)
-    parser.add_argument(
-        "--json", type=output_file, metavar="FILE", help="write the numbers as JSON"
-    )
+    add_output(parser, "--json", "write the numbers as JSON")
     parser.add_argument(
         "--since", type=Path, metavar="FILE", help="also print what changed since this --json"
     )
@@ -57,10 +55,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="PERCENT",
         help="with --since: the most by which a number may grow",
     )
-    parser.add_argument("--svg", type=output_file, metavar="FILE", help="write a plot")
-    parser.add_argument(
-        "--html", type=output_file, metavar="FILE", help="write a page: plot and tables"
-    )
+    add_output(parser, "--svg", "write a plot")
+    add_output(parser, "--html", "write a page: plot and tables")
     parser.set_defaults(run=run)
 
 

@@ -5,7 +5,7 @@ import argparse
 
 from harness.base.progress import say
 from harness.cli.machines import add_series_option, add_source_option
-from harness.cli.outputs import output_file
+from harness.cli.outputs import add_output
 from harness.cli.tables import print_table
 from harness.jobs.coverage import lines_never_run, make_report, measure, page, patch_lines, table
 from harness.kernel import KernelSpec
@@ -26,12 +26,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--add", action="store_true", help="add to the counts of earlier runs on this kernel"
     )
-    parser.add_argument(
-        "--html",
-        type=output_file,
-        default="coverage.html",
-        metavar="FILE",
-        help="write the source with its counts (default: %(default)s)",
+    add_output(
+        parser, "--html", "write the source with its counts (default: %(default)s)", "coverage.html"
     )
     parser.add_argument(
         "words",

@@ -6,7 +6,7 @@ import argparse
 from harness.base.errors import InputError
 from harness.base.progress import step
 from harness.cli.machines import add_machine_options, machine_of
-from harness.cli.outputs import output_file
+from harness.cli.outputs import add_output
 from harness.jobs.double_fetch import (
     TARGETS,
     DoubleFetchReport,
@@ -34,7 +34,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "drivers", nargs="*", metavar="DRIVER", help=f"{known} (default: all that the kernel has)"
     )
     add_machine_options(parser)
-    parser.add_argument("--json", type=output_file, metavar="FILE", help="write the result as JSON")
+    add_output(parser, "--json", "write the result as JSON")
     parser.set_defaults(run=run)
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from harness.base.errors import InputError
 from harness.base.progress import say
 from harness.cli.choice import add_run_options, runner_of
-from harness.cli.outputs import output_file
+from harness.cli.outputs import add_output
 from harness.cli.tables import print_table
 from harness.jobs.compare import run_base
 from harness.jobs.fixes import Fixes, FixTrial, fix_table, fixes_json, read_fixes, try_fix
@@ -42,7 +42,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--together", action="store_true", help="apply all as one series")
     parser.add_argument("--list", action="store_true", help="list the repairs and run nothing")
-    parser.add_argument("--json", type=output_file, metavar="FILE", help="write the table as JSON")
+    add_output(parser, "--json", "write the table as JSON")
     add_run_options(parser)
     parser.set_defaults(run=run)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from harness.base.progress import say, step
 from harness.cli.machines import add_kernel_options, kernel_of
-from harness.cli.outputs import output_file
+from harness.cli.outputs import add_output
 from harness.cli.tables import print_table
 from harness.devices.attacks import Cell, MeasuredCell, cells, run_cells
 from harness.devices.attacks.soak import Leak, soak
@@ -45,15 +45,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="N",
         help="run N cells in one process, again and again, and check for leaks",
     )
-    parser.add_argument(
-        "--json", type=output_file, metavar="FILE", help="write the outcomes as JSON"
-    )
-    parser.add_argument(
-        "--html",
-        type=output_file,
-        metavar="FILE",
-        help="write a page with the artifacts of each cell",
-    )
+    add_output(parser, "--json", "write the outcomes as JSON")
+    add_output(parser, "--html", "write a page with the artifacts of each cell")
     parser.set_defaults(run=run)
 
 

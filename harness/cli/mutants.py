@@ -9,7 +9,7 @@ from rich.table import Table
 
 from harness.base.errors import HarnessError, explain
 from harness.base.progress import say
-from harness.cli.outputs import output_file
+from harness.cli.outputs import add_output
 from harness.cli.tables import print_table
 from harness.jobs.mutants import (
     Judgement,
@@ -50,9 +50,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--list", action="store_true", help="list the mutants and run nothing")
     parser.add_argument("--again", action="store_true", help="also run mutants that have a verdict")
-    parser.add_argument(
-        "--json", type=output_file, metavar="FILE", help="write the results as JSON"
-    )
+    add_output(parser, "--json", "write the results as JSON")
     parser.set_defaults(run=run)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.base.cache.store import VARIABLE as STORE
 from harness.base.progress import step
-from harness.cli.outputs import output_file
+from harness.cli.outputs import add_output
 from harness.cli.tables import print_table
 from harness.jobs.nightly import (
     Alone,
@@ -69,9 +69,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="ADDRESS",
         help="Dask scheduler whose workers run the jobs, for example tcp://host:8786",
     )
-    parser.add_argument(
-        "--json", type=output_file, metavar="FILE", help="write the results as JSON"
-    )
+    add_output(parser, "--json", "write the results as JSON")
     parser.set_defaults(run=run)
 
 

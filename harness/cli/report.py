@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.base.errors import InputError
-from harness.cli.outputs import output_file
+from harness.cli.outputs import add_output
 from harness.cli.tables import print_table
 from harness.results import Run, load_run, read_foreign
 from harness.results.file import is_run
@@ -54,17 +54,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--database", metavar="URL", help="history database, as for harness history"
     )
-    parser.add_argument(
-        "--html", type=output_file, metavar="FILE", help="write one self-contained page"
-    )
-    parser.add_argument("--junit", type=output_file, metavar="FILE", help="write JUnit XML")
-    parser.add_argument(
-        "--ktap", type=output_file, metavar="FILE", help="write KTAP, as kernel tests do"
-    )
-    parser.add_argument("--kcidb", type=output_file, metavar="FILE", help="write KCIDB JSON")
-    parser.add_argument(
-        "--mail", type=output_file, metavar="FILE", help="write text for a reply by mail"
-    )
+    add_output(parser, "--html", "write one self-contained page")
+    add_output(parser, "--junit", "write JUnit XML")
+    add_output(parser, "--ktap", "write KTAP, as kernel tests do")
+    add_output(parser, "--kcidb", "write KCIDB JSON")
+    add_output(parser, "--mail", "write text for a reply by mail")
     parser.add_argument(
         "--origin",
         default=DEFAULT_ORIGIN,

@@ -6,7 +6,7 @@ import json
 
 from harness.base.errors import InputError
 from harness.cli.machines import add_cpus_option, add_kernel_options, spec_of
-from harness.cli.outputs import output_file
+from harness.cli.outputs import add_output
 from harness.cli.tables import print_table
 from harness.devices.drivers import DRIVERS
 from harness.jobs.check import find_driver
@@ -58,9 +58,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "(default: direct reads and writes of 1 MiB, or 8 MiB each way)",
     )
     add_cpus_option(parser, ": several have requests at the same time")
-    parser.add_argument(
-        "--json", type=output_file, metavar="FILE", help="write the answers as JSON"
-    )
+    add_output(parser, "--json", "write the answers as JSON")
     parser.set_defaults(run=run)
 
 

@@ -7,7 +7,7 @@ import json
 from harness.base.progress import step
 from harness.cli.lint import add_board_options, place_of
 from harness.cli.machines import add_kernel_options, spec_of
-from harness.cli.outputs import output_file
+from harness.cli.outputs import add_output
 from harness.jobs.board import as_json, trial_text, try_board
 from harness.jobs.board.trial_text import transfer_lines
 from harness.machine.devicetree.board import Loader
@@ -39,18 +39,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="RAM of the guest, up to 9G (default: as much as lets the board's pools stay where "
         "they are)",
     )
-    parser.add_argument(
+    add_output(
+        parser,
         "--write-shape",
-        type=output_file,
-        metavar="FILE",
-        help="write the overlay for --shape of other commands to FILE, and test nothing",
+        "write the overlay for --shape of other commands to FILE, and test nothing",
     )
-    parser.add_argument(
-        "--json", type=output_file, metavar="FILE", help="write the answers as JSON"
-    )
-    parser.add_argument(
-        "--log", type=output_file, metavar="FILE", help="append the output of pytest to FILE"
-    )
+    add_output(parser, "--json", "write the answers as JSON")
+    add_output(parser, "--log", "append the output of pytest to FILE")
     parser.set_defaults(run=run)
 
 

@@ -12,7 +12,7 @@ from harness.base.kernel_code import properties_of
 from harness.base.progress import say
 from harness.cli.choice import add_choice_options, request_of, runner_of
 from harness.cli.machines import add_source_option
-from harness.cli.outputs import output_file
+from harness.cli.outputs import add_output
 from harness.jobs.compare import (
     Series,
     SeriesJudgement,
@@ -133,18 +133,13 @@ def _add_ways(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_outputs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--json", type=output_file, metavar="FILE", help="write the verdict as JSON"
-    )
-    parser.add_argument(
+    add_output(parser, "--json", "write the verdict as JSON")
+    add_output(
+        parser,
         "--html",
-        type=output_file,
-        metavar="FILE",
-        help="write a page; with --per-patch one more for each patch that changes a result",
+        "write a page; with --per-patch one more for each patch that changes a result",
     )
-    parser.add_argument(
-        "--mail", type=output_file, metavar="FILE", help="write text for a reply by mail"
-    )
+    add_output(parser, "--mail", "write text for a reply by mail")
     parser.add_argument(
         "--tested-by",
         default="",
