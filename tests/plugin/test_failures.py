@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 from python_process import run_python
+from sample_suite import write_suite
 
 from harness.base.properties import PROPERTIES
 
@@ -112,9 +113,7 @@ class Run:
 @pytest.fixture(scope="module", params=[(), ("-n", "1")], ids=["alone", "xdist"])
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
     root: Path = tmp_path_factory.mktemp("sample")
-    suite = root / "harness/suite"
-    suite.mkdir(parents=True)
-    (suite / "test_sample.py").write_text(SUITE)
+    write_suite(root, SUITE)
     options = ("--keep=none", "--tier=nightly", "--junitxml=out.xml")
     done = run_python(["-m", "pytest", *options, *request.param, "harness"], cwd=root)
     found = {

@@ -5,24 +5,17 @@ from pathlib import Path
 
 import pytest
 from python_process import run_python
+from sample_suite import KERNEL, write_suite
 
-SUITE = """
-from dataclasses import dataclass
-from pathlib import Path
+SUITE = (
+    KERNEL
+    + """
 from types import SimpleNamespace
 import pytest
 from harness.base.errors import GuestHang
 from harness.machine.qemu.journal import Journal
 from harness.plugin import guests
 from harness.plugin.markers import kernel_of_item
-
-@dataclass(frozen=True)
-class Kernel:
-    series: tuple = ()
-    release: str = "6.1.192"
-    source: str = "debian linux-source-6.1"
-    config: Path = Path("/dev/null")
-    types: bool = False
 
 @pytest.fixture(autouse=True)
 def guest(request, monkeypatch):
@@ -56,6 +49,7 @@ def test_hangs_where_it_is_known_to_fail(): raise GuestHang("waited 1 s")
 @pytest.mark.escape("G1")
 def test_escapes(): assert 1 == 2
 """
+)
 
 NOT_GOOD = {"test_fails", "test_hangs", "test_hangs_where_it_is_known_to_fail"}
 
@@ -66,10 +60,7 @@ GOOD = {"test_passes", "test_fails_as_known", "test_escapes"}
     ("keep", "kept"), [("failed", NOT_GOOD), ("all", NOT_GOOD | GOOD), ("none", set[str]())]
 )
 def test_what_is_kept_depends_on_the_result(keep: str, kept: set[str], tmp_path: Path) -> None:
-    # the sample lies outside this project's suite, so no kernel is built for it
-    suite = tmp_path / "harness/suite"
-    suite.mkdir(parents=True)
-    (suite / "test_sample.py").write_text(SUITE)
+    write_suite(tmp_path, SUITE)
 
     done = run_python(["-m", "pytest", f"--keep={keep}", "harness"], cwd=tmp_path)
 

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 from python_process import run_python
+from sample_suite import write_suite
 
 SUITE = """
 from dataclasses import dataclass
@@ -166,11 +167,8 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ElementTree.Element]:
-    # the sample lies outside this project's suite, so no kernel is built for it
     root: Path = tmp_path_factory.mktemp("sample")
-    suite = root / "harness/suite"
-    suite.mkdir(parents=True)
-    (suite / "test_sample.py").write_text(SUITE)
+    write_suite(root, SUITE)
     run_python(["-m", "pytest", "--keep=none", "--junitxml=out.xml", "harness"], cwd=root)
     found = ElementTree.parse(root / "out.xml").iter("testcase")
     return {case.attrib["name"]: case for case in found}

@@ -8,22 +8,15 @@ from xml.etree import ElementTree
 
 import pytest
 from python_process import run_python
+from sample_suite import KERNEL, write_suite
 
-SUITE = """
-from dataclasses import dataclass
-from pathlib import Path
+SUITE = (
+    KERNEL
+    + """
 import pytest
 from harness.base.errors import GuestCrash, GuestHang, HarnessError
 from harness.base.violation import PropertyViolated, violated
 from harness.plugin.markers import kernel_of_item
-
-@dataclass(frozen=True)
-class Kernel:
-    series: tuple = ()
-    release: str = "6.1.192"
-    source: str = "debian linux-source-6.1"
-    config: Path = Path("/dev/null")
-    types: bool = False
 
 @pytest.fixture
 def kernel(request): request.node.stash[kernel_of_item] = Kernel()
@@ -82,6 +75,7 @@ def test_skipped(): pytest.skip("reason")
 def machine(): raise GuestCrash("panic during the boot")
 def test_machine_does_not_boot(machine): pass
 """
+)
 
 EXPECTED = {
     "test_good": "PASS",
@@ -117,11 +111,8 @@ class Run:
 
 @pytest.fixture(scope="module", params=[(), ("-n", "2")], ids=["alone", "xdist"])
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    # the sample lies outside this project's suite, so no kernel is built for it
     root: Path = tmp_path_factory.mktemp("sample")
-    suite = root / "harness/suite"
-    suite.mkdir(parents=True)
-    (suite / "test_sample.py").write_text(SUITE)
+    write_suite(root, SUITE)
     options = ("-v", "--junitxml=out.xml", *request.param)
     done = run_python(["-m", "pytest", *options, "harness"], cwd=root)
     cases = ElementTree.parse(root / "out.xml").iter("testcase")
