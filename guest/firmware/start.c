@@ -87,10 +87,10 @@ static bool cpu_has(uint64_t id, unsigned int shift)
 }
 
 /*
- * What newer CPUs trap unless they are told not to: Linux, Documentation/arch/arm64/booting.rst.
- * Assemblers do not know all of these registers by their names.
+ * Disable the traps to EL2 that newer CPUs enable at reset (Linux,
+ * Documentation/arch/arm64/booting.rst). Not every assembler knows the names of these registers.
  */
-static void lift_newer_traps(void)
+static void disable_newer_traps(void)
 {
 	__asm__ volatile("isb"); /* after CPTR_EL2, which decides who may write to these */
 	if (cpu_has(read_sysreg(id_aa64pfr0_el1), PFR0_SVE))
@@ -115,7 +115,7 @@ static void set_up_el2(void)
 	write_sysreg(cnthctl_el2, CNTHCTL_NO_TRAPS);
 	write_sysreg(cntvoff_el2, 0);
 	write_sysreg(cptr_el2, CPTR_NO_TRAPS);
-	lift_newer_traps();
+	disable_newer_traps();
 	write_sysreg(hstr_el2, 0);
 	write_sysreg(mdcr_el2, PMCR_N(read_sysreg(pmcr_el0)));
 	write_sysreg(vpidr_el2, read_sysreg(midr_el1));

@@ -3,7 +3,11 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+
+from harness.kernel import KernelSpec
+from harness.kernel.build.given import GivenBuild, find_build
 
 CROSS = "aarch64-linux-gnu-"
 
@@ -82,3 +86,31 @@ def copied(build: Path, to: Path) -> Path:
     """The same build in another directory."""
     shutil.copytree(build, to, symlinks=True)
     return to
+
+
+def spec_of(build: Path, **more: object) -> KernelSpec:
+    """The kernel in *build*, with *more* asked of it."""
+    return KernelSpec(f"build:{build}", **more)  # type: ignore[arg-type] # fields of any type
+
+
+def add_line(build: Path, name: str, line: str) -> None:
+    """Add *line* to the file *name*."""
+    path = build / name
+    path.write_text(path.read_text() + line)
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    """What removes the file *name* of a build."""
+    return lambda build: (build / name).unlink()
+
+
+def without_modules(build: Path) -> None:
+    """Make it a kernel without CONFIG_MODULES."""
+    for name in (".config", "include/config/auto.conf"):
+        path = build / name
+        path.write_text(path.read_text().replace("CONFIG_MODULES=y\n", ""))
+
+
+def given(build: Path) -> GivenBuild:
+    """The harness's own view of *build*."""
+    return find_build(spec_of(build))

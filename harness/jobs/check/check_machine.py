@@ -85,7 +85,7 @@ def check_machine(qemu: Qemu, kernel: Kernel, parts: KernelParts, around: Confin
     return Machine(
         qemu,
         kernel,
-        build_plain_initramfs(kernel, parts.modules()),
+        build_plain_initramfs(kernel, parts.modules),
         around.devicetree,
         around.ram_size,
         around.cpus,

@@ -2,7 +2,7 @@
 """Parts of a kernel that a check needs: of the guest, and of each driver."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from harness.base.errors import InputError
 from harness.devices.drivers import DRIVERS, Driver, Part
 from harness.kernel import Kernel
 from harness.kernel.build.kconfig import read_config
-from harness.kernel.build.modules import Module, load_order
+from harness.kernel.build.modules import Module, load_order, module_files
 
 FEATURE = "DMA_RESTRICTED_POOL"
 
@@ -28,8 +28,8 @@ GUEST_PARTS = (
 """What a guest needs: the agent's serial line, a console, file systems.
 What has no module can only be built in."""
 
-USEFUL_MODULES = ("pvpanic_pci", "qemu_fw_cfg")
-"""Modules that a guest is better with."""
+USEFUL_PARTS = (Part("PVPANIC_PCI", "pvpanic_pci"), Part("FW_CFG_SYSFS", "qemu_fw_cfg"))
+"""What a guest is better with."""
 
 
 _REFUSED = re.compile(r"loader: loading /lib/modules/(\w+)\.ko: (.*)")
@@ -44,8 +44,7 @@ class KernelParts:
 
     def __init__(self, kernel: Kernel, tree: Path | None = None) -> None:
         self._kernel = kernel
-        self._modules = kernel.modules or tree
-        self._faults: dict[str, str] = {}
+        self._directory = kernel.modules or tree
 
     @cached_property
     def _options(self) -> Mapping[str, str]:
@@ -66,57 +65,40 @@ class KernelParts:
         unset = [f"CONFIG_{one.option}" for one in parts if one.option not in self._options]
         if unset:
             return f"{' and '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set"
-        needs = next(self._modules_of(parts), None)
-        if needs and self._modules is None:
-            return f"CONFIG_{needs.option}=m, and the kernel came without its modules"
+        modular = self._modular(parts)
+        if modular and self._directory is None:
+            return f"CONFIG_{modular[0].option}=m, and the kernel came without its modules"
         return ""
 
     def unloadable(self, parts: Sequence[Part]) -> str:
         """Why a module of *parts*, which the kernel has, cannot be loaded; empty if all can.
 
-        It is not there, it is damaged, or one that it needs is.
+        The module is missing or damaged, or one that it needs is.
         """
-        reasons = (
-            (part.option, self._fault(part.module))
-            for part in self._modules_of(parts)
-            if self._modules is not None
-        )
-        return next((f"CONFIG_{option}=m, and {why}" for option, why in reasons if why), "")
-
-    def modules(self) -> tuple[Module, ...]:
-        """The modules to load in the guest, in their order, of all that can be used."""
-        return self._loaded
+        for part in self._modular(parts):
+            try:
+                found = load_order(self._files, (part.module,))
+            except InputError as fault:
+                return f"CONFIG_{part.option}=m, and {str(fault).removesuffix('.')}"
+            if not found:
+                return f"CONFIG_{part.option}=m, and the kernel came without {part.module}.ko"
+        return ""
 
     @cached_property
-    def _loaded(self) -> tuple[Module, ...]:
-        if self._modules is None:
-            return ()
-        usable = (
-            driver.parts
-            for driver in DRIVERS
-            if not self.lacking(driver.parts) and not self.unloadable(driver.parts)
-        )
-        parts = (part for group in (GUEST_PARTS, *usable) for part in self._modules_of(group))
-        useful = (name for name in USEFUL_MODULES if not self._fault(name))
-        return load_order(self._modules, (*useful, *(part.module for part in parts)))
+    def modules(self) -> tuple[Module, ...]:
+        """The modules to load in the guest, in their order: those of what can be used."""
+        groups = (*([one] for one in USEFUL_PARTS), GUEST_PARTS, *(one.parts for one in DRIVERS))
+        usable = (one for one in groups if not self.lacking(one) and not self.unloadable(one))
+        parts = (part for group in usable for part in self._modular(group))
+        return load_order(self._files, (part.module for part in parts))
 
-    def _modules_of(self, parts: Sequence[Part]) -> Iterator[Part]:
-        """Those of *parts* that are modules."""
-        return (one for one in parts if one.module and self._options.get(one.option) == "m")
+    @cached_property
+    def _files(self) -> Mapping[str, Path]:
+        return module_files(self._directory) if self._directory else {}
 
-    def _fault(self, module: str) -> str:
-        """Why *module* cannot be loaded into the guest; empty if it can."""
-        if module not in self._faults:
-            self._faults[module] = self._find_fault(module)
-        return self._faults[module]
-
-    def _find_fault(self, module: str) -> str:
-        assert self._modules is not None
-        try:
-            found = load_order(self._modules, (module,))
-        except InputError as fault:
-            return str(fault).removesuffix(".")
-        return "" if found else f"the module {module} is not among the kernel's"
+    def _modular(self, parts: Sequence[Part]) -> list[Part]:
+        """Those of *parts* that are modules of this kernel."""
+        return [one for one in parts if one.module and self._options.get(one.option) == "m"]
 
     def require_guest(self) -> None:
         """Raise InputError if a guest with this kernel could not be spoken to."""

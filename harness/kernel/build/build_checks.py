@@ -7,6 +7,7 @@ checked by module_checks.py.
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from elftools.elf.constants import SH_FLAGS
@@ -82,7 +83,7 @@ def complete(directory: Path) -> Path:
 
 
 def check_directory(directory: Path) -> None:
-    """Check that *directory* is one, can be read, and has a name that can be passed on."""
+    """Check that *directory* is a readable directory with a name in UTF-8."""
     what = "no such directory"
     if directory.exists():
         what = "it is a file" if not directory.is_dir() else _unusable(directory)
@@ -99,7 +100,7 @@ def _unusable(directory: Path) -> str:
         next(directory.iterdir(), None)
         str(directory).encode()
     except PermissionError:
-        return "you may not read it"
+        return "permission denied"
     except UnicodeEncodeError:
         return "its name is not UTF-8"
     return ""
@@ -122,8 +123,18 @@ def check_processor(vmlinux: Path) -> None:
             )
 
 
-def checked_vmlinux(vmlinux: Path) -> tuple[bytes, bool, int]:
-    """Check *vmlinux*; return its build id, whether it has DWARF, and the bytes of its image."""
+@dataclass(frozen=True)
+class Vmlinux:
+    """What vmlinux says of itself: whether it has *types* (DWARF), and the bytes of its image."""
+
+    path: Path
+    build_id: bytes
+    types: bool
+    image_size: int
+
+
+def checked_vmlinux(vmlinux: Path) -> Vmlinux:
+    """Read *vmlinux*; InputError if it is damaged or has no build id."""
     with open_elf(vmlinux) as elf:
         found = find_build_id(elf)
         if found is None:
@@ -135,7 +146,7 @@ def checked_vmlinux(vmlinux: Path) -> tuple[bytes, bool, int]:
         placed = [one for one in elf.iter_sections() if _is_in_image(one)]
         begin = min((one["sh_addr"] for one in placed), default=0)
         end = max((one["sh_addr"] + one["sh_size"] for one in placed), default=0)
-    return found.value, types, end - begin
+    return Vmlinux(vmlinux, found.value, types, end - begin)
 
 
 def _is_in_image(section: Section) -> bool:
@@ -144,19 +155,18 @@ def _is_in_image(section: Section) -> bool:
     return bool(content and section["sh_flags"] & SH_FLAGS.SHF_ALLOC)
 
 
-def check_image(directory: Path, image: Path, content: bytes, build_id: bytes, size: int) -> None:
-    """Check that the *content* of the image is of the build of vmlinux, and has its *size*."""
-    if len(content) < size:
+def check_image(image: Path, content: bytes, vmlinux: Vmlinux) -> None:
+    """Check that the image, which has this *content*, is a whole one of the build of *vmlinux*."""
+    if len(content) < vmlinux.image_size:
         raise InputError(
-            f"{image} is truncated, or not of the build of {directory / VMLINUX}: it has "
-            f"{len(content)} bytes, and what vmlinux loads has {size}. Run {MAKE} again, or copy "
-            "it again."
+            f"{image} is truncated, or not of the build of {vmlinux.path}: it has {len(content)} "
+            f"bytes instead of {vmlinux.image_size}. Run {MAKE} again, or copy it again."
         )
-    if build_id not in content:
+    if vmlinux.build_id not in content:
         raise InputError(
-            f"{image} and {directory / VMLINUX} are not of the same build: vmlinux has build id "
-            f"{build_id.hex()}, the image {_build_ids(content)}. Run 'make ARCH=arm64 Image' "
-            "again, or give the vmlinux that the image was made from."
+            f"{image} and {vmlinux.path} are not of the same build: vmlinux has build id "
+            f"{vmlinux.build_id.hex()}, the image {_build_ids(content)}. Run {MAKE} again, or give "
+            "the vmlinux that the image was made from."
         )
 
 

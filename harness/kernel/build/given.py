@@ -119,9 +119,9 @@ def find_build(spec: KernelSpec) -> GivenBuild:
         compiler_named(spec.compiler)
     directory = spec.given.expanduser().absolute()
     image = complete(directory)
-    build_id, types, size = checked_vmlinux(directory / VMLINUX)
+    vmlinux = checked_vmlinux(directory / VMLINUX)
     content = read_image(image)
-    check_image(directory, image, content, build_id, size)
+    check_image(image, content, vmlinux)
     config = read_config(directory / WANTED_CONFIG)
     check_config(directory, config)
     release = checked_release(directory, image, content)
@@ -130,9 +130,9 @@ def find_build(spec: KernelSpec) -> GivenBuild:
         image,
         digest(content),
         release,
-        build_id.hex(),
+        vmlinux.build_id.hex(),
         compiler_text(config),
-        types,
+        vmlinux.types,
         spec,
     )
 

@@ -62,7 +62,7 @@ def _unpacked(path: Path, packed: bytes, kind: str) -> bytes:
 
 
 def _whole(path: Path, stream: "zlib._Decompress | lzma.LZMADecompressor", packed: bytes) -> bytes:
-    """What *packed* decompresses to; InputError if its end is not there."""
+    """Decompress *packed*; InputError if it is truncated."""
     content = stream.decompress(packed)
     if not stream.eof:
         raise InputError(f"{path} is truncated. Build it again, or copy it again.")

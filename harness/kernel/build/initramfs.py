@@ -90,12 +90,12 @@ def build_initramfs(kernel: Kernel, spec: KernelSpec) -> Initramfs:
 
 
 def _made_with(kernel: Kernel, spec: KernelSpec) -> str:
-    """What the probe is compiled with, as far as the key of *kernel* does not tell."""
+    """Inputs of the probe that the key of *kernel* does not cover, for a hash."""
     if spec.given is not None:
         return probe_inputs(find_build(spec))
     if spec.packaged:
         return module_compiler(read_config(kernel.config), spec).banner
-    return ""  # a kernel that is built here has it in its key
+    return ""  # the key of a kernel that is built here covers them
 
 
 def build_plain_initramfs(kernel: Kernel, modules: Sequence[Module]) -> Initramfs:

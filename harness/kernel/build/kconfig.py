@@ -12,7 +12,7 @@ from harness.kernel.build.reasons import explain_missing, read_entries
 def read_config(path: Path) -> Mapping[str, str]:
     """Return symbol and value of everything that is set in a complete configuration.
 
-    What is not UTF-8 can only stand in a string or in a comment, and is replaced.
+    Bytes that are not UTF-8 occur only in strings and comments; they are replaced.
     """
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     found = map(SETTING.fullmatch, lines)

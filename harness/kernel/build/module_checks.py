@@ -27,7 +27,7 @@ NEEDED = (EXPORTS, GENERATED_HEADERS, ARCH_GENERATED_HEADERS)
 NEEDED_SOURCES = (*SOURCES, "include/linux/module.h", "scripts/Makefile.build")
 
 STRUCTURES = ("device", "pci_dev", "platform_device", "module", "task_struct", "page", "file")
-"""What a module shares with the kernel, and most options and patches change one of."""
+"""Structures that modules share with the kernel; most options change the size of one."""
 
 _INCLUDED = re.compile(r"^include (/\S+)/Makefile$", re.MULTILINE)
 
@@ -95,8 +95,8 @@ def check_exports(directory: Path) -> None:
         names = b"" if section is None else section.data()
     if not names:
         raise InputError(
-            f"{vmlinux} has no symbol table: it was stripped. Give the one that make wrote; "
-            "without debugging information it will do."
+            f"{vmlinux} has no symbol table: it was stripped. Give the vmlinux that make "
+            "wrote; its debugging information may be stripped."
         )
     known = set(names.split(b"\0"))
     # the linker keeps one name that ends as another one does

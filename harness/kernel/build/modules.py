@@ -38,13 +38,13 @@ def module_files(directory: Path) -> Mapping[str, Path]:
     return {_canonical(name[1]): path for path, name in found if name}
 
 
-def load_order(directory: Path, wanted: Iterable[str]) -> tuple[Module, ...]:
-    """The modules *wanted* of *directory* and all that they need, each after those it needs.
+def load_order(files: Mapping[str, Path], wanted: Iterable[str]) -> tuple[Module, ...]:
+    """The modules *wanted* of *files* and all that they need, each after those it needs.
 
-    Wanted modules that *directory* does not have are left out: they are built in, or the kernel
-    lacks them. Raises InputError if a module is damaged, or one that it needs is not there.
+    *files* are from :func:`module_files`. Wanted modules that are not among them are left out: they
+    are built in, or the kernel lacks them. Raises InputError if a module is damaged, or one that it
+    needs is not there.
     """
-    files = module_files(directory)
     ordered: dict[str, Module] = {}
     for name in map(_canonical, wanted):
         if name in files:

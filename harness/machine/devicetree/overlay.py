@@ -13,7 +13,7 @@ from harness.machine.devicetree.flat import MAGIC
 OVERLAYS = CHECKOUT / "dts"
 SUFFIX = ".dtso"
 UNPARSED = "FATAL ERROR: Unable to parse input tree"
-"""What dtc says after what was wrong."""
+"""The last line of dtc after a syntax error."""
 
 FILES = (SUFFIX, ".dts", ".dtbo")
 """How the name of a file with an overlay ends."""
@@ -40,7 +40,7 @@ def _what_it_is(overlay: Path | str) -> str:
     if path.is_dir():
         return "it is a directory"
     if path.exists():
-        return "its name does not end as that of an overlay does"
+        return "the suffix of the file is not that of an overlay"
     return "no such file" if is_file(overlay) else "no such name, and no file"
 
 

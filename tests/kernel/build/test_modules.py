@@ -11,7 +11,7 @@ import pytest
 from kernel_builds import CROSS
 
 from harness.base.errors import InputError
-from harness.kernel.build.modules import load_order
+from harness.kernel.build.modules import load_order, module_files
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "": lambda content: content,
@@ -39,7 +39,7 @@ def add_module(directory: Path, name: str, depends: str = "", packed: str = "") 
 
 
 def names(directory: Path, *wanted: str) -> list[str]:
-    return [module.name for module in load_order(directory, wanted)]
+    return [module.name for module in load_order(module_files(directory), wanted)]
 
 
 def test_a_module_comes_after_all_that_it_needs(tmp_path: Path) -> None:
@@ -64,7 +64,9 @@ def test_a_compressed_module_is_uncompressed(tmp_path: Path, packed: str) -> Non
     plain = add_module(tmp_path / "plain", "nvme").read_bytes()
     add_module(tmp_path / "packed", "nvme", packed=packed)
 
-    assert [module.content for module in load_order(tmp_path / "packed", ["nvme"])] == [plain]
+    assert [
+        module.content for module in load_order(module_files(tmp_path / "packed"), ["nvme"])
+    ] == [plain]
 
 
 def test_a_module_that_the_kernel_does_not_have_is_left_out(tmp_path: Path) -> None:
@@ -77,7 +79,7 @@ def test_a_dependency_that_is_not_there_is_named(tmp_path: Path) -> None:
     add_module(tmp_path, "nvme", "nvme-core")
 
     with pytest.raises(InputError, match=r"nvme needs the module nvme-core, which is not"):
-        load_order(tmp_path, ["nvme"])
+        load_order(module_files(tmp_path), ["nvme"])
 
 
 @pytest.mark.parametrize("packed", [".xz", ".gz", ".zst"])
@@ -86,7 +88,7 @@ def test_a_damaged_module_is_named(tmp_path: Path, packed: str) -> None:
     path.write_bytes(path.read_bytes()[:100])
 
     with pytest.raises(InputError, match=rf"(?s)nvme\.ko{packed} is damaged: .* Get it again\."):
-        load_order(tmp_path, ["nvme"])
+        load_order(module_files(tmp_path), ["nvme"])
 
 
 def test_a_file_that_is_no_module_is_named(tmp_path: Path) -> None:
@@ -94,4 +96,4 @@ def test_a_file_that_is_no_module_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"<html>")
 
     with pytest.raises(InputError, match=r"nvme\.ko is not a kernel module"):
-        load_order(tmp_path, ["nvme"])
+        load_order(module_files(tmp_path), ["nvme"])

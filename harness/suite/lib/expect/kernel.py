@@ -15,11 +15,11 @@ from harness.suite.lib.expect.values import equal
 from harness.suite.lib.expect.wording import size_text, violation_of
 
 SYNC_WARNING = "swiotlb_(bounce|sync)"
-"""A warning of swiotlb_bounce(), which clang puts into the functions that call it."""
+"""A warning of swiotlb_bounce(), or of the function that clang inlines it into."""
 
 OVERLAPS = "overlapping mappings of cacheline"
 """What DMA_API_DEBUG says, once, when eight mappings that devices may write to begin in the same
-cache line (kernel/dma/debug.c). No driver should do that, and drivers of tests do."""
+cache line (kernel/dma/debug.c). Tests do this on purpose."""
 
 PRINT_TIMEOUT = 10.0
 """Seconds of the guest's own time until a message is on the console; measured: 0.1."""
