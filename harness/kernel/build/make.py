@@ -32,6 +32,10 @@ FIXED: Mapping[str, str] = {
 }
 """Values that would differ between builds (Linux, Documentation/kbuild/reproducible-builds.rst)."""
 
+HOST = ("HOSTCC=ccache gcc", "HOSTLDFLAGS=-fuse-ld=bfd")
+"""What compiles and links the kernel's own tools: gcc, also if the kernel is clang's. With LLVM
+and no linker named, 7.3's makefile has gcc look for a program ``ld.lld`` without a version."""
+
 _FILE_NAMES = "-fmacro-prefix-map=../src/="
 """Makes __FILE__ ``kernel/fork.c`` although ccache passes ``../src/kernel/fork.c``."""
 
@@ -101,7 +105,7 @@ class Make:
             str(find_tool("make")),
             *("-C", str(self.source), f"O={self.output}", f"-j{usable_cpus()}"),
             "ARCH=arm64",
-            *(*self.compiler.words, "HOSTCC=ccache gcc"),
+            *(*self.compiler.words, *HOST),
             *(f"KCFLAGS={_FILE_NAMES}", f"KAFLAGS={_FILE_NAMES}"),
             *(f"{name}={value}" for name, value in FIXED.items()),
             *self.variables,

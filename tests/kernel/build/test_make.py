@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.kernel.build.compiler import compiler_named
 from harness.kernel.build.make import FIXED, Make, environment, first_error, warnings_in
 from harness.kernel.build.objects import count_stale
 
@@ -69,6 +70,14 @@ def test_users_settings_do_not_leak_into_a_build(monkeypatch: pytest.MonkeyPatch
 def test_what_differs_from_build_to_build_is_fixed(tmp_path: Path) -> None:
     words = Make(tmp_path, tmp_path, 0).command("Image")
     assert {f"{name}={value}" for name, value in FIXED.items()} <= set(words)
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang-19"])
+def test_the_tools_of_a_build_are_linked_by_gccs_linker(tmp_path: Path, compiler: str) -> None:
+    words = Make(tmp_path, tmp_path, 0, compiler=compiler_named(compiler)).command("Image")
+
+    assert "HOSTCC=ccache gcc" in words
+    assert "HOSTLDFLAGS=-fuse-ld=bfd" in words
 
 
 @pytest.fixture
