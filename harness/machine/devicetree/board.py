@@ -30,6 +30,9 @@ from harness.machine.devicetree.includes import (
 PREFIXES = Path("scripts/dtc/include-prefixes")
 """Where a kernel tree keeps links to its include directories."""
 
+HEADERS = Path("include")
+"""Where these links, and links behind them, lead to: dt-bindings has some to uapi."""
+
 _MARKER = re.compile(rb'^# (\d+) "((?:[^"\\\n]|\\.)*)"', re.MULTILINE)
 _POSITION = re.compile(r"/\* (?P<file>[^*]+?):(?P<line>\d+):(?P<column>\d+)-\d+:\d+")
 _OPENS = re.compile(r"^\t*(?:[\w]+: )*(?P<name>\S+) \{")
@@ -118,8 +121,9 @@ class Loader:
                 f"{name}: neither a devicetree blob nor a source: it begins with "
                 f"{data[:4].hex(' ')} and has a NUL at offset {at:#x}"
             )
-        search = self._search(path)
-        allowed = AllowedFiles(path, search)
+        trees = () if path == STDIN else _kernel_trees(Path(path))
+        search = (*self.include, *(one / PREFIXES for one in trees))
+        allowed = AllowedFiles(path, search, [one / HEADERS for one in trees])
         options = [word for one in search for word in ("-I", str(one))]
         command = ["cpp", "-H", "-nostdinc", "-undef", "-D__DTS__", "-x", "assembler-with-cpp"]
         if path != STDIN:
@@ -133,13 +137,10 @@ class Loader:
         allowed.check_all(found[2].decode(errors="replace") for found in _MARKER.finditer(text))
         return IncludeExpander(allowed, search).expand(text, name, 0)
 
-    def _search(self, path: str) -> tuple[Path, ...]:
-        """The include directories, with those of the kernel tree that the board is in."""
-        if path == STDIN:
-            return self.include
-        parents = Path(path).resolve().parents
-        trees = [one / PREFIXES for one in parents if (one / PREFIXES).is_dir()]
-        return (*self.include, *trees[:1])
+
+def _kernel_trees(path: Path) -> tuple[Path, ...]:
+    """The kernel tree that the file is in, if it is in one."""
+    return tuple(one for one in path.resolve().parents if (one / PREFIXES).is_dir())[:1]
 
 
 def _marked(name: str, data: bytes) -> bytes:

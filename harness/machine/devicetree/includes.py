@@ -31,11 +31,13 @@ _TOKEN = re.compile(
 
 
 class AllowedFiles:
-    """Which files a source may include."""
+    """Which files a source may include: below its directory, *search* and *more* directories."""
 
-    def __init__(self, path: str, search: Sequence[Path]) -> None:
+    def __init__(self, path: str, search: Sequence[Path], more: Sequence[Path] = ()) -> None:
         self.path = path
-        roots = [] if path == STDIN else [Path(path).resolve().parent]
+        roots = [one.resolve() for one in more]
+        if path != STDIN:
+            roots.append(Path(path).resolve().parent)
         for one in search:
             roots.append(one.resolve())
             if one.is_dir():  # links in a directory that the user gave are the user's
@@ -114,7 +116,7 @@ def read_source(path: str) -> bytes:
     """The bytes of a blob or source, as far as they may count; raises for what is too large."""
     if path == STDIN:
         return _read_from(sys.stdin.buffer, "<stdin>")
-    if not Path(path).is_file():
+    if not (Path(path).is_file() or Path(path).is_fifo()):
         what = "is not a file" if Path(path).exists() else "does not exist"
         raise DevicetreeError(f"{path} {what}. Expected a devicetree blob or source.")
     try:

@@ -13,7 +13,7 @@ from enum import Enum
 from harness.machine.devicetree.flat import FlatNode, FlatTree
 from harness.machine.devicetree.model.attachment import REGION
 from harness.machine.devicetree.model.devices import BUSES, SKIPPED, is_pci_bus
-from harness.machine.devicetree.model.dma_ranges import dma_windows
+from harness.machine.devicetree.model.dma_ranges import windows_below
 from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.devicetree.reserved import RESTRICTED
 from harness.machine.transfer.address_map import AddressMap
@@ -151,7 +151,7 @@ class StandIns:
         self._refer(target, node)
         if "status" in node.properties:
             target.set("status", raw(node.properties["status"]))
-        windows = moved_windows(node, self._addresses)
+        windows = moved_windows(node, self._tree, self._addresses)
         if windows is not None:
             entries = (f"{cells(PCI_MEMORY)}, {cells(*one, width=2)}" for one in windows)
             target.set("dma-ranges", ", ".join(entries))
@@ -190,7 +190,7 @@ class StandIns:
         bus.set("#address-cells", cells(2))
         bus.set("#size-cells", cells(2))
         bus.set("ranges")
-        windows = moved_windows(host, self._addresses)
+        windows = moved_windows(host, self._tree, self._addresses)
         if windows is not None:
             bus.set("dma-ranges", ", ".join(cells(*one, width=2) for one in windows))
         inner = "endpoint" if node is host else safe_name(node.name)
@@ -207,7 +207,7 @@ class StandIns:
         return (
             node.is_compatible(VIRTIO_MMIO)
             and self._next_transport < TRANSPORTS
-            and dma_windows(node.parent) is None
+            and windows_below(node.parent, self._tree) is None
             and all(any(map(one.is_compatible, BUSES)) for one in _buses(node))
         )
 

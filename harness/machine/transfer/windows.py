@@ -2,8 +2,8 @@
 """The ``dma-ranges`` of a board's buses, for the addresses of the machine."""
 
 from harness.base.address_range import AddressRange
-from harness.machine.devicetree.flat import CELL, FlatNode
-from harness.machine.devicetree.model.dma_ranges import dma_windows
+from harness.machine.devicetree.flat import CELL, FlatNode, FlatTree
+from harness.machine.devicetree.model.dma_ranges import windows_below
 from harness.machine.transfer.address_map import AddressMap
 from harness.machine.transfer.overlay_node import cells, raw
 from harness.machine.transfer.regions import WIDE
@@ -46,12 +46,14 @@ def moved_dma_ranges(node: FlatNode, addresses: AddressMap) -> str:
     return ", ".join(words)
 
 
-def moved_windows(host: FlatNode, addresses: AddressMap) -> tuple[tuple[int, int, int], ...] | None:
+def moved_windows(
+    host: FlatNode, tree: FlatTree, addresses: AddressMap
+) -> tuple[tuple[int, int, int], ...] | None:
     """What functions below a *host* bridge reach, with the addresses of the machine.
 
     Address on the bus, address of the CPU, and size, each; None if they reach everything.
     """
-    windows = dma_windows(host)
+    windows = windows_below(host, tree)
     if windows is None:
         return None
     return tuple(

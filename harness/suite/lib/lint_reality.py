@@ -44,8 +44,6 @@ KERNEL_BASE = RAM_BASE + STEP
 IMAGE_SIZE = slice(16, 24)
 """``image_size`` of the kernel's header (Documentation/arch/arm64/booting.rst), little-endian."""
 
-ATTACHED = (Restriction.RESTRICTED, Restriction.UNFIT, Restriction.NO_BOOT)
-
 
 @dataclass(frozen=True)
 class RealDevice:
@@ -200,7 +198,7 @@ def _devices(found: Prediction, real: list[RealDevice], log: str) -> Iterator[st
         wanted = predicted.get(path)
         if wanted is None or not got.bound:
             continue
-        pool = wanted.pool.name if wanted.pool and wanted.outcome in ATTACHED else ""
+        pool = wanted.pool.name if wanted.pool and wanted.outcome.is_attached else ""
         if got.pool != pool:
             yield f"{path} ({got.name}): predicted pool '{pool}', the kernel has '{got.pool}'"
         for text in (ASSIGNED, FAILED):

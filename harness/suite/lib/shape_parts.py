@@ -19,12 +19,12 @@ from harness.machine.devicetree.model import (
     Restriction,
     predict,
 )
-from harness.machine.devicetree.model.dma_ranges import dma_address
+from harness.machine.devicetree.model.dma_ranges import reach_of
 from harness.machine.devicetree.model.environment import NEWEST
 from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.shape import shaped_devicetree
 from harness.machine.virtio import TRANSPORTS, VirtioDevice
-from harness.suite.lib.shape_users import INHERITING, reach_of, user_paths
+from harness.suite.lib.shape_users import INHERITING, user_paths
 
 ROOM, LITTLE_ROOM = 2 << 20, 64 << 10
 """Bytes of a pool in which any driver can work (docs/findings.md, virtio-blk-retries-for-ever), and
@@ -54,7 +54,8 @@ class ShapeParts:
         if found is None or found.outcome is not Restriction.RESTRICTED or found.pool is None:
             return ()
         # a fence's window has an address, and QEMU's host bridge translates none
-        there = dma_address(reach_of(found), found.pool.place)
+        tree = read_blob(self.devicetree.blob)
+        there = reach_of(found.device, tree).address(found.pool.place)
         if found.pool.dynamic or there != found.pool.base:
             return ()
         size = found.pool.size

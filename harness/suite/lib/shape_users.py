@@ -12,7 +12,7 @@ from harness.machine.devicetree.flat import FlatNode, FlatTree
 from harness.machine.devicetree.model import DevicePrediction, Prediction, Restriction
 from harness.machine.devicetree.model.attachment import REGION
 from harness.machine.devicetree.model.devices import Bus
-from harness.machine.devicetree.model.dma_ranges import Window, dma_address, dma_windows
+from harness.machine.devicetree.model.dma_ranges import Reach, reach_of
 from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.qemu.guest import Guest
 from harness.machine.transfer.stand_ins import PROBE, VIRTIO_MMIO
@@ -69,11 +69,6 @@ def _is_bridge(one: DevicePrediction) -> bool:
     return one.device.bus is Bus.PCI_HOST or "device_type" in one.device.node.properties
 
 
-def reach_of(one: DevicePrediction) -> tuple[Window, ...] | None:
-    """The memory that a device reaches by the dma-ranges above it; None for all."""
-    return dma_windows(one.device.configured_by if _is_pci(one) else one.device.node.parent)
-
-
 @dataclass(frozen=True)
 class ShapeUser:
     """A device by the *path* of its node, in a guest with this *tree*, and its *prediction*."""
@@ -99,35 +94,35 @@ class ShapeUser:
         assert device is not None, "require() raises"
         if outcome is Restriction.RESTRICTED:
             self.check_restricted(device, memory)
+        elif outcome is Restriction.PART:
+            self.check_part(device)
         elif outcome is Restriction.UNFIT:
-            self.check_unfit(device)
+            check_nothing_fits(device, self.probe, self.guest.machine.geometry.page)
         elif outcome in UNRESTRICTED and self._reaches_ram():
             check_unrestricted(device, self.probe)
 
     def check_restricted(self, device: Device, memory: LiveMemory) -> None:
         """The main properties, and the pool is where the device finds it by the dma-ranges."""
-        base = dma_address(self.windows, self.pool)
-        assert base is not None, "else it is predicted that nothing fits"
+        base = self.reach.address(self.pool)
+        assert base is not None, "else it is predicted that nothing, or not all, fits"
         seen = AddressRange(base, self.pool.size)
         check_restricted(self.guest, device, self.probe, memory, self.pool, seen)
         size = min(SIZE, measured(self.guest, self.pool).largest_mapping)
         mapping = bounce(device, self.probe, memory, self.pool, size)
-        there = dma_address(self.windows, AddressRange(mapping.phys, size))
+        there = self.reach.address(AddressRange(mapping.phys, size))
         equal(mapping.dma_addr, there, "the address of the mapping for the device")
 
-    def check_unfit(self, device: Device) -> None:
-        """Nothing fits into the pool, or into the part of it that the device does not reach."""
+    def check_part(self, device: Device) -> None:
+        """What is mapped lies in the part of the pool that the device reaches."""
         page = self.guest.machine.geometry.page
-        reached = [AddressRange(one.base, one.size) for one in self.windows or ()]
-        if not any(one.overlaps(self.pool) for one in reached):
-            check_nothing_fits(device, self.probe, page)
-            return
         tries = [Slice(self.probe.buffer(page), 0, page)] * TRIES
-        for one in device.try_each(tries):
-            if isinstance(one, Mapped):
-                within([AddressRange(one.phys, page)], self.pool, "a mapping")
-                inside = any(part.contains(one.phys, page) for part in reached)
-                require(inside, "a mapping that the device reaches", f"{one.phys:#x}")
+        mapped = [one for one in device.try_each(tries) if isinstance(one, Mapped)]
+        require(bool(mapped), "a mapping", "none")
+        for one in mapped:
+            place = AddressRange(one.phys, page)
+            within([place], self.pool, "a mapping")
+            there = self.reach.address(place)
+            equal(one.dma_addr, there, "the address of the mapping for the device")
 
     @property
     def pool(self) -> Pool:
@@ -138,9 +133,9 @@ class ShapeUser:
         return Pool(region.base, region.size, region.name, "", (self.path,))
 
     @property
-    def windows(self) -> tuple[Window, ...] | None:
-        """The memory that it reaches by the dma-ranges above it; None for all."""
-        return reach_of(self.prediction)
+    def reach(self) -> Reach:
+        """The memory that it reaches by the dma-ranges above it."""
+        return reach_of(self.prediction.device, self.tree)
 
     def device(self) -> Device | None:
         """The device, bound to the probe; None if the kernel has made none."""
@@ -174,9 +169,7 @@ class ShapeUser:
 
     def _reaches_ram(self) -> bool:
         """Whether it reaches all RAM by its dma-ranges, so that the kernel need not bounce."""
-        if self.windows is None:
-            return True
-        return all(dma_address(self.windows, one) is not None for one in self.guest.machine.blocks)
+        return all(self.reach.address(one) is not None for one in self.guest.machine.blocks)
 
 
 def users_of_guest(

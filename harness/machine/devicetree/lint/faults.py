@@ -14,10 +14,11 @@ from harness.machine.devicetree.model.attachment import (
     SLOT,
     DevicePrediction,
     Restriction,
+    is_too_large,
     named_pools,
 )
 from harness.machine.devicetree.model.devices import Bus
-from harness.machine.devicetree.model.dma_ranges import dma_address, dma_windows
+from harness.machine.devicetree.model.dma_ranges import reach_of
 from harness.machine.devicetree.model.environment import Environment
 from harness.machine.devicetree.model.memory import (
     Cells,
@@ -197,7 +198,7 @@ class _Checker:
         if size < SLOT:
             yield _fault("no-slot", one.node, f"its size is {size} bytes", "reg")
             return
-        if size // SLOT * 24 > self.around.largest_table:
+        if is_too_large(one, self.around):
             yield _fault("too-large", one.node, f"its size is {size // KIB} KiB")
         if base % SLOT and self._holds("slot-unaligned"):
             yield _fault("slot-unaligned", one.node, f"its base is {base:#x}")
@@ -227,20 +228,26 @@ class _Checker:
 
     def _users(self, one: ReservedNode) -> Iterator[Fault]:
         users = self.found.users(one)
+        naming = self._naming.get(one.node, [])
         if not users:
-            yield _fault("unused", one.node, "no device is attached to it")
+            text = f"{naming[0].path} refers to it, and does not get it" if naming else ""
+            yield _fault("unused", one.node, text or "no device refers to it")
         racing = [user for user in users if user.device.bus not in IN_ORDER]
         if len(racing) > 1:
             names = ", ".join(user.path for user in racing[:4])
             yield _fault(
                 "attached-in-parallel", one.node, f"{len(racing)} devices share it: {names}"
             )
-        for device in self._naming.get(one.node, []) if users else ():
-            if device.pool is not one:
-                text = f"{device.path} names it too: {device.outcome.value}"
+        for device in naming:
+            other = device.pool
+            if other is not None and other is not one:
+                text = f"{device.path} refers to it, and gets {other.name}"
+                yield _fault("first-pool-only", one.node, text)
+            elif other is None and users:
+                text = f"{device.path} refers to it too: {device.outcome.value}"
                 yield _fault("shared-with-unrestricted", one.node, text)
         for user in users:
-            address = self._address_for(user, used_part(one))
+            address = reach_of(user.device, self.tree).address(used_part(one))
             if address is not None and address + one.size > 4 * GIB:
                 yield _fault(
                     "beyond-32-bits", one.node,
@@ -248,25 +255,21 @@ class _Checker:
                 )  # fmt: skip
                 break
 
-    def _address_for(self, user: DevicePrediction, used: AddressRange) -> int | None:
-        bus = user.device.configured_by
-        platform = user.device.bus not in IN_ORDER
-        return dma_address(dma_windows(bus.parent if platform else bus), used)
-
     # devices
 
     def devices(self) -> Iterator[Fault]:
         yield from self._dangling()
         for one in self.found.devices:
-            if one.outcome in (Restriction.UNFIT, Restriction.NO_BOOT):
+            if one.outcome in (Restriction.PART, Restriction.UNFIT, Restriction.NO_BOOT):
                 if one.names:
                     yield _of_device(one)
             elif one.outcome is Restriction.RESTRICTED:
-                if one.device.node.is_compatible("virtio,mmio"):
-                    yield Fault(
-                        RULES["virtio-access-platform"], one.path,
-                        "only if the device offers VIRTIO_F_ACCESS_PLATFORM",
-                    )  # fmt: skip
+                said = one.virtio_condition
+                if said and one.device.bus is not Bus.PCI_REST:
+                    yield Fault(RULES["virtio-access-platform"], one.path, said)
+                if one.names and (below := without_pool_below(one, self.found)):
+                    text = f"nothing below it inherits: {', '.join(below)}"
+                    yield Fault(RULES["bus-region"], one.path, text, REGION)
                 if one.pool is not None and one.names and one.pool.node not in one.names:
                     yield Fault(
                         RULES["namesake"], one.path,
@@ -311,6 +314,17 @@ class _Checker:
             if one.is_meant_as_pool and one.name in names and self._holds("namesake"):
                 yield _fault("namesake", one.node, f"{one.name} is there twice")
             names.add(one.name)
+
+
+def without_pool_below(bus: DevicePrediction, found: Prediction) -> tuple[str, ...]:
+    """The paths of unrestricted devices below *bus*, if it is a bus that does no DMA itself."""
+    if not bus.device.is_plain_bus:
+        return ()
+    return tuple(
+        one.path
+        for one in found.devices
+        if one.path.startswith(f"{bus.path}/") and one.outcome is Restriction.UNRESTRICTED
+    )
 
 
 def _concerns(device: DevicePrediction, tree: FlatTree) -> bool:

@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from harness.base.errors import InputError
 from harness.machine.devicetree.flat import FlatTree
-from harness.machine.devicetree.lint.faults import Fault, find_faults
+from harness.machine.devicetree.lint.faults import Fault, find_faults, without_pool_below
 from harness.machine.devicetree.model.attachment import DevicePrediction, Restriction, named_pools
 from harness.machine.devicetree.model.environment import Environment, KernelVersion
 from harness.machine.devicetree.model.prediction import Prediction, predict
@@ -94,6 +94,8 @@ def _complaints(
     for one in naming:
         if (status := _status(one)) is not Status.GOOD:
             yield status, f"{one.path}: {one.outcome.value}: {one.why}"
+        elif without_pool_below(one, found):
+            yield Status.BAD, f"{one.path} is a bus, and the devices below it inherit nothing"
     behind = [one for one in found.devices if one.outcome is Restriction.IOMMU and not one.names]
     for one in behind:
         if named_pools(one.device.configured_by, tree):
@@ -106,7 +108,7 @@ def _complaints(
 
 def _status(device: DevicePrediction) -> Status:
     """Whether a node that names a pool becomes a restricted device."""
-    if device.outcome is Restriction.RESTRICTED:
+    if device.outcome in (Restriction.RESTRICTED, Restriction.PART):
         return Status.GOOD
     if device.outcome is Restriction.IOMMU or device.rule is RULES["by-driver"]:
         return Status.UNKNOWN

@@ -9,7 +9,7 @@ from harness.machine.devicetree.board import Board, Position
 from harness.machine.devicetree.flat import FlatNode
 from harness.machine.devicetree.lint.judgement import BoardJudgement, Status
 from harness.machine.devicetree.lint.measures import measure
-from harness.machine.devicetree.model.attachment import DevicePrediction, Restriction
+from harness.machine.devicetree.model.attachment import DevicePrediction, Restriction, is_too_large
 from harness.machine.devicetree.model.devices import Bus
 from harness.machine.devicetree.model.regions import Kind, ReservedNode
 
@@ -151,10 +151,7 @@ def _rows(board: Board, found: BoardJudgement) -> KernelRows:
 
 
 def _device(one: DevicePrediction, position: Position | None) -> DeviceRow:
-    restricted = one.outcome in (Restriction.RESTRICTED, Restriction.UNFIT, Restriction.NO_BOOT)
-    condition = one.condition
-    if restricted and one.device.node.is_compatible("virtio,mmio"):
-        condition = "if the device offers VIRTIO_F_ACCESS_PLATFORM"
+    condition = "; ".join(filter(None, (one.condition, one.virtio_condition)))
     return DeviceRow(
         path=one.path,
         outcome=one.outcome.value,
@@ -184,7 +181,9 @@ def _pool(
 ) -> PoolRow:
     got = (
         measure(one.place, found.kernel, found.prediction.around.page)
-        if one.kind is Kind.POOL and one.base is not None
+        if one.kind is Kind.POOL
+        and one.base is not None
+        and not is_too_large(one, found.prediction.around)
         else None
     )
     return PoolRow(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from harness.machine.devicetree.flat import CELL, FlatNode, FlatTree
-from harness.machine.devicetree.model.devices import Bus, TreeDevice
+from harness.machine.devicetree.model.devices import REGION, Bus, TreeDevice
 from harness.machine.devicetree.model.environment import Environment, KernelVersion
 from harness.machine.devicetree.model.memory import is_enabled
 from harness.machine.devicetree.model.regions import Kind, Regions, ReservedNode
@@ -18,8 +18,12 @@ SLOT = 2048
 SLOT_RECORD = 24
 """sizeof(struct io_tlb_slot), bytes."""
 
-REGION = "memory-region"
 FAILED = 'failed to initialise "restricted-dma-pool" memory node'
+
+
+ACCESS_PLATFORM = "VIRTIO_F_ACCESS_PLATFORM"
+VIRTIO_PCI = "pci1af4,"
+"""How the compatible of a virtio function begins: the vendor (include/linux/pci_ids.h)."""
 
 
 class Restriction(Enum):
@@ -30,8 +34,14 @@ class Restriction(Enum):
     IOMMU = "behind an IOMMU"
     COHERENT = "own coherent pool only"
     NO_DEVICE = "no device is made of this node"
+    PART = "restricted, to a part of its pool"
     UNFIT = "restricted, but nothing fits"
     NO_BOOT = "this kernel does not boot with it"
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether the device has the pool, whatever comes of it."""
+        return self in (self.RESTRICTED, self.PART, self.UNFIT, self.NO_BOOT)
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,17 @@ class DevicePrediction:
     def path(self) -> str:
         """The device's path."""
         return self.device.path
+
+    @property
+    def virtio_condition(self) -> str:
+        """On what it depends whether a virtio driver uses the pool; empty if it is no matter."""
+        if not self.outcome.is_attached:
+            return ""
+        if self.device.bus is Bus.PCI_REST:
+            return f"virtio functions only if they offer {ACCESS_PLATFORM}"
+        compatible = self.device.node.strings("compatible")
+        of_virtio = any(one.startswith(VIRTIO_PCI) or one == "virtio,mmio" for one in compatible)
+        return f"if the device offers {ACCESS_PLATFORM}" if of_virtio else ""
 
 
 def attach(
@@ -83,11 +104,20 @@ def named_pools(node: FlatNode | None, tree: FlatTree) -> tuple[FlatNode, ...]:
     return tuple(one for one in targets if one is not None and one.is_compatible(RESTRICTED))
 
 
+def is_too_large(region: ReservedNode, around: Environment) -> bool:
+    """Whether the kernel cannot allocate the table of a pool's slots."""
+    return region.size // SLOT * SLOT_RECORD > around.largest_table
+
+
 def _no_device(device: TreeDevice) -> str:
     if device.rule is RULES["device-disabled"]:
         return "it, or a node above it, is not enabled"
     if device.rule is RULES["by-driver"]:
         return "only the driver of a node above could make one"
+    if device.rule is RULES["no-driver"]:
+        return "no driver takes it"
+    if device.node.parent is None:
+        return "it is the root"
     if "compatible" not in device.node.properties:
         return "it has no compatible"
     return "nothing makes devices of the nodes below its parent"
@@ -121,7 +151,7 @@ def _attach(
         return _not_set_up(target, region, regions)
     if region.kind is not Kind.POOL:
         return _another_kind(region, regions, device, kernel)
-    if region.size // SLOT * SLOT_RECORD > around.largest_table:
+    if is_too_large(region, around):
         why = f"{region.name} is too large"
         return _Found(Restriction.UNRESTRICTED, RULES["too-large"], why, log=FAILED)
     why = f"memory-region of {source.path}" if inherited else "its memory-region"

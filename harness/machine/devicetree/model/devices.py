@@ -14,6 +14,13 @@ BUSES = ("simple-bus", "simple-mfd", "isa", "arm,amba-bus")
 """of_platform_default_populate(): the children of these become devices too."""
 
 SKIPPED = "operating-points-v2"
+REGION = "memory-region"
+PCI_CELLS = 3
+"""Cells of a PCI address; the first holds flags (IEEE 1275 PCI bus binding)."""
+
+DRIVERLESS = ("arm,ffa",)
+"""Nodes of firmware of which no driver makes a device that does DMA (6.1 to 7.3)."""
+
 RESERVED_DEVICES = (
     *("phram", "qcom,rmtfs-mem", "qcom,cmd-db", "qcom,smem", "ramoops", "nvmem-rmem"),
     "google,open-dice",
@@ -64,9 +71,25 @@ class TreeDevice:
         """The node of the device itself."""
         return None if self.bus is Bus.PCI_REST else self.node
 
+    @property
+    def is_plain_bus(self) -> bool:
+        """Whether it is a bus that does no DMA itself (drivers/bus/simple-pm-bus.c)."""
+        first = [one.lower() for one in self.node.strings("compatible")[:1]]
+        return bool({*BUSES, "simple-pm-bus"} & set(first))
+
 
 def find_devices(tree: FlatTree, kernel: KernelVersion) -> Iterator[TreeDevice]:
-    """Every node below the root that could be a device, and whether *kernel* makes one of it."""
+    """Every node that could be a device or wants a pool, and whether *kernel* makes one of it."""
+    found = set[FlatNode]()
+    for one in _find(tree, kernel):
+        found.add(one.node)
+        yield one
+    for node in tree.root.below():
+        if REGION in node.properties and node not in found:
+            yield TreeDevice(node, Bus.NONE, node, RULES["no-device"])
+
+
+def _find(tree: FlatTree, kernel: KernelVersion) -> Iterator[TreeDevice]:
     reserved = tree.root.child("reserved-memory")
     for node in reserved.children if reserved else ():
         if any(map(node.is_compatible, RESERVED_DEVICES)):
@@ -104,6 +127,9 @@ def _create(node: FlatNode, kernel: KernelVersion) -> Iterator[TreeDevice]:
         yield from _pci(node, node, kernel)
         yield TreeDevice(node, Bus.PCI_REST, node, condition="if there are such functions")
         return
+    if any(map(node.is_compatible, DRIVERLESS)):
+        yield from _not_made(node, RULES["no-driver"])
+        return
     yield _platform(node)
     if any(map(node.is_compatible, BUSES)):
         yield from _populate(node, kernel)
@@ -118,8 +144,14 @@ def _platform(node: FlatNode) -> TreeDevice:
 
 
 def is_pci_bus(node: FlatNode) -> bool:
-    """Whether the node is a PCI host bridge or bridge."""
-    return "pci" in node.strings("device_type") or "pciex" in node.strings("device_type")
+    """Whether the node is a PCI host bridge or bridge.
+
+    Drivers of host bridges do not ask for a device_type, so a node without one can be one too.
+    """
+    if "device_type" in node.properties:
+        return bool({"pci", "pciex"} & set(node.strings("device_type")))
+    named = node.name.partition("@")[0] in ("pci", "pcie")
+    return named and node.cell("#address-cells", 0) == PCI_CELLS
 
 
 def _pci(bus: FlatNode, host: FlatNode, kernel: KernelVersion) -> Iterator[TreeDevice]:

@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which addresses a device reaches (drivers/of/address.c:of_dma_get_range())."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.base.address_range import AddressRange
 from harness.base.hex_repr import hex_repr
-from harness.machine.devicetree.flat import CELL, FlatNode
+from harness.machine.devicetree.flat import CELL, FlatNode, FlatTree
+from harness.machine.devicetree.model.devices import PCI_CELLS, Bus, TreeDevice, is_pci_bus
 from harness.machine.devicetree.model.memory import U64
+from harness.machine.devicetree.model.spans import Spans
 
-PCI_CELLS = 3
-"""Cells of a PCI address; the first holds flags (IEEE 1275 PCI bus binding)."""
+PCI_FLAGS = 0x43
+"""Space and prefetchable bit in the highest byte of the flags (of_bus_pci_get_flags())."""
+
+INTERCONNECT = "dma-mem"
+"""Name of the interconnect through which a device masters memory."""
 
 
 @hex_repr
@@ -22,80 +28,165 @@ class Window:
     size: int
 
 
-def dma_windows(node: FlatNode | None) -> tuple[Window, ...] | None:
+@dataclass(frozen=True)
+class Reach:
+    """What a device reaches: *windows*, or everything if that is None."""
+
+    windows: tuple[Window, ...] | None
+
+    def address(self, place: AddressRange) -> int | None:
+        """The address at which the device finds *place*; None if it does not reach all of it."""
+        if self.windows is None:
+            return place.base
+        for one in self.windows:
+            if one.base <= place.base and place.end <= one.base + one.size:
+                return one.dma_addr + place.base - one.base
+        return None
+
+    def part_of(self, pool: AddressRange) -> Spans:
+        """What of *pool* the device reaches."""
+        if self.windows is None:
+            return Spans([pool])
+        return Spans(AddressRange(one.base, one.size) for one in self.windows).within(Spans([pool]))
+
+
+def reach_of(device: TreeDevice, tree: FlatTree) -> Reach:
+    """What *device* reaches: a PCI function as the node of its host bridge says."""
+    node: FlatNode | None = device.configured_by
+    if device.bus not in (Bus.PCI, Bus.PCI_REST):
+        node = _dma_parent(device.configured_by, tree)
+    return Reach(windows_below(node, tree))
+
+
+def windows_below(node: FlatNode | None, tree: FlatTree) -> tuple[Window, ...] | None:
     """The windows of the devices on bus *node*; None if it has none, so that all is reachable.
 
     The first dma-ranges with a value counts, from *node* upwards; a bus between that has none ends
-    the search.
+    the search. If no entry of it can be read, the device is configured without (of_dma_configure(),
+    which PCI and the platform bus call with force_dma).
     """
-    found = False
-    while node is not None:
+    found, passed = False, set[FlatNode]()
+    while node is not None and node not in passed:
         ranges = node.properties.get("dma-ranges")
         if ranges:
-            return _parse(node, ranges)
+            return tuple(_merged(_entries(node, ranges, tree))) or None
         if found and ranges is None:
             return None
         found = True
-        node = node.parent
+        passed.add(node)
+        node = _dma_parent(node, tree)
     return None
 
 
-def dma_address(windows: tuple[Window, ...] | None, pool: AddressRange) -> int | None:
-    """The address at which a device finds *pool*; None if it does not reach all of it."""
-    if windows is None:
-        return pool.base
-    for one in windows:
-        if one.base <= pool.base and pool.end <= one.base + one.size:
-            return one.dma_addr + pool.base - one.base
+def _dma_parent(node: FlatNode, tree: FlatTree) -> FlatNode | None:
+    """The bus through which *node* masters memory: its parent, or an interconnect.
+
+    drivers/of/address.c:__of_get_dma_parent()
+    """
+    names = node.strings("interconnect-names")
+    if INTERCONNECT in names:
+        return _interconnect(node, names.index(INTERCONNECT), tree) or node.parent
+    return node.parent
+
+
+def _interconnect(node: FlatNode, number: int, tree: FlatTree) -> FlatNode | None:
+    """The provider of entry *number* of interconnects; None if the entry cannot be read."""
+    cells, at = node.cells("interconnects"), 0
+    for entry in range(number + 1):
+        if at >= len(cells):
+            return None
+        provider = tree.by_phandle.get(cells[at])
+        if cells[at] and (provider is None or not provider.cells("#interconnect-cells")):
+            return None
+        if entry == number:
+            return provider
+        at += 1 + (provider.cell("#interconnect-cells", 0) if provider else 0)
     return None
 
 
-def _parse(node: FlatNode, ranges: bytes) -> tuple[Window, ...]:
-    here = node.cell("#address-cells", 1 if node.parent else 2)
-    above = node.parent.cell("#address-cells", 1) if node.parent else here
-    sizes = node.cell("#size-cells", 1)
+@dataclass(frozen=True)
+class _Entry:
+    flags: int
+    window: Window | None
+    """None if a bus above does not pass the address on."""
+
+
+def _entries(node: FlatNode, ranges: bytes, tree: FlatTree) -> Iterator[_Entry]:
+    here, above = _cells(node, "#address-cells"), _cells(node.parent or node, "#address-cells")
+    sizes = _cells(node, "#size-cells")
     stride = (here + above + sizes) * CELL
-    if stride <= 0 or stride > len(ranges):
-        return ()
     flags = 1 if here == PCI_CELLS else 0
-    windows: list[Window] = []
-    for at in range(0, len(ranges) - stride + 1, stride):
+    split, end = here * CELL, (here + above) * CELL
+    for at in range(0, len(ranges) - stride + 1, stride) if stride else ():
         entry = ranges[at : at + stride]
-        split, end = here * CELL, (here + above) * CELL
         dma = int.from_bytes(entry[flags * CELL : split]) & U64
-        cpu = _upwards(node.parent, int.from_bytes(entry[split:end]) & U64)
-        if cpu is not None:
-            windows.append(Window(cpu, dma, int.from_bytes(entry[end:]) & U64))
-    return tuple(windows)
+        cpu = _upwards(node, int.from_bytes(entry[split:end]) & U64, tree)
+        size = int.from_bytes(entry[end:]) & U64
+        said = int.from_bytes(entry[:CELL]) if flags else 0
+        yield _Entry(
+            said >> 24 & PCI_FLAGS if is_pci_bus(node) else said,
+            Window(cpu, dma, size) if cpu is not None else None,
+        )
 
 
-def _upwards(bus: FlatNode | None, address: int) -> int | None:
-    """Translate an address of *bus* to the CPU's; None if a bus above does not pass it on."""
-    while bus is not None and bus.parent is not None:
+def _merged(entries: Iterator[_Entry]) -> Iterator[Window]:
+    """The windows, of neighbours one (of_pci_range_parser_one())."""
+    last: _Entry | None = None
+    for one in entries:
+        if last and last.window and one.window and last.flags == one.flags:
+            before, after = last.window, one.window
+            ends = (before.base + before.size, before.dma_addr + before.size)
+            if ends == (after.base, after.dma_addr):
+                whole = Window(before.base, before.dma_addr, before.size + after.size)
+                last = _Entry(one.flags, whole)
+                continue
+        if last and last.window:
+            yield last.window
+        last = one
+    if last and last.window:
+        yield last.window
+
+
+def _upwards(node: FlatNode, address: int, tree: FlatTree) -> int | None:
+    """Translate an address of the bus above *node* to the CPU's; None if a bus has none for it.
+
+    drivers/of/address.c:__of_translate_address()
+    """
+    bus, passed = _dma_parent(node, tree), set[FlatNode]()
+    while bus is not None and bus not in passed and (above := _dma_parent(bus, tree)) is not None:
         ranges = bus.properties.get("dma-ranges")
         if ranges:
-            windows = _parse_one_level(bus, ranges)
+            windows = _one_level(bus, ranges)
             hit = next((w for w in windows if w.dma_addr <= address < w.dma_addr + w.size), None)
             if hit is None:
                 return None
             address = hit.base + address - hit.dma_addr
-        bus = bus.parent
+        passed.add(bus)
+        bus = above
     return address
 
 
-def _parse_one_level(node: FlatNode, ranges: bytes) -> tuple[Window, ...]:
-    here, sizes = node.cell("#address-cells", 2), node.cell("#size-cells", 1)
-    above = node.parent.cell("#address-cells", 2) if node.parent else here
-    stride = (here + above + sizes) * CELL
-    if stride <= 0:
-        return ()
+def _one_level(node: FlatNode, ranges: bytes) -> Iterator[Window]:
+    here, above = _cells(node, "#address-cells"), _cells(node.parent or node, "#address-cells")
+    stride = (here + above + _cells(node, "#size-cells")) * CELL
     split, end = here * CELL, (here + above) * CELL
-    entries = [ranges[at : at + stride] for at in range(0, len(ranges) - stride + 1, stride)]
-    return tuple(
-        Window(
+    for at in range(0, len(ranges) - stride + 1, stride) if stride else ():
+        one = ranges[at : at + stride]
+        yield Window(
             int.from_bytes(one[split:end]) & U64,
             int.from_bytes(one[:split]) & U64,
             int.from_bytes(one[end:]) & U64,
         )
-        for one in entries
-    )
+
+
+def _cells(node: FlatNode, name: str) -> int:
+    """The cells of addresses or sizes below *node*: its own, or of the next node above that says.
+
+    drivers/of/base.c:of_bus_n_addr_cells(); 1 if none says.
+    """
+    at: FlatNode | None = node
+    while at is not None:
+        if (said := at.cell(name, -1)) >= 0:
+            return said
+        at = at.parent
+    return 1

@@ -9,7 +9,7 @@ from harness.base.space import KIB, MIB
 from harness.machine.devicetree.flat import FlatNode, FlatTree
 from harness.machine.devicetree.model.attachment import SLOT, DevicePrediction, Restriction, attach
 from harness.machine.devicetree.model.devices import Bus, find_devices
-from harness.machine.devicetree.model.dma_ranges import dma_address, dma_windows
+from harness.machine.devicetree.model.dma_ranges import reach_of
 from harness.machine.devicetree.model.environment import Environment, KernelVersion
 from harness.machine.devicetree.model.memory import CACHE_LINE, Memory, whole_pages
 from harness.machine.devicetree.model.regions import Kind, Regions, ReservedNode
@@ -73,7 +73,7 @@ def predict(tree: FlatTree, kernel: KernelVersion, around: Environment = NOTHING
     """What *kernel* makes of *tree*."""
     regions = set_up_regions(tree, kernel, around)
     found = (attach(one, tree, regions, kernel, around) for one in find_devices(tree, kernel))
-    devices = tuple(_fit(one, regions, kernel, around) for one in found)
+    devices = tuple(_fit(one, tree, regions, kernel, around) for one in found)
     early = _ends_early(tree, regions, kernel)
     later = RULES["refused-unmapped"] if given_unmapped(regions) else None
     return Prediction(kernel, regions, devices, early, later, around)
@@ -134,7 +134,11 @@ def used_part(pool: ReservedNode) -> AddressRange:
 
 
 def _fit(
-    one: DevicePrediction, regions: Regions, kernel: KernelVersion, around: Environment
+    one: DevicePrediction,
+    tree: FlatTree,
+    regions: Regions,
+    kernel: KernelVersion,
+    around: Environment,
 ) -> DevicePrediction:
     """Whether a device that is attached to a pool can use it, and whether that ends the boot."""
     pool = one.pool
@@ -146,10 +150,10 @@ def _fit(
         condition = BY_BOOT_LOADER if rule is RULES["outside-ram"] else one.condition
         fatal = replace(one, outcome=Restriction.NO_BOOT, rule=rule, why=why)
         return replace(fatal, condition=condition)
-    found = _holds_nothing(one, pool, kernel)
+    found = _holds_nothing(pool, kernel)
     if found is not None:
         return replace(one, outcome=Restriction.UNFIT, rule=found[0], why=found[1])
-    return one
+    return _reached(one, pool, tree, kernel)
 
 
 def _ends_boot(pool: ReservedNode, memory: Memory, around: Environment) -> tuple[Rule, str] | None:
@@ -170,16 +174,29 @@ def _ends_boot(pool: ReservedNode, memory: Memory, around: Environment) -> tuple
     return None
 
 
-def _holds_nothing(
-    one: DevicePrediction, pool: ReservedNode, kernel: KernelVersion
-) -> tuple[Rule, str] | None:
-    """Why no mapping fits into *pool*; None if some do."""
-    used, bus = used_part(pool), one.device.configured_by
+def _holds_nothing(pool: ReservedNode, kernel: KernelVersion) -> tuple[Rule, str] | None:
+    """Why no mapping of any device fits into *pool*; None if some do."""
+    used = used_part(pool)
     if not used.size:
         return RULES["no-slot"], f"{pool.name} has no slot"
     if used.base % SLOT and RULES["slot-unaligned"].holds(kernel):
         return RULES["slot-unaligned"], f"the base {used.base:#x} is not a multiple of 2 KiB"
-    of_function = one.device.bus in (Bus.PCI, Bus.PCI_REST)
-    if dma_address(dma_windows(bus if of_function else bus.parent), used) is None:
-        return RULES["beyond-dma-ranges"], f"the dma-ranges do not contain {pool.name}"
     return None
+
+
+def _reached(
+    one: DevicePrediction, pool: ReservedNode, tree: FlatTree, kernel: KernelVersion
+) -> DevicePrediction:
+    """What a device makes of a pool of which its dma-ranges contain a part, or nothing."""
+    used, reach = used_part(pool), reach_of(one.device, tree)
+    if reach.address(used) is not None:
+        return one
+    part = reach.part_of(used)
+    first = AddressRange(used.base, 1)
+    if part and (part.covers(first) or not RULES["slot-unaligned"].holds(kernel)):
+        there = " and ".join(map(str, part.ranges()))
+        why = f"of {pool.name} the dma-ranges contain {there}"
+        return replace(one, outcome=Restriction.PART, rule=RULES["partly-in-dma-ranges"], why=why)
+    what = "the base of " if part else ""
+    why = f"the dma-ranges do not contain {what}{pool.name}"
+    return replace(one, outcome=Restriction.UNFIT, rule=RULES["beyond-dma-ranges"], why=why)

@@ -122,6 +122,24 @@ DEVICE_RULES = (
         "Put memory-region on the node of the device that does DMA; see its driver.",
     ),
     Rule(
+        "no-driver",
+        Level.ERROR,
+        "",
+        "drivers/firmware/arm_ffa/driver.c:ffa_init()",
+        "The kernel talks to firmware for Arm (arm,ffa) without a driver that is bound to its "
+        "node, so a memory-region there is not used.",
+        "Put memory-region on the node of the device that does DMA.",
+    ),
+    Rule(
+        "bus-region",
+        Level.ERROR,
+        "",
+        "drivers/bus/simple-pm-bus.c:simple_pm_bus_probe()",
+        "A simple-bus is a device that does no DMA. The devices below it do not inherit its "
+        "memory-region: only PCI functions inherit, that of their host bridge.",
+        "Put memory-region on the node of each device that does DMA.",
+    ),
+    Rule(
         "behind-iommu",
         Level.WARNING,
         "",
@@ -142,7 +160,7 @@ DEVICE_RULES = (
         "virtio-access-platform",
         Level.NOTE,
         "",
-        "drivers/virtio/virtio_ring.c:vring_use_map_api()",
+        "drivers/virtio/virtio_ring.c:vring_use_map_api() (before 6.18: vring_use_dma_api())",
         "A virtio driver uses the pool only if the device offers VIRTIO_F_ACCESS_PLATFORM (QEMU: "
         "iommu_platform=on); otherwise it gives the device addresses of any memory. The tree does "
         "not show that. A virtio balloon never uses the pool.",

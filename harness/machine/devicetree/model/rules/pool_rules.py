@@ -260,12 +260,20 @@ POOL_RULES = (
         "Repair that node; the pool protects nothing from it.",
     ),
     Rule(
+        "first-pool-only",
+        Level.WARNING,
+        "",
+        f"{DEVICE_C}:of_dma_set_restricted_buffer()",
+        "A device gets one pool: the first enabled one of its memory-region. This one is another.",
+        "Remove the reference, or put it first.",
+    ),
+    Rule(
         "unused",
         Level.WARNING,
         "",
         f"{DEVICE_C}:of_dma_set_restricted_buffer()",
         "No device uses the pool; its memory is reserved for nothing.",
-        "Add memory-region = <&pool> to the device's node.",
+        "Add memory-region = <&pool> to the device's node, or repair the node that refers to it.",
     ),
     Rule(
         "beyond-32-bits",
@@ -281,8 +289,17 @@ POOL_RULES = (
         Level.ERROR,
         "",
         f"{SWIOTLB_C}:swiotlb_map()",
-        "The dma-ranges of the device's bus do not contain the pool, so no address of it can be "
-        "given to the device: every mapping fails.",
+        "The dma-ranges of the device's bus do not contain the pool (since 6.9: its base), so no "
+        "address of it can be given to the device: every mapping fails.",
+        "Extend dma-ranges, or place the pool inside.",
+    ),
+    Rule(
+        "partly-in-dma-ranges",
+        Level.WARNING,
+        "",
+        f"{SWIOTLB_C}:swiotlb_map()",
+        "The dma-ranges of the device's bus contain only a part of the pool. The kernel chooses "
+        "slots without regard to that: a mapping that it places elsewhere fails.",
         "Extend dma-ranges, or place the pool inside.",
     ),
     Rule(
@@ -295,7 +312,7 @@ POOL_RULES = (
     ),
     Rule(
         "no-memory",
-        Level.ERROR,
+        Level.WARNING,
         "",
         f"{FDT_C}:early_init_dt_scan_memory()",
         "The tree has no usable memory node. A boot loader or QEMU may add it.",
