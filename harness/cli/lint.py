@@ -29,6 +29,9 @@ it; 2: cannot tell, or nothing names a pool and nothing is expected."""
 
 PLACES = "Expected BASE+SIZE, for example --memory=0x40000000+4G or --loaded=kernel=0x40200000+64M."
 
+LOADED = ("kernel", "initrd", "dtb", "firmware")
+"""What a boot loader puts into RAM."""
+
 WORTH_PROCESSES = 4
 """Files from which on several processes are started; that takes about 0.3 s."""
 
@@ -123,8 +126,8 @@ def _add_environment(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="WHAT=BASE+SIZE",
-        help="what the boot loader puts into RAM, for example kernel=0x40200000+64M; may be "
-        "repeated",
+        help=f"what the boot loader puts into RAM ({', '.join(LOADED)}), for example "
+        "kernel=0x40200000+64M; may be repeated",
     )
     parser.add_argument(
         "--page-size",
@@ -194,8 +197,8 @@ def _explain(names: Sequence[str]) -> int:
 def _loaded(text: str) -> Region:
     what, _, place = text.partition("=")
     there = place_of(place, text)
-    if not what:
-        raise InputError(f"'{text}' does not say what is loaded. {PLACES}")
+    if what not in LOADED:
+        raise InputError(f"'{text}' does not say what is loaded: {', '.join(LOADED)}. {PLACES}")
     return Region(there.base, there.size, f"the {what}")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from textwrap import fill
 from typing import Any
+from urllib.parse import quote
 
 from harness.base.space import KIB
 from harness.machine.devicetree.lint import (
@@ -15,11 +16,14 @@ from harness.machine.devicetree.lint import (
     KernelRows,
     PoolRow,
 )
-from harness.machine.devicetree.model import RULES, Level, Rule
+from harness.machine.devicetree.model import RULES, Level, Restriction, Rule
 
 WIDTH = 100
 UNREADABLE = "unreadable"
 """Rule of a file that cannot be read, in the forms for programs."""
+
+COMPLAINTS = ("expected", "nothing-named")
+"""Rules of what the text says first, with because."""
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -34,8 +38,8 @@ def explain_rule(rule: Rule) -> str:
         lines.append(fill(f"To do: {rule.advice}", WIDTH, initial_indent="  "))
     lines.append(f"  Kernels: {rule.kernels or 'all'}")
     lines.append(f"  Source:  {rule.function}")
-    if rule.finding:
-        lines.append(f"  Finding: docs/findings.md#{rule.finding.replace('.', '')}")
+    if rule.entry:
+        lines.append(f"  Finding: {rule.entry}")
     return "\n".join(lines)
 
 
@@ -70,8 +74,10 @@ def _together(kernels: Sequence[KernelRows]) -> Iterable[tuple[str, KernelRows]]
 
 
 def _status_text(rows: KernelRows) -> str:
+    errors = sum(one.level == str(Level.ERROR) for one in rows.faults)
+    but = f", but see the {'error' if errors == 1 else f'{errors} errors'}" if errors else ""
     return {
-        0: "all nodes that name a pool are restricted",
+        0: f"all nodes that name a pool are restricted{but}",
         1: "NOT RESTRICTED as the tree wants it",
         2: "cannot tell",
     }[rows.status]
@@ -86,7 +92,7 @@ def _lines(rows: KernelRows, *, everything: bool) -> Iterable[str]:
         yield "devices"
         yield from (f"  {_device_line(one)}" for one in shown)
     pools = {one.path for one in rows.pools}
-    rest = [one for one in rows.faults if one.path not in pools]
+    rest = [one for one in rows.faults if one.rule not in COMPLAINTS and one.path not in pools]
     if rest:
         yield "remarks"
         yield from (f"  {_fault_line(one, with_path=True)}" for one in rest)
@@ -125,14 +131,17 @@ def _size(size: int) -> str:
 def _device_line(one: DeviceRow) -> str:
     pool = f" to pool {one.pool}" if one.outcome == "restricted" else ""
     condition = f", {one.condition}" if one.condition else ""
-    plain = RULES[one.rule].level is Level.NOTE
-    source = one.rule if plain else f"{one.rule}: {one.function}"
+    source = one.rule
+    if one.outcome != Restriction.RESTRICTED.value:
+        source += f": {one.function}" + (f", Linux {one.kernels}" if one.kernels else "")
     return f"{one.path}: {one.outcome}{pool}{condition}, because {one.why} [{source}]{_at(one)}"
 
 
 def _fault_line(one: FaultRow, *, with_path: bool) -> str:
     path = f"{one.path}: " if with_path else ""
-    return f"{one.level}: {path}{one.text} [{one.rule}]{_at(one)}"
+    source = one.rule + (f", Linux {one.kernels}" if one.kernels else "")
+    source += f", {one.finding}" if one.finding else ""
+    return f"{one.level}: {path}{one.text} [{source}]{_at(one)}"
 
 
 def _at(row: DeviceRow | PoolRow | FaultRow) -> str:
@@ -185,9 +194,9 @@ def as_sarif(results: Sequence[BoardResult], *, everything: bool) -> str:
 
 
 def _sarif(board: BoardResult, fault: FaultRow, kernels: str) -> Mapping[str, Any]:
-    place: dict[str, Any] = {"artifactLocation": {"uri": board.name}}
+    file = fault.position.file if fault.position else board.name
+    place: dict[str, Any] = {"artifactLocation": {"uri": quote(file)}}
     if fault.position:
-        place["artifactLocation"] = {"uri": fault.position.file}
         region = {"startLine": fault.position.line, "startColumn": fault.position.column}
         place["region"] = region
     return {
@@ -228,7 +237,8 @@ def _escaped(text: str, *, property_too: bool = False) -> str:
 def _by_fault(board: BoardResult) -> Iterable[tuple[FaultRow, str]]:
     """Each fault once, with the kernels that have it."""
     if board.error:
-        yield FaultRow("error", UNREADABLE, "", "/", board.error, None), "all kernels"
+        fault = FaultRow("error", UNREADABLE, "", "", "", "/", board.error, None)
+        yield fault, "all kernels"
     found: dict[FaultRow, list[str]] = {}
     for one in board.kernels:
         for fault in one.faults:

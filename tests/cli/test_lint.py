@@ -34,6 +34,8 @@ def lint(*words: str | Path) -> int:
         (["--expect=pcie@10000000=pool"], GOOD),
         (["--expect=/pcie@10000000=other"], BAD),
         (["--expect=/nothing=pool"], BAD),
+        (["--expect=/pcie@10000000/=pool"], GOOD),
+        (["--expect=wifi=pool", "--kernel=6.12"], GOOD),
     ],
 )
 def test_what_is_expected_decides_the_exit_code(words: list[str], code: int) -> None:
@@ -86,7 +88,7 @@ def test_reasons_name_rule_function_and_place(capsys: pytest.CaptureFixture[str]
     out = capsys.readouterr().out
     assert re.search(
         r"/wifi@0,0: unrestricted, .*\[empty-region-hides: drivers/of/device.c:"
-        r"of_dma_set_restricted_buffer\(\)\]",
+        r"of_dma_set_restricted_buffer\(\), Linux >=6.16\]",
         out,
     )
     line = 1 + Path(EMPTY).read_text().splitlines().index("\t\t\t\tmemory-region;")
@@ -100,7 +102,10 @@ def test_reasons_name_rule_function_and_place(capsys: pytest.CaptureFixture[str]
         ("size = <0 0x100000>; alignment = <4096>;", "its 'alignment' has 4 bytes, not 8"),
         ("size = <0 0x100000>; alloc-ranges = <0>;", "has 4 bytes, not a multiple of 16"),
         ("reg = <0 0x4e000000 0 0>;", "the kernel makes no pool: its size is 0"),
-        ("no-map; reg = <0 0x4e000000 0 0x100000>;", "but cannot access it [refused-unmapped]"),
+        (
+            "no-map; reg = <0 0x4e000000 0 0x100000>;",
+            "but cannot access it [refused-unmapped, Linux >=6.12",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_what_to_write_instead(
@@ -148,6 +153,33 @@ def test_sarif_has_places(capsys: pytest.CaptureFixture[str]) -> None:
     assert place["region"]["startColumn"] == 5
 
 
+@pytest.mark.parametrize("form", ["github", "sarif"])
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        (["--expect=/nothing=pool", EMPTY], "expected"),
+        (["--expect=pcie@10000000=other", EMPTY], "expected"),
+        ([BOARDS / "unused-pool.dts"], "nothing-named"),
+    ],
+)
+def test_a_program_is_told_why_the_exit_code_is_not_0(
+    form: str, words: list[str | Path], rule: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lint(f"--format={form}", "--kernel=6.12", *words) != GOOD
+    assert rule in capsys.readouterr().out
+
+
+def test_the_name_of_a_file_is_a_uri(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    board = tmp_path / "my board.dts"
+    board.write_text(Path(EMPTY).read_text())
+
+    lint("--format=sarif", "--kernel=7.3", board)
+
+    out = capsys.readouterr().out
+    assert "/my%20board.dts" in out
+    assert "my board" not in out
+
+
 def test_annotations_are_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
     lint("--format=github", EMPTY)
 
@@ -171,6 +203,7 @@ def test_a_rule_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
         (["--kernel=new", EMPTY], "'new' is not a kernel version"),
         (["--kernel=5.10", EMPTY], "Linux 5.10 has no restricted DMA pools"),
         (["--expect=x", EMPTY], "'x' is not an expectation. Expected NODE=POOL"),
+        (["--loaded=Image=0x50000000+32M", EMPTY], "does not say what is loaded: kernel, initrd"),
         (["--loaded=kernel", EMPTY], "'kernel' does not say where it lies. Expected BASE+SIZE"),
         (["--memory=4G", EMPTY], "'4G' does not say where it lies. Expected BASE+SIZE"),
         (["-", "-"], "standard input can be read once only"),
@@ -242,6 +275,69 @@ def test_an_include_directory_is_trusted(tmp_path: Path) -> None:
 
     assert lint(board) == UNKNOWN
     assert lint("--include", there, board) == GOOD
+
+
+def test_a_source_of_a_kernel_tree_uses_the_headers_of_the_tree(tmp_path: Path) -> None:
+    tree, dts = tmp_path / "linux", tmp_path / "linux/arch/arm64/boot/dts/vendor"
+    for one in (dts, tree / "scripts/dtc/include-prefixes", tree / "include/uapi/linux",
+                tree / "include/dt-bindings/input"):  # fmt: skip
+        one.mkdir(parents=True)
+    (tree / "scripts/dtc/include-prefixes/dt-bindings").symlink_to("../../../include/dt-bindings")
+    (tree / "include/uapi/linux/codes.h").write_text("#define KEY 1\n")
+    (tree / "include/dt-bindings/input/codes.h").symlink_to("../../uapi/linux/codes.h")
+    board = dts / "board.dts"
+    head = "#include <dt-bindings/input/codes.h>\n"
+    board.write_text(head + (BOARDS / "one-cell-each.dts").read_text())
+
+    assert lint(board) == GOOD
+
+
+OVERLAY = """/dts-v1/;
+/plugin/;
+&{pool} {{
+	reusable;
+}};
+"""
+
+
+def test_a_remark_on_an_overlay_has_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overlay = tmp_path / "more.dtso"
+    overlay.write_text(OVERLAY.format(pool="pool"))
+
+    assert lint("--kernel=7.3", "--overlay", overlay, EMPTY) == BAD
+    assert "[refused-flags, docs" not in (out := capsys.readouterr().out)
+    assert f"it is reusable [refused-flags] ({overlay}:4:2)" in out
+
+
+@pytest.mark.parametrize("by_label", [True, False])
+def test_an_overlay_that_does_not_fit_is_told_by_what_is_missing(
+    by_label: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overlay = tmp_path / "more.dtso"
+    overlay.write_text(OVERLAY.format(pool="other" if by_label else "{/other}"))
+
+    assert lint("--overlay", overlay, EMPTY) == UNKNOWN
+    missing = "label 'other'" if by_label else "node /other"
+    assert f"{overlay}: the board has no {missing}" in capsys.readouterr().out
+
+
+def test_an_overlay_is_no_board(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    overlay = tmp_path / "more.dtso"
+    overlay.write_text(OVERLAY.format(pool="pool"))
+
+    assert lint(overlay) == UNKNOWN
+    assert "more.dtso is an overlay. Give the board that it is for" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("limit", ["", "mem=512M", "mem=256M"])
+def test_the_command_line_may_limit_ram(limit: str, tmp_path: Path) -> None:
+    board, text = tmp_path / "board.dts", (BOARDS / "one-cell-each.dts").read_text()
+    chosen = f'\tchosen {{ bootargs = "quiet {limit}"; }};\n'
+    board.write_text(text.replace("\treserved-memory", f"{chosen}\treserved-memory", 1))
+
+    assert lint(board) == (BAD if limit == "mem=256M" else GOOD)
 
 
 def test_a_huge_file_is_not_read_to_its_end(

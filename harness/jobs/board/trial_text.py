@@ -99,9 +99,7 @@ def _remarks(trial: BoardTrial) -> Iterator[str]:
     if faults:
         yield "the lint says"
     for one in faults:
-        finding = (
-            f", docs/findings.md#{one.rule.finding.replace('.', '')}" if one.rule.finding else ""
-        )
+        finding = f", {one.rule.entry}" if one.rule.entry else ""
         yield f"  {one.level}: {one.path}: {one.text} [{one.rule.name}{finding}]"
     if faults:
         yield ""

@@ -11,8 +11,7 @@ file but those below the board's directory and the given include paths, and writ
 
 import os
 import re
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -20,12 +19,14 @@ from pathlib import Path
 from harness.base.errors import DevicetreeError
 from harness.machine.devicetree.bounded import run_bounded
 from harness.machine.devicetree.flat import MAGIC, FlatTree, read_blob
+from harness.machine.devicetree.fragments import apply, is_overlay, targets
 from harness.machine.devicetree.includes import (
     STDIN,
     AllowedFiles,
     IncludeExpander,
     read_source,
 )
+from harness.machine.devicetree.positions import Position, Positions, moved, read_positions
 
 PREFIXES = Path("scripts/dtc/include-prefixes")
 """Where a kernel tree keeps links to its include directories."""
@@ -34,33 +35,24 @@ HEADERS = Path("include")
 """Where these links, and links behind them, lead to: dt-bindings has some to uapi."""
 
 _MARKER = re.compile(rb'^# (\d+) "((?:[^"\\\n]|\\.)*)"', re.MULTILINE)
-_POSITION = re.compile(r"/\* (?P<file>[^*]+?):(?P<line>\d+):(?P<column>\d+)-\d+:\d+")
-_OPENS = re.compile(r"^\t*(?:[\w]+: )*(?P<name>\S+) \{")
-_CLOSES = re.compile(r"^\t*\};")
-_PROPERTY = re.compile(r"^\t*(?P<name>[\w,.+*#?@-]+)(?: =.*)?;")
 
 
 @dataclass(frozen=True)
-class Position:
-    """A place in a source file; *line* and *column* count from 1."""
+class Written:
+    """A source in dtc's annotated form, empty for a blob, and where its nodes are in the board."""
 
-    file: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+    annotated: Callable[[], str]
+    targets: Mapping[str, str]
 
 
 @dataclass(frozen=True, eq=False)
 class Board:
-    """A devicetree to judge: its *name* for messages, the *blob* and the *tree*."""
+    """A devicetree to judge: its *name* for messages, the *blob*, the *tree* and its *sources*."""
 
     name: str
     blob: bytes = field(repr=False)
     tree: FlatTree
-    annotated: Callable[[], str] = field(default=str, repr=False)
-    """Returns dtc's annotated source; empty for a blob."""
+    sources: tuple[Written, ...] = field(default=(), repr=False)
 
     def where(self, path: str, name: str = "") -> Position | None:
         """Where the node at *path*, or its property *name*, is written; None if unknown."""
@@ -68,8 +60,11 @@ class Board:
         return found or self._positions.get((path, ""))
 
     @cached_property
-    def _positions(self) -> dict[tuple[str, str], Position]:
-        return _read_positions(self.annotated())
+    def _positions(self) -> Positions:
+        found: dict[tuple[str, str], Position] = {}
+        for one in self.sources:
+            found |= moved(read_positions(one.annotated()), one.targets)
+        return found
 
 
 @dataclass(frozen=True)
@@ -82,35 +77,28 @@ class Loader:
     def load(self, path: str) -> Board:
         """Load a blob or a source; ``-`` is standard input. Raises DevicetreeError for bad ones."""
         name = "<stdin>" if path == STDIN else path
-        data = read_source(path)
-        annotated: Callable[[], str] = str
-        blob = data
-        if data[:4] != MAGIC.to_bytes(4):
-            text = self._preprocess(path, data)
-            blob = _dtc(text, name, "dtb", "-@")
-            annotated = partial(_annotated, text, name)
-        if self.overlays:
-            blob = self._overlay(blob)
-        try:
-            return Board(name, blob, read_blob(blob), annotated)
-        except DevicetreeError as fault:
-            raise DevicetreeError(f"{name}: {fault}") from fault
+        blob, annotated = self._compiled(path)
+        tree = _read(name, blob)
+        if is_overlay(tree):
+            raise DevicetreeError(
+                f"{name} is an overlay. Give the board that it is for, and --overlay={path}."
+            )
+        sources = [Written(annotated, {"": ""})]
+        for overlay in map(str, self.overlays):
+            top, annotated = self._compiled(overlay)
+            sources.append(Written(annotated, targets(overlay, _read(overlay, top), tree)))
+            blob = apply(overlay, top, blob)
+            tree = _read(name, blob)
+        return Board(name, blob, tree, tuple(sources))
 
-    def _overlay(self, blob: bytes) -> bytes:
-        with tempfile.TemporaryDirectory(prefix="overlays-") as name:
-            scratch = Path(name)
-            files = [scratch / "base.dtb"]
-            files[0].write_bytes(blob)
-            for number, overlay in enumerate(self.overlays):
-                data = read_source(str(overlay))
-                if data[:4] != MAGIC.to_bytes(4):
-                    text = self._preprocess(str(overlay), data)
-                    data = _dtc(text, str(overlay), "dtb", "-@")
-                files.append(scratch / f"{number}.dtbo")
-                files[-1].write_bytes(data)
-            names = ", ".join(map(str, self.overlays))
-            command: list[str | Path] = ["fdtoverlay", "-i", files[0], "-o", "-", *files[1:]]
-            return run_bounded(command, b"", f"{names}: cannot apply the overlay")
+    def _compiled(self, path: str) -> tuple[bytes, Callable[[], str]]:
+        """The blob of a file, and what returns its annotated source."""
+        name = "<stdin>" if path == STDIN else path
+        data = read_source(path)
+        if data[:4] == MAGIC.to_bytes(4):
+            return data, str
+        text = self._preprocess(path, data)
+        return _dtc(text, name, "dtb", "-@"), partial(_annotated, text, name)
 
     def _preprocess(self, path: str, data: bytes) -> bytes:
         """Resolve ``#include`` with cpp and ``/include/`` here; raises for files elsewhere."""
@@ -138,6 +126,13 @@ class Loader:
         return IncludeExpander(allowed, search).expand(text, name, 0)
 
 
+def _read(name: str, blob: bytes) -> FlatTree:
+    try:
+        return read_blob(blob)
+    except DevicetreeError as fault:
+        raise DevicetreeError(f"{name}: {fault}") from fault
+
+
 def _kernel_trees(path: Path) -> tuple[Path, ...]:
     """The kernel tree that the file is in, if it is in one."""
     return tuple(one for one in path.resolve().parents if (one / PREFIXES).is_dir())[:1]
@@ -159,26 +154,3 @@ def _dtc(text: bytes, name: str, form: str, *options: str) -> bytes:
 
 def _annotated(text: bytes, name: str) -> str:
     return _dtc(text, name, "dts", "-T", "-T").decode(errors="replace")
-
-
-def _read_positions(text: str) -> dict[tuple[str, str], Position]:
-    """The position of each node and property in dtc's annotated source."""
-    found: dict[tuple[str, str], Position] = {}
-    path: list[str] = []
-    for line in text.splitlines():
-        comment = _POSITION.search(line)
-        if _CLOSES.match(line):
-            if path:
-                path.pop()
-            continue
-        name = ""
-        if opens := _OPENS.match(line):
-            path.append("" if opens["name"] == "/" else opens["name"])
-        elif known := _PROPERTY.match(line):
-            name = known["name"]
-        else:
-            continue
-        if comment:
-            place = Position(comment["file"], int(comment["line"]), int(comment["column"]))
-            found["/".join(path) or "/", name] = place
-    return found

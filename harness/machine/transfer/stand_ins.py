@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from harness.machine.devicetree.flat import FlatNode, FlatTree
-from harness.machine.devicetree.model.attachment import REGION
-from harness.machine.devicetree.model.devices import BUSES, SKIPPED, is_pci_bus
-from harness.machine.devicetree.model.dma_ranges import windows_below
+from harness.machine.devicetree.model.devices import BUSES, REGION, SKIPPED, is_pci_bus
+from harness.machine.devicetree.model.dma_ranges import dma_parent, windows_below
 from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.devicetree.reserved import RESTRICTED
 from harness.machine.transfer.address_map import AddressMap
@@ -129,10 +128,16 @@ class StandIns:
         """Add a stand-in for each device, in the order of the board's tree."""
         for node in self._users:
             host = host_of(node)
-            if host is None:
+            through = dma_parent(node, self._tree)
+            if host is None and through is not None and through is not node.parent:
+                remark = "the interconnect is a bus here"
+                yield self._below_bus(node, through, safe_name(node.name), remark)
+            elif host is None:
                 yield self._transport(node) if self._is_transport(node) else self._platform(node)
             elif host is not self._main:
-                yield self._other_host(node, host)
+                inner = "endpoint" if node is host else safe_name(node.name)
+                remark = "QEMU's virt board has one PCI host bridge"
+                yield self._below_bus(node, host, inner, remark)
             elif node is host:
                 yield self._host(node)
             else:
@@ -182,22 +187,20 @@ class StandIns:
         self._decide(function, node)
         return StandIn(node.path, Kind.FUNCTION, f"{path}/device@0,0")
 
-    def _other_host(self, node: FlatNode, host: FlatNode) -> StandIn:
-        """A host bridge that the machine does not have: a bus with a platform device for each."""
-        name = safe_name(_free_name(host.name))
+    def _below_bus(self, node: FlatNode, above: FlatNode, inner: str, remark: str) -> StandIn:
+        """A platform device *inner* on a bus that reaches what those of *above* do."""
+        name = safe_name(_free_name(above.name))
         bus = self._targets["/"].child(name)
         bus.set("compatible", '"simple-bus"')
         bus.set("#address-cells", cells(2))
         bus.set("#size-cells", cells(2))
         bus.set("ranges")
-        windows = moved_windows(host, self._tree, self._addresses)
+        windows = moved_windows(above, self._tree, self._addresses)
         if windows is not None:
             bus.set("dma-ranges", ", ".join(cells(*one, width=2) for one in windows))
-        inner = "endpoint" if node is host else safe_name(node.name)
         device = bus.child(inner)
         device.set("compatible", f'"{PROBE}"')
         self._decide(device, node)
-        remark = "QEMU's virt board has one PCI host bridge"
         return StandIn(node.path, Kind.PLATFORM, f"/{name}/{inner}", remark)
 
     # virtio-mmio

@@ -10,8 +10,7 @@ from harness.devices.shell import shell
 from harness.machine.devicetree import Pool
 from harness.machine.devicetree.flat import FlatNode, FlatTree
 from harness.machine.devicetree.model import DevicePrediction, Prediction, Restriction
-from harness.machine.devicetree.model.attachment import REGION
-from harness.machine.devicetree.model.devices import Bus
+from harness.machine.devicetree.model.devices import REGION, Bus
 from harness.machine.devicetree.model.dma_ranges import Reach, reach_of
 from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.qemu.guest import Guest

@@ -38,7 +38,7 @@ POOL = (
 )
 USER = "memory-region = <&pool>;"
 
-NOT_TAKEN_OVER = {"iommus": "behind-iommu"}
+NOT_TAKEN_OVER = {"iommus": "behind-iommu", "no-users-of-dma": "no-driver"}
 """Boards with something that the machine does not have."""
 
 
@@ -55,7 +55,11 @@ def on_machine(found: Transfer, folder: Path) -> FlatTree:
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("path", board_files(), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [one for one in board_files() if one.stem != "unused-pool"],
+    ids=lambda path: path.stem,
+)
 def test_the_lint_predicts_of_each_stand_in_what_it_predicts_of_the_device(
     path: Path, kernel: str, tmp_path: Path
 ) -> None:

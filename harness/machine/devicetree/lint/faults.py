@@ -10,14 +10,13 @@ from harness.machine.devicetree.flat import CELL, FlatNode, FlatTree
 from harness.machine.devicetree.lint.measures import SET_SIZE, measure
 from harness.machine.devicetree.lint.overlaps import Overlaps
 from harness.machine.devicetree.model.attachment import (
-    REGION,
     SLOT,
     DevicePrediction,
     Restriction,
     is_too_large,
     named_pools,
 )
-from harness.machine.devicetree.model.devices import Bus
+from harness.machine.devicetree.model.devices import REGION, Bus
 from harness.machine.devicetree.model.dma_ranges import reach_of
 from harness.machine.devicetree.model.environment import Environment
 from harness.machine.devicetree.model.memory import (

@@ -10,7 +10,7 @@ from harness.machine.devicetree.flat import FlatTree
 from harness.machine.devicetree.lint.faults import Fault, find_faults, without_pool_below
 from harness.machine.devicetree.model.attachment import DevicePrediction, Restriction, named_pools
 from harness.machine.devicetree.model.environment import Environment, KernelVersion
-from harness.machine.devicetree.model.prediction import Prediction, predict
+from harness.machine.devicetree.model.prediction import BY_BOOT_LOADER, Prediction, predict
 from harness.machine.devicetree.model.rules import RULES
 
 
@@ -67,6 +67,15 @@ class BoardJudgement:
         return self.prediction.kernel
 
 
+@dataclass(frozen=True)
+class _Complaint:
+    """Why a tree is not good; *fault* if the tree's faults do not say so."""
+
+    status: Status
+    text: str
+    fault: Fault | None = None
+
+
 def judge(
     tree: FlatTree,
     kernel: KernelVersion,
@@ -76,34 +85,37 @@ def judge(
     """Predict for *kernel* and compare with what the tree and *expected* want."""
     found = predict(tree, kernel, around)
     said = tuple(_complaints(tree, found, expected))
-    status = Status.worst([one for one, _ in said] or [Status.GOOD])
-    return BoardJudgement(
-        found, find_faults(tree, found, around), status, tuple(text for _, text in said)
-    )
+    status = Status.worst([one.status for one in said] or [Status.GOOD])
+    faults = (*find_faults(tree, found, around), *(one.fault for one in said if one.fault))
+    return BoardJudgement(found, faults, status, tuple(one.text for one in said))
 
 
 def _complaints(
     tree: FlatTree, found: Prediction, expected: Sequence[Expectation]
-) -> Iterator[tuple[Status, str]]:
+) -> Iterator[_Complaint]:
+    linux = f"Linux {found.kernel.text}"
     if found.fatal is not None:
-        yield Status.BAD, f"Linux {found.kernel.text} does not boot with it ({found.fatal.name})"
+        unless = f", {BY_BOOT_LOADER} (--memory)" if found.fatal is RULES["outside-ram"] else ""
+        yield _Complaint(Status.BAD, f"{linux} does not boot with it ({found.fatal.name}){unless}")
     if found.fatal_later is not None:
-        text = f"Linux {found.kernel.text} oopses under load ({found.fatal_later.name})"
-        yield Status.BAD, text
+        text = f"{linux} oopses under load ({found.fatal_later.name})"
+        yield _Complaint(Status.BAD, text)
     naming = [one for one in found.devices if one.names]
     for one in naming:
         if (status := _status(one)) is not Status.GOOD:
-            yield status, f"{one.path}: {one.outcome.value}: {one.why}"
+            yield _Complaint(status, f"{one.path}: {one.outcome.value}: {one.why}")
         elif without_pool_below(one, found):
-            yield Status.BAD, f"{one.path} is a bus, and the devices below it inherit nothing"
+            text = f"{one.path} is a bus, and the devices below it inherit nothing"
+            yield _Complaint(Status.BAD, text)
     behind = [one for one in found.devices if one.outcome is Restriction.IOMMU and not one.names]
     for one in behind:
         if named_pools(one.device.configured_by, tree):
-            yield Status.UNKNOWN, f"{one.path}: {one.outcome.value}: {one.why}"
+            yield _Complaint(Status.UNKNOWN, f"{one.path}: {one.outcome.value}: {one.why}")
     for want in expected:
         yield from _unmet(tree, found, want)
     if not naming and not expected:
-        yield Status.UNKNOWN, "no node names a restricted pool, and nothing is expected"
+        text = "no node names a restricted pool, and nothing is expected"
+        yield _Complaint(Status.UNKNOWN, text, Fault(RULES["nothing-named"], "/", text))
 
 
 def _status(device: DevicePrediction) -> Status:
@@ -115,22 +127,30 @@ def _status(device: DevicePrediction) -> Status:
     return Status.BAD
 
 
-def _unmet(tree: FlatTree, found: Prediction, want: Expectation) -> Iterator[tuple[Status, str]]:
-    aliases = tree.root.child("aliases")
-    named = aliases.strings(want.node) if aliases else ()
-    path = named[0] if named else want.node
-    hits = [one for one in found.devices if path in (one.path, one.device.node.name)]
-    symbols = tree.root.child("__symbols__")
-    pools = {want.pool, *(symbols.strings(want.pool) if symbols else ())}
+def _unmet(tree: FlatTree, found: Prediction, want: Expectation) -> Iterator[_Complaint]:
+    nodes, pools = _names(tree, want.node), _names(tree, want.pool)
+    hits = [one for one in found.devices if nodes & {one.path, one.device.node.name}]
     if not hits:
-        yield Status.BAD, f"expected {want}: there is no device {want.node}"
+        yield _failed(Status.BAD, "/", f"expected {want}: there is no device {want.node}")
     for one in hits:
         pool = one.pool
         is_pool = pool is not None and bool(pools & {pool.name, pool.node.path})
-        if one.outcome is Restriction.RESTRICTED and is_pool:
+        if _status(one) is Status.GOOD and is_pool:
             continue
         got = f"{one.outcome.value}: {one.why}"
         if one.outcome is Restriction.RESTRICTED and pool is not None:
             got = f"restricted to {pool.name}"
         bad = one.outcome is Restriction.RESTRICTED or _status(one) is not Status.UNKNOWN
-        yield Status.BAD if bad else Status.UNKNOWN, f"expected {want}: {one.path} is {got}"
+        status = Status.BAD if bad else Status.UNKNOWN
+        yield _failed(status, one.path, f"expected {want}: {one.path} is {got}")
+
+
+def _failed(status: Status, path: str, text: str) -> _Complaint:
+    return _Complaint(status, text, Fault(RULES["expected"], path, text))
+
+
+def _names(tree: FlatTree, name: str) -> set[str]:
+    """*name* of a node as it was given, without a slash at its end, and as alias or label."""
+    plain = name.rstrip("/") or "/"
+    lists = (tree.root.child("aliases"), tree.root.child("__symbols__"))
+    return {plain, *(path for one in lists if one for path in one.strings(plain))}

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.base.hex_repr import hex_repr
-from harness.machine.devicetree.board import Board, Position
+from harness.machine.devicetree.board import Board
 from harness.machine.devicetree.flat import FlatNode
 from harness.machine.devicetree.lint.judgement import BoardJudgement, Status
 from harness.machine.devicetree.lint.measures import measure
 from harness.machine.devicetree.model.attachment import DevicePrediction, Restriction, is_too_large
 from harness.machine.devicetree.model.devices import Bus
 from harness.machine.devicetree.model.regions import Kind, ReservedNode
+from harness.machine.devicetree.model.rules import RULES
+from harness.machine.devicetree.positions import Position
 
 SIGNS = (
     *("memory-region", "iommus", "iommu-map", "dma-coherent", "dma-noncoherent"),
@@ -32,7 +34,10 @@ NAMES = frozenset(
 
 @dataclass(frozen=True)
 class DeviceRow:
-    """A device; *evident* if the tree shows that it may do DMA."""
+    """A device; *evident* if the tree shows that it may do DMA.
+
+    *function* and *kernels* are the kernel's code behind the *rule*, and the versions with it.
+    """
 
     path: str
     outcome: str
@@ -40,6 +45,7 @@ class DeviceRow:
     why: str
     rule: str
     function: str
+    kernels: str
     condition: str
     evident: bool
     position: Position | None
@@ -65,11 +71,17 @@ class PoolRow:
 
 @dataclass(frozen=True)
 class FaultRow:
-    """Something that is wrong; *level* is note, warning or error."""
+    """Something that is wrong; *level* is note, warning or error.
+
+    *kernels* are the versions with the *rule*, empty for all; *finding* is the place of its entry,
+    empty if there is none.
+    """
 
     level: str
     rule: str
     function: str
+    kernels: str
+    finding: str
     path: str
     text: str
     position: Position | None
@@ -115,7 +127,8 @@ class BoardResult:
 
 def _rows(board: Board, found: BoardJudgement) -> KernelRows:
     prediction = found.prediction
-    worth = any(one.names for one in prediction.devices) or bool(found.faults)
+    worth = any(one.rule is not RULES["nothing-named"] for one in found.faults)
+    worth = worth or any(one.names for one in prediction.devices)
 
     def where(path: str, name: str = "") -> Position | None:
         return board.where(path.removesuffix("/*"), name) if worth else None
@@ -137,8 +150,8 @@ def _rows(board: Board, found: BoardJudgement) -> KernelRows:
         ),
         faults=tuple(
             FaultRow(
-                *(str(one.level), one.rule.name, one.rule.function, one.path, one.text),
-                where(one.path, one.name),
+                *(str(one.level), one.rule.name, one.rule.function, one.rule.kernels),
+                *(one.rule.entry, one.path, one.text, where(one.path, one.name)),
             )
             for one in found.faults
         ),
@@ -159,6 +172,7 @@ def _device(one: DevicePrediction, position: Position | None) -> DeviceRow:
         why=one.why,
         rule=one.rule.name,
         function=one.rule.function,
+        kernels=one.rule.kernels,
         condition=condition,
         evident=_is_evident(one),
         position=position,

@@ -54,7 +54,7 @@ def reach_of(device: TreeDevice, tree: FlatTree) -> Reach:
     """What *device* reaches: a PCI function as the node of its host bridge says."""
     node: FlatNode | None = device.configured_by
     if device.bus not in (Bus.PCI, Bus.PCI_REST):
-        node = _dma_parent(device.configured_by, tree)
+        node = dma_parent(device.configured_by, tree)
     return Reach(windows_below(node, tree))
 
 
@@ -74,14 +74,14 @@ def windows_below(node: FlatNode | None, tree: FlatTree) -> tuple[Window, ...] |
             return None
         found = True
         passed.add(node)
-        node = _dma_parent(node, tree)
+        node = dma_parent(node, tree)
     return None
 
 
-def _dma_parent(node: FlatNode, tree: FlatTree) -> FlatNode | None:
+def dma_parent(node: FlatNode, tree: FlatTree) -> FlatNode | None:
     """The bus through which *node* masters memory: its parent, or an interconnect.
 
-    drivers/of/address.c:__of_get_dma_parent()
+    drivers/of/address.c:__of_getdma_parent()
     """
     names = node.strings("interconnect-names")
     if INTERCONNECT in names:
@@ -152,8 +152,8 @@ def _upwards(node: FlatNode, address: int, tree: FlatTree) -> int | None:
 
     drivers/of/address.c:__of_translate_address()
     """
-    bus, passed = _dma_parent(node, tree), set[FlatNode]()
-    while bus is not None and bus not in passed and (above := _dma_parent(bus, tree)) is not None:
+    bus, passed = dma_parent(node, tree), set[FlatNode]()
+    while bus is not None and bus not in passed and (above := dma_parent(bus, tree)) is not None:
         ranges = bus.properties.get("dma-ranges")
         if ranges:
             windows = _one_level(bus, ranges)

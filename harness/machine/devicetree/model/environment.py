@@ -19,7 +19,7 @@ NEWEST, OLDEST = "7.3", "5.15"
 LAST_PATCH = 9999
 """More than the last number of any version: stable series take changes from newer kernels."""
 
-_VERSION = re.compile(r"v?(\d{1,3}\.\d{1,4}(?:\.\d{1,4})?)")
+_VERSION = re.compile(r"v?(\d{1,3}\.\d{1,4}(?:\.\d{1,4})?)(?:[-+~][\w.+~-]*)?")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,10 @@ class KernelVersion:
 
     @classmethod
     def parse(cls, text: str) -> "KernelVersion":
-        """Read a version; raises InputError for another text or a kernel without such pools."""
+        """Read a version, also with what a release adds (6.12-rc1, 6.12.117+deb13-arm64).
+
+        Raises InputError for another text, or a kernel without restricted pools.
+        """
         found = _VERSION.fullmatch(text)
         if not found:
             raise InputError(f"'{text}' is not a kernel version. Expected for example 6.12 or 7.3.")

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Free memory early in the boot, as memblock sees it (mm/memblock.c)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from harness.base.address_range import AddressRange
 from harness.base.hex_repr import hex_repr
+from harness.base.space import parse_size
 from harness.machine.devicetree.flat import CELL, FlatNode, FlatTree
 from harness.machine.devicetree.model.environment import KernelVersion
 from harness.machine.devicetree.model.spans import Spans
@@ -122,10 +123,10 @@ def whole_pages(one: AddressRange, page: int) -> AddressRange:
 
 
 def read_ram(tree: FlatTree, kernel: KernelVersion, page: int) -> list[AddressRange]:
-    """RAM as the kernel sees it: memory nodes, whole pages, within linux,usable-memory-range.
+    """RAM as the kernel sees it: memory nodes, whole pages, within what limits it.
 
     drivers/of/fdt.c: early_init_dt_scan_memory(), early_init_dt_add_memory_arch(),
-    early_init_dt_check_for_usable_mem_range().
+    early_init_dt_check_for_usable_mem_range(); arch/arm64/mm/init.c:early_mem().
     """
     cells = root_cells(tree)
     banks: list[AddressRange] = []
@@ -140,7 +141,29 @@ def read_ram(tree: FlatTree, kernel: KernelVersion, page: int) -> list[AddressRa
     usable = _usable(tree, cells)
     if usable:
         ram = ram.without(Spans([AddressRange(0, U64 + 1)]).without(Spans(usable)))
-    return ram.ranges()
+    limit = _limit(tree, page)
+    return ram.ranges() if limit is None else list(_first_bytes(ram.ranges(), limit))
+
+
+def _limit(tree: FlatTree, page: int) -> int | None:
+    """The bytes of RAM that ``mem=`` on the command line leaves, whole pages; None for all."""
+    chosen = tree.root.child("chosen")
+    found = None
+    for words in chosen.strings("bootargs")[:1] if chosen else ():
+        for word in words.split("--", 1)[0].split():
+            name, equals, value = word.partition("=")
+            size = parse_size(value)
+            if name == "mem" and equals and size is not None:
+                found = size // page * page or found
+    return found
+
+
+def _first_bytes(ram: Iterable[AddressRange], size: int) -> Iterator[AddressRange]:
+    """The lowest *size* bytes (mm/memblock.c:memblock_mem_limit_remove_map())."""
+    for bank in ram:
+        if size > 0:
+            yield AddressRange(bank.base, min(bank.size, size))
+        size -= bank.size
 
 
 def _usable(tree: FlatTree, cells: Cells) -> tuple[AddressRange, ...]:

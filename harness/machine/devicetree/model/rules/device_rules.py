@@ -177,6 +177,21 @@ DEVICE_RULES = (
         '"restricted-dma-pool" memory node\', and the function keeps the pool.',
     ),
     Rule(
+        "nothing-named",
+        Level.NOTE,
+        "",
+        f"{DEVICE_C}:of_dma_set_restricted_buffer()",
+        "No node's memory-region refers to a restricted-dma-pool, so no device is restricted.",
+        "Add memory-region = <&pool> to the node of each device that is to be restricted.",
+    ),
+    Rule(
+        "expected",
+        Level.ERROR,
+        "",
+        "harness lint --expect",
+        "A device is not restricted to the pool that --expect names for it.",
+    ),
+    Rule(
         "coherent-only",
         Level.NOTE,
         "",

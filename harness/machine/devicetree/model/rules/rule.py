@@ -41,6 +41,11 @@ class Rule:
     advice: str = ""
     finding: str = ""
 
+    @property
+    def entry(self) -> str:
+        """Where the finding is described, with GitHub's anchor; empty if there is none."""
+        return f"docs/findings.md#{self.finding.replace('.', '')}" if self.finding else ""
+
     def holds(self, kernel: KernelVersion) -> bool:
         """Whether that kernel does so."""
         return kernel.within(self.kernels)
