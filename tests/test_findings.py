@@ -121,6 +121,13 @@ def test_an_entry_names_its_tests_or_says_why_it_has_none(name: str) -> None:
         assert f"def {test}" in _suite_file(file).read_text()
 
 
+@pytest.mark.parametrize(
+    "name", [name for name, one in ENTRIES.items() if one["severity"] in ("escape", "corruption")]
+)
+def test_an_entry_of_a_vulnerability_says_what_a_fence_does(name: str) -> None:
+    assert "fence" in ENTRIES[name]["who"]
+
+
 def test_the_repairs_are_those_of_docs_fixes() -> None:
     fixes = read_fixes()
     made = {
