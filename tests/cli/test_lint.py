@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from devicetree_blobs import GOOD_POOL, POOL, compiled, machine, overlay
-from lint_boards import BOARDS
+from lint_boards import BOARDS, KERNELS, found
 
 from harness.base.paths import CHECKOUT
 from harness.cli import main
@@ -351,15 +351,26 @@ def test_a_huge_file_is_not_read_to_its_end(
     assert "too large for a source: more than 16 MiB" in capsys.readouterr().out
 
 
-def test_the_page_names_rules_and_boards_that_exist() -> None:
-    page = (CHECKOUT / "docs" / "lint.md").read_text()
-    section = page.partition("## The five most common mistakes")[2]
-    boards = re.findall(r"`tests/boards/([\w-]+\.dts)`", section)
-    rules = [rule for line in re.findall(r"rules? (`[^.]+`)\.", section)
-             for rule in re.findall(r"`([\w-]+)`", line)]  # fmt: skip
+PAGE = (CHECKOUT / "docs/lint.md").read_text().partition("## The five most common mistakes")[2]
+MISTAKES = re.split(r"(?m)^\d\. ", PAGE)[1:]
 
-    assert len(boards) == 5
-    for board in boards:
-        text = (BOARDS / board).read_text()
-        assert any(f"[{rule}]" in text for rule in rules), board
-    assert set(rules) <= set(RULES)
+
+def test_the_page_has_five_mistakes() -> None:
+    assert len(MISTAKES) == 5
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=range(1, 6))
+def test_a_mistake_of_the_page_is_in_a_board_where_the_lint_finds_it(mistake: str) -> None:
+    text, _, sources = mistake.rpartition("\n\n   `tests/boards/")
+    boards = re.findall(r"tests/boards/([\w-]+\.dts)`", f"tests/boards/{sources}")
+    rules = re.findall(r"`([a-z-]+)`", sources.partition("; rule")[2])
+    example = [line.partition("/*")[0].strip() for line in re.findall(r"(?m)^ {7}.*$", text)]
+
+    written = {line.strip() for line in (BOARDS / boards[0]).read_text().splitlines()}
+    assert example
+    assert set(example) <= written
+    said = {one for name in boards for kernel in KERNELS
+            for one in found(BOARDS / name, kernel).lines}  # fmt: skip
+    for rule in rules:
+        assert rule in RULES
+        assert any(line.endswith(f"[{rule}]") for line in said), rule
