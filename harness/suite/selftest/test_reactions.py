@@ -172,6 +172,39 @@ def test_a_series_that_removes_the_option_of_the_feature_is_bad(person: Commands
     assert "CONFIG_DMA_RESTRICTED_POOL=y" in told.err
 
 
+def test_kunit_tests_of_a_series_run_in_a_guest_and_count(person: Commands) -> None:
+    """One test of a suite that the series adds passes, one fails, one is skipped: it is bad."""
+    said = one_screen(person.validate(SERIES / "kunit-test-fails.patch"), 1)
+
+    assert "KUnit tests in files of the series: " in said
+    assert "set_has_64_slots FAIL" in said
+    assert "IO_TLB_SEGSIZE == 64" in said
+    assert "Verdict: bad." in said
+
+
+def test_a_series_for_another_flavour_is_judged_in_that_flavour(person: Commands) -> None:
+    """Code that the kernel does not compile is not judged, and --flavour=auto compiles it."""
+    series = SERIES / "dynamic-only.patch"
+
+    said = one_screen(person.validate(series), 2)
+
+    assert "CONFIG_SWIOTLB_DYNAMIC is off. --flavour=dynamic compiles" in said
+
+    said = one_screen(person.validate(series, "--flavour=auto"), 0)
+
+    assert "flavour dynamic" in said
+    assert "Verdict: good." in said
+
+
+def test_a_series_that_copies_twice_costs_more(person: Commands) -> None:
+    """The instructions of a bounced mapping grow, and a limit of them makes the series bad."""
+    said = one_screen(person.validate(SERIES / "copies-twice.patch", "--cost-limit=10"), 1)
+
+    assert "Instructions that differ:" in said
+    assert "grew by more than 10 %" in said
+    assert "Verdict: bad." in said
+
+
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
     """A server on the loopback that a makefile could talk to."""
