@@ -12,6 +12,9 @@ TRANSPORTS = 32
 FIRST_TRANSPORT, TRANSPORT_SIZE = 0x0A00_0000, 0x200
 """Their address range (hw/arm/virt.c, base_memmap[VIRT_MMIO])."""
 
+SECTOR = 512
+"""Bytes of a sector of a disk (Virtio specification 1.2, 5.2.4)."""
+
 MODERN = ("-global", "virtio-mmio.force-legacy=false")
 """Only a modern transport offers VIRTIO_F_ACCESS_PLATFORM."""
 

@@ -45,6 +45,7 @@ from harness.machine.qemu.qtest import Qtest
 from harness.machine.qemu.ram import GuestRam
 from harness.machine.qemu.rundir import RunDirectory
 from harness.machine.qemu.watch import Watch
+from harness.machine.virtio import SECTOR
 
 BOOT_TIMEOUT = 120.0
 """Seconds from ``cont`` to the agent's first word; under one second on an idle machine."""
@@ -106,6 +107,12 @@ class Guest:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def disk_content(self) -> bytes:
+        """What its virtio-mmio disks hold: its devicetree, in whole sectors."""
+        content = (self.directory / BLOB).read_bytes()
+        return content.ljust(-(-len(content) // SECTOR) * SECTOR, b"\0")
 
     @property
     def directory(self) -> Path:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Boot the kernel on devicetrees, and compare what it makes of them with the lint's prediction."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
@@ -17,11 +18,12 @@ from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.machine import Machine
 from harness.machine.qemu.guest import Guest
 from harness.machine.transfer.stand_ins import PROBE
+from harness.machine.virtio import VirtioDevice
 from harness.observe.memory import KnownTypes, live_memory
 from harness.plugin.guests import Guests
 from harness.suite.lib.expect.wording import violation_of
 from harness.suite.lib.lint_reality import differences, predict_loaded
-from harness.suite.lib.lint_trees import MadeTree, text_of, trees
+from harness.suite.lib.lint_trees import ENTROPY, MadeTree, text_of, trees
 
 MAY_OOPS = ("no-map-part-of-page", "refused-unmapped", "freed-by-refused", "overlap")
 """Rules by which the kernel uses memory that it must not: whether it survives that is luck."""
@@ -34,6 +36,9 @@ SHRINKING = 60
 
 LOAD_TIMEOUT = 120.0
 """Seconds for FILL, which takes 0.2 on an idle machine."""
+
+DISK = VirtioDevice("blk", 31, access_platform=False)
+"""What the kernel reads into the memory that it has, without a pool."""
 
 FILL = """
 echo 0 > /proc/sys/vm/watermark_boost_factor
@@ -94,9 +99,10 @@ class TreeChecker:
         return guest
 
     def stopped(self, made: MadeTree) -> Guest:
-        """A guest with that devicetree, before its first instruction."""
+        """A guest with that devicetree, a disk and entropy, before its first instruction."""
         devicetree = Devicetree(made.blob(self.base), (), (), ())
-        return self.guests.stopped(replace(self.machine, devicetree=devicetree))
+        machine = replace(self.machine, devicetree=devicetree, virtio=(ENTROPY, DISK))
+        return self.guests.stopped(machine)
 
 
 def check_guest(guest: Guest, known_types: KnownTypes) -> TreeCheck:
@@ -110,8 +116,9 @@ def check_guest(guest: Guest, known_types: KnownTypes) -> TreeCheck:
             guest.resume()
             guest.wait_ready()
             types = known_types.on(guest.machine.kernel, memory)
-            seen = [] if fatal else [*differences(found, guest, types)]
+            seen = [] if fatal else [*differences(predicted, guest, types)]
             guest.agent.run(FILL, LOAD_TIMEOUT)
+            seen += _disk_differences(guest)
         except (GuestCrash, GuestHang) as end:
             seen = [] if fatal or lucky else [f"it does not boot, or dies under load: {end}"]
             return TreeCheck(found, faults, tuple(seen), ended=True)
@@ -119,6 +126,12 @@ def check_guest(guest: Guest, known_types: KnownTypes) -> TreeCheck:
         if expected:
             seen.append(f"it boots and survives; predicted: {expected.name}")
         return TreeCheck(found, faults, tuple(seen))
+
+
+def _disk_differences(guest: Guest) -> Iterator[str]:
+    """Whether the kernel reads from DISK, if it is there, what is on it, to its end."""
+    if DISK in guest.machine.virtio and guest.agent.read_file("/dev/vda") != guest.disk_content:
+        yield "the kernel reads something else from its disk than is on it"
 
 
 def _is_used_up(found: Prediction) -> bool:

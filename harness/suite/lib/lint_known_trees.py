@@ -4,15 +4,20 @@
 from dataclasses import replace
 
 from harness.machine.devicetree.model import RULES, Rule
+from harness.machine.devicetree.model.devices import REGION
 from harness.suite.lib.lint_trees import (
+    DISABLED_IOMMU,
     FIRST_REGION,
+    IOMMU,
     KIB,
     MIB,
     PROBE,
+    RAM,
     RESTRICTED,
     SHARED,
     Made,
     MadeTree,
+    Properties,
     cell,
     given_properties,
     pair,
@@ -93,6 +98,10 @@ KNOWN_TREES: dict[str, tuple[MadeTree, Rule]] = {
         _known(_pool(0, _at(0x4F80_0000, 16 * MIB), compatible=RESTRICTED + SHARED)),
         RULES["coherent-mapped"],
     ),
+    "a blob of more than 2 MiB": (
+        replace(_known(GOOD), chosen=(("padding", bytes(2 * MIB)),)),
+        RULES["blob-too-large"],
+    ),
     "a pool of no size": (_known(_pool(0, ("size", pair(0)))), RULES["no-slot"]),
     "contiguous memory over a pool": (
         _known(GOOD, _pool(1, _at(0x4E00_0000, 4 * MIB), ("reusable", b""), compatible=SHARED)),
@@ -150,6 +159,12 @@ MENDED_TREES: dict[str, MadeTree] = {
         _known(_pool(0, _at(0x5000_0000, MIB)), GOOD_TOO).reserved,
         (Made("other", (("compatible", b"other\0"), ("memory-region", cell(FIRST_REGION)))),),
     ),
+    "a host bridge without device_type": replace(
+        _known(GOOD, GOOD_TOO),
+        host=(("memory-region", cell(FIRST_REGION)),),
+        host_lacks=("device_type",),
+        functions=(_function(1, ("memory-region", cell(FIRST_REGION + 1))),),
+    ),
     "a function with coherent memory": replace(
         _known(_pool(0, _at(0x4E00_0000, MIB), NO_MAP, compatible=RESTRICTED + SHARED)),
         functions=(_function(1, ("memory-region", cell(FIRST_REGION))),),
@@ -168,3 +183,129 @@ MENDED_TREES: dict[str, MadeTree] = {
     ),
 }
 """Devicetrees for which a prediction was once wrong, on some kernel."""
+
+
+def _probe(name: str, *properties: tuple[str, bytes], compatible: bytes = PROBE) -> Made:
+    return Made(name, (("compatible", compatible), *properties))
+
+
+def _refers(number: int) -> tuple[str, bytes]:
+    return REGION, cell(FIRST_REGION + number)
+
+
+NO_MORE: dict[str, bytes | None] = {}
+
+
+def _reserved(*pools: Made, more: dict[str, bytes | None] = NO_MORE) -> Made:
+    """/reserved-memory with *pools*; *more* are properties in place of the usual ones."""
+    cells: dict[str, bytes | None] = {"#address-cells": cell(2), "#size-cells": cell(2)}
+    found = cells | {"ranges": b""} | more
+    return Made("reserved-memory", given_properties(found), pools)
+
+
+def _bus(*children: Made, compatible: bytes = b"simple-bus\0", more: Properties = ()) -> Made:
+    return Made("bus", (("compatible", compatible), ("ranges", b""), *more), children)
+
+
+NEEDS = _refers(0)
+OTHER = _pool(1, _at(0x4D00_0000, MIB), NO_MAP, compatible=SHARED)
+"""Coherent memory of one device."""
+
+DISABLED = ("status", b"disabled\0")
+
+RULE_TREES: dict[str, MadeTree] = {
+    "restricted": _known(GOOD),
+    "no-region": MadeTree(_reserved(GOOD), (_probe("probe-a"), _probe("probe-b", NEEDS))),
+    "inherited": replace(_known(GOOD), host=(NEEDS,)),
+    "empty-region-hides": replace(
+        _known(GOOD), host=(NEEDS,), functions=(_function(2, (REGION, b"")),)
+    ),
+    "other-region-hides": replace(
+        _known(GOOD, Made("pool-1", (("phandle", cell(FIRST_REGION + 1)), _at(0x4D00_0000, MIB)))),
+        host=(NEEDS,),
+        functions=(_function(1, _refers(1)),),
+    ),
+    "coherent-only": MadeTree(
+        _reserved(GOOD, OTHER), (_probe("probe-a", _refers(1)), _probe("probe-b", NEEDS))
+    ),
+    "malformed-region": MadeTree(
+        _reserved(GOOD), (_probe("probe-a", (REGION, cell(FIRST_REGION) + b"\0\0")),)
+    ),
+    "dangling": MadeTree(_reserved(GOOD), (_probe("probe-a", _refers(9)),)),
+    "no-device": MadeTree(_reserved(GOOD), (Made("probe-a", (NEEDS,)), _probe("probe-b", NEEDS))),
+    "device-disabled": MadeTree(
+        _reserved(GOOD), (_probe("probe-a", NEEDS, DISABLED), _probe("probe-b", NEEDS))
+    ),
+    "by-driver": MadeTree(
+        _reserved(GOOD), (_bus(_probe("probe-a", NEEDS), compatible=b"other\0"),)
+    ),
+    "no-driver": MadeTree(
+        _reserved(GOOD), (Made("firmware", (), (_probe("ffa", NEEDS, compatible=b"arm,ffa\0"),)),)
+    ),
+    "bus-region": MadeTree(_reserved(GOOD), (_bus(_probe("probe-a"), more=(NEEDS,)),)),
+    "iommu-disabled": MadeTree(
+        _reserved(GOOD),
+        (_probe("probe-a", NEEDS, ("iommus", cell(DISABLED_IOMMU) + cell(1))), IOMMU),
+    ),
+    "cells-differ": MadeTree(
+        _reserved(GOOD, more={"#address-cells": cell(1)}), _known(GOOD).devices
+    ),
+    "refused-flags": _known(_pool(0, _at(0x4E00_0000, MIB), ("reusable", b""))),
+    "second-compatible": _known(
+        _pool(0, _at(0x4E00_0000, MIB), NO_MAP, compatible=RESTRICTED + SHARED)
+    ),
+    "bad-reg": _known(_pool(0, ("reg", pair(0x4E00_0000) + cell(MIB)))),
+    "size-zero": _known(_pool(0, _at(0x4E00_0000, 0))),
+    "empty-reg": _known(_pool(0, ("reg", b""))),
+    "no-place": _known(_pool(0)),
+    "bad-size": _known(_pool(0, ("size", pair(MIB) + cell(0)), ALIGNED)),
+    "no-room": _known(_pool(0, ("size", pair(1 << 40)), ALIGNED)),
+    "too-many": _known(*(_pool(one, ("size", pair(4 * KIB)), ALIGNED) for one in range(66))),
+    "not-a-pool": MadeTree(
+        _reserved(GOOD, Made("other", (_at(0x4D00_0000, MIB),))),
+        (
+            _probe("probe-a", _refers(9)),
+            Made("elsewhere", (), (_pool(9, _at(0x4C00_0000, MIB), name="other"),)),
+        ),
+    ),
+    "not-in-reserved-memory": MadeTree(
+        _reserved(GOOD),
+        (
+            _probe("probe-a", _refers(9)),
+            Made("elsewhere", (), (_pool(9, _at(0x4D00_0000, MIB), name="other"),)),
+        ),
+    ),
+    "status-empty": _known(_pool(0, _at(0x4E00_0000, MIB), ("status", b""))),
+    "pool-disabled": _known(_pool(0, _at(0x4E00_0000, MIB), DISABLED)),
+    "first-entry-only": _known(
+        _pool(0, ("reg", pair(0x4E00_0000) + pair(MIB) + pair(0x4D00_0000) + pair(MIB)))
+    ),
+    "name-differs": _known(_pool(0, _at(0x4E00_0000, MIB), name="pool@4d000000")),
+    "freed-by-refused": _known(GOOD, _pool(1, _at(0x4E00_0000, MIB), ("linux,dma-default", b""))),
+    "first-pool-only": MadeTree(
+        _reserved(GOOD, GOOD_TOO),
+        (_probe("probe-a", (REGION, cell(FIRST_REGION) + cell(FIRST_REGION + 1))),),
+    ),
+    "shared-with-unrestricted": MadeTree(
+        _reserved(GOOD), (_probe("probe-a", NEEDS), Made("probe-b", (NEEDS,)))
+    ),
+    "unused": MadeTree(_reserved(GOOD, GOOD_TOO), _known(GOOD).devices),
+    "contiguous-outside-ram": _known(
+        GOOD,
+        _pool(1, _at(0x9_0000_0000, 4 * MIB), ("reusable", b""), compatible=SHARED),
+    ),
+    "beyond-dma-ranges": MadeTree(
+        _reserved(GOOD),
+        (_bus(_probe("probe-a", NEEDS), more=(("dma-ranges", pair(0) + pair(RAM) + pair(MIB)),)),),
+    ),
+    "partly-in-dma-ranges": MadeTree(
+        _reserved(GOOD),
+        (
+            _bus(
+                _probe("probe-a", NEEDS),
+                more=(("dma-ranges", pair(0) + pair(0x4E00_0000) + pair(MIB // 2)),),
+            ),
+        ),
+    ),
+}
+"""A devicetree for each rule that a boot shows, and that is in none of the others."""

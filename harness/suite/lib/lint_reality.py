@@ -20,6 +20,7 @@ from harness.machine.devicetree.model import (
     Restriction,
     predict,
 )
+from harness.machine.devicetree.model.dma_ranges import Reach, Window, reach_of
 from harness.machine.devicetree.model.memory import whole_pages
 from harness.machine.devicetree.model.prediction import KERNEL, given_unmapped
 from harness.machine.devicetree.model.spans import Spans
@@ -47,13 +48,17 @@ IMAGE_SIZE = slice(16, 24)
 
 @dataclass(frozen=True)
 class RealDevice:
-    """A device that the kernel made: its node's path (empty without one), and its pool's name."""
+    """A device that the kernel made: its node's path, its pool's name, and what it reaches.
+
+    The path is empty if it has no node.
+    """
 
     name: str
     path: str
     bound: bool
     is_pci: bool
     pool: str
+    reach: Reach
 
 
 def loaded_tree(memory: Memory, ram_size: int) -> tuple[FlatTree, Region]:
@@ -112,9 +117,21 @@ def real_devices(types: KernelTypes) -> list[RealDevice]:
                     bound=bool(device.driver),
                     is_pci=device.bus.name.string_() == b"pci",
                     pool=pools[allocator],
+                    reach=_reach(device.dma_range_map),
                 )
             )
     return found
+
+
+def _reach(ranges: drgn.Object) -> Reach:
+    """What dma_range_map says (include/linux/dma-direct.h:bus_dma_region); NULL is everything."""
+    if not ranges:
+        return Reach(None)
+    windows: list[Window] = []
+    while (one := ranges[len(windows)]).size:
+        entry = (one.cpu_start.value_(), one.dma_start.value_(), one.size.value_())
+        windows.append(Window(*entry))
+    return Reach(tuple(windows))
 
 
 def _path(node: drgn.Object) -> str:
@@ -125,12 +142,13 @@ def _path(node: drgn.Object) -> str:
     return "/" + "/".join(reversed(names)) if names else ""
 
 
-def differences(found: Prediction, guest: Guest, types: KernelTypes) -> Iterator[str]:
+def differences(loaded: LoadedTree, guest: Guest, types: KernelTypes) -> Iterator[str]:
     """Where the kernel did something else than predicted, a sentence each."""
+    found = loaded.prediction
     yield from _regions(found, reserved_regions(types))
     devices = real_devices(types)
     log = "\n".join(guest.kernel_log())
-    yield from _devices(found, devices, log)
+    yield from _devices(loaded, devices, log)
     yield from _pages(found, types)
     yield from _given(found, types)
     for line in found.regions.log:
@@ -184,8 +202,8 @@ def _given(found: Prediction, types: KernelTypes) -> Iterator[str]:
             yield f"the kernel does not use refused memory at {one.base:#x}"
 
 
-def _devices(found: Prediction, real: list[RealDevice], log: str) -> Iterator[str]:
-    predicted = {one.path: one for one in found.devices}
+def _devices(loaded: LoadedTree, real: list[RealDevice], log: str) -> Iterator[str]:
+    predicted = {one.path: one for one in loaded.prediction.devices}
     by_path = {one.path: one for one in real if one.path}
     for path, one in predicted.items():
         there = by_path.get(path)
@@ -201,6 +219,9 @@ def _devices(found: Prediction, real: list[RealDevice], log: str) -> Iterator[st
         pool = wanted.pool.name if wanted.pool and wanted.outcome.is_attached else ""
         if got.pool != pool:
             yield f"{path} ({got.name}): predicted pool '{pool}', the kernel has '{got.pool}'"
+        reach = reach_of(wanted.device, loaded.tree)
+        if got.reach != reach:
+            yield f"{path} ({got.name}): predicted {reach}, the kernel has {got.reach}"
         for text in (ASSIGNED, FAILED):
             lines = wanted.log.splitlines()
             if (f" {got.name}: {text}" in log) != any(one.startswith(text) for one in lines):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from harness.machine.devicetree.flat import FlatNode, read_blob
 from harness.machine.devicetree.flat_write import write_blob
+from harness.machine.virtio import VirtioDevice
 
 RAM, RAM_END = 0x4000_0000, 0x5000_0000
 """The 256 MiB of a test's machine."""
@@ -16,7 +17,10 @@ KIB, MIB = 1 << 10, 1 << 20
 PROBE = b"restricted-dma-harness,probe\0"
 RESTRICTED, SHARED = b"restricted-dma-pool\0", b"shared-dma-pool\0"
 HOST = "pcie@10000000"
-NO_NODE, DISABLED_IOMMU = 0xDEAD, 0xD15A
+ENTROPY = VirtioDevice("rng", 30)
+"""A device that may refer to a pool; a kernel reads from it when it boots."""
+
+NO_NODE, DISABLED_IOMMU, INTERCONNECT = 0xDEAD, 0xD15A, 0xD15B
 FIRST_REGION, FIRST_DEVICE = 0x1000, 0x2000
 """phandles of the nodes that are made here."""
 
@@ -41,12 +45,14 @@ class Made:
 
 @dataclass(frozen=True)
 class MadeTree:
-    """What is added to QEMU's devicetree."""
+    """What is added to QEMU's devicetree; the host bridge loses the properties *host_lacks*."""
 
     reserved: Made | None
     devices: tuple[Made, ...]
     host: Properties = ()
+    host_lacks: tuple[str, ...] = ()
     functions: tuple[Made, ...] = ()
+    transport: Properties = ()
     reservations: tuple[tuple[int, int], ...] = ()
     chosen: Properties = ()
     size_cells: int = 2
@@ -62,8 +68,13 @@ class MadeTree:
         host = tree.root.child(HOST)
         assert host is not None, f"QEMU's board has {HOST}"
         host.properties |= dict(self.host)
+        for name in self.host_lacks:
+            host.properties.pop(name, None)
         for one in self.functions:
             one.below(host)
+        transport = tree.find(ENTROPY.node)
+        assert transport is not None, f"QEMU's board has {ENTROPY.node}"
+        transport.properties |= dict(self.transport)
         chosen = tree.root.child("chosen")
         if chosen is not None:
             chosen.properties |= dict(self.chosen)
@@ -146,6 +157,25 @@ FLAGS = st.lists(
 
 
 @st.composite
+def dma_ranges(draw: st.DrawFn, size_cells: int) -> bytes | None:
+    """What a bus reaches: mostly everything; one window, neighbours, a hole, or a wrong value."""
+
+    def entry(dma: int, base: int, size: int) -> bytes:
+        return pair(dma) + pair(base) + size.to_bytes(4 * size_cells)
+
+    half = (RAM_END - RAM) // 2
+    dma = draw(st.sampled_from((0, RAM, 1 << 32)))
+    first, second = entry(dma, RAM, half), entry(dma + half, RAM + half, half)
+    some = st.sampled_from(
+        (
+            *(first + second, first, second, second + first, first + entry(0, RAM + half, half)),
+            *(first[:12], b"", first + second[:8], entry(dma, RAM, 0)),
+        )
+    )
+    return draw(some) if draw(st.integers(1, 3)) == 3 else None
+
+
+@st.composite
 def regions(draw: st.DrawFn, number: int, size_cells: int) -> Made:
     """A child of /reserved-memory."""
 
@@ -183,7 +213,9 @@ def regions(draw: st.DrawFn, number: int, size_cells: int) -> Made:
         )
     unit = draw(st.sampled_from((f"@{base:x}", f"@{base:x}", "", f"@{number}")))
     stem = draw(st.sampled_from(("pool", "pool", "region")))
-    name = f"{stem}-{number}{unit}" if draw(st.integers(1, 8)) < 8 else f"pool{unit}"
+    name = f"{stem}-{number}{unit}" if draw(st.integers(1, 5)) < 5 else f"pool{unit}"
+    if draw(st.integers(1, 10)) == 10:
+        found |= {"compatible": SHARED, "reusable": b"", "reg": pair(base) + sized(4 * MIB)}
     inner = Made("inner", (("compatible", RESTRICTED), ("reg", whole_page(base))))
     return Made(name, given_properties(found), (inner,) if draw(st.integers(1, 12)) == 12 else ())
 
@@ -201,7 +233,7 @@ def references(draw: st.DrawFn, count: int, own: int) -> bytes | None:
 
 
 @st.composite
-def devices(draw: st.DrawFn, number: int, count: int) -> Made:
+def devices(draw: st.DrawFn, number: int, count: int, size_cells: int) -> Made:
     """A device of the probe driver, alone or below another node."""
     own = FIRST_DEVICE + number
     found: dict[str, bytes | None] = {
@@ -211,13 +243,21 @@ def devices(draw: st.DrawFn, number: int, count: int) -> Made:
         "status": draw(STATUS),
         "iommus": draw(_mostly(NOTHING, cell(DISABLED_IOMMU) + cell(1), cell(NO_NODE), of=8)),
     }
+    if draw(st.integers(1, 10)) == 10:
+        found["interconnects"] = cell(INTERCONNECT) + cell(0) + cell(INTERCONNECT) + cell(1)
+        found["interconnect-names"] = b"write\0dma-mem\0"
     device = Made(f"probe-{'abcdefgh'[number]}", given_properties(found))
     parent = draw(
         _mostly(NOTHING, b"simple-bus\0", b"simple-mfd\0", b"other\0", b"", b"Simple-Bus\0", of=3)
     )
     if parent is None:
         return device
-    around: dict[str, bytes | None] = {"compatible": parent or None, "status": draw(STATUS)}
+    around: dict[str, bytes | None] = {
+        "compatible": parent or None,
+        "status": draw(STATUS),
+        "dma-ranges": draw(dma_ranges(size_cells)),
+        "memory-region": draw(references(count, 0)) if draw(st.integers(1, 4)) == 4 else None,
+    }
     return Made(f"bus-{number}", (*given_properties(around), ("ranges", b"")), (device,))
 
 
@@ -265,6 +305,19 @@ IOMMU = Made(
 )
 
 
+def interconnect(size_cells: int) -> Made:
+    """A provider of memory through which devices reach the lower half of RAM."""
+    half = (RAM_END - RAM) // 2
+    return Made(
+        "interconnect",
+        (
+            ("phandle", cell(INTERCONNECT)),
+            ("#interconnect-cells", cell(1)),
+            ("dma-ranges", pair(0) + pair(RAM) + half.to_bytes(4 * size_cells)),
+        ),
+    )
+
+
 @st.composite
 def trees(draw: st.DrawFn) -> MadeTree:
     """A devicetree."""
@@ -288,12 +341,21 @@ def trees(draw: st.DrawFn) -> MadeTree:
         reserved=Made(parent_name, given_properties(parent), tuple(children)),
         size_cells=size_cells,
         devices=(
-            *(draw(devices(n, count)) for n in range(draw(st.integers(1, 4)))),
+            *(draw(devices(n, count, size_cells)) for n in range(draw(st.integers(1, 4)))),
             *draw(elsewhere(children)),
             IOMMU,
+            interconnect(size_cells),
         ),
-        host=given_properties({"memory-region": draw(st.one_of(NOTHING, references(count, 0)))}),
+        host=given_properties(
+            {
+                "memory-region": draw(st.one_of(NOTHING, references(count, 0))),
+                "iommu-map": draw(_mostly(NOTHING, MAP_ALL, MAP_SOME, MAP_ALL[:12], of=4)),
+            }
+        ),
         functions=draw(functions(count)),
+        transport=given_properties(
+            {"memory-region": draw(st.one_of(NOTHING, references(count, 0)))}
+        ),
         reservations=tuple(draw(st.lists(entries, max_size=1))),
         chosen=given_properties(chosen),
     )
@@ -304,6 +366,11 @@ def given_properties(properties: dict[str, bytes | None]) -> Properties:
     return tuple((name, value) for name, value in properties.items() if value is not None)
 
 
+MAP_ALL = cell(0) + cell(DISABLED_IOMMU) + cell(0) + cell(0x10000)
+MAP_SOME = cell(0) + cell(DISABLED_IOMMU) + cell(0) + cell(9)
+"""iommu-map: requester id, IOMMU, its first id, number; of all functions, and of 00.0 to 01.0."""
+
+
 def text_of(tree: MadeTree) -> str:
     """The nodes that were made, a line each, for a failure's report."""
     roots: Sequence[Made] = (*([tree.reserved] if tree.reserved else []), *tree.devices,
@@ -312,6 +379,7 @@ def text_of(tree: MadeTree) -> str:
     lines += [f"chosen: {name} = [{value.hex(' ', 4)}]" for name, value in tree.chosen]
     lines += [f"#size-cells of the root: {tree.size_cells}"]
     lines += [f"{HOST}: {name} = [{value.hex(' ', 4)}]" for name, value in tree.host]
+    lines += [f"{ENTROPY.node}: {name} = [{value.hex(' ', 4)}]" for name, value in tree.transport]
     for one in roots:
         lines += _lines(one, 0)
     return "\n".join(lines)

@@ -11,6 +11,7 @@ import pytest
 from harness.jobs.board import DIFFERS
 from harness.machine.binary import Qemu
 from harness.machine.devicetree import base_blob
+from harness.machine.devicetree.model import RULES
 from harness.machine.devicetree.overlay import OVERLAYS
 from harness.machine.machine import Machine, board_arguments
 from harness.machine.qemu.guest import Guest
@@ -20,7 +21,7 @@ from harness.suite.lib.attached import assigned, log
 from harness.suite.lib.expect import equal, logged
 from harness.suite.lib.expect.wording import violation_of
 from harness.suite.lib.lint_check import TreeChecker, check_guest, check_trees
-from harness.suite.lib.lint_known_trees import KNOWN_TREES, MENDED_TREES
+from harness.suite.lib.lint_known_trees import KNOWN_TREES, MENDED_TREES, RULE_TREES
 from harness.suite.lib.lint_trees import MadeTree
 from harness.suite.lib.tiers import in_default_tier
 
@@ -39,6 +40,8 @@ REPORTED = {"too-large": "__alloc_(frozen_)?pages", "coherent-mapped": "memremap
 mm/page_alloc.c: __alloc_pages_noprof() is __alloc_frozen_pages_noprof() since 6.14.
 """
 
+DISK = pytest.mark.needs("the disk and entropy of the transports", qemu="virtio-blk-device")
+
 WRONG = pytest.mark.nightly("known findings, with devicetrees that are wrong")
 
 CREATED = r"created restricted DMA pool at (0x[0-9a-f]+)"
@@ -54,6 +57,7 @@ def checker(guests: Guests, machine: Machine, qemu: Qemu, known_types: KnownType
 
 
 @pytest.mark.property(*CHECKED)
+@DISK
 @pytest.mark.parametrize("number", in_default_tier(range(40), "0"))
 def test_the_lint_predicts_what_the_kernel_makes_of_any_devicetree(
     checker: TreeChecker, number: int, pytestconfig: pytest.Config
@@ -64,6 +68,7 @@ def test_the_lint_predicts_what_the_kernel_makes_of_any_devicetree(
 
 
 @pytest.mark.property(*CHECKED)
+@DISK
 @pytest.mark.nightly("some of the guests are waited for until they count as hung")
 @pytest.mark.parametrize("name", KNOWN_TREES)
 def test_the_lint_predicts_what_the_kernel_does_wrong(checker: TreeChecker, name: str) -> None:
@@ -79,6 +84,23 @@ def test_the_lint_predicts_what_the_kernel_does_wrong(checker: TreeChecker, name
 
 
 @pytest.mark.property(*CHECKED)
+@DISK
+@pytest.mark.parametrize("name", in_default_tier([*RULE_TREES], "bus-region"))
+def test_the_lint_predicts_what_a_rule_says(checker: TreeChecker, name: str) -> None:
+    """A devicetree for a rule of the lint is handled as predicted, and the lint names the rule."""
+    rule = RULES[name]
+
+    got = checker.check(RULE_TREES[name])
+
+    equal(got.differences, (), "what the kernel did otherwise")
+    if rule.holds(got.prediction.kernel):
+        named = {one.rule for one in got.faults} | {one.rule for one in got.prediction.devices}
+        named |= {one.rule for one in got.prediction.regions.nodes if one.rule}
+        equal(rule in named, True, f"whether the lint names {name}")
+
+
+@pytest.mark.property(*CHECKED)
+@DISK
 @pytest.mark.parametrize("made", in_default_tier(MENDED_TREES, "a region of no size"))
 def test_the_lint_predicts_what_it_was_once_wrong_about(
     checker: TreeChecker, made: MadeTree
@@ -108,6 +130,7 @@ def test_the_lint_predicts_what_the_kernel_makes_of_a_shape(
 @pytest.mark.property("E11")
 @pytest.mark.finding("dynamic-over-memreserve", kernels=">=6.6")
 @WRONG
+@DISK
 def test_a_pool_is_not_placed_over_a_memreserve(checker: TreeChecker) -> None:
     """The kernel places no pool over memory that a /memreserve/ entry of the blob reserves."""
     made, _ = KNOWN_TREES["a pool is placed over a memreserve"]
@@ -123,6 +146,7 @@ def test_a_pool_is_not_placed_over_a_memreserve(checker: TreeChecker) -> None:
 @pytest.mark.property("A7")
 @pytest.mark.finding("namesake", kernels=">=6.12")
 @WRONG
+@DISK
 def test_a_device_does_not_get_the_pool_of_a_namesake(checker: TreeChecker) -> None:
     """A device that refers to a node outside /reserved-memory does not get a pool of its name."""
     made, _ = KNOWN_TREES["a device gets the pool of a namesake"]
@@ -135,6 +159,7 @@ def test_a_device_does_not_get_the_pool_of_a_namesake(checker: TreeChecker) -> N
 @pytest.mark.property("A1")
 @pytest.mark.finding("no-map-part-of-page", kernels=">=6.12", ends=("CRASH",))
 @WRONG
+@DISK
 def test_the_kernel_boots_beside_memory_that_is_no_whole_page(checker: TreeChecker) -> None:
     """The kernel announces a pool although other memory, with no-map, ends within a page."""
     made, _ = KNOWN_TREES["the rest of a page of no-map memory is used"]
@@ -145,6 +170,7 @@ def test_the_kernel_boots_beside_memory_that_is_no_whole_page(checker: TreeCheck
 @pytest.mark.property("A1")
 @pytest.mark.finding("huge-region", kernels=">=5.15,<6.16", ends=("HANG",))
 @WRONG
+@DISK
 def test_the_kernel_boots_with_a_region_of_an_exbibyte(checker: TreeChecker) -> None:
     """The kernel announces a pool although another region is larger than all memory."""
     made, _ = KNOWN_TREES["a region of an exbibyte"]

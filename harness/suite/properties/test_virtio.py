@@ -82,8 +82,7 @@ BALLOONED = 200 << 20
 @pytest.fixture
 def disk_content(guest: Guest) -> bytes:
     """The content of the machine's virtio disk."""
-    content = (guest.directory / BLOB).read_bytes()
-    return content.ljust(-(-len(content) // 512) * 512, b"\0")
+    return guest.disk_content
 
 
 def plug_disk(
