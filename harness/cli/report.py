@@ -5,11 +5,13 @@ import argparse
 import json
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from harness.base.errors import InputError
 from harness.cli.outputs import add_output
 from harness.cli.tables import print_table
+from harness.jobs.cost import change_lines, compare_costs, load_costs
 from harness.results import Run, load_run, read_foreign
 from harness.results.file import is_run
 from harness.results.history import History, durations, find_run, joined_history
@@ -27,6 +29,9 @@ from harness.results.render import (
     terminal_table,
 )
 from harness.results.render.kcidb import DEFAULT_ORIGIN
+
+MOST_COSTS = 20
+"""Calls whose cost is told."""
 
 STANDARD_OUTPUT = Path("-")
 
@@ -70,6 +75,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="PERSON",
         help="Tested-by of the mail (default: user.name and user.email of git)",
     )
+    parser.add_argument(
+        "--cost",
+        type=Path,
+        nargs=2,
+        metavar=("BEFORE", "AFTER"),
+        help="also what calls cost: the files of 'harness cost --json' of the two runs' kernels",
+    )
     parser.add_argument("--coverage", type=Path, metavar="FILE", help="text to include in the page")
     parser.set_defaults(run=run)
 
@@ -78,7 +90,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the summary and write the other formats; return the exit code of the verdict."""
     history = joined_history(arguments.database)
     runs = [_find(word, history) for word in (arguments.base, arguments.series) if word]
+    if arguments.cost and len(runs) == 1:
+        raise InputError("--cost is for two runs that are compared")
     subject = compare(*runs) if len(runs) > 1 else runs[0]
+    if arguments.cost and isinstance(subject, Comparison):
+        changes = compare_costs(*map(load_costs, arguments.cost))
+        subject = replace(subject, costs=change_lines(changes, MOST_COSTS))
     artifacts = artifacts_of(runs)
     _print(subject, artifacts)
     if arguments.html:

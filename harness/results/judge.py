@@ -150,14 +150,15 @@ class Difference:
 class Comparison:
     """The runs without and with a series, and a Difference for each test.
 
-    *coverage* says in a few lines which of the lines that the series adds have run; empty if that
-    was not measured.
+    *coverage* says in a few lines which of the lines that the series adds have run, *costs* which
+    instructions differ; empty if that was not measured.
     """
 
     base: Run
     patched: Run
     differences: tuple[Difference, ...]
     coverage: tuple[str, ...] = ()
+    costs: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:

@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from harness.jobs.compare.difference_lists import MOST
 from harness.jobs.compare.series_judgement import SeriesJudgement, Step
 from harness.jobs.compare.series_text import judgement_text
+from harness.jobs.cost import change_lines
 from harness.results import Run, Verdict, save_run
 from harness.results.judge import Change, Comparison, earns_tag
 from harness.results.render import Inputs, artifacts_of, mail, page
@@ -56,9 +58,12 @@ def save_runs(judgement: SeriesJudgement, directory: Path) -> None:
 
 
 def comparison(judgement: SeriesJudgement) -> Comparison | None:
-    """The whole series against the base, with the coverage of its lines."""
+    """The whole series against the base, with the coverage of its lines, and what they cost."""
     whole = judgement.whole.outcome
-    return replace(whole, coverage=judgement.coverage) if isinstance(whole, Comparison) else None
+    if not isinstance(whole, Comparison):
+        return None
+    costs = change_lines(judgement.costs, MOST)
+    return replace(whole, coverage=judgement.coverage, costs=costs)
 
 
 def _page(one: Comparison, durations: Durations) -> str:

@@ -14,7 +14,7 @@ from harness.kernel.patches.apply import Fit
 from harness.kernel.patches.series import Series
 from harness.results import Verdict
 from harness.results.judge import Change, Comparison, Difference
-from harness.results.render.plain_text import findings_gone, notices, tally, wrapped
+from harness.results.render.plain_text import COSTS, findings_gone, notices, tally, wrapped
 
 SAME = "Nothing of this runs in the guest: both kernels are the same, byte for byte."
 
@@ -214,7 +214,7 @@ def _costs(judgement: SeriesJudgement) -> Iterator[str]:
     """The instructions that the series changes, and which of them are beyond the limit."""
     if judgement.costs:
         lines = change_lines(judgement.costs, MOST)
-        yield "\n".join(["Instructions that differ:", *(f"  {line}" for line in lines)])
+        yield "\n".join([f"{COSTS}:", *(f"  {line}" for line in lines)])
     if dear := beyond(judgement.costs, judgement.cost_limit):
         limit = f"{judgement.cost_limit:g} %"
         yield _paragraph(f"{len(dear)} of these grew by more than {limit} (--cost-limit).")

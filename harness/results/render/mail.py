@@ -8,6 +8,7 @@ from harness.results import Case, Run, violated_properties
 from harness.results.judge import Change, Comparison, earns_tag
 from harness.results.render.artifacts import Artifacts
 from harness.results.render.plain_text import (
+    COSTS,
     WIDTH,
     counts,
     failure_lines,
@@ -81,6 +82,8 @@ def _body(subject: Run | Comparison, artifacts: Mapping[str, Artifacts]) -> Iter
         yield "Lines of this series that ran:"
         for line in subject.coverage:
             yield from wrapped(line, "  ", "    ")
+    if subject.costs:
+        yield from ["", f"{COSTS}:", *(f"  {line}" for line in subject.costs)]
 
 
 def _notices(run: Run) -> Iterator[str]:

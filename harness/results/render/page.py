@@ -17,6 +17,7 @@ from harness.results.judge import Change, Comparison, judged
 from harness.results.render.artifacts import LINE_LIMIT, LOG_LIMIT, Artifacts, Log
 from harness.results.render.picture import picture
 from harness.results.render.plain_text import (
+    COSTS,
     block,
     counts,
     findings_gone,
@@ -140,6 +141,8 @@ def page(subject: Run | Comparison, inputs: Inputs | None = None) -> str:
         titles=_titles(rows),
         properties=list(_properties(rows)),
         provenance=_provenance(runs),
+        costs=subject.costs if isinstance(subject, Comparison) else (),
+        cost_title=COSTS,
         coverage=[*given.coverage, *(subject.coverage if isinstance(subject, Comparison) else ())],
         picture=lambda one: Markup(picture(one.parts, one.accesses)),
         breakable=_breakable,

@@ -11,6 +11,9 @@ from harness.results.case import Case
 from harness.results.judge import Comparison
 from harness.results.run import Run
 
+COSTS = "Instructions that differ"
+"""The head of what calls cost on two kernels."""
+
 WIDTH = 72
 """Columns of a line in a mail."""
 

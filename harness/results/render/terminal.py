@@ -10,6 +10,7 @@ from harness.results import Case, Run
 from harness.results.judge import Change, Comparison, judged, sides
 from harness.results.render.artifacts import Artifacts
 from harness.results.render.plain_text import (
+    COSTS,
     block,
     failure_lines,
     findings_gone,
@@ -64,6 +65,8 @@ def terminal_lines(subject: Run | Comparison) -> Iterator[str]:
         yield f"notice: {notice}"
     if isinstance(subject, Comparison) and (gone := findings_gone(subject)):
         yield gone
+    if isinstance(subject, Comparison) and subject.costs:
+        yield from [f"{COSTS}:", *(f"  {line}" for line in subject.costs)]
     for name, run in runs.items():
         side = f"{name}, " if len(runs) > 1 else ""
         yield f"{side}{run.provenance.release}: {tally(run.tests)}, {run.seconds:.0f} s"
