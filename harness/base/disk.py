@@ -73,3 +73,17 @@ def require_not_full(what: str, places: Sequence[Path], said: str = "") -> None:
     place = min(places, key=free_space)
     if free_space(place) < NOTHING_LEFT or str(full.strerror) in said:
         raise cannot_write(what, place, full)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write *text* to *path* in one step: no reader and no kill leaves a part of it.
+
+    Processes that write the same file at the same time do not disturb each other; the last wins.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        fresh.write_text(text)
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness.base.disk import write_whole
 from harness.base.paths import SUITE
 from harness.kernel import Kernel, KernelSpec
 from harness.kernel.abilities import FEATURE, abilities_of
@@ -80,9 +81,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     name: str = getattr(config, "workerinput", {}).get(COUNT, "")
     if name and not Path(name).exists():
         counted = _counted(config, config.stash[kernel_key], session.items)
-        with tempfile.NamedTemporaryFile("w", dir=Path(name).parent, delete=False) as file:
-            json.dump(counted, file)
-        Path(file.name).replace(name)
+        write_whole(Path(name), json.dumps(counted))
 
 
 @pytest.hookimpl(optionalhook=True)

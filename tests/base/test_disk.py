@@ -4,12 +4,13 @@
 import errno
 import os
 import shutil
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from harness.base.disk import cannot_write, require_not_full, writing
+from harness.base.disk import cannot_write, require_not_full, write_whole, writing
 from harness.base.errors import HostError
 from harness.base.space import MIB
 
@@ -77,3 +78,23 @@ def test_room_helps_only_a_full_disk(tmp_path: Path) -> None:
 
     assert "Free space" not in text
     assert ". Name another directory: HARNESS_RUN" in text
+
+
+def test_processes_that_write_the_same_file_do_not_disturb_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "counts.json"
+    with ProcessPoolExecutor(4) as pool:
+        list(pool.map(write_whole, [path] * 400, ["x" * 5000] * 400))
+
+    assert path.read_text() == "x" * 5000
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_written_is_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    path.write_text("old")
+
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(path, "new \udc80")
+
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.cache import digest
+from harness.base.disk import write_whole
 from harness.base.errors import BuildError, ConfigError, InputError, SeriesError, SourceError
 from harness.base.paths import cache_directory
 from harness.base.progress import say, step
@@ -130,10 +131,9 @@ class SavedSearch:
     def save(self, state: State) -> None:
         """Write *state* in one step, so that a kill loses only the kernel that is being tested."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = self.path.with_suffix(".new")
         asked = [{**asdict(one), "word": one.word.value} for one in state.asked]
-        scratch.write_text(json.dumps({"tests": state.tests, "asked": asked}, indent=1) + "\n")
-        scratch.replace(self.path)
+        content = {"tests": state.tests, "asked": asked}
+        write_whole(self.path, json.dumps(content, indent=1) + "\n")
 
 
 def fails(cases: Iterable[Case]) -> bool:

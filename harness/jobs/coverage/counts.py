@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from operator import add
 from pathlib import Path
 
+from harness.base.disk import write_whole
 from harness.jobs.coverage.layout import Layout
 from harness.observe.memory import Memory, Symbols, locate
 
@@ -39,10 +40,8 @@ def total(every: Iterable[Counts], layout: Layout) -> Counts:
 
 
 def save_counts(counts: Counts, path: Path) -> None:
-    """Write *counts* to *path*, whole or not at all."""
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(counts))
-    fresh.replace(path)
+    """Write *counts* to *path*, whole or not at all; many workers write those of a parked guest."""
+    write_whole(path, json.dumps(counts))
 
 
 def load_counts(directory: Path) -> Iterable[Counts]:

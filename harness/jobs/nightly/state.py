@@ -16,6 +16,7 @@ from uuid import uuid4
 from filelock import FileLock, Timeout
 
 from harness.base.cache import digest
+from harness.base.disk import write_whole
 from harness.base.errors import HostError
 from harness.base.paths import cache_directory
 from harness.jobs.nightly.entry import is_final
@@ -105,6 +106,4 @@ def _read(folder: Path) -> Night | None:
 
 
 def _write(path: Path, content: object) -> None:
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(json.dumps(content) + "\n")
-    fresh.replace(path)
+    write_whole(path, json.dumps(content) + "\n")

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.base.cache.evict import added
+from harness.base.disk import write_whole
 from harness.base.errors import SourceError
 from harness.kernel.source.content import Content, prune_empty, read_content, write_content
 
@@ -159,7 +160,7 @@ class SourceTree:
 
     def _save(self, state: TreeState) -> None:
         stored = {"pristine": state.pristine, "patched": sorted(state.patched)}
-        _write_whole(self._state, json.dumps(stored, indent=1))
+        write_whole(self._state, json.dumps(stored, indent=1))
 
     def _load_files(self) -> Snapshot:
         files = self.files
@@ -168,10 +169,4 @@ class SourceTree:
         return files or {}
 
     def _save_files(self, files: Snapshot) -> None:
-        _write_whole(self._files, json.dumps(dict(files)))
-
-
-def _write_whole(path: Path, text: str) -> None:
-    fresh = path.with_suffix(".new")
-    fresh.write_text(text)
-    fresh.replace(path)
+        write_whole(self._files, json.dumps(dict(files)))
