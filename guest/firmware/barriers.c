@@ -3,7 +3,8 @@
  * Follows the kernel, instruction by instruction, from a cache operation to the "dsb sy" that waits
  * for it: nothing traps a barrier. The kernel is left alone again where it leaves the call: when it
  * returns to user space, or takes a lock, whose exclusive load and store no exception may part. It
- * is not followed to another CPU.
+ * is not followed to another CPU. A loop that only adds to a number in memory is passed as a whole:
+ * kernels that count their lines do so everywhere.
  */
 #include "firmware.h"
 
@@ -19,7 +20,29 @@
 
 #define DSB_SY 0xd5033f9fU
 #define ERET 0xd69f03e0U
+#define LONGEST_LOOP 8 /* instructions, from an exclusive load on */
+#define BRANCH(instruction) (((instruction) & 0x1c000000U) == 0x14000000U) /* or a system one */
+#define CBNZ_BACK(instruction) (((instruction) & 0x7f800000U) == 0x35800000U)
 #define EXCLUSIVE_LOAD(instruction) (((instruction) & 0x3fc00000U) == 0x08400000U)
+
+static uint32_t instruction_at(uint64_t pc)
+{
+	uint64_t place = physical(pc);
+
+	return place == NOWHERE ? ERET : *(volatile uint32_t *)place;
+}
+
+/* Where the kernel goes on after a loop around the exclusive load at pc; 0 if it may wait there. */
+static uint64_t behind_loop(uint64_t pc)
+{
+	for (uint64_t at = pc + 4; at < pc + 4 * LONGEST_LOOP; at += 4) {
+		uint32_t instruction = instruction_at(at);
+
+		if (BRANCH(instruction))
+			return CBNZ_BACK(instruction) ? at + 4 : 0;
+	}
+	return 0;
+}
 
 static void step(struct cache_log *log)
 {
@@ -29,9 +52,10 @@ static void step(struct cache_log *log)
 	write_sysreg(spsr_el2, read_sysreg(spsr_el2) | SPSR_SS);
 }
 
-/* Let the kernel handle an exception of its own, up to where it returns to. */
+/* Let the kernel run up to pc: where an exception of its own returns to, or behind a loop. */
 static void wait_for(struct cache_log *log, uint64_t pc)
 {
+	write_sysreg(mdcr_el2, read_sysreg(mdcr_el2) | MDCR_TDE);
 	write_sysreg(dbgbvr5_el1, pc);
 	write_sysreg(dbgbcr5_el1, BREAKPOINT_AT_EL1);
 	write_sysreg(mdscr_el1, log->debug | MDSCR_MDE);
@@ -51,14 +75,20 @@ void stop_following(void)
 void follow(void)
 {
 	struct cache_log *log = cache_log(this_cpu());
-	uint64_t pc = read_sysreg(elr_el2), place = physical(pc);
-	uint32_t instruction = place == NOWHERE ? ERET : *(volatile uint32_t *)place;
+	uint64_t pc = read_sysreg(elr_el2), behind = 0;
+	uint32_t instruction = instruction_at(pc);
+
+	if (EXCLUSIVE_LOAD(instruction))
+		behind = behind_loop(pc);
 
 	if (pc - read_sysreg(vbar_el1) < VECTORS_SIZE) {
 		wait_for(log, read_sysreg(elr_el1));
 	} else if (instruction == DSB_SY) {
 		complete_cache_operations(log);
 		stop_following();
+	} else if (behind && log->steps > 1) {
+		log->steps--;
+		wait_for(log, behind);
 	} else if (instruction == ERET || EXCLUSIVE_LOAD(instruction) || log->steps <= 1) {
 		stop_following();
 	} else {
