@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         runner = runner_of(arguments)
         base_runner = partial(run_base, runner=runner)
         if arguments.together:
-            findings = tuple(one.finding for one in fixes.fixes if version in one.patches)
+            findings = fixes.shown_together(version)
             series = fixes.together(version)
             trials += try_all(series, findings, version, request, (runner, base_runner))
             continue
@@ -89,10 +89,10 @@ def _report(arguments: argparse.Namespace, trials: list[FixTrial]) -> int:
 
 
 def _listing(fixes: Fixes) -> Table:
-    table = Table("finding", "kernels", "needs")
+    table = Table("finding", "kernels", "flavour", "needs")
     for one in fixes.fixes:
         needs = ", ".join(before.finding for before in one.needs)
-        table.add_row(one.finding, ", ".join(one.patches), needs)
+        table.add_row(one.finding, ", ".join(one.patches), one.flavour, needs)
     for name, commit in fixes.upstream.items():
-        table.add_row(name, "upstream", commit)
+        table.add_row(name, "upstream", "", commit)
     return table

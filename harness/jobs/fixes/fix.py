@@ -16,11 +16,15 @@ INDEX = "fixes.toml"
 
 @dataclass(frozen=True)
 class Fix:
-    """The repair of *finding*: *patches* by kernel version, *needs* those applied before it."""
+    """The repair of *finding*: *patches* by kernel version, *needs* those applied before it.
+
+    *flavour* is that of the kernel in which the finding shows; empty for the plain one.
+    """
 
     finding: str
     patches: Mapping[str, Path]
     needs: tuple["Fix", ...] = ()
+    flavour: str = ""
 
     def series(self, version: str) -> tuple[Path, ...]:
         """The patch for kernel *version*, after those that it needs."""
@@ -51,6 +55,12 @@ class Fixes:
                 )
         return tuple(known[name] for name in dict.fromkeys(names)) or self.fixes
 
+    def shown_together(self, version: str) -> tuple[str, ...]:
+        """The findings of which one run of the plain kernel *version* shows all."""
+        return tuple(
+            one.finding for one in self.fixes if version in one.patches and not one.flavour
+        )
+
     def together(self, version: str) -> tuple[Path, ...]:
         """The patches of all repairs for kernel *version*, as one series."""
         return tuple(one.patches[version] for one in self.fixes if version in one.patches)
@@ -67,5 +77,5 @@ def read_fixes(directory: Path = FIXES) -> Fixes:
             if (path := directory / name / f"{version}.patch").is_file()
         }
         needs = tuple(made[one] for one in index["needs"].get(name, ()))
-        made[name] = Fix(name, patches, needs)
+        made[name] = Fix(name, patches, needs, index["flavours"].get(name, ""))
     return Fixes(tuple(made.values()), index["kernels"], index["upstream"])

@@ -97,7 +97,8 @@ class FixTrial:
 def try_fix(
     fix: Fix, version: str, request: SuiteRequest, runner: Runner, base_runner: Runner
 ) -> FixTrial:
-    """Try *fix* on kernel *version*, whose source is in *request*."""
+    """Try *fix* on kernel *version*, whose source is in *request*, in the fix's flavour."""
+    request = replace(request, spec=replace(request.spec, flavour=fix.flavour))
     tests = replace(request, findings=(fix.finding,))
     series = fix.series(version)
     return _trial(fix.finding, version, (tests, request), series, (runner, base_runner))

@@ -12,6 +12,10 @@ from harness.machine.devicetree import Pool
 from harness.plugin.counters import PoolCounters
 from harness.suite.lib.expect import counted, equal, require, slots_used
 
+TRACKING_OOPSES = pytest.mark.finding(
+    "track-hiwater-oops", kernels=">=7.3", config="CFI=y", ends=("CRASH",)
+)
+
 
 @pytest.mark.property("E17")
 def test_debugfs_counts_the_slots_of_a_pool(pool: Pool, counters: PoolCounters) -> None:
@@ -32,6 +36,7 @@ def test_debugfs_follows_an_allocation(probe: Probe, counters: PoolCounters, pag
 
 @pytest.mark.property("E17")
 @pytest.mark.needs("debugfs has the peak", change="used-hiwater")
+@TRACKING_OOPSES
 @pytest.mark.parametrize("append", ["swiotlb=track_hiwater"])
 def test_debugfs_keeps_the_peak(probe: Probe, counters: PoolCounters, page: int) -> None:
     """io_tlb_used_hiwater is the largest number of slots that were in use at once.
@@ -73,6 +78,7 @@ def test_debugfs_keeps_no_peak_unasked(probe: Probe, counters: PoolCounters, pag
 
 @pytest.mark.property("E17")
 @pytest.mark.needs("debugfs has the peak", change="used-hiwater")
+@TRACKING_OOPSES
 @pytest.mark.parametrize("append", ["swiotlb=track_hiwater"])
 def test_the_peak_can_be_forgotten_and_nothing_else(
     probe: Probe, counters: PoolCounters, page: int
