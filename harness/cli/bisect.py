@@ -6,11 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.base.errors import InputError
+from harness.base.progress import say
 from harness.cli.choice import add_choice_options, request_of, runner_of
 from harness.cli.machines import add_source_option
-from harness.jobs.bisect import bisect, bisection_text, find_commits, kernels_line, series_line
+from harness.jobs.bisect import (
+    bisect,
+    bisection_text,
+    find_commits,
+    kernels_line,
+    kernels_to_ask,
+    series_line,
+)
 from harness.jobs.bisect.search import SearchSpace
-from harness.jobs.compare import find_series
+from harness.jobs.compare import find_series, usual_time
 from harness.kernel import KernelSpec
 from harness.kernel.patches.origin import FORMS
 from harness.results import SuiteRequest
@@ -58,6 +66,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--again", action="store_true", help="discard earlier results and start over"
     )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print how long it will take, and run nothing"
+    )
     parser.set_defaults(run=run)
 
 
@@ -65,6 +76,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Search, and print what was found."""
     request = _chosen(arguments, request_of(arguments, arguments.kernel))
     space = _space(arguments, request.spec)
+    count = kernels_to_ask(space, request, again=arguments.again)
+    if count:
+        say(f"estimate: {usual_time(request, count)}")
+    if arguments.dry_run:
+        return FOUND
     bisection = bisect(space, request, runner_of(arguments), again=arguments.again)
     print(bisection_text(bisection), end="")
     return FOUND if bisection.found.is_certain else SEVERAL

@@ -3,6 +3,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from functools import partial
 
 from rich.table import Table
@@ -12,8 +13,17 @@ from harness.base.progress import say
 from harness.cli.choice import add_run_options, runner_of
 from harness.cli.outputs import add_output
 from harness.cli.tables import print_table
-from harness.jobs.compare import run_base
-from harness.jobs.fixes import Fixes, FixTrial, fix_table, fixes_json, read_fixes, try_fix
+from harness.jobs.compare import Stage, estimate_text, run_base
+from harness.jobs.fixes import (
+    Fix,
+    Fixes,
+    FixTrial,
+    estimate_fix,
+    fix_table,
+    fixes_json,
+    read_fixes,
+    try_fix,
+)
 from harness.jobs.fixes import try_together as try_all
 from harness.kernel import KernelSpec
 from harness.kernel.source.sources import pin_source
@@ -42,6 +52,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--together", action="store_true", help="apply all as one series")
     parser.add_argument("--list", action="store_true", help="list the repairs and run nothing")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print how long it will take, and run nothing"
+    )
     add_output(parser, "--json", "write the table as JSON")
     add_run_options(parser)
     parser.set_defaults(run=run)
@@ -59,6 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.list:
         print_table(_listing(fixes))
         return 0
+    if arguments.dry_run:
+        return _estimate(arguments, fixes, chosen, versions)
     trials: list[FixTrial] = []
     for version in versions:
         request = _request(arguments, fixes.kernels[version])
@@ -74,6 +89,23 @@ def run(arguments: argparse.Namespace) -> int:
                 trials.append(try_fix(fix, version, request, runner, base_runner))
                 say(f"{fix.finding} on {version}: {trials[-1].outcome.value}")
     return _report(arguments, trials)
+
+
+def _estimate(
+    arguments: argparse.Namespace, fixes: Fixes, chosen: Sequence[Fix], versions: Sequence[str]
+) -> int:
+    """Print how long each repair will take, and all of them."""
+    stages: list[Stage] = []
+    for version in versions:
+        request = _request(arguments, fixes.kernels[version])
+        for fix in chosen:
+            if version in fix.patches:
+                found = estimate_fix(fix, version, request)
+                say(f"{fix.finding} on {version}: {estimate_text(found)}")
+                stages += found
+    known = sum(one.seconds or 0 for one in stages)
+    say(f"estimate: {len(stages)} builds and runs, about {known / 60:.0f} min")
+    return 0
 
 
 def _request(arguments: argparse.Namespace, source: str) -> SuiteRequest:

@@ -8,7 +8,7 @@
 ===================  =============================================================================
 """
 
-from harness.jobs.bisect.bisect import Bisection, bisect
+from harness.jobs.bisect.bisect import Bisection, bisect, kernels_to_ask
 from harness.jobs.bisect.bisection_text import bisection_text
 from harness.jobs.bisect.commits import find_commits
 from harness.jobs.bisect.spaces import kernels_line, series_line
@@ -19,5 +19,6 @@ __all__ = [
     "bisection_text",
     "find_commits",
     "kernels_line",
+    "kernels_to_ask",
     "series_line",
 ]

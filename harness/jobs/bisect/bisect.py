@@ -106,6 +106,17 @@ def bisect(
     return Bisection(space, request, state, name)
 
 
+def kernels_to_ask(space: SearchSpace, request: SuiteRequest, again: bool = False) -> int:
+    """How many kernels a search will ask, if each that it asks is bad; 0 if it has ended."""
+    known = {} if again else dict(SavedSearch(space, request).load().known)
+    ends = [one for one in (space.good, space.bad) if one not in known]
+    known |= {space.good: Word.GOOD, space.bad: Word.BAD}
+    before = len(known)
+    while isinstance(name := space.next(known), str):
+        known[name] = Word.BAD
+    return len(ends) + len(known) - before
+
+
 @dataclass(frozen=True)
 class SavedSearch:
     """Where the state of a search is kept between runs."""

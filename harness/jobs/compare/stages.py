@@ -11,7 +11,7 @@ from harness.kernel import Kernel, KernelSpec
 from harness.kernel.build.build import find_kernel
 from harness.kernel.spec import cached_kernels
 from harness.results.history import open_history, run_seconds
-from harness.results.request import choice_of
+from harness.results.request import SuiteRequest, choice_of
 
 LONG = 90
 """Seconds from which minutes are said."""
@@ -41,6 +41,16 @@ def estimate_text(stages: Sequence[Stage]) -> str:
     said = ", ".join(f"{one.title} {_about(one.seconds)}" for one in stages)
     more = " and what is not known" if len(known) < len(stages) else ""
     return f"{said}; in all {_about(sum(known))}{more}"
+
+
+def usual_time(request: SuiteRequest, count: int) -> str:
+    """How long it takes to build and test *count* kernels of which nothing is known, as text."""
+    build = _build_seconds(request.spec, cached_kernels())
+    tests = run_seconds(open_history(), choice_of(request), request.spec.flavour)
+    said = f"{count} kernels, each a build of {_about(build)} and tests of {_about(tests)}"
+    if build is None or tests is None:
+        return said
+    return f"{said}; in all {_about(count * (build + tests))}"
 
 
 def _stages(kernels: Kernels, again: bool) -> Iterator[Stage]:

@@ -12,13 +12,14 @@
 
 from harness.jobs.fixes.fix import Fix, Fixes, read_fixes
 from harness.jobs.fixes.fix_table import fix_table, fixes_json
-from harness.jobs.fixes.fix_trial import FixOutcome, FixTrial, try_fix, try_together
+from harness.jobs.fixes.fix_trial import FixOutcome, FixTrial, estimate_fix, try_fix, try_together
 
 __all__ = [
     "Fix",
     "FixOutcome",
     "FixTrial",
     "Fixes",
+    "estimate_fix",
     "fix_table",
     "fixes_json",
     "read_fixes",

@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.base.errors import BuildError, SeriesError
 from harness.jobs.compare.kernel_runs import REPEATS, Kernels, Runner, compared, run_all
 from harness.jobs.compare.series_judgement import Failure
+from harness.jobs.compare.stages import Stage, estimate
 from harness.jobs.fixes.fix import Fix
 from harness.results import SuiteRequest, Verdict
 from harness.results.judge import Change, Comparison, Difference, Shown, overall, shown
@@ -104,6 +105,19 @@ def try_fix(
     return _trial(fix.finding, version, (tests, request), series, (runner, base_runner))
 
 
+def estimate_fix(fix: Fix, version: str, request: SuiteRequest) -> tuple[Stage, ...]:
+    """What :func:`try_fix` has to do, and how long it took before."""
+    request = replace(request, spec=replace(request.spec, flavour=fix.flavour))
+    both = (replace(request, findings=(fix.finding,)), request)
+    stages = (stage for one in both for stage in estimate(_kernels(one, fix.series(version))))
+    return tuple(dict.fromkeys(stages))
+
+
+def _kernels(request: SuiteRequest, series: tuple[Path, ...]) -> Kernels:
+    patched = replace(request, spec=replace(request.spec, series=series))
+    return Kernels({0: request, 1: patched}, {0: request.spec.source, 1: "with the repair"})
+
+
 def try_together(
     series: tuple[Path, ...],
     findings: tuple[str, ...],
@@ -147,10 +161,8 @@ def _trial(
 def _compared(
     request: SuiteRequest, series: tuple[Path, ...], runner: Runner, base_runner: Runner
 ) -> Comparison | Failure:
-    patched = replace(request, spec=replace(request.spec, series=series))
-    kernels = Kernels({0: request, 1: patched}, {0: request.spec.source, 1: "with the repair"})
     try:
-        runs = run_all(kernels, runner, REPEATS, base_runner)
+        runs = run_all(_kernels(request, series), runner, REPEATS, base_runner)
     except SeriesError as fault:
         return Failure(f"it does not apply: {fault}")
     except BuildError as fault:  # of the base

@@ -8,7 +8,7 @@ from bisections import Dying, positions
 from validate_fakes import FAIL, PASS, REQUEST, FakeSuite, T
 
 from harness.base.errors import HostError
-from harness.jobs.bisect import bisect
+from harness.jobs.bisect import bisect, kernels_to_ask
 from harness.jobs.bisect.bisect import SavedSearch
 from harness.jobs.bisect.search import Found
 from harness.kernel import KernelSpec
@@ -65,3 +65,16 @@ def test_a_file_that_was_cut_short_is_no_memory(series: Series) -> None:
     suite = FakeSuite({T: [PASS, PASS, PASS, FAIL, FAIL, PASS]})
 
     assert bisect(space, REQUEST, suite).found == Found(("3",))
+
+
+def test_the_kernels_that_are_left_to_ask_are_counted(series: Series) -> None:
+    space, suite = positions(series), FakeSuite({T: [PASS, PASS, PASS, FAIL, FAIL, PASS]})
+    assert kernels_to_ask(space, REQUEST) == 4
+
+    with pytest.raises(KeyboardInterrupt):
+        bisect(space, REQUEST, Dying(suite, 3, KeyboardInterrupt()))
+    assert kernels_to_ask(space, REQUEST) == 1
+
+    bisect(space, REQUEST, suite)
+    assert kernels_to_ask(space, REQUEST) == 0
+    assert kernels_to_ask(space, REQUEST, again=True) == 4

@@ -18,6 +18,7 @@ from harness.jobs.fixes import (
     FixTrial,
     fix_table,
     fixes_json,
+    read_fixes,
     try_fix,
     try_together,
 )
@@ -123,3 +124,23 @@ def test_all_repairs_at_once_have_a_row_for_each_finding() -> None:
         ("first", "none", "none", FixOutcome.NOT_SHOWN),
         ("all of them", "1 known", "1 held", FixOutcome.REPAIRED),
     ]
+
+
+def test_a_repair_is_tried_in_the_flavour_in_which_its_finding_shows() -> None:
+    asked: list[str] = []
+
+    def suite(request: SuiteRequest) -> Run:
+        asked.append(request.spec.flavour)
+        return FakeSuite(("KNOWN", "PASS"))(request)
+
+    try_fix(replace(FIX, flavour="gki"), "6.12", SuiteRequest(KernelSpec()), suite, suite)
+
+    assert set(asked) == {"gki"}
+
+
+def test_a_finding_of_a_flavour_is_not_asked_of_the_plain_kernel() -> None:
+    fixes = read_fixes()
+
+    assert "track-hiwater-oops" not in fixes.shown_together("7.3")
+    assert "attach-race" in fixes.shown_together("7.3")
+    assert any("track-hiwater-oops" in str(one) for one in fixes.together("7.3"))
