@@ -101,6 +101,18 @@ def test_the_lint_predicts_what_a_rule_says(checker: TreeChecker, name: str) -> 
 
 @pytest.mark.property(*CHECKED)
 @DISK
+@pytest.mark.nightly("an option that few boot loaders give")
+@pytest.mark.parametrize("append", ["mem=225M", "mem=224M", "mem=64M mem=1G"])
+def test_the_lint_predicts_what_less_ram_does(checker: TreeChecker, append: str) -> None:
+    """A pool behind the end that the command line gives to RAM ends the boot, and no other."""
+    got = checker.check(RULE_TREES["restricted"])
+
+    equal(got.differences, (), "what the kernel did otherwise")
+    equal(got.ended, append == "mem=224M", "whether the boot ends")
+
+
+@pytest.mark.property(*CHECKED)
+@DISK
 @pytest.mark.parametrize("made", in_default_tier(MENDED_TREES, "a region of no size"))
 def test_the_lint_predicts_what_it_was_once_wrong_about(
     checker: TreeChecker, made: MadeTree
