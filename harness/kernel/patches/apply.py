@@ -5,18 +5,18 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from harness.base.disk import require_not_full
 from harness.base.errors import SeriesError
 from harness.base.progress import say
 from harness.base.tools import find_tool
-from harness.kernel.patches.diff import Patch, require_safe
-from harness.kernel.source.content import Content, read_content, write_content
+from harness.kernel.patches.diff import Patch, refuse, require_safe, stripped
+from harness.kernel.source.content import SYMLINK, Content, read_content, write_content
 from harness.kernel.source.git import environment
 
 _REJECTED = re.compile(r"^Rejected hunk #(\d+)", re.MULTILINE)
@@ -80,14 +80,33 @@ def _files_of(
     """
     for patch in patches:
         require_safe(patch)
-    paths = sorted(frozenset().union(*(patch.paths for patch in patches)))
+    paths = _with_parents(frozenset().union(*(patch.paths for patch in patches)))
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch) / "tree"
         root.mkdir()
         before = {path: pristine(path) for path in paths}
+        for patch in patches:
+            _require_no_link_above(patch, before)
         for path, content in before.items():
             write_content(root / path, content)
         yield root, before
+
+
+def _with_parents(paths: Iterable[str]) -> list[str]:
+    """*paths* and the directories above them, which may be files or links, from the top down."""
+    return sorted({one for path in paths for one in (path, *_parents(path))})
+
+
+def _parents(path: str) -> list[str]:
+    return [str(one) for one in PurePosixPath(path).parents][:-1]
+
+
+def _require_no_link_above(patch: Patch, before: Mapping[str, Content | None]) -> None:
+    """Raise SeriesError if a link of the tree leads to a path of *patch*: nobody knows where."""
+    for path in sorted(patch.paths):
+        for one in _parents(path):
+            if (content := before[one]) and content.mode == SYMLINK:
+                refuse(patch, f"it names a path beyond a link of the tree, {path} ({one})")
 
 
 def _require(attempt: Attempt, position: str) -> None:
@@ -104,22 +123,52 @@ def _require(attempt: Attempt, position: str) -> None:
 
 
 def _attempt(root: Path, patch: Patch) -> Attempt:
-    """Apply *patch* to the files in *root*; a refused patch leaves its good hunks there."""
-    forward = _git_apply(root, patch)
-    if forward.returncode == 0:
-        return Attempt(patch.name, Fit.APPLIES)
-    if _git_apply(root, patch, "--check", "--reverse").returncode == 0:
-        return Attempt(patch.name, Fit.ALREADY)
-    there = _hunks_there(root, patch)
-    rejected = _git_apply(root, patch, "--reject", "--verbose").stderr
+    """Apply *patch* to the files in *root*; a refused patch leaves its good hunks there.
+
+    Raises SeriesError if it makes a link that leaves the tree.
+    """
+    levels = [one for one in patch.levels if _finds(root, patch, one)] or [patch.levels[0]]
+    for level in levels:
+        forward = _git_apply(root, patch, f"-p{level}")
+        if forward.returncode == 0:
+            _require_links_inside(root, patch)
+            return Attempt(patch.name, Fit.APPLIES)
+    for level in levels:
+        if _git_apply(root, patch, f"-p{level}", "--check", "--reverse").returncode == 0:
+            return Attempt(patch.name, Fit.ALREADY)
+    likeliest = f"-p{levels[0]}"
+    there = _hunks_there(root, patch, likeliest)
+    rejected = _git_apply(root, patch, likeliest, "--reject", "--verbose").stderr
     return Attempt(patch.name, Fit.REFUSED, _explain(rejected or forward.stderr, there))
 
 
-def _hunks_there(root: Path, patch: Patch) -> Callable[[str, str], bool]:
+def _finds(root: Path, patch: Patch, level: int) -> bool:
+    """Whether *root* has one of the files that *patch* names, if ``-p`` is *level*."""
+    return any(read_content(root / stripped(name, level)) for name in patch.names)
+
+
+def _require_links_inside(root: Path, patch: Patch) -> None:
+    """Raise SeriesError if *patch* left a link whose target may lie outside the tree.
+
+    A ``..`` after a name may lead anywhere: the name may be that of another link.
+    """
+    for path in sorted(patch.paths):
+        content = read_content(root / path)
+        if content is None or content.mode != SYMLINK:
+            continue
+        target = content.data.decode(errors="surrogateescape")
+        climbs = len(PurePosixPath(path).parent.parts)
+        names = target.split("/")
+        up = next((at for at, name in enumerate(names) if name != ".."), len(names))
+        if target.startswith("/") or up > climbs or ".." in names[up:]:
+            refuse(patch, f"it makes a link out of the tree, {path} -> {target}")
+
+
+def _hunks_there(root: Path, patch: Patch, level: str) -> Callable[[str, str], bool]:
     """Return a function that says whether a file already contains the hunk of that number."""
     with tempfile.TemporaryDirectory() as scratch:
         copy = shutil.copytree(root, Path(scratch) / "tree", symlinks=True)
-        said = _git_apply(copy, patch, "--reverse", "--reject", "--verbose").stderr
+        said = _git_apply(copy, patch, level, "--reverse", "--reject", "--verbose").stderr
     missing = dict(_rejects(said))
     whole = set(_CLEAN.findall(said))
     return lambda file, number: file in whole or (file in missing and number not in missing[file])

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A diff as data: the files that it changes, and what makes it unsafe to apply."""
 
+import os
 import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from typing import NoReturn
 
 from harness.base.cache import digest
 from harness.base.errors import SeriesError
@@ -15,38 +17,62 @@ LARGEST_PATCH = 8 * MIB
 """Bytes of the largest patch that is applied; larger ones are generated tables of registers."""
 
 FIRST_DIFF = re.compile(rb"^(--- \S.*\n\+\+\+ \S|diff --git )", re.MULTILINE)
-_TOUCHED = re.compile(rb"^(?:--- |\+\+\+ |(?:rename|copy) (?:from|to) )([^\t\n]+)", re.MULTILINE)
-_HEADER = re.compile(rb"^diff --git a/(\S+) b/(\S+)$", re.MULTILINE)
 _HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 _NAME = re.compile(rb"(--- |\+\+\+ |(?:rename|copy) (?:from|to) |diff --git )(.+)")
-_LINK = re.compile(rb"(?:new (?:file )?mode|index [0-9a-f]+\.\.[0-9a-f]+) 120000$")
+_SUBMODULE = re.compile(
+    rb"(?:(?:old|new|deleted) (?:file )?mode|index [0-9a-f]+\.\.[0-9a-f]+) 160000$"
+)
 _BINARY = re.compile(rb"(GIT binary patch|Binary files .* differ)$")
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"')
-_ESCAPE = re.compile(rb"\\([0-7]{3}|.)")
+_ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
+_LETTERS = dict(zip(b"abtnvfr", b"\a\b\t\n\v\f\r", strict=True))
+_PREFIX = re.compile(rb"^[ab]/")
+_CONTROL = re.compile(rb"[\0-\x1f\x7f]")
 
 NOWHERE = b"/dev/null"
+
+LEVELS = (1, 0)
+"""How many parts to take from the names of a diff that does not say it, as ``-pN`` does."""
 
 
 @dataclass(frozen=True)
 class Patch:
-    """One patch: its name, its diff with the text around it, and its subject without tags."""
+    """One patch: its name, its diff with the text around it, and its subject without tags.
+
+    *strip* is the N of ``-pN`` that a quilt series says; None if the diff has to tell.
+    """
 
     name: str
     text: bytes
     subject: str = ""
+    strip: int | None = None
 
     @property
     def identity(self) -> str:
         """A hash of the content without the name."""
-        return digest(self.text)
+        return digest(self.text, *([] if self.strip is None else [f"-p{self.strip}"]))
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The N of ``-pN`` with which it may apply, the likeliest first."""
+        return LEVELS if self.strip is None else (self.strip,)
 
     @property
     def paths(self) -> frozenset[str]:
-        """A superset of the paths that the patch reads or writes."""
-        plain = {_strip(name) for name in _TOUCHED.findall(self.text)}
-        both = {name for pair in _HEADER.findall(self.text) for name in pair}
-        names = (name.decode(errors="surrogateescape") for name in plain | both)
-        return frozenset(name for name in names if _is_inside(name))
+        """A superset of the paths that the patch reads or writes.
+
+        The names of a rename have one part less than others (git 2.39, apply.c:gitdiff_renamesrc).
+        """
+        depths = {max(level - less, 0) for level in self.levels for less in (0, 1)}
+        found = {stripped(name, depth) for name in self.names for depth in depths}
+        return frozenset(posixpath.normpath(path) for path in found if _is_inside(path))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The file names in the headers of its diffs, as they are written there."""
+        lines = (line for part, line in _parts(self.text) if part is _Part.NAME)
+        found = {name for line in lines for name in _names(line)}
+        return frozenset(os.fsdecode(name) for name in found if not name.startswith(b"/"))
 
 
 def has_diff(text: bytes) -> bool:
@@ -57,28 +83,30 @@ def has_diff(text: bytes) -> bool:
 def require_safe(patch: Patch) -> None:
     """Raise SeriesError for a patch that may write outside the tree, is binary or is huge."""
     if fault := next(_faults(patch.text), ""):
-        raise SeriesError(
-            f"the patch {patch.name} is refused: {fault}. Nothing was written. Expected a patch in "
-            "text form for files inside the kernel's tree."
-        )
+        refuse(patch, fault)
+
+
+def refuse(patch: Patch, fault: str) -> NoReturn:
+    """Raise SeriesError: *patch* is not safe to apply."""
+    raise SeriesError(
+        f"the patch {patch.name} is refused: {fault}. Nothing was written. Expected a patch in "
+        "text form for files inside the kernel's tree."
+    )
 
 
 def _faults(text: bytes) -> Iterator[str]:
     if len(text) > LARGEST_PATCH:
         yield f"it has {len(text) / MIB:.1f} MiB, more than {LARGEST_PATCH // MIB} MiB"
-    path, link = b"", False
+    path = b""
     for part, line in _parts(text):
-        if part is _Part.NAME and (found := _NAME.fullmatch(line)):
-            link = link and not found[1].startswith(b"diff")
-            for name in _names(found[1], found[2]):
+        if part is _Part.NAME:
+            for name in _names(line):
                 yield from _outside(name)
-                path = _strip(name) if name != NOWHERE else path
-        elif part is _Part.REST and _LINK.match(line):
-            link = True
+                path = _PREFIX.sub(b"", name) if name != NOWHERE else path
+        elif part is _Part.REST and _SUBMODULE.match(line):
+            yield f"it changes a submodule, {_said(path)}"
         elif part is _Part.REST and _BINARY.match(line):
-            yield f"it changes the binary file {path.decode(errors='replace')}"
-        elif part is _Part.HUNK and link and line.startswith(b"+"):
-            yield from _leaves_tree(path, line[1:])
+            yield f"it changes the binary file {_said(path)}"
 
 
 class _Part(Enum):
@@ -111,43 +139,56 @@ def _parts(text: bytes) -> Iterator[tuple[_Part, bytes]]:
             yield (_Part.NAME if pair or (git and _NAME.match(line)) else _Part.REST), line
 
 
-def _names(kind: bytes, rest: bytes) -> list[bytes]:
-    """The file names in a header line of a diff, unquoted."""
+def _names(line: bytes) -> list[bytes]:
+    """The file names in a header line of a diff, unquoted.
+
+    A line ``diff --git`` separates its two names by a blank; each may contain blanks itself.
+    """
+    if not (found := _NAME.fullmatch(line)):
+        return []
+    kind, rest = found.groups()
     quoted = [_ESCAPE.sub(_unescaped, name) for name in _QUOTED.findall(rest)]
     if kind.startswith(b"diff"):
-        return quoted + [word for word in _QUOTED.sub(b"", rest).split(b" ") if word]
+        plain = _QUOTED.sub(b"", rest).strip()
+        half = len(plain) // 2
+        equal = [plain[:half], plain[half + 1 :]]
+        same = not quoted and equal[0].partition(b"/")[2] == equal[1].partition(b"/")[2]
+        return quoted + (equal if same else plain.split())
     return quoted or [rest.split(b"\t")[0].rstrip()]
 
 
 def _unescaped(found: re.Match[bytes]) -> bytes:
     """One escape of a name that git quoted: three octal digits, or a letter as in C."""
     word = found[1]
-    return bytes([int(word, 8) & 0xFF]) if word.isdigit() and len(word) == 3 else word
+    if word.isdigit() and len(word) == 3:
+        return bytes([int(word, 8) & 0xFF])
+    return bytes([_LETTERS.get(word[0], word[0])])
 
 
 def _outside(name: bytes) -> Iterator[str]:
-    said = name.decode(errors="replace")
+    """Why no file of the tree has that name."""
+    parts = name.split(b"/")
     if name == NOWHERE:
         return
     if name.startswith(b"/"):
-        yield f"it names an absolute path, {said}"
-    elif b".." in name.split(b"/"):
-        yield f"it names a path outside the tree, {said}"
+        yield f"it names an absolute path, {_said(name)}"
+    elif b".." in parts:
+        yield f"it names a path outside the tree, {_said(name)}"
     elif b".git" in name.lower().split(b"/"):
-        yield f"it names a file of a git repository itself, {said}"
+        yield f"it names a file of a git repository itself, {_said(name)}"
 
 
-def _leaves_tree(path: bytes, target: bytes) -> Iterator[str]:
-    whole = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-    if whole.startswith((b"/", b"..")):
-        said = (one.decode(errors="replace") for one in (path, target))
-        yield "it makes a link out of the tree, {} -> {}".format(*said)
+def _said(name: bytes) -> str:
+    """A name for a message, which control characters cannot change."""
+    return _CONTROL.sub(lambda found: b"\\%03o" % found[0][0], name).decode(errors="replace")
 
 
-def _strip(name: bytes) -> bytes:
-    """Take ``a/`` or ``b/`` from a path, as ``-p1`` does."""
-    return name.partition(b"/")[2] if name.startswith((b"a/", b"b/")) else name
+def stripped(name: str, level: int) -> str:
+    """The path that *name* in a diff means with ``-p`` *level*; empty if it has no more parts."""
+    return "/".join(name.split("/")[level:])
 
 
-def _is_inside(name: str) -> bool:
-    return not name.startswith("/") and ".." not in name.split("/")
+def _is_inside(path: str) -> bool:
+    """Whether *path* may be one of a kernel, which has no top directory a or b as git's names."""
+    top, *rest = path.split("/")
+    return top not in ("", "a", "b", "..") and ".." not in rest

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The files of a series: patch files, mailboxes, Maildirs and directories, split into mails."""
 
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +19,8 @@ SUFFIXES = frozenset({".patch", ".diff", ".mbox", ".mbx", ".eml"})
 
 COMPRESSED = frozenset({".gz", ".xz", ".bz2"})
 
+_STRIP = re.compile(r"-p(\d)")
+
 STDIN = Path("-")
 """The path that means standard input."""
 
@@ -27,10 +30,11 @@ ARCHIVE = b"From mboxrd@z "
 
 @dataclass(frozen=True)
 class RawMail:
-    """A mail or a bare diff as it was found; *name* says where."""
+    """A mail or a bare diff as it was found; *name* says where, *strip* is the N of its ``-pN``."""
 
     name: str
     text: bytes
+    strip: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,9 +74,11 @@ def _read_batch(path: Path) -> Batch:
         found = (file for part in ("cur", "new") for file in _by_number(path / part))
         return Batch(name, tuple(RawMail(file.name, read_file(file)) for file in found))
     listed = path / "series"
-    files = list(_quilted(listed)) if listed.is_file() else _patch_files(path)
+    if listed.is_file():
+        return Batch(name, tuple(_quilted(listed)), sorted=True)
+    files = _patch_files(path)
     mails = tuple(mail for file in files for mail in split_mailbox(file.name, read_file(file)))
-    return Batch(name, mails, sorted=listed.is_file())
+    return Batch(name, mails)
 
 
 def _is_maildir(path: Path) -> bool:
@@ -85,11 +91,17 @@ def _by_number(directory: Path) -> list[Path]:
     return sorted(found, key=lambda file: [part.zfill(20) for part in file.name.split(".")])
 
 
-def _quilted(listed: Path) -> Iterator[Path]:
-    """The files that a quilt ``series`` file names, in its order (quilt(1))."""
+def _quilted(listed: Path) -> Iterator[RawMail]:
+    """The patches that a quilt ``series`` file names, in its order, with their ``-pN`` (quilt(1)).
+
+    quilt also knows ``-pab``, which is -p1.
+    """
     for line in read_file(listed).decode(errors="surrogateescape").splitlines():
         if words := line.partition("#")[0].split():
-            yield listed.parent / words[0]
+            file = listed.parent / words[0]
+            levels = [int(found[1]) for word in words[1:] if (found := _STRIP.fullmatch(word))]
+            for mail in split_mailbox(file.name, read_file(file)):
+                yield replace(mail, strip=levels[-1] if levels else None)
 
 
 def _patch_files(path: Path) -> list[Path]:

@@ -38,7 +38,8 @@ class Mail:
     *parents* are the ids of the mails that it answers, the nearest first. *fixes* are the values of
     all ``Fixes:`` lines, also among *trailers*. *diff* is the diff with the text around it; empty
     of diffs if it is not a patch. *note* is what a person should know if it does not apply.
-    *collected* are those of *trailers* that came in replies.
+    *collected* are those of *trailers* that came in replies. *strip* is the N of ``-pN``, if a
+    quilt series says it.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Mail:
     diff: bytes
     note: str = ""
     collected: tuple[Trailer, ...] = ()
+    strip: int | None = None
 
     @property
     def is_patch(self) -> bool:

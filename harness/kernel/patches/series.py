@@ -2,7 +2,7 @@
 """A patch series as data: its patches in order, its cover letter, and the skipped mails."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -76,7 +76,7 @@ def read_series(paths: Sequence[Path]) -> tuple[Patch, ...]:
 
 def patches_of(series: Series) -> tuple[Patch, ...]:
     """The patches of *series* as they are applied."""
-    return tuple(Patch(mail.name, mail.diff, mail.subject) for mail in series.patches)
+    return tuple(Patch(one.name, one.diff, one.subject, one.strip) for one in series.patches)
 
 
 def store_prefix(series: Series, length: int) -> tuple[Path, ...]:
@@ -84,14 +84,22 @@ def store_prefix(series: Series, length: int) -> tuple[Path, ...]:
     patches = series.patches[:length]
     if not patches:
         return ()
-    names = [_file_name(number, mail) for number, mail in enumerate(patches, 1)]
-    parts = [part for name, mail in zip(names, patches, strict=True) for part in (name, mail.diff)]
-    return (STORED.get(digest(*parts), partial(_write, dict(zip(names, patches, strict=True)))),)
+    files = {_file_name(number, mail): mail.diff for number, mail in enumerate(patches, 1)}
+    if any(mail.strip is not None for mail in patches):
+        lines = (f"{name} {_option(mail)}\n" for name, mail in zip(files, patches, strict=True))
+        files["series"] = "".join(lines).encode()
+    parts = [part for name, data in files.items() for part in (name, data)]
+    return (STORED.get(digest(*parts), partial(_write, files)),)
 
 
-def _write(files: dict[str, Mail], directory: Path) -> None:
-    for name, mail in files.items():
-        (directory / name).write_bytes(mail.diff)
+def _option(mail: Mail) -> str:
+    """What a quilt series says after the name of a patch."""
+    return "" if mail.strip is None else f"-p{mail.strip}"
+
+
+def _write(files: Mapping[str, bytes], directory: Path) -> None:
+    for name, data in files.items():
+        (directory / name).write_bytes(data)
 
 
 def _file_name(number: int, mail: Mail) -> str:
@@ -104,7 +112,8 @@ def _parsed(batch: Batch) -> tuple[list[Mail], list[Skipped]]:
     mails, skipped = list[Mail](), list[Skipped]()
     for raw in batch.mails:
         try:
-            mails += parse_mails(raw.name, raw.text)
+            parsed = parse_mails(raw.name, raw.text)
+            mails += [replace(mail, strip=raw.strip) for mail in parsed]
         except Exception as fault:  # also what Python's own reader of mails did not foresee
             skipped.append(Skipped(raw.name, "", f"not understood: {fault}"))
     return mails, skipped

@@ -71,6 +71,99 @@ def test_no_patches_change_nothing(tree: Path) -> None:
     assert apply(tree) == {}
 
 
+def renamed(old: str, new: str) -> bytes:
+    """SLOTS_PATCH with other names of its file."""
+    return SLOTS_PATCH.replace(b"a/kernel", old.encode()).replace(b"b/kernel", new.encode())
+
+
+@pytest.mark.parametrize(
+    "diff",
+    [
+        renamed("linux-6.12.orig/kernel", "linux-6.12/kernel"),
+        b"Index: linux/kernel/dma/swiotlb.c\n====\n" + renamed("linux.orig/kernel", "linux/kernel"),
+        b"diff --git i/kernel/dma/swiotlb.c w/kernel/dma/swiotlb.c\n"
+        + renamed("i/kernel", "w/kernel"),
+        renamed("kernel", "kernel"),
+        b"diff --git kernel/dma/swiotlb.c kernel/dma/swiotlb.c\n" + renamed("kernel", "kernel"),
+        renamed("./kernel", "./kernel"),
+    ],
+    ids=["diff -urN", "quilt", "mnemonic", "no prefix", "git, no prefix", "find"],
+)
+def test_names_with_any_prefix_or_none_are_found(tree: Path, diff: bytes) -> None:
+    changed = apply(tree, diff)
+
+    assert list(changed) == [SWIOTLB]
+    with pytest.raises(SeriesError, match=rf"{SWIOTLB}, hunk 1\."):
+        apply(tree, diff.replace(b"128", b"129"))
+
+
+def test_a_patch_without_prefix_for_a_name_that_is_also_at_the_top_is_applied(tree: Path) -> None:
+    (tree / "kernel/README").write_text("old\n")
+
+    changed = apply(tree, b"--- kernel/README\n+++ kernel/README\n@@ -1 +1 @@\n-old\n+new\n")
+
+    assert list(changed) == ["kernel/README"]
+
+
+def test_a_file_cannot_lie_in_another_file(tree: Path) -> None:
+    with pytest.raises(SeriesError, match="README/x"):
+        apply(tree, b"--- /dev/null\n+++ b/README/x\n@@ -0,0 +1 @@\n+new\n")
+
+
+LINK = """\
+diff --git a/{0} b/{0}
+new file mode 120000
+--- /dev/null
++++ b/{0}
+@@ -0,0 +1 @@
++{1}
+\\ No newline at end of file
+"""
+MOVED = """\
+diff --git a/kernel/link b/link
+similarity index 100%
+{0} from kernel/link
+{0} to link
+"""
+
+
+@pytest.mark.parametrize(
+    ("diffs", "said"),
+    [
+        ([LINK.format("x/link", "/etc/passwd")], "link out of the tree, x/link -> /etc/passwd"),
+        ([LINK.format("x/link", "../../up")], r"link out of the tree, x/link -> \.\./\.\./up"),
+        ([MOVED.format("rename")], r"link out of the tree, link -> \.\./README"),
+        ([MOVED.format("copy")], r"link out of the tree, link -> \.\./README"),
+        (
+            [LINK.format("kernel/up", "..") + LINK.format("link", "kernel/up/../etc")],
+            "link out of the tree, link -> kernel/up/",
+        ),
+        (
+            [LINK.format("kernel/up", ".."), LINK.format("link", "kernel/up/../etc")],
+            "link out of the tree, link -> kernel/up/",
+        ),
+        (
+            ["--- /dev/null\n+++ b/here/new.c\n@@ -0,0 +1 @@\n+int x;\n"],
+            r"a path beyond a link of the tree, here/new\.c \(here\)",
+        ),
+    ],
+)
+def test_what_leads_out_of_the_tree_is_refused(tree: Path, diffs: list[str], said: str) -> None:
+    (tree / "kernel/link").symlink_to("../README")
+    (tree / "here").symlink_to("/tmp")
+
+    with pytest.raises(SeriesError, match=rf"is refused: .*{said}"):
+        apply(tree, *(diff.encode() for diff in diffs))
+    with pytest.raises(SeriesError, match=rf"is refused: .*{said}"):
+        attempts(tree, *(diff.encode() for diff in diffs))
+
+
+def test_links_inside_the_tree_are_made(tree: Path) -> None:
+    links = LINK.format("kernel/link", "../README") + LINK.format("link", "kernel/dma")
+
+    assert list(apply(tree, links.encode())) == ["kernel/link", "link"]
+
+
 def test_refusal_names_patch_file_and_hunk(tree: Path) -> None:
     with pytest.raises(SeriesError, match=rf"1\.patch \(1 of 1\) .*: {SWIOTLB}, hunk 1\."):
         apply(tree, AREAS_PATCH)

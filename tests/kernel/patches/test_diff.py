@@ -9,7 +9,6 @@ from harness.kernel.patches.diff import LARGEST_PATCH, Patch, require_safe
 from harness.kernel.source.content import Content
 
 NEW = "diff --git a/{0} b/{0}\nnew file mode {1}\n--- /dev/null\n+++ b/{0}\n@@ -0,0 +1 @@\n+{2}\n"
-LINK = "120000"
 
 
 def edit(old: str, new: str) -> str:
@@ -27,8 +26,11 @@ def edit(old: str, new: str) -> str:
         (edit("a/.git/config", "b/.git/config"), "a file of a git repository itself"),
         ("diff --git a/f b/f\nrename from f\nrename to ../f\n", r"outside the tree, \.\./f"),
         ("diff --git a/f b/f\ncopy from /etc/passwd\ncopy to f\n", "absolute path, /etc/passwd"),
-        (NEW.format("x/link", LINK, "/etc/passwd"), "a link out of the tree, x/link -> /etc"),
-        (NEW.format("x/link", LINK, "../../up"), r"a link out of the tree, x/link -> \.\./\.\."),
+        (NEW.format("sub", "160000", "Subproject commit 0123"), "a submodule, sub"),
+        (
+            "diff --git a/s b/s\nindex 012..345 160000\n--- a/s\n+++ b/s\n@@ -1 +1 @@\n-a\n+b\n",
+            "a subm",
+        ),
         ("diff --git a/f b/f\nGIT binary patch\nliteral 1\n", "changes the binary file f"),
         ("diff --git a/f b/f\nBinary files a/f and b/f differ\n", "changes the binary file f"),
         (edit("a/f", "b/f") + "#" * LARGEST_PATCH, "has 8.0 MiB, more than 8 MiB"),
@@ -51,7 +53,6 @@ def test_it_is_refused_before_any_file_is_read(text: str, said: str) -> None:
         "--- /not/a/file header\n" + edit("a/f", "b/f"),
         "diff --git a/f b/f\n--- a/f\n+++ b/f\n@@ -1,2 +1 @@\n--- /etc/passwd\n x\n",
         "diff --git a/f b/f\n--- a/f\n+++ b/f\n@@ -0,0 +1,2 @@\n+++ ../x\n+GIT binary patch\n",
-        NEW.format("x/link", LINK, "../arch/arm64"),
         NEW.format("x/file", "100644", "/etc/passwd"),
     ],
 )

@@ -7,8 +7,9 @@ import pytest
 from kernel_trees import AREAS_PATCH, SLOTS_PATCH
 
 from harness.base.errors import SeriesError
+from harness.kernel.patches.apply import apply_series
 from harness.kernel.patches.diff import Patch
-from harness.kernel.patches.series import read_series
+from harness.kernel.patches.series import read_paths, read_series, store_prefix
 
 MAIL = b"""\
 From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001
@@ -64,6 +65,25 @@ def test_directory_with_a_quilt_series_is_read_in_its_order(tmp_path: Path) -> N
         write(tmp_path / name, SLOTS_PATCH)
     write(tmp_path / "series", b"# first\nb.patch -p1\n\na.patch # second\n")
     assert names(tmp_path) == ["b.patch", "a.patch"]
+
+
+NEW = b"--- /dev/null\n+++ kernel/new.c\n@@ -0,0 +1 @@\n+int new;\n"
+
+
+@pytest.mark.parametrize(("option", "path"), [("-p0", "kernel/new.c"), ("", "new.c")])
+def test_a_quilt_series_says_how_many_parts_of_names_are_no_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, path: str
+) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    directory = tmp_path / "patches"
+    directory.mkdir()
+    write(directory / "new.patch", NEW)
+    write(directory / "series", f"new.patch {option}\n".encode())
+
+    stored = store_prefix(read_paths([directory]), 1)
+
+    for paths in ([directory], stored):
+        assert list(apply_series(read_series(paths), lambda _: None)) == [path]
 
 
 def test_paths_keep_the_order_they_are_given_in(tmp_path: Path) -> None:
