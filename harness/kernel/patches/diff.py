@@ -34,6 +34,9 @@ NOWHERE = b"/dev/null"
 LEVELS = (1, 0)
 """How many parts to take from the names of a diff that does not say it, as ``-pN`` does."""
 
+LONGEST_PART, LONGEST_NAME = 255, 2048
+"""Bytes of a file name (NAME_MAX, include/uapi/linux/limits.h), and of a whole path."""
+
 
 @dataclass(frozen=True)
 class Patch:
@@ -176,6 +179,10 @@ def _outside(name: bytes) -> Iterator[str]:
         yield f"it names a path outside the tree, {_said(name)}"
     elif b".git" in name.lower().split(b"/"):
         yield f"it names a file of a git repository itself, {_said(name)}"
+    elif _CONTROL.search(name):
+        yield f"it names a file with a control character in its name, {_said(name)}"
+    elif len(name) > LONGEST_NAME or any(len(part) > LONGEST_PART for part in parts):
+        yield f"it names a file with a name of {len(name)} bytes, {_said(name[:40])}..."
 
 
 def _said(name: bytes) -> str:

@@ -14,6 +14,7 @@ from mail_threads import KIM, Post
 from mail_threads import series as posted
 
 from harness.base.errors import HarnessError
+from harness.kernel.patches.apply import try_series
 from harness.kernel.patches.origin import find_series
 from harness.kernel.patches.series import Series, read_paths, read_series
 
@@ -148,7 +149,8 @@ def test_a_damaged_mail_is_read_or_refused_and_never_ends_in_a_traceback(
         path = Path(scratch) / "x.mbox"
         path.write_bytes(text)
         try:
-            found = [patch.text for patch in read_series((path,))]
+            found = read_series((path,))
+            try_series(found, lambda _: None)
         except HarnessError:
-            found = []
+            found = ()
     assert len(found) <= 1
