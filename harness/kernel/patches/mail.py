@@ -168,11 +168,15 @@ def take_apart(plain: PlainMail) -> MailParts:
 
 
 def trailers_of(message: str) -> tuple[Trailer, ...]:
-    """The trailers at the end of a commit message."""
+    """The trailers at the end of a commit message without its title, which may be all of it.
+
+    git takes the first paragraph for the title (git-interpret-trailers(1)).
+    """
+    message = f"title\n\n{message}"
     words = ("-c", "trailer.separators=:", "interpret-trailers", "--parse", "--no-divider")
     lines = git(*words, data=message.encode(errors="replace")).decode(errors="replace").splitlines()
     pairs = (line.partition(": ") for line in lines)
-    return tuple(Trailer(key, value) for key, _, value in pairs)
+    return tuple(Trailer(key, value) for key, _, value in pairs if value)
 
 
 def _parents(headers: Mapping[str, str]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import pytest
 
 from harness.base.errors import SeriesError
 from harness.kernel.patches.apply import apply_series
-from harness.kernel.patches.mail import FLOWED, Mail, parse_mails
+from harness.kernel.patches.mail import FLOWED, Mail, Trailer, parse_mails, trailers_of
 from harness.kernel.patches.mime import decoded
 from harness.kernel.patches.origin import find_series
 from harness.kernel.patches.series import read_paths, read_series
@@ -188,6 +188,14 @@ def test_a_diff_in_html_is_none(tmp_path: Path) -> None:
 
     with pytest.raises(SeriesError, match="contains no diff"):
         read_paths([saved(tmp_path / "x.eml", one)])
+
+
+def test_a_message_of_trailers_alone_has_trailers() -> None:
+    signed = "Signed-off-by: Dana <dana@example.org>"
+
+    assert trailers_of(f"{signed}\n") == (Trailer("Signed-off-by", "Dana <dana@example.org>"),)
+    assert trailers_of(f"Why: nobody knows.\n\n{signed}\n") == trailers_of(signed)
+    assert trailers_of("") == trailers_of("Interdiff:\n") == ()
 
 
 FLOWED_HEAD = b"Subject: [PATCH] f\nContent-Type: text/plain; format=flowed\n\nWhy.\n---\n"
