@@ -62,12 +62,12 @@ class Mail:
     @property
     def is_patch(self) -> bool:
         """Whether there is anything to apply."""
-        return has_diff(self.diff)
+        return has_diff(self.diff) and not self.is_cover
 
     @property
     def is_cover(self) -> bool:
-        """Whether it is number 0 of a series."""
-        return self.tags.number == 0 and not self.is_patch
+        """Whether it is number 0 of a series; its diff is the one between two versions."""
+        return self.tags.number == 0 and bool(self.tags.total) and not self.is_reply
 
 
 @dataclass(frozen=True)

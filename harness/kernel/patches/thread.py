@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from harness.base.cache import digest
 from harness.base.errors import SeriesError
+from harness.kernel.patches.diff import has_diff
 from harness.kernel.patches.mail import Mail
 
 MOST_NAMED = 5
@@ -43,7 +44,7 @@ def arrange(name: str, mails: Sequence[Mail]) -> Arranged:
     Raises SeriesError if there is more than one.
     """
     once, left = _once(mails)
-    once = _versioned(once)
+    once = _counted_from_zero(_versioned(once))
     posts = [mail for mail in once if not mail.is_reply and _belongs(mail)]
     if not any(mail.is_patch for mail in posts):
         return _reply(once, left)
@@ -103,6 +104,20 @@ def _versioned(mails: Sequence[Mail]) -> list[Mail]:
         version = above.tags.version if above and same else mail.tags.version
         said.append(replace(mail, tags=replace(mail.tags, version=version)))
     return said
+
+
+def _counted_from_zero(mails: Sequence[Mail]) -> list[Mail]:
+    """Make a diff that is sent as 0/1, without a 1/1 beside it, the patch that it is."""
+    firsts = {mail.tags.version for mail in mails if mail.tags.number == mail.tags.total == 1}
+    return [
+        replace(mail, tags=replace(mail.tags, number=1))
+        if mail.is_cover
+        and mail.tags.total == 1
+        and mail.tags.version not in firsts
+        and has_diff(mail.diff)
+        else mail
+        for mail in mails
+    ]
 
 
 def _belongs(mail: Mail) -> bool:

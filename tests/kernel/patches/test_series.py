@@ -178,6 +178,32 @@ def test_two_patches_of_one_number_are_refused(tmp_path: Path) -> None:
         read_paths([box])
 
 
+def test_a_cover_letter_may_carry_the_diff_to_the_version_before(tmp_path: Path) -> None:
+    box = mailbox(
+        tmp_path / "box.mbox",
+        *(Sent(f"[PATCH v2 {number}/2] {name}") for number, name in enumerate("lab")),
+    )
+
+    series = read_paths([box])
+
+    assert (series.title, subjects(series)) == ("l", ["a", "b"])
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_number_0_of_1_is_the_patch_if_there_is_no_other(tmp_path: Path, beside: bool) -> None:
+    sent = [Sent("[PATCH 0/1] a"), *([Sent("[PATCH 1/1] b")] if beside else [])]
+
+    series = read_paths([mailbox(tmp_path / "box.mbox", *sent)])
+
+    assert (subjects(series), series.missing) == (["b" if beside else "a"], ())
+
+
+def test_the_diff_of_an_answer_to_a_cover_letter_is_a_patch(tmp_path: Path) -> None:
+    box = mailbox(tmp_path / "box.mbox", Sent("Re: [PATCH 0/2] a"))
+
+    assert (subjects(read_paths([box])), read_paths([box]).note) == (["a"], "the diff of a reply")
+
+
 def test_missing_numbers_are_known(tmp_path: Path) -> None:
     box = mailbox(tmp_path / "box.mbox", Sent("[PATCH 2/4] b"), Sent("[PATCH 4/4] d"))
 
