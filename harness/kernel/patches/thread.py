@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from harness.base.cache import digest
 from harness.base.errors import SeriesError
@@ -48,7 +49,7 @@ def arrange(name: str, mails: Sequence[Mail]) -> Arranged:
     posts = [mail for mail in once if not mail.is_reply and _belongs(mail)]
     if not any(mail.is_patch for mail in posts):
         return _reply(once, left)
-    topics = _topics(posts)
+    topics = [one for one in _rejoined(_topics(posts)) if any(mail.is_patch for mail in one)]
     if len(topics) > 1 and not all(_is_lone(topic) for topic in topics):
         raise SeriesError(_several(name, topics))
     chosen = [mail for topic in topics for mail in _newest(topic)]
@@ -166,10 +167,7 @@ def _thread(
 
 
 def _topics(posts: Sequence[Mail]) -> list[list[Mail]]:
-    """Group mails that a thread, a sender's subject or the lack of an id connects; in file order.
-
-    Topics without any patch are left out.
-    """
+    """Group mails that a thread, a subject or the lack of an id connects; in file order."""
     groups: list[tuple[set[str], list[Mail]]] = []
     for mail in posts:
         keys = _connections(mail)
@@ -179,8 +177,39 @@ def _topics(posts: Sequence[Mail]) -> list[list[Mail]]:
         groups = [group for group in groups if group not in touching] + [merged]
     order = {mail.name: number for number, mail in enumerate(posts)}
     found = [sorted(group[1], key=lambda mail: order[mail.name]) for group in groups]
-    found.sort(key=lambda group: order[group[0].name])
-    return [group for group in found if any(mail.is_patch for mail in group)]
+    return sorted(found, key=lambda group: order[group[0].name])
+
+
+def _rejoined(topics: Sequence[list[Mail]]) -> list[list[Mail]]:
+    """Join the topics that are parts of one series, which was sent without a thread.
+
+    Some mail servers give mails new ids, and then no patch answers the first one.
+    """
+    joined: list[list[Mail]] = []
+    for topic in topics:
+        whole = next((one for one in joined if _are_parts(one, topic)), None)
+        if whole is None:
+            joined.append(topic)
+        else:
+            whole += topic
+    return joined
+
+
+def _are_parts(one: Sequence[Mail], other: Sequence[Mail]) -> bool:
+    """Whether both have numbers of the same posting, and not the same numbers."""
+    here, there = _places(one), _places(other)
+    same = {place[:-1] for place in here} & {place[:-1] for place in there}
+    return bool(same) and not here & there
+
+
+def _places(topic: Sequence[Mail]) -> set[tuple[object, ...]]:
+    """Sender, version, total and number of the mails of a series of several patches."""
+    tagged = ((mail.sender, mail.tags) for mail in topic)
+    return {
+        (sender, tags.version, tags.total, tags.number)
+        for sender, tags in tagged
+        if (tags.total or 0) > 1
+    }
 
 
 def _connections(mail: Mail) -> set[str]:
@@ -252,7 +281,9 @@ def _several(name: str, topics: Sequence[Sequence[Mail]]) -> str:
     tops = [next((mail for mail in topic if mail.is_cover), topic[0]) for topic in topics]
     said = "; ".join(f'"{top.subject}" ({top.message_id or top.name})' for top in tops[:MOST_NAMED])
     more = f"; and {len(tops) - MOST_NAMED} more" if len(tops) > MOST_NAMED else ""
-    return (
-        f"{name} contains {len(topics)} series: {said}{more}. Expected one. Cut one out with: "
-        f"b4 mbox --use-local-mbox {name} MESSAGE-ID"
+    advice = (
+        f"Cut one out with: b4 mbox --use-local-mbox {name} MESSAGE-ID"
+        if Path(name).is_file()
+        else "Give the mails of one"
     )
+    return f"{name} contains {len(topics)} series: {said}{more}. Expected one. {advice}"

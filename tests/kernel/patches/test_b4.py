@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is expected of b4, the program: the patches of a thread, their trailers, and threads."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from mail_threads import KIM, Post, archive, mbox, series
+from mail_threads import DANA, KIM, Post, archive, mbox, series
 
 from harness.base.errors import SeriesError, ToolError
 from harness.kernel.patches.b4 import pick
@@ -208,3 +209,35 @@ def test_the_named_reply_is_judged_if_it_carries_a_diff(
         found = find_series([f"{url}/try@x/"], Path())
 
     assert (names(found), found.note) == (["try@x"], "the diff of a reply")
+
+
+def unthreaded(*posts: Post) -> list[Post]:
+    """The mails as some programs send them, and as they are left by some servers."""
+    return [replace(post, message_id=f"new-{post.message_id}", parent="") for post in posts]
+
+
+def test_a_series_whose_thread_is_lost_is_one(tmp_path: Path) -> None:
+    found = read(tmp_path, *unthreaded(*series(3)), *unthreaded(*series(3, 2)))
+
+    assert names(found) == ["new-v2-1", "new-v2-2", "new-v2-3"]
+    assert found.cover is not None
+
+
+@pytest.mark.parametrize(
+    ("sender", "total"), [(KIM, 2), (DANA, 3)], ids=["other sender", "other total"]
+)
+def test_parts_of_different_series_are_two(tmp_path: Path, sender: str, total: int) -> None:
+    one = Post("[PATCH 1/2] a", "a", adds="1 a")
+    other = Post(f"[PATCH 2/{total}] b", "b", adds="2 b", sender=sender)
+
+    with pytest.raises(SeriesError, match=r"contains 2 series.*b4 mbox --use-local-mbox \S+ MESS"):
+        read(tmp_path, one, other)
+
+
+def test_the_advice_to_cut_a_mailbox_is_for_one_file(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.eml", tmp_path / "b.eml"]
+    for path, total in zip(paths, (2, 3), strict=True):
+        path.write_text(Post(f"[PATCH 1/{total}] a {total}", path.name, adds="1 a").text)
+
+    with pytest.raises(SeriesError, match=r"contains 2 series.*Give the mails of one"):
+        read_paths(paths)
