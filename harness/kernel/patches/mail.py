@@ -39,7 +39,8 @@ class Mail:
     all ``Fixes:`` lines, also among *trailers*. *diff* is the diff with the text around it; empty
     of diffs if it is not a patch. *note* is what a person should know if it does not apply.
     *collected* are those of *trailers* that came in replies. *strip* is the N of ``-pN``, if a
-    quilt series says it.
+    quilt series says it. *outer* is the name of the mail to which it is attached beside others;
+    *beside* are the attached patches that the diff in the mail's text outranks.
     """
 
     name: str
@@ -58,6 +59,8 @@ class Mail:
     note: str = ""
     collected: tuple[Trailer, ...] = ()
     strip: int | None = None
+    outer: str = ""
+    beside: tuple[str, ...] = ()
 
     @property
     def is_patch(self) -> bool:
@@ -106,6 +109,7 @@ def _part_of(outer: Mail, attached: Attached, number: int, total: int) -> Mail:
         subject=f"{outer.subject} ({place})",
         message_id=f"{number}.{outer.message_id}" if outer.message_id else "",
         parents=(outer.message_id, *outer.parents),
+        outer=outer.name,
         tags=replace(outer.tags, number=number, total=total),
     )
 
@@ -124,6 +128,7 @@ def _attached(outer: Mail, attached: Attached) -> Mail:
         date=outer.date,
         tags=inner.tags if inner.tags.number is not None else outer.tags,
         is_reply=outer.is_reply,
+        outer=outer.outer,
     )
 
 
@@ -150,6 +155,7 @@ def _parse(name: str, plain: PlainMail) -> Mail:
         fixes=tuple(_FIXES.findall(parts.message)),
         diff=parts.diff,
         note=FLOWED if plain.flowed else "",
+        beside=plain.beside,
     )
 
 

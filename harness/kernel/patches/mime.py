@@ -29,6 +29,7 @@ class Attached:
 class PlainMail:
     """Decoded headers by lower-case name, the body in UTF-8, and the attached patches.
 
+    *beside* are the names of attached patches that do not count: the body has a diff itself.
     *flowed*: the mail says ``format=flowed`` (RFC 3676), so its lines may have been changed.
     """
 
@@ -36,6 +37,7 @@ class PlainMail:
     body: bytes
     attached: tuple[Attached, ...] = ()
     flowed: bool = False
+    beside: tuple[str, ...] = ()
 
 
 def is_mailbox(text: bytes) -> bool:
@@ -68,10 +70,13 @@ def read_plain(text: bytes) -> PlainMail:
     leaves = [leaf for leaf in _leaves(mail) if leaf.text]
     body = next((leaf for leaf in leaves if not leaf.attachment and not leaf.html), None)
     rest = [leaf for leaf in leaves if leaf is not body and not leaf.html and has_diff(leaf.text)]
-    if body is not None and has_diff(body.text):
-        rest = []
     attached = tuple(Attached(leaf.name, leaf.text) for leaf in rest)
-    return PlainMail(headers, body.text if body else b"", attached, bool(body and body.flowed))
+    if body is None:
+        return PlainMail(headers, b"", attached)
+    if not has_diff(body.text):
+        return PlainMail(headers, body.text, attached, body.flowed)
+    beside = tuple(one.name or "attachment" for one in attached)
+    return PlainMail(headers, body.text, (), body.flowed, beside)
 
 
 def decoded(value: str) -> str:

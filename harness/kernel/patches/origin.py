@@ -84,7 +84,6 @@ def read_message(message: str) -> Series:
 
 def _is_named(raw: RawMail, message: str) -> bool:
     """Whether a mail is the reply with a diff that *message* names."""
-    return any(
-        mail.is_reply and mail.is_patch and mail.message_id and mail.message_id in unquote(message)
-        for mail in parse_mails(raw.name, raw.text)
-    )
+    patches = [mail for mail in parse_mails(raw.name, raw.text) if mail.is_reply and mail.is_patch]
+    ids = {mail.parents[0] if mail.outer else mail.message_id for mail in patches}
+    return any(one and one in unquote(message) for one in ids)

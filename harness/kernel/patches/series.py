@@ -114,6 +114,11 @@ def _parsed(batch: Batch) -> tuple[list[Mail], list[Skipped]]:
         try:
             parsed = parse_mails(raw.name, raw.text)
             mails += [replace(mail, strip=raw.strip) for mail in parsed]
+            skipped += [
+                Skipped(f"{mail.name}:{name}", mail.subject, "attached to a mail with a diff")
+                for mail in parsed
+                for name in mail.beside
+            ]
         except Exception as fault:  # also what Python's own reader of mails did not foresee
             skipped.append(Skipped(raw.name, "", f"not understood: {fault}"))
     return mails, skipped

@@ -126,16 +126,19 @@ def _belongs(mail: Mail) -> bool:
 
 
 def _reply(mails: Sequence[Mail], left: Sequence[Skipped]) -> Arranged:
-    """The one diff among replies, or nothing."""
+    """The one diff among replies, the patches that are attached to one of them, or nothing."""
     found = [mail for mail in mails if mail.is_patch]
-    if len(found) > 1:
+    if len({mail.outer or mail.name for mail in found}) > 1:
         names = "; ".join(f'{mail.name} "{mail.subject}"' for mail in found)
         raise SeriesError(
             f"{len(found)} replies carry a diff: {names}. Expected a series, or one such reply; "
             "save the one to judge in a file of its own."
         )
     rest = [Skipped(mail.name, mail.subject, _kind(mail)) for mail in mails if mail not in found]
-    return Arranged(tuple(found), None, (*left, *rest), (), "the diff of a reply" if found else "")
+    note = (
+        "" if not found else "the patches of a reply" if len(found) > 1 else "the diff of a reply"
+    )
+    return Arranged(tuple(in_order(found)), None, (*left, *rest), (), note)
 
 
 def _kind(mail: Mail) -> str:

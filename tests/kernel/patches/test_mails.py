@@ -181,6 +181,40 @@ def test_patches_attached_to_one_mail_are_a_series(tmp_path: Path) -> None:
     assert [patch.name for patch in series.patches] == ["x.eml:1.patch", "x.eml:2.patch"]
 
 
+@pytest.mark.parametrize("subject", ["Re: a bug", "Fwd: a series"])
+@pytest.mark.parametrize("whole", [True, False], ids=["message/rfc822", "text/x-patch"])
+def test_patches_attached_to_a_reply_are_judged_together(
+    tmp_path: Path, subject: str, whole: bool
+) -> None:
+    one = mail(Subject=subject, Message_Id="<1@example.org>", In_Reply_To="<0@example.org>")
+    one.set_content("Try these.\n")
+    for number in (1, 2):
+        inner = mail(Subject=f"[PATCH] change {number}")
+        inner.set_content(f"Why.\n---\n{DIFF}", charset="utf-8", cte="8bit")
+        if whole:
+            one.add_attachment(inner)
+        else:
+            one.add_attachment(inner.as_bytes(), "text", "x-patch", filename=f"{number}.patch")
+
+    series = read_paths([saved(tmp_path / "x.eml", one)])
+
+    assert [patch.subject for patch in series.patches] == ["change 1", "change 2"]
+    assert (series.note, series.missing) == ("the patches of a reply", ())
+
+
+def test_a_patch_beside_the_diff_of_a_mail_is_left_out_and_named(tmp_path: Path) -> None:
+    one = mail()
+    one.set_content(f"Why.\n---\n{DIFF}", charset="utf-8", cte="8bit")
+    one.add_attachment(DIFF.encode(), "text", "x-patch", filename="needed.patch")
+
+    series = read_paths([saved(tmp_path / "x.eml", one)])
+
+    assert [patch.subject for patch in series.patches] == ["f: change"]
+    assert [(left.name, left.reason) for left in series.skipped] == [
+        ("x.eml:needed.patch", "attached to a mail with a diff")
+    ]
+
+
 def test_a_diff_in_html_is_none(tmp_path: Path) -> None:
     one = mail()
     one.set_content("See the other part.\n")
