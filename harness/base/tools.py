@@ -68,22 +68,28 @@ def run_tool(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     data: bytes | None = None,
+    deadline: float | None = None,
 ) -> bytes:
     """Run a short program to its end and return its standard output.
 
     *env* replaces the environment, *data* becomes standard input. Raises HostError when the
     program is missing and ToolError, with the command and the end of standard error, when it
-    fails.
+    fails or has not ended after *deadline* seconds.
     """
     command = [str(find_tool(str(argv[0]))), *(str(word) for word in argv[1:])]
-    done = subprocess.run(
-        command,
-        check=False,
-        cwd=cwd,
-        env=None if env is None else dict(env),
-        input=data,
-        capture_output=True,
-    )
+    try:
+        done = subprocess.run(
+            command,
+            check=False,
+            cwd=cwd,
+            env=None if env is None else dict(env),
+            input=data,
+            capture_output=True,
+            timeout=deadline,
+        )
+    except subprocess.TimeoutExpired as fault:
+        late = f"no answer in {deadline:g} s"
+        raise ToolError(f"'{' '.join(command)}' gave {late} and was killed", late) from fault
     if done.returncode != 0:
         complaint = (done.stderr or done.stdout).decode(errors="replace").strip()[-2000:]
         raise ToolError(

@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 
 from harness.base.errors import HostError, SeriesError, ToolError
+from harness.base.progress import step
 from harness.base.tools import is_present, run_tool
 from harness.kernel.patches.files import split_mailbox
 from harness.kernel.patches.mail import Mail, Trailer, take_apart, trailers_of
@@ -27,6 +28,9 @@ from harness.kernel.patches.mime import read_plain
 
 PLAIN = ("--no-interactive", "--offline-mode", "-c", "b4.attestation-policy=off")
 """No questions, no network, and no signatures: those of the mails are not handed over."""
+
+FETCH_SECONDS = 120.0
+"""How long b4 may take to fetch a thread; the longest are some MiB."""
 
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 _HOST = "mails.invalid"
@@ -58,12 +62,21 @@ def fetch(message: str) -> bytes:
     """
     command = (_program(), "--no-interactive", "mbox", "--no-cache", "--outdir", "-", message)
     try:
-        mailbox = run_tool(command, data=b"")
+        with step(f"fetching the thread of {message} with b4"):
+            mailbox = run_tool(command, data=b"", deadline=FETCH_SECONDS)
     except ToolError as fault:
-        raise SeriesError(f"b4 has no thread for '{message}': {fault}") from fault
+        reason = fault.complaint.splitlines()[-1]  # of a traceback, the exception
+        raise _no_thread(message, reason) from fault
     if not mailbox:
-        raise SeriesError(f"b4 has no thread for '{message}': it printed no mail")
+        raise _no_thread(message, "it printed no mail")
     return mailbox
+
+
+def _no_thread(message: str, reason: str) -> SeriesError:
+    return SeriesError(
+        f"b4 has no thread for '{message}': {reason}. To see more: b4 mbox '{message}'. A thread "
+        "that is saved as a mailbox needs no network."
+    )
 
 
 def _program() -> str:

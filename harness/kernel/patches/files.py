@@ -105,7 +105,7 @@ def _quilted(listed: Path) -> Iterator[RawMail]:
 
 
 def _patch_files(path: Path) -> list[Path]:
-    found = sorted(file for file in path.iterdir() if _is_patch_file(file))
+    found = sorted(file for file in path.iterdir() if is_patch_file(file))
     if not found:
         raise SeriesError(
             f"{path}: the directory contains no patch. Expected files that end in "
@@ -115,7 +115,8 @@ def _patch_files(path: Path) -> list[Path]:
     return found
 
 
-def _is_patch_file(file: Path) -> bool:
+def is_patch_file(file: Path) -> bool:
+    """Whether *file* is named as patches and mailboxes are, also compressed."""
     name = Path(file.stem) if file.suffix in COMPRESSED else file
     return name.suffix in SUFFIXES
 

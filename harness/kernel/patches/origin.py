@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from harness.base.errors import HarnessError, SeriesError, explain
 from harness.kernel.patches.b4 import fetch
-from harness.kernel.patches.files import STDIN, RawMail, split_mailbox
+from harness.kernel.patches.files import STDIN, RawMail, is_patch_file, split_mailbox
 from harness.kernel.patches.mail import parse_mails
 from harness.kernel.patches.repository import read_own_work, read_range
 from harness.kernel.patches.series import Series, read_mails, read_paths, store_prefix
@@ -61,7 +61,9 @@ def series_path(word: str) -> Path:
 
 def _is_message(word: str) -> bool:
     """Whether *word* is a URL or a message id, rather than a file that does not exist."""
-    return word.startswith(("http://", "https://")) or ("@" in word and not _is_path(word))
+    if word.startswith(("http://", "https://")):
+        return True
+    return "@" in word and not _is_path(word) and not is_patch_file(Path(word))
 
 
 def _is_range(word: str) -> bool:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is expected of b4, the program: the patches of a thread, their trailers, and threads."""
 
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from mail_threads import DANA, KIM, Post, archive, mbox, series
 from harness.base.errors import SeriesError, ToolError
 from harness.kernel.patches.b4 import pick
 from harness.kernel.patches.mail import Mail, Trailer, parse_mails
-from harness.kernel.patches.origin import find_series
+from harness.kernel.patches.origin import find_series, series_path
 from harness.kernel.patches.series import Series, read_paths
 
 REVIEWED = "Looks good.\n\nReviewed-by: Kim Reviewer <kim@example.org>\n"
@@ -198,6 +199,37 @@ def test_a_message_that_is_not_there_is_refused(
         pytest.raises(SeriesError, match="b4 has no thread for"),
     ):
         find_series([f"{url}/unknown@x/"], Path())
+
+
+def test_an_archive_that_nobody_reaches_is_named_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(SeriesError) as caught:
+        find_series(["http://127.0.0.1:1/list/some@x/"], Path())
+
+    said = str(caught.value)
+    assert "Connection refused" in said
+    assert "Traceback" not in said
+    assert len(said.splitlines()) == 1
+
+
+def test_an_archive_that_never_answers_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("harness.kernel.patches.b4.FETCH_SECONDS", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/list/some@x/"
+        with pytest.raises(SeriesError, match=r"no answer in 1 s\. To see more: b4 mbox"):
+            find_series([url], Path())
+
+
+def test_a_name_of_a_mailbox_is_no_message_id() -> None:
+    for word in ("patches@v2.mbox", "a@b.patch.gz"):
+        assert series_path(word) == Path(word)
+        with pytest.raises(SeriesError, match="no such file or directory"):
+            find_series([word], Path())
 
 
 def test_the_named_reply_is_judged_if_it_carries_a_diff(
