@@ -20,6 +20,12 @@ _SENTENCE = re.compile(
 )
 _END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\[(])")
 _SIGNATURE = re.compile(r"^-- ?$", re.MULTILINE)
+_STAT = re.compile(
+    r"^(?:---| \S.* \| +(?:\d+|Bin)\b.*| \d+ files? changed.*| (?:create|delete) mode .*)\n",
+    re.MULTILINE,
+)
+"""What git writes between a message and its diff (git-format-patch(1))."""
+
 _LINK = re.compile(r"^\s*(\[\d+\]:?\s*)?https?://\S+$")
 
 MOST = 4
@@ -64,9 +70,9 @@ def _first(sentences: Iterable[str]) -> list[str]:
 
 
 def _notes(mail: Mail) -> str:
-    """What is written between the message and the diff."""
+    """What the author wrote between the message and the diff."""
     found = FIRST_DIFF.search(mail.diff)
-    return _text(mail.diff[: found.start()] if found else mail.diff)
+    return _STAT.sub("", _text(mail.diff[: found.start()] if found else mail.diff))
 
 
 def _sentences(letter: str) -> Iterator[str]:

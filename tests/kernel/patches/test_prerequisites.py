@@ -48,6 +48,18 @@ def test_what_is_written_below_a_patchs_message_counts(tmp_path: Path) -> None:
     )
 
 
+def test_what_git_writes_below_a_message_does_not_count(tmp_path: Path) -> None:
+    stat = (
+        " kernel/dma/swiotlb.c       | 12 ++++++------\n"
+        " Documentation/core-api/x.rst | Bin 0 -> 3 bytes\n"
+        " 2 files changed, 6 insertions(+), 6 deletions(-)\n"
+        " create mode 100644 Documentation/core-api/x.rst\n"
+    )
+
+    for notes in (f"Rebased on v6.12.\n{stat}", f"Rebased on v6.12.\n\n{stat}"):
+        assert needs(tmp_path, "x\n", notes=notes).said == ("Rebased on v6.12.",)
+
+
 def test_a_letter_that_needs_nothing_says_nothing(tmp_path: Path) -> None:
     found = needs(tmp_path, "Two notes about slots. Nobody asked.\n")
 
