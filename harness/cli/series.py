@@ -115,8 +115,7 @@ def _where(series: Series, trials: Sequence[Trial]) -> Iterator[str]:
         return
     yield "Applies to:"
     for trial in trials:
-        name = f"{trial.name} ({trial.version})" if trial.version else trial.name
-        yield from wrapped(f"{name}: {_answer(series, trial.attempts)}", "  ", "    ")
+        yield from wrapped(f"{trial.label}: {_answer(series, trial.attempts)}", "  ", "    ")
 
 
 def _answer(series: Series, attempts: Sequence[Attempt]) -> str:

@@ -34,7 +34,7 @@ from harness.jobs.compare import (
     store_prefix,
 )
 from harness.jobs.compare.kernel_runs import REPEATS
-from harness.jobs.compare.per_patch import kernels_of
+from harness.jobs.compare.per_patch import kernels_of, why_not_run
 from harness.kernel import build_kernel
 from harness.kernel.build.flavours import AUTO, needed_flavour, with_flavour
 from harness.kernel.patches.apply import Attempt, Fit
@@ -42,12 +42,13 @@ from harness.kernel.patches.fit import fit_series, reach_series
 from harness.kernel.patches.origin import FORMS, series_path
 from harness.kernel.patches.reach import Reach
 from harness.kernel.patches.series import patches_of, read_series
-from harness.kernel.patches.unpacked import would_apply
+from harness.kernel.patches.unpacked import try_cached
 from harness.kernel.source.revision import local_commit
 from harness.kernel.source.sources import pin_source
 from harness.kernel.spec import DEFAULT_SOURCE
 from harness.results import SuiteRequest, Verdict
 from harness.results.history import durations, open_history
+from harness.results.judge import Comparison
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -161,8 +162,8 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"series: {series.label(number)}")
     request = request_of(arguments, pin_source(arguments.kernel or _base(arguments, series)))
     request = replace(request, spec=replace(request.spec, series=tuple(arguments.base_series)))
-    for skip in series.skipped:
-        say(f"left out: {skip.name} ({skip.subject}): {skip.reason}")
+    for remark in series.remarks:
+        say(f"series: {remark}")
     attempts = _attempts(request, series)
     fits = attempts[-1].fit is not Fit.REFUSED
     reach = reach_series(request.spec, _with(request, series).spec) if fits else None
@@ -171,7 +172,7 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"tests of {' '.join(first)} run first: the series changes what they are about")
         request = replace(request, first=first)
     whole = _with(request, series)
-    if fits:
+    if fits and not why_not_run(attempts, reach):
         say(f"estimate: {_estimated(arguments, request, series)}")
         if arguments.dry_run:
             return Verdict.GOOD.exit_code
@@ -189,10 +190,11 @@ def run(arguments: argparse.Namespace) -> int:
     if reach and judgement.whole.differences:
         judgement = _with_notes(judgement, request, whole, reach, flavour)
     if not fits:
-        judgement = replace(judgement, elsewhere=would_apply(patches_of(series)))
-    if arguments.coverage:
+        judgement = replace(judgement, elsewhere=try_cached(patches_of(series)))
+    compared = isinstance(judgement.whole.outcome, Comparison)
+    if arguments.coverage and compared:
         judgement = replace(judgement, coverage=patch_coverage(whole))
-    if _counts_costs(arguments) and fits:
+    if _counts_costs(arguments) and compared:
         costs = series_costs(request, whole)
         judgement = replace(judgement, costs=costs, cost_limit=arguments.cost_limit)
     _report(arguments, judgement)

@@ -35,7 +35,7 @@ def judge_series(
     fitting = sum(one.fit is not Fit.REFUSED for one in attempts)
     whole = fitting == len(series.patches)
     positions = range(fitting + 1) if per_patch else [0, fitting] if whole else []
-    if whole and (idle := _idle(attempts, reach)):
+    if whole and (idle := why_not_run(attempts, reach)):
         return _judgement(request, series, attempts, Step(0, fitting, idle), ())
     runs: Mapping[int, Run | Failure] = {}
     if len(positions) > 1:
@@ -44,7 +44,7 @@ def judge_series(
     if whole:
         outcome = compared(runs[0], runs[fitting])
         return _judgement(request, series, attempts, Step(0, fitting, outcome), steps)
-    refused = Step(0, len(series.patches), Failure(_refusal(series, attempts)))
+    refused = Step(0, len(series.patches), Failure("it does not apply."))
     return _judgement(request, series, attempts, refused, steps)
 
 
@@ -93,7 +93,7 @@ def _judgement(
     return SeriesJudgement(request.spec.source, series, tuple(attempts), whole, tuple(steps))
 
 
-def _idle(attempts: Sequence[Attempt], reach: Reach | None) -> Failure | None:
+def why_not_run(attempts: Sequence[Attempt], reach: Reach | None) -> Failure | None:
     """Why no test could say anything about a series; None if one may."""
     if all(one.fit is Fit.ALREADY for one in attempts):
         return Failure("the kernel has all of it; no test was run.")
@@ -105,8 +105,3 @@ def _idle(attempts: Sequence[Attempt], reach: Reach | None) -> Failure | None:
     )
     said = [f"{why}: {', '.join(names)}" for why, names in files if names]
     return Failure("\n".join(["nothing of this runs in the guest; no test was run.", *said]))
-
-
-def _refusal(series: Series, attempts: Sequence[Attempt]) -> str:
-    number = len(attempts)
-    return f"{series.label(number)} does not apply: {attempts[-1].reason}"

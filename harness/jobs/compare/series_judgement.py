@@ -10,6 +10,7 @@ from harness.jobs.cost import CostChange, beyond
 from harness.kernel.patches.apply import Attempt, Fit
 from harness.kernel.patches.mail import Mail
 from harness.kernel.patches.series import Series
+from harness.kernel.patches.unpacked import Trial
 from harness.results import Case, Verdict
 from harness.results.judge import Change, Comparison, Difference, overall
 
@@ -62,7 +63,7 @@ class SeriesJudgement:
     """The judgement on *series* on the kernel *base*: on all of it, and on each patch if asked.
 
     *attempts*: whether each patch applies to the base; *coverage*: which added lines ran;
-    *elsewhere*: the cached kernels to which a series applies that does not apply to the base;
+    *elsewhere*: a series that does not apply to the base, tried on the cached kernels;
     *costs*: instructions that differ, of which none may grow by more than *cost_limit* per cent;
     *warnings*: what the build with the series warns of, and that without it does not; *notes*: what
     of the series is not in the kernel that was tested, a sentence each; *kunit*: the KUnit tests in
@@ -75,7 +76,7 @@ class SeriesJudgement:
     whole: Step
     patches: tuple[Step, ...] = ()
     coverage: tuple[str, ...] = ()
-    elsewhere: tuple[str, ...] = ()
+    elsewhere: tuple[Trial, ...] = ()
     costs: tuple[CostChange, ...] = ()
     cost_limit: float | None = None
     warnings: tuple[str, ...] = ()
@@ -130,7 +131,7 @@ def as_json(judgement: SeriesJudgement) -> Mapping[str, Any]:
             "needs": asdict(series.needs),
         },
         "applies": [{**asdict(one), "fit": one.fit.value} for one in judgement.attempts],
-        "elsewhere": judgement.elsewhere,
+        "elsewhere": [one.label for one in judgement.elsewhere if one.applies],
         "whole": _step(judgement.whole),
         "patches": [_step(step) for step in judgement.patches],
         "coverage": judgement.coverage,

@@ -64,30 +64,18 @@ def _fact(name: str, value: str) -> list[str]:
 
 def _application(judgement: SeriesJudgement) -> Iterator[str]:
     series = judgement.series
-    if series.note:
-        yield _paragraph(f"This is {series.note}.")
-    if series.missing:
-        numbers = ", ".join(map(str, series.missing))
-        yield _paragraph(f"Missing, by the subjects' numbers: patch {numbers}.")
-    for skip in series.skipped:
-        yield _paragraph(f'Left out: {skip.name} "{skip.subject}": {skip.reason}.')
+    for remark in series.remarks:
+        yield _paragraph(f"{_capital(remark)}.")
     for number, attempt in enumerate(judgement.attempts, 1):
         if attempt.fit is not Fit.APPLIES:
             reason = f": {attempt.reason}" if attempt.reason else ""
             yield _paragraph(f"{_capital(series.label(number))} {attempt.fit.value}{reason}.")
         if attempt.fit is Fit.REFUSED and (note := series.patches[number - 1].note):
             yield _paragraph(f"Note: {note}.")
-        if attempt.fit is Fit.REFUSED:
-            yield from _remedies(judgement)
-
-
-def _remedies(judgement: SeriesJudgement) -> Iterator[str]:
-    """What may help if a patch does not apply."""
-    if needs := judgement.series.needs:
-        yield _paragraph(f"The series says that it needs: {needs}.")
-    if judgement.elsewhere:
-        names = ", ".join(judgement.elsewhere)
+    if names := ", ".join(one.label for one in judgement.elsewhere if one.applies):
         yield _paragraph(f"Of the cached kernels it applies to: {names} (--kernel=SOURCE).")
+    elif tried := ", ".join(one.label for one in judgement.elsewhere):
+        yield _paragraph(f"It applies to none of the cached kernels ({tried}).")
 
 
 def _patch(judgement: SeriesJudgement, step: Step) -> str:

@@ -2,7 +2,7 @@
 """A patch series as data: its patches in order, its cover letter, and the skipped mails."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,19 @@ class Series:
     def title(self) -> str:
         """The subject of the cover letter, or of the first patch without one."""
         return (self.cover or self.patches[0]).subject
+
+    @property
+    def remarks(self) -> Iterator[str]:
+        """What a person should know about how it was read, a line each."""
+        if self.note:
+            yield f"this is {self.note}"
+        if self.missing:
+            numbers = ", ".join(map(str, self.missing))
+            yield f"missing, by the subjects' numbers: patch {numbers}"
+        for one in self.skipped:
+            yield f'left out: {one.name} "{one.subject}": {one.reason}'
+        if self.needs:
+            yield f"the series says that it needs: {self.needs}"
 
     def label(self, position: int) -> str:
         """Name position *position* (0: the base) for messages."""

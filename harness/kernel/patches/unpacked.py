@@ -39,6 +39,11 @@ class Trial:
     attempts: tuple[Attempt, ...]
 
     @property
+    def label(self) -> str:
+        """The kernel with its version."""
+        return f"{self.name} ({self.version})" if self.version else self.name
+
+    @property
     def applies(self) -> bool:
         """Whether every patch applies, or is applied already."""
         return bool(self.attempts) and self.attempts[-1].fit is not Fit.REFUSED
@@ -97,10 +102,9 @@ def _unused(kernel: Unpacked) -> Iterator[bool]:
         os.close(lock)
 
 
-def would_apply(patches: Sequence[Patch]) -> tuple[str, ...]:
-    """The cached kernels to which *patches* apply, for a message; none for an unsafe patch."""
+def try_cached(patches: Sequence[Patch]) -> tuple[Trial, ...]:
+    """As :func:`try_unpacked`, for a message; nothing for an unsafe patch."""
     try:
-        trials = try_unpacked(patches)
+        return tuple(one for one in try_unpacked(patches) if one.attempts)
     except SeriesError:
         return ()
-    return tuple(f"{one.name} ({one.version})" for one in trials if one.applies)

@@ -129,6 +129,55 @@ def test_a_dry_run_builds_and_runs_nothing(
     assert ("estimate: build of the base (not known)" in err) is (code == 0)
 
 
+@pytest.mark.parametrize(
+    ("patch", "said"),
+    [
+        (
+            b"--- a/README\n+++ b/README\n@@ -1 +1 @@\n-another\n+a tree\n",
+            "the kernel has all of it",
+        ),
+        (b"--- a/README\n+++ b/README\n@@ -1 +1 @@\n-a tree\n+trees\n", "not compiled for arm64"),
+        (
+            b"--- a/kernel/fork.c\n+++ b/kernel/fork.c\n@@ -1 +1,2 @@\n+/* x */\n int children;\n",
+            "only comments change",
+        ),
+    ],
+)
+@pytest.mark.parametrize("dry", [True, False])
+def test_of_a_series_that_runs_nothing_a_dry_run_says_so_too(
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    patch: bytes,
+    said: str,
+    dry: bool,
+) -> None:
+    monkeypatch.setattr("harness.cli.choice.run_suite", None)
+    (tmp_path / "x.patch").write_bytes(patch)
+    words = ["validate", str(tmp_path / "x.patch"), f"--kernel={tiny_tree(tmp_path / 'linux')}"]
+
+    code = main([*words, "--coverage", "--cost", *(["--dry-run"] if dry else [])])
+
+    out, err = capfd.readouterr()
+    assert code == 2
+    assert said in out
+    assert "estimate" not in err
+    assert cached_kernels() == {}
+
+
+def test_a_dry_run_says_what_is_missing_and_what_the_series_needs(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    mail = b"Subject: [PATCH 2/3] dma: x\n\nWhy.\n---\nDepends on the other series.\n\n"
+    (tmp_path / "x.eml").write_bytes(mail + SLOTS_PATCH)
+    words = ["validate", str(tmp_path / "x.eml"), f"--kernel={tiny_tree(tmp_path / 'linux')}"]
+
+    assert main([*words, "--dry-run"]) == 0
+    err = capfd.readouterr().err
+    assert "series: missing, by the subjects' numbers: patch 1, 3\n" in err
+    assert 'series: the series says that it needs: "Depends on the other series."\n' in err
+
+
 def test_properties_are_found_by_their_functions() -> None:
     assert properties_of(["swiotlb_release_slots"]) == ("B13",)
     assert properties_of(["release_slots"]) == ()

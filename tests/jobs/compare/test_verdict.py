@@ -18,6 +18,8 @@ from harness.jobs.compare import (
 from harness.jobs.compare.per_patch import kernels_of
 from harness.jobs.compare.series_judgement import Failure
 from harness.jobs.cost import Cost, CostChange
+from harness.kernel.patches.apply import Attempt, Fit
+from harness.kernel.patches.unpacked import Trial
 from harness.results import Verdict
 from harness.results.judge import Change
 
@@ -150,10 +152,19 @@ def test_a_series_that_does_not_apply_runs_nothing_as_a_whole(series: Series) ->
 def test_beside_a_patch_that_does_not_apply_is_what_may_help(series: Series) -> None:
     verdict = judge_series(REQUEST, series, fits(refused=1), FakeSuite({}))
 
-    text = " ".join(judgement_text(replace(verdict, elsewhere=("debian:7.3 (7.3.4)",))).split())
+    trials = (trial("debian:6.1", Fit.REFUSED), trial("debian:7.3", Fit.APPLIES))
+    text = " ".join(judgement_text(replace(verdict, elsewhere=trials)).split())
+    nowhere = " ".join(judgement_text(replace(verdict, elsewhere=trials[:1])).split())
 
     assert 'The series says that it needs: "It applies to Linux 6.12.".' in text
-    assert "Of the cached kernels it applies to: debian:7.3 (7.3.4) (--kernel=SOURCE)." in text
+    assert "Of the cached kernels it applies to: debian:7.3 (7.3) (--kernel=SOURCE)." in text
+    assert "It applies to none of the cached kernels (debian:6.1 (6.1))." in nowhere
+    assert text.count("swiotlb.c, hunk 1") == 1
+
+
+def trial(name: str, fit: Fit) -> Trial:
+    """A series tried on a cached kernel."""
+    return Trial(name, name.partition(":")[2], (Attempt("1.patch", fit),))
 
 
 @pytest.mark.parametrize(
