@@ -35,13 +35,23 @@ def _merged(found: Arranged, thread: Sequence[Mail], picked: Sequence[Picked]) -
     if not names.issuperset(mail.name for mail in found.patches):
         return found
     patches = tuple(in_order(chosen))
+    cover = found.cover or _letter_of(patches, thread)
+    names |= {cover.name} if cover else set()
     return replace(
         found,
         patches=patches,
+        cover=cover,
         skipped=tuple(one for one in found.skipped if one.name not in names),
         missing=missing_numbers(patches),
         note=_mixture(found.patches, patches),
     )
+
+
+def _letter_of(patches: Sequence[Mail], thread: Sequence[Mail]) -> Mail | None:
+    """The cover letter of the newest version of which there are patches, and a letter."""
+    versions = {mail.tags.version for mail in patches}
+    letters = [mail for mail in thread if mail.is_cover and mail.tags.version in versions]
+    return max(letters, key=lambda mail: mail.tags.version, default=None)
 
 
 def _with_trailers(mail: Mail, picked: Picked) -> Mail:
@@ -53,8 +63,8 @@ def _with_answers(found: Arranged) -> list[Mail]:
     """The thread, in which each patch of an incomplete version answers the one it replaces.
 
     b4 completes a version only if each of its patches is the reply to the patch of that number of
-    the version before. People answer the cover letter, or the review, just as well. A version that
-    answers a mail of its own was sent whole: what it lacks is lost.
+    the version before. People answer the cover letter, the review, or nothing, just as well. A
+    version that has a letter, or answers a mail of its own, was sent whole: what it lacks is lost.
     """
     thread = list(found.thread)
     if not found.missing:
@@ -62,7 +72,9 @@ def _with_answers(found: Arranged) -> list[Mail]:
     newest = found.patches[0].tags.version
     by_id = {mail.message_id: mail for mail in thread}
     older = _complete_before(thread, newest)
-    if not older or not all(_answers_older(mail, by_id, newest) for mail in found.patches):
+    if found.cover or not older:
+        return thread
+    if not all(_replaces(mail, older.get(mail.tags.number), by_id) for mail in found.patches):
         return thread
     return [
         replace(mail, parents=(older[mail.tags.number].message_id, *mail.parents))
@@ -83,11 +95,15 @@ def _complete_before(thread: Sequence[Mail], newest: int) -> Mapping[int | None,
     return {mail.tags.number: mail for mail in older if mail.tags.version == last}
 
 
-def _answers_older(mail: Mail, by_id: Mapping[str, Mail], newest: int) -> bool:
-    """Whether the nearest mail of a version that *mail* answers is of an older one."""
+def _replaces(mail: Mail, older: Mail | None, by_id: Mapping[str, Mail]) -> bool:
+    """Whether the nearest post that *mail* answers is of an older version.
+
+    If it answers none, whether it is the patch *older* by subject and sender.
+    """
     above = [by_id[one] for one in mail.parents if one in by_id]
-    posts = (one for one in above if not one.is_reply)
-    return next((one.tags.version < newest for one in posts), False)
+    if post := next((one for one in above if not one.is_reply), None):
+        return post.tags.version < mail.tags.version
+    return older is not None and (older.subject, older.sender) == (mail.subject, mail.sender)
 
 
 def _mixture(newest: Sequence[Mail], whole: Sequence[Mail]) -> str:

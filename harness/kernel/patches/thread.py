@@ -53,7 +53,7 @@ def arrange(name: str, mails: Sequence[Mail]) -> Arranged:
     if len(topics) > 1 and not all(_is_lone(topic) for topic in topics):
         raise SeriesError(_several(name, topics))
     chosen = [mail for topic in topics for mail in _newest(topic)]
-    newest = max(mail.tags.version for mail in chosen)
+    newest = max(mail.tags.version for mail in chosen if mail.is_patch)
     left += [
         Skipped(mail.name, mail.subject, _why_not(mail, chosen, newest))
         for mail in once
@@ -153,6 +153,8 @@ def _why_not(mail: Mail, chosen: Sequence[Mail], newest: int) -> str:
         return _kind(mail)
     if mail.tags.version < newest:
         return f"of version {mail.tags.version}; the newest is {newest}"
+    if mail.tags.version > newest:
+        return f"letter of version {mail.tags.version}, of which no patch is here"
     if any(_place(mail) == _place(one) for one in chosen):
         return "superseded: sent again"
     if mail.is_cover:

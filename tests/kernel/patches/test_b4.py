@@ -110,6 +110,38 @@ def test_a_patch_sent_again_alone_replaces_the_one_of_its_number(
     assert "v1-2" not in names(found)
 
 
+def test_a_version_that_older_patches_complete_has_their_letter(tmp_path: Path) -> None:
+    letter, *patches = series(3)
+    letter = replace(letter, body="Applies on top of v6.12.\n")
+    again = Post("[PATCH v2 2/3] change 2", "again", "v1-2", adds="2 of version 2")
+
+    found = read(tmp_path, letter, *patches, again)
+
+    assert (found.title, found.needs.said) == ("changes", ("Applies on top of v6.12.",))
+    assert [one.subject for one in found.skipped] == ["change 2"]
+
+
+@pytest.mark.parametrize("sender", [DANA, KIM])
+def test_a_patch_that_answers_nothing_replaces_the_one_of_its_subject_and_sender(
+    tmp_path: Path, sender: str
+) -> None:
+    again = Post("[PATCH v2 2/3] change 2", "again", adds="2 of version 2", sender=sender)
+
+    found = read(tmp_path, *series(3), again)
+
+    assert names(found) == (["v1-1", "again", "v1-3"] if sender == DANA else ["again"])
+    assert found.missing == (() if sender == DANA else (1, 3))
+
+
+def test_a_letter_without_patches_is_left_out_as_such(tmp_path: Path) -> None:
+    found = read(tmp_path, *series(2), Post("[PATCH v2 0/2] changes", "v2-0", "v1-0"))
+
+    assert names(found) == ["v1-1", "v1-2"]
+    assert [one.reason for one in found.skipped] == [
+        "letter of version 2, of which no patch is here"
+    ]
+
+
 def test_a_version_with_a_letter_of_its_own_is_not_completed(tmp_path: Path) -> None:
     newer = series(3, 2, root="v1-0")
 
