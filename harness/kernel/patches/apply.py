@@ -175,13 +175,17 @@ def _hunks_there(root: Path, patch: Patch, level: str) -> Callable[[str, str], b
 
 
 def _git_apply(root: Path, patch: Patch, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run ``git apply`` in *root*, which must not be taken for part of a repository above it."""
+    """Run ``git apply`` in *root*, which must not be taken for part of a repository above it.
+
+    git calls a diff corrupt whose last line does not end, as one that was copied from a page.
+    """
+    text = patch.text.decode("latin-1")
     return subprocess.run(
         [find_tool("git"), "apply", "--whitespace=nowarn", *options],
         check=False,
         cwd=root,
         env=environment(GIT_CEILING_DIRECTORIES=str(root.parent)),
-        input=patch.text.decode("latin-1"),
+        input=text if text.endswith("\n") else f"{text}\n",
         capture_output=True,
         encoding="latin-1",
     )

@@ -191,6 +191,10 @@ def test_cut_patch_is_refused(tree: Path) -> None:
         apply(tree, SLOTS_PATCH[:-20])
 
 
+def test_a_diff_without_a_newline_at_its_end_applies(tree: Path) -> None:
+    assert apply(tree, SLOTS_PATCH.removesuffix(b"\n")) == apply(tree, SLOTS_PATCH)
+
+
 def test_patch_that_is_in_the_tree_already_is_left_out_with_a_line(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
