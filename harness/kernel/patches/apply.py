@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path, PurePosixPath
 
@@ -15,7 +15,7 @@ from harness.base.disk import require_not_full
 from harness.base.errors import SeriesError
 from harness.base.progress import say
 from harness.base.tools import find_tool
-from harness.kernel.patches.diff import Patch, refuse, require_safe, stripped
+from harness.kernel.patches.diff import Patch, mended, refuse, require_safe, stripped
 from harness.kernel.source.content import SYMLINK, Content, read_content, write_content
 from harness.kernel.source.git import environment
 
@@ -23,6 +23,12 @@ _REJECTED = re.compile(r"^Rejected hunk #(\d+)", re.MULTILINE)
 _APPLYING = re.compile(r"^Applying patch (\S+) with \d+ rejects?\.\.\.$", re.MULTILINE)
 _CLEAN = re.compile(r"^Applied patch (\S+) cleanly\.$", re.MULTILINE)
 _ERROR = re.compile(r"^error: (.+)$", re.MULTILINE)
+
+
+DAMAGED = (
+    "a mail program changed its blanks or wrapped its lines, and but for these it applies: "
+    "get it as an attachment, or from the archive of the mailing list"
+)
 
 
 class Fit(Enum):
@@ -136,10 +142,21 @@ def _attempt(root: Path, patch: Patch) -> Attempt:
     for level in levels:
         if _git_apply(root, patch, f"-p{level}", "--check", "--reverse").returncode == 0:
             return Attempt(patch.name, Fit.ALREADY)
+    damaged = any(_applies_mended(root, patch, f"-p{level}") for level in levels)
     likeliest = f"-p{levels[0]}"
     there = _hunks_there(root, patch, likeliest)
     rejected = _git_apply(root, patch, likeliest, "--reject", "--verbose").stderr
-    return Attempt(patch.name, Fit.REFUSED, _explain(rejected or forward.stderr, there))
+    reason = _explain(rejected or forward.stderr, there)
+    return Attempt(patch.name, Fit.REFUSED, f"{reason}; {DAMAGED}" if damaged else reason)
+
+
+def _applies_mended(root: Path, patch: Patch, level: str) -> bool:
+    """Whether *patch* applies only if blanks do not matter, and wrapped lines are joined."""
+    whole = replace(patch, text=mended(patch.text))
+    return (
+        _git_apply(root, patch, level, "--check").returncode != 0
+        and _git_apply(root, whole, level, "--check", "--ignore-whitespace").returncode == 0
+    )
 
 
 def _finds(root: Path, patch: Patch, level: int) -> bool:

@@ -83,6 +83,17 @@ def has_diff(text: bytes) -> bool:
     return FIRST_DIFF.search(text) is not None
 
 
+def mended(text: bytes) -> bytes:
+    """*text* without what mail programs do to diffs: no-break spaces and wrapped lines."""
+    lines: list[bytes] = []
+    for part, line in _parts(text.replace("\xa0".encode(), b" ")):
+        if part is _Part.HUNK and line and line[:1] not in b" +-\\":
+            lines[-1] += b" " + line
+        else:
+            lines.append(line)
+    return b"\n".join(lines)
+
+
 def require_safe(patch: Patch) -> None:
     """Raise SeriesError for a patch that may write outside the tree, is binary or is huge."""
     if fault := next(_faults(patch.text), ""):

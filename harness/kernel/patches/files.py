@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The files of a series: patch files, mailboxes, Maildirs and directories, split into mails."""
 
+import codecs
 import re
 import sys
 import tempfile
@@ -11,13 +12,16 @@ from pathlib import Path
 
 from harness.base.errors import SeriesError
 from harness.kernel.patches.mime import is_mailbox
-from harness.kernel.patches.unpack import unpacked
+from harness.kernel.patches.unpack import no_archive, unpacked
 from harness.kernel.source.git import git
 
 SUFFIXES = frozenset({".patch", ".diff", ".mbox", ".mbx", ".eml"})
 """Suffixes of the files that are patches in a directory, also with one of COMPRESSED."""
 
 COMPRESSED = frozenset({".gz", ".xz", ".bz2"})
+
+_DATELESS = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From -(?=[ \t]*\r?\n[!-9;-~]+:)")
+"""How some mail programs begin a mail of a mailbox; git wants a date there."""
 
 _STRIP = re.compile(r"-p(\d)")
 
@@ -124,9 +128,9 @@ def is_patch_file(file: Path) -> bool:
 def read_file(file: Path) -> bytes:
     """The content of a file, or of standard input, decompressed; SeriesError if unreadable."""
     if file == STDIN:
-        return unpacked(_standard_input(), "standard input")
+        return no_archive(unpacked(_standard_input(), "standard input"), "standard input")
     try:
-        return unpacked(file.read_bytes(), str(file))
+        return no_archive(unpacked(file.read_bytes(), str(file)), str(file))
     except OSError as fault:
         raise SeriesError(f"the patch {file} cannot be read: {fault.strerror}") from fault
 
@@ -138,14 +142,22 @@ def _standard_input() -> bytes:
 
 def split_mailbox(name: str, text: bytes) -> Iterator[RawMail]:
     """Yield the mails of a mailbox, or the one mail or diff that *text* is."""
-    text = text.lstrip(b"\r\n").removeprefix(b"\xef\xbb\xbf")
+    text = _in_utf8(text).lstrip(b"\r\n")
     if not is_mailbox(text):
         yield RawMail(name, text)
         return
     mode = ["--mboxrd"] if text.startswith(ARCHIVE) else ["-b"]
     with tempfile.TemporaryDirectory() as scratch:
-        git("mailsplit", *mode, f"-o{scratch}", data=text)
+        dated = _DATELESS.sub(b"From - Thu Jan  1 00:00:00 1970", text)
+        git("mailsplit", *mode, f"-o{scratch}", data=dated)
         mails = sorted(Path(scratch).iterdir(), key=lambda mail: int(mail.name))
         for mail in mails:
             place = name if len(mails) == 1 else f"{name}#{mail.name}"
             yield RawMail(place, mail.read_bytes())
+
+
+def _in_utf8(text: bytes) -> bytes:
+    """*text* without a byte order mark; decoded if that is UTF-16, as some shells write."""
+    if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return text.decode("utf-16", errors="replace").encode()
+    return text.lstrip(b"\r\n").removeprefix(codecs.BOM_UTF8)

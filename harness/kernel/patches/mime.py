@@ -14,6 +14,11 @@ from harness.kernel.patches.unpack import unpacked
 
 _FIELD = re.compile(rb"[!-9;-~]+:")
 _HEADS = re.compile(rb"^(subject|from|date|message-id):", re.IGNORECASE | re.MULTILINE)
+_SIGNED = re.compile(
+    rb"^-----BEGIN PGP SIGNED MESSAGE-----\n(?:\S.*\n)*\n((?:.*\n)*?)"
+    rb"-----BEGIN PGP SIGNATURE-----\n(?:.*\n)*?-----END PGP SIGNATURE-----$",
+    re.MULTILINE,
+)
 _OUTSIDE = re.compile(rb"(--- |diff --git |Index: )")
 
 
@@ -119,10 +124,16 @@ def _leaf(part: Message) -> _Leaf:
     text = unpacked(_content(part), name).replace(b"\r\n", b"\n")
     if flowed:
         text = _unstuffed(text)
+    text = _SIGNED.sub(_unescaped, text)
     attachment = part.get_content_disposition() == "attachment" or (
         part.get_content_maintype() != "text"
     )
     return _Leaf(name, text, attachment, part.get_content_subtype() == "html", flowed)
+
+
+def _unescaped(signed: re.Match[bytes]) -> bytes:
+    """What is signed: lines that begin with a dash have "- " before it (RFC 9580, 7.2)."""
+    return re.sub(rb"^- ", b"", signed[1], flags=re.MULTILINE)
 
 
 def _content(part: Message) -> bytes:

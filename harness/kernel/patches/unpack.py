@@ -18,6 +18,10 @@ _MAGIC = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\0": "xz", b"BZh": "bzip2"}
 """The first bytes of each format, from gzip(1), xz(1) and bzip2(1)."""
 
 
+_ARCHIVES = {(0, b"PK\x03\x04"): "zip", (257, b"ustar"): "tar", (0, b"\x28\xb5\x2f\xfd"): "zstd"}
+"""Offset and magic of what has to be unpacked by hand, from file(1)."""
+
+
 def unpacked(data: bytes, name: str) -> bytes:
     """Return *data*, decompressed if it is gzip, xz or bzip2.
 
@@ -33,6 +37,17 @@ def unpacked(data: bytes, name: str) -> bytes:
         raise SeriesError(
             f"{name} cannot be decompressed: {fault}. Get it again; a download may have been cut."
         ) from fault
+
+
+def no_archive(data: bytes, name: str) -> bytes:
+    """Return *data*; SeriesError if it is an archive of files, or compressed in another way."""
+    for (at, magic), kind in _ARCHIVES.items():
+        if data.startswith(magic, at):
+            raise SeriesError(
+                f"{name} is a {kind} file. Expected patches or a mailbox, also compressed with "
+                "gzip, xz or bzip2. Unpack it, and name what is in it."
+            )
+    return data
 
 
 def _limited(data: bytes, name: str) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 from kernel_trees import AREAS_PATCH, SLOTS_PATCH, tiny_tree
 
 from harness.base.errors import SeriesError
-from harness.kernel.patches.apply import Fit, apply_series, try_series
+from harness.kernel.patches.apply import DAMAGED, Fit, apply_series, try_series
 from harness.kernel.patches.diff import Patch
 from harness.kernel.source.content import Content, read_content
 
@@ -193,6 +193,37 @@ def test_cut_patch_is_refused(tree: Path) -> None:
 
 def test_a_diff_without_a_newline_at_its_end_applies(tree: Path) -> None:
     assert apply(tree, SLOTS_PATCH.removesuffix(b"\n")) == apply(tree, SLOTS_PATCH)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b" int areas = 1;", b"\xc2\xa0int areas = 1;"),
+        (b"\tint areas = 1;", b"        int areas = 1;"),
+        (b"int areas = 1;", b"int areas\n= 1;"),
+    ],
+    ids=["no-break space", "tab", "wrapped"],
+)
+def test_of_a_patch_that_a_mail_program_changed_that_is_said(
+    tree: Path, old: bytes, new: bytes
+) -> None:
+    (tree / SWIOTLB).write_text("int slots = 128;\n\tint areas = 1;\nint used;\n")
+    patch = SLOTS_PATCH.replace(b" int areas", b" \tint areas")
+    if old.startswith(b" "):
+        (tree / SWIOTLB).write_text("int slots = 128;\nint areas = 1;\nint used;\n")
+        patch = SLOTS_PATCH
+    assert old in patch
+
+    ((fit, reason),) = attempts(tree, patch.replace(old, new))
+
+    assert fit is Fit.REFUSED
+    assert reason.endswith(DAMAGED)
+
+
+def test_of_a_patch_for_another_tree_no_mail_program_is_blamed(tree: Path) -> None:
+    assert DAMAGED not in str(attempts(tree, AREAS_PATCH))
+    inside = b"--- /dev/null\n+++ b/README/x\n@@ -0,0 +1 @@\n+new\n"
+    assert DAMAGED not in str(attempts(tree, inside))
 
 
 def test_patch_that_is_in_the_tree_already_is_left_out_with_a_line(

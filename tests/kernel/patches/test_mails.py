@@ -4,6 +4,7 @@
 import bz2
 import gzip
 import lzma
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -243,6 +244,55 @@ def test_the_blanks_of_flowed_text_are_taken_off(tmp_path: Path, stuffing: bytes
     (patch,) = read_paths([path]).patches
 
     assert (b"\n context\n" in patch.diff, patch.note) == (True, FLOWED)
+
+
+def test_a_mail_that_is_signed_in_its_text_is_read(tmp_path: Path) -> None:
+    escaped = "".join(
+        f"- {line}" if line.startswith("-") else line
+        for line in f'Why.\n\nFixes: 012345678901 ("f")\n---\n{DIFF}'.splitlines(keepends=True)
+    )
+    one = mail()
+    one.set_content(
+        f"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n{escaped}"
+        "-----BEGIN PGP SIGNATURE-----\n\niQIz\n-----END PGP SIGNATURE-----\n",
+        charset="utf-8",
+        cte="8bit",
+    )
+
+    (patch,) = read_paths([saved(tmp_path / "x.eml", one)]).patches
+
+    assert (patch.message.splitlines()[0], patch.fixes) == ("Why.", ('012345678901 ("f")',))
+    assert patch.diff.decode().removeprefix("---\n").strip() == DIFF.strip()
+
+
+def test_a_patch_in_utf16_is_read(tmp_path: Path) -> None:
+    text = f"From: A Tester <a@x.org>\nSubject: [PATCH] f\n\nWhy.\n---\n{DIFF}"
+    for number, encoding in enumerate(("utf-16", "utf-16-be")):
+        mark = "\ufeff" if encoding == "utf-16-be" else ""
+        data = (mark + text.replace("\n", "\r\n")).encode(encoding)
+
+        (patch,) = read_paths([saved(tmp_path / f"{number}.patch", data)]).patches
+
+        assert "+new \xe9\n".encode() in patch.diff
+
+
+def test_mails_of_a_mailbox_may_begin_without_a_date(tmp_path: Path) -> None:
+    one = "From -\nSubject: [PATCH {0}/2] {0}\n\nWhy.\n\nFrom - is no mail.\n---\n{1}\n"
+    box = "".join(one.format(number, DIFF) for number in (1, 2))
+
+    series = read_paths([saved(tmp_path / "x.mbox", box.encode())])
+
+    assert [patch.subject for patch in series.patches] == ["1", "2"]
+
+
+@pytest.mark.parametrize("kind", ["gztar", "tar", "zip"])
+def test_an_archive_of_patches_is_refused_by_name(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.patch").write_text(DIFF)
+    archive = Path(shutil.make_archive(str(tmp_path / "x"), kind, tmp_path / "in"))
+
+    with pytest.raises(SeriesError, match=rf"{archive.name} is a (tar|zip) file.*Unpack it"):
+        read_paths([archive])
 
 
 @pytest.mark.parametrize(
