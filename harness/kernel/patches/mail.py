@@ -160,7 +160,10 @@ def _parse(name: str, plain: PlainMail) -> Mail:
 
 
 def take_apart(plain: PlainMail) -> MailParts:
-    """Split a mail with ``git mailinfo``; the subject among its headers keeps its tags."""
+    """Split a mail with ``git mailinfo``; the subject among its headers keeps its tags.
+
+    A subject in the body is printed first, and the one that it replaces, without ``-k``, empty.
+    """
     names = ("from", "subject", "date")
     lines = [f"{name.title()}: {plain.headers.get(name, '')}" for name in names]
     lines += ["Content-Type: text/plain; charset=UTF-8", "Content-Transfer-Encoding: 8bit"]
@@ -169,7 +172,9 @@ def take_apart(plain: PlainMail) -> MailParts:
         message, diff = Path(scratch) / "message", Path(scratch) / "diff"
         info = git("mailinfo", "-k", message, diff, data=text).decode(errors="replace")
         return MailParts(
-            dict(_INFO.findall(info)), message.read_text(errors="replace"), diff.read_bytes()
+            dict(reversed(_INFO.findall(info))),
+            message.read_text(errors="replace"),
+            diff.read_bytes(),
         )
 
 

@@ -4,6 +4,7 @@
 import argparse
 from collections.abc import Sequence
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -12,7 +13,13 @@ from harness.kernel.patches.b4 import fetch
 from harness.kernel.patches.files import STDIN, RawMail, is_patch_file, split_mailbox
 from harness.kernel.patches.mail import parse_mails
 from harness.kernel.patches.repository import read_own_work, read_range
-from harness.kernel.patches.series import Series, read_mails, read_paths, store_prefix
+from harness.kernel.patches.series import (
+    Series,
+    join_series,
+    read_mails,
+    read_paths,
+    store_prefix,
+)
 
 FORMS = (
     "a mailbox, a Maildir, patch files or a directory of them, also compressed, - for standard "
@@ -28,13 +35,22 @@ def find_series(words: Sequence[str], repository: Path) -> Series:
     """
     if not words:
         return read_own_work(repository)
-    paths = [Path(word).expanduser() for word in words]
-    if all(path == STDIN or path.exists() for path in paths):
-        return read_paths(paths)
-    if len(words) > 1:
-        gone = ", ".join(str(path) for path in paths if not path.exists())
-        raise SeriesError(f"no such file or directory: {gone}. Expected {FORMS}.")
-    (word,) = words
+    parts: list[Series] = []
+    for exist, group in groupby(words, _exists):
+        if exist:
+            parts.append(read_paths([Path(word).expanduser() for word in group]))
+        else:
+            parts += [_find_named(word, repository) for word in group]
+    return join_series(parts)
+
+
+def _exists(word: str) -> bool:
+    path = Path(word).expanduser()
+    return path == STDIN or path.exists()
+
+
+def _find_named(word: str, repository: Path) -> Series:
+    """The series of a message or a range of commits."""
     if _is_message(word):
         return read_message(word)
     if _is_range(word):
@@ -48,15 +64,37 @@ def series_path(word: str) -> Path:
 
     For argparse, whose error ends the program with the message; pytest asks several times.
     """
-    path = Path(word).expanduser()
-    if path != STDIN and (path.exists() or not (_is_message(word) or _is_range(word))):
-        return path
     try:
-        series = find_series([word], Path())
+        return store_named(word, Path())
     except HarnessError as fault:
         raise argparse.ArgumentTypeError(explain(fault)) from fault
+
+
+def store_named(word: str, folder: Path) -> Path:
+    """The path *word*, relative to *folder*; for a message or a range, where it is stored.
+
+    A path need not exist. Raises SeriesError; a range is one of the repository *folder*.
+    """
+    path = Path(word).expanduser()
+    if path == STDIN or _exists(str(folder / path)) or not (_is_message(word) or _is_range(word)):
+        return path if path == STDIN else folder / path
+    series = _find_named(word, folder)
     (stored,) = store_prefix(series, len(series.patches))
+    _NAMED[stored] = series
     return stored
+
+
+_NAMED: dict[Path, Series] = {}
+"""What :func:`store_named` stored, with all that was read."""
+
+
+def stored_series(paths: Sequence[Path]) -> Series:
+    """The series that *paths* name, as it was read where :func:`store_named` stored it."""
+    found: list[Series] = []
+    for stored, group in groupby(paths, _NAMED.__contains__):
+        members = list(group)
+        found += [_NAMED[path] for path in members] if stored else [read_paths(members)]
+    return join_series(found)
 
 
 def _is_message(word: str) -> bool:

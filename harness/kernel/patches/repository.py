@@ -41,8 +41,8 @@ def read_range(repository: Path, commits: str) -> Series:
         mailbox = _plain(repository, *FORMAT, commits)
     except ToolError as fault:
         raise SeriesError(
-            f"{repository} has no commits '{commits}': {fault}. Expected BASE..TIP of the "
-            "repository that --git names."
+            f"{repository.resolve()} has no commits '{commits}': {fault.complaint.splitlines()[0]} "
+            "Expected BASE..TIP of the repository that --git names."
         ) from fault
     if not mailbox:
         raise SeriesError(f"{commits} of {repository} contains no commit other than merges.")

@@ -20,6 +20,9 @@ STORED = Cache("series")
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
 
+UNTITLED = "*** SUBJECT HERE ***"
+"""The subject that ``git format-patch`` gives a cover letter, for the author to replace."""
+
 NAME_LENGTH = 52
 """Most characters of a subject in the name of a patch file, as in ``git format-patch``."""
 
@@ -42,8 +45,10 @@ class Series:
 
     @property
     def title(self) -> str:
-        """The subject of the cover letter, or of the first patch without one."""
-        return (self.cover or self.patches[0]).subject
+        """The subject of the cover letter, or of the first patch if it has none."""
+        if self.cover and self.cover.subject != UNTITLED:
+            return self.cover.subject
+        return self.patches[0].subject
 
     @property
     def remarks(self) -> Iterator[str]:
@@ -78,6 +83,21 @@ def read_paths(paths: Sequence[Path], origin: str = "") -> Series:
 def read_mails(mails: Sequence[RawMail], origin: str) -> Series:
     """Read the mails of one mailbox; SeriesError if there is no patch."""
     return _joined(origin, [_arranged(Batch(origin, tuple(mails)))])
+
+
+def join_series(parts: Sequence[Series]) -> Series:
+    """The patches of several series, one after the other; letter and needs are the first's."""
+    if len(parts) == 1:
+        return parts[0]
+    return Series(
+        " ".join(part.origin for part in parts),
+        tuple(mail for part in parts for mail in part.patches),
+        next((part.cover for part in parts if part.cover), None),
+        tuple(one for part in parts for one in part.skipped),
+        tuple(number for part in parts for number in part.missing),
+        "; ".join(dict.fromkeys(part.note for part in parts if part.note)),
+        next((part.needs for part in parts if part.needs), NONE),
+    )
 
 
 def read_series(paths: Sequence[Path]) -> tuple[Patch, ...]:

@@ -284,6 +284,50 @@ def test_a_range_of_commits_is_a_series_without_its_merges(repository: Path) -> 
     }
 
 
+def test_files_and_ranges_follow_each_other_as_they_are_given(
+    repository: Path, tmp_path: Path
+) -> None:
+    first = mailbox(tmp_path / "1.eml", Sent("[PATCH 1/2] a"))
+    second = mailbox(tmp_path / "2.eml", Sent("[PATCH 2/2] b"))
+
+    series = find_series([str(second), str(first), "v1..main^2", str(second)], repository)
+
+    assert subjects(series) == ["a", "b", "readme: side", "b"]
+    assert series.needs.base == git(repository, "rev-parse", "v1")
+
+
+def test_of_several_words_the_one_that_is_no_series_is_named(tmp_path: Path) -> None:
+    patch = mailbox(tmp_path / "1.eml", Sent("[PATCH] a"))
+
+    with pytest.raises(SeriesError, match=r"'absent\.patch' is not a series: no such file"):
+        find_series([str(patch), "absent.patch"], tmp_path)
+
+
+def test_why_there_are_no_commits_is_one_line(repository: Path) -> None:
+    with pytest.raises(SeriesError) as caught:
+        find_series(["nope..main"], repository)
+
+    assert "fatal: ambiguous argument 'nope..main'" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_letter_that_nobody_has_titled_gives_no_title(tmp_path: Path) -> None:
+    letter = Sent("[PATCH 0/1] *** SUBJECT HERE ***", diff=False)
+    box = mailbox(tmp_path / "box.mbox", letter, Sent("[PATCH 1/1] a"))
+
+    series = read_paths([box])
+
+    assert (series.title, series.cover is not None) == ("a", True)
+
+
+def test_a_subject_in_the_text_of_a_mail_replaces_its_own(tmp_path: Path) -> None:
+    body = "From: B <b@example.org>\nSubject: [PATCH v5 2/2] right\n\nWhy.\n"
+    (patch,) = read_paths([mailbox(tmp_path / "x.eml", Sent("[PATCH] wrong 1", body=body))]).patches
+
+    assert (patch.subject, patch.author) == ("right", "B <b@example.org>")
+    assert patch.tags == SubjectTags(5, 2, 2)
+
+
 @pytest.mark.parametrize(
     ("commits", "said"), [("v1..absent", "has no commits"), ("v1..v1", "contains no commit")]
 )
