@@ -30,6 +30,7 @@ from harness.kernel.abilities import abilities_of
 from harness.kernel.build.flavours import AUTO, needed_flavour, with_flavour
 from harness.kernel.build.series_notes import series_notes
 from harness.kernel.patches.fit import reach_series
+from harness.kernel.patches.origin import stored_series
 from harness.kernel.patches.reach import Reach
 from harness.machine.binary import find_qemu
 from harness.machine.qemu.rundir import sweep
@@ -120,6 +121,8 @@ def _prepare(config: pytest.Config) -> None:
     if swept:
         say(f"removed {swept} run directories that a killed run left behind")
     keep_run_root(max(wanted.workers, 1))
+    for remark in remarks_on_series(wanted.spec):
+        say(f"series: {remark}")
     kernel = build_kernel(wanted.spec)
     config.stash[kernel_key] = kernel
     for note in notes_of_series(wanted.spec, kernel):
@@ -134,6 +137,12 @@ def choose_flavour(config: pytest.Config) -> None:
     if spec.flavour == AUTO:
         reach = _reach(replace(spec, flavour="")) if spec.series else None
         config.option.flavour = with_flavour(spec, reach).flavour
+
+
+def remarks_on_series(spec: KernelSpec) -> Iterator[str]:
+    """What is left out of the series of *spec*, what it lacks and what it needs."""
+    if spec.series:
+        yield from stored_series(spec.series).remarks
 
 
 def notes_of_series(spec: KernelSpec, kernel: Kernel) -> Iterator[str]:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from kernel_trees import FILES, tiny_tree
+from mail_threads import Post, mbox, series
 
 from harness.kernel import Kernel, KernelSpec
+from harness.kernel.patches.origin import series_path
 from harness.plugin import session
 from harness.results import SuiteRequest
 
@@ -73,3 +75,25 @@ def test_auto_is_the_flavour_that_the_series_needs(
     session.choose_flavour(config)
 
     assert config.option.flavour == flavour
+
+
+def test_what_is_left_out_of_a_series_and_what_it_needs_is_said(tmp_path: Path) -> None:
+    box = tmp_path / "box.mbox"
+    letter = Post("[PATCH v2 0/3] changes", "v2-0", body="Applies on top of v6.12.\n")
+    box.write_bytes(mbox(*series(3), letter, *series(3, 2)[1:3]))
+
+    said = list(session.remarks_on_series(KernelSpec(series=(box,))))
+
+    assert said[0] == "missing, by the subjects' numbers: patch 3"
+    assert said[1] == 'left out: box.mbox#0001 "changes": of version 1; the newest is 2'
+    assert said[-1] == 'the series says that it needs: "Applies on top of v6.12."'
+    assert list(session.remarks_on_series(KernelSpec())) == []
+
+
+def test_it_is_said_of_a_message_too_that_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.kernel.patches.origin.fetch", lambda _: mbox(*series(2)[:2]))
+
+    stored = series_path("v1-1@example.org")
+
+    said = list(session.remarks_on_series(KernelSpec(series=(stored,))))
+    assert said == ["missing, by the subjects' numbers: patch 2"]
