@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.base.errors import InputError
+from harness.base.errors import HarnessError, InputError
 from harness.jobs.nightly.toml import Table
 from harness.kernel.build.compiler import compiler_named
+from harness.kernel.patches.origin import FORMS, store_named
 from harness.kernel.spec import flavour_fragment
 from harness.machine.binary import DEFAULT as DEFAULT_QEMU
 from harness.results import TIERS
@@ -89,7 +90,8 @@ def read_plan(path: Path) -> NightPlan:
     kernels = {name: _kernel(table) for name, table in top.tables("kernels")}
     if PLAIN in top.at("series").names:
         raise InputError(f"{path}: series: '{PLAIN}' means no series; choose another name.")
-    series = {PLAIN: (), **{name: top.at("series").paths(name) for name in top.at("series").names}}
+    named = top.at("series")
+    series = {PLAIN: (), **{name: _series(named, name) for name in named.names}}
     qemus = {name: top.at("qemus").text(name) for name in top.at("qemus").names}
     groups = {name: _group(table) for name, table in top.tables("groups")}
     if not kernels or not groups:
@@ -110,6 +112,18 @@ def read_plan(path: Path) -> NightPlan:
     crosses = tuple(_cross(table, known) for table in listed)
     top.nothing_else("kernels", "series", "qemus", "groups", "cross")
     return NightPlan(**{**vars(known), "crosses": crosses})
+
+
+def _series(table: Table, name: str) -> tuple[Path, ...]:
+    """What a list of words names: paths, or where messages and ranges of commits are stored."""
+    try:
+        found = tuple(store_named(word, table.folder) for word in table.texts(name))
+    except HarnessError as fault:
+        raise InputError(f"{table.place}: {name}: {fault}") from fault
+    for path in found:
+        if not path.exists():
+            raise InputError(f"{table.place}: {name}: {path} does not exist. Expected {FORMS}.")
+    return found
 
 
 def _kernel(table: Table) -> KernelChoice:

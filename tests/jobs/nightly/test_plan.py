@@ -4,11 +4,16 @@
 from pathlib import Path
 
 import pytest
+from kernel_trees import SLOTS_PATCH, tiny_tree
+from mail_threads import mbox
+from mail_threads import series as posted
+from scratch_git import git
 
 from harness.base.errors import InputError
 from harness.base.paths import CHECKOUT
 from harness.jobs.nightly.plan import PLAIN, Cross, read_plan
 from harness.jobs.nightly.toml import parse_seconds
+from harness.kernel.patches.series import read_series
 
 LEAST = '[kernels.six]\nsource = "debian:6.12"\n[groups.all]\n'
 
@@ -95,3 +100,25 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 
 def test_the_plan_in_docs_can_be_read() -> None:
     assert read_plan(CHECKOUT / "docs/plan.toml").crosses
+
+
+def test_a_series_of_a_plan_is_what_the_commands_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("harness.kernel.patches.origin.fetch", lambda _: mbox(*posted(2)))
+    root = tiny_tree(tmp_path / "linux")
+    git(root, "init", "-q", "-b", "main")
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "base")
+    (root / "README").write_text("changed\n")
+    git(root, "commit", "-qam", "readme: change")
+    (root / "a.patch").write_bytes(SLOTS_PATCH)
+    path = root / "plan.toml"
+    path.write_text(LEAST + "[series]\nall = ['v1-1@x', 'main~1..main', 'a.patch', 'kernel']\n")
+
+    message, commits, patch, directory = read_plan(path).series["all"]
+
+    assert len(read_series([message])) == 2
+    assert [one.subject for one in read_series([commits])] == ["0001-readme-change.patch"]
+    assert (patch, directory) == (root / "a.patch", root / "kernel")
