@@ -2,20 +2,29 @@
 """A series whose kernel cannot be tested has the right exit code, told in one screen."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from judgements import fits
+from patch_trees import tree_for
 from validate_fakes import FAIL, PASS, REQUEST, WHY, FakeSuite
 
 from harness.base.errors import BuildError, ConfigError, InputError
 from harness.base.result import Result
 from harness.jobs.compare import Series, SeriesJudgement, as_json, judge_series, judgement_text
+from harness.jobs.compare.per_patch import why_not_run
+from harness.kernel import Kernel, KernelSpec
+from harness.kernel.build.flavours import needed_flavour
+from harness.kernel.build.series_notes import series_notes
 from harness.kernel.patches.apply import Attempt, Fit
+from harness.kernel.patches.fit import fit_series, reach_series
 from harness.kernel.patches.reach import Reach
 from harness.results import Case
 from harness.results.judge import Change
 
 pytestmark = pytest.mark.usefixtures("cache")
+
+SWIOTLB = "kernel/dma/swiotlb.c"
 
 SCREEN = 50
 """Lines."""
@@ -173,3 +182,41 @@ def test_kunit_tests_alone_judge_a_series_that_changes_nothing_else(series: Seri
     tested = replace(judgement, kunit=(Case("kunit::slots.test_one", Result.PASS),))
 
     assert (judgement.verdict.exit_code, tested.verdict.exit_code) == (2, 0)
+
+
+SERIES = Path(__file__).parents[2] / "series/bad-kernels"
+DYNAMIC = {SWIOTLB: ("#ifdef CONFIG_SWIOTLB_DYNAMIC", "#endif")}
+"""What is around the lines that dynamic-only.patch changes (Linux 6.12)."""
+
+SAID = {
+    "new-warnings": "",
+    "version-changed": "",
+    "option-off": "It adds CONFIG_SWIOTLB_CLEAR, which is off: neither the default nor the "
+    "harness's fragments turn it on, and what it compiles never ran. --kernel-config=FILE with "
+    "CONFIG_SWIOTLB_CLEAR=y in FILE turns it on.",
+    "other-architecture": "nothing of this runs in the guest; no test was run.\n"
+    "not compiled for arm64: arch/x86/kernel/setup.c",
+    "comment-only": "nothing of this runs in the guest; no test was run.\n"
+    f"only comments change: {SWIOTLB}",
+    "dynamic-only": "None of the 2 changed lines is compiled: CONFIG_SWIOTLB_DYNAMIC is off. "
+    "--flavour=dynamic compiles them (--flavour=auto takes it).",
+}
+"""What is said of a series before its kernel is built, and once it is."""
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_what_of_a_series_no_test_reaches_is_known_from_its_text(tmp_path: Path, name: str) -> None:
+    patch = SERIES / f"{name}.patch"
+    tree = tree_for(
+        patch.read_text(), tmp_path / "linux", DYNAMIC if name == "dynamic-only" else {}
+    )
+    base = KernelSpec(str(tree))
+    (tmp_path / "config").write_text("CONFIG_SWIOTLB=y\n")
+    kernel = Kernel("key", tmp_path, "6.12.3", "c0ffee", "a tree", (), "gcc")
+
+    attempts = fit_series(replace(base, series=(patch,)))
+    reach = reach_series(base, replace(base, series=(patch,)))
+
+    idle = why_not_run(attempts, reach)
+    notes = series_notes(reach, kernel, needed_flavour(base, reach))
+    assert (idle.reason if idle else " ".join(notes)) == SAID[name]
