@@ -9,6 +9,7 @@ import base64
 import gzip
 import lzma
 import quopri
+import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -137,6 +138,47 @@ def _footer(post: Post) -> bytes:
     return _multipart(_plain(post), footer.encode())
 
 
+def _attached(post: Post) -> bytes:
+    """The message in the mail, and the diff attached."""
+    if not post.adds:
+        return _plain(post)
+    message, _, diff = _text(post).partition("---\n")
+    return _multipart(
+        f"{TYPE.format('utf-8')}\n\n{message}".encode(),
+        f"Content-Type: text/x-patch\n{CODED.format('base64')}\n\n".encode()
+        + base64.encodebytes(diff.encode()),
+    )
+
+
+def _mail_in(post: Post, head: str, form: Callable[[str], str]) -> bytes:
+    """A mail beside a text, as a part with that *head*."""
+    if not post.adds:
+        return _plain(post)
+    inner = "\n".join([*_headers(post, _encoded_word), form(_text(post))])
+    return _multipart(f"{TYPE.format('utf-8')}\n\nSee.\n".encode(), f"{head}\n\n{inner}".encode())
+
+
+def _attached_mail(post: Post) -> bytes:
+    return _mail_in(post, "Content-Type: text/x-patch", lambda text: f"\n{text}")
+
+
+def _forwarded(post: Post) -> bytes:
+    head = f"{TYPE.format('utf-8')}\n{CODED.format('8bit')}"
+    return _mail_in(post, "Content-Type: message/rfc822", lambda text: f"{head}\n\n{text}")
+
+
+def _clearsigned(post: Post) -> bytes:
+    escaped = re.sub("^-", "- -", _text(post), flags=re.MULTILINE)
+    signed = f"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n{escaped}"
+    key = "-----BEGIN PGP SIGNATURE-----\n\niQIz\n-----END PGP SIGNATURE-----\n"
+    return f"{TYPE.format('UTF-8')}\n\n{signed}{key}".encode()
+
+
+def _flowed(post: Post) -> bytes:
+    stuffed = re.sub("^(?= |From )", " ", _text(post), flags=re.MULTILINE)
+    return f"{TYPE.format('UTF-8')}; format=flowed\n\n{stuffed}".encode()
+
+
 BODIES: Mapping[str, Callable[[Post], bytes]] = {
     "utf-8": _plain,
     "base64": _base64,
@@ -147,6 +189,11 @@ BODIES: Mapping[str, Callable[[Post], bytes]] = {
     "signed": _signed,
     "HTML beside it": _alternative,
     "a footer of the list": _footer,
+    "an attached diff": _attached,
+    "an attached mail": _attached_mail,
+    "forwarded": _forwarded,
+    "signed in the text": _clearsigned,
+    "flowed": _flowed,
 }
 
 Form = tuple[str, str]
