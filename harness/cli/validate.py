@@ -173,7 +173,7 @@ def run(arguments: argparse.Namespace) -> int:
         request = replace(request, first=first)
     whole = _with(request, series)
     if fits and not why_not_run(attempts, reach):
-        say(f"estimate: {_estimated(arguments, request, series)}")
+        say(f"estimate: {_estimated(arguments, request, series, reach)}")
         if arguments.dry_run:
             return Verdict.GOOD.exit_code
     runner = runner_of(arguments)
@@ -211,11 +211,20 @@ def _attempts(request: SuiteRequest, series: Series) -> tuple[Attempt, ...]:
     return attempts[own:]
 
 
-def _estimated(arguments: argparse.Namespace, request: SuiteRequest, series: Series) -> str:
+def _estimated(
+    arguments: argparse.Namespace, request: SuiteRequest, series: Series, reach: Reach | None
+) -> str:
     """How long the command will take."""
     count = len(series.patches)
     positions = range(count + 1) if arguments.per_patch else (0, count)
-    return estimate_text(estimate(kernels_of(request, series, positions), again=arguments.again))
+    asked = {
+        "coverage": arguments.coverage,
+        "cost": _counts_costs(arguments),
+        "KUnit tests": reach and reach.kunit,
+    }
+    more = [title for title, wanted in asked.items() if wanted]
+    kernels = kernels_of(request, series, positions)
+    return estimate_text(estimate(kernels, again=arguments.again, more=more))
 
 
 def _flavoured(request: SuiteRequest, reach: Reach | None) -> tuple[SuiteRequest, str]:

@@ -25,12 +25,15 @@ class Stage:
     seconds: float | None
 
 
-def estimate(kernels: Kernels, *, again: bool = False) -> tuple[Stage, ...]:
+def estimate(
+    kernels: Kernels, *, again: bool = False, more: Sequence[str] = ()
+) -> tuple[Stage, ...]:
     """The stages of a comparison that are left to do; without repetitions of what differs.
 
-    With *again*, a known run of the base does not count.
+    With *again*, a known run of the base does not count. *more* are stages after it, which build
+    kernels of their own; the history does not know how long these take.
     """
-    return tuple(_stages(kernels, again))
+    return (*_stages(kernels, again), *(Stage(title, None) for title in more))
 
 
 def estimate_text(stages: Sequence[Stage]) -> str:

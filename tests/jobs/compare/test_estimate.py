@@ -165,6 +165,18 @@ def test_of_a_series_that_runs_nothing_a_dry_run_says_so_too(
     assert cached_kernels() == {}
 
 
+def test_what_else_is_measured_is_part_of_the_estimate(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "x.patch").write_bytes(SLOTS_PATCH)
+    words = ["validate", str(tmp_path / "x.patch"), f"--kernel={tiny_tree(tmp_path / 'linux')}"]
+
+    main([*words, "--dry-run", "--coverage", "--cost-limit=5"])
+
+    err = capfd.readouterr().err
+    assert "tests on the series (not known), coverage (not known), cost (not known); in all" in err
+
+
 def test_a_dry_run_says_what_is_missing_and_what_the_series_needs(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
