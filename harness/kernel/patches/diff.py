@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import NoReturn
 
 from harness.base.cache import digest
@@ -24,15 +25,18 @@ _SUBMODULE = re.compile(
 )
 _BINARY = re.compile(rb"(GIT binary patch|Binary files .* differ)$")
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"')
+_WORD = re.compile(rb'"((?:[^"\\]|\\.)*)"|([^ ]+)')
+_FIRST = re.compile(rb'^"((?:[^"\\]|\\.)*)"|^([^\t]+)')
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 _LETTERS = dict(zip(b"abtnvfr", b"\a\b\t\n\v\f\r", strict=True))
+_SLASHES = re.compile(rb"/+")
 _PREFIX = re.compile(rb"^[ab]/")
 _CONTROL = re.compile(rb"[\0-\x1f\x7f]")
 
 NOWHERE = b"/dev/null"
 
 LEVELS = (1, 0)
-"""How many parts to take from the names of a diff that does not say it, as ``-pN`` does."""
+"""The N of ``-pN`` with which a diff may apply, the likeliest first."""
 
 LONGEST_PART, LONGEST_NAME = 255, 2048
 """Bytes of a file name (NAME_MAX, include/uapi/linux/limits.h), and of a whole path."""
@@ -40,25 +44,16 @@ LONGEST_PART, LONGEST_NAME = 255, 2048
 
 @dataclass(frozen=True)
 class Patch:
-    """One patch: its name, its diff with the text around it, and its subject without tags.
-
-    *strip* is the N of ``-pN`` that a quilt series says; None if the diff has to tell.
-    """
+    """One patch: its name, its diff with the text around it, and its subject without tags."""
 
     name: str
     text: bytes
     subject: str = ""
-    strip: int | None = None
 
     @property
     def identity(self) -> str:
         """A hash of the content without the name."""
-        return digest(self.text, *([] if self.strip is None else [f"-p{self.strip}"]))
-
-    @property
-    def levels(self) -> tuple[int, ...]:
-        """The N of ``-pN`` with which it may apply, the likeliest first."""
-        return LEVELS if self.strip is None else (self.strip,)
+        return digest(self.text)
 
     @property
     def paths(self) -> frozenset[str]:
@@ -66,7 +61,7 @@ class Patch:
 
         The names of a rename have one part less than others (git 2.39, apply.c:gitdiff_renamesrc).
         """
-        depths = {max(level - less, 0) for level in self.levels for less in (0, 1)}
+        depths = {max(level - less, 0) for level in LEVELS for less in (0, 1)}
         found = {stripped(name, depth) for name in self.names for depth in depths}
         return frozenset(posixpath.normpath(path) for path in found if _is_inside(path))
 
@@ -81,6 +76,33 @@ class Patch:
 def has_diff(text: bytes) -> bool:
     """Whether *text* holds a diff."""
     return FIRST_DIFF.search(text) is not None
+
+
+def with_prefix(text: bytes, level: int) -> bytes:
+    """A diff for ``-p`` *level* as one for ``-p1``."""
+    parts = _parts(text)
+    lines = (_replaced(line, level) if part is _Part.NAME else line for part, line in parts)
+    return b"\n".join(lines)
+
+
+def _replaced(line: bytes, level: int) -> bytes:
+    """A header line for ``-p`` *level* as one for ``-p1``; renames have one part less."""
+    if not (found := _NAME.fullmatch(line)):
+        return line
+    kind, names = found.groups()
+    moves = kind.startswith((b"rename", b"copy"))
+    placed = partial(_placed, level - 1 if moves else level, b"" if moves else b"a/")
+    return kind + (_WORD if kind.startswith(b"diff") else _FIRST).sub(placed, names)
+
+
+def _placed(level: int, top: bytes, name: re.Match[bytes]) -> bytes:
+    """A name in a header, perhaps quoted, less *level* parts, below *top*."""
+    quoted, plain = name.groups()
+    path = plain if quoted is None else quoted
+    if path.startswith(b"/"):
+        return name[0]
+    path = top + b"/".join(path.split(b"/")[max(level, 0) :])
+    return path if quoted is None else b'"%s"' % path
 
 
 def mended(text: bytes) -> bytes:
@@ -168,7 +190,7 @@ def _names(line: bytes) -> list[bytes]:
         equal = [plain[:half], plain[half + 1 :]]
         same = not quoted and equal[0].partition(b"/")[2] == equal[1].partition(b"/")[2]
         return quoted + (equal if same else plain.split())
-    return quoted or [rest.split(b"\t")[0].rstrip()]
+    return quoted or [_SLASHES.sub(b"/", rest.split(b"\t")[0].rstrip())]
 
 
 def _unescaped(found: re.Match[bytes]) -> bytes:

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from harness.base.errors import SeriesError
+from harness.kernel.patches.diff import with_prefix
 from harness.kernel.patches.mime import is_mailbox
 from harness.kernel.patches.unpack import no_archive, unpacked
 from harness.kernel.source.git import git
@@ -34,11 +35,10 @@ ARCHIVE = b"From mboxrd@z "
 
 @dataclass(frozen=True)
 class RawMail:
-    """A mail or a bare diff as it was found; *name* says where, *strip* is the N of its ``-pN``."""
+    """A mail or a bare diff as it was found; *name* says where."""
 
     name: str
     text: bytes
-    strip: int | None = None
 
 
 @dataclass(frozen=True)
@@ -96,16 +96,14 @@ def _by_number(directory: Path) -> list[Path]:
 
 
 def _quilted(listed: Path) -> Iterator[RawMail]:
-    """The patches that a quilt ``series`` file names, in its order, with their ``-pN`` (quilt(1)).
-
-    quilt also knows ``-pab``, which is -p1.
-    """
+    """The patches that a quilt ``series`` file names, in its order, as for ``-p1`` (quilt(1))."""
     for line in read_file(listed).decode(errors="surrogateescape").splitlines():
         if words := line.partition("#")[0].split():
             file = listed.parent / words[0]
             levels = [int(found[1]) for word in words[1:] if (found := _STRIP.fullmatch(word))]
             for mail in split_mailbox(file.name, read_file(file)):
-                yield replace(mail, strip=levels[-1] if levels else None)
+                other = levels and levels[-1] != 1
+                yield replace(mail, text=with_prefix(mail.text, levels[-1])) if other else mail
 
 
 def _patch_files(path: Path) -> list[Path]:

@@ -38,9 +38,9 @@ class Mail:
     *parents* are the ids of the mails that it answers, the nearest first. *fixes* are the values of
     all ``Fixes:`` lines, also among *trailers*. *diff* is the diff with the text around it; empty
     of diffs if it is not a patch. *note* is what a person should know if it does not apply.
-    *collected* are those of *trailers* that came in replies. *strip* is the N of ``-pN``, if a
-    quilt series says it. *outer* is the name of the mail to which it is attached beside others;
-    *beside* are the attached patches that the diff in the mail's text outranks.
+    *collected* are those of *trailers* that came in replies. *outer* is the name of the mail to
+    which it is attached with others; *beside* are attached patches that do not count, because the
+    mail's text has a diff.
     """
 
     name: str
@@ -58,7 +58,6 @@ class Mail:
     diff: bytes
     note: str = ""
     collected: tuple[Trailer, ...] = ()
-    strip: int | None = None
     outer: str = ""
     beside: tuple[str, ...] = ()
 

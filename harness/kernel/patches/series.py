@@ -109,7 +109,7 @@ def read_series(paths: Sequence[Path]) -> tuple[Patch, ...]:
 
 def patches_of(series: Series) -> tuple[Patch, ...]:
     """The patches of *series* as they are applied."""
-    return tuple(Patch(one.name, one.diff, one.subject, one.strip) for one in series.patches)
+    return tuple(Patch(mail.name, mail.diff, mail.subject) for mail in series.patches)
 
 
 def store_prefix(series: Series, length: int) -> tuple[Path, ...]:
@@ -118,16 +118,8 @@ def store_prefix(series: Series, length: int) -> tuple[Path, ...]:
     if not patches:
         return ()
     files = {_file_name(number, mail): mail.diff for number, mail in enumerate(patches, 1)}
-    if any(mail.strip is not None for mail in patches):
-        lines = (f"{name} {_option(mail)}\n" for name, mail in zip(files, patches, strict=True))
-        files["series"] = "".join(lines).encode()
     parts = [part for name, data in files.items() for part in (name, data)]
     return (STORED.get(digest(*parts), partial(_write, files)),)
-
-
-def _option(mail: Mail) -> str:
-    """What a quilt series says after the name of a patch."""
-    return "" if mail.strip is None else f"-p{mail.strip}"
 
 
 def _write(files: Mapping[str, bytes], directory: Path) -> None:
@@ -146,7 +138,7 @@ def _parsed(batch: Batch) -> tuple[list[Mail], list[Skipped]]:
     for raw in batch.mails:
         try:
             parsed = parse_mails(raw.name, raw.text)
-            mails += [replace(mail, strip=raw.strip) for mail in parsed]
+            mails += parsed
             skipped += [
                 Skipped(f"{mail.name}:{name}", mail.subject, "attached to a mail with a diff")
                 for mail in parsed

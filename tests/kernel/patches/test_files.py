@@ -9,7 +9,8 @@ from kernel_trees import AREAS_PATCH, SLOTS_PATCH
 from harness.base.errors import SeriesError
 from harness.kernel.patches.apply import apply_series
 from harness.kernel.patches.diff import Patch
-from harness.kernel.patches.series import read_paths, read_series, store_prefix
+from harness.kernel.patches.series import read_series
+from harness.kernel.source.content import REGULAR, Content
 
 MAIL = b"""\
 From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001
@@ -68,22 +69,45 @@ def test_directory_with_a_quilt_series_is_read_in_its_order(tmp_path: Path) -> N
 
 
 NEW = b"--- /dev/null\n+++ kernel/new.c\n@@ -0,0 +1 @@\n+int new;\n"
+NEXT = NEW.replace(b"new.c", b"next.c")
+MOVED = (
+    b'diff --git "kernel/\\303\\266 a" "kernel/\\303\\266 b"\nsimilarity index 100%\n'
+    b'rename from "kernel/\\303\\266 a"\nrename to "kernel/\\303\\266 b"\n'
+)
 
 
-@pytest.mark.parametrize(("option", "path"), [("-p0", "kernel/new.c"), ("", "new.c")])
+@pytest.mark.parametrize(
+    ("option", "diff", "paths"),
+    [
+        ("", NEW, ["new.c"]),
+        ("-p1", NEW, ["new.c"]),
+        ("-p0", NEW, ["kernel/new.c"]),
+        (
+            "-p0",
+            b"diff --git kernel/new.c kernel/new.c\nnew file mode 100644\n" + NEW,
+            ["kernel/new.c"],
+        ),
+        ("-p0", NEW + NEXT, ["kernel/new.c", "kernel/next.c"]),
+        ("-p2", NEW.replace(b"+++ ", b"+++ x/linux/"), ["kernel/new.c"]),
+        ("-p0", MOVED, ["kernel/\xf6 a", "kernel/\xf6 b"]),
+    ],
+)
 def test_a_quilt_series_says_how_many_parts_of_names_are_no_path(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, path: str
+    tmp_path: Path, option: str, diff: bytes, paths: list[str]
 ) -> None:
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
-    directory = tmp_path / "patches"
-    directory.mkdir()
-    write(directory / "new.patch", NEW)
-    write(directory / "series", f"new.patch {option}\n".encode())
+    write(tmp_path / "new.patch", diff)
+    write(tmp_path / "series", f"new.patch {option}\n".encode())
+    tree = {"kernel/\xf6 a": Content(REGULAR, b"old\n")}
 
-    stored = store_prefix(read_paths([directory]), 1)
+    assert list(apply_series(read_series([tmp_path]), tree.get)) == paths
 
-    for paths in ([directory], stored):
-        assert list(apply_series(read_series(paths), lambda _: None)) == [path]
+
+def test_a_quilt_series_cannot_name_what_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "new.patch", NEW.replace(b"kernel", b"/etc"))
+    write(tmp_path / "series", b"new.patch -p0\n")
+
+    with pytest.raises(SeriesError, match=r"an absolute path, /etc/new\.c"):
+        apply_series(read_series([tmp_path]), lambda _: None)
 
 
 def test_paths_keep_the_order_they_are_given_in(tmp_path: Path) -> None:
