@@ -59,7 +59,7 @@ def apply_series(
     with _files_of(patches, pristine) as (root, before):
         for number, patch in enumerate(patches, 1):
             _require(_attempt(root, patch), f"{number} of {len(patches)}")
-        after = {path: read_content(root / path) for path in before}
+        after = {path: _content(root, path) for path in before}
     return {path: content for path, content in after.items() if content != before[path]}
 
 
@@ -96,6 +96,12 @@ def _files_of(
         for path, content in before.items():
             write_content(root / path, content)
         yield root, before
+
+
+def _content(root: Path, path: str) -> Content | None:
+    """The file at *path*; None if a link that a patch has made leads to it."""
+    beyond = any((root / one).is_symlink() for one in _parents(path))
+    return None if beyond else read_content(root / path)
 
 
 def _with_parents(paths: Iterable[str]) -> list[str]:
@@ -161,7 +167,7 @@ def _applies_mended(root: Path, patch: Patch, level: str) -> bool:
 
 def _finds(root: Path, patch: Patch, level: int) -> bool:
     """Whether *root* has one of the files that *patch* names, if ``-p`` is *level*."""
-    return any(read_content(root / stripped(name, level)) for name in patch.names)
+    return any(_content(root, stripped(name, level)) for name in patch.names)
 
 
 def _require_links_inside(root: Path, patch: Patch) -> None:

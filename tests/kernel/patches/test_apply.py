@@ -158,6 +158,16 @@ def test_what_leads_out_of_the_tree_is_refused(tree: Path, diffs: list[str], sai
         attempts(tree, *(diff.encode() for diff in diffs))
 
 
+def test_nothing_is_changed_through_a_link_that_a_patch_makes(tree: Path) -> None:
+    new = b"--- /dev/null\n+++ link/fork.c\n@@ -0,0 +1 @@\n+int x;\n"
+
+    old = b"--- a/kernel/fork.c\n+++ b/kernel/fork.c\n@@ -1 +1 @@\n-int children;\n+int all;\n"
+
+    changed = apply(tree, LINK.format("link", "kernel").encode(), new, old)
+
+    assert list(changed) == ["fork.c", "kernel/fork.c", "link"]
+
+
 def test_links_inside_the_tree_are_made(tree: Path) -> None:
     links = LINK.format("kernel/link", "../README") + LINK.format("link", "kernel/dma")
 
