@@ -12,7 +12,7 @@ from enum import Enum
 
 from harness.machine.devicetree.flat import FlatNode, FlatTree
 from harness.machine.devicetree.model.devices import BUSES, REGION, SKIPPED, is_pci_bus
-from harness.machine.devicetree.model.dma_ranges import dma_parent, windows_below
+from harness.machine.devicetree.model.dma_ranges import dma_parent
 from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.devicetree.reserved import RESTRICTED
 from harness.machine.transfer.address_map import AddressMap
@@ -210,7 +210,7 @@ class StandIns:
         return (
             node.is_compatible(VIRTIO_MMIO)
             and self._next_transport < TRANSPORTS
-            and windows_below(node.parent, self._tree) is None
+            and not any(bus.properties.get("dma-ranges") for bus in _buses(node))
             and all(any(map(one.is_compatible, BUSES)) for one in _buses(node))
         )
 

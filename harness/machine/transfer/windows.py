@@ -4,6 +4,7 @@
 from harness.base.address_range import AddressRange
 from harness.machine.devicetree.flat import CELL, FlatNode, FlatTree
 from harness.machine.devicetree.model.dma_ranges import windows_below
+from harness.machine.devicetree.model.environment import NEWEST, KernelVersion
 from harness.machine.transfer.address_map import AddressMap
 from harness.machine.transfer.overlay_node import cells, raw
 from harness.machine.transfer.regions import WIDE
@@ -53,7 +54,7 @@ def moved_windows(
 
     Address on the bus, address of the CPU, and size, each; None if they reach everything.
     """
-    windows = windows_below(host, tree)
+    windows = windows_below(host, tree, KernelVersion(NEWEST))
     if windows is None:
         return None
     return tuple(

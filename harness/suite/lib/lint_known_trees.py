@@ -148,6 +148,42 @@ MENDED_TREES: dict[str, MadeTree] = {
     "contiguous memory outside RAM": _known(
         _pool(0, _at(0x9_0000_0000, 4 * MIB), ("reusable", b""), compatible=RESTRICTED + SHARED),
     ),
+    "coherent memory of no size": _known(
+        _pool(0, ("size", pair(0)), ALIGNED, compatible=RESTRICTED + SHARED)
+    ),
+    "a bus with a pool outside RAM": MadeTree(
+        _known(_pool(0, _at(0, MIB)), GOOD_TOO).reserved,
+        (
+            Made(
+                "bus",
+                (
+                    ("compatible", b"simple-bus\0"),
+                    ("memory-region", cell(FIRST_REGION)),
+                    ("ranges", b""),
+                ),
+            ),
+        ),
+    ),
+    "a bus that reaches nothing": MadeTree(
+        _known(GOOD).reserved,
+        (
+            Made(
+                "bus",
+                (
+                    ("compatible", b"simple-bus\0"),
+                    ("#address-cells", cell(2)),
+                    ("#size-cells", cell(2)),
+                    ("dma-ranges", pair(0) + pair(RAM) + pair(0)),
+                ),
+                (
+                    Made(
+                        "probe-a",
+                        (("compatible", PROBE), ("memory-region", cell(FIRST_REGION))),
+                    ),
+                ),
+            ),
+        ),
+    ),
     "a pool of no size within a page": _known(
         _pool(0, ("size", pair(0)), ("alloc-ranges", pair(0x4F80_0000) + pair(2 * KIB))), GOOD_TOO
     ),
@@ -207,6 +243,12 @@ def _bus(*children: Made, compatible: bytes = b"simple-bus\0", more: Properties 
     return Made("bus", (("compatible", compatible), ("ranges", b""), *more), children)
 
 
+def _reaches(base: int, size: int) -> Properties:
+    """The properties of a bus from which devices reach *size* bytes at *base*."""
+    window = ("dma-ranges", pair(0) + pair(base) + pair(size))
+    return ("#address-cells", cell(2)), ("#size-cells", cell(2)), window
+
+
 NEEDS = _refers(0)
 OTHER = _pool(1, _at(0x4D00_0000, MIB), NO_MAP, compatible=SHARED)
 """Coherent memory of one device."""
@@ -229,7 +271,7 @@ RULE_TREES: dict[str, MadeTree] = {
         _reserved(GOOD, OTHER), (_probe("probe-a", _refers(1)), _probe("probe-b", NEEDS))
     ),
     "malformed-region": MadeTree(
-        _reserved(GOOD), (_probe("probe-a", (REGION, cell(FIRST_REGION) + b"\0\0")),)
+        _reserved(GOOD), (_probe("probe-a", (REGION, cell(FIRST_REGION)[:3])),)
     ),
     "dangling": MadeTree(_reserved(GOOD), (_probe("probe-a", _refers(9)),)),
     "no-device": MadeTree(_reserved(GOOD), (Made("probe-a", (NEEDS,)), _probe("probe-b", NEEDS))),
@@ -295,17 +337,13 @@ RULE_TREES: dict[str, MadeTree] = {
         _pool(1, _at(0x9_0000_0000, 4 * MIB), ("reusable", b""), compatible=SHARED),
     ),
     "beyond-dma-ranges": MadeTree(
-        _reserved(GOOD),
-        (_bus(_probe("probe-a", NEEDS), more=(("dma-ranges", pair(0) + pair(RAM) + pair(MIB)),)),),
+        _reserved(GOOD), (_bus(_probe("probe-a", NEEDS), more=_reaches(RAM, MIB)),)
     ),
     "partly-in-dma-ranges": MadeTree(
-        _reserved(GOOD),
-        (
-            _bus(
-                _probe("probe-a", NEEDS),
-                more=(("dma-ranges", pair(0) + pair(0x4E00_0000) + pair(MIB // 2)),),
-            ),
-        ),
+        _reserved(GOOD), (_bus(_probe("probe-a", NEEDS), more=_reaches(0x4E00_0000, MIB // 2)),)
+    ),
+    "bus-without-cells": MadeTree(
+        _reserved(GOOD), (_bus(_probe("probe-a", NEEDS), more=_reaches(RAM, 256 * MIB)[2:]),)
     ),
 }
 """A devicetree for each rule that a boot shows, and that is in none of the others."""

@@ -20,7 +20,7 @@ from harness.machine.devicetree.model import (
     Restriction,
     predict,
 )
-from harness.machine.devicetree.model.dma_ranges import Reach, Window, reach_of
+from harness.machine.devicetree.model.dma_ranges import Reach, Window
 from harness.machine.devicetree.model.memory import whole_pages
 from harness.machine.devicetree.model.prediction import KERNEL, given_unmapped
 from harness.machine.devicetree.model.spans import Spans
@@ -142,13 +142,12 @@ def _path(node: drgn.Object) -> str:
     return "/" + "/".join(reversed(names)) if names else ""
 
 
-def differences(loaded: LoadedTree, guest: Guest, types: KernelTypes) -> Iterator[str]:
+def differences(found: Prediction, guest: Guest, types: KernelTypes) -> Iterator[str]:
     """Where the kernel did something else than predicted, a sentence each."""
-    found = loaded.prediction
     yield from _regions(found, reserved_regions(types))
     devices = real_devices(types)
     log = "\n".join(guest.kernel_log())
-    yield from _devices(loaded, devices, log)
+    yield from _devices(found, devices, log)
     yield from _pages(found, types)
     yield from _given(found, types)
     for line in found.regions.log:
@@ -202,8 +201,8 @@ def _given(found: Prediction, types: KernelTypes) -> Iterator[str]:
             yield f"the kernel does not use refused memory at {one.base:#x}"
 
 
-def _devices(loaded: LoadedTree, real: list[RealDevice], log: str) -> Iterator[str]:
-    predicted = {one.path: one for one in loaded.prediction.devices}
+def _devices(found: Prediction, real: list[RealDevice], log: str) -> Iterator[str]:
+    predicted = {one.path: one for one in found.devices}
     by_path = {one.path: one for one in real if one.path}
     for path, one in predicted.items():
         there = by_path.get(path)
@@ -219,9 +218,8 @@ def _devices(loaded: LoadedTree, real: list[RealDevice], log: str) -> Iterator[s
         pool = wanted.pool.name if wanted.pool and wanted.outcome.is_attached else ""
         if got.pool != pool:
             yield f"{path} ({got.name}): predicted pool '{pool}', the kernel has '{got.pool}'"
-        reach = reach_of(wanted.device, loaded.tree)
-        if got.reach != reach:
-            yield f"{path} ({got.name}): predicted {reach}, the kernel has {got.reach}"
+        if got.reach != wanted.reach:
+            yield f"{path} ({got.name}): predicted {wanted.reach}, the kernel has {got.reach}"
         for text in (ASSIGNED, FAILED):
             lines = wanted.log.splitlines()
             if (f" {got.name}: {text}" in log) != any(one.startswith(text) for one in lines):

@@ -255,6 +255,8 @@ def devices(draw: st.DrawFn, number: int, count: int, size_cells: int) -> Made:
     around: dict[str, bytes | None] = {
         "compatible": parent or None,
         "status": draw(STATUS),
+        "#address-cells": draw(_mostly(st.just(cell(2)), None)),
+        "#size-cells": draw(_mostly(st.just(cell(size_cells)), None)),
         "dma-ranges": draw(dma_ranges(size_cells)),
         "memory-region": draw(references(count, 0)) if draw(st.integers(1, 4)) == 4 else None,
     }
@@ -313,6 +315,8 @@ def interconnect(size_cells: int) -> Made:
         (
             ("phandle", cell(INTERCONNECT)),
             ("#interconnect-cells", cell(1)),
+            ("#address-cells", cell(2)),
+            ("#size-cells", cell(size_cells)),
             ("dma-ranges", pair(0) + pair(RAM) + half.to_bytes(4 * size_cells)),
         ),
     )

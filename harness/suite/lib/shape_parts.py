@@ -19,7 +19,6 @@ from harness.machine.devicetree.model import (
     Restriction,
     predict,
 )
-from harness.machine.devicetree.model.dma_ranges import reach_of
 from harness.machine.devicetree.model.environment import NEWEST
 from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.shape import shaped_devicetree
@@ -54,8 +53,7 @@ class ShapeParts:
         if found is None or found.outcome is not Restriction.RESTRICTED or found.pool is None:
             return ()
         # a fence's window has an address, and QEMU's host bridge translates none
-        tree = read_blob(self.devicetree.blob)
-        there = reach_of(found.device, tree).address(found.pool.place)
+        there = found.reach.address(found.pool.place)
         if found.pool.dynamic or there != found.pool.base:
             return ()
         size = found.pool.size

@@ -11,7 +11,7 @@ from harness.machine.devicetree import Pool
 from harness.machine.devicetree.flat import FlatNode, FlatTree
 from harness.machine.devicetree.model import DevicePrediction, Prediction, Restriction
 from harness.machine.devicetree.model.devices import REGION, Bus
-from harness.machine.devicetree.model.dma_ranges import Reach, reach_of
+from harness.machine.devicetree.model.dma_ranges import Reach
 from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.qemu.guest import Guest
 from harness.machine.transfer.stand_ins import PROBE, VIRTIO_MMIO
@@ -134,7 +134,7 @@ class ShapeUser:
     @property
     def reach(self) -> Reach:
         """The memory that it reaches by the dma-ranges above it."""
-        return reach_of(self.prediction.device, self.tree)
+        return self.prediction.reach
 
     def device(self) -> Device | None:
         """The device, bound to the probe; None if the kernel has made none."""

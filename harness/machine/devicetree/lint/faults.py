@@ -17,7 +17,7 @@ from harness.machine.devicetree.model.attachment import (
     named_pools,
 )
 from harness.machine.devicetree.model.devices import REGION, Bus
-from harness.machine.devicetree.model.dma_ranges import reach_of
+from harness.machine.devicetree.model.dma_ranges import has_cells
 from harness.machine.devicetree.model.environment import Environment
 from harness.machine.devicetree.model.memory import (
     Cells,
@@ -246,7 +246,7 @@ class _Checker:
                 text = f"{device.path} refers to it too: {device.outcome.value}"
                 yield _fault("shared-with-unrestricted", one.node, text)
         for user in users:
-            address = reach_of(user.device, self.tree).address(used_part(one))
+            address = user.reach.address(used_part(one))
             if address is not None and address + one.size > 4 * GIB:
                 yield _fault(
                     "beyond-32-bits", one.node,
@@ -258,6 +258,7 @@ class _Checker:
 
     def devices(self) -> Iterator[Fault]:
         yield from self._dangling()
+        yield from self._ignored_ranges()
         for one in self.found.devices:
             if one.outcome in (Restriction.PART, Restriction.UNFIT, Restriction.NO_BOOT):
                 if one.names:
@@ -285,6 +286,18 @@ class _Checker:
                     text = f"it refers to phandle {phandle:#x}, which no node has"
                     yield _fault("dangling", node, text, REGION)
                     break
+
+    def _ignored_ranges(self) -> Iterator[Fault]:
+        """dma-ranges above restricted devices that the kernel ignores."""
+        if not self._holds("bus-without-cells"):
+            return
+        for one in self.found.devices:
+            bus = one.device.node.parent if one.outcome.is_attached else None
+            while bus is not None:
+                if bus.properties.get("dma-ranges") and not has_cells(bus):
+                    text = "its dma-ranges are ignored: it has no #address-cells"
+                    yield _fault("bus-without-cells", bus, text, "dma-ranges")
+                bus = bus.parent
 
     # the tree
 

@@ -6,6 +6,7 @@ from enum import Enum
 
 from harness.machine.devicetree.flat import CELL, FlatNode, FlatTree
 from harness.machine.devicetree.model.devices import REGION, Bus, TreeDevice
+from harness.machine.devicetree.model.dma_ranges import EVERYTHING, Reach, reach_of
 from harness.machine.devicetree.model.environment import Environment, KernelVersion
 from harness.machine.devicetree.model.memory import is_enabled
 from harness.machine.devicetree.model.regions import Kind, Regions, ReservedNode
@@ -50,7 +51,7 @@ class DevicePrediction:
 
     *names* are the restricted pools that the node's own memory-region refers to, whatever comes of
     it. *condition* is what the tree does not say. *log* are the lines that the kernel prints of the
-    device.
+    device. *reach* are the addresses that it reaches by the dma-ranges above it.
     """
 
     device: TreeDevice
@@ -61,6 +62,7 @@ class DevicePrediction:
     condition: str = ""
     names: tuple[FlatNode, ...] = field(default=(), repr=False)
     log: str = ""
+    reach: Reach = EVERYTHING
 
     @property
     def path(self) -> str:
@@ -92,7 +94,7 @@ def attach(
     found = _attach(device, tree, regions, kernel, around)
     return DevicePrediction(
         device, found.outcome, found.rule, found.why, found.pool,
-        found.condition or device.condition, names, found.log,
+        found.condition or device.condition, names, found.log, reach_of(device, tree, kernel),
     )  # fmt: skip
 
 
@@ -168,6 +170,9 @@ def _another_kind(
     region: ReservedNode, regions: Regions, device: TreeDevice, kernel: KernelVersion
 ) -> _Found:
     """What a device gets from a node that became another kind of pool."""
+    if region.kind is Kind.COHERENT and not region.size:
+        why = f"{region.name} became {region.kind.value}, without a size"
+        return _Found(Restriction.UNRESTRICTED, RULES["second-compatible"], why, log=FAILED)
     if region.kind is Kind.COHERENT and regions.memory.mapped.overlaps(region.place):
         why = f"{region.name} became {region.kind.value}, and is mapped"
         return _Found(Restriction.UNRESTRICTED, RULES["coherent-mapped"], why, log=FAILED)

@@ -3,12 +3,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 from harness.base.address_range import AddressRange
 from harness.base.hex_repr import hex_repr
 from harness.machine.devicetree.flat import CELL, FlatNode, FlatTree
 from harness.machine.devicetree.model.devices import PCI_CELLS, Bus, TreeDevice, is_pci_bus
+from harness.machine.devicetree.model.environment import KernelVersion
 from harness.machine.devicetree.model.memory import U64
+from harness.machine.devicetree.model.rules import RULES
 from harness.machine.devicetree.model.spans import Spans
 
 PCI_FLAGS = 0x43
@@ -50,26 +53,33 @@ class Reach:
         return Spans(AddressRange(one.base, one.size) for one in self.windows).within(Spans([pool]))
 
 
-def reach_of(device: TreeDevice, tree: FlatTree) -> Reach:
+EVERYTHING = Reach(None)
+
+
+def reach_of(device: TreeDevice, tree: FlatTree, kernel: KernelVersion) -> Reach:
     """What *device* reaches: a PCI function as the node of its host bridge says."""
     node: FlatNode | None = device.configured_by
     if device.bus not in (Bus.PCI, Bus.PCI_REST):
         node = dma_parent(device.configured_by, tree)
-    return Reach(windows_below(node, tree))
+    return Reach(windows_below(node, tree, kernel))
 
 
-def windows_below(node: FlatNode | None, tree: FlatTree) -> tuple[Window, ...] | None:
+def windows_below(
+    node: FlatNode | None, tree: FlatTree, kernel: KernelVersion
+) -> tuple[Window, ...] | None:
     """The windows of the devices on bus *node*; None if it has none, so that all is reachable.
 
     The first dma-ranges with a value counts, from *node* upwards; a bus between that has none ends
     the search. If no entry of it can be read, the device is configured without (of_dma_configure(),
-    which PCI and the platform bus call with force_dma).
+    which PCI and the platform bus call with force_dma). An entry without a size ends the list
+    (include/linux/dma-direct.h:translate_phys_to_dma()).
     """
     found, passed = False, set[FlatNode]()
     while node is not None and node not in passed:
         ranges = node.properties.get("dma-ranges")
         if ranges:
-            return tuple(_merged(_entries(node, ranges, tree))) or None
+            windows = tuple(_merged(_entries(node, ranges, tree, kernel)))
+            return tuple(takewhile(lambda one: one.size, windows)) if windows else None
         if found and ranges is None:
             return None
         found = True
@@ -111,7 +121,11 @@ class _Entry:
     """None if a bus above does not pass the address on."""
 
 
-def _entries(node: FlatNode, ranges: bytes, tree: FlatTree) -> Iterator[_Entry]:
+def _entries(
+    node: FlatNode, ranges: bytes, tree: FlatTree, kernel: KernelVersion
+) -> Iterator[_Entry]:
+    if not _translates(node, kernel):
+        return
     here, above = _cells(node, "#address-cells"), _cells(node.parent or node, "#address-cells")
     sizes = _cells(node, "#size-cells")
     stride = (here + above + sizes) * CELL
@@ -120,7 +134,7 @@ def _entries(node: FlatNode, ranges: bytes, tree: FlatTree) -> Iterator[_Entry]:
     for at in range(0, len(ranges) - stride + 1, stride) if stride else ():
         entry = ranges[at : at + stride]
         dma = int.from_bytes(entry[flags * CELL : split]) & U64
-        cpu = _upwards(node, int.from_bytes(entry[split:end]) & U64, tree)
+        cpu = _upwards(node, int.from_bytes(entry[split:end]) & U64, tree, kernel)
         size = int.from_bytes(entry[end:]) & U64
         said = int.from_bytes(entry[:CELL]) if flags else 0
         yield _Entry(
@@ -147,15 +161,18 @@ def _merged(entries: Iterator[_Entry]) -> Iterator[Window]:
         yield last.window
 
 
-def _upwards(node: FlatNode, address: int, tree: FlatTree) -> int | None:
+def _upwards(node: FlatNode, address: int, tree: FlatTree, kernel: KernelVersion) -> int | None:
     """Translate an address of the bus above *node* to the CPU's; None if a bus has none for it.
 
     drivers/of/address.c:__of_translate_address()
     """
     bus, passed = dma_parent(node, tree), set[FlatNode]()
-    while bus is not None and bus not in passed and (above := dma_parent(bus, tree)) is not None:
+    while bus is not None and bus not in passed:
+        if not _translates(bus, kernel):
+            return None
+        above = dma_parent(bus, tree)
         ranges = bus.properties.get("dma-ranges")
-        if ranges:
+        if ranges and above is not None:
             windows = _one_level(bus, ranges)
             hit = next((w for w in windows if w.dma_addr <= address < w.dma_addr + w.size), None)
             if hit is None:
@@ -164,6 +181,16 @@ def _upwards(node: FlatNode, address: int, tree: FlatTree) -> int | None:
         passed.add(bus)
         bus = above
     return address
+
+
+def _translates(bus: FlatNode, kernel: KernelVersion) -> bool:
+    """Whether the kernel translates addresses of *bus*."""
+    return has_cells(bus) or not RULES["bus-without-cells"].holds(kernel)
+
+
+def has_cells(bus: FlatNode) -> bool:
+    """Whether *bus* says how wide its addresses are (drivers/of/address.c:of_match_bus())."""
+    return "#address-cells" in bus.properties or is_pci_bus(bus)
 
 
 def _one_level(node: FlatNode, ranges: bytes) -> Iterator[Window]:

@@ -9,7 +9,6 @@ from harness.base.space import KIB, MIB
 from harness.machine.devicetree.flat import FlatNode, FlatTree
 from harness.machine.devicetree.model.attachment import SLOT, DevicePrediction, Restriction, attach
 from harness.machine.devicetree.model.devices import Bus, find_devices
-from harness.machine.devicetree.model.dma_ranges import reach_of
 from harness.machine.devicetree.model.environment import Environment, KernelVersion
 from harness.machine.devicetree.model.memory import CACHE_LINE, Memory, whole_pages
 from harness.machine.devicetree.model.regions import Kind, Regions, ReservedNode
@@ -73,7 +72,7 @@ def predict(tree: FlatTree, kernel: KernelVersion, around: Environment = NOTHING
     """What *kernel* makes of *tree*."""
     regions = set_up_regions(tree, kernel, around)
     found = (attach(one, tree, regions, kernel, around) for one in find_devices(tree, kernel))
-    devices = tuple(_fit(one, tree, regions, kernel, around) for one in found)
+    devices = tuple(_fit(one, regions, kernel, around) for one in found)
     early = _ends_early(tree, regions, kernel)
     later = RULES["refused-unmapped"] if given_unmapped(regions) else None
     return Prediction(kernel, regions, devices, early, later, around)
@@ -134,11 +133,7 @@ def used_part(pool: ReservedNode) -> AddressRange:
 
 
 def _fit(
-    one: DevicePrediction,
-    tree: FlatTree,
-    regions: Regions,
-    kernel: KernelVersion,
-    around: Environment,
+    one: DevicePrediction, regions: Regions, kernel: KernelVersion, around: Environment
 ) -> DevicePrediction:
     """Whether a device that is attached to a pool can use it, and whether that ends the boot."""
     pool = one.pool
@@ -153,7 +148,7 @@ def _fit(
     found = _holds_nothing(pool, kernel)
     if found is not None:
         return replace(one, outcome=Restriction.UNFIT, rule=found[0], why=found[1])
-    return _reached(one, pool, tree, kernel)
+    return _reached(one, pool, kernel)
 
 
 def _ends_boot(pool: ReservedNode, memory: Memory, around: Environment) -> tuple[Rule, str] | None:
@@ -184,11 +179,9 @@ def _holds_nothing(pool: ReservedNode, kernel: KernelVersion) -> tuple[Rule, str
     return None
 
 
-def _reached(
-    one: DevicePrediction, pool: ReservedNode, tree: FlatTree, kernel: KernelVersion
-) -> DevicePrediction:
+def _reached(one: DevicePrediction, pool: ReservedNode, kernel: KernelVersion) -> DevicePrediction:
     """What a device makes of a pool of which its dma-ranges contain a part, or nothing."""
-    used, reach = used_part(pool), reach_of(one.device, tree)
+    used, reach = used_part(pool), one.reach
     if reach.address(used) is not None:
         return one
     part = reach.part_of(used)

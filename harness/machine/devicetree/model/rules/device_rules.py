@@ -80,11 +80,12 @@ DEVICE_RULES = (
     Rule(
         "not-a-pool",
         Level.ERROR,
-        "",
+        ">=6.12",
         f"{RESERVED_MEM_C}:of_reserved_mem_device_init_by_idx()",
-        "The kernel cannot set up the pool that a device refers to. It warns 'failed to initialise "
-        '"restricted-dma-pool" memory node\' and lets the device run unrestricted.',
-        "Repair the pool's node.",
+        "The region that has the name of a device's pool is no pool (see namesake). The kernel warns "
+        "'failed to initialise \"restricted-dma-pool\" memory node' and lets the device run "
+        "unrestricted.",
+        "Give every region a name of its own, with its address.",
     ),
     Rule(
         "no-device",
@@ -120,6 +121,15 @@ DEVICE_RULES = (
         f"{PLATFORM_C}:of_platform_populate()",
         "Nodes below a device that is not a bus become devices only if its driver makes them.",
         "Put memory-region on the node of the device that does DMA; see its driver.",
+    ),
+    Rule(
+        "bus-without-cells",
+        Level.WARNING,
+        ">=6.13",
+        "drivers/of/address.c:of_match_bus()",
+        "The kernel ignores the dma-ranges of a bus without #address-cells, and of one below it: "
+        "its devices are said to reach all memory. (Before, the cells of a bus above counted.)",
+        "Give the bus #address-cells and #size-cells.",
     ),
     Rule(
         "no-driver",
