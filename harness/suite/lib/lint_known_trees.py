@@ -148,6 +148,36 @@ MENDED_TREES: dict[str, MadeTree] = {
     "contiguous memory outside RAM": _known(
         _pool(0, _at(0x9_0000_0000, 4 * MIB), ("reusable", b""), compatible=RESTRICTED + SHARED),
     ),
+    "contiguous memory that a refused region frees": _known(
+        _pool(0, _at(0x4FC0_0000, 4 * MIB), ("reusable", b""), compatible=SHARED),
+        _pool(1, _at(0x4FFF_F000, 4 * MIB), ("reusable", b""), compatible=SHARED),
+        _pool(2, _at(0x4E00_0000, MIB)),
+        target=FIRST_REGION + 2,
+    ),
+    "a device that reaches memory through an interconnect": MadeTree(
+        _known(GOOD).reserved,
+        (
+            Made(
+                "probe-a",
+                (
+                    ("compatible", PROBE),
+                    ("memory-region", cell(FIRST_REGION)),
+                    ("interconnects", cell(0xBEEF) + cell(0) + cell(0xBEEF) + cell(1)),
+                    ("interconnect-names", b"write\0dma-mem\0"),
+                ),
+            ),
+            Made(
+                "interconnect",
+                (
+                    ("phandle", cell(0xBEEF)),
+                    ("#interconnect-cells", cell(1)),
+                    ("#address-cells", cell(2)),
+                    ("#size-cells", cell(2)),
+                    ("dma-ranges", pair(0) + pair(RAM) + pair(128 * MIB)),
+                ),
+            ),
+        ),
+    ),
     "coherent memory of no size": _known(
         _pool(0, ("size", pair(0)), ALIGNED, compatible=RESTRICTED + SHARED)
     ),

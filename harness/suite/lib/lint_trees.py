@@ -20,7 +20,7 @@ HOST = "pcie@10000000"
 ENTROPY = VirtioDevice("rng", 30)
 """A device that may refer to a pool; a kernel reads from it when it boots."""
 
-NO_NODE, DISABLED_IOMMU, INTERCONNECT = 0xDEAD, 0xD15A, 0xD15B
+NO_NODE, DISABLED_IOMMU = 0xDEAD, 0xD15A
 FIRST_REGION, FIRST_DEVICE = 0x1000, 0x2000
 """phandles of the nodes that are made here."""
 
@@ -243,9 +243,6 @@ def devices(draw: st.DrawFn, number: int, count: int, size_cells: int) -> Made:
         "status": draw(STATUS),
         "iommus": draw(_mostly(NOTHING, cell(DISABLED_IOMMU) + cell(1), cell(NO_NODE), of=8)),
     }
-    if draw(st.integers(1, 10)) == 10:
-        found["interconnects"] = cell(INTERCONNECT) + cell(0) + cell(INTERCONNECT) + cell(1)
-        found["interconnect-names"] = b"write\0dma-mem\0"
     device = Made(f"probe-{'abcdefgh'[number]}", given_properties(found))
     parent = draw(
         _mostly(NOTHING, b"simple-bus\0", b"simple-mfd\0", b"other\0", b"", b"Simple-Bus\0", of=3)
@@ -307,21 +304,6 @@ IOMMU = Made(
 )
 
 
-def interconnect(size_cells: int) -> Made:
-    """A provider of memory through which devices reach the lower half of RAM."""
-    half = (RAM_END - RAM) // 2
-    return Made(
-        "interconnect",
-        (
-            ("phandle", cell(INTERCONNECT)),
-            ("#interconnect-cells", cell(1)),
-            ("#address-cells", cell(2)),
-            ("#size-cells", cell(size_cells)),
-            ("dma-ranges", pair(0) + pair(RAM) + half.to_bytes(4 * size_cells)),
-        ),
-    )
-
-
 @st.composite
 def trees(draw: st.DrawFn) -> MadeTree:
     """A devicetree."""
@@ -348,7 +330,6 @@ def trees(draw: st.DrawFn) -> MadeTree:
             *(draw(devices(n, count, size_cells)) for n in range(draw(st.integers(1, 4)))),
             *draw(elsewhere(children)),
             IOMMU,
-            interconnect(size_cells),
         ),
         host=given_properties(
             {

@@ -44,6 +44,8 @@ PAGES = (4 * KIB, 16 * KIB, 64 * KIB)
 MOST_BANKS = 8
 """Banks of RAM that a message names."""
 
+FREED = "the kernel frees a refused region over it"
+
 IN_ORDER = (Bus.PCI, Bus.PCI_REST)
 """PCI functions are attached after their host bridge, so they race with nobody."""
 
@@ -168,7 +170,7 @@ class _Checker:
             if load.overlaps(used):
                 yield _fault("over-loaded", one.node, f"{used} overlaps {load}")
         if self._freed.overlaps(used):
-            yield _fault("freed-by-refused", one.node, "the kernel frees a refused region over it")
+            yield _fault("freed-by-refused", one.node, FREED)
 
     def _overlaps(self, one: ReservedNode, used: AddressRange) -> Iterator[Fault]:
         """Other regions and /memreserve/ entries over a pool, one of each."""
@@ -312,6 +314,8 @@ class _Checker:
             if parts and "no-map" in one.node.properties and self._holds("no-map-part-of-page"):
                 text = f"base or size of {one.place} is not a multiple of {page // KIB} KiB"
                 yield _fault("no-map-part-of-page", one.node, text)
+            if one.kind is Kind.CMA and self._freed.overlaps(one.place):
+                yield _fault("freed-by-refused", one.node, FREED)
             if one.kind is Kind.CMA and lacks_pages(one.place, self.regions.memory):
                 yield _fault("contiguous-outside-ram", one.node, f"{one.place} is not RAM")
             if one.size // page >= HUGE and self._holds("huge-region"):

@@ -80,7 +80,8 @@ POOL_RULES = (
         "",
         f"{RESERVED_MEM_C}:fdt_init_reserved_mem_node()",
         "When the kernel refuses a region it frees its memory, also what another region needs: "
-        "pages of the pool then belong to the page allocator, and the device reaches them.",
+        "pages of a pool then belong to the page allocator, and the device reaches them; those of "
+        "contiguous memory are freed twice.",
         "Repair or move the refused region.",
         "refused-frees-others",
     ),
