@@ -77,8 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     request = _chosen(arguments, request_of(arguments, arguments.kernel))
     space = _space(arguments, request.spec)
     count = kernels_to_ask(space, request, again=arguments.again)
-    if count:
-        say(f"estimate: {usual_time(request, count)}")
+    say(f"estimate: {usual_time(request, count) if count else 'everything is known already'}")
     if arguments.dry_run:
         return FOUND
     bisection = bisect(space, request, runner_of(arguments), again=arguments.again)

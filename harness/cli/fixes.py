@@ -3,8 +3,10 @@
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from rich.table import Table
 
@@ -13,12 +15,12 @@ from harness.base.progress import say
 from harness.cli.choice import add_run_options, runner_of
 from harness.cli.outputs import add_output
 from harness.cli.tables import print_table
-from harness.jobs.compare import Stage, estimate_text, run_base
+from harness.jobs.compare import Stage, estimate_text, run_base, sum_text
 from harness.jobs.fixes import (
     Fix,
     Fixes,
     FixTrial,
-    estimate_fix,
+    estimate_trial,
     fix_table,
     fixes_json,
     read_fixes,
@@ -94,18 +96,32 @@ def run(arguments: argparse.Namespace) -> int:
 def _estimate(
     arguments: argparse.Namespace, fixes: Fixes, chosen: Sequence[Fix], versions: Sequence[str]
 ) -> int:
-    """Print how long each repair will take, and all of them."""
+    """Print how long each trial will take, and all of them; the base's tests run once."""
     stages: list[Stage] = []
+    known: set[tuple[str, str, Stage]] = set()
     for version in versions:
         request = _request(arguments, fixes.kernels[version])
-        for fix in chosen:
-            if version in fix.patches:
-                found = estimate_fix(fix, version, request)
-                say(f"{fix.finding} on {version}: {estimate_text(found)}")
-                stages += found
-    known = sum(one.seconds or 0 for one in stages)
-    say(f"estimate: {len(stages)} builds and runs, about {known / 60:.0f} min")
+        for name, series, findings, flavour in _trials(arguments, fixes, chosen, version):
+            one = replace(request, spec=replace(request.spec, flavour=flavour))
+            found = estimate_trial(series, findings, one)
+            say(f"{name} on {version}: {estimate_text(found)}")
+            of_base = {(version, flavour, stage) for stage in found if "the base" in stage.title}
+            stages += [one for one in found if (version, flavour, one) not in known]
+            known |= of_base
+    say(f"estimate: {len(stages)} builds and runs, {sum_text(stages)}")
     return 0
+
+
+def _trials(
+    arguments: argparse.Namespace, fixes: Fixes, chosen: Sequence[Fix], version: str
+) -> Iterator[tuple[str, tuple[Path, ...], tuple[str, ...], str]]:
+    """The name, series, findings and flavour of each trial on kernel *version*."""
+    if arguments.together:
+        yield "all of them", fixes.together(version), fixes.shown_together(version), ""
+        return
+    for fix in chosen:
+        if version in fix.patches:
+            yield fix.finding, fix.series(version), (fix.finding,), fix.flavour
 
 
 def _request(arguments: argparse.Namespace, source: str) -> SuiteRequest:

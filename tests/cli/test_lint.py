@@ -331,13 +331,24 @@ def test_an_overlay_is_no_board(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "more.dtso is an overlay. Give the board that it is for" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("limit", ["", "mem=512M", "mem=256M"])
+LITTLE = (
+    "mem=02000000000",
+    "mem=256M",
+    "mem=256m@0x40000000",
+    "mem=0x10000000",
+    "a--b mem=256M",
+    "mem=1G mem=256M",
+)
+ENOUGH = ("", "mem=512M", "quiet -- mem=256M", "mem=256M mem=0", "mem=what")
+
+
+@pytest.mark.parametrize("limit", [*LITTLE, *ENOUGH])
 def test_the_command_line_may_limit_ram(limit: str, tmp_path: Path) -> None:
     board, text = tmp_path / "board.dts", (BOARDS / "one-cell-each.dts").read_text()
     chosen = f'\tchosen {{ bootargs = "quiet {limit}"; }};\n'
     board.write_text(text.replace("\treserved-memory", f"{chosen}\treserved-memory", 1))
 
-    assert lint(board) == (BAD if limit == "mem=256M" else GOOD)
+    assert lint(board) == (BAD if limit in LITTLE else GOOD)
 
 
 def test_a_huge_file_is_not_read_to_its_end(

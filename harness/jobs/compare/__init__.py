@@ -27,7 +27,7 @@ from harness.jobs.compare.series_costs import series_costs
 from harness.jobs.compare.series_coverage import patch_coverage
 from harness.jobs.compare.series_judgement import SeriesJudgement, as_json
 from harness.jobs.compare.series_text import judgement_text
-from harness.jobs.compare.stages import Stage, estimate, estimate_text, usual_time
+from harness.jobs.compare.stages import Stage, estimate, estimate_text, sum_text, usual_time
 from harness.kernel.build.series_notes import new_warnings, series_notes
 from harness.kernel.patches.origin import find_series
 from harness.kernel.patches.series import Series, store_prefix
@@ -52,5 +52,6 @@ __all__ = [
     "series_costs",
     "series_notes",
     "store_prefix",
+    "sum_text",
     "usual_time",
 ]

@@ -40,17 +40,23 @@ def estimate_text(stages: Sequence[Stage]) -> str:
     """The stages and their sum as one line."""
     if not stages:
         return "everything is known already"
-    known = [one.seconds for one in stages if one.seconds is not None]
     said = ", ".join(f"{one.title} {_about(one.seconds)}" for one in stages)
+    return f"{said}; {sum_text(stages)}"
+
+
+def sum_text(stages: Sequence[Stage]) -> str:
+    """How long all of them take."""
+    known = [one.seconds for one in stages if one.seconds is not None]
     more = " and what is not known" if len(known) < len(stages) else ""
-    return f"{said}; in all {_about(sum(known))}{more}"
+    return f"in all {_about(sum(known))}{more}"
 
 
 def usual_time(request: SuiteRequest, count: int) -> str:
     """How long it takes to build and test *count* kernels of which nothing is known, as text."""
     build = _build_seconds(request.spec, cached_kernels())
     tests = run_seconds(open_history(), choice_of(request), request.spec.flavour)
-    said = f"{count} kernels, each a build of {_about(build)} and tests of {_about(tests)}"
+    kernels = "1 kernel" if count == 1 else f"{count} kernels"
+    said = f"{kernels}, each a build of {_about(build)} and tests of {_about(tests)}"
     if build is None or tests is None:
         return said
     return f"{said}; in all {_about(count * (build + tests))}"

@@ -12,14 +12,14 @@
 
 from harness.jobs.fixes.fix import Fix, Fixes, read_fixes
 from harness.jobs.fixes.fix_table import fix_table, fixes_json
-from harness.jobs.fixes.fix_trial import FixOutcome, FixTrial, estimate_fix, try_fix, try_together
+from harness.jobs.fixes.fix_trial import FixOutcome, FixTrial, estimate_trial, try_fix, try_together
 
 __all__ = [
     "Fix",
     "FixOutcome",
     "FixTrial",
     "Fixes",
-    "estimate_fix",
+    "estimate_trial",
     "fix_table",
     "fixes_json",
     "read_fixes",

@@ -105,12 +105,12 @@ def try_fix(
     return _trial(fix.finding, version, (tests, request), series, (runner, base_runner))
 
 
-def estimate_fix(fix: Fix, version: str, request: SuiteRequest) -> tuple[Stage, ...]:
-    """What :func:`try_fix` has to do, and how long it took before."""
-    request = replace(request, spec=replace(request.spec, flavour=fix.flavour))
-    both = (replace(request, findings=(fix.finding,)), request)
-    stages = (stage for one in both for stage in estimate(_kernels(one, fix.series(version))))
-    return tuple(dict.fromkeys(stages))
+def estimate_trial(
+    series: tuple[Path, ...], findings: tuple[str, ...], request: SuiteRequest
+) -> tuple[Stage, ...]:
+    """What it takes to try a *series* on the kernel of *request*, and how long it took before."""
+    both = (replace(request, findings=findings), request)
+    return tuple(stage for one in both for stage in estimate(_kernels(one, series)))
 
 
 def _kernels(request: SuiteRequest, series: tuple[Path, ...]) -> Kernels:

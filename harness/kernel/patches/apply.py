@@ -15,7 +15,7 @@ from harness.base.disk import require_not_full
 from harness.base.errors import SeriesError
 from harness.base.progress import say
 from harness.base.tools import find_tool
-from harness.kernel.patches.diff import LEVELS, Patch, mended, refuse, require_safe, stripped
+from harness.kernel.patches.diff import Patch, mended, refuse, require_safe, stripped
 from harness.kernel.source.content import SYMLINK, Content, read_content, write_content
 from harness.kernel.source.git import environment
 
@@ -139,7 +139,7 @@ def _attempt(root: Path, patch: Patch) -> Attempt:
 
     Raises SeriesError if it makes a link that leaves the tree.
     """
-    levels = [one for one in LEVELS if _finds(root, patch, one)] or [LEVELS[0]]
+    levels = [one for one in patch.levels if _finds(root, patch, one)] or [patch.levels[0]]
     for level in levels:
         forward = _git_apply(root, patch, f"-p{level}")
         if forward.returncode == 0:

@@ -43,7 +43,7 @@ def _merged(found: Arranged, thread: Sequence[Mail], picked: Sequence[Picked]) -
         cover=cover,
         skipped=tuple(one for one in found.skipped if one.name not in names),
         missing=missing_numbers(patches),
-        note=_mixture(found.patches, patches),
+        note=_mixture(found.patches, patches) or found.note,
     )
 
 

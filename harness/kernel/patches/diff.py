@@ -31,12 +31,13 @@ _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 _LETTERS = dict(zip(b"abtnvfr", b"\a\b\t\n\v\f\r", strict=True))
 _SLASHES = re.compile(rb"/+")
 _PREFIX = re.compile(rb"^[ab]/")
+_TOP = re.compile(rb"^[ab.]/")
 _CONTROL = re.compile(rb"[\0-\x1f\x7f]")
 
 NOWHERE = b"/dev/null"
 
 LEVELS = (1, 0)
-"""The N of ``-pN`` with which a diff may apply, the likeliest first."""
+"""The N of ``-pN`` with which a diff may apply, the more usual first."""
 
 LONGEST_PART, LONGEST_NAME = 255, 2048
 """Bytes of a file name (NAME_MAX, include/uapi/linux/limits.h), and of a whole path."""
@@ -64,6 +65,17 @@ class Patch:
         depths = {max(level - less, 0) for level in LEVELS for less in (0, 1)}
         found = {stripped(name, depth) for name in self.names for depth in depths}
         return frozenset(posixpath.normpath(path) for path in found if _is_inside(path))
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The N of ``-pN`` with which it may apply, the likeliest first.
+
+        Old and new names that are equal, and do not begin with a directory of git or of find(1),
+        are those of ``-p0``.
+        """
+        pairs = list(_pairs(self.text))
+        plain = bool(pairs) and all(old == new and not _TOP.match(old) for old, new in pairs)
+        return LEVELS[::-1] if plain else LEVELS
 
     @property
     def names(self) -> frozenset[str]:
@@ -173,6 +185,19 @@ def _parts(text: bytes) -> Iterator[tuple[_Part, bytes]]:
                 line.startswith(b"+++ ") and before and before[0].startswith(b"--- ")
             )
             yield (_Part.NAME if pair or (git and _NAME.match(line)) else _Part.REST), line
+
+
+def _pairs(text: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The old and the new name of each file that is neither made nor removed."""
+    old = b""
+    for part, line in _parts(text):
+        names = _names(line) if part is _Part.NAME else []
+        if line.startswith(b"diff --git ") and len(names) == 2:
+            yield names[0], names[1]
+        elif names and line.startswith(b"--- "):
+            old = names[0]
+        elif names and line.startswith(b"+++ ") and NOWHERE not in (old, names[0]):
+            yield old, names[0]
 
 
 def _names(line: bytes) -> list[bytes]:

@@ -14,11 +14,10 @@ from harness.kernel.patches.unpack import unpacked
 
 _FIELD = re.compile(rb"[!-9;-~]+:")
 _HEADS = re.compile(rb"^(subject|from|date|message-id):", re.IGNORECASE | re.MULTILINE)
-_SIGNED = re.compile(
-    rb"^-----BEGIN PGP SIGNED MESSAGE-----\n(?:\S.*\n)*\n((?:.*\n)*?)"
-    rb"-----BEGIN PGP SIGNATURE-----\n(?:.*\n)*?-----END PGP SIGNATURE-----$",
-    re.MULTILINE,
-)
+_BEGIN = b"-----BEGIN PGP SIGNED MESSAGE-----\n"
+_SIGNATURE = b"\n-----BEGIN PGP SIGNATURE-----\n"
+_END = b"\n-----END PGP SIGNATURE-----"
+_DASHED = re.compile(rb"^- ", re.MULTILINE)
 _OUTSIDE = re.compile(rb"(--- |diff --git |Index: )")
 
 
@@ -124,16 +123,22 @@ def _leaf(part: Message) -> _Leaf:
     text = unpacked(_content(part), name).replace(b"\r\n", b"\n")
     if flowed:
         text = _unstuffed(text)
-    text = _SIGNED.sub(_unescaped, text)
+    text = _without_signature(text)
     attachment = part.get_content_disposition() == "attachment" or (
         part.get_content_maintype() != "text"
     )
     return _Leaf(name, text, attachment, part.get_content_subtype() == "html", flowed)
 
 
-def _unescaped(signed: re.Match[bytes]) -> bytes:
-    """What is signed: lines that begin with a dash have "- " before it (RFC 9580, 7.2)."""
-    return re.sub(rb"^- ", b"", signed[1], flags=re.MULTILINE)
+def _without_signature(text: bytes) -> bytes:
+    """*text* with what is signed as it was before (RFC 9580, 7): after its header fields."""
+    before, begin, rest = text.partition(_BEGIN)
+    signed, signature, rest = rest.partition(_SIGNATURE)
+    _, end, after = rest.partition(_END)
+    if not (begin and signature and end) or (before and not before.endswith(b"\n")):
+        return text
+    _, _, body = (b"\n" + signed).partition(b"\n\n")
+    return b"".join((before, _DASHED.sub(b"", body), b"\n", after))
 
 
 def _content(part: Message) -> bytes:

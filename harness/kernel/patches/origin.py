@@ -38,15 +38,26 @@ def find_series(words: Sequence[str], repository: Path) -> Series:
     parts: list[Series] = []
     for exist, group in groupby(words, _exists):
         if exist:
-            parts.append(read_paths([Path(word).expanduser() for word in group]))
+            parts.append(read_paths([_path(word) for word in group]))
         else:
             parts += [_find_named(word, repository) for word in group]
     return join_series(parts)
 
 
 def _exists(word: str) -> bool:
-    path = Path(word).expanduser()
-    return path == STDIN or path.exists()
+    path = _path(word)
+    try:
+        return path == STDIN or path.exists()
+    except OSError:  # a name that no file can have
+        return False
+
+
+def _path(word: str) -> Path:
+    """The path *word*, where ``~`` is the home directory; SeriesError for an unknown user."""
+    try:
+        return Path(word).expanduser()
+    except RuntimeError as fault:
+        raise SeriesError(f"'{word}': {fault}") from fault
 
 
 def _find_named(word: str, repository: Path) -> Series:
@@ -75,7 +86,7 @@ def store_named(word: str, folder: Path) -> Path:
 
     A path need not exist. Raises SeriesError; a range is one of the repository *folder*.
     """
-    path = Path(word).expanduser()
+    path = _path(word)
     if path == STDIN or _exists(str(folder / path)) or not (_is_message(word) or _is_range(word)):
         return path if path == STDIN else folder / path
     series = _find_named(word, folder)

@@ -40,8 +40,9 @@ def read_range(repository: Path, commits: str) -> Series:
         merges = git("-C", repository, "log", "--merges", "--format=%h %s", commits).decode()
         mailbox = _plain(repository, *FORMAT, commits)
     except ToolError as fault:
+        reason = fault.complaint.splitlines()[0].rstrip(".")
         raise SeriesError(
-            f"{repository.resolve()} has no commits '{commits}': {fault.complaint.splitlines()[0]} "
+            f"{repository.resolve()} has no commits '{commits}': {reason}. "
             "Expected BASE..TIP of the repository that --git names."
         ) from fault
     if not mailbox:

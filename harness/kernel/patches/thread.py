@@ -10,6 +10,9 @@ from harness.base.errors import SeriesError
 from harness.kernel.patches.diff import has_diff
 from harness.kernel.patches.mail import Mail
 
+JOINED = "put together by sender, version and numbers, as no thread connects it"
+"""What is said of a series that was sent without a thread."""
+
 MOST_NAMED = 5
 """Topics that a message names."""
 
@@ -49,7 +52,9 @@ def arrange(name: str, mails: Sequence[Mail]) -> Arranged:
     posts = [mail for mail in once if not mail.is_reply and _belongs(mail)]
     if not any(mail.is_patch for mail in posts):
         return _reply(once, left)
-    topics = [one for one in _rejoined(_topics(posts)) if any(mail.is_patch for mail in one)]
+    threads = _topics(posts)
+    joined = _rejoined(threads)
+    topics = [one for one in joined if any(mail.is_patch for mail in one)]
     if len(topics) > 1 and not all(_is_lone(topic) for topic in topics):
         raise SeriesError(_several(name, topics))
     chosen = [mail for topic in topics for mail in _newest(topic)]
@@ -62,7 +67,8 @@ def arrange(name: str, mails: Sequence[Mail]) -> Arranged:
     patches = tuple(in_order([mail for mail in chosen if mail.is_patch]))
     cover = next((mail for mail in reversed(chosen) if mail.is_cover), None)
     thread = _thread(once, topics[0], chosen) if len(topics) == 1 else ()
-    return Arranged(patches, cover, tuple(left), missing_numbers(patches), "", thread)
+    note = JOINED if len(joined) < len(threads) else ""
+    return Arranged(patches, cover, tuple(left), missing_numbers(patches), note, thread)
 
 
 def in_order(patches: Sequence[Mail]) -> list[Mail]:
@@ -135,9 +141,7 @@ def _reply(mails: Sequence[Mail], left: Sequence[Skipped]) -> Arranged:
             "save the one to judge in a file of its own."
         )
     rest = [Skipped(mail.name, mail.subject, _kind(mail)) for mail in mails if mail not in found]
-    note = (
-        "" if not found else "the patches of a reply" if len(found) > 1 else "the diff of a reply"
-    )
+    note = "the patches of a reply" if len(found) > 1 else "the diff of a reply" if found else ""
     return Arranged(tuple(in_order(found)), None, (*left, *rest), (), note)
 
 

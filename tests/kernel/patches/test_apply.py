@@ -105,6 +105,20 @@ def test_a_patch_without_prefix_for_a_name_that_is_also_at_the_top_is_applied(tr
     assert list(changed) == ["kernel/README"]
 
 
+def test_a_patch_without_prefix_does_not_change_a_file_above(tree: Path) -> None:
+    for name in ("kernel/Kconfig", "Kconfig"):
+        (tree / name).write_text("old\n")
+    header = b"diff --git drivers/new.c drivers/new.c\nnew file mode 100644\n"
+
+    changed = apply(
+        tree,
+        b"--- kernel/Kconfig\n+++ kernel/Kconfig\n@@ -1 +1 @@\n-old\n+new\n",
+        header + b"--- /dev/null\n+++ drivers/new.c\n@@ -0,0 +1 @@\n+new\n",
+    )
+
+    assert list(changed) == ["drivers/new.c", "kernel/Kconfig"]
+
+
 def test_a_file_cannot_lie_in_another_file(tree: Path) -> None:
     with pytest.raises(SeriesError, match="README/x"):
         apply(tree, b"--- /dev/null\n+++ b/README/x\n@@ -0,0 +1 @@\n+new\n")

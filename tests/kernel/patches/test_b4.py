@@ -285,6 +285,7 @@ def test_a_series_whose_thread_is_lost_is_one(tmp_path: Path) -> None:
 
     assert names(found) == ["new-v2-1", "new-v2-2", "new-v2-3"]
     assert found.cover is not None
+    assert found.note.startswith("put together by sender, version and numbers")
 
 
 @pytest.mark.parametrize(

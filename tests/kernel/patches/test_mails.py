@@ -5,6 +5,7 @@ import bz2
 import gzip
 import lzma
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -361,3 +362,13 @@ def test_standard_input_is_read_as_a_file_is(monkeypatch: pytest.MonkeyPatch) ->
     series = find_series(["-"], Path())
 
     assert [one.name for one in series.patches] == ["-#0008", "-#0009"]
+
+
+def test_a_signature_without_end_is_read_in_time() -> None:
+    begun = b"-----BEGIN PGP SIGNED MESSAGE-----\n\n-----BEGIN PGP SIGNATURE-----\n"
+    mail = b"From: a@b\nSubject: x\n\n" + begun * 20_000
+
+    started = time.monotonic()
+    parse_mails("x.eml", mail)
+
+    assert time.monotonic() - started < 20

@@ -341,3 +341,9 @@ def test_what_is_nothing_is_refused_with_all_forms() -> None:
         SeriesError, match=r"no such file or directory. Expected a mail.*base\.\.tip"
     ):
         find_series(["absent"], Path())
+
+
+@pytest.mark.parametrize("word", ["~nobody-of-that-name/x.patch", "x" * 300])
+def test_a_word_that_can_be_no_file_is_an_error(word: str, tmp_path: Path) -> None:
+    with pytest.raises(SeriesError):
+        find_series([word], tmp_path)

@@ -17,7 +17,7 @@ from harness.machine.devicetree.model.attachment import (
     named_pools,
 )
 from harness.machine.devicetree.model.devices import REGION, Bus
-from harness.machine.devicetree.model.dma_ranges import has_cells
+from harness.machine.devicetree.model.dma_ranges import buses_above, has_cells
 from harness.machine.devicetree.model.environment import Environment
 from harness.machine.devicetree.model.memory import (
     Cells,
@@ -294,12 +294,13 @@ class _Checker:
         if not self._holds("bus-without-cells"):
             return
         for one in self.found.devices:
-            bus = one.device.node.parent if one.outcome.is_attached else None
-            while bus is not None:
-                if bus.properties.get("dma-ranges") and not has_cells(bus):
-                    text = "its dma-ranges are ignored: it has no #address-cells"
-                    yield _fault("bus-without-cells", bus, text, "dma-ranges")
-                bus = bus.parent
+            lines = buses_above(one.device, self.tree) if one.outcome.is_attached else ()
+            counts = next((bus for bus in lines if bus.properties.get("dma-ranges")), None)
+            for bus in lines[lines.index(counts) :] if counts else ():
+                if counts and not has_cells(bus):
+                    text = f"its dma-ranges are ignored: {bus.path} has no #address-cells"
+                    yield _fault("bus-without-cells", counts, text, "dma-ranges")
+                    break
 
     # the tree
 

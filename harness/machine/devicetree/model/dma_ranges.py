@@ -17,6 +17,9 @@ from harness.machine.devicetree.model.spans import Spans
 PCI_FLAGS = 0x43
 """Space and prefetchable bit in the highest byte of the flags (of_bus_pci_get_flags())."""
 
+MOST_CELLS = 4
+"""Cells of an address (OF_MAX_ADDR_CELLS)."""
+
 INTERCONNECT = "dma-mem"
 """Name of the interconnect through which a device masters memory."""
 
@@ -58,10 +61,20 @@ EVERYTHING = Reach(None)
 
 def reach_of(device: TreeDevice, tree: FlatTree, kernel: KernelVersion) -> Reach:
     """What *device* reaches: a PCI function as the node of its host bridge says."""
+    node = next(iter(buses_above(device, tree)), None)
+    return Reach(windows_below(node, tree, kernel))
+
+
+def buses_above(device: TreeDevice, tree: FlatTree) -> list[FlatNode]:
+    """The buses through which *device* masters memory, the nearest first."""
     node: FlatNode | None = device.configured_by
     if device.bus not in (Bus.PCI, Bus.PCI_REST):
         node = dma_parent(device.configured_by, tree)
-    return Reach(windows_below(node, tree, kernel))
+    found = list[FlatNode]()
+    while node is not None and node not in found:
+        found.append(node)
+        node = dma_parent(node, tree)
+    return found
 
 
 def windows_below(
@@ -91,7 +104,7 @@ def windows_below(
 def dma_parent(node: FlatNode, tree: FlatTree) -> FlatNode | None:
     """The bus through which *node* masters memory: its parent, or an interconnect.
 
-    drivers/of/address.c:__of_getdma_parent()
+    drivers/of/address.c:__of_get_dma_parent()
     """
     names = node.strings("interconnect-names")
     if INTERCONNECT in names:
@@ -124,8 +137,8 @@ class _Entry:
 def _entries(
     node: FlatNode, ranges: bytes, tree: FlatTree, kernel: KernelVersion
 ) -> Iterator[_Entry]:
-    if not _translates(node, kernel):
-        return
+    if RULES["bus-without-cells"].holds(kernel) and not _translates(node, kernel):
+        return  # parser_init()
     here, above = _cells(node, "#address-cells"), _cells(node.parent or node, "#address-cells")
     sizes = _cells(node, "#size-cells")
     stride = (here + above + sizes) * CELL
@@ -167,6 +180,8 @@ def _upwards(node: FlatNode, address: int, tree: FlatTree, kernel: KernelVersion
     drivers/of/address.c:__of_translate_address()
     """
     bus, passed = dma_parent(node, tree), set[FlatNode]()
+    if bus is None:  # the root itself
+        return None
     while bus is not None and bus not in passed:
         if not _translates(bus, kernel):
             return None
@@ -184,7 +199,10 @@ def _upwards(node: FlatNode, address: int, tree: FlatTree, kernel: KernelVersion
 
 
 def _translates(bus: FlatNode, kernel: KernelVersion) -> bool:
-    """Whether the kernel translates addresses of *bus*."""
+    """Whether the kernel translates addresses of *bus*; OF_CHECK_COUNTS() there."""
+    widths = _cells(bus, "#address-cells"), _cells(bus, "#size-cells")
+    if not is_pci_bus(bus) and not (0 < widths[0] <= MOST_CELLS and widths[1] > 0):
+        return False
     return has_cells(bus) or not RULES["bus-without-cells"].holds(kernel)
 
 

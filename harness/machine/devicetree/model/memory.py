@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Free memory early in the boot, as memblock sees it (mm/memblock.c)."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 
 from harness.base.address_range import AddressRange
 from harness.base.hex_repr import hex_repr
-from harness.base.space import parse_size
 from harness.machine.devicetree.flat import CELL, FlatNode, FlatTree
 from harness.machine.devicetree.model.environment import KernelVersion
 from harness.machine.devicetree.model.spans import Spans
 
 U64 = (1 << 64) - 1
+_SIZE = re.compile(
+    r"(?:(?P<number>0x[0-9a-f]+|[1-9]\d*)|0(?P<octal>[0-7]*))(?P<unit>[KMGTPE]?)", re.IGNORECASE
+)
 CACHE_LINE = 64
 """SMP_CACHE_BYTES of arm64: the alignment of what asks for none."""
 
@@ -150,12 +154,20 @@ def _limit(tree: FlatTree, page: int) -> int | None:
     chosen = tree.root.child("chosen")
     found = None
     for words in chosen.strings("bootargs")[:1] if chosen else ():
-        for word in words.split("--", 1)[0].split():
+        for word in takewhile(lambda word: word != "--", words.split()):
             name, equals, value = word.partition("=")
-            size = parse_size(value)
-            if name == "mem" and equals and size is not None:
-                found = size // page * page or found
+            if name == "mem" and equals:
+                found = _memparse(value) // page * page or None
     return found
+
+
+def _memparse(text: str) -> int:
+    """A size as the kernel reads it, whatever follows (lib/cmdline.c:memparse())."""
+    found = _SIZE.match(text)
+    if found is None:
+        return 0
+    number = int(found["number"], 0) if found["number"] else int(found["octal"] or "0", 8)
+    return number << 10 * (1 + "KMGTPE".index(found["unit"].upper()) if found["unit"] else 0)
 
 
 def _first_bytes(ram: Iterable[AddressRange], size: int) -> Iterator[AddressRange]:

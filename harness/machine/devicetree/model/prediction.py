@@ -188,7 +188,8 @@ def _reached(one: DevicePrediction, pool: ReservedNode, kernel: KernelVersion) -
     first = AddressRange(used.base, 1)
     if part and (part.covers(first) or not RULES["slot-unaligned"].holds(kernel)):
         there = " and ".join(map(str, part.ranges()))
-        why = f"of {pool.name} the dma-ranges contain {there}"
+        whole = part.covers(used)
+        why = f"of {pool.name} the dma-ranges contain {there}" + (", in pieces" if whole else "")
         return replace(one, outcome=Restriction.PART, rule=RULES["partly-in-dma-ranges"], why=why)
     what = "the base of " if part else ""
     why = f"the dma-ranges do not contain {what}{pool.name}"

@@ -300,7 +300,8 @@ POOL_RULES = (
         "",
         f"{SWIOTLB_C}:swiotlb_map()",
         "The dma-ranges of the device's bus contain only a part of the pool. The kernel chooses "
-        "slots without regard to that: a mapping that it places elsewhere fails.",
+        "slots without regard to that: a mapping that it places elsewhere, or across the border of "
+        "two entries, fails.",
         "Extend dma-ranges, or place the pool inside.",
     ),
     Rule(
