@@ -12,7 +12,7 @@ from harness.jobs.compare.series_judgement import Failure, SeriesJudgement, Step
 from harness.jobs.cost import beyond, change_lines
 from harness.kernel.patches.apply import Fit
 from harness.kernel.patches.series import Series
-from harness.results import Verdict
+from harness.results import Run, Verdict
 from harness.results.judge import Change, Comparison, Difference
 from harness.results.render.plain_text import COSTS, findings_gone, notices, tally, wrapped
 
@@ -48,7 +48,7 @@ def judgement_text(judgement: SeriesJudgement) -> str:
 def _heading(judgement: SeriesJudgement) -> str:
     series, comparison = judgement.series, _first_comparison(judgement)
     lines = [*_fact("series", f"{series.title} ({_number(len(series.patches), 'patch', 'es')})")]
-    lines += _fact("base", comparison.base.provenance.source if comparison else judgement.base)
+    lines += _fact("base", _base(comparison.base) if comparison else judgement.base)
     if comparison:
         where = comparison.patched.provenance
         lines += _fact("tests", shlex.join(comparison.base.words))
@@ -56,6 +56,11 @@ def _heading(judgement: SeriesJudgement) -> str:
         if judgement.changes_nothing:
             lines += wrapped(SAME)
     return "\n".join(lines)
+
+
+def _base(run: Run) -> str:
+    flavour = run.provenance.flavour
+    return run.provenance.source + (f", flavour {flavour}" if flavour else "")
 
 
 def _fact(name: str, value: str) -> list[str]:
