@@ -3,8 +3,8 @@
  * Follows the kernel, instruction by instruction, from a cache operation to the "dsb sy" that waits
  * for it: nothing traps a barrier. The kernel is left alone again where it leaves the call: when it
  * returns to user space, or takes a lock, whose exclusive load and store no exception may part. It
- * is not followed to another CPU. A loop that only adds to a number in memory is passed as a whole:
- * kernels that count their lines do so everywhere.
+ * is not followed to another CPU. An exclusive load and store in a plain loop run as a whole:
+ * kernels that count their lines (gcov) have one in every block.
  */
 #include "firmware.h"
 
@@ -32,7 +32,7 @@ static uint32_t instruction_at(uint64_t pc)
 	return place == NOWHERE ? ERET : *(volatile uint32_t *)place;
 }
 
-/* Where the kernel goes on after a loop around the exclusive load at pc; 0 if it may wait there. */
+/* The end of a loop around the exclusive load at pc; 0 if it has another branch, as a lock has. */
 static uint64_t behind_loop(uint64_t pc)
 {
 	for (uint64_t at = pc + 4; at < pc + 4 * LONGEST_LOOP; at += 4) {

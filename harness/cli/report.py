@@ -80,7 +80,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         type=Path,
         nargs=2,
         metavar=("BEFORE", "AFTER"),
-        help="also what calls cost: the files of 'harness cost --json' of the two runs' kernels",
+        help="also report the cost of DMA API calls, from two files of 'harness cost --json'",
     )
     parser.add_argument("--coverage", type=Path, metavar="FILE", help="text to include in the page")
     parser.set_defaults(run=run)

@@ -19,7 +19,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from harness.base.disk import cannot_write, writing
+from harness.base.disk import cannot_write, write_whole, writing
 from harness.base.errors import HostError
 from harness.results.case import Case, case_from
 from harness.results.run import Run, provenance_from
@@ -79,9 +79,7 @@ class RunFile:
 
 def save_run(run: Run, path: Path) -> None:
     """Write a finished *run*, in one step."""
-    scratch = path.with_name(f".{path.name}.new")
-    scratch.write_text(run_text(run))
-    scratch.replace(path)
+    write_whole(path, run_text(run))
 
 
 def run_text(run: Run) -> str:

@@ -7,6 +7,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
+from harness.base.disk import write_whole
 from harness.base.paths import CHECKOUT
 from harness.base.progress import say
 
@@ -45,9 +46,7 @@ def keep_kills(found: Kills, mutants: Iterable[str]) -> None:
         if known.get(name)
     }
     if kept != read_kills():
-        fresh = KILLS.with_suffix(".new")
-        fresh.write_text(json.dumps(kept, indent=1) + "\n")
-        fresh.replace(KILLS)
+        write_whole(KILLS, json.dumps(kept, indent=1) + "\n")
 
 
 def best_order(kills: Kills) -> Iterator[str]:

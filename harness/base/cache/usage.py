@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from harness.base.cache.layout import BUILD
+from harness.base.disk import write_whole
 from harness.base.paths import cache_directory
 
 SIZES, SIZES_LOCK = "sizes.json", "sizes.lock"
@@ -82,10 +83,9 @@ def open_usage() -> Iterator[Usage]:
     with FileLock(root / SIZES_LOCK):
         usage = read_usage()
         yield usage
-        fresh = root / f"{SIZES}.new"
         with suppress(OSError):  # on a full disk: the sizes are measured again
-            fresh.write_text(json.dumps({"shared": usage.shared, "sizes": usage.sizes}))
-            fresh.replace(root / SIZES)
+            content = {"shared": usage.shared, "sizes": usage.sizes}
+            write_whole(root / SIZES, json.dumps(content))
 
 
 def read_usage() -> Usage:

@@ -52,7 +52,7 @@ def sum_text(stages: Sequence[Stage]) -> str:
 
 
 def usual_time(request: SuiteRequest, count: int) -> str:
-    """How long it takes to build and test *count* kernels of which nothing is known, as text."""
+    """Estimate, as text, for building and testing *count* kernels that are not in the cache."""
     build = _build_seconds(request.spec, cached_kernels())
     tests = run_seconds(open_history(), choice_of(request), request.spec.flavour)
     kernels = "1 kernel" if count == 1 else f"{count} kernels"

@@ -56,7 +56,7 @@ class Fixes:
         return tuple(known[name] for name in dict.fromkeys(names)) or self.fixes
 
     def shown_together(self, version: str) -> tuple[str, ...]:
-        """The findings of which one run of the plain kernel *version* shows all."""
+        """The findings that one run of the plain kernel *version* shows."""
         return tuple(
             one.finding for one in self.fixes if version in one.patches and not one.flavour
         )

@@ -48,7 +48,7 @@ def _merged(found: Arranged, thread: Sequence[Mail], picked: Sequence[Picked]) -
 
 
 def _letter_of(patches: Sequence[Mail], thread: Sequence[Mail]) -> Mail | None:
-    """The cover letter of the newest version of which there are patches, and a letter."""
+    """The cover letter of the newest version that has both patches and a letter."""
     versions = {mail.tags.version for mail in patches}
     letters = [mail for mail in thread if mail.is_cover and mail.tags.version in versions]
     return max(letters, key=lambda mail: mail.tags.version, default=None)

@@ -158,7 +158,7 @@ def _why_not(mail: Mail, chosen: Sequence[Mail], newest: int) -> str:
     if mail.tags.version < newest:
         return f"of version {mail.tags.version}; the newest is {newest}"
     if mail.tags.version > newest:
-        return f"letter of version {mail.tags.version}, of which no patch is here"
+        return f"letter of version {mail.tags.version}, without its patches"
     if any(_place(mail) == _place(one) for one in chosen):
         return "superseded: sent again"
     if mail.is_cover:

@@ -25,10 +25,10 @@ def is_overlay(tree: FlatTree) -> bool:
 def targets(name: str, overlay: FlatTree, board: FlatTree) -> dict[str, str]:
     """Where in *board* each fragment of the overlay *name* goes, by its path in the overlay.
 
-    Raises DevicetreeError if the board lacks a label or node, or if it is no overlay.
+    Raises DevicetreeError if the board lacks a label or node, or if it is not an overlay.
     """
     if not is_overlay(overlay):
-        raise DevicetreeError(f"{name} is no overlay: it has no fragments")
+        raise DevicetreeError(f"{name} is not an overlay: it has no fragments")
     labels = _labels(name, overlay, board)
     return {
         f"{one.path}/{CONTENT}": _target(name, one, labels, board)

@@ -137,9 +137,7 @@ def test_a_letter_without_patches_is_left_out_as_such(tmp_path: Path) -> None:
     found = read(tmp_path, *series(2), Post("[PATCH v2 0/2] changes", "v2-0", "v1-0"))
 
     assert names(found) == ["v1-1", "v1-2"]
-    assert [one.reason for one in found.skipped] == [
-        "letter of version 2, of which no patch is here"
-    ]
+    assert [one.reason for one in found.skipped] == ["letter of version 2, without its patches"]
 
 
 def test_a_version_with_a_letter_of_its_own_is_not_completed(tmp_path: Path) -> None:

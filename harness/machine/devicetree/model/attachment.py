@@ -41,7 +41,7 @@ class Restriction(Enum):
 
     @property
     def is_attached(self) -> bool:
-        """Whether the device has the pool, whatever comes of it."""
+        """Whether the kernel attaches the device to its pool, which may still be unusable."""
         return self in (self.RESTRICTED, self.PART, self.UNFIT, self.NO_BOOT)
 
 
@@ -71,7 +71,7 @@ class DevicePrediction:
 
     @property
     def virtio_condition(self) -> str:
-        """On what it depends whether a virtio driver uses the pool; empty if it is no matter."""
+        """The condition for a virtio driver to use the pool; empty for other devices."""
         if not self.outcome.is_attached:
             return ""
         if self.device.bus is Bus.PCI_REST:

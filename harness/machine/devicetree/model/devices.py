@@ -19,7 +19,7 @@ PCI_CELLS = 3
 """Cells of a PCI address; the first holds flags (IEEE 1275 PCI bus binding)."""
 
 DRIVERLESS = ("arm,ffa",)
-"""Nodes of firmware of which no driver makes a device that does DMA (6.1 to 7.3)."""
+"""Firmware nodes without a driver that does DMA (6.1 to 7.3)."""
 
 RESERVED_DEVICES = (
     *("phram", "qcom,rmtfs-mem", "qcom,cmd-db", "qcom,smem", "ramoops", "nvmem-rmem"),

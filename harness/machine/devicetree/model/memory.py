@@ -162,7 +162,7 @@ def _limit(tree: FlatTree, page: int) -> int | None:
 
 
 def _memparse(text: str) -> int:
-    """A size as the kernel reads it, whatever follows (lib/cmdline.c:memparse())."""
+    """A size as the kernel parses it; text after it is ignored (lib/cmdline.c:memparse())."""
     found = _SIZE.match(text)
     if found is None:
         return 0

@@ -180,7 +180,7 @@ def _holds_nothing(pool: ReservedNode, kernel: KernelVersion) -> tuple[Rule, str
 
 
 def _reached(one: DevicePrediction, pool: ReservedNode, kernel: KernelVersion) -> DevicePrediction:
-    """What a device makes of a pool of which its dma-ranges contain a part, or nothing."""
+    """Prediction for a device whose dma-ranges may not contain the whole pool."""
     used, reach = used_part(pool), one.reach
     if reach.address(used) is not None:
         return one

@@ -82,7 +82,7 @@ DEVICE_RULES = (
         Level.ERROR,
         ">=6.12",
         f"{RESERVED_MEM_C}:of_reserved_mem_device_init_by_idx()",
-        "The region that has the name of a device's pool is no pool (see namesake). The kernel "
+        "The region with the name of a device's pool is not a pool (see namesake). The kernel "
         "warns 'failed to initialise \"restricted-dma-pool\" memory node' and lets the device run "
         "unrestricted.",
         "Give every region a name of its own, with its address.",
