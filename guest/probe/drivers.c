@@ -51,10 +51,22 @@ static int take(struct device *dev, u8 bus)
 	return error;
 }
 
+/*
+ * Whether the kernel has the driver whose devices these are. It asks for asynchronous probing, so
+ * that since 7.3 a driver that does not is asked before it, whichever was registered first.
+ */
+static bool has_driver(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	return id->device == NVME_DEVICE && driver_find("nvme", pdev->dev.bus);
+}
+
 static int endpoint_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
-	int error = pcim_enable_device(pdev);
+	int error;
 
+	if (has_driver(pdev, id))
+		return -ENODEV;
+	error = pcim_enable_device(pdev);
 	if (!error && id->device == IVSHMEM_DEVICE)
 		error = peer_provide(pdev);
 	return error ?: take(&pdev->dev, PROBE_BUS_PCI);
