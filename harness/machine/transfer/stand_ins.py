@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from harness.machine.devicetree.flat import FlatNode, FlatTree
-from harness.machine.devicetree.model.devices import BUSES, REGION, SKIPPED, is_pci_bus
-from harness.machine.devicetree.model.dma_ranges import dma_parent
+from harness.machine.devicetree.model.bus_address import dma_parent
+from harness.machine.devicetree.model.devices import BUSES, REGION, SKIPPED, is_host_bridge
 from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.devicetree.reserved import RESTRICTED
 from harness.machine.transfer.address_map import AddressMap
@@ -100,7 +100,7 @@ def host_of(node: FlatNode) -> FlatNode | None:
     found = None
     above: FlatNode | None = node
     while above is not None:
-        if is_pci_bus(above):
+        if is_host_bridge(above):
             found = above
         above = above.parent
     return found
@@ -145,7 +145,7 @@ class StandIns:
 
     def _main_host(self) -> FlatNode | None:
         """The host bridge that QEMU's stands in for: one with functions that have nodes, if any."""
-        hosts = [node for node in self._users if is_pci_bus(node) and host_of(node) is node]
+        hosts = [node for node in self._users if is_host_bridge(node) and host_of(node) is node]
         named = {host_of(node) for node in self._users if host_of(node) is not node}
         return next((one for one in hosts if one in named), hosts[0] if hosts else None)
 
@@ -178,7 +178,7 @@ class StandIns:
         port.set("#size-cells", cells(2))
         port.set("ranges")
         path = f"{HOST_BRIDGE}/pcie@{number},0"
-        if is_pci_bus(node) or node.children:
+        if is_host_bridge(node) or node.children:
             self._decide(port, node)
             return StandIn(node.path, Kind.BRIDGE, path)
         function = port.child("device@0,0")

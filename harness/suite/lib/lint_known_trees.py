@@ -125,6 +125,22 @@ def _function(slot: int, *properties: tuple[str, bytes]) -> Made:
     return Made(f"pcie@{slot},0", (*found.items(), *properties))
 
 
+def _cells(address: int, size: int) -> Properties:
+    return ("#address-cells", cell(address)), ("#size-cells", cell(size))
+
+
+def _flagged(flags: int, address: int) -> bytes:
+    return cell(flags) + pair(address)
+
+
+_USER = Made("probe-a", (("compatible", PROBE), ("memory-region", cell(FIRST_REGION))))
+_NAMED = (
+    ("compatible", b"simple-bus\0"),
+    *_cells(2, 2),
+    ("dma-ranges", pair(0x1_2000_0000) + pair(0x4800_0000) + pair(128 * MIB)),
+)
+"""A bus whose devices find memory at other addresses if the first cell holds flags."""
+
 MENDED_TREES: dict[str, MadeTree] = {
     "a region of no size": _known(_pool(0, _at(0x4E00_0000, 0)), GOOD_TOO),
     "a region of no size that is placed": _known(_pool(0, _at(0x4E00_0000, 0), SIZE, ALIGNED)),
@@ -174,6 +190,100 @@ MENDED_TREES: dict[str, MadeTree] = {
                     ("#address-cells", cell(2)),
                     ("#size-cells", cell(2)),
                     ("dma-ranges", pair(0) + pair(RAM) + pair(128 * MIB)),
+                ),
+            ),
+        ),
+    ),
+    "a bus that reaches memory through an interconnect of other cells": MadeTree(
+        _known(GOOD).reserved,
+        (
+            Made(
+                "bus",
+                (
+                    ("compatible", b"simple-bus\0"),
+                    *_cells(2, 2),
+                    ("dma-ranges", pair(0) + pair(1 << 32) + pair(128 * MIB)),
+                    ("interconnects", cell(0xBEEF)),
+                    ("interconnect-names", b"dma-mem\0"),
+                ),
+                (_USER,),
+            ),
+            Made(
+                "interconnect",
+                (
+                    ("phandle", cell(0xBEEF)),
+                    ("#interconnect-cells", cell(0)),
+                    *_cells(1, 1),
+                    ("dma-ranges", pair(1 << 32) + pair(0x4800_0000) + pair(128 * MIB)),
+                ),
+            ),
+        ),
+    ),
+    "buses with names and types of PCI and ISA": MadeTree(
+        _known(GOOD).reserved,
+        tuple(
+            Made(name, (*_NAMED, *more), (Made(f"probe-{letter}", _USER.properties),))
+            for letter, name, more in (
+                ("a", "pcie", ()),
+                ("b", "isa", ()),
+                ("c", "pci", ()),
+                ("d", "bus-d", (("device_type", b"ht\0"),)),
+                ("e", "bus-e", (("device_type", b"other\0pci\0"),)),
+            )
+        ),
+    ),
+    "neighbours of other flags on a bus of three cells": MadeTree(
+        _known(GOOD).reserved,
+        (
+            Made(
+                "bus",
+                (
+                    ("compatible", b"simple-bus\0"),
+                    *_cells(3, 2),
+                    (
+                        "dma-ranges",
+                        _flagged(0x0200_0000, 0)
+                        + (pair(0x4800_0000) + pair(64 * MIB))
+                        + _flagged(0x8200_0000, 64 * MIB)
+                        + (pair(0x4C00_0000) + pair(64 * MIB)),
+                    ),
+                ),
+                (_USER,),
+            ),
+        ),
+    ),
+    "flags that a bus without entries passes on": MadeTree(
+        _known(GOOD).reserved,
+        (
+            Made(
+                "pcie",
+                (
+                    ("compatible", b"simple-bus\0"),
+                    *_cells(3, 2),
+                    (
+                        "dma-ranges",
+                        _flagged(0x0200_0000, 0) + pair(0x4800_0000) + pair(128 * MIB),
+                    ),
+                ),
+                (
+                    Made(
+                        "pcie",
+                        (("compatible", b"simple-bus\0"), *_cells(3, 2)),
+                        (
+                            Made(
+                                "bus",
+                                (
+                                    ("compatible", b"simple-bus\0"),
+                                    *_cells(2, 2),
+                                    (
+                                        "dma-ranges",
+                                        pair(0) + _flagged(0x0200_0000, 0) + pair(128 * MIB),
+                                    ),
+                                ),
+                                (_USER,),
+                            ),
+                        ),
+                    ),
                 ),
             ),
         ),

@@ -16,8 +16,9 @@ from harness.machine.devicetree.model.attachment import (
     is_too_large,
     named_pools,
 )
+from harness.machine.devicetree.model.bus_address import has_cells
 from harness.machine.devicetree.model.devices import REGION, Bus
-from harness.machine.devicetree.model.dma_ranges import buses_above, has_cells
+from harness.machine.devicetree.model.dma_ranges import buses_above
 from harness.machine.devicetree.model.environment import Environment
 from harness.machine.devicetree.model.memory import (
     Cells,

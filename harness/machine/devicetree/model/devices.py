@@ -122,7 +122,7 @@ def _create(node: FlatNode, kernel: KernelVersion) -> Iterator[TreeDevice]:
         yield TreeDevice(node, Bus.AMBA, node)
         yield from _by_driver(node)
         return
-    if is_pci_bus(node):
+    if is_host_bridge(node):
         yield TreeDevice(node, Bus.PCI_HOST, node)
         yield from _pci(node, node, kernel)
         yield TreeDevice(node, Bus.PCI_REST, node, condition="if there are such functions")
@@ -143,13 +143,16 @@ def _platform(node: FlatNode) -> TreeDevice:
     return TreeDevice(node, Bus.PLATFORM, node)
 
 
-def is_pci_bus(node: FlatNode) -> bool:
-    """Whether the node is a PCI host bridge or bridge.
+def is_host_bridge(node: FlatNode) -> bool:
+    """Whether the node is taken for a PCI host bridge.
 
-    Drivers of host bridges do not ask for a device_type, so a node without one can be one too.
+    Its driver asks for compatible, not for a device_type, so a node without one can be one too. A
+    bus of platform devices is none, whatever its name.
     """
+    if any(map(node.is_compatible, BUSES)):
+        return False
     if "device_type" in node.properties:
-        return bool({"pci", "pciex"} & set(node.strings("device_type")))
+        return bool({"pci", "pciex"} & set(node.strings("device_type")[:1]))
     named = node.name.partition("@")[0] in ("pci", "pcie")
     return named and node.cell("#address-cells", 0) == PCI_CELLS
 

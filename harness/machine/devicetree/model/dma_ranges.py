@@ -7,21 +7,19 @@ from itertools import takewhile
 
 from harness.base.address_range import AddressRange
 from harness.base.hex_repr import hex_repr
-from harness.machine.devicetree.flat import CELL, FlatNode, FlatTree
-from harness.machine.devicetree.model.devices import PCI_CELLS, Bus, TreeDevice, is_pci_bus
+from harness.machine.devicetree.flat import FlatNode, FlatTree
+from harness.machine.devicetree.model.bus_address import (
+    Counts,
+    counts_of,
+    dma_parent,
+    entries,
+    kind_of,
+    translate,
+)
+from harness.machine.devicetree.model.devices import Bus, TreeDevice
 from harness.machine.devicetree.model.environment import KernelVersion
-from harness.machine.devicetree.model.memory import U64
 from harness.machine.devicetree.model.rules import RULES
 from harness.machine.devicetree.model.spans import Spans
-
-PCI_FLAGS = 0x43
-"""Space and prefetchable bit in the highest byte of the flags (of_bus_pci_get_flags())."""
-
-MOST_CELLS = 4
-"""Cells of an address (OF_MAX_ADDR_CELLS)."""
-
-INTERCONNECT = "dma-mem"
-"""Name of the interconnect through which a device masters memory."""
 
 
 @hex_repr
@@ -101,32 +99,6 @@ def windows_below(
     return None
 
 
-def dma_parent(node: FlatNode, tree: FlatTree) -> FlatNode | None:
-    """The bus through which *node* masters memory: its parent, or an interconnect.
-
-    drivers/of/address.c:__of_get_dma_parent()
-    """
-    names = node.strings("interconnect-names")
-    if INTERCONNECT in names:
-        return _interconnect(node, names.index(INTERCONNECT), tree) or node.parent
-    return node.parent
-
-
-def _interconnect(node: FlatNode, number: int, tree: FlatTree) -> FlatNode | None:
-    """The provider of entry *number* of interconnects; None if the entry cannot be read."""
-    cells, at = node.cells("interconnects"), 0
-    for entry in range(number + 1):
-        if at >= len(cells):
-            return None
-        provider = tree.by_phandle.get(cells[at])
-        if cells[at] and (provider is None or not provider.cells("#interconnect-cells")):
-            return None
-        if entry == number:
-            return provider
-        at += 1 + (provider.cell("#interconnect-cells", 0) if provider else 0)
-    return None
-
-
 @dataclass(frozen=True)
 class _Entry:
     flags: int
@@ -137,22 +109,19 @@ class _Entry:
 def _entries(
     node: FlatNode, ranges: bytes, tree: FlatTree, kernel: KernelVersion
 ) -> Iterator[_Entry]:
-    if RULES["bus-without-cells"].holds(kernel) and not _translates(node, kernel):
-        return  # parser_init()
-    here, above = _cells(node, "#address-cells"), _cells(node.parent or node, "#address-cells")
-    sizes = _cells(node, "#size-cells")
-    stride = (here + above + sizes) * CELL
-    flags = 1 if here == PCI_CELLS else 0
-    split, end = here * CELL, (here + above) * CELL
-    for at in range(0, len(ranges) - stride + 1, stride) if stride else ():
-        entry = ranges[at : at + stride]
-        dma = int.from_bytes(entry[flags * CELL : split]) & U64
-        cpu = _upwards(node, int.from_bytes(entry[split:end]) & U64, tree, kernel)
-        size = int.from_bytes(entry[end:]) & U64
-        said = int.from_bytes(entry[:CELL]) if flags else 0
+    """The entries of the dma-ranges of *node* (parser_init(), of_pci_range_parser_one())."""
+    kind, own = kind_of(node, kernel), counts_of(node)
+    above = counts_of(node.parent or node).address
+    checked = RULES["bus-without-cells"].holds(kernel)
+    if kind is None or (checked and not (own.are_valid and Counts(above, 1).are_valid)):
+        return
+    stride = own.stride(above)
+    for number, (address, _, size) in enumerate(entries(ranges, own, above)):
+        behind = ranges[number * stride + len(address) :]
+        cpu = translate(node, behind, tree, kernel)
         yield _Entry(
-            said >> 24 & PCI_FLAGS if is_pci_bus(node) else said,
-            Window(cpu, dma, size) if cpu is not None else None,
+            kind.flags(address),
+            Window(cpu, kind.number(address), size) if cpu is not None else None,
         )
 
 
@@ -172,66 +141,3 @@ def _merged(entries: Iterator[_Entry]) -> Iterator[Window]:
         last = one
     if last and last.window:
         yield last.window
-
-
-def _upwards(node: FlatNode, address: int, tree: FlatTree, kernel: KernelVersion) -> int | None:
-    """Translate an address of the bus above *node* to the CPU's; None if a bus has none for it.
-
-    drivers/of/address.c:__of_translate_address()
-    """
-    bus, passed = dma_parent(node, tree), set[FlatNode]()
-    if bus is None:  # the root itself
-        return None
-    while bus is not None and bus not in passed:
-        if not _translates(bus, kernel):
-            return None
-        above = dma_parent(bus, tree)
-        ranges = bus.properties.get("dma-ranges")
-        if ranges and above is not None:
-            windows = _one_level(bus, ranges)
-            hit = next((w for w in windows if w.dma_addr <= address < w.dma_addr + w.size), None)
-            if hit is None:
-                return None
-            address = hit.base + address - hit.dma_addr
-        passed.add(bus)
-        bus = above
-    return address
-
-
-def _translates(bus: FlatNode, kernel: KernelVersion) -> bool:
-    """Whether the kernel translates addresses of *bus*; OF_CHECK_COUNTS() there."""
-    widths = _cells(bus, "#address-cells"), _cells(bus, "#size-cells")
-    if not is_pci_bus(bus) and not (0 < widths[0] <= MOST_CELLS and widths[1] > 0):
-        return False
-    return has_cells(bus) or not RULES["bus-without-cells"].holds(kernel)
-
-
-def has_cells(bus: FlatNode) -> bool:
-    """Whether *bus* says how wide its addresses are (drivers/of/address.c:of_match_bus())."""
-    return "#address-cells" in bus.properties or is_pci_bus(bus)
-
-
-def _one_level(node: FlatNode, ranges: bytes) -> Iterator[Window]:
-    here, above = _cells(node, "#address-cells"), _cells(node.parent or node, "#address-cells")
-    stride = (here + above + _cells(node, "#size-cells")) * CELL
-    split, end = here * CELL, (here + above) * CELL
-    for at in range(0, len(ranges) - stride + 1, stride) if stride else ():
-        one = ranges[at : at + stride]
-        yield Window(
-            int.from_bytes(one[split:end]) & U64,
-            int.from_bytes(one[:split]) & U64,
-            int.from_bytes(one[end:]) & U64,
-        )
-
-
-def _cells(node: FlatNode, name: str) -> int:
-    """The cells of addresses or sizes below *node*: its own, or of the next node above that says.
-
-    drivers/of/base.c:of_bus_n_addr_cells(); 1 if none says.
-    """
-    at: FlatNode | None = node
-    while at is not None:
-        if (said := at.cell(name, -1)) >= 0:
-            return said
-        at = at.parent
-    return 1
