@@ -3,6 +3,7 @@
 
 import argparse
 import json
+from pathlib import Path
 
 from harness.base.progress import step
 from harness.cli.lint import add_board_options, place_of
@@ -10,8 +11,9 @@ from harness.cli.machines import add_kernel_options, spec_of
 from harness.cli.outputs import add_output
 from harness.jobs.board import as_json, trial_text, try_board
 from harness.jobs.board.trial_text import transfer_lines
-from harness.machine.devicetree.board import Loader
-from harness.machine.devicetree.model import Environment
+from harness.machine.devicetree.board import Board, Loader
+from harness.machine.devicetree.model import Environment, KernelVersion
+from harness.machine.devicetree.model.environment import NEWEST, OLDEST
 from harness.machine.shape import parse_ram_size
 from harness.machine.transfer import transfer_board
 from harness.results import SuiteRequest
@@ -55,17 +57,28 @@ def run(arguments: argparse.Namespace) -> int:
     ram_size = parse_ram_size(asked) if asked else None
     around = Environment(ram=tuple(place_of(one, one) for one in arguments.memory))
     board = Loader(tuple(arguments.include), tuple(arguments.overlay)).load(arguments.board)
-    transfer = transfer_board(board, ram_size, around.ram)
     if arguments.write_shape:
-        arguments.write_shape.write_text(transfer.overlay)
-        print("\n".join(transfer_lines(transfer)))
-        memory = f"--machine-memory={transfer.ram_size >> 20}M"
-        print(f"use it with --shape={arguments.write_shape} {memory}")
+        _write_shape(arguments.write_shape, board, ram_size, around)
         return 0
     request = SuiteRequest(spec_of(arguments), arguments.qemu)
     with step(f"trying {board.name}"):
-        trial = try_board(board, transfer, request, around, arguments.log)
+        trial = try_board(board, ram_size, request, around, arguments.log)
     print(trial_text(trial))
     if arguments.json:
         arguments.json.write_text(json.dumps(as_json(trial), indent=1) + "\n")
     return trial.verdict.exit_code
+
+
+def _write_shape(file: Path, board: Board, ram_size: int | None, around: Environment) -> None:
+    """Write the overlay for a kernel that is not known here: by the rules of the newest."""
+    newest, oldest = (
+        transfer_board(board, KernelVersion(one), ram_size, around.ram) for one in (NEWEST, OLDEST)
+    )
+    file.write_text(newest.overlay)
+    print("\n".join(transfer_lines(newest)))
+    if newest.overlay != oldest.overlay:
+        print(
+            f"older kernels read this board in another way than Linux {NEWEST}, whose rules the "
+            "overlay has: harness try without --write-shape uses those of the kernel under test"
+        )
+    print(f"use it with --shape={file} --machine-memory={newest.ram_size >> 20}M")

@@ -15,7 +15,8 @@ from pathlib import Path
 from harness.base.cache import Cache, digest
 from harness.kernel import build_kernel
 from harness.kernel.source.version import parse_version
-from harness.machine.binary import find_qemu
+from harness.machine.binary import Qemu, find_qemu
+from harness.machine.devicetree import Devicetree
 from harness.machine.devicetree.board import Board
 from harness.machine.devicetree.flat import read_blob
 from harness.machine.devicetree.lint import BoardJudgement, Status, judge
@@ -26,13 +27,14 @@ from harness.machine.devicetree.model import (
     ReservedNode,
     Restriction,
 )
+from harness.machine.devicetree.model.environment import NEWEST
 from harness.machine.devicetree.overlay import SUFFIX
 from harness.machine.devicetree.payload import BootPayload
 from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.devicetree.reserved import ram_regions
 from harness.machine.devicetree.tree import Tree
 from harness.machine.shape import shaped_devicetree
-from harness.machine.transfer import Kind, StandIn, Transfer
+from harness.machine.transfer import Kind, StandIn, Transfer, transfer_board
 from harness.machine.transfer.overlay_node import safe_name
 from harness.results import Case, Run, SuiteRequest, Verdict, run_suite, verdict_of
 
@@ -145,21 +147,23 @@ def user_of(case: Case) -> str:
 
 def try_board(
     board: Board,
-    transfer: Transfer,
+    ram_size: int | None,
     request: SuiteRequest,
     around: Environment,
     log: Path | None = None,
 ) -> BoardTrial:
-    """Try *board*, which was taken over as *transfer*, with the kernel and QEMU of *request*.
+    """Try *board* with the kernel and QEMU of *request*, on a machine with *ram_size* bytes of RAM.
 
-    *around* is what the board's boot loader adds. Raises DevicetreeError if QEMU's machine cannot
-    have it, and what :func:`run_suite` raises.
+    Without a size it has as much as the board needs. *around* is what the board's boot loader adds.
+    Raises InputError or DevicetreeError if QEMU's machine cannot have the board, and what
+    :func:`run_suite` raises.
     """
-    shape = keep_shape(board.name, transfer)
     qemu = find_qemu(request.qemu)
-    devicetree = shaped_devicetree(qemu, shape, ram_size=transfer.ram_size)
+    # before the build, so that a wrong board is said at once
+    _on_machine(board, KernelVersion(NEWEST), qemu, ram_size, around)
     kernel = build_kernel(request.spec)
     version = KernelVersion(str(parse_version(kernel.release)))
+    transfer, shape, devicetree = _on_machine(board, version, qemu, ram_size, around)
     ram = ram_regions(Tree(devicetree.blob))[0]
     loaded = Environment(loaded=BootPayload().loaded(ram), page=kernel.page_size)
     judged = judge(read_blob(devicetree.blob), version, loaded)
@@ -179,6 +183,15 @@ def try_board(
         on_board=judge(board.tree, version, replace(around, page=kernel.page_size)),
         run=run,
     )
+
+
+def _on_machine(
+    board: Board, kernel: KernelVersion, qemu: Qemu, ram_size: int | None, around: Environment
+) -> tuple[Transfer, Path, Devicetree]:
+    """The board as taken over for *kernel*, the file of its overlay, and the machine's tree."""
+    transfer = transfer_board(board, kernel, ram_size, around.ram)
+    shape = keep_shape(board.name, transfer)
+    return transfer, shape, shaped_devicetree(qemu, shape, ram_size=transfer.ram_size)
 
 
 def keep_shape(name: str, transfer: Transfer) -> Path:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from harness.machine.devicetree.flat import FlatNode, FlatTree
-from harness.machine.devicetree.model.bus_address import dma_parent
+from harness.machine.devicetree.model.bus_address import dma_parent, is_pci_bus
 from harness.machine.devicetree.model.devices import BUSES, REGION, SKIPPED, is_host_bridge
+from harness.machine.devicetree.model.environment import KernelVersion
 from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.devicetree.reserved import RESTRICTED
 from harness.machine.transfer.address_map import AddressMap
@@ -107,7 +108,10 @@ def host_of(node: FlatNode) -> FlatNode | None:
 
 
 class StandIns:
-    """Adds stand-ins to the *targets* of an overlay, in which regions have *labels* by path."""
+    """Adds stand-ins to the *targets* of an overlay, in which regions have *labels* by path.
+
+    What devices reach is what *kernel* makes of the board.
+    """
 
     def __init__(
         self,
@@ -115,21 +119,24 @@ class StandIns:
         labels: Mapping[str, str],
         addresses: AddressMap,
         targets: dict[str, OverlayNode],
+        kernel: KernelVersion,
     ) -> None:
         self._tree, self._labels, self._addresses = tree, dict(labels), addresses
+        self._kernel = kernel
         self._targets = targets
         self._users = users_of(tree)
         self._main = self._main_host()
         names_pool = self._main is not None and REGION in self._main.properties
         self._next_port = 2 if names_pool else 1
         self._next_transport = 0
+        self._behind: dict[FlatNode, int] = {}
 
     def add_all(self) -> Iterator[StandIn]:
         """Add a stand-in for each device, in the order of the board's tree."""
         for node in self._users:
             host = host_of(node)
             through = dma_parent(node, self._tree)
-            if host is None and through is not None and through is not node.parent:
+            if host is None and through is not None and self._masters_through(node):
                 remark = "the interconnect is a bus here"
                 yield self._below_bus(node, through, safe_name(node.name), remark)
             elif host is None:
@@ -142,6 +149,11 @@ class StandIns:
                 yield self._host(node)
             else:
                 yield self._function(node)
+
+    def _masters_through(self, node: FlatNode) -> bool:
+        """Whether *node* masters memory through an interconnect, or a bus above it does."""
+        lines = (node, *_buses(node))
+        return any(dma_parent(one, self._tree) is not one.parent for one in lines)
 
     def _main_host(self) -> FlatNode | None:
         """The host bridge that QEMU's stands in for: one with functions that have nodes, if any."""
@@ -156,7 +168,7 @@ class StandIns:
         self._refer(target, node)
         if "status" in node.properties:
             target.set("status", raw(node.properties["status"]))
-        windows = moved_windows(node, self._tree, self._addresses)
+        windows = moved_windows(node, self._tree, self._addresses, self._kernel)
         if windows is not None:
             entries = (f"{cells(PCI_MEMORY)}, {cells(*one, width=2)}" for one in windows)
             target.set("dma-ranges", ", ".join(entries))
@@ -189,19 +201,30 @@ class StandIns:
 
     def _below_bus(self, node: FlatNode, above: FlatNode, inner: str, remark: str) -> StandIn:
         """A platform device *inner* on a bus that reaches what those of *above* do."""
-        name = safe_name(_free_name(above.name))
+        name = self._free_bus(above)
         bus = self._targets["/"].child(name)
         bus.set("compatible", '"simple-bus"')
         bus.set("#address-cells", cells(2))
         bus.set("#size-cells", cells(2))
         bus.set("ranges")
-        windows = moved_windows(above, self._tree, self._addresses)
+        windows = moved_windows(above, self._tree, self._addresses, self._kernel)
         if windows is not None:
             bus.set("dma-ranges", ", ".join(cells(*one, width=2) for one in windows))
+        if safe_name(inner) in bus.children:
+            inner = f"{len(bus.children)}-{inner}"
         device = bus.child(inner)
         device.set("compatible", f'"{PROBE}"')
         self._decide(device, node)
         return StandIn(node.path, Kind.PLATFORM, f"/{name}/{inner}", remark)
+
+    def _free_bus(self, above: FlatNode) -> str:
+        """The name of the bus that stands for *above*: of no other node, and of no PCI bus."""
+        number = self._behind.setdefault(above, len(self._behind))
+        return (
+            f"behind-{number}-{safe_name(above.name)}"
+            if number
+            else f"behind-{safe_name(above.name)}"
+        )
 
     # virtio-mmio
 
@@ -249,6 +272,8 @@ class StandIns:
         for kept_as_is in COPIED:
             if kept_as_is in node.properties:
                 target.set(kept_as_is, raw(node.properties[kept_as_is]))
+        if is_pci_bus(node) and any(map(node.is_compatible, BUSES)):
+            target.set("device_type", '"pci"')  # also if it has another name here
         if "ranges" in node.properties:
             target.set("ranges")
         if "dma-ranges" in node.properties:

@@ -10,7 +10,7 @@ from harness.base.hex_repr import hex_repr
 from harness.machine.devicetree.board import Board
 from harness.machine.devicetree.flat import FlatTree
 from harness.machine.devicetree.model.attachment import named_pools
-from harness.machine.devicetree.model.environment import NEWEST, KernelVersion
+from harness.machine.devicetree.model.environment import KernelVersion
 from harness.machine.devicetree.model.memory import read_ram
 from harness.machine.devicetree.model.spans import Spans
 from harness.machine.devicetree.reserved import RESTRICTED
@@ -54,17 +54,21 @@ class Transfer:
 
 
 def transfer_board(
-    board: Board, ram_size: int | None = None, ram: Sequence[AddressRange] = ()
+    board: Board,
+    kernel: KernelVersion,
+    ram_size: int | None = None,
+    ram: Sequence[AddressRange] = (),
 ) -> Transfer:
     """Take *board* over to a machine with *ram_size* bytes of RAM, or as much as it needs.
 
+    What devices reach, and what is RAM, is by the rules of *kernel*, which shall run there.
     *ram* is the board's, if its memory nodes do not say. Raises InputError if there is nothing to
     try: no pool, nothing that names one, or no room.
     """
     tree, name = board.tree, board.name
     regions = read_regions(tree)
     _require_pools(name, tree, regions)
-    banks = tuple(ram) or tuple(read_ram(tree, KernelVersion(NEWEST), PAGE))
+    banks = tuple(ram) or tuple(read_ram(tree, kernel, PAGE))
     dynamic = sum(one.dynamic_size for one in regions.all)
     try:
         addresses = map_addresses(regions.entries(), banks, ram_size, dynamic)
@@ -72,7 +76,7 @@ def transfer_board(
         raise InputError(f"{name}: {fault}") from fault
     targets = {"/": OverlayNode()}
     labels = add_regions(targets["/"], regions, addresses)
-    made = tuple(StandIns(tree, labels, addresses, targets).add_all())
+    made = tuple(StandIns(tree, labels, addresses, targets, kernel).add_all())
     moves = tuple(_moves(regions.all, addresses))
     remarks = tuple(_remarks(tree, regions, addresses, bool(banks)))
     said = [f"{name} on QEMU's machine, as harness try takes it over.", ""]

@@ -2,9 +2,10 @@
 """The ``dma-ranges`` of a board's buses, for the addresses of the machine."""
 
 from harness.base.address_range import AddressRange
-from harness.machine.devicetree.flat import CELL, FlatNode, FlatTree
+from harness.machine.devicetree.flat import FlatNode, FlatTree
+from harness.machine.devicetree.model.bus_address import counts_of, entries
 from harness.machine.devicetree.model.dma_ranges import windows_below
-from harness.machine.devicetree.model.environment import NEWEST, KernelVersion
+from harness.machine.devicetree.model.environment import KernelVersion
 from harness.machine.transfer.address_map import AddressMap
 from harness.machine.transfer.overlay_node import cells, raw
 from harness.machine.transfer.regions import WIDE
@@ -13,23 +14,17 @@ from harness.machine.transfer.regions import WIDE
 def moved_dma_ranges(node: FlatNode, addresses: AddressMap) -> str:
     """The dma-ranges of bus *node* in source form: devices find what has moved where it was.
 
-    Only the outermost bus has addresses of the CPU; below the root they are two cells wide.
+    Only the outermost bus has addresses of the CPU.
     """
     data = node.properties["dma-ranges"]
-    parent = node.parent
-    here, sizes = node.cell("#address-cells", 1), node.cell("#size-cells", 1)
-    above = parent.cell("#address-cells", 1) if parent else here
-    stride = (here + above + sizes) * CELL
-    if not data or len(data) % stride:
+    own, above = counts_of(node), counts_of(node.parent or node).address
+    stride = own.stride(above)
+    if not data or not stride or len(data) % stride:
         return raw(data)
-    outermost = not _is_translated(parent)
-    at_root = parent is None or parent.parent is None
+    outermost = not _is_translated(node.parent)
     words = []
-    for at in range(0, len(data), stride):
-        entry = data[at : at + stride]
-        split, end = here * CELL, (here + above) * CELL
-        bus = int.from_bytes(entry[:split])
-        window = AddressRange(int.from_bytes(entry[split:end]), int.from_bytes(entry[end:]))
+    for address, parent, size in entries(data, own, above):
+        bus, window = int.from_bytes(address), AddressRange(int.from_bytes(parent), size)
         parts = (
             [
                 (bus + one.base - window.base, one.new_base, one.size)
@@ -38,23 +33,23 @@ def moved_dma_ranges(node: FlatNode, addresses: AddressMap) -> str:
             if outermost
             else [(bus, window.base, window.size)]
         )
-        for dma_addr, base, size in parts:
+        for dma_addr, base, length in parts:
             words += [
-                cells(dma_addr, width=here),
-                cells(base, width=WIDE if at_root else above),
-                cells(size, width=sizes),
+                cells(dma_addr, width=_width(node, "#address-cells", own.address)),
+                cells(base, width=_width(node.parent, "#address-cells", above)),
+                cells(length, width=_width(node, "#size-cells", own.size)),
             ]
     return ", ".join(words)
 
 
 def moved_windows(
-    host: FlatNode, tree: FlatTree, addresses: AddressMap
+    host: FlatNode, tree: FlatTree, addresses: AddressMap, kernel: KernelVersion
 ) -> tuple[tuple[int, int, int], ...] | None:
     """What functions below a *host* bridge reach, with the addresses of the machine.
 
     Address on the bus, address of the CPU, and size, each; None if they reach everything.
     """
-    windows = windows_below(host, tree, KernelVersion(NEWEST))
+    windows = windows_below(host, tree, kernel)
     if windows is None:
         return None
     return tuple(
@@ -62,6 +57,15 @@ def moved_windows(
         for one in windows
         for part in addresses.moved_window(AddressRange(one.base, one.size))
     )
+
+
+def _width(bus: FlatNode | None, name: str, said: int) -> int:
+    """The cells that *bus*, which says *said*, has on the machine, whose root has two of each."""
+    while bus is not None and bus.parent is not None:
+        if bus.cell(name, -1) >= 0:
+            return said
+        bus = bus.parent
+    return WIDE
 
 
 def _is_translated(bus: FlatNode | None) -> bool:

@@ -12,7 +12,6 @@ from harness.base.result import Result
 from harness.jobs.board import BoardTrial, as_json, trial_text, try_board
 from harness.machine.devicetree.board import Loader
 from harness.machine.devicetree.model import Environment, Restriction
-from harness.machine.transfer import transfer_board
 from harness.results import SuiteRequest, Verdict
 from harness.suite.lib.person import FORKS, HARNESS, sit_down
 
@@ -24,9 +23,8 @@ pytestmark = [pytest.mark.any_kernel("what is made of a board, and what is said 
 def tried(settings: SuiteRequest, name: str, ram_size: int | None = None) -> BoardTrial:
     """The answers for a board of tests/boards on the kernel under test."""
     board = Loader().load(str(BOARDS / f"{name}.dts"))
-    transfer = transfer_board(board, ram_size)
     asked = SuiteRequest(settings.spec, settings.qemu)
-    return try_board(board, transfer, asked, Environment())
+    return try_board(board, ram_size, asked, Environment())
 
 
 def test_a_board_with_two_host_bridges_on_one_pool_is_good(settings: SuiteRequest) -> None:

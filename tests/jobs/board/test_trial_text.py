@@ -29,7 +29,7 @@ COMPARED = Case(f"{FILE}::{PREDICTION}", Result.PASS)
 def trial(name: str, folder: Path, *cases: Case) -> BoardTrial:
     """The answers for a board of tests/boards whose tests ended as *cases*."""
     board = Loader().load(str(BOARDS / f"{name}.dts"))
-    found = transfer_board(board)
+    found = transfer_board(board, KERNEL)
     shape = folder / "board.dtso"
     shape.write_text(found.overlay)
     tree = shaped_devicetree(find_qemu("qemu-system-aarch64"), shape, ram_size=found.ram_size)

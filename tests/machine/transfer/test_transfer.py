@@ -14,6 +14,8 @@ from harness.machine.devicetree.board import Board, Loader
 from harness.machine.devicetree.flat import FlatTree, read_blob
 from harness.machine.devicetree.lint import Status, judge
 from harness.machine.devicetree.model import Environment, KernelVersion, predict
+from harness.machine.devicetree.model.dma_ranges import Window
+from harness.machine.devicetree.model.environment import NEWEST
 from harness.machine.shape import root_ports, shaped_devicetree
 from harness.machine.transfer import Kind, Transfer, transfer_board
 
@@ -47,6 +49,10 @@ def board(regions: str = POOL, devices: str = "") -> Board:
     return Board("board.dts", blob, read_blob(blob))
 
 
+def taken_over(given: Board, ram_size: int | None = None) -> Transfer:
+    return transfer_board(given, KernelVersion(NEWEST), ram_size)
+
+
 def on_machine(found: Transfer, folder: Path) -> FlatTree:
     shape = folder / "shape.dtso"
     shape.write_text(found.overlay)
@@ -64,8 +70,8 @@ def test_the_lint_predicts_of_each_stand_in_what_it_predicts_of_the_device(
     path: Path, kernel: str, tmp_path: Path
 ) -> None:
     given = Loader().load(str(path))
-    found = transfer_board(given)
     version = KernelVersion(kernel)
+    found = transfer_board(given, version)
     there = {one.path: one for one in predict(given.tree, version).devices}
     here = {one.path: one for one in predict(on_machine(found, tmp_path), version).devices}
 
@@ -89,9 +95,7 @@ def test_kinds_and_flags_of_regions_are_kept(tmp_path: Path) -> None:
         'c: c { compatible = "shared-dma-pool", "restricted-dma-pool"; size = <0 0x200000>; '
         "alignment = <0 0x40000>; alloc-ranges = <0 0 0 0x40000000>; };"
     )
-    tree = on_machine(
-        transfer_board(board(regions, f'd {{ compatible = "x"; {USER} }};')), tmp_path
-    )
+    tree = on_machine(taken_over(board(regions, f'd {{ compatible = "x"; {USER} }};')), tmp_path)
 
     found = {one.name.partition("@")[0]: one for one in tree.find("/reserved-memory").children}  # type: ignore[union-attr] # it has one
     assert found["pool"].cells("reg")[1:] == (0x5000_1000, 0, 0x31_0000)
@@ -110,7 +114,7 @@ def test_users_of_one_pool_share_it(tmp_path: Path) -> None:
         f'pcie@30000000 {{ compatible = "z"; device_type = "pci"; {USER} }};'
         f'virtio@1000 {{ compatible = "virtio,mmio"; {USER} }};'
     )
-    found = transfer_board(board(devices=devices))
+    found = taken_over(board(devices=devices))
     judged = judge(on_machine(found, tmp_path), KernelVersion("6.12"), Environment())
 
     (pool,) = judged.prediction.pools
@@ -127,7 +131,7 @@ def test_a_device_finds_its_pool_where_it_was(tmp_path: Path) -> None:
         "#address-cells = <1>; #size-cells = <1>; ranges; dma-ranges = <0x80000000 0 0 0x40000000>;"
     )
     devices = f'bus {{ compatible = "simple-bus"; {ranges} d {{ compatible = "x"; {USER} }}; }};'
-    found = transfer_board(board(devices=devices))
+    found = taken_over(board(devices=devices))
 
     bus = on_machine(found, tmp_path).find("/bus")
 
@@ -135,11 +139,69 @@ def test_a_device_finds_its_pool_where_it_was(tmp_path: Path) -> None:
     assert bus.cells("dma-ranges") == (0x8000_0000, 0, 0x4000_0000, 0x4000_0000)
 
 
+@pytest.mark.parametrize(("kernel", "windows"), [("6.12", True), ("7.3", False)])
+def test_a_host_bridge_reaches_what_the_kernel_under_test_makes_of_its_bus(
+    kernel: str, windows: bool, tmp_path: Path
+) -> None:
+    found = transfer_board(Loader().load(str(BOARDS / "buses.dts")), KernelVersion(kernel))
+
+    host = on_machine(found, tmp_path).find("/pcie@10000000")
+
+    assert host is not None
+    assert ("dma-ranges" in host.properties) == windows
+
+
+def test_devices_of_one_name_behind_one_interconnect_stay_two(tmp_path: Path) -> None:
+    provider = 'noc: noc { compatible = "example,noc"; #interconnect-cells = <0>; };'
+    master = f'interconnects = <&noc>; interconnect-names = "dma-mem"; {USER}'
+    buses = "".join(
+        f'{name} {{ compatible = "simple-bus"; mmc {{ compatible = "x"; {master} }}; }};'
+        for name in ("one", "two")
+    )
+    found = taken_over(board(devices=provider + buses))
+
+    nodes = {one.node for one in found.stand_ins}
+
+    assert len(nodes) == 2
+    tree = on_machine(found, tmp_path)
+    assert all(tree.find(node) is not None for node in nodes)
+
+
+def test_cells_that_come_from_the_root_are_those_of_the_machine(tmp_path: Path) -> None:
+    source = """
+    /dts-v1/;
+    / {
+        #address-cells = <1>;
+        #size-cells = <1>;
+        memory@0 { device_type = "memory"; reg = <0x0 0xf0000000>; };
+        reserved-memory {
+            #address-cells = <1>;
+            #size-cells = <1>;
+            ranges;
+            pool: p@50000000 { compatible = "restricted-dma-pool"; reg = <0x50000000 0x100000>; };
+        };
+        bus {
+            compatible = "simple-bus";
+            ranges;
+            dma-ranges = <0x80000000 0x50000000 0x20000000>;
+            mmc { compatible = "example,mmc"; memory-region = <&pool>; };
+        };
+    };
+    """
+    blob, kernel = compiled(source), KernelVersion("6.12")
+    found = transfer_board(Board("board.dts", blob, read_blob(blob)), kernel)
+
+    devices = predict(on_machine(found, tmp_path), kernel).devices
+
+    (mmc,) = (one for one in devices if one.path == "/bus/mmc")
+    assert mmc.reach.windows == (Window(0x5000_0000, 0x8000_0000, 0x2000_0000),)
+
+
 def test_functions_with_nodes_have_root_ports_of_their_own(tmp_path: Path) -> None:
     function = "fn%d@%d,0 { reg = <%#x 0 0 0 0>; memory-region = <&pool>; };"
     functions = "".join(function % (n, n, n << 11) for n in range(1, 9))
     host = 'pcie@30000000 { device_type = "pci"; compatible = "z"; #address-cells = <3>; %s };'
-    found = transfer_board(board(devices=host % functions))
+    found = taken_over(board(devices=host % functions))
 
     kinds = [one.kind for one in found.stand_ins]
     assert kinds == [Kind.HOST, *[Kind.FUNCTION] * 7, Kind.NOTHING]
@@ -151,14 +213,14 @@ def test_functions_with_nodes_have_root_ports_of_their_own(tmp_path: Path) -> No
 
 
 def test_several_host_bridges_are_said() -> None:
-    found = transfer_board(Loader().load(str(BOARDS / "two-hosts-one-pool.dts")))
+    found = taken_over(Loader().load(str(BOARDS / "two-hosts-one-pool.dts")))
 
     assert [one.kind for one in found.stand_ins] == [Kind.HOST, Kind.PLATFORM]
     assert any("QEMU's virt board has one" in one for one in found.remarks)
 
 
 def test_a_pool_that_is_no_ram_is_said_with_the_option() -> None:
-    found = transfer_board(Loader().load(str(BOARDS / "outside-ram.dts")))
+    found = taken_over(Loader().load(str(BOARDS / "outside-ram.dts")))
 
     (said,) = found.remarks
     assert "is not in the board's RAM, which is [0x40000000, 0x80000000)" in said
@@ -168,7 +230,7 @@ def test_a_pool_that_is_no_ram_is_said_with_the_option() -> None:
 def test_a_name_that_no_source_can_have_is_another_on_the_machine(tmp_path: Path) -> None:
     given = board(devices=f'odd {{ compatible = "x"; {USER} }};')
     blob = given.blob.replace(b"odd\0", b"o\x80d\0")
-    found = transfer_board(Board("board.dts", blob, read_blob(blob)))
+    found = taken_over(Board("board.dts", blob, read_blob(blob)))
 
     (one,) = found.stand_ins
     assert (one.path, one.node) == ("/o\\x80d", "/o_x80d")
@@ -179,7 +241,7 @@ def test_a_name_of_a_board_cannot_end_the_comment(tmp_path: Path) -> None:
     given = board(devices=f'd {{ compatible = "x"; {USER} }};')
     evil = Board("*/ &{/} { evil; }; /*.dts", given.blob, given.tree)
 
-    tree = on_machine(transfer_board(evil), tmp_path)
+    tree = on_machine(taken_over(evil), tmp_path)
 
     assert "evil" not in tree.root.properties
 
@@ -196,10 +258,10 @@ def test_what_cannot_be_tried_is_one_paragraph(regions: str, devices: str, said:
     node = f'd {{ compatible = "x"; {devices} }};'
 
     with pytest.raises(InputError, match=said):
-        transfer_board(board(regions, node))
+        taken_over(board(regions, node))
 
 
 def test_a_given_size_is_kept() -> None:
-    found = transfer_board(board(devices=f'd {{ compatible = "x"; {USER} }};'), 1024 * MIB)
+    found = taken_over(board(devices=f'd {{ compatible = "x"; {USER} }};'), 1024 * MIB)
 
     assert found.ram_size == 1024 * MIB
