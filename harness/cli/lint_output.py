@@ -129,12 +129,12 @@ def _size(size: int) -> str:
 
 
 def _device_line(one: DeviceRow) -> str:
-    pool = f" to pool {one.pool}" if one.outcome == "restricted" else ""
+    outcome = Restriction(one.outcome).with_pool(one.pool)
     condition = f", {one.condition}" if one.condition else ""
     source = one.rule
     if one.outcome != Restriction.RESTRICTED.value:
         source += f": {one.function}" + (f", Linux {one.kernels}" if one.kernels else "")
-    return f"{one.path}: {one.outcome}{pool}{condition}, because {one.why} [{source}]{_at(one)}"
+    return f"{one.path}: {outcome}{condition}, because {one.why} [{source}]{_at(one)}"
 
 
 def _fault_line(one: FaultRow, *, with_path: bool) -> str:

@@ -95,6 +95,15 @@ def test_reasons_name_rule_function_and_place(capsys: pytest.CaptureFixture[str]
     assert f"({EMPTY}:{line}:5)" in out
 
 
+def test_each_way_to_be_restricted_names_the_pool(capsys: pytest.CaptureFixture[str]) -> None:
+    lint("--kernel=7.3", str(BOARDS / "reach.dts"))
+
+    out = capsys.readouterr().out
+    assert "/bus/mmc@10010000: restricted to pool high@140000000, because" in out
+    assert "/part/mmc@10030000: restricted to a part of pool low@50000000, because" in out
+    assert "/end/mmc@10040000: restricted to pool low@50000000, but nothing fits, because" in out
+
+
 @pytest.mark.parametrize(
     ("properties", "said"),
     [

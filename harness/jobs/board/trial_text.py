@@ -77,9 +77,11 @@ def _outcome(one: DeviceTrial) -> str:
     found = one.predicted
     if found is None:
         return "not tried"
-    if found.outcome is Restriction.RESTRICTED and found.pool is not None:
-        return f"restricted to {found.pool.name}"
-    return f"{found.outcome.value}, because {found.why} [{found.rule.name}]"
+    pool = found.pool.name if found.pool is not None else ""
+    outcome = found.outcome.with_pool(pool)
+    if found.outcome is Restriction.RESTRICTED:
+        return outcome
+    return f"{outcome}, because {found.why} [{found.rule.name}]"
 
 
 def _properties(cases: tuple[Case, ...]) -> str:

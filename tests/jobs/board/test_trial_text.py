@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The answers for a board: what is said, and the exit code."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,8 +49,8 @@ def test_each_device_has_its_own_tests_and_endpoints_stand_for_their_bridge(
 
     assert [one.cases for one in found.devices] == [(bridge,), (mmc,)]
     said = trial_text(found)
-    assert "/scb/pcie@7d500000: restricted to pci-dma@44400000; 1 test passed" in said
-    assert "/soc/mmc@7e340000: restricted to sd-dma@46410000; FAIL (B12)" in said
+    assert "/scb/pcie@7d500000: restricted to pool pci-dma@44400000; 1 test passed" in said
+    assert "/soc/mmc@7e340000: restricted to pool sd-dma@46410000; FAIL (B12)" in said
     assert said.endswith("verdict: bad; exit code 1")
 
 
@@ -128,3 +129,9 @@ def test_another_outcome_than_the_boards_is_said(tmp_path: Path) -> None:
 )
 def test_the_device_of_a_test_is_in_its_name(test: str, path: str) -> None:
     assert user_of(Case(test, Result.PASS)) == path
+
+
+def test_the_pool_that_a_device_reaches_in_part_is_named(tmp_path: Path) -> None:
+    said = trial_text(trial("reach", tmp_path, COMPARED))
+
+    assert re.search(r"/part/mmc@10030000: restricted to a part of pool low@\w+, because", said)

@@ -103,7 +103,8 @@ def _complaints(
     naming = [one for one in found.devices if one.names]
     for one in naming:
         if (status := _status(one)) is not Status.GOOD:
-            yield _Complaint(status, f"{one.path}: {one.outcome.value}: {one.why}")
+            pool = one.pool.name if one.pool else ""
+            yield _Complaint(status, f"{one.path}: {one.outcome.with_pool(pool)}: {one.why}")
         elif without_pool_below(one, found):
             text = f"{one.path} is a bus, and the devices below it inherit nothing"
             yield _Complaint(Status.BAD, text)
@@ -137,9 +138,9 @@ def _unmet(tree: FlatTree, found: Prediction, want: Expectation) -> Iterator[_Co
         is_pool = pool is not None and bool(pools & {pool.name, pool.node.path})
         if _status(one) is Status.GOOD and is_pool:
             continue
-        got = f"{one.outcome.value}: {one.why}"
-        if one.outcome is Restriction.RESTRICTED and pool is not None:
-            got = f"restricted to {pool.name}"
+        got = one.outcome.with_pool(pool.name if pool else "")
+        if one.outcome is not Restriction.RESTRICTED:
+            got += f": {one.why}"
         bad = one.outcome is Restriction.RESTRICTED or _status(one) is not Status.UNKNOWN
         status = Status.BAD if bad else Status.UNKNOWN
         yield _failed(status, one.path, f"expected {want}: {one.path} is {got}")

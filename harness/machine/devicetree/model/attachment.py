@@ -44,6 +44,15 @@ class Restriction(Enum):
         """Whether the kernel attaches the device to its pool, which may still be unusable."""
         return self in (self.RESTRICTED, self.PART, self.UNFIT, self.NO_BOOT)
 
+    def with_pool(self, name: str) -> str:
+        """The same in words, with the *name* of the pool that the device is attached to."""
+        named = {
+            Restriction.RESTRICTED: f"restricted to pool {name}",
+            Restriction.PART: f"restricted to a part of pool {name}",
+            Restriction.UNFIT: f"restricted to pool {name}, but nothing fits",
+        }
+        return named.get(self, self.value) if name else self.value
+
 
 @dataclass(frozen=True)
 class DevicePrediction:
