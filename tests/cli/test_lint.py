@@ -50,6 +50,15 @@ def test_memory_of_the_boot_loader_decides() -> None:
     assert lint(none, "--memory=0x50000000+64M", BOARDS / "one-cell-each.dts") == GOOD
 
 
+def test_without_a_memory_node_the_ram_is_a_condition(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lint(BOARDS / "no-memory.dts") == 0
+
+    out = capsys.readouterr().out
+    assert "restricted to pool good@50000000, if the boot loader adds RAM there, because" in out
+    assert "restricted to pool placed, if the boot loader adds RAM with room for it, because" in out
+    assert "pool /reserved-memory/placed (placed by the kernel): restricted pool" in out
+
+
 def test_a_board_without_pools_cannot_be_judged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

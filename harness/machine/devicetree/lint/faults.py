@@ -110,7 +110,8 @@ class _Checker:
                     text = f"its 'reg' has no bytes; the kernel takes {one.place} for it"
                     yield _fault("empty-reg", one.node, text, "reg")
                 else:
-                    yield from self._place(one)
+                    if one.base is not None:
+                        yield from self._place(one)
                     yield from self._shape(one)
                     yield from self._users(one)
             else:
@@ -191,8 +192,8 @@ class _Checker:
                 for entry in self.cells.entries(node.properties.get("reg", b"")):
                     yield Region(entry.base, entry.size, node.name), node
                 placed = self.regions.of(node)
-                if placed is not None and placed.dynamic and placed.size:
-                    yield Region(placed.base or 0, placed.size, node.name), node
+                if placed is not None and placed.dynamic and placed.base is not None:
+                    yield Region(placed.base, placed.size, node.name), node
 
     def _shape(self, one: ReservedNode) -> Iterator[Fault]:
         base, size = one.base or 0, one.size
@@ -248,7 +249,7 @@ class _Checker:
             elif other is None and users:
                 text = f"{device.path} refers to it too: {device.outcome.value}"
                 yield _fault("shared-with-unrestricted", one.node, text)
-        for user in users:
+        for user in users if one.base is not None else ():
             address = user.reach.address(used_part(one))
             if address is not None and address + one.size > 4 * GIB:
                 yield _fault(

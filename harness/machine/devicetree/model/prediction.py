@@ -24,6 +24,8 @@ HUGE = 1 << 32
 
 NOTHING = Environment()
 BY_BOOT_LOADER = "unless the boot loader adds RAM there"
+RAM_THERE = "if the boot loader adds RAM there"
+RAM_SOMEWHERE = "if the boot loader adds RAM with room for it"
 KERNEL = "the kernel"
 """Name of the kernel's image among what is loaded."""
 
@@ -135,20 +137,26 @@ def used_part(pool: ReservedNode) -> AddressRange:
 def _fit(
     one: DevicePrediction, regions: Regions, kernel: KernelVersion, around: Environment
 ) -> DevicePrediction:
-    """Whether a device that is attached to a pool can use it, and whether that ends the boot."""
+    """Whether a device that is attached to a pool can use it, and whether that ends the boot.
+
+    Without RAM in the tree that is a condition: its boot loader must add some.
+    """
     pool = one.pool
-    if one.outcome is not Restriction.RESTRICTED or pool is None or pool.base is None:
+    if one.outcome is not Restriction.RESTRICTED or pool is None:
         return one
-    found = _ends_boot(pool, regions.memory, around)
-    if found is not None:
-        rule, why = found
+    if not regions.memory.ram:
+        ram = RAM_THERE if pool.base is not None else RAM_SOMEWHERE
+        one = replace(one, condition="; ".join(filter(None, (one.condition, ram))))
+    fatal = _ends_boot(pool, regions.memory, around)
+    if fatal is not None:
+        rule, why = fatal
         condition = BY_BOOT_LOADER if rule is RULES["outside-ram"] else one.condition
-        fatal = replace(one, outcome=Restriction.NO_BOOT, rule=rule, why=why)
-        return replace(fatal, condition=condition)
+        ends = replace(one, outcome=Restriction.NO_BOOT, rule=rule, why=why)
+        return replace(ends, condition=condition)
     found = _holds_nothing(pool, kernel)
     if found is not None:
         return replace(one, outcome=Restriction.UNFIT, rule=found[0], why=found[1])
-    return _reached(one, pool, kernel)
+    return one if pool.base is None else _reached(one, pool, kernel)
 
 
 def _ends_boot(pool: ReservedNode, memory: Memory, around: Environment) -> tuple[Rule, str] | None:

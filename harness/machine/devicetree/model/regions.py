@@ -36,8 +36,8 @@ class Kind(Enum):
 class ReservedNode:
     """A node of /reserved-memory and what the kernel made of it.
 
-    *base* is None and *size* 0 as long as it has no place; *rule* says why it is not what it asked
-    for. *dynamic*: the kernel places it.
+    *base* is None if its place is not known, and *size* 0 if it has none; *rule* says why it is not
+    what it asked for. *dynamic*: the kernel places it.
     """
 
     node: FlatNode = field(repr=False)

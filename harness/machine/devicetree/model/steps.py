@@ -68,7 +68,10 @@ class Steps:
         return self.memory.ram.overlaps(one) and self.memory.reserved.overlaps(one)
 
     def place(self, node: FlatNode) -> AddressRange | str:
-        """Find and reserve memory for *node*, which has a ``size``; or the rule why not."""
+        """Find and reserve memory for *node*, which has a ``size``; or the rule why not.
+
+        Without RAM, which the boot loader adds, its base is not known, and 0 here.
+        """
         wanted = node.properties["size"]
         alignment = node.properties.get("alignment", b"")
         ranges = node.properties.get("alloc-ranges")
@@ -85,6 +88,8 @@ class Steps:
         size, step = int.from_bytes(wanted), int.from_bytes(alignment)
         if node.is_compatible(SHARED) and is_contiguous(node):
             step = max(step, self.around.pageblock)
+        if not self.memory.ram:
+            return AddressRange(0, size)
         base = self._search(size, step, ranges)
         if not base:
             self.log.append(
@@ -121,6 +126,9 @@ class Steps:
     def set_up(self, node: FlatNode, place: AddressRange, *, dynamic: bool) -> ReservedNode:
         """Let the kernel's handlers take the region; *dynamic*: the kernel placed it."""
         kind, rule = handler_of(node, place, self.kernel, self.around.pageblock)
+        if dynamic and not self.memory.ram:
+            self.found[node] = ReservedNode(node, kind, None, place.size, rule, dynamic)
+            return self.found[node]
         one = ReservedNode(node, kind, place.base, place.size, rule, dynamic)
         self.found[node] = one
         if kind is Kind.REFUSED:
