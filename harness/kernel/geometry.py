@@ -16,8 +16,9 @@ from harness.kernel.elf import open_elf
 SLOT = 2 * KIB
 """Bytes of a slot of a bounce pool (include/linux/swiotlb.h, ``IO_TLB_SIZE``, 5.15 to 7.3)."""
 
-FLAGS = slice(24, 32)
-"""Bytes of an image with its flags (Linux, Documentation/arch/arm64/booting.rst)."""
+IMAGE_SIZE, FLAGS = slice(16, 24), slice(24, 32)
+"""Bytes of an image with its size in RAM, and with its flags, little-endian (Linux,
+Documentation/arch/arm64/booting.rst)."""
 
 PAGE_SIZES = (4 * KIB, 4 * KIB, 16 * KIB, 64 * KIB)
 """By bits 1 and 2 of the flags; 0 is "unspecified", as before 4.6."""
@@ -42,9 +43,17 @@ class Geometry:
 
 def page_size(image: Path) -> int:
     """Bytes of a page of the kernel of a boot image."""
+    return PAGE_SIZES[_header(image, FLAGS) >> 1 & 0b11]
+
+
+def image_size(image: Path) -> int:
+    """Bytes of RAM that the kernel of a boot image takes, with its bss."""
+    return _header(image, IMAGE_SIZE)
+
+
+def _header(image: Path, field: slice) -> int:
     with image.open("rb") as file:
-        flags = int.from_bytes(file.read(FLAGS.stop)[FLAGS], "little")
-    return PAGE_SIZES[flags >> 1 & 0b11]
+        return int.from_bytes(file.read(field.stop)[field], "little")
 
 
 @cache

@@ -12,9 +12,14 @@ from harness.base.space import MIB
 from harness.jobs.check.kernel_parts import KernelParts
 from harness.kernel import Kernel
 from harness.kernel.build.initramfs import build_plain_initramfs
+from harness.kernel.geometry import image_size
+from harness.kernel.source.version import parse_version
 from harness.machine.binary import Qemu
 from harness.machine.devicetree import Devicetree, Placement, Pool
 from harness.machine.devicetree.compose import AS_WRITTEN
+from harness.machine.devicetree.flat import read_blob
+from harness.machine.devicetree.model import Environment, KernelVersion, Restriction, predict
+from harness.machine.devicetree.payload import kernel_place
 from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.fence import Fence, fence_named
 from harness.machine.layout import RAM_BASE
@@ -82,6 +87,8 @@ def confined(
 def check_machine(qemu: Qemu, kernel: Kernel, parts: KernelParts, around: Confined) -> Machine:
     """The machine; raises InputError if the kernel cannot run in it."""
     parts.require_guest()
+    if parts.feature:
+        _require_boot(kernel, around)
     return Machine(
         qemu,
         kernel,
@@ -92,6 +99,26 @@ def check_machine(qemu: Qemu, kernel: Kernel, parts: KernelParts, around: Confin
         ports=PORTS,
         fence=around.fence,
     )
+
+
+def _require_boot(kernel: Kernel, around: Confined) -> None:
+    """Raise InputError if the pools of PCI devices end the boot of a kernel that has the feature.
+
+    Devices elsewhere may have no driver in it, and so keep no pool.
+    """
+    version = KernelVersion(str(parse_version(kernel.release)))
+    loaded = (kernel_place(RAM_BASE, image_size(kernel.image)),)
+    found = predict(
+        read_blob(around.devicetree.blob), version, Environment(loaded, page=kernel.page_size)
+    )
+    ends = (one for one in found.devices if one.outcome is Restriction.NO_BOOT)
+    for one in ends:
+        if one.path.startswith(HOST_BRIDGE):
+            raise InputError(
+                f"Linux {kernel.release} does not boot with --shape="
+                f"{around.devicetree.overlays[-1]}: {one.why}, for {one.path} [{one.rule.name}]. "
+                f"{one.rule.advice} See harness lint --explain={one.rule.name}"
+            )
 
 
 def pools_of(pools: tuple[Pool, ...]) -> tuple[Pool, ...]:

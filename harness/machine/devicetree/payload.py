@@ -32,8 +32,13 @@ class BootPayload:
         The initial RAM disk starts at half of RAM or 128 MiB, the lower of them, but not before the
         end of the kernel; the devicetree at the next multiple of 2 MiB after it.
         """
-        kernel = Region(ram.base + KERNEL_OFFSET, self.kernel, KERNEL)
+        kernel = kernel_place(ram.base, self.kernel)
         start = max(ram.base + min(ram.size // 2, INITRD_OFFSET), kernel.end)
         dtb = -(-(start + self.initrd) // DTB_ALIGNMENT) * DTB_ALIGNMENT
         behind = dtb + DTB_ALIGNMENT - start
         return kernel, Region(start, behind, "the initial RAM disk and the devicetree")
+
+
+def kernel_place(ram_base: int, size: int) -> Region:
+    """Where QEMU loads a kernel that takes *size* bytes of the RAM from *ram_base* on."""
+    return Region(ram_base + KERNEL_OFFSET, size, KERNEL)

@@ -13,6 +13,7 @@ from typing import Any
 from harness.base.address_range import AddressRange
 from harness.base.hex_repr import hex_repr
 from harness.base.space import MIB
+from harness.kernel.geometry import image_size
 from harness.machine.fence import SCRATCH, smmu_refusals
 from harness.machine.layout import RAM_BASE
 from harness.machine.machine import FENCE_LOG
@@ -105,7 +106,7 @@ def _windows(machine: Mapping[str, Any], others: Sequence[MemoryPart]) -> Iterat
 def _kernel(machine: Mapping[str, Any]) -> Iterator[MemoryPart]:
     """The kernel, if it is still in the cache."""
     with suppress(OSError, KeyError):
-        size = _image_size(Path(str(machine["kernel"])) / IMAGE)
+        size = image_size(Path(str(machine["kernel"])) / IMAGE)
         yield MemoryPart(KERNEL_BASE, max(size, PAGE), "kernel", "kernel")
 
 
@@ -120,12 +121,6 @@ def _loaded(command: str) -> Iterator[MemoryPart]:
                 size = max(file.stat().st_size, PAGE)
                 name = _LOADED.get(file.name, file.stem)
                 yield MemoryPart(int(fields["addr"], 0), size, "loaded", name)
-
-
-def _image_size(image: Path) -> int:
-    """Bytes of memory of the kernel with its BSS (Documentation/arch/arm64/booting.rst)."""
-    with image.open("rb") as file:
-        return int.from_bytes(file.read(24)[16:24], "little")
 
 
 def _words(command: str) -> list[str]:

@@ -8,7 +8,7 @@ import drgn
 from drgn.helpers.linux.device import dev_name
 
 from harness.kernel import Kernel
-from harness.kernel.geometry import page_size
+from harness.kernel.geometry import image_size
 from harness.kernel.source.version import parse_version
 from harness.machine.devicetree.flat import MAGIC, FlatTree, read_blob
 from harness.machine.devicetree.lint import Fault, find_faults
@@ -22,8 +22,9 @@ from harness.machine.devicetree.model import (
 )
 from harness.machine.devicetree.model.dma_ranges import Reach, Window
 from harness.machine.devicetree.model.memory import whole_pages
-from harness.machine.devicetree.model.prediction import KERNEL, given_unmapped
+from harness.machine.devicetree.model.prediction import given_unmapped
 from harness.machine.devicetree.model.spans import Spans
+from harness.machine.devicetree.payload import kernel_place
 from harness.machine.devicetree.region import Region
 from harness.machine.layout import RAM_BASE
 from harness.machine.qemu.guest import Guest
@@ -40,10 +41,6 @@ from harness.suite.lib.attached import ASSIGNED, FAILED, pool_of
 
 STEP = 2 << 20
 """QEMU places the blob at a multiple of 2 MiB (hw/arm/boot.c:arm_setup_direct_kernel_boot, 7.2)."""
-
-KERNEL_BASE = RAM_BASE + STEP
-IMAGE_SIZE = slice(16, 24)
-"""``image_size`` of the kernel's header (Documentation/arch/arm64/booting.rst), little-endian."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +69,8 @@ def loaded_tree(memory: Memory, ram_size: int) -> tuple[FlatTree, Region]:
 
 def environment(kernel: Kernel, blob: Region) -> Environment:
     """What lies in RAM beside the initial RAM disk, which the blob names."""
-    with kernel.image.open("rb") as image:
-        size = int.from_bytes(image.read(64)[IMAGE_SIZE], "little")
-    page = page_size(kernel.image)
-    return Environment(loaded=(Region(KERNEL_BASE, size, KERNEL), blob), page=page)
+    place = kernel_place(RAM_BASE, image_size(kernel.image))
+    return Environment(loaded=(place, blob), page=kernel.page_size)
 
 
 @dataclass(frozen=True)

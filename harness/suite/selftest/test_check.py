@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.base.architecture import CROSS
+from harness.base.errors import InputError
 from harness.base.tools import has_apt, run_tool
 from harness.devices.drivers import ENDPOINT
 from harness.jobs.check import (
@@ -86,6 +87,17 @@ def test_a_driver_whose_pool_is_refused_is_outside(
     assert device.escape.first.device == ENDPOINT
     assert not pool.pool.contains(device.escape.first.address)
     assert check.verdict.exit_code == 1
+
+
+def test_a_shape_with_which_the_kernel_does_not_boot_is_refused(
+    qemu: Qemu, kernel: Kernel, tmp_path: Path
+) -> None:
+    """A pool over the kernel's image is refused with the rule of the lint, and nothing boots."""
+    overlay = tmp_path / "over.dtso"
+    overlay.write_text(REFUSED.replace("\t\t\treusable;\n", "").replace("4f000000", "40200000"))
+
+    with pytest.raises(InputError, match=r"does not boot with --shape=over.*\[over-loaded\]"):
+        check_kernel(qemu, kernel, confined(qemu, overlay), [RNG])
 
 
 @pytest.mark.needs("the trace events of the DMA API", since="6.12")
