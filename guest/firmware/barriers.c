@@ -3,9 +3,10 @@
  * Follows the kernel, instruction by instruction, from a cache operation to the "dsb sy" that waits
  * for it: nothing traps a barrier. The kernel is left alone again where it leaves the call: when it
  * returns to user space, or takes a lock, whose exclusive load and store no exception may part. It
- * is not followed to another CPU. An exclusive load and store in a plain loop run as a whole:
- * kernels that count their lines (gcov) have one in every block.
+ * is not followed to another CPU. An exclusive load and store in a plain loop (exclusive.h) run as a
+ * whole: kernels that count their lines (gcov) have one in every block.
  */
+#include "exclusive.h"
 #include "firmware.h"
 
 #define FOLLOWED 4096 /* instructions, after the last cache operation */
@@ -20,28 +21,12 @@
 
 #define DSB_SY 0xd5033f9fU
 #define ERET 0xd69f03e0U
-#define LONGEST_LOOP 8 /* instructions, from an exclusive load on */
-#define BRANCH(instruction) (((instruction) & 0x1c000000U) == 0x14000000U) /* or a system one */
-#define CBNZ_BACK(instruction) (((instruction) & 0x7f800000U) == 0x35800000U)
-#define EXCLUSIVE_LOAD(instruction) (((instruction) & 0x3fc00000U) == 0x08400000U)
 
 static uint32_t instruction_at(uint64_t pc)
 {
 	uint64_t place = physical(pc);
 
 	return place == NOWHERE ? ERET : *(volatile uint32_t *)place;
-}
-
-/* The end of a loop around the exclusive load at pc; 0 if it has another branch, as a lock has. */
-static uint64_t behind_loop(uint64_t pc)
-{
-	for (uint64_t at = pc + 4; at < pc + 4 * LONGEST_LOOP; at += 4) {
-		uint32_t instruction = instruction_at(at);
-
-		if (BRANCH(instruction))
-			return CBNZ_BACK(instruction) ? at + 4 : 0;
-	}
-	return 0;
 }
 
 static void step(struct cache_log *log)
@@ -78,8 +63,8 @@ void follow(void)
 	uint64_t pc = read_sysreg(elr_el2), behind = 0;
 	uint32_t instruction = instruction_at(pc);
 
-	if (EXCLUSIVE_LOAD(instruction))
-		behind = behind_loop(pc);
+	if (is_exclusive(instruction, true))
+		behind = behind_loop(pc, instruction_at);
 
 	if (pc - read_sysreg(vbar_el1) < VECTORS_SIZE) {
 		wait_for(log, read_sysreg(elr_el1));
@@ -89,7 +74,7 @@ void follow(void)
 	} else if (behind && log->steps > 1) {
 		log->steps--;
 		wait_for(log, behind);
-	} else if (instruction == ERET || EXCLUSIVE_LOAD(instruction) || log->steps <= 1) {
+	} else if (instruction == ERET || is_exclusive(instruction, true) || log->steps <= 1) {
 		stop_following();
 	} else {
 		log->steps--;
