@@ -12,7 +12,7 @@ from enum import Enum
 
 from harness.machine.devicetree.flat import FlatNode, FlatTree
 from harness.machine.devicetree.model.bus_address import dma_parent, is_pci_bus
-from harness.machine.devicetree.model.devices import BUSES, REGION, SKIPPED, is_host_bridge
+from harness.machine.devicetree.model.devices import BUSES, PM_BUS, REGION, SKIPPED, is_host_bridge
 from harness.machine.devicetree.model.environment import KernelVersion
 from harness.machine.devicetree.qemu import HOST_BRIDGE
 from harness.machine.devicetree.reserved import RESTRICTED
@@ -266,7 +266,7 @@ class StandIns:
             name = node.name
         target = parent.child(name)
         if "compatible" in node.properties:
-            kept = [word for word in (*BUSES, SKIPPED) if node.is_compatible(word)]
+            kept = [word for word in (*BUSES, PM_BUS, SKIPPED) if node.is_compatible(word)]
             if "compatible" not in target.properties:
                 target.set("compatible", ", ".join(f'"{word}"' for word in kept or [IDLE]))
         for kept_as_is in COPIED:

@@ -288,6 +288,28 @@ MENDED_TREES: dict[str, MadeTree] = {
             ),
         ),
     ),
+    "devices on buses with power management": MadeTree(
+        _known(GOOD).reserved,
+        (
+            Made(
+                "bus",
+                (("compatible", b"simple-pm-bus\0"), ("ranges", b"")),
+                (
+                    _USER,
+                    Made(
+                        "inner",
+                        (("compatible", b"simple-bus\0"), ("ranges", b"")),
+                        (Made("probe-b", _USER.properties),),
+                    ),
+                    Made(
+                        "inner-pm",
+                        (("compatible", b"other\0simple-pm-bus\0"), ("ranges", b"")),
+                        (Made("probe-c", _USER.properties),),
+                    ),
+                ),
+            ),
+        ),
+    ),
     "coherent memory of no size": _known(
         _pool(0, ("size", pair(0)), ALIGNED, compatible=RESTRICTED + SHARED)
     ),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which devices the kernel makes of the nodes (drivers/of/platform.c, drivers/pci/of.c)."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from harness.machine.devicetree.flat import FlatNode, FlatTree
@@ -12,6 +12,9 @@ from harness.machine.devicetree.model.rules import RULES, Rule
 
 BUSES = ("simple-bus", "simple-mfd", "isa", "arm,amba-bus")
 """of_platform_default_populate(): the children of these become devices too."""
+
+PM_BUS = "simple-pm-bus"
+"""A bus whose driver makes devices of its children, but not of theirs (simple_pm_bus_probe())."""
 
 SKIPPED = "operating-points-v2"
 REGION = "memory-region"
@@ -75,7 +78,7 @@ class TreeDevice:
     def is_plain_bus(self) -> bool:
         """Whether it is a bus that does no DMA itself (drivers/bus/simple-pm-bus.c)."""
         first = [one.lower() for one in self.node.strings("compatible")[:1]]
-        return bool({*BUSES, "simple-pm-bus"} & set(first))
+        return bool({*BUSES, PM_BUS} & set(first))
 
 
 def find_devices(tree: FlatTree, kernel: KernelVersion) -> Iterator[TreeDevice]:
@@ -105,12 +108,16 @@ def _find(tree: FlatTree, kernel: KernelVersion) -> Iterator[TreeDevice]:
             yield from _create(node, kernel)
 
 
-def _populate(parent: FlatNode, kernel: KernelVersion) -> Iterator[TreeDevice]:
+def _populate(
+    parent: FlatNode, kernel: KernelVersion, buses: Sequence[str] = BUSES
+) -> Iterator[TreeDevice]:
     for node in parent.children:
-        yield from _create(node, kernel)
+        yield from _create(node, kernel, buses)
 
 
-def _create(node: FlatNode, kernel: KernelVersion) -> Iterator[TreeDevice]:
+def _create(
+    node: FlatNode, kernel: KernelVersion, buses: Sequence[str] = BUSES
+) -> Iterator[TreeDevice]:
     """As of_platform_bus_create(), and for what it does not reach, why."""
     if "compatible" not in node.properties or node.is_compatible(SKIPPED):
         yield from _not_made(node, RULES["no-device"])
@@ -131,10 +138,26 @@ def _create(node: FlatNode, kernel: KernelVersion) -> Iterator[TreeDevice]:
         yield from _not_made(node, RULES["no-driver"])
         return
     yield _platform(node)
-    if any(map(node.is_compatible, BUSES)):
+    if any(map(node.is_compatible, buses)):
         yield from _populate(node, kernel)
+    elif node.is_compatible(PM_BUS):
+        yield from _on_pm_bus(node, kernel)
+    elif any(map(node.is_compatible, BUSES)):
+        for child in node.children:
+            yield from _not_made(child, RULES["no-device"])
     else:
         yield from _by_driver(node)
+
+
+def _on_pm_bus(bus: FlatNode, kernel: KernelVersion) -> Iterator[TreeDevice]:
+    """What the driver of a bus with power management makes of its children."""
+    needs = [name for name in ("clocks", "power-domains") if name in bus.properties]
+    first = bus.strings("compatible")[0].lower()
+    unless = f"unless {first} has another driver" if first != PM_BUS else ""
+    condition = f"if the driver of {bus.path} gets its {' and '.join(needs)}" if needs else unless
+    for one in _populate(bus, kernel, buses=()):
+        said = "; ".join(filter(None, (condition, one.condition)))
+        yield replace(one, condition=said) if one.bus is not Bus.NONE else one
 
 
 def _platform(node: FlatNode) -> TreeDevice:
