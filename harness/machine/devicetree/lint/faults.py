@@ -16,7 +16,7 @@ from harness.machine.devicetree.model.attachment import (
     is_too_large,
     named_pools,
 )
-from harness.machine.devicetree.model.bus_address import has_cells
+from harness.machine.devicetree.model.bus_address import has_cells, is_pci_bus
 from harness.machine.devicetree.model.devices import REGION, Bus
 from harness.machine.devicetree.model.dma_ranges import buses_above
 from harness.machine.devicetree.model.environment import Environment
@@ -336,14 +336,18 @@ class _Checker:
 
 
 def without_pool_below(bus: DevicePrediction, found: Prediction) -> tuple[str, ...]:
-    """The paths of unrestricted devices below *bus*, if it is a bus that does no DMA itself."""
-    if not bus.device.is_plain_bus:
+    """The paths of unrestricted devices below *bus*, if it is a bus that does no DMA itself.
+
+    Functions without a node behind a PCI bridge get what their host bridge has.
+    """
+    bridge = bus.device.bus is Bus.PCI and is_pci_bus(bus.device.node)
+    if not (bus.device.is_plain_bus or bridge):
         return ()
-    return tuple(
-        one.path
-        for one in found.devices
-        if one.path.startswith(f"{bus.path}/") and one.outcome is Restriction.UNRESTRICTED
-    )
+    below = [one for one in found.devices if one.path.startswith(f"{bus.path}/")]
+    if bridge and not below:
+        rest = f"{bus.device.configured_by.path}/*"
+        below = [one for one in found.devices if one.path == rest]
+    return tuple(one.path for one in below if one.outcome is Restriction.UNRESTRICTED)
 
 
 def _concerns(device: DevicePrediction, tree: FlatTree) -> bool:

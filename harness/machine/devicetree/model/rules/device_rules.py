@@ -145,9 +145,10 @@ DEVICE_RULES = (
         Level.ERROR,
         "",
         "drivers/bus/simple-pm-bus.c:simple_pm_bus_probe()",
-        "A simple-bus is a device that does no DMA. The devices below it do not inherit its "
-        "memory-region: only PCI functions inherit, that of their host bridge.",
-        "Put memory-region on the node of each device that does DMA.",
+        "A simple-bus is a device that does no DMA, and so is a PCI root port or bridge. Devices "
+        "below it do not inherit its memory-region: only PCI functions inherit, that of their host "
+        "bridge.",
+        "Put memory-region on the node of each device that does DMA, or of the PCI host bridge.",
     ),
     Rule(
         "behind-iommu",
