@@ -130,6 +130,7 @@ class StandIns:
         self._next_port = 2 if names_pool else 1
         self._next_transport = 0
         self._behind: dict[FlatNode, int] = {}
+        self._bridges: dict[FlatNode, int] = {}
 
     def add_all(self) -> Iterator[StandIn]:
         """Add a stand-in for each device, in the order of the board's tree."""
@@ -176,21 +177,16 @@ class StandIns:
         return StandIn(node.path, Kind.HOST, HOST_BRIDGE, remark)
 
     def _function(self, node: FlatNode) -> StandIn:
-        number = self._next_port
-        if number > MOST_PORTS:
-            return StandIn(
-                node.path, Kind.NOTHING, remark=f"the machine has {MOST_PORTS} root ports"
-            )
-        self._next_port += 1
-        host = self._targets.setdefault(HOST_BRIDGE, OverlayNode())
-        port = host.child(f"pcie@{number},0")
-        port.set("device_type", '"pci"')
-        port.set("reg", cells(number << 11, 0, 0, 0, 0))
-        port.set("#address-cells", cells(3))
-        port.set("#size-cells", cells(2))
-        port.set("ranges")
-        path = f"{HOST_BRIDGE}/pcie@{number},0"
+        number = self._bridges.get(node.parent) if node.parent else None
+        if number is None or "device@0,0" in self._port(number).children:
+            number = self._next_port
+            if number > MOST_PORTS:
+                remark = f"the machine has {MOST_PORTS} root ports"
+                return StandIn(node.path, Kind.NOTHING, remark=remark)
+            self._next_port += 1
+        port, path = self._port(number), f"{HOST_BRIDGE}/pcie@{number},0"
         if is_host_bridge(node) or node.children:
+            self._bridges[node] = number
             self._decide(port, node)
             return StandIn(node.path, Kind.BRIDGE, path)
         function = port.child("device@0,0")
@@ -198,6 +194,17 @@ class StandIns:
             function.set("reg", cells(number << 16, 0, 0, 0, 0))
         self._decide(function, node)
         return StandIn(node.path, Kind.FUNCTION, f"{path}/device@0,0")
+
+    def _port(self, number: int) -> OverlayNode:
+        """The node of a root port of the machine."""
+        host = self._targets.setdefault(HOST_BRIDGE, OverlayNode())
+        port = host.child(f"pcie@{number},0")
+        port.set("device_type", '"pci"')
+        port.set("reg", cells(number << 11, 0, 0, 0, 0))
+        port.set("#address-cells", cells(3))
+        port.set("#size-cells", cells(2))
+        port.set("ranges")
+        return port
 
     def _below_bus(self, node: FlatNode, above: FlatNode, inner: str, remark: str) -> StandIn:
         """A platform device *inner* on a bus that reaches what those of *above* do."""

@@ -212,6 +212,14 @@ def test_functions_with_nodes_have_root_ports_of_their_own(tmp_path: Path) -> No
     assert root_ports(shaped_devicetree(qemu, shape, ram_size=found.ram_size)) == 7
 
 
+def test_a_function_stays_behind_its_root_port() -> None:
+    found = taken_over(Loader().load(str(BOARDS / "root-port.dts")))
+
+    nodes = {one.path: one.node for one in found.stand_ins}
+    assert nodes["/pcie@30000000/pcie@3,0"] == "/pcie@10000000/pcie@3,0"
+    assert nodes["/pcie@30000000/pcie@3,0/wifi@0,0"] == "/pcie@10000000/pcie@3,0/device@0,0"
+
+
 def test_several_host_bridges_are_said() -> None:
     found = taken_over(Loader().load(str(BOARDS / "two-hosts-one-pool.dts")))
 
