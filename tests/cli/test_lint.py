@@ -59,6 +59,20 @@ def test_without_a_memory_node_the_ram_is_a_condition(capsys: pytest.CaptureFixt
     assert "pool /reserved-memory/placed (placed by the kernel): restricted pool" in out
 
 
+def test_a_function_that_ends_the_boot_has_the_option_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    board = tmp_path / "board.dts"
+    text = (BOARDS / "root-port.dts").read_text()
+    board.write_text(text.replace("0x50000000 0x0 0x400000", "0x80000000 0x0 0x400000"))
+
+    assert lint(board) == BAD
+
+    assert "not mapped RAM, unless the boot loader adds RAM there (--memory)\n" in (
+        capsys.readouterr().out
+    )
+
+
 def test_a_board_without_pools_cannot_be_judged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

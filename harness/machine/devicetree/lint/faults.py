@@ -358,7 +358,8 @@ def _concerns(device: DevicePrediction, tree: FlatTree) -> bool:
 
 
 def _of_device(device: DevicePrediction) -> Fault:
-    text = f"{device.outcome.value}: {device.why}"
+    pool = device.pool.name if device.pool else ""
+    text = f"{device.outcome.with_pool(pool)}: {device.why}"
     return Fault(device.rule, device.path, text, REGION)
 
 

@@ -11,7 +11,7 @@ from harness.machine.devicetree.lint.faults import Fault, find_faults, without_p
 from harness.machine.devicetree.model.attachment import DevicePrediction, Restriction, named_pools
 from harness.machine.devicetree.model.environment import Environment, KernelVersion
 from harness.machine.devicetree.model.prediction import BY_BOOT_LOADER, Prediction, predict
-from harness.machine.devicetree.model.rules import RULES
+from harness.machine.devicetree.model.rules import RULES, Rule
 
 
 class Status(IntEnum):
@@ -95,8 +95,8 @@ def _complaints(
 ) -> Iterator[_Complaint]:
     linux = f"Linux {found.kernel.text}"
     if found.fatal is not None:
-        unless = f", {BY_BOOT_LOADER} (--memory)" if found.fatal is RULES["outside-ram"] else ""
-        yield _Complaint(Status.BAD, f"{linux} does not boot with it ({found.fatal.name}){unless}")
+        said = f"{linux} does not boot with it ({found.fatal.name})"
+        yield _Complaint(Status.BAD, said + _unless(found.fatal))
     if found.fatal_later is not None:
         text = f"{linux} oopses under load ({found.fatal_later.name})"
         yield _Complaint(Status.BAD, text)
@@ -104,7 +104,8 @@ def _complaints(
     for one in naming:
         if (status := _status(one)) is not Status.GOOD:
             pool = one.pool.name if one.pool else ""
-            yield _Complaint(status, f"{one.path}: {one.outcome.with_pool(pool)}: {one.why}")
+            said = f"{one.path}: {one.outcome.with_pool(pool)}: {one.why}"
+            yield _Complaint(status, said + _unless(one.rule))
         elif without_pool_below(one, found):
             text = f"{one.path} is a bus, and the devices below it inherit nothing"
             yield _Complaint(Status.BAD, text)
@@ -117,6 +118,11 @@ def _complaints(
     if not naming and not expected:
         text = "no node names a restricted pool, and nothing is expected"
         yield _Complaint(Status.UNKNOWN, text, Fault(RULES["nothing-named"], "/", text))
+
+
+def _unless(rule: Rule) -> str:
+    """What the tree does not say of a pool outside RAM, and the option that says it."""
+    return f", {BY_BOOT_LOADER} (--memory)" if rule is RULES["outside-ram"] else ""
 
 
 def _status(device: DevicePrediction) -> Status:
