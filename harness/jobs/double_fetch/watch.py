@@ -33,26 +33,29 @@ WORD = 8
 class Watched:
     """A guest restored with the plugin; close it, so that nothing is left behind.
 
-    Raises HostError when QEMU takes no plugins, InputError when the machine has no pool, and
-    what :func:`restore` raises.
+    *functions* are those whose callers the plugin sees. *extra* and *files* are as in
+    :func:`restore`. Raises HostError when QEMU takes no plugins, InputError when the machine has no
+    pool, and what :func:`restore` raises.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(
+        self, snapshot: Snapshot, extra: tuple[str, ...] = (), files: tuple[int, ...] = ()
+    ) -> None:
         machine = snapshot.machine
         plugin = str(build_plugin(machine.qemu, SOURCE)).replace(",", ",,")
         self._symbols = Symbols(machine.kernel.vmlinux)
         self._ring = AccessRing()
-        self._functions: tuple[Function, ...] = ()
+        self.functions: tuple[Function, ...] = ()
         try:
             option = f"file={plugin},ring={self._ring.path}"
-            extra, files = ("-plugin", option), (self._ring.file,)
+            extra, files = (*extra, "-plugin", option), (*files, self._ring.file)
             self.guest = restore(snapshot, self._tell_functions, extra, files)
             self.guest.at_close(self._ring.close)
         except BaseException:
             self._ring.close()
             raise
         try:
-            self._ring.watch(self._calibrated(), self._functions)
+            self._ring.watch(self._calibrated(), self.functions)
         except BaseException:
             self.guest.close()
             raise
@@ -75,7 +78,7 @@ class Watched:
         """The kernel's code; reading its DWARF takes a second or two."""
         memory = live_memory(self.guest)
         self.guest.at_close(memory.close)
-        return CodePlaces(KernelTypes(memory, self._symbols), self.guest.agent, self._functions)
+        return CodePlaces(KernelTypes(memory, self._symbols), self.guest.agent, self.functions)
 
     def close(self) -> None:
         """End the guest."""
@@ -85,8 +88,8 @@ class Watched:
         """Tell the plugin before the first instruction: it sees code when it is translated."""
         with live_memory(guest) as memory:
             slide = locate(memory, self._symbols).slide
-        self._functions = watched_functions(self._symbols, slide)
-        self._ring.watch((), self._functions)
+        self.functions = watched_functions(self._symbols, slide)
+        self._ring.watch((), self.functions)
 
     def _calibrated(self) -> tuple[WatchedRange, ...]:
         pools = self.guest.pools()
@@ -95,7 +98,7 @@ class Watched:
         known = -(-pools[0].base // WORD) * WORD
         ways = (_as_reported_since_8(pools), _as_reported_by_7(self.guest, pools))
         for windows in ways:
-            self._ring.watch(windows, self._functions)
+            self._ring.watch(windows, self.functions)
             if any(access.address == known for access in self.during(lambda: self._read(known))):
                 return windows
         raise ProtocolError(
