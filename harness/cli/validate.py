@@ -123,7 +123,7 @@ def _add_ways(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cost",
         action="store_true",
-        help="report which DMA API calls take other numbers of instructions",
+        help="report which DMA API calls take other instructions or copy other bytes",
     )
     parser.add_argument(
         "--cost-limit",

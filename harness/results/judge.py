@@ -151,7 +151,7 @@ class Comparison:
     """The runs without and with a series, and a Difference for each test.
 
     *coverage* says in a few lines which of the lines that the series adds have run, *costs* which
-    instructions differ; empty if that was not measured.
+    instructions and copied bytes differ; empty if that was not measured.
     """
 
     base: Run

@@ -15,7 +15,7 @@
 ``run_kunit``        the KUnit tests in its files, run in a guest
 ``new_warnings``     what its build warns of
 ``series_notes``     what of it is not in the kernel that was tested
-``series_costs``     what it changes in the instructions of DMA API calls
+``series_costs``     what it changes in the costs of DMA API calls
 ===================  =============================================================================
 """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a series changes in the instructions of DMA API calls."""
+"""What a series changes in the instructions of DMA API calls, and in the bytes that they copy."""
 
 from harness.jobs.cost import CostChange, compare_costs, measure_costs
 from harness.kernel import build_initramfs, build_kernel

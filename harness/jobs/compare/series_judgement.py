@@ -64,7 +64,8 @@ class SeriesJudgement:
 
     *attempts*: whether each patch applies to the base; *coverage*: which added lines ran;
     *elsewhere*: a series that does not apply to the base, tried on the cached kernels;
-    *costs*: instructions that differ, of which none may grow by more than *cost_limit* per cent;
+    *costs*: instructions and copied bytes that differ, of which none may grow by more than
+    *cost_limit* per cent;
     *warnings*: what the build with the series warns of, and that without it does not; *notes*: what
     of the series is not in the kernel that was tested, a sentence each; *kunit*: the KUnit tests in
     files that it changes.

@@ -204,7 +204,7 @@ def _kernel_notes(judgement: SeriesJudgement) -> Iterator[str]:
 
 
 def _costs(judgement: SeriesJudgement) -> Iterator[str]:
-    """The instructions that the series changes, and which of them are beyond the limit."""
+    """The costs that the series changes, and which of them are beyond the limit."""
     if judgement.costs:
         lines = change_lines(judgement.costs, MOST)
         yield "\n".join([f"{COSTS}:", *(f"  {line}" for line in lines)])

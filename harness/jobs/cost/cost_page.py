@@ -19,7 +19,7 @@ th, td {{ border: 1px solid #cccccc; padding: 2px 10px; text-align: right; }}
 th:first-child, td:first-child {{ text-align: left; }}
 svg {{ max-width: 100%; height: auto; }}
 </style></head><body><h1>{title}</h1>
-<p>Instructions that the CPU executes, never seconds.</p>
+<p>Instructions that the CPU executes and bytes that it copies, never seconds.</p>
 """
 
 SECTIONS = (

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Costs as tables: calls x kinds of devices, and what changed between two kernels."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rich.table import Column, Table
 
 from harness.base.space import size_text
-from harness.jobs.cost.cost import Cost, CostChange
+from harness.jobs.cost.cost import BYTES, Cost, CostChange, NumberChange
 
 
 def cost_table(costs: Sequence[Cost]) -> Table:
@@ -24,6 +24,9 @@ def full_table(costs: Sequence[Cost]) -> Table:
     for call, size, kind in dict.fromkeys(one.subject[:3] for one in shown):
         row = {one.full: one for one in shown if one.subject[:3] == (call, size, kind)}
         table.add_row(call, size_text(size), *(str(row[full]) for full in fulls))
+        if any(one.copied for one in row.values()):
+            copied = (_copied(row[full]) for full in fulls)
+            table.add_row(f"{call}: {BYTES}", size_text(size), *copied)
     return table
 
 
@@ -33,14 +36,15 @@ def work_table(costs: Sequence[Cost]) -> Table:
 
 
 def change_table(changes: Sequence[CostChange]) -> Table:
-    """One row a cost that differs."""
-    right = (Column(head, justify="right") for head in ("size", "before", "after", "change"))
-    table = Table("call", "device", *right)
-    for one in changes:
-        before, after = one.before, one.after
-        growth = "" if one.per_cent is None else f"{one.per_cent:+.1f} %"
-        cells = (size_text(after.size), _number(before.instructions), _number(after.instructions))
-        table.add_row(after.call, _head(after), *cells, growth)
+    """One row a number that differs."""
+    heads = _heads(("size", "before", "after", "change"))
+    table = Table("call", "device", *heads, "unit")
+    for change in changes:
+        cost = change.after
+        for one in change.numbers:
+            growth = "" if one.per_cent is None else f"{one.per_cent:+.1f} %"
+            cells = (size_text(cost.size), _number(one.before), _number(one.after), growth)
+            table.add_row(cost.call, _head(cost), *cells, one.unit or "instructions")
     return table
 
 
@@ -48,8 +52,7 @@ def change_lines(changes: Sequence[CostChange], most: int) -> tuple[str, ...]:
     """A line for each of the first *most*, such as ``map 4 KiB (pool): 1204 -> 1950, +62 %``."""
     lines = [
         f"{one.after.call} {size_text(one.after.size)} ({_head(one.after)}): "
-        f"{_number(one.before.instructions)} -> {_number(one.after.instructions)}"
-        + ("" if one.per_cent is None else f", {one.per_cent:+.0f} %")
+        + "; ".join(map(_change, one.numbers))
         for one in changes[:most]
     ]
     more = [f"and {len(changes) - most} more"] if len(changes) > most else []
@@ -57,13 +60,22 @@ def change_lines(changes: Sequence[CostChange], most: int) -> tuple[str, ...]:
 
 
 def _by_kind(costs: Sequence[Cost]) -> Table:
-    kinds = tuple(dict.fromkeys(one.kind for one in costs))
-    table = Table("call", Column("size", justify="right"), *_heads(kinds))
-    cells = {(one.call, one.size, one.kind): str(one) for one in costs}
+    columns = tuple(_columns(costs))
+    heads = _heads(head for _, head, _ in columns)
+    table = Table("call", Column("size", justify="right"), *heads)
+    known = {(one.call, one.size, one.kind): one for one in costs}
     for call, size in dict.fromkeys((one.call, one.size) for one in costs):
-        row = (cells.get((call, size, kind), "") for kind in kinds)
-        table.add_row(call, size_text(size), *row)
+        row = ((known.get((call, size, kind)), text) for kind, _, text in columns)
+        table.add_row(call, size_text(size), *(text(one) if one else "" for one, text in row))
     return table
+
+
+def _columns(costs: Sequence[Cost]) -> Iterator[tuple[str, str, Callable[[Cost], str]]]:
+    """For each kind of device its instructions, and its bytes if it copies any."""
+    for kind in dict.fromkeys(one.kind for one in costs):
+        yield kind, kind, str
+        if any(one.copied for one in costs if one.kind == kind):
+            yield kind, BYTES, _copied
 
 
 def _heads(names: Iterable[str]) -> Iterator[Column]:
@@ -74,5 +86,14 @@ def _head(one: Cost) -> str:
     return f"{one.kind}, {one.full} % full" if one.full else one.kind
 
 
-def _number(instructions: int | None) -> str:
-    return "refused" if instructions is None else str(instructions)
+def _change(one: NumberChange) -> str:
+    numbers = f"{_number(one.before)} -> {_number(one.after)} {one.unit}".rstrip()
+    return numbers + ("" if one.per_cent is None else f", {one.per_cent:+.0f} %")
+
+
+def _copied(one: Cost) -> str:
+    return "" if one.copied is None else str(one.copied)
+
+
+def _number(number: int | None) -> str:
+    return "refused" if number is None else str(number)

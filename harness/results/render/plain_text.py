@@ -11,7 +11,7 @@ from harness.results.case import Case
 from harness.results.judge import Comparison
 from harness.results.run import Run
 
-COSTS = "Instructions that differ"
+COSTS = "Instructions and copied bytes that differ"
 """The head of what calls cost on two kernels."""
 
 WIDTH = 72

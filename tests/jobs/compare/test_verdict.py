@@ -185,6 +185,18 @@ def test_a_series_may_not_cost_more_than_the_limit(
     assert as_json(dear)["costs"][0]["after"]["instructions"] == 1950
 
 
+def test_a_series_that_only_copies_more_is_beyond_the_limit(series: Series) -> None:
+    judgement, _ = whole(series, {T: (PASS, PASS)})
+    before, after = (
+        Cost("map TO_DEVICE", 4096, "pool", 0, 1204, copied=copied) for copied in (4096, 8192)
+    )
+
+    dear = replace(judgement, costs=(CostChange(before, after),), cost_limit=10)
+
+    assert dear.verdict is Verdict.BAD
+    assert "  map TO_DEVICE 4 KiB (pool): 4096 -> 8192 bytes copied, +100 %" in judgement_text(dear)
+
+
 def test_no_test_at_all_is_no_verdict(series: Series) -> None:
     verdict, _ = whole(series, {})
 

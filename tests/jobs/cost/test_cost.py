@@ -3,6 +3,8 @@
 
 import io
 import json
+from dataclasses import replace
+from math import inf
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -31,11 +33,11 @@ from harness.jobs.cost.cost import median_cost
 
 SVG = "{http://www.w3.org/2000/svg}"
 
-MAP = Cost("map TO_DEVICE", 4096, "pool", 0, 1204)
-FULL = Cost("map TO_DEVICE", 4096, "pool", 90, 2204)
-BARE = Cost("map TO_DEVICE", 4096, "no pool", 0, 93)
+MAP = Cost("map TO_DEVICE", 4096, "pool", 0, 1204, copied=4096)
+FULL = Cost("map TO_DEVICE", 4096, "pool", 90, 2204, copied=4096)
+BARE = Cost("map TO_DEVICE", 4096, "no pool", 0, 93, copied=0)
 REFUSED = Cost("alloc coherent", 65536, "pool", 0, None)
-READ = Cost("read of a disk", 4096, "pool", 0, 23330, 14466, 87625)
+READ = Cost("read of a disk", 4096, "pool", 0, 23330, 14466, 87625, 8300)
 ALL = (MAP, FULL, BARE, REFUSED, READ)
 
 COSTS = st.lists(
@@ -46,6 +48,7 @@ COSTS = st.lists(
         st.sampled_from(["pool", "no pool"]),
         st.integers(0, 99),
         st.none() | st.integers(1),
+        copied=st.none() | st.integers(0),
     ),
     unique_by=lambda one: one.subject,
 )
@@ -69,12 +72,18 @@ def test_costs_survive_their_file(tmp_path: Path) -> None:
     assert load_costs(tmp_path / "costs.json") == ALL
 
 
-def test_a_file_without_ranges_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("format_", "ranges"), [(1, {}), (2, {"low": None, "high": None})])
+def test_a_file_without_bytes_is_read(
+    format_: int, ranges: dict[str, None], tmp_path: Path
+) -> None:
     path = tmp_path / "old.json"
     one = {"call": "map TO_DEVICE", "size": 4096, "kind": "pool", "full": 0, "instructions": 1204}
-    path.write_text(json.dumps({"format": 1, "unit": "instructions", "costs": [one]}))
+    path.write_text(json.dumps({"format": format_, "unit": "", "costs": [one | ranges]}))
 
-    assert load_costs(path) == (MAP,)
+    (cost,) = load_costs(path)
+
+    assert cost == replace(MAP, copied=None)
+    assert compare_costs([cost], [MAP]) == ()
 
 
 @pytest.mark.parametrize(
@@ -82,7 +91,7 @@ def test_a_file_without_ranges_is_read(tmp_path: Path) -> None:
     [
         ("", "no file of 'harness cost --json'"),
         ("[]", "no file of"),
-        ('{"format": 7, "costs": []}', "is of format 7, expected 2"),
+        ('{"format": 7, "costs": []}', "is of format 7, expected 3"),
         ('{"format": 1, "costs": [{"call": "map"}]}', "no file of"),
     ],
 )
@@ -103,7 +112,7 @@ def test_what_grew_most_comes_first() -> None:
     changes = compare_costs([MAP, FULL, BARE, REFUSED], [grown, doubled, dear, served])
 
     assert [one.after for one in changes] == [dear, doubled, grown, served]
-    assert [one.per_cent and round(one.per_cent) for one in changes] == [None, 100, 62, None]
+    assert [round(one.growth, -1) for one in changes] == [inf, 100, 60, -inf]
     assert [one.after for one in beyond(changes, 62)] == [dear, doubled]
     assert beyond(changes, None) == ()
     assert change_lines(changes, 2) == (
@@ -116,6 +125,46 @@ def test_what_grew_most_comes_first() -> None:
     assert "refused" in table
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        (MAP, replace(MAP, copied=8192), "4096 -> 8192 bytes copied, +100 %"),
+        (BARE, replace(BARE, copied=4096), "0 -> 4096 bytes copied"),
+        (
+            READ,
+            replace(READ, instructions=24000, copied=12396),
+            "8300 -> 12396 bytes copied, +49 %",
+        ),
+        (
+            MAP,
+            replace(MAP, instructions=1216, copied=8192),
+            "1204 -> 1216, +1 %; 4096 -> 8192 bytes copied, +100 %",
+        ),
+        (
+            MAP,
+            replace(MAP, instructions=1806, copied=0),
+            "1204 -> 1806, +50 %; 4096 -> 0 bytes copied, -100 %",
+        ),
+    ],
+)
+def test_other_bytes_are_a_change_and_the_larger_growth_counts(
+    before: Cost, after: Cost, line: str
+) -> None:
+    changes = compare_costs([before], [after])
+
+    (said,) = change_lines(changes, 1)
+    assert said.endswith(f"): {line}")
+    assert beyond(changes, 40) == changes
+    assert "bytes copied" in text(change_table(changes))
+
+
+def test_fewer_bytes_are_a_change_within_every_limit() -> None:
+    changes = compare_costs([MAP], [replace(MAP, copied=0)])
+
+    assert len(changes) == 1
+    assert beyond(changes, 0) == ()
+
+
 def rows(table: Table) -> list[list[str]]:
     lines = [line for line in text(table).splitlines() if line.startswith("\u2502")]
     return [[cell.strip() for cell in line.strip("\u2502").split("\u2502")] for line in lines]
@@ -123,23 +172,26 @@ def rows(table: Table) -> list[list[str]]:
 
 def test_a_row_has_a_call_and_a_column_a_kind_of_device() -> None:
     assert rows(cost_table(ALL)) == [
-        ["map TO_DEVICE", "4 KiB", "1204", "93"],
-        ["alloc coherent", "64 KiB", "refused", ""],
+        ["map TO_DEVICE", "4 KiB", "1204", "4096", "93"],
+        ["alloc coherent", "64 KiB", "refused", "", ""],
     ]
 
 
 def test_a_row_has_the_growth_with_how_full_the_pool_is() -> None:
-    assert rows(full_table(ALL)) == [["map TO_DEVICE", "4 KiB", "1204", "2204"]]
+    assert rows(full_table(ALL)) == [
+        ["map TO_DEVICE", "4 KiB", "1204", "2204"],
+        ["map TO_DEVICE: bytes copied", "4 KiB", "4096", "4096"],
+    ]
     assert full_table([MAP, BARE]).row_count == 0
 
 
 def test_what_differs_from_time_to_time_has_its_range() -> None:
-    assert rows(work_table(ALL)) == [["read of a disk", "4 KiB", "23330 (14466 to 87625)"]]
+    assert rows(work_table(ALL)) == [["read of a disk", "4 KiB", "23330 (14466 to 87625)", "8300"]]
 
 
 def test_the_median_of_several_times_counts() -> None:
-    assert median_cost("read", 4096, "pool", [5, 9, 1, 7, 100]) == Cost(
-        "read", 4096, "pool", 0, 7, 1, 100
+    assert median_cost("read", 4096, "pool", [5, 9, 1, 7, 100], [40, 40, 80]) == Cost(
+        "read", 4096, "pool", 0, 7, 1, 100, 40
     )
 
 
@@ -178,6 +230,6 @@ def test_the_page_has_the_plot_and_the_tables() -> None:
 
     assert "<svg" in page
     assert "kernel 6.12 &lt;rc&gt;" in page
-    assert "<td>23330 (14466 to 87625)</td>" in page
+    assert "<td>23330 (14466 to 87625)</td><td>8300</td>" in page
     assert page.count("<table>") == 3
     assert cost_page([MAP], "6.12").count("<table>") == 1
