@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness cost``: what mapping, syncing and allocating cost on a kernel, in instructions."""
+"""``harness cost``: what mapping, syncing and allocating cost, in instructions and bytes."""
 
 import argparse
 from collections.abc import Iterator
@@ -36,10 +36,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Declare the sub-command."""
     parser = subparsers.add_parser(
         "cost",
-        help="count the instructions of DMA API calls: with a pool, without, behind an IOMMU",
-        description="Count the instructions of each call of the DMA API by size and direction, for "
-        "a PCI endpoint with a restricted pool, without one, and behind the kernel's IOMMU, and in "
-        "a pool that is full in part; the numbers are the same each time. Then, as median, "
+        help="count what DMA API calls cost: with a pool, without, behind an IOMMU",
+        description="Count the instructions of each call of the DMA API by size and direction, and "
+        "the bytes that it copies into the pool and out of it, for a PCI endpoint with a "
+        "restricted pool, without one, and behind the kernel's IOMMU, and in a pool that is full "
+        "in part; the numbers are the same each time. Then, as median, "
         "least and most, those of a read of 4 KiB from a disk and of a network frame, end to end, "
         "and of a mapping while other CPUs map as well. Exit code 1: one grew beyond "
         "--limit.",

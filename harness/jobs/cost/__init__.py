@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the DMA API costs on a kernel, in instructions: with a pool, without, behind an IOMMU.
+"""What the DMA API costs on a kernel, in instructions and copied bytes: with a pool and without.
 
 ==================  ==============================================================================
 ``measure_costs``   boots a machine that counts, for each kind of device; yields Costs
 ``measure_work``    counts one of ``WORKS`` from outside, end to end; yields Costs with a range
-``Cost``            a call on a size, and its instructions
+``Cost``            a call on a size, its instructions, and the bytes that it copies
 ``cost_table``      calls x kinds of devices; ``full_table``, ``work_table``: the others
 ``cost_plot``       SVG; ``cost_page``: one page of HTML
 ``compare_costs``   what changed between two lists of them; ``beyond``: by more than a limit

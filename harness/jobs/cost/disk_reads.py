@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernel's instructions for a read of 4 KiB from a disk, end to end.
+"""What the kernel spends on a read of 4 KiB from a disk, end to end.
 
 The disk holds each answer until the guest has nothing left to do. From one such moment to the next
 the kernel takes the interrupt, ends the request and its mapping, wakes the program, which asks for
@@ -7,14 +7,14 @@ the next read, and maps and submits that: one read, without the program and with
 """
 
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from functools import partial
 from pathlib import Path
 
 from harness.base.space import KIB
 from harness.devices.drivers import DRIVERS, DiskWork, HeldDisk, plug, wait_usable
 from harness.devices.shell import start
-from harness.jobs.cost.cost import Cost, median_cost
-from harness.jobs.cost.counted_guest import CountedGuest
+from harness.jobs.cost.cost import Cost
+from harness.jobs.cost.counted_guest import CountedGuest, Spent, median_spent
 from harness.machine.machine import Machine
 from harness.observe.memory import KnownTypes
 from harness.observe.quiet import Quiet
@@ -29,7 +29,7 @@ READS, SKIPPED = 200, 4
 
 def disk_reads(machine: Machine, kind: str, known: KnownTypes) -> Cost:
     """The cost of a read on *machine*; raises NoDebugInformation for a kernel without types."""
-    with CountedGuest(machine) as counted:
+    with CountedGuest(machine, copies=True) as counted:
         guest = counted.guest
         disks: list[HeldDisk] = []
 
@@ -47,15 +47,22 @@ def disk_reads(machine: Machine, kind: str, known: KnownTypes) -> Cost:
             guest,
             f"dd if=$(echo /dev/{DISK.node}) of=/dev/null bs={READ} count={count} iflag=direct",
         )
-        seen = list(_counts(counted, counted.quiet(known), disk, count))
+        reads = list(_reads(counted, counted.quiet(known), disk, count))
         disk.release()
-    reads = [after - before for before, after in pairwise(seen)]
-    return median_cost("read of a disk", READ, kind, reads[SKIPPED:])
+    return median_spent("read of a disk", READ, kind, reads[SKIPPED:])
 
 
-def _counts(counted: CountedGuest, quiet: Quiet, disk: HeldDisk, count: int) -> Iterator[int]:
-    """What was executed when the guest waited for each of *count* reads."""
-    for number in range(count):
+def _reads(counted: CountedGuest, quiet: Quiet, disk: HeldDisk, count: int) -> Iterator[Spent]:
+    """What the kernel spends from each of *count* reads to the next."""
+
+    def wait(number: int) -> None:
         what = f"read {number} of {count} of the disk"
-        yield counted.executed_when(quiet, lambda: disk.waiting, 1, what)
+        counted.wait_quiet(quiet, lambda: disk.waiting, 1, what)
+
+    def answer(number: int) -> None:
         disk.answer()
+        wait(number)
+
+    wait(0)
+    for number in range(1, count):
+        yield counted.during(partial(answer, number))

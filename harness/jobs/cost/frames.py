@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernel's instructions for a network frame in and one out, end to end.
+"""What the kernel spends on a network frame in and one out, end to end.
 
 The guest is pinged, and its kernel answers by itself. From one moment at which it has nothing left
 to do to the next it takes the interrupt, ends the frame's mapping, makes the answer, maps it for
@@ -7,14 +7,14 @@ the card, and takes the interrupt that ends that.
 """
 
 from collections.abc import Iterator
-from itertools import pairwise
+from functools import partial
 
 from harness.base.errors import ConfigError
 from harness.base.space import KIB
 from harness.devices.drivers import Cable, Driver, NetworkWork, built_in, connect, wait_usable
 from harness.devices.shell import shell
-from harness.jobs.cost.cost import Cost, median_cost
-from harness.jobs.cost.counted_guest import CountedGuest
+from harness.jobs.cost.cost import Cost
+from harness.jobs.cost.counted_guest import CountedGuest, Spent, median_spent
 from harness.kernel import Kernel
 from harness.machine.machine import Machine
 from harness.observe.memory import KnownTypes
@@ -42,7 +42,7 @@ def network_frames(machine: Machine, kind: str, known: KnownTypes) -> Cost:
     network card.
     """
     driver = network_driver(machine.kernel)
-    with CountedGuest(machine) as counted:
+    with CountedGuest(machine, copies=True) as counted:
         guest = counted.guest
         cable = Cable(guest.directory)
         guest.at_close(cable.close)
@@ -54,14 +54,17 @@ def network_frames(machine: Machine, kind: str, known: KnownTypes) -> Cost:
             guest, f"card=$(basename {node}) && {cable.set_up} && cat /sys/class/net/$card/address"
         )
         quiet = counted.quiet(known)
-        seen = list(_counts(counted, quiet, cable, card.strip()))
-    frames = [after - before for before, after in pairwise(seen)]
-    return median_cost(f"a frame in and one out ({driver.name})", FRAME, kind, frames[SKIPPED:])
+        frames = list(_frames(counted, quiet, cable, card.strip()))
+    return median_spent(f"a frame in and one out ({driver.name})", FRAME, kind, frames[SKIPPED:])
 
 
-def _counts(counted: CountedGuest, quiet: Quiet, cable: Cable, card: str) -> Iterator[int]:
-    """What was executed when the guest had answered each ping, and had nothing left to do."""
-    for number in range(FRAMES + SKIPPED + 1):
+def _frames(counted: CountedGuest, quiet: Quiet, cable: Cable, card: str) -> Iterator[Spent]:
+    """What the kernel spends on each ping, until it has answered and has nothing left to do."""
+
+    def ping(number: int) -> None:
         cable.ping(card, FRAME)
         what = f"the answer to ping {number}"
-        yield counted.executed_when(quiet, lambda: cable.answers, number + 1, what)
+        counted.wait_quiet(quiet, lambda: cable.answers, number, what)
+
+    for number in range(1, FRAMES + SKIPPED + 1):
+        yield counted.during(partial(ping, number))

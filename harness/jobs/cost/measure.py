@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure what calls of the DMA API cost on a kernel.
 
-The guest has one CPU, and its PMU counts instructions (Machine.counted). The probe reads the
-counter right before and after a call, without interrupts, and takes the least of several times: the
-number of a call depends on the kernel and on what is mapped, on nothing else.
+Each call is made on two guests with one CPU: on one that counts instructions, and, if there is a
+pool, on one whose accesses to it are seen (meters.py).
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from errno import ENOMEM
 from functools import partial
@@ -14,16 +14,19 @@ from functools import partial
 from harness.base.errors import HarnessError
 from harness.base.progress import step
 from harness.base.space import KIB
-from harness.devices.probe import DIRECTIONS, Device, Direction, DmaError, Probe
+from harness.devices.probe import DIRECTIONS, Buffer, Device, Direction, DmaError, Probe
 from harness.devices.probe.filling import fill, unmap
 from harness.devices.rogue import EduRogue
 from harness.jobs.cost.contention import CPUS, contended_mappings, contention_name
-from harness.jobs.cost.cost import Cost
+from harness.jobs.cost.copied import watch_pools
+from harness.jobs.cost.cost import Cost, Subject
 from harness.jobs.cost.disk_reads import disk_reads
 from harness.jobs.cost.frames import network_frames
+from harness.jobs.cost.meters import CALLS, MEMORY_CALLS, CopyMeter, InstructionMeter, Meter
 from harness.machine.environment import Environment
 from harness.machine.machine import DEFAULT_RAM, KERNEL_SMMU, Machine
-from harness.machine.qemu.snapshot import boot
+from harness.machine.qemu.guest import Guest
+from harness.machine.qemu.snapshot import boot, park
 from harness.machine.shape import DEFAULT_SHAPE, NO_POOL, shaped_devicetree
 from harness.observe.memory import KnownTypes
 
@@ -40,8 +43,7 @@ ended, so that a search passes the others before it finds room."""
 
 FULL_SIZE = 4 * KIB
 
-CALLS = ("map", "sync for device", "sync for CPU", "unmap")
-MEMORY_CALLS = ("alloc", "free")
+Numbers = Iterator[tuple[Subject, int | None]]
 
 UNSUPPORTED = "this QEMU counts no instructions: its PMU lacks the event INST_RETIRED"
 
@@ -94,14 +96,13 @@ def measure_costs(
             step(f"counting instructions: {kind.name}"),
             boot(cost_machine(environment, kind)) as guest,
         ):
-            probe = Probe(guest.agent)
-            device = probe.device(str(EduRogue(guest).bdf))
             try:
-                yield from _costs(probe, device, kind)
-                for pool in guest.machine.devicetree.pools:
-                    yield from _mapping_when_full(probe, device, kind, pool.size)
+                instructions = dict(_numbers(guest, kind, InstructionMeter()))
             except DmaError as fault:
                 raise HarnessError(f"{UNSUPPORTED} ({fault})") from fault
+        copied = _copied(environment, kind)
+        for subject, count in instructions.items():
+            yield Cost(*subject, count, copied=copied(subject))
 
 
 def measure_work(
@@ -131,35 +132,58 @@ def cost_machine(
     return Machine(*parts, cpus=cpus, iommu=kind.iommu, counted=counted)
 
 
-def _costs(probe: Probe, device: Device, kind: DeviceKind) -> Iterator[Cost]:
+def _copied(environment: Environment, kind: DeviceKind) -> Callable[[Subject], int | None]:
+    """The bytes that each call copies: 0 without a pool, None if they cannot be counted."""
+    machine = cost_machine(environment, kind, counted=False)
+    if not machine.devicetree.pools:
+        return lambda _: 0
+    with step(f"counting copied bytes: {kind.name}"):
+        watched = watch_pools(park(machine))
+        if watched is None:
+            return lambda _: None
+        with closing(watched):
+            return dict(_numbers(watched.guest, kind, CopyMeter(watched))).get
+
+
+def _numbers(guest: Guest, kind: DeviceKind, meter: Meter) -> Numbers:
+    """What *meter* counts of all calls for a device of *kind*."""
+    probe = Probe(guest.agent)
+    device = probe.device(str(EduRogue(guest).bdf))
     for direction in DIRECTIONS:
         for size in SIZES:
-            yield from _mapping(probe, device, kind, direction, size)
+            buffer = probe.buffer(size)
+            yield from _mapping(meter, device, kind, buffer, direction)
+            buffer.free()
     for size in MEMORY:
-        counts = _counted(partial(device.cost_of_memory, size), len(MEMORY_CALLS))
+        counts = _counted(partial(meter.memory, device, size), len(MEMORY_CALLS))
         for call, count in zip(MEMORY_CALLS, counts, strict=True):
-            yield Cost(f"{call} coherent", size, kind.name, 0, count)
+            yield (f"{call} coherent", size, kind.name, 0), count
+    for pool in guest.machine.devicetree.pools:
+        buffer = probe.buffer(FULL_SIZE)
+        for full in _ever_emptier(device, buffer, pool.size // FULL_SIZE):
+            yield from _mapping(meter, device, kind, buffer, Direction.TO_DEVICE, full)
 
 
 def _mapping(
-    probe: Probe, device: Device, kind: DeviceKind, direction: Direction, size: int, full: int = 0
-) -> Iterator[Cost]:
-    buffer = probe.buffer(size)
-    counts = _counted(partial(device.cost_of_mapping, buffer, direction, size), len(CALLS))
-    buffer.free()
+    meter: Meter,
+    device: Device,
+    kind: DeviceKind,
+    buffer: Buffer,
+    direction: Direction,
+    full: int = 0,
+) -> Numbers:
+    counts = _counted(partial(meter.mapping, device, buffer, direction), len(CALLS))
     for call, count in zip(CALLS, counts, strict=True):
-        yield Cost(f"{call} {direction.name}", size, kind.name, full, count)
+        yield (f"{call} {direction.name}", buffer.size, kind.name, full), count
 
 
-def _mapping_when_full(probe: Probe, device: Device, kind: DeviceKind, pool: int) -> Iterator[Cost]:
-    """Mappings of FULL_SIZE in a pool of *pool* bytes, of which ever less is in use."""
-    buffer = probe.buffer(FULL_SIZE)
-    held = dict(enumerate(fill(device, buffer, FULL_SIZE, pool // FULL_SIZE)))
+def _ever_emptier(device: Device, buffer: Buffer, room: int) -> Iterator[int]:
+    """Fill a pool with *room* mappings, end ever more of them; yields how full it is each time."""
+    held = dict(enumerate(fill(device, buffer, buffer.size, room)))
     for every in sorted(EVERY, reverse=True):
         ended = [held.pop(at) for at in list(held) if at % every == every - 1]
         unmap(device, ended)
-        full = 100 - 100 // every
-        yield from _mapping(probe, device, kind, Direction.TO_DEVICE, FULL_SIZE, full)
+        yield 100 - 100 // every
     unmap(device, held.values())
 
 

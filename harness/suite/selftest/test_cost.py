@@ -1,18 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The harness itself: instructions are counted, and the same number each time."""
+"""The harness itself: instructions and copied bytes are counted, the same number each time."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 
 from harness.jobs.cost import WORKS, Cost, Work, measure_costs, measure_work
-from harness.jobs.cost.measure import EVERY, KINDS
+from harness.jobs.cost.measure import EVERY, KINDS, SIZES
+from harness.machine.capabilities import PLUGINS
 from harness.machine.environment import Environment
 
 pytestmark = pytest.mark.any_kernel("how instructions are counted")
 
 POOL, NO_POOL = KINDS[:2]
 DISK, FRAME, ALONE, *BESIDE = WORKS
+
+BOUNCING = (
+    *("map TO_DEVICE", "sync for device TO_DEVICE"),
+    *("sync for CPU FROM_DEVICE", "unmap FROM_DEVICE"),
+)
+NOT_BOUNCING = ("sync for CPU TO_DEVICE", "unmap TO_DEVICE", "sync for device FROM_DEVICE")
+
+CALIBRATED = "a read of the pool through /dev/mem calibrates what a TCG plugin sees"
+
+
+def sees_copies(test: Callable[[Environment], None]) -> Callable[[Environment], None]:
+    """Mark a *test* that counts copied bytes."""
+    for mark in (
+        pytest.mark.needs("accesses are seen by a TCG plugin", qemu=PLUGINS),
+        pytest.mark.needs(CALIBRATED, config="DEVMEM=y"),
+        pytest.mark.needs(CALIBRATED, config="STRICT_DEVMEM=n"),
+    ):
+        test = mark(test)
+    return test
 
 
 @pytest.mark.nightly("three boots of a machine that counts")
@@ -29,6 +50,18 @@ def test_a_mapping_without_a_copy_costs_the_same_for_each_size(environment: Envi
     mapped = {size: numbers["map TO_DEVICE", size, NO_POOL.name, 0] for size in (64, 65536)}
 
     assert mapped[64] == mapped[65536]
+
+
+@sees_copies
+def test_a_call_that_bounces_copies_each_byte_once(environment: Environment) -> None:
+    """A call copies in its direction as many bytes as the mapping has, and none in the other."""
+    costs = [one for one in measure_costs(environment, (POOL,)) if not one.full]
+    copied = {(one.call, one.size): one.copied for one in costs}
+
+    for call in BOUNCING:
+        assert [copied[call, size] for size in SIZES] == list(SIZES)
+    for call in NOT_BOUNCING:
+        assert [copied[call, size] for size in SIZES] == [0] * len(SIZES)
 
 
 def test_a_search_in_a_fuller_pool_costs_more(environment: Environment) -> None:
@@ -63,6 +96,16 @@ def test_a_read_of_a_disk_costs_more_with_a_pool(environment: Environment) -> No
     pool, no_pool = map(check_range, with_and_without_pool(environment, DISK))
 
     assert pool - no_pool > 2000
+
+
+@sees_copies
+@pytest.mark.needs("types of the kernel's memory", types=True)
+def test_the_bytes_of_a_read_of_a_disk_are_copied_out_of_the_pool(environment: Environment) -> None:
+    """What the disk has written to the pool is copied to the buffer of the program."""
+    (read,) = measure_work(environment, DISK, (POOL,))
+
+    assert read.copied is not None
+    assert read.copied >= read.size
 
 
 @pytest.mark.nightly("a kernel with drivers of network cards")

@@ -197,10 +197,11 @@ def test_a_series_for_another_flavour_is_judged_in_that_flavour(person: Commands
 
 
 def test_a_series_that_copies_twice_costs_more(person: Commands) -> None:
-    """The instructions of a bounced mapping grow, and a limit of them makes the series bad."""
+    """A bounced mapping costs more instructions and bytes, and a limit makes the series bad."""
     said = one_screen(person.validate(SERIES / "copies-twice.patch", "--cost-limit=10"), 1)
 
-    assert "Instructions that differ:" in said
+    assert "Instructions and copied bytes that differ:" in said
+    assert "bytes copied, +100 %" in said
     assert "grew by more than 10 %" in said
     assert "Verdict: bad." in said
 
