@@ -8,9 +8,7 @@ from harness.machine.environment import Environment
 from harness.suite.lib.expect import equal
 from harness.suite.lib.rogues import needs_rogue
 
-HELD = FuzzCase(
-    "rng", (FuzzStep("plug", 0, (FieldMutation(0, "times", 0),)), FuzzStep("rebind"))
-)
+HELD = FuzzCase("rng", (FuzzStep("plug", 0, (FieldMutation(0, "times", 0),)), FuzzStep("rebind")))
 """The device does not answer the first request, then its driver goes and comes again.
 
 The driver makes that request in its probe. Of later ones it depends on how fast the kernel's own

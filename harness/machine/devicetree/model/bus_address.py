@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Take an address of a device up to the CPU, bus by bus (drivers/of/address.c, 6.1 to 7.3)."""
+"""Take an address of a device up to the CPU, bus by bus (drivers/of/address.c, 6.1.176 to 7.3).
+
+Before its stable releases 6.1 had no flags on buses of three cells; that is not modelled.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,10 +21,6 @@ PCI_TYPES = ("pci", "pciex", "vci", "ht")
 
 PCI_FLAGS = 0x43
 """Space and prefetchable bit in the highest byte of the flags (of_bus_pci_get_flags())."""
-
-FLAG_CELLS, FLAGS_KEPT = ">=6.4", ">=6.12"
-"""Kernels for which the first of three cells holds flags on any bus, and those that pass flags on
-through a bus without entries. Read in 6.12.117 and 7.3.4; 6.1 does neither."""
 
 INTERCONNECT = "dma-mem"
 """Name of the interconnect through which a device masters memory."""
@@ -106,7 +105,7 @@ def kind_of(bus: FlatNode, kernel: KernelVersion) -> BusKind | None:
         return BusKind.ISA
     if RULES["bus-without-cells"].holds(kernel) and "#address-cells" not in bus.properties:
         return None
-    three = counts_of(bus).address == 3 and kernel.within(FLAG_CELLS)
+    three = counts_of(bus).address == 3
     return BusKind.FLAGS if three else BusKind.PLAIN
 
 
@@ -149,7 +148,7 @@ def translate(node: FlatNode, address: bytes, tree: FlatTree, kernel: KernelVers
         if above is None:
             return None
         ranges = bus.properties.get("dma-ranges", b"")
-        found = _one_level(ranges, found, here, above, kernel)
+        found = _one_level(ranges, found, here, above)
         bus, here = next_bus, above
     return None if found is None else int.from_bytes(found) & U64
 
@@ -169,9 +168,7 @@ def _format(node: FlatNode, bus: FlatNode | None, kernel: KernelVersion) -> _For
     return _Format(kind, counts) if kind and counts and counts.are_valid else None
 
 
-def _one_level(
-    ranges: bytes, address: bytes, here: "_Format", above: "_Format", kernel: KernelVersion
-) -> bytes | None:
+def _one_level(ranges: bytes, address: bytes, here: "_Format", above: "_Format") -> bytes | None:
     """*address* for the bus above one with these *ranges*; None if no entry has it.
 
     of_translate_one()
@@ -179,8 +176,7 @@ def _one_level(
     flags, width = above.kind.flag_cells * CELL, above.counts.address * CELL
     kind = here.kind
     if not ranges:
-        kept = address[:flags] if kernel.within(FLAGS_KEPT) else b""
-        base = kept.ljust(width, b"\0")
+        base = address[:flags].ljust(width, b"\0")
         return above.kind.add(base, int.from_bytes(address) & U64)
     for own, parent, size in entries(ranges, here.counts, above.counts.address):
         first = kind.number(own)
