@@ -35,6 +35,7 @@ from harness.jobs.compare import (
 )
 from harness.jobs.compare.kernel_runs import REPEATS
 from harness.jobs.compare.per_patch import kernels_of, why_not_run
+from harness.jobs.coverage import find_reached
 from harness.kernel import build_kernel
 from harness.kernel.build.flavours import AUTO, needed_flavour, with_flavour
 from harness.kernel.patches.apply import Attempt, Fit
@@ -44,7 +45,7 @@ from harness.kernel.patches.reach import Reach
 from harness.kernel.patches.series import patches_of, read_series
 from harness.kernel.patches.unpacked import try_cached
 from harness.kernel.source.revision import local_commit
-from harness.kernel.source.sources import pin_source
+from harness.kernel.source.sources import pin_source, resolve_source
 from harness.kernel.spec import DEFAULT_SOURCE
 from harness.results import SuiteRequest, Verdict
 from harness.results.history import durations, open_history
@@ -168,9 +169,8 @@ def run(arguments: argparse.Namespace) -> int:
     fits = attempts[-1].fit is not Fit.REFUSED
     reach = reach_series(request.spec, _with(request, series).spec) if fits else None
     request, flavour = _flavoured(request, reach)
-    if reach and (first := properties_of(reach.functions)):
-        say(f"tests of {' '.join(first)} run first: the series changes what they are about")
-        request = replace(request, first=first)
+    if reach:
+        request = replace(request, first=_first(request, reach))
     whole = _with(request, series)
     if fits and not why_not_run(attempts, reach):
         say(f"estimate: {_estimated(arguments, request, series, reach)}")
@@ -199,6 +199,21 @@ def run(arguments: argparse.Namespace) -> int:
         judgement = replace(judgement, costs=costs, cost_limit=arguments.cost_limit)
     _report(arguments, judgement)
     return judgement.verdict.exit_code
+
+
+def _first(request: SuiteRequest, reach: Reach) -> tuple[tuple[str, ...], ...]:
+    """Groups of properties whose tests run first, because they reach what the series changes."""
+    measured = find_reached(resolve_source(request.spec.source).version)
+    groups = measured.order(reach.functions) if measured else ()
+    origin = "measured by harness coverage" if groups else "by the table"
+    found = {one for group in groups for one in group}
+    listed = tuple(one for one in properties_of(reach.functions) if one not in found)
+    groups = (*groups, *([listed] if listed else []))
+    if not groups:
+        return ()
+    ids = ", then ".join(" ".join(group) for group in groups)
+    say(f"tests of {ids} run first: they reach what the series changes ({origin})")
+    return groups
 
 
 def _attempts(request: SuiteRequest, series: Series) -> tuple[Attempt, ...]:

@@ -7,6 +7,7 @@ import pytest
 
 from harness.jobs.coverage import Collector
 from harness.machine.qemu.guest import Guest
+from harness.plugin.markers import named_properties
 from harness.plugin.session import kernel_key
 
 _collector_key = pytest.StashKey[Collector]()
@@ -22,11 +23,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def watch(config: pytest.Config, guest: Guest) -> None:
-    """With ``--coverage``, keep the counters of *guest*, which has just started."""
+def watch(item: pytest.Item, guest: Guest) -> None:
+    """With ``--coverage``, keep the counters of *guest*, which *item* has just started."""
+    config = item.config
     directory = config.getoption("--coverage")
     if directory is None:
         return
     if _collector_key not in config.stash:
         config.stash[_collector_key] = Collector(directory, config.stash[kernel_key].vmlinux)
-    config.stash[_collector_key].watch(guest)
+    config.stash[_collector_key].watch(guest, named_properties(item))

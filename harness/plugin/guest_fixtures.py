@@ -30,7 +30,7 @@ def examiner() -> Examiner:
 @pytest.fixture
 def guests(request: pytest.FixtureRequest, examiner: Examiner) -> Iterator[Guests]:
     """Starts guests for tests that need several, or machines of their own."""
-    watching = functools.partial(watch, request.config)
+    watching = functools.partial(watch, request.node)
     started = request.node.stash[guests_key] = Guests(watching, examiner=examiner)
     yield started
     started.close()

@@ -80,8 +80,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--first",
         action="append",
         default=[],
-        metavar="ID",
-        help="run the tests of this property before all others; may be repeated",
+        metavar="ID,...",
+        help="run the tests of these properties before all others; may be repeated, then in the "
+        "order given",
     )
     group.addoption("--qemu", default=DEFAULT_QEMU, metavar="PROGRAM", help="QEMU binary")
     group.addoption(

@@ -2,7 +2,8 @@
 """The order of tests: first those that find most bugs in the shortest time.
 
 A broken kernel is known in seconds then. The tests of the properties of ``--first`` come before
-these, all others after them in pytest's order, those with several CPUs apart from each other.
+these, in the order of these options, all others after them in pytest's order, those with several
+CPUs apart from each other.
 ``--last-failed``, ``--failed-first`` and ``--new-first`` of pytest sort after this.
 """
 
@@ -30,8 +31,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     first = [item for item in items if item.nodeid in ranks]
     others = [item for item in items if item.nodeid not in ranks]
     ranked = [*sorted(first, key=lambda item: ranks[item.nodeid]), *_crowded_apart(others)]
-    wanted = set(config.getoption("--first"))
-    items[:] = sorted(ranked, key=lambda item: wanted.isdisjoint(named_properties(item)))
+    groups = [set(group.split(",")) for group in config.getoption("--first")]
+    items[:] = sorted(ranked, key=lambda item: _group(groups, item))
+
+
+def _group(groups: Sequence[set[str]], item: pytest.Item) -> int:
+    """The number of the first group with a property of a test; for other tests, the last one."""
+    named = named_properties(item)
+    return next((at for at, one in enumerate(groups) if one.intersection(named)), len(groups))
 
 
 def _crowded_apart(items: Sequence[pytest.Item]) -> Sequence[pytest.Item]:

@@ -47,8 +47,8 @@ class SuiteRequest:
     *tests* are node ids or files of the checkout, all if empty; *properties*, and *match* as for
     pytest's ``-k``, leave only some of them. With *findings* all tests of these run, of
     any tier. With *shape*, a name of dts/ or a file with an overlay, only the tests of any shape
-    run, on that one. Tests of the properties *first* run before the others. *words* are more of
-    pytest's own arguments.
+    run, on that one. Tests of the properties *first* run before the others, group by group. *words*
+    are more of pytest's own arguments.
     *workers* is 0 for no pytest-xdist, *max_failures* 0 for no limit, *ram_size* in bytes.
     """
 
@@ -65,7 +65,7 @@ class SuiteRequest:
     max_failures: int = 0
     ram_size: int = DEFAULT_RAM
     shape: str = ""
-    first: tuple[str, ...] = ()
+    first: tuple[tuple[str, ...], ...] = ()
 
 
 def arguments_of(request: SuiteRequest) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ def arguments_of(request: SuiteRequest) -> tuple[str, ...]:
         *(f"--kernel-config={path.absolute()}" for path in extra),
         *(f"--flavour={spec.flavour}", f"--compiler={spec.compiler}", f"--qemu={request.qemu}"),
         *(f"--machine-memory={request.ram_size // MIB}M", f"--maxfail={request.max_failures}"),
-        *(f"--first={one}" for one in request.first),
+        *(f"--first={','.join(group)}" for group in request.first),
         *choice_of(request),
     )
 
@@ -138,7 +138,7 @@ def request_from(config: pytest.Config) -> SuiteRequest:
         max_failures=option("maxfail") or 0,
         ram_size=parse_ram_size(option("--machine-memory")),
         shape=_absolute_shape(option("--shape")),
-        first=tuple(map(checked_id, option("--first"))),
+        first=tuple(tuple(map(checked_id, group.split(","))) for group in option("--first")),
     )
 
 

@@ -118,3 +118,10 @@ def test_tests_of_a_property_that_is_asked_for_come_first(folder: Path) -> None:
 
     assert found[0] == "test_asked_for"
     assert found[1 : 1 + len(KILLERS)] == KILLERS
+
+
+def test_groups_of_properties_come_in_the_order_given(folder: Path) -> None:
+    later = '@pytest.mark.property("A1", "A2")\ndef test_later(): pass\n'
+    (folder / FILE).write_text(f"{SAMPLE}\n{later}{ASKED_FOR}")
+
+    assert names(folder, "--first=B1,B9", "--first=A1")[:2] == ["test_asked_for", "test_later"]

@@ -11,6 +11,7 @@ from harness.jobs.coverage.collector import COUNTS
 from harness.jobs.coverage.counts import load_counts, total
 from harness.jobs.coverage.layout import Layout, read_layout
 from harness.jobs.coverage.lines import Lines, read_lines
+from harness.jobs.coverage.reached import reached_by
 from harness.kernel import Kernel, build_initramfs, build_kernel
 from harness.kernel.build.notes import DIRECTORY
 from harness.machine.binary import find_qemu
@@ -48,9 +49,11 @@ def measure(request: SuiteRequest, add: bool = False) -> Measurement:
         layout = _find_counters(machine)
         layout.save(directory)
         run = run_tests(request, show=True, more=[f"--coverage={directory}"])
-    counted = tuple(load_counts(directory / COUNTS))
-    if not counted:
-        raise HarnessError("no guest reported a counter: pytest printed the reason above")
+        counted = tuple(load_counts(directory / COUNTS))
+        if not counted:
+            raise HarnessError("no guest reported a counter: pytest printed the reason above")
+        symbols = Symbols(machine.kernel.vmlinux)
+        reached_by(directory, layout, symbols, machine.kernel.release).save(directory)
     counts = total(counted, layout)
     lines = read_lines(machine.kernel.directory / DIRECTORY, layout, counts)
     return Measurement(machine.kernel, lines, verdict_of(run))

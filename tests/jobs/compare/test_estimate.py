@@ -11,10 +11,12 @@ from made_up_provenance import provenance
 from validate_fakes import FULL_POOL, T, outcome
 
 from harness.base.kernel_code import properties_of
+from harness.base.paths import cache_directory
 from harness.cli import main
 from harness.jobs.compare import estimate, estimate_text
 from harness.jobs.compare.kernel_runs import Kernels
 from harness.jobs.compare.stages import Stage
+from harness.jobs.coverage.reached import Reached
 from harness.kernel import KernelSpec, build_kernel
 from harness.kernel.spec import cached_kernels
 from harness.results import Run, SuiteRequest
@@ -193,3 +195,36 @@ def test_a_dry_run_says_what_is_missing_and_what_the_series_needs(
 def test_properties_are_found_by_their_functions() -> None:
     assert properties_of(["swiotlb_release_slots"]) == ("B13",)
     assert properties_of(["release_slots"]) == ()
+
+
+RELEASE_SLOTS = "void swiotlb_release_slots(void)\n{\n\tused = 0;\n}\n"
+RELEASE_HUNK = "@@ -3,3 +3,3 @@\n-\tused = 0;\n+\tused = 1;\n }\n int areas = 1;\n"
+
+
+@pytest.mark.parametrize(
+    ("functions", "said"),
+    [
+        ({}, "tests of B13 run first: they reach what the series changes (by the table)"),
+        (
+            {"swiotlb_release_slots": ("D6",), "swiotlb_map": ("B1", "B2")},
+            "tests of D6, then B13 run first: they reach what the series changes (measured by "
+            "harness coverage)",
+        ),
+    ],
+)
+def test_tests_that_reach_the_series_are_named_with_the_origin_of_that(
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    functions: dict[str, tuple[str, ...]],
+    said: str,
+) -> None:
+    (cache_directory() / "coverage/key").mkdir(parents=True)
+    Reached("6.12.3", functions).save(cache_directory() / "coverage/key")
+    tree = tiny_tree(tmp_path / "linux")
+    (tree / "kernel/dma/swiotlb.c").write_text(f"{RELEASE_SLOTS}int areas = 1;\n")
+    patch = f"--- a/kernel/dma/swiotlb.c\n+++ b/kernel/dma/swiotlb.c\n{RELEASE_HUNK}"
+    (tmp_path / "x.patch").write_text(patch)
+
+    main(["validate", str(tmp_path / "x.patch"), f"--kernel={tree}", "--dry-run"])
+
+    assert f"{said}\n" in capfd.readouterr().err
