@@ -2,7 +2,7 @@
 """Which properties have tests that reach a kernel function: measured, for the order of tests."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -29,8 +29,8 @@ PREFIX = "__gcov0."
 class Reached:
     """What ran in the guests of the tests of each property, on Linux *release*.
 
-    *functions*: the ids of the properties for each function that ran. The boot of a parked guest
-    does not count.
+    *functions*: for each function that ran, the ids of the properties whose tests run it most
+    often. The boot of a parked guest does not count.
     """
 
     release: str
@@ -63,13 +63,26 @@ class Reached:
 def reached_by(directory: Path, layout: Layout, symbols: Symbols, release: str) -> Reached:
     """Read from the counts of all guests in *directory* which functions ran for each property."""
     names = [_function(symbols, one.counters[0].address) for one in _functions(layout)]
-    found: dict[str, set[str]] = defaultdict(set)
+    guests: Counter[str] = Counter()
+    found: dict[str, Counter[str]] = defaultdict(Counter)
     for folder in sorted(path for path in (directory / COUNTS).iterdir() if path.is_dir()):
+        ids = properties_of_folder(folder)
         for counts in load_counts(folder):
-            for name, ran in zip(names, _ran(layout, counts), strict=True):
-                if ran:
-                    found[name].update(properties_of_folder(folder))
-    return Reached(release, {name: in_order(ids) for name, ids in sorted(found.items())})
+            guests.update(ids)
+            ran = _ran(layout, counts)
+            for name in {name for name, some in zip(names, ran, strict=True) if some}:
+                found[name].update(ids)
+    return Reached(release, {name: _frequent(found[name], guests) for name in sorted(found)})
+
+
+def _frequent(found: Mapping[str, int], guests: Mapping[str, int]) -> tuple[str, ...]:
+    """The properties of which large shares of all *guests* are among those *found*.
+
+    At least half of the largest share: a few tests do everything, and name most properties.
+    """
+    shares = {one: count / guests[one] for one, count in found.items()}
+    least = max(shares.values(), default=0.0) / 2
+    return in_order(one for one, share in shares.items() if share >= least)
 
 
 def find_reached(version: Version) -> Reached | None:

@@ -58,6 +58,16 @@ def test_function_is_reached_by_the_properties_of_the_tests_whose_guests_ran_it(
     assert found == Reached("6.12.117", {"swiotlb_free": ("D3",), "swiotlb_map": ("B2", "D3")})
 
 
+def test_property_whose_tests_rarely_reach_a_function_does_not_count(tmp_path: Path) -> None:
+    keep(tmp_path, "B1,C8/guest-everything.json", 1, 0, 0, 0)
+    for number in range(2):
+        keep(tmp_path, f"B1/guest-{number}.json", 0, 0, 0, 0)
+
+    found = reached_by(tmp_path, LAYOUT, FakeSymbols(), "6.12.117")
+
+    assert found.functions == {"swiotlb_map": ("C8",)}
+
+
 def test_tests_of_the_rarest_function_come_first() -> None:
     assert MEASURED.order(["dma_direct_map_sg", "swiotlb_free"]) == (("D3",), ("B2", "C1"))
 
