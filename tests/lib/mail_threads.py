@@ -69,14 +69,21 @@ def series(total: int, version: int = 1, root: str = "", cover: bool = True) -> 
 
 
 @contextmanager
-def archive(mailbox: bytes, list_name: str = "some-list") -> Iterator[str]:
-    """Serve *mailbox* as the thread of each of its messages; yield the URL of the list."""
+def archive(
+    mailbox: bytes, list_name: str = "some-list", fetched: list[str] | None = None
+) -> Iterator[str]:
+    """Serve *mailbox* as the thread of each of its messages; yield the URL of the list.
+
+    The paths of the threads that are served are added to *fetched*.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if not self.path.endswith("/t.mbox.gz") or "unknown" in self.path:
                 self.send_error(404)
                 return
+            if fetched is not None:
+                fetched.append(self.path)
             self.send_response(200)
             self.end_headers()
             self.wfile.write(gzip.compress(mailbox))

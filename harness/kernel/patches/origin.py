@@ -2,6 +2,8 @@
 """Find a series: in files, a range of commits, or a message on a mailing list."""
 
 import argparse
+import json
+import os
 from collections.abc import Sequence
 from functools import cache
 from itertools import groupby
@@ -26,6 +28,9 @@ FORMS = (
     "input, a range of commits (base..tip, of the repository here or of --git), or a message id or "
     "URL of a mailing list's archive (through b4)"
 )
+
+STORED = "HARNESS_STORED_SERIES"
+"""Environment variable for child processes: where each message and range is stored, as JSON."""
 
 
 def find_series(words: Sequence[str], repository: Path) -> Series:
@@ -73,12 +78,20 @@ def _find_named(word: str, repository: Path) -> Series:
 def series_path(word: str) -> Path:
     """The value of ``--series``: a path as it is; for what else names a series, where it is stored.
 
-    For argparse, whose error ends the program with the message; pytest asks several times.
+    For argparse, whose error ends the program with the message; pytest asks several times, and
+    each worker of pytest-xdist parses the command line again: STORED has what its controller
+    fetched.
     """
+    known = json.loads(os.environ.get(STORED, "{}"))
+    if word in known and Path(known[word]).is_dir():
+        return Path(known[word])
     try:
-        return store_named(word, Path())
+        path = store_named(word, Path())
     except HarnessError as fault:
         raise argparse.ArgumentTypeError(explain(fault)) from fault
+    if path in _NAMED:
+        os.environ[STORED] = json.dumps({**known, word: str(path)})
+    return path
 
 
 def store_named(word: str, folder: Path) -> Path:
