@@ -17,7 +17,7 @@ def moved_dma_ranges(node: FlatNode, addresses: AddressMap) -> str:
     Only the outermost bus has addresses of the CPU.
     """
     data = node.properties["dma-ranges"]
-    own, above = counts_of(node), counts_of(node.parent or node).address
+    own, above = counts_of(node), counts_of(node.parent or node).address_cells
     stride = own.stride(above)
     if not data or not stride or len(data) % stride:
         return raw(data)
@@ -35,9 +35,9 @@ def moved_dma_ranges(node: FlatNode, addresses: AddressMap) -> str:
         )
         for dma_addr, base, length in parts:
             words += [
-                cells(dma_addr, width=_width(node, "#address-cells", own.address)),
+                cells(dma_addr, width=_width(node, "#address-cells", own.address_cells)),
                 cells(base, width=_width(node.parent, "#address-cells", above)),
-                cells(length, width=_width(node, "#size-cells", own.size)),
+                cells(length, width=_width(node, "#size-cells", own.size_cells)),
             ]
     return ", ".join(words)
 

@@ -28,19 +28,19 @@ INTERCONNECT = "dma-mem"
 
 @dataclass(frozen=True)
 class Counts:
-    """Cells of an *address* and of a *size*."""
+    """Cells of an address and of a size."""
 
-    address: int
-    size: int
+    address_cells: int
+    size_cells: int
 
     @property
     def are_valid(self) -> bool:
         """Whether the kernel takes them (OF_CHECK_COUNTS())."""
-        return 0 < self.address <= MOST_CELLS and self.size > 0
+        return 0 < self.address_cells <= MOST_CELLS and self.size_cells > 0
 
     def stride(self, above: int) -> int:
         """Bytes of an entry of ``dma-ranges``; *above* are the cells of an address there."""
-        return (self.address + above + self.size) * CELL
+        return (self.address_cells + above + self.size_cells) * CELL
 
 
 class BusKind(Enum):
@@ -105,7 +105,7 @@ def kind_of(bus: FlatNode, kernel: KernelVersion) -> BusKind | None:
         return BusKind.ISA
     if RULES["bus-without-cells"].holds(kernel) and "#address-cells" not in bus.properties:
         return None
-    three = counts_of(bus).address == 3
+    three = counts_of(bus).address_cells == 3
     return BusKind.FLAGS if three else BusKind.PLAIN
 
 
@@ -139,7 +139,7 @@ def translate(node: FlatNode, address: bytes, tree: FlatTree, kernel: KernelVers
     here = _format(node, bus, kernel)
     if bus is None or here is None:
         return None
-    width = here.counts.address * CELL
+    width = here.counts.address_cells * CELL
     found: bytes | None = address[:width].ljust(width, b"\0")
     passed = set[FlatNode]()
     while found is not None and (next_bus := dma_parent(bus, tree)) and bus not in passed:
@@ -173,12 +173,12 @@ def _one_level(ranges: bytes, address: bytes, here: "_Format", above: "_Format")
 
     of_translate_one()
     """
-    flags, width = above.kind.flag_cells * CELL, above.counts.address * CELL
+    flags, width = above.kind.flag_cells * CELL, above.counts.address_cells * CELL
     kind = here.kind
     if not ranges:
         base = address[:flags].ljust(width, b"\0")
         return above.kind.add(base, int.from_bytes(address) & U64)
-    for own, parent, size in entries(ranges, here.counts, above.counts.address):
+    for own, parent, size in entries(ranges, here.counts, above.counts.address_cells):
         first = kind.number(own)
         offset = kind.number(address) - first
         there = offset >= 0 and kind.number(address) < (first + size & U64)
@@ -189,7 +189,7 @@ def _one_level(ranges: bytes, address: bytes, here: "_Format", above: "_Format")
 
 def entries(ranges: bytes, own: Counts, above: int) -> Iterator[tuple[bytes, bytes, int]]:
     """The whole entries of a ``dma-ranges``: address on the bus, address above, size."""
-    split, end = own.address * CELL, (own.address + above) * CELL
+    split, end = own.address_cells * CELL, (own.address_cells + above) * CELL
     stride = own.stride(above)
     for at in range(0, len(ranges) - stride + 1, stride) if stride else ():
         one = ranges[at : at + stride]

@@ -111,7 +111,7 @@ def _entries(
 ) -> Iterator[_Entry]:
     """The entries of the dma-ranges of *node* (parser_init(), of_pci_range_parser_one())."""
     kind, own = kind_of(node, kernel), counts_of(node)
-    above = counts_of(node.parent or node).address
+    above = counts_of(node.parent or node).address_cells
     checked = RULES["bus-without-cells"].holds(kernel)
     if kind is None or (checked and not (own.are_valid and Counts(above, 1).are_valid)):
         return
