@@ -54,7 +54,7 @@ static inline uint64_t cbnz_target(uint64_t pc, uint32_t instruction)
  */
 static inline uint64_t behind_loop(uint64_t pc, reader *instruction_at)
 {
-	uint32_t failed = 32; /* the register that tells; 32: nothing was stored */
+	uint32_t failed = 32; /* the register with the result of the store; 32: none yet */
 
 	for (uint64_t at = pc + 4; at < pc + 4 * LONGEST_LOOP; at += 4) {
 		uint32_t instruction = instruction_at(at);

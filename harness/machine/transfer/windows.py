@@ -3,7 +3,7 @@
 
 from harness.base.address_range import AddressRange
 from harness.machine.devicetree.flat import FlatNode, FlatTree
-from harness.machine.devicetree.model.bus_address import counts_of, entries
+from harness.machine.devicetree.model.bus_address import cells_of, entries, range_stride
 from harness.machine.devicetree.model.dma_ranges import windows_below
 from harness.machine.devicetree.model.environment import KernelVersion
 from harness.machine.transfer.address_map import AddressMap
@@ -17,8 +17,8 @@ def moved_dma_ranges(node: FlatNode, addresses: AddressMap) -> str:
     Only the outermost bus has addresses of the CPU.
     """
     data = node.properties["dma-ranges"]
-    own, above = counts_of(node), counts_of(node.parent or node).address_cells
-    stride = own.stride(above)
+    own, above = cells_of(node), cells_of(node.parent or node).address
+    stride = range_stride(own, above)
     if not data or not stride or len(data) % stride:
         return raw(data)
     outermost = not _is_translated(node.parent)
@@ -35,9 +35,9 @@ def moved_dma_ranges(node: FlatNode, addresses: AddressMap) -> str:
         )
         for dma_addr, base, length in parts:
             words += [
-                cells(dma_addr, width=_width(node, "#address-cells", own.address_cells)),
+                cells(dma_addr, width=_width(node, "#address-cells", own.address)),
                 cells(base, width=_width(node.parent, "#address-cells", above)),
-                cells(length, width=_width(node, "#size-cells", own.size_cells)),
+                cells(length, width=_width(node, "#size-cells", own.size)),
             ]
     return ", ".join(words)
 

@@ -10,11 +10,8 @@ from enum import Enum
 
 from harness.machine.devicetree.flat import CELL, FlatNode, FlatTree
 from harness.machine.devicetree.model.environment import KernelVersion
-from harness.machine.devicetree.model.memory import U64
+from harness.machine.devicetree.model.memory import U64, Cells
 from harness.machine.devicetree.model.rules import RULES
-
-MOST_CELLS = 4
-"""Cells of an address (OF_MAX_ADDR_CELLS)."""
 
 PCI_TYPES = ("pci", "pciex", "vci", "ht")
 """The device types of PCI buses (of_bus_pci_match())."""
@@ -24,23 +21,6 @@ PCI_FLAGS = 0x43
 
 INTERCONNECT = "dma-mem"
 """Name of the interconnect through which a device masters memory."""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Cells of an address and of a size."""
-
-    address_cells: int
-    size_cells: int
-
-    @property
-    def are_valid(self) -> bool:
-        """Whether the kernel takes them (OF_CHECK_COUNTS())."""
-        return 0 < self.address_cells <= MOST_CELLS and self.size_cells > 0
-
-    def stride(self, above: int) -> int:
-        """Bytes of an entry of ``dma-ranges``; *above* are the cells of an address there."""
-        return (self.address_cells + above + self.size_cells) * CELL
 
 
 class BusKind(Enum):
@@ -82,13 +62,13 @@ class BusKind(Enum):
         total = int.from_bytes(address[split:]) + offset & U64
         return address[:split] + (total & (1 << 8 * width) - 1).to_bytes(width)
 
-    def counts_below(self, node: FlatNode) -> Counts:
+    def cells_below(self, node: FlatNode) -> Cells:
         """The cells of *node*, which masters memory through such a bus (count_cells()).
 
         Other buses than PCI and ISA: those that the devicetree's parent says, not the interconnect.
         """
-        fixed = {BusKind.PCI: Counts(3, 2), BusKind.ISA: Counts(2, 1)}
-        return fixed.get(self) or counts_of(node.parent or node)
+        fixed = {BusKind.PCI: Cells(3, 2), BusKind.ISA: Cells(2, 1)}
+        return fixed.get(self) or cells_of(node.parent or node)
 
 
 def is_pci_bus(bus: FlatNode) -> bool:
@@ -105,7 +85,7 @@ def kind_of(bus: FlatNode, kernel: KernelVersion) -> BusKind | None:
         return BusKind.ISA
     if RULES["bus-without-cells"].holds(kernel) and "#address-cells" not in bus.properties:
         return None
-    three = counts_of(bus).address_cells == 3
+    three = cells_of(bus).address == 3
     return BusKind.FLAGS if three else BusKind.PLAIN
 
 
@@ -114,9 +94,9 @@ def has_cells(bus: FlatNode) -> bool:
     return "#address-cells" in bus.properties or is_pci_bus(bus) or _is_called(bus, "isa")
 
 
-def counts_of(bus: FlatNode) -> Counts:
+def cells_of(bus: FlatNode) -> Cells:
     """The cells of *bus* (drivers/of/base.c:of_bus_n_addr_cells(), of_bus_n_size_cells())."""
-    return Counts(_cells(bus, "#address-cells"), _cells(bus, "#size-cells"))
+    return Cells(_cells(bus, "#address-cells"), _cells(bus, "#size-cells"))
 
 
 def dma_parent(node: FlatNode, tree: FlatTree) -> FlatNode | None:
@@ -139,7 +119,7 @@ def translate(node: FlatNode, address: bytes, tree: FlatTree, kernel: KernelVers
     here = _format(node, bus, kernel)
     if bus is None or here is None:
         return None
-    width = here.counts.address_cells * CELL
+    width = here.cells.address * CELL
     found: bytes | None = address[:width].ljust(width, b"\0")
     passed = set[FlatNode]()
     while found is not None and (next_bus := dma_parent(bus, tree)) and bus not in passed:
@@ -158,14 +138,14 @@ class _Format:
     """How the kernel reads an address of a node for the bus through which it masters memory."""
 
     kind: BusKind
-    counts: Counts
+    cells: Cells
 
 
 def _format(node: FlatNode, bus: FlatNode | None, kernel: KernelVersion) -> _Format | None:
     """The format of addresses of *node* for *bus*; None if the kernel has none."""
     kind = kind_of(bus, kernel) if bus else None
-    counts = kind.counts_below(node) if kind else None
-    return _Format(kind, counts) if kind and counts and counts.are_valid else None
+    cells = kind.cells_below(node) if kind else None
+    return _Format(kind, cells) if kind and cells and cells.are_valid else None
 
 
 def _one_level(ranges: bytes, address: bytes, here: "_Format", above: "_Format") -> bytes | None:
@@ -173,12 +153,12 @@ def _one_level(ranges: bytes, address: bytes, here: "_Format", above: "_Format")
 
     of_translate_one()
     """
-    flags, width = above.kind.flag_cells * CELL, above.counts.address_cells * CELL
+    flags, width = above.kind.flag_cells * CELL, above.cells.address * CELL
     kind = here.kind
     if not ranges:
         base = address[:flags].ljust(width, b"\0")
         return above.kind.add(base, int.from_bytes(address) & U64)
-    for own, parent, size in entries(ranges, here.counts, above.counts.address_cells):
+    for own, parent, size in entries(ranges, here.cells, above.cells.address):
         first = kind.number(own)
         offset = kind.number(address) - first
         there = offset >= 0 and kind.number(address) < (first + size & U64)
@@ -187,10 +167,15 @@ def _one_level(ranges: bytes, address: bytes, here: "_Format", above: "_Format")
     return None
 
 
-def entries(ranges: bytes, own: Counts, above: int) -> Iterator[tuple[bytes, bytes, int]]:
+def range_stride(own: Cells, above: int) -> int:
+    """Bytes of an entry of ``dma-ranges``; *above* are the cells of an address there."""
+    return own.stride + above * CELL
+
+
+def entries(ranges: bytes, own: Cells, above: int) -> Iterator[tuple[bytes, bytes, int]]:
     """The whole entries of a ``dma-ranges``: address on the bus, address above, size."""
-    split, end = own.address_cells * CELL, (own.address_cells + above) * CELL
-    stride = own.stride(above)
+    split, end = own.address * CELL, (own.address + above) * CELL
+    stride = range_stride(own, above)
     for at in range(0, len(ranges) - stride + 1, stride) if stride else ():
         one = ranges[at : at + stride]
         yield one[:split], one[split:end], int.from_bytes(one[end:]) & U64

@@ -9,15 +9,16 @@ from harness.base.address_range import AddressRange
 from harness.base.hex_repr import hex_repr
 from harness.machine.devicetree.flat import FlatNode, FlatTree
 from harness.machine.devicetree.model.bus_address import (
-    Counts,
-    counts_of,
+    cells_of,
     dma_parent,
     entries,
     kind_of,
+    range_stride,
     translate,
 )
 from harness.machine.devicetree.model.devices import Bus, TreeDevice
 from harness.machine.devicetree.model.environment import KernelVersion
+from harness.machine.devicetree.model.memory import Cells
 from harness.machine.devicetree.model.rules import RULES
 from harness.machine.devicetree.model.spans import Spans
 
@@ -110,12 +111,12 @@ def _entries(
     node: FlatNode, ranges: bytes, tree: FlatTree, kernel: KernelVersion
 ) -> Iterator[_Entry]:
     """The entries of the dma-ranges of *node* (parser_init(), of_pci_range_parser_one())."""
-    kind, own = kind_of(node, kernel), counts_of(node)
-    above = counts_of(node.parent or node).address_cells
+    kind, own = kind_of(node, kernel), cells_of(node)
+    above = cells_of(node.parent or node).address
     checked = RULES["bus-without-cells"].holds(kernel)
-    if kind is None or (checked and not (own.are_valid and Counts(above, 1).are_valid)):
+    if kind is None or (checked and not (own.are_valid and Cells(above, 1).are_valid)):
         return
-    stride = own.stride(above)
+    stride = range_stride(own, above)
     for number, (address, _, size) in enumerate(entries(ranges, own, above)):
         behind = ranges[number * stride + len(address) :]
         cpu = translate(node, behind, tree, kernel)

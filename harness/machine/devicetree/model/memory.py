@@ -21,13 +21,14 @@ CACHE_LINE = 64
 """SMP_CACHE_BYTES of arm64: the alignment of what asks for none."""
 
 
+MOST_CELLS = 4
+"""Cells of an address (OF_MAX_ADDR_CELLS)."""
+
+
 @hex_repr
 @dataclass(frozen=True)
 class Cells:
-    """Cells of addresses and sizes that the kernel uses for memory: those of the root.
-
-    drivers/of/fdt.c:early_init_dt_scan_root(), where both are 1 if the root does not say.
-    """
+    """Cells of an address and of a size."""
 
     address: int
     size: int
@@ -36,6 +37,11 @@ class Cells:
     def stride(self) -> int:
         """Bytes of an entry."""
         return (self.address + self.size) * CELL
+
+    @property
+    def are_valid(self) -> bool:
+        """Whether the kernel takes them for a bus (drivers/of/address.c:OF_CHECK_COUNTS())."""
+        return 0 < self.address <= MOST_CELLS and self.size > 0
 
     def entries(self, data: bytes) -> tuple[AddressRange, ...]:
         """The whole entries of *data*; of numbers wider than 64 bits the low ones count."""
@@ -52,7 +58,10 @@ class Cells:
 
 
 def root_cells(tree: FlatTree) -> Cells:
-    """The cells of the root."""
+    """The cells that the kernel uses for memory: those of the root.
+
+    drivers/of/fdt.c:early_init_dt_scan_root(), where both are 1 if the root does not say.
+    """
     return Cells(tree.root.cell("#address-cells", 1), tree.root.cell("#size-cells", 1))
 
 
