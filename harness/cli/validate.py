@@ -204,13 +204,14 @@ def run(arguments: argparse.Namespace) -> int:
 def _first(request: SuiteRequest, reach: Reach) -> tuple[tuple[str, ...], ...]:
     """Groups of properties whose tests run first, because they reach what the series changes."""
     measured = find_reached(resolve_source(request.spec.source).version)
-    groups = measured.order(reach.functions) if measured else ()
-    origin = "measured by harness coverage" if groups else "by the table"
-    found = {one for group in groups for one in group}
+    ordered = measured.order(reach.functions) if measured else ()
+    found = {one for group in ordered for one in group}
     listed = tuple(one for one in properties_of(reach.functions) if one not in found)
-    groups = (*groups, *([listed] if listed else []))
+    groups = (*ordered, *([listed] if listed else []))
     if not groups:
         return ()
+    origins = {"measured by harness coverage": ordered, "by the table": listed}
+    origin = ", then ".join(name for name, some in origins.items() if some)
     ids = ", then ".join(" ".join(group) for group in groups)
     say(f"tests of {ids} run first: they reach what the series changes ({origin})")
     return groups

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A series that is named by its message is fetched once, and not by pytest-xdist's workers."""
 
+import argparse
+import json
 import os
 from pathlib import Path
 
 import pytest
 from mail_threads import Post, archive, mbox
 from python_process import run_python
+
+from harness.kernel.patches.origin import STORED, series_path
 
 CONFTEST = """
 import pytest
@@ -42,6 +46,19 @@ def test_message_is_fetched_once(tmp_path: Path, workers: str) -> None:
 
     assert "4 passed" in done.stdout, done.stdout + done.stderr
     assert len(fetched) == 1
+
+
+def test_what_was_stored_counts_in_its_directory_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(STORED, json.dumps({"/other: HEAD~1..HEAD": str(tmp_path)}))
+
+    with pytest.raises(argparse.ArgumentTypeError):
+        series_path("HEAD~1..HEAD")
+
+    monkeypatch.setenv(STORED, json.dumps({f"{tmp_path}: HEAD~1..HEAD": str(tmp_path)}))
+    assert series_path("HEAD~1..HEAD") == tmp_path
 
 
 def test_a_message_that_nobody_has_ends_the_run(tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ FORMS = (
 )
 
 STORED = "HARNESS_STORED_SERIES"
-"""Environment variable for child processes: where each message and range is stored, as JSON."""
+"""Environment variable for child processes, JSON: by directory and word, where what a message or a
+range of commits names is stored."""
 
 
 def find_series(words: Sequence[str], repository: Path) -> Series:
@@ -83,14 +84,15 @@ def series_path(word: str) -> Path:
     fetched.
     """
     known = json.loads(os.environ.get(STORED, "{}"))
-    if word in known and Path(known[word]).is_dir():
-        return Path(known[word])
+    key = f"{Path.cwd()}: {word}"  # a range of commits is of the repository here
+    if key in known and Path(known[key]).is_dir():
+        return Path(known[key])
     try:
         path = store_named(word, Path())
     except HarnessError as fault:
         raise argparse.ArgumentTypeError(explain(fault)) from fault
     if path in _NAMED:
-        os.environ[STORED] = json.dumps({**known, word: str(path)})
+        os.environ[STORED] = json.dumps({**known, key: str(path)})
     return path
 
 

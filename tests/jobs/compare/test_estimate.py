@@ -208,7 +208,7 @@ RELEASE_HUNK = "@@ -3,3 +3,3 @@\n-\tused = 0;\n+\tused = 1;\n }\n int areas = 1;
         (
             {"swiotlb_release_slots": ("D6",), "swiotlb_map": ("B1", "B2")},
             "tests of D6, then B13 run first: they reach what the series changes (measured by "
-            "harness coverage)",
+            "harness coverage, then by the table)",
         ),
     ],
 )
