@@ -3,6 +3,7 @@
 
 import argparse
 
+from harness.base.errors import InputError
 from harness.base.progress import say
 from harness.cli.machines import add_series_option, add_source_option
 from harness.cli.outputs import add_output
@@ -11,6 +12,7 @@ from harness.jobs.coverage import lines_never_run, make_report, measure, page, p
 from harness.kernel import KernelSpec
 from harness.kernel.build.notes import DIRECTORY, SOURCES
 from harness.results import SuiteRequest
+from harness.results.reached import REACHED, keep_reached
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -26,6 +28,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--add", action="store_true", help="add to the counts of earlier runs on this kernel"
     )
+    parser.add_argument(
+        "--keep-reached",
+        action="store_true",
+        help="write to tests/reached.json which tests reach a function, for the order of tests",
+    )
     add_output(
         parser, "--html", "write the source with its counts (default: %(default)s)", "coverage.html"
     )
@@ -40,6 +47,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print the tables, write the page; the exit code of the run's verdict."""
+    if arguments.keep_reached and (arguments.series or arguments.words):
+        raise InputError(
+            "--keep-reached writes what all tests reach on a kernel without patches: leave out "
+            "--series and options for pytest"
+        )
     spec = KernelSpec(arguments.kernel, tuple(arguments.series))
     measured = measure(SuiteRequest(spec, words=tuple(arguments.words)), arguments.add)
     report = make_report(measured.kernel.directory, measured.lines)
@@ -54,4 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     title = f"Restricted DMA paths of Linux {measured.kernel.release} that the suite runs"
     arguments.html.write_text(page(report, sources, title))
     say(f"report with source lines: {arguments.html.resolve()}")
+    if arguments.keep_reached:
+        keep_reached(measured.reached)
+        say(f"commit {REACHED}: which tests reach a function")
     return measured.verdict.exit_code

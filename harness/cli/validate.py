@@ -35,7 +35,6 @@ from harness.jobs.compare import (
 )
 from harness.jobs.compare.kernel_runs import REPEATS
 from harness.jobs.compare.per_patch import kernels_of, why_not_run
-from harness.jobs.coverage import find_reached
 from harness.kernel import build_kernel
 from harness.kernel.build.flavours import AUTO, needed_flavour, with_flavour
 from harness.kernel.patches.apply import Attempt, Fit
@@ -45,11 +44,12 @@ from harness.kernel.patches.reach import Reach
 from harness.kernel.patches.series import patches_of, read_series
 from harness.kernel.patches.unpacked import try_cached
 from harness.kernel.source.revision import local_commit
-from harness.kernel.source.sources import pin_source, resolve_source
+from harness.kernel.source.sources import pin_source
 from harness.kernel.spec import DEFAULT_SOURCE
 from harness.results import SuiteRequest, Verdict
 from harness.results.history import durations, open_history
 from harness.results.judge import Comparison
+from harness.results.reached import read_reached
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -170,7 +170,7 @@ def run(arguments: argparse.Namespace) -> int:
     reach = reach_series(request.spec, _with(request, series).spec) if fits else None
     request, flavour = _flavoured(request, reach)
     if reach:
-        request = replace(request, first=_first(request, reach))
+        request = replace(request, first=_first(reach))
     whole = _with(request, series)
     if fits and not why_not_run(attempts, reach):
         say(f"estimate: {_estimated(arguments, request, series, reach)}")
@@ -201,20 +201,22 @@ def run(arguments: argparse.Namespace) -> int:
     return judgement.verdict.exit_code
 
 
-def _first(request: SuiteRequest, reach: Reach) -> tuple[tuple[str, ...], ...]:
-    """Groups of properties whose tests run first, because they reach what the series changes."""
-    measured = find_reached(resolve_source(request.spec.source).version)
-    ordered = measured.order(reach.functions) if measured else ()
-    found = {one for group in ordered for one in group}
-    listed = tuple(one for one in properties_of(reach.functions) if one not in found)
-    groups = (*ordered, *([listed] if listed else []))
-    if not groups:
-        return ()
-    origins = {"measured by harness coverage": ordered, "by the table": listed}
-    origin = ", then ".join(name for name, some in origins.items() if some)
-    ids = ", then ".join(" ".join(group) for group in groups)
-    say(f"tests of {ids} run first: they reach what the series changes ({origin})")
-    return groups
+def _first(reach: Reach) -> tuple[str, ...]:
+    """Functions and properties whose tests run first, because they reach what the series changes.
+
+    The table is for functions that were not measured, or that many tests reach.
+    """
+    known = read_reached()
+    measured = tuple(one for one in reach.functions if one in known.functions)
+    listed = properties_of(one for one in reach.functions if one not in measured)
+    calls = ", ".join(f"{one}()" for one in measured)
+    parts = (
+        *([f"tests that reach {calls} (measured on Linux {known.release})"] if measured else []),
+        *([f"tests of {' '.join(listed)} (by the table of properties)"] if listed else []),
+    )
+    if parts:
+        say(f"{' and '.join(parts)} run first: they reach what the series changes")
+    return (*measured, *listed)
 
 
 def _attempts(request: SuiteRequest, series: Series) -> tuple[Attempt, ...]:

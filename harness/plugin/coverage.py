@@ -7,7 +7,6 @@ import pytest
 
 from harness.jobs.coverage import Collector
 from harness.machine.qemu.guest import Guest
-from harness.plugin.markers import named_properties
 from harness.plugin.session import kernel_key
 
 _collector_key = pytest.StashKey[Collector]()
@@ -31,4 +30,4 @@ def watch(item: pytest.Item, guest: Guest) -> None:
         return
     if _collector_key not in config.stash:
         config.stash[_collector_key] = Collector(directory, config.stash[kernel_key].vmlinux)
-    config.stash[_collector_key].watch(guest, named_properties(item))
+    config.stash[_collector_key].watch(guest, item.nodeid)

@@ -80,9 +80,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--first",
         action="append",
         default=[],
-        metavar="ID,...",
-        help="run the tests of these properties before all others; may be repeated, then in the "
-        "order given",
+        metavar="NAME",
+        help="run the tests of this property, or those that reach this kernel function "
+        "(tests/reached.json), before all others; may be repeated: the fewest tests begin",
     )
     group.addoption("--qemu", default=DEFAULT_QEMU, metavar="PROGRAM", help="QEMU binary")
     group.addoption(

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The order of tests: first those that find most bugs in the shortest time.
 
-A broken kernel is known in seconds then. The tests of the properties of ``--first`` come before
-these, in the order of these options, all others after them in pytest's order, those with several
-CPUs apart from each other.
+A broken kernel is known in seconds then. The tests of ``--first`` come before these, the fewest of
+one property or function in front, all others after them in pytest's order, those with several CPUs
+apart from each other.
 ``--last-failed``, ``--failed-first`` and ``--new-first`` of pytest sort after this.
 """
 
+import math
 from collections.abc import Sequence
 
 import pytest
 
 from harness.plugin.markers import named_properties
 from harness.results.kills import best_order, read_kills
+from harness.results.reached import Reached, read_reached, without_parameters
 
 AT_ONCE = 1
 """Most tests that pytest-xdist sends to a worker at once. It would give the first dozens to the
@@ -31,14 +33,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     first = [item for item in items if item.nodeid in ranks]
     others = [item for item in items if item.nodeid not in ranks]
     ranked = [*sorted(first, key=lambda item: ranks[item.nodeid]), *_crowded_apart(others)]
-    groups = [set(group.split(",")) for group in config.getoption("--first")]
-    items[:] = sorted(ranked, key=lambda item: _group(groups, item))
+    if names := config.getoption("--first"):
+        reached = read_reached()
+        chosen = [_chosen(name, reached, items) for name in names]
+        ranked = sorted(ranked, key=lambda item: _rarity(item, chosen))
+    items[:] = ranked
 
 
-def _group(groups: Sequence[set[str]], item: pytest.Item) -> int:
-    """The number of the first group with a property of a test; for other tests, the last one."""
-    named = named_properties(item)
-    return next((at for at, one in enumerate(groups) if one.intersection(named)), len(groups))
+def _chosen(name: str, reached: Reached, items: Sequence[pytest.Item]) -> frozenset[str]:
+    """The node ids of *items* of a property, or that reach a kernel function."""
+    reaching = reached.functions.get(name, frozenset())
+    return frozenset(
+        item.nodeid
+        for item in items
+        if name in named_properties(item) or without_parameters(item.nodeid) in reaching
+    )
+
+
+def _rarity(item: pytest.Item, chosen: Sequence[frozenset[str]]) -> float:
+    """The size of the smallest set with a test; infinity for a test in none."""
+    return min((len(some) for some in chosen if item.nodeid in some), default=math.inf)
 
 
 def _crowded_apart(items: Sequence[pytest.Item]) -> Sequence[pytest.Item]:

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from harness.base.cpus import guests_at_once
+from harness.base.errors import InputError
 from harness.base.paths import CHECKOUT, SUITE
 from harness.base.properties import checked_id
 from harness.base.space import MIB
@@ -28,6 +29,7 @@ from harness.machine.binary import DEFAULT
 from harness.machine.devicetree.overlay import is_file
 from harness.machine.machine import DEFAULT_RAM
 from harness.machine.shape import parse_ram_size
+from harness.results.reached import REACHED, read_reached
 
 TIERS = ("default", "selftest", "nightly", "all")
 """Sets of tests; each contains the one before it."""
@@ -47,8 +49,8 @@ class SuiteRequest:
     *tests* are node ids or files of the checkout, all if empty; *properties*, and *match* as for
     pytest's ``-k``, leave only some of them. With *findings* all tests of these run, of
     any tier. With *shape*, a name of dts/ or a file with an overlay, only the tests of any shape
-    run, on that one. Tests of the properties *first* run before the others, group by group. *words*
-    are more of pytest's own arguments.
+    run, on that one. Tests of the properties, or that reach the kernel functions, *first* run
+    before the others. *words* are more of pytest's own arguments.
     *workers* is 0 for no pytest-xdist, *max_failures* 0 for no limit, *ram_size* in bytes.
     """
 
@@ -65,7 +67,7 @@ class SuiteRequest:
     max_failures: int = 0
     ram_size: int = DEFAULT_RAM
     shape: str = ""
-    first: tuple[tuple[str, ...], ...] = ()
+    first: tuple[str, ...] = ()
 
 
 def arguments_of(request: SuiteRequest) -> tuple[str, ...]:
@@ -78,7 +80,7 @@ def arguments_of(request: SuiteRequest) -> tuple[str, ...]:
         *(f"--kernel-config={path.absolute()}" for path in extra),
         *(f"--flavour={spec.flavour}", f"--compiler={spec.compiler}", f"--qemu={request.qemu}"),
         *(f"--machine-memory={request.ram_size // MIB}M", f"--maxfail={request.max_failures}"),
-        *(f"--first={','.join(group)}" for group in request.first),
+        *(f"--first={one}" for one in request.first),
         *choice_of(request),
     )
 
@@ -138,8 +140,21 @@ def request_from(config: pytest.Config) -> SuiteRequest:
         max_failures=option("maxfail") or 0,
         ram_size=parse_ram_size(option("--machine-memory")),
         shape=_absolute_shape(option("--shape")),
-        first=tuple(tuple(map(checked_id, group.split(","))) for group in option("--first")),
+        first=tuple(map(_checked_first, option("--first"))),
     )
+
+
+def _checked_first(name: str) -> str:
+    """A value of ``--first``; InputError if it is neither a property nor a known function."""
+    if name in read_reached().functions:
+        return name
+    try:
+        return checked_id(name)
+    except InputError as fault:
+        raise InputError(
+            f"--first={name}: expected a property such as B1, or a kernel function that few tests "
+            f"reach. 'harness properties' lists the properties, {REACHED} the functions"
+        ) from fault
 
 
 def _tests(config: pytest.Config) -> tuple[str, ...]:

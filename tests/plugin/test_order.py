@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from python_process import run_python
 
+from harness.base.paths import CHECKOUT
+from harness.results.reached import read_reached, without_parameters
+
 SAMPLE = """
 import pytest
 
@@ -28,7 +31,9 @@ def test_asked_for(): pass
 CONFTEST = """
 from pathlib import Path
 import harness.results.kills
+import harness.results.reached
 harness.results.kills.KILLS = Path(__file__).with_name("kills.json")
+harness.results.reached.REACHED = Path(__file__).with_name("reached.json")
 """
 
 FILE = "harness/suite/test_sample.py"
@@ -120,8 +125,56 @@ def test_tests_of_a_property_that_is_asked_for_come_first(folder: Path) -> None:
     assert found[1 : 1 + len(KILLERS)] == KILLERS
 
 
-def test_groups_of_properties_come_in_the_order_given(folder: Path) -> None:
-    later = '@pytest.mark.property("A1", "A2")\ndef test_later(): pass\n'
-    (folder / FILE).write_text(f"{SAMPLE}\n{later}{ASKED_FOR}")
+def test_tests_that_reach_a_function_that_is_asked_for_come_first(folder: Path) -> None:
+    reach(folder, swiotlb_free=["test_kills", "test_other"], dmam_alloc_attrs=["test_other"])
 
-    assert names(folder, "--first=B1,B9", "--first=A1")[:2] == ["test_asked_for", "test_later"]
+    assert names(folder, "--first=dmam_alloc_attrs")[0] == "test_other[0]"
+
+
+def test_tests_that_are_gone_or_not_measured_move_no_other_and_none_is_lost(folder: Path) -> None:
+    (folder / FILE).write_text(SAMPLE + ASKED_FOR)
+    reach(folder, swiotlb_free=["test_gone"], dmam_alloc_attrs=["test_gone", "test_other"])
+
+    found = names(folder, "--first=swiotlb_free", "--first=dmam_alloc_attrs")
+
+    others = [f"test_other[{number}]" for number in range(70)]
+    assert found == [*others, *KILLERS, "test_asked_for"]
+
+
+def test_tests_of_the_rarest_function_or_property_come_first(folder: Path) -> None:
+    (folder / FILE).write_text(SAMPLE + ASKED_FOR)
+    reach(folder, swiotlb_free=["test_other"], swiotlb_map=["test_kills", "test_other"])
+
+    found = names(folder, "--first=swiotlb_map", "--first=swiotlb_free", "--first=B9")
+
+    others = [f"test_other[{number}]" for number in range(70)]
+    assert found == ["test_asked_for", *others, *KILLERS]
+
+
+def test_all_workers_sort_alike(folder: Path) -> None:
+    reach(folder, dmam_alloc_attrs=["test_other"])
+
+    assert names(folder, "-n", "2", "--first=dmam_alloc_attrs")[0].startswith("test_other")
+
+
+@pytest.mark.parametrize("function", ["rmem_swiotlb_device_release", "dmam_alloc_attrs"])
+def test_tests_of_the_suite_that_reach_a_function_really_come_first(function: str) -> None:
+    reaching = read_reached().functions[function]
+    command = ["-m", "pytest", "--collect-only", "-q", f"--first={function}", "harness"]
+
+    done = run_python(command, cwd=CHECKOUT)
+
+    collected = [line for line in done.stdout.splitlines() if "::" in line]
+    chosen = [without_parameters(test) in reaching for test in collected]
+    assert any(chosen)
+    assert chosen == sorted(chosen, reverse=True)
+
+
+def reach(folder: Path, **functions: Sequence[str]) -> None:
+    """Write which test functions of the sample reach which kernel function."""
+    found: dict[str, list[str]] = {}
+    for function, tests in functions.items():
+        for test in tests:
+            found.setdefault(f"{FILE}::{test}", []).append(function)
+    known = {test: " ".join(some) for test, some in found.items()}
+    (folder / "reached.json").write_text(json.dumps({"release": "6.12.1", "tests": known}))

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from mail_threads import Post, archive, mbox
 
+from harness.base.errors import InputError
 from harness.base.space import MIB
 from harness.kernel import KernelSpec, default_fragments
 from harness.results import SuiteRequest, arguments_of, command_of, request_from
@@ -152,6 +153,19 @@ def test_a_shell_expands_nothing_in_what_is_typed(match: str) -> None:
 
 def test_the_first_failure_may_end_a_run() -> None:
     assert parsed(["-x", "harness"]).max_failures == 1
+
+
+def test_a_function_that_few_tests_reach_may_be_asked_for_first() -> None:
+    assert parsed(["--first=B1", "--first=dmam_alloc_attrs", "harness"]).first == (
+        "B1",
+        "dmam_alloc_attrs",
+    )
+
+
+@pytest.mark.parametrize("name", ["swiotlb_tbl_map_single", "B99"])
+def test_what_chooses_no_test_to_run_first_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match=f"--first={name}: expected a property such as B1, or"):
+        parsed([f"--first={name}", "harness"])
 
 
 def test_markers_choose_tests_too() -> None:

@@ -6,7 +6,6 @@
 ``make_report``     coverage of the restricted DMA paths, and of a series
 ``CoverageReport``          the result of that; ``table`` and ``page`` show it
 ``Collector``       keeps the counters of the guests of a run
-``find_reached``    which properties' tests reach a function, as last measured
 ==================  =========================================================================
 """
 
@@ -15,13 +14,11 @@ from harness.jobs.coverage.coverage_page import page
 from harness.jobs.coverage.coverage_report import CoverageReport, make_report
 from harness.jobs.coverage.coverage_table import lines_never_run, patch_lines, table
 from harness.jobs.coverage.measure import Measurement, measure
-from harness.jobs.coverage.reached import find_reached
 
 __all__ = [
     "Collector",
     "CoverageReport",
     "Measurement",
-    "find_reached",
     "lines_never_run",
     "make_report",
     "measure",

@@ -6,13 +6,15 @@ the counts of the parked guest are kept once, however often it is restored.
 """
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from operator import sub
 from pathlib import Path
 
+from harness.base.cache import digest
+from harness.base.disk import write_whole
 from harness.base.errors import AddressError, QemuError
-from harness.jobs.coverage.counts import Counts, read_counts, save_counts
+from harness.jobs.coverage.counts import Counts, load_counts, read_counts, save_counts
 from harness.jobs.coverage.layout import load_layout
 from harness.machine.qemu.guest import Guest
 from harness.observe.memory import LiveMemory, Symbols, live_memory
@@ -20,11 +22,11 @@ from harness.observe.memory import LiveMemory, Symbols, live_memory
 COUNTS = "counts"
 """The folder of a coverage directory that holds a file for each guest.
 
-The guests of tests lie in folders, named by the properties of the test; parked ones beside these.
+The guests of a test lie in a folder of their own, with its node id in the file TEST; parked ones
+beside these folders.
 """
 
-NO_PROPERTY = "none"
-"""The folder of the guests of tests that name no property."""
+TEST = "test"
 
 
 class Collector:
@@ -36,14 +38,13 @@ class Collector:
         self._directory = directory / COUNTS
         self._directory.mkdir(exist_ok=True)
 
-    def watch(self, guest: Guest, properties: Sequence[str]) -> None:
-        """Keep the counts of *guest*, just started by a test of *properties*, at its end."""
+    def watch(self, guest: Guest, test: str) -> None:
+        """Keep the counts of *guest*, just started by the test with node id *test*, at its end."""
         if guest.machine.kernel.key != self._layout.kernel:
             return
         memory = live_memory(guest)
         begin = self._begin(guest, memory)
-        folder = self._directory / (",".join(properties) or NO_PROPERTY)
-        guest.at_close(self._end(memory, begin, folder))
+        guest.at_close(self._end(memory, begin, test))
 
     def _begin(self, guest: Guest, memory: LiveMemory) -> Counts | None:
         """The counts that a restored guest starts with; None for one that was booted."""
@@ -53,18 +54,22 @@ class Collector:
         save_counts(begin, self._directory / f"parked-{guest.machine.key}.json")
         return begin
 
-    def _end(self, memory: LiveMemory, begin: Counts | None, folder: Path) -> Callable[[], None]:
+    def _end(self, memory: LiveMemory, begin: Counts | None, test: str) -> Callable[[], None]:
         def keep() -> None:
             # a guest that never ran, or whose QEMU died, has no counters to read
             with memory, suppress(AddressError, QemuError):
                 counts = read_counts(memory, self._symbols, self._layout)
                 added = counts if begin is None else tuple(map(sub, counts, begin))
+                folder = self._directory / digest(test)
                 folder.mkdir(exist_ok=True)
+                write_whole(folder / TEST, test)
                 save_counts(added, folder / f"guest-{uuid.uuid4().hex}.json")
 
         return keep
 
 
-def properties_of_folder(folder: Path) -> tuple[str, ...]:
-    """The properties of the tests whose guests' counts lie in *folder*."""
-    return () if folder.name == NO_PROPERTY else tuple(folder.name.split(","))
+def counts_of_tests(directory: Path) -> Iterator[tuple[str, Counts]]:
+    """The node id of a test and the counts of a guest that it started, for each such guest."""
+    for named in sorted((directory / COUNTS).glob(f"*/{TEST}")):
+        for counts in load_counts(named.parent):
+            yield named.read_text(), counts

@@ -9,9 +9,9 @@ from harness.base.errors import HarnessError
 from harness.base.paths import cache_directory
 from harness.jobs.coverage.collector import COUNTS
 from harness.jobs.coverage.counts import load_counts, total
+from harness.jobs.coverage.functions_of_tests import reached_by
 from harness.jobs.coverage.layout import Layout, read_layout
 from harness.jobs.coverage.lines import Lines, read_lines
-from harness.jobs.coverage.reached import reached_by
 from harness.kernel import Kernel, build_initramfs, build_kernel
 from harness.kernel.build.notes import DIRECTORY
 from harness.machine.binary import find_qemu
@@ -20,6 +20,7 @@ from harness.machine.qemu.snapshot import boot
 from harness.machine.shape import DEFAULT_SHAPE, shaped_devicetree
 from harness.observe.memory import KernelTypes, Symbols, live_memory
 from harness.results import SuiteRequest, Verdict, run_tests, verdict_of
+from harness.results.reached import Reached
 
 FLAVOUR = "coverage"
 """The flavour of kernel-config/flavours whose kernel counts its lines with gcov."""
@@ -27,10 +28,11 @@ FLAVOUR = "coverage"
 
 @dataclass(frozen=True)
 class Measurement:
-    """The lines of *kernel* with their counts, and the verdict of the run."""
+    """The lines of *kernel* with their counts, which tests reach what, and the run's verdict."""
 
     kernel: Kernel
     lines: Lines
+    reached: Reached
     verdict: Verdict
 
 
@@ -53,10 +55,10 @@ def measure(request: SuiteRequest, add: bool = False) -> Measurement:
         if not counted:
             raise HarnessError("no guest reported a counter: pytest printed the reason above")
         symbols = Symbols(machine.kernel.vmlinux)
-        reached_by(directory, layout, symbols, machine.kernel.release).save(directory)
+        reached = reached_by(directory, layout, symbols, machine.kernel.release)
     counts = total(counted, layout)
     lines = read_lines(machine.kernel.directory / DIRECTORY, layout, counts)
-    return Measurement(machine.kernel, lines, verdict_of(run))
+    return Measurement(machine.kernel, lines, reached, verdict_of(run))
 
 
 def _machine(request: SuiteRequest) -> Machine:

@@ -2,6 +2,7 @@
 """Before a comparison, how long it will take is told from the history."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,16 +12,15 @@ from made_up_provenance import provenance
 from validate_fakes import FULL_POOL, T, outcome
 
 from harness.base.kernel_code import properties_of
-from harness.base.paths import cache_directory
 from harness.cli import main
 from harness.jobs.compare import estimate, estimate_text
 from harness.jobs.compare.kernel_runs import Kernels
 from harness.jobs.compare.stages import Stage
-from harness.jobs.coverage.reached import Reached
 from harness.kernel import KernelSpec, build_kernel
 from harness.kernel.spec import cached_kernels
 from harness.results import Run, SuiteRequest
 from harness.results.history import open_history
+from harness.results.reached import Reached
 from harness.results.request import choice_of
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -197,34 +197,65 @@ def test_properties_are_found_by_their_functions() -> None:
     assert properties_of(["release_slots"]) == ()
 
 
-RELEASE_SLOTS = "void swiotlb_release_slots(void)\n{\n\tused = 0;\n}\n"
-RELEASE_HUNK = "@@ -3,3 +3,3 @@\n-\tused = 0;\n+\tused = 1;\n }\n int areas = 1;\n"
+TWO_FUNCTIONS = """\
+void swiotlb_release_slots(void)
+{
+\tused = 0;
+}
+void swiotlb_free(void)
+{
+\tused = 0;
+}
+"""
+
+BOTH_CHANGED = """\
+--- a/kernel/dma/swiotlb.c
++++ b/kernel/dma/swiotlb.c
+@@ -2,7 +2,7 @@
+ {
+-\tused = 0;
++\tused = 1;
+ }
+ void swiotlb_free(void)
+ {
+-\tused = 0;
++\tused = 1;
+ }
+"""
+
+BY_TABLE = "(by the table of properties)"
+MEASURED = "(measured on Linux 6.12.3)"
 
 
 @pytest.mark.parametrize(
-    ("functions", "said"),
+    ("measured", "said"),
     [
-        ({}, "tests of B13 run first: they reach what the series changes (by the table)"),
+        (["swiotlb_map"], f"tests of B13 D6 {BY_TABLE} run"),
         (
-            {"swiotlb_release_slots": ("D6",), "swiotlb_map": ("B1", "B2")},
-            "tests of D6, then B13 run first: they reach what the series changes (measured by "
-            "harness coverage, then by the table)",
+            ["swiotlb_free"],
+            f"tests that reach swiotlb_free() {MEASURED} and tests of B13 {BY_TABLE} run",
+        ),
+        (
+            ["swiotlb_free", "swiotlb_release_slots"],
+            f"tests that reach swiotlb_release_slots(), swiotlb_free() {MEASURED} run",
         ),
     ],
 )
 def test_tests_that_reach_the_series_are_named_with_the_origin_of_that(
     capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-    functions: dict[str, tuple[str, ...]],
+    measured: Sequence[str],
     said: str,
 ) -> None:
-    (cache_directory() / "coverage/key").mkdir(parents=True)
-    Reached("6.12.3", functions).save(cache_directory() / "coverage/key")
+    reaching = frozenset({"harness/suite/test_a.py::test_a"})
+    known = Reached("6.12.3", dict.fromkeys(measured, reaching))
+    monkeypatch.setattr("harness.cli.validate.read_reached", lambda: known)
     tree = tiny_tree(tmp_path / "linux")
-    (tree / "kernel/dma/swiotlb.c").write_text(f"{RELEASE_SLOTS}int areas = 1;\n")
-    patch = f"--- a/kernel/dma/swiotlb.c\n+++ b/kernel/dma/swiotlb.c\n{RELEASE_HUNK}"
-    (tmp_path / "x.patch").write_text(patch)
+    (tree / "kernel/dma/swiotlb.c").write_text(TWO_FUNCTIONS)
+    (tmp_path / "x.patch").write_text(BOTH_CHANGED)
 
     main(["validate", str(tmp_path / "x.patch"), f"--kernel={tree}", "--dry-run"])
 
-    assert f"{said}\n" in capfd.readouterr().err
+    lines = capfd.readouterr().err.splitlines()
+    assert f"{said} first: they reach what the series changes" in lines
