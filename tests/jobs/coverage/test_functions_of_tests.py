@@ -10,13 +10,14 @@ import pytest
 
 from harness.base.cache import digest
 from harness.cli import main
-from harness.jobs.coverage import collector
+from harness.jobs.coverage import Measurement, collector
 from harness.jobs.coverage.collector import COUNTS, Collector
 from harness.jobs.coverage.counts import Counts, load_counts, total
 from harness.jobs.coverage.functions_of_tests import reached_by
 from harness.jobs.coverage.layout import Counters, Layout, ProfiledFunction, Unit
 from harness.observe.memory import Symbols
 from harness.observe.memory.symbols import Symbol
+from harness.results import Verdict
 from harness.results.reached import Reached
 
 NAMES = {64: "__gcov0.swiotlb_map", 80: "__gcov0.swiotlb_free.isra.0"}
@@ -112,9 +113,31 @@ def test_release_is_kept(tmp_path: Path) -> None:
     assert reached_by(tmp_path, LAYOUT, FakeSymbols(), "6.12.1") == Reached("6.12.1", {})
 
 
-@pytest.mark.parametrize("words", [["--series=x.patch"], ["--", "-k", "B1"]])
-def test_a_part_of_the_tests_or_another_kernel_is_not_kept(
-    words: list[str], capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("words", [["--series=x.patch"], ["--add"], ["--", "-k", "B1"]])
+def test_a_part_of_the_tests_earlier_ones_or_another_kernel_are_not_kept(
+    words: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("harness.cli.coverage.measure", None)
+
     assert main(["coverage", "--keep-reached", *words]) == 2
-    assert "leave out --series and options for pytest" in capfd.readouterr().err
+    assert "leave out --series, --add and options for pytest" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("verdict", "kept"), [(Verdict.GOOD, True), (Verdict.BAD, False), (Verdict.NOT_JUDGED, False)]
+)
+def test_what_tests_reach_is_kept_if_all_of_them_passed(
+    verdict: Verdict, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel: Any = SimpleNamespace(directory=tmp_path, release="6.12.117")
+    (tmp_path / "coverage").mkdir()
+    (tmp_path / "coverage/added.json").write_text("{}")
+    tests = {f"swiotlb_{name}": frozenset({name}) for name in ("map", "free", "alloc", "bounce")}
+    measured = Measurement(kernel, {}, Reached("6.12.117", tests), verdict)
+    file = tmp_path / "reached.json"
+    monkeypatch.setattr("harness.results.reached.REACHED", file)
+    monkeypatch.setattr("harness.cli.coverage.measure", lambda *_: measured)
+
+    code = main(["coverage", "--keep-reached", f"--html={tmp_path / 'page.html'}"])
+
+    assert (code, file.exists()) == (verdict.exit_code, kept)
