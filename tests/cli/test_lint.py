@@ -309,6 +309,31 @@ def test_an_include_directory_is_trusted(tmp_path: Path) -> None:
     assert lint("--include", there, board) == GOOD
 
 
+def test_a_file_beside_the_board_is_included_wherever_the_command_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boards, here = tmp_path / "boards", tmp_path / "boards" / "here"
+    here.mkdir(parents=True)
+    (boards / "all.dtsi").write_text((BOARDS / "reusable-pool.dts").read_text())
+    (boards / "board.dts").write_text('#include "all.dtsi"\n/ { };\n')
+    (here / "all.dtsi").write_text((BOARDS / "one-cell-each.dts").read_text())
+    monkeypatch.chdir(here)
+
+    assert lint("--format=github", "../board.dts") == BAD
+    assert "file=../all.dtsi,line=" in capsys.readouterr().out
+
+
+def test_a_file_of_include_is_named_as_the_board_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "all.dtsi").write_text((BOARDS / "reusable-pool.dts").read_text())
+    (tmp_path / "board.dts").write_text('/include/ "all.dtsi"\n/ { };\n')
+    monkeypatch.chdir(tmp_path)
+
+    assert lint("--format=github", "board.dts") == BAD
+    assert "file=all.dtsi,line=" in capsys.readouterr().out
+
+
 def test_a_source_of_a_kernel_tree_uses_the_headers_of_the_tree(tmp_path: Path) -> None:
     tree, dts = tmp_path / "linux", tmp_path / "linux/arch/arm64/boot/dts/vendor"
     for one in (dts, tree / "scripts/dtc/include-prefixes", tree / "include/uapi/linux",
@@ -353,6 +378,17 @@ def test_an_overlay_that_does_not_fit_is_told_by_what_is_missing(
     assert lint("--overlay", overlay, EMPTY) == UNKNOWN
     missing = "label 'other'" if by_label else "node /other"
     assert f"{overlay}: the board has no {missing}" in capsys.readouterr().out
+
+
+def test_a_target_that_is_no_alias_is_a_node_that_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overlay = tmp_path / "more.dts"
+    text = '/dts-v1/;\n/ { fragment@0 { target-path = "memory"; __overlay__ { }; }; };\n'
+    overlay.write_text(text)
+
+    assert lint("--overlay", overlay, EMPTY) == UNKNOWN
+    assert f"{overlay}: the board has no node or alias memory" in capsys.readouterr().out
 
 
 def test_an_overlay_is_no_board(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

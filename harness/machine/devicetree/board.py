@@ -24,6 +24,7 @@ from harness.machine.devicetree.includes import (
     STDIN,
     AllowedFiles,
     IncludeExpander,
+    name_of,
     read_source,
 )
 from harness.machine.devicetree.positions import Position, Positions, moved, read_positions
@@ -76,7 +77,7 @@ class Loader:
 
     def load(self, path: str) -> Board:
         """Load a blob or a source; ``-`` is standard input. Raises DevicetreeError for bad ones."""
-        name = "<stdin>" if path == STDIN else path
+        name = name_of(path)
         blob, annotated = self._compiled(path)
         tree = _read(name, blob)
         if is_overlay(tree):
@@ -93,7 +94,7 @@ class Loader:
 
     def _compiled(self, path: str) -> tuple[bytes, Callable[[], str]]:
         """The blob of a file, and what returns its annotated source."""
-        name = "<stdin>" if path == STDIN else path
+        name = name_of(path)
         data = read_source(path)
         if data[:4] == MAGIC.to_bytes(4):
             return data, str
@@ -102,7 +103,7 @@ class Loader:
 
     def _preprocess(self, path: str, data: bytes) -> bytes:
         """Resolve ``#include`` with cpp and ``/include/`` here; raises for files elsewhere."""
-        name = "<stdin>" if path == STDIN else path
+        name = name_of(path)
         if b"\0" in data:
             at = data.index(b"\0")
             raise DevicetreeError(
@@ -112,17 +113,20 @@ class Loader:
         trees = () if path == STDIN else _kernel_trees(Path(path))
         search = (*self.include, *(one / PREFIXES for one in trees))
         allowed = AllowedFiles(path, search, [one / HEADERS for one in trees])
-        options = [word for one in search for word in ("-I", str(one))]
+        options = [word for one in search for word in ("-I", str(one.absolute()))]
         command = ["cpp", "-H", "-nostdinc", "-undef", "-D__DTS__", "-x", "assembler-with-cpp"]
+        directory = Path() if path == STDIN else Path(path).parent
         if path != STDIN:
             options = ["-iquote", str(Path(path).resolve().parent), *options]
         text = run_bounded(
             [*command, *options, "-"],
-            _marked(name, data),
+            _marked(name if path == STDIN else Path(path).name, data),
             f"{name}: cannot preprocess the source",
-            lambda said: allowed.check_all(_opened(said)),
+            lambda said: allowed.check_all(str(directory / one) for one in _opened(said)),
+            directory,
         )
-        allowed.check_all(found[2].decode(errors="replace") for found in _MARKER.finditer(text))
+        text = _MARKER.sub(partial(_seen_from_here, directory), text)
+        allowed.check_all(os.fsdecode(found[2]) for found in _MARKER.finditer(text))
         return IncludeExpander(allowed, search).expand(text, name, 0)
 
 
@@ -142,6 +146,14 @@ def _marked(name: str, data: bytes) -> bytes:
     return b'#line 1 "%s"\n' % os.fsencode(name) + data
 
 
+def _seen_from_here(directory: Path, marker: re.Match[bytes]) -> bytes:
+    """A marker of cpp, which ran in *directory*, with the file's path from where we are."""
+    file = marker[2]
+    if not file.startswith(b"<"):
+        file = os.fsencode(directory / os.fsdecode(file))
+    return b'# %s "%s"' % (marker[1], file)
+
+
 def _opened(said: str) -> list[str]:
     """The files that cpp opened, from what ``-H`` prints."""
     return [line.lstrip(".").strip() for line in said.splitlines() if re.match(r"\.+ \S", line)]
@@ -153,4 +165,4 @@ def _dtc(text: bytes, name: str, form: str, *options: str) -> bytes:
 
 
 def _annotated(text: bytes, name: str) -> str:
-    return _dtc(text, name, "dts", "-T", "-T").decode(errors="replace")
+    return os.fsdecode(_dtc(text, name, "dts", "-T", "-T"))

@@ -23,8 +23,12 @@ def run_bounded(
     data: bytes,
     failed: str,
     check: Callable[[str], None] = lambda _: None,
+    directory: Path = Path(),
 ) -> bytes:
     """Run a program on *data* within bounds; raises DevicetreeError with its first complaint.
+
+    It runs in *directory*: cpp looks there first for the files of a source that it reads from a
+    pipe.
 
     *check* sees what it printed as errors before anybody else does.
     """
@@ -38,7 +42,7 @@ def run_bounded(
         given.write(data)
         given.seek(0)
         words = [*guard, *map(str, command[1:])]
-        code = _wait(words, given, out, errors)
+        code = _wait(words, directory, given, out, errors)
         errors.seek(0)
         said = errors.read(MIB).decode(errors="replace")
         check(said)
@@ -55,11 +59,19 @@ def run_bounded(
         return out.read()
 
 
-def _wait(words: Sequence[str], given: IO[bytes], out: IO[bytes], errors: IO[bytes]) -> int | None:
+def _wait(
+    words: Sequence[str], directory: Path, given: IO[bytes], out: IO[bytes], errors: IO[bytes]
+) -> int | None:
     """Run a program with its children to its end; None if it had to be killed."""
     env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
     with subprocess.Popen(
-        words, stdin=given, stdout=out, stderr=errors, env=env, start_new_session=True
+        words,
+        cwd=directory,
+        env=env,
+        stdin=given,
+        stdout=out,
+        stderr=errors,
+        start_new_session=True,
     ) as process:
         try:
             return process.wait(WALL_SECONDS)

@@ -43,8 +43,9 @@ def apply(name: str, overlay: bytes, blob: bytes) -> bytes:
         base, top = Path(scratch, "base.dtb"), Path(scratch, "top.dtbo")
         base.write_bytes(blob)
         top.write_bytes(overlay)
-        command = ["fdtoverlay", "-i", str(base), "-o", "-", str(top)]
-        return run_bounded(command, b"", f"{name}: cannot apply the overlay")
+        command = ["fdtoverlay", "-i", base.name, "-o", "-", top.name]
+        failed = f"{name}: cannot apply the overlay"
+        return run_bounded(command, b"", failed, directory=Path(scratch))
 
 
 def _labels(name: str, overlay: FlatTree, board: FlatTree) -> dict[str, str]:
@@ -65,8 +66,9 @@ def _target(name: str, fragment: FlatNode, labels: dict[str, str], board: FlatTr
     aliases = board.root.child("aliases")
     for path in fragment.strings("target-path")[:1]:
         there = path if path.startswith("/") else next(iter(_of_alias(aliases, path)), path)
-        if board.find(there) is None:
-            raise DevicetreeError(f"{name}: the board has no node {path}")
+        if not there.startswith("/") or board.find(there) is None:
+            what = "node" if path.startswith("/") else "node or alias"
+            raise DevicetreeError(f"{name}: the board has no {what} {path}")
         return there
     by_label = labels.get(f"{fragment.path}:target:0")
     node = board.by_phandle.get(fragment.cell("target", 0))

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,7 +38,7 @@ class AllowedFiles:
         self.path = path
         roots = [one.resolve() for one in more]
         if path != STDIN:
-            roots.append(Path(path).resolve().parent)
+            roots += [Path(path).resolve().parent, Path(path).parent.resolve()]
         for one in search:
             roots.append(one.resolve())
             if one.is_dir():  # links in a directory that the user gave are the user's
@@ -50,15 +51,14 @@ class AllowedFiles:
             if not name.startswith("<") and name != self.path:
                 self.check(name, self.path)
 
-    def check(self, name: str, used_in: str) -> Path:
-        """The real path of file *name*; raises DevicetreeError if it is not allowed."""
+    def check(self, name: str, used_in: str) -> None:
+        """Raise DevicetreeError unless the file *name*, found in *used_in*, is allowed."""
         real = Path(os.path.realpath(name))
         if not any(real.is_relative_to(root) for root in self.roots):
             raise DevicetreeError(
                 f"{used_in}: it includes {name}, which is neither below its directory nor below a "
                 "directory given with --include. Give that directory, if you trust the source."
             )
-        return real
 
 
 class IncludeExpander:
@@ -78,7 +78,7 @@ class IncludeExpander:
         for token in _TOKEN.finditer(text):
             here = line + text.count(b"\n", line_at, token.start())
             if token["line"]:
-                line, file = int(token["line"]), token["file"].decode(errors="replace")
+                line, file = int(token["line"]), os.fsdecode(token["file"])
                 line_at = token.end() + 1
             elif token["include"] is not None:
                 found = self._find(token["include"], file, here)
@@ -87,14 +87,15 @@ class IncludeExpander:
                     text[at : token.start()],
                     b'\n# 1 "%s"\n' % os.fsencode(found),
                     inner,
-                    b'\n# %d "%s"\n' % (here, file.encode()),
+                    b'\n# %d "%s"\n' % (here, os.fsencode(file)),
                 ]
                 at = token.end()
             elif token["incbin"]:
                 found = self._find(token["binary"], file, here)
                 if found.stat().st_size > MOST or not found.is_file():
                     raise DevicetreeError(f"{file}:{here}: {found} is not a file below 8 MiB")
-                pieces += [text[at : token.start()], token["incbin"], b'"%s"' % os.fsencode(found)]
+                binary = os.fsencode(found.absolute())
+                pieces += [text[at : token.start()], token["incbin"], b'"%s"' % binary]
                 at = token.end()
             elif token["stray"]:
                 raise DevicetreeError(f"{file}:{here}: {token[0].decode()} without a file name")
@@ -107,15 +108,21 @@ class IncludeExpander:
             raise DevicetreeError(f"{used_in}: a backslash in the name of an included file")
         near = [] if file.startswith("<") else [Path(file).parent]
         for directory in (*near, *self.search):
-            if os.path.lexists(directory / name):
-                return self.allowed.check(str(directory / name), used_in)
+            if os.path.lexists(found := directory / name):
+                self.allowed.check(str(found), used_in)
+                return found
         raise DevicetreeError(f"{used_in}: {name} does not exist")
+
+
+def name_of(path: str) -> str:
+    """The name of a file for messages."""
+    return "<stdin>" if path == STDIN else path
 
 
 def read_source(path: str) -> bytes:
     """The bytes of a blob or source, as far as they may count; raises for what is too large."""
     if path == STDIN:
-        return _read_from(sys.stdin.buffer, "<stdin>")
+        return _read_from(sys.stdin.buffer if sys.stdin else BytesIO(), name_of(path))
     if not (Path(path).is_file() or Path(path).is_fifo()):
         what = "is not a file" if Path(path).exists() else "does not exist"
         raise DevicetreeError(f"{path} {what}. Expected a devicetree blob or source.")
