@@ -11,7 +11,7 @@ from lint_boards import BOARDS, KERNELS, found
 
 from harness.base.paths import CHECKOUT
 from harness.cli import main
-from harness.machine.devicetree.model import RULES
+from harness.machine.devicetree.model import RULES, KernelVersion
 
 GOOD, BAD, UNKNOWN = 0, 1, 2
 EMPTY = str(BOARDS / "child-with-empty-region.dts")
@@ -225,6 +225,21 @@ def test_a_rule_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert ">=6.16" in out
     assert "drivers/of/device.c:of_dma_set_restricted_buffer()" in out
+
+
+@pytest.mark.parametrize(
+    ("version", "meant"),
+    [
+        ("6.12-rc3", "6.12.0"),
+        ("v6.12.9", "6.12.9"),
+        ("6.12.117+deb13-arm64", "6.12.117"),
+        ("6.1.0-32-arm64", "6.1"),
+        ("6.8.0-45-generic", "6.8"),
+        ("6.12.0", "6.12.0"),
+    ],
+)
+def test_the_version_that_a_machine_names_is_understood(version: str, meant: str) -> None:
+    assert KernelVersion.parse(version).text == meant
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from harness.base.cache import Cache, digest
 from harness.kernel import build_kernel
-from harness.kernel.source.version import parse_version
 from harness.machine.binary import Qemu, find_qemu
 from harness.machine.devicetree import Devicetree
 from harness.machine.devicetree.board import Board
@@ -162,7 +161,7 @@ def try_board(
     # before the build, so that a wrong board is said at once
     _on_machine(board, KernelVersion(NEWEST), qemu, ram_size, around)
     kernel = build_kernel(request.spec)
-    version = KernelVersion(str(parse_version(kernel.release)))
+    version = KernelVersion.parse(kernel.release)
     transfer, shape, devicetree = _on_machine(board, version, qemu, ram_size, around)
     ram = ram_regions(Tree(devicetree.blob))[0]
     loaded = Environment(loaded=BootPayload().loaded(ram), page=kernel.page_size)

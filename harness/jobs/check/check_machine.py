@@ -13,7 +13,6 @@ from harness.jobs.check.kernel_parts import KernelParts
 from harness.kernel import Kernel
 from harness.kernel.build.initramfs import build_plain_initramfs
 from harness.kernel.geometry import image_size
-from harness.kernel.source.version import parse_version
 from harness.machine.binary import Qemu
 from harness.machine.devicetree import Devicetree, Placement, Pool
 from harness.machine.devicetree.compose import AS_WRITTEN
@@ -106,7 +105,7 @@ def _require_boot(kernel: Kernel, around: Confined) -> None:
 
     Devices elsewhere may have no driver in it, and so keep no pool.
     """
-    version = KernelVersion(str(parse_version(kernel.release)))
+    version = KernelVersion.parse(kernel.release)
     loaded = (kernel_place(RAM_BASE, image_size(kernel.image)),)
     found = predict(
         read_blob(around.devicetree.blob), version, Environment(loaded, page=kernel.page_size)

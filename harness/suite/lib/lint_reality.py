@@ -9,7 +9,6 @@ from drgn.helpers.linux.device import dev_name
 
 from harness.kernel import Kernel
 from harness.kernel.geometry import image_size
-from harness.kernel.source.version import parse_version
 from harness.machine.devicetree.flat import MAGIC, FlatTree, read_blob
 from harness.machine.devicetree.lint import Fault, find_faults
 from harness.machine.devicetree.model import (
@@ -91,7 +90,7 @@ def predict_loaded(guest: Guest, memory: Memory) -> LoadedTree:
     kernel = guest.machine.kernel
     tree, place = loaded_tree(memory, guest.machine.ram_size)
     around = environment(kernel, place)
-    version = KernelVersion.parse(str(parse_version(kernel.release)))
+    version = KernelVersion.parse(kernel.release)
     return LoadedTree(tree, around, predict(tree, version, around))
 
 

@@ -4,7 +4,6 @@
 from harness.base.address_range import AddressRange
 from harness.devices.probe import Byte, Device, Direction, Mapping, Probe, Seed
 from harness.kernel import SLOT
-from harness.kernel.source.version import parse_version
 from harness.machine.devicetree import Pool
 from harness.machine.devicetree.lint import Measures, measure
 from harness.machine.devicetree.model import RULES, KernelVersion
@@ -59,7 +58,7 @@ def measured(guest: Guest, pool: Pool) -> Measures:
 
 def version_of(guest: Guest) -> KernelVersion:
     """The version of the guest's kernel."""
-    return KernelVersion(str(parse_version(guest.machine.kernel.release)))
+    return KernelVersion.parse(guest.machine.kernel.release)
 
 
 def bounce(

@@ -19,7 +19,11 @@ NEWEST, OLDEST = "7.3", "5.15"
 LAST_PATCH = 9999
 """More than the last number of any version: stable series take changes from newer kernels."""
 
-_VERSION = re.compile(r"v?(\d{1,3}\.\d{1,4}(?:\.\d{1,4})?)(?:[-+~][\w.+~-]*)?")
+_VERSION = re.compile(
+    r"v?(?P<series>\d{1,3}\.\d{1,4})(?P<patch>\.\d{1,4})?"
+    r"(?:(?P<candidate>[-~]rc\d+)|(?P<build>-\d{1,4}\b))?(?:[-+~.][\w.+~-]*)?"
+)
+"""A version, and what follows: a release candidate, or the number of a distribution's build."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +36,23 @@ class KernelVersion:
     def parse(cls, text: str) -> "KernelVersion":
         """Read a version, also with what a release adds (6.12-rc1, 6.12.117+deb13-arm64).
 
-        Raises InputError for another text, or a kernel without restricted pools.
+        A release candidate has no change of the stable series yet. A distribution whose kernels
+        keep the name 6.1.0-32-arm64 takes all of them. Raises InputError for another text, or a
+        kernel without restricted pools.
         """
         found = _VERSION.fullmatch(text)
         if not found:
             raise InputError(f"'{text}' is not a kernel version. Expected for example 6.12 or 7.3.")
-        if Version(found[1]) < Version(OLDEST):
+        patch = found["patch"] or (".0" if found["candidate"] else "")
+        if found["build"] and patch == ".0":
+            patch = ""
+        version = found["series"] + patch
+        if Version(version) < Version(OLDEST):
             raise InputError(
-                f"Linux {found[1]} has no restricted DMA pools: they came with {OLDEST}. "
+                f"Linux {version} has no restricted DMA pools: they came with {OLDEST}. "
                 "Every device is unrestricted there."
             )
-        return cls(found[1])
+        return cls(version)
 
     @property
     def is_known(self) -> bool:
