@@ -8,6 +8,8 @@ A name that Python keeps for itself has its module in ``MODULES``.
 
 import argparse
 import importlib
+import os
+import select
 import sys
 import traceback
 from collections.abc import Sequence
@@ -51,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = make_parser(_needed(words)).parse_args(words)
         code: int = args.run(args)
+        sys.stdout.flush()  # a reader that has left is noticed here, not when Python ends
     except (HarnessError, GuestError) as fault:
         print(f"harness: {explain(fault)}", file=sys.stderr)
         return ERROR
@@ -58,7 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("harness: interrupted", file=sys.stderr)
         return ERROR
     except OSError as fault:
-        print(f"harness: {fault}", file=sys.stderr)
+        if not (isinstance(fault, BrokenPipeError) and _reader_has_left()):
+            print(f"harness: {fault}", file=sys.stderr)
         return ERROR
     except Exception:  # Python would exit with 1, which speaks against the kernel
         traceback.print_exc()
@@ -81,6 +85,16 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
+
+
+def _reader_has_left() -> bool:
+    """Whether nobody reads the output any more (``harness ... | head``); the rest is dropped."""
+    pipe = select.poll()
+    pipe.register(sys.stdout, 0)
+    if not pipe.poll(0):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
 
 
 def _needed(words: Sequence[str]) -> Sequence[str]:

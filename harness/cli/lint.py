@@ -13,7 +13,7 @@ from harness.base.errors import DevicetreeError, InputError
 from harness.base.space import parse_size
 from harness.cli.lint_output import FORMATS, explain_rule
 from harness.machine.devicetree.board import Loader
-from harness.machine.devicetree.includes import STDIN
+from harness.machine.devicetree.includes import STDIN, name_of
 from harness.machine.devicetree.lint import BoardResult, Expectation, Status, judge
 from harness.machine.devicetree.model import RULES, Environment, KernelVersion
 from harness.machine.devicetree.model.environment import NEWEST
@@ -50,7 +50,7 @@ class _Work:
         try:
             board = self.loader.load(path)
         except (DevicetreeError, RecursionError, MemoryError) as fault:
-            return BoardResult.unreadable(path, str(fault) or type(fault).__name__)
+            return BoardResult.unreadable(name_of(path), str(fault) or type(fault).__name__)
         found = [judge(board.tree, one, self.around, self.expected) for one in self.kernels]
         return BoardResult.of(board, found)
 
@@ -159,7 +159,8 @@ def run(args: argparse.Namespace) -> int:
         return _explain(args.explain)
     if not args.boards:
         raise InputError("no devicetree to lint. Give a blob or source, or - for standard input.")
-    if args.boards.count(STDIN) > 1:
+    overlays = list(map(str, args.overlay))
+    if args.boards.count(STDIN) + overlays.count(STDIN) * len(args.boards) > 1:
         raise InputError("standard input can be read once only, and - was given twice.")
     kernels = tuple(map(KernelVersion.parse, args.kernel or [NEWEST]))
     work = _Work(
@@ -173,7 +174,8 @@ def run(args: argparse.Namespace) -> int:
         tuple(map(Expectation.parse, args.expect)),
     )
     results = _lint_all(work, args.boards)
-    print(FORMATS[args.format](results, everything=args.all), end="")
+    text = FORMATS[args.format](results, everything=args.all)
+    print(text.encode(errors="backslashreplace").decode(), end="")  # a file's name may be any bytes
     return Status.worst([one.status for one in results])
 
 

@@ -2,6 +2,7 @@
 """The forms of what ``harness lint`` found: text, JSON, SARIF, GitHub annotations."""
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from textwrap import fill
@@ -151,13 +152,14 @@ def _at(row: DeviceRow | PoolRow | FaultRow) -> str:
 def _summary(results: Sequence[BoardResult]) -> str:
     counts = {0: 0, 1: 0, 2: 0}
     for one in results:
-        counts[one.status] += 1
+        counts[one.status] += not one.error
+    unread = sum(bool(one.error) for one in results)
     pools = sum(len(one.kernels[0].pools) for one in results if one.kernels)
     devices = sum(len(one.kernels[0].devices) for one in results if one.kernels)
     return (
         f"{len(results)} files, {pools} pools, {devices} devices: {counts[0]} good, "
         f"{counts[1]} not restricted as wanted, {counts[2]} where nothing names a pool or that "
-        "cannot be told"
+        f"cannot be told{f', {unread} that cannot be read' if unread else ''}"
     )
 
 
@@ -195,7 +197,7 @@ def as_sarif(results: Sequence[BoardResult], *, everything: bool) -> str:
 
 def _sarif(board: BoardResult, fault: FaultRow, kernels: str) -> Mapping[str, Any]:
     file = fault.position.file if fault.position else board.name
-    place: dict[str, Any] = {"artifactLocation": {"uri": quote(file)}}
+    place: dict[str, Any] = {"artifactLocation": {"uri": quote(os.fsencode(file))}}
     if fault.position:
         region = {"startLine": fault.position.line, "startColumn": fault.position.column}
         place["region"] = region

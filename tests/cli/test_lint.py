@@ -2,7 +2,10 @@
 """``harness lint``: exit codes, forms of output, and input that is wrong or hostile."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,8 @@ GOOD, BAD, UNKNOWN = 0, 1, 2
 EMPTY = str(BOARDS / "child-with-empty-region.dts")
 HOST = "/pcie@10000000=restricted-dma@50000000"
 WIFI = "/pcie@10000000/pcie@1,0/wifi@0,0=pool"
+
+MAIN = "from harness.cli import main; raise SystemExit(main())"
 
 
 def lint(*words: str | Path) -> int:
@@ -212,6 +217,27 @@ def test_the_name_of_a_file_is_a_uri(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "my board" not in out
 
 
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
+def test_the_name_of_a_file_may_be_any_bytes(form: str, tmp_path: Path) -> None:
+    board = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.dts"))
+    board.write_text(Path(EMPTY).read_text())
+    program = [sys.executable, "-c", MAIN, "lint", f"--format={form}", str(board)]
+    strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+
+    done = subprocess.run(program, env=strict, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (GOOD, "")
+    assert ("%FF.dts" if form == "sarif" else "udcff.dts") in done.stdout
+
+
+def test_a_file_that_cannot_be_read_is_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lint(EMPTY, tmp_path / "none.dts") == UNKNOWN
+
+    assert "1 that cannot be read" in capsys.readouterr().out
+
+
 def test_annotations_are_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
     lint("--format=github", EMPTY)
 
@@ -225,6 +251,45 @@ def test_a_rule_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert ">=6.16" in out
     assert "drivers/of/device.c:of_dma_set_restricted_buffer()" in out
+
+
+@pytest.mark.parametrize(
+    ("expected", "said"),
+    [
+        ("pcie@10000000=dma", "there is no node dma"),
+        ("nothing=pool", "there is no device nothing"),
+        ("/pcie@10000000=other", "/pcie@10000000 is restricted to pool restricted-dma@50000000"),
+        ("/off=other", "/off: no device is made of this node: it, or a node above it, is not"),
+    ],
+)
+def test_an_expectation_that_is_not_met_says_what_is_instead(
+    expected: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change = overlay(
+        tmp_path, POOL.replace("pool:", "other:") % "reg = <0x0 0x4f000000 0x0 0x400000>;",
+        'off { compatible = "x"; status = "disabled"; memory-region = <&other>; };',
+    )  # fmt: skip
+
+    assert lint("--overlay", change, "--expect", expected, EMPTY) == BAD
+
+    assert f"because expected {expected}: {said}" in capsys.readouterr().out
+
+
+def test_standard_input_may_be_closed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+
+    assert lint("-") == UNKNOWN
+    assert "<stdin>: cannot be read\n  <stdin> is empty" in capsys.readouterr().out
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    program = f"{sys.executable} -c '{MAIN}' lint --explain=all | true"
+
+    done = subprocess.run(program, shell=True, stderr=subprocess.PIPE, text=True, check=True)
+
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize(
@@ -254,6 +319,8 @@ def test_the_version_that_a_machine_names_is_understood(version: str, meant: str
         (["--loaded=kernel", EMPTY], "'kernel' does not say where it lies. Expected BASE+SIZE"),
         (["--memory=4G", EMPTY], "'4G' does not say where it lies. Expected BASE+SIZE"),
         (["-", "-"], "standard input can be read once only"),
+        (["-", "--overlay=-"], "standard input can be read once only"),
+        ([EMPTY, EMPTY, "--overlay=-"], "standard input can be read once only"),
     ],
 )
 def test_a_wrong_option_is_one_paragraph(

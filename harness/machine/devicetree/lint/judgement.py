@@ -139,17 +139,21 @@ def _unmet(tree: FlatTree, found: Prediction, want: Expectation) -> Iterator[_Co
     hits = [one for one in found.devices if nodes & {one.path, one.device.node.name}]
     if not hits:
         yield _failed(Status.BAD, "/", f"expected {want}: there is no device {want.node}")
+    elif not any(pools & {node.path, node.name} for node in tree.root.below()):
+        yield _failed(Status.BAD, "/", f"expected {want}: there is no node {want.pool}")
+        return
     for one in hits:
         pool = one.pool
         is_pool = pool is not None and bool(pools & {pool.name, pool.node.path})
         if _status(one) is Status.GOOD and is_pool:
             continue
         got = one.outcome.with_pool(pool.name if pool else "")
+        got = f": {got}" if one.outcome is Restriction.NO_DEVICE else f" is {got}"
         if one.outcome is not Restriction.RESTRICTED:
             got += f": {one.why}"
         bad = one.outcome is Restriction.RESTRICTED or _status(one) is not Status.UNKNOWN
         status = Status.BAD if bad else Status.UNKNOWN
-        yield _failed(status, one.path, f"expected {want}: {one.path} is {got}")
+        yield _failed(status, one.path, f"expected {want}: {one.path}{got}")
 
 
 def _failed(status: Status, path: str, text: str) -> _Complaint:
