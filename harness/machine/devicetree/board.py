@@ -18,7 +18,7 @@ from pathlib import Path
 
 from harness.base.errors import DevicetreeError
 from harness.machine.devicetree.bounded import run_bounded
-from harness.machine.devicetree.flat import MAGIC, FlatTree, read_blob
+from harness.machine.devicetree.flat import MAGIC, FlatTree, read_named
 from harness.machine.devicetree.fragments import apply, is_overlay, targets
 from harness.machine.devicetree.includes import (
     STDIN,
@@ -79,7 +79,7 @@ class Loader:
         """Load a blob or a source; ``-`` is standard input. Raises DevicetreeError for bad ones."""
         name = name_of(path)
         blob, annotated = self._compiled(path)
-        tree = _read(name, blob)
+        tree = read_named(name, blob)
         if is_overlay(tree):
             raise DevicetreeError(
                 f"{name} is an overlay. Give the board that it is for, and --overlay={path}."
@@ -87,9 +87,9 @@ class Loader:
         sources = [Written(annotated, {"": ""})]
         for overlay in map(str, self.overlays):
             top, annotated = self._compiled(overlay)
-            sources.append(Written(annotated, targets(overlay, _read(overlay, top), tree)))
+            sources.append(Written(annotated, targets(overlay, read_named(overlay, top), tree)))
             blob = apply(overlay, top, blob)
-            tree = _read(name, blob)
+            tree = read_named(name, blob)
         return Board(name, blob, tree, tuple(sources))
 
     def _compiled(self, path: str) -> tuple[bytes, Callable[[], str]]:
@@ -128,13 +128,6 @@ class Loader:
         text = _MARKER.sub(partial(_seen_from_here, directory), text)
         allowed.check_all(os.fsdecode(found[2]) for found in _MARKER.finditer(text))
         return IncludeExpander(allowed, search).expand(text, name, 0)
-
-
-def _read(name: str, blob: bytes) -> FlatTree:
-    try:
-        return read_blob(blob)
-    except DevicetreeError as fault:
-        raise DevicetreeError(f"{name}: {fault}") from fault
 
 
 def _kernel_trees(path: Path) -> tuple[Path, ...]:

@@ -145,6 +145,14 @@ def read_blob(data: bytes) -> FlatTree:
     )
 
 
+def read_named(name: str, data: bytes) -> FlatTree:
+    """Read the blob of file *name*; raises DevicetreeError with that name."""
+    try:
+        return read_blob(data)
+    except DevicetreeError as fault:
+        raise DevicetreeError(f"{name}: {fault}") from fault
+
+
 def _layout(data: bytes) -> tuple[int, range, range, int]:
     """The size, the byte ranges of structure and strings, and the offset of the reservations."""
     if len(data) < _HEADER.size:

@@ -14,6 +14,7 @@ from harness.base.errors import DevicetreeError
 from harness.machine.devicetree.bounded import run_bounded
 from harness.machine.devicetree.flat import FlatNode, FlatTree
 
+NO_LABELS = "compile it with dtc -@, or name its nodes by path"
 CONTENT, LABELS, WANTED = "__overlay__", "__symbols__", "__fixups__"
 
 
@@ -55,7 +56,7 @@ def _labels(name: str, overlay: FlatTree, board: FlatTree) -> dict[str, str]:
     for label in wanted.properties if wanted else ():
         paths = known.strings(label) if known else ()
         if not paths:
-            advice = "" if known else "; it has no labels at all: compile it with dtc -@"
+            advice = "" if known else f"; it has no labels at all: {NO_LABELS}"
             raise DevicetreeError(f"{name}: the board has no label '{label}'{advice}")
         assert wanted is not None
         found |= dict.fromkeys(wanted.strings(label), paths[0])

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find overlays in dts/, compile them with dtc, apply them with fdtoverlay."""
+"""Find overlays in dts/, compile them with dtc, apply them."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from harness.base.errors import DevicetreeError, ToolError
 from harness.base.paths import CHECKOUT
 from harness.base.tools import run_tool
-from harness.machine.devicetree.flat import MAGIC
+from harness.machine.devicetree.flat import MAGIC, read_blob, read_named
+from harness.machine.devicetree.fragments import apply, is_overlay, targets
 
 OVERLAYS = CHECKOUT / "dts"
 SUFFIX = ".dtso"
@@ -54,40 +54,26 @@ def apply_overlays(base: bytes, sources: Sequence[Path]) -> bytes:
 
     QEMU's blob has no symbols, so an overlay reaches its nodes by ``target-path`` or
     ``&{/path}``; labels work inside an overlay and from one to the next. Raises DevicetreeError
-    with dtc's message (file and line) or with the name of the overlay that does not fit.
+    with dtc's message (file and line) or with what an overlay names that is not there.
     """
-    with TemporaryDirectory(prefix="devicetree-") as name:
-        scratch = Path(name)
-        blob = scratch / "base.dtb"
-        blob.write_bytes(base)
-        for number, source in enumerate(sources):
-            blob = _apply(blob, source, scratch / f"{number}")
-        return blob.read_bytes()
+    for source in sources:
+        name, top = str(source), source.read_bytes()
+        if top[:4] != MAGIC.to_bytes(4):
+            top = _compiled(source)
+        tree = read_named(name, top)
+        if not is_overlay(tree):
+            raise DevicetreeError(
+                f"{name} is not an overlay: it has no fragments. 'harness try {name}' tests the "
+                "devicetree of a board."
+            )
+        targets(name, tree, read_blob(base))
+        base = apply(name, top, base)
+    return base
 
 
-def _apply(blob: Path, source: Path, stem: Path) -> Path:
-    result = stem.with_suffix(".dtb")
-    compiled = source if _is_blob(source) else _compiled(source, stem.with_suffix(".dtbo"))
+def _compiled(source: Path) -> bytes:
     try:
-        run_tool(["fdtoverlay", "-i", blob, "-o", result, compiled])
-    except ToolError as fault:
-        reason = fault.complaint.replace(str(compiled), "").replace("Failed to apply '': ", "")
-        raise DevicetreeError(
-            f"the overlay {source} does not fit this devicetree: it names a path that does not "
-            f"exist, or a label that no earlier overlay defines ({reason})."
-        ) from fault
-    return result
-
-
-def _is_blob(source: Path) -> bool:
-    with source.open("rb") as file:
-        return file.read(4) == MAGIC.to_bytes(4)
-
-
-def _compiled(source: Path, target: Path) -> Path:
-    try:
-        run_tool(["dtc", "-@", "-I", "dts", "-O", "dtb", "-o", target, source])
+        return run_tool(["dtc", "-@", "-I", "dts", "-O", "dtb", "-o", "-", source])
     except ToolError as fault:
         reason = fault.complaint.removesuffix(UNPARSED).removeprefix("Error: ").strip()
         raise DevicetreeError(f"the overlay {source} does not compile: {reason}") from fault
-    return target

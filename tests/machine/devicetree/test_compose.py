@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from devicetree_blobs import GOOD_POOL, POOL, machine, overlay
+from devicetree_blobs import GOOD_POOL, POOL, compiled, machine, overlay
 
 from harness.base.errors import DevicetreeError
 from harness.machine.devicetree import Devicetree, DynamicPool, Placement, compose
@@ -200,8 +200,34 @@ def test_an_overlay_on_a_path_that_is_not_there_is_named(tmp_path: Path) -> None
     stray = tmp_path / "stray.dtso"
     stray.write_text("/dts-v1/;\n/plugin/;\n&{/nowhere} { x; };\n")
 
-    with pytest.raises(DevicetreeError, match=r"stray\.dtso does not fit this devicetree"):
+    with pytest.raises(DevicetreeError, match=r"stray\.dtso: the board has no node /nowhere"):
         compose(machine(), [stray])
+
+
+def test_an_overlay_on_a_label_that_is_not_there_is_told_to_use_a_path(tmp_path: Path) -> None:
+    stray = tmp_path / "stray.dtso"
+    stray.write_text("/dts-v1/;\n/plugin/;\n&pcie { x; };\n")
+
+    with pytest.raises(
+        DevicetreeError, match=r"no label 'pcie'; it has no labels at all.* by path"
+    ):
+        compose(machine(), [stray])
+
+
+def test_the_devicetree_of_a_machine_is_no_overlay(tmp_path: Path) -> None:
+    board = tmp_path / "board.dts"
+    board.write_text("/dts-v1/;\n/ { };\n")
+
+    with pytest.raises(DevicetreeError, match=r"board\.dts is not an overlay.*harness try"):
+        compose(machine(), [board])
+
+
+def test_an_overlay_that_is_cut_off_is_named_with_the_offset(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.dtbo"
+    cut.write_bytes(compiled("/dts-v1/;\n/plugin/;\n&{/chosen} { x; };\n")[:-8])
+
+    with pytest.raises(DevicetreeError, match=r"cut\.dtbo: not a valid .* offset 0x4: .*truncated"):
+        compose(machine(), [cut])
 
 
 def _dynamic(folder: Path, placement: Placement | None = None) -> Devicetree:
