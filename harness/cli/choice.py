@@ -3,6 +3,7 @@
 
 import argparse
 from collections.abc import Callable
+from math import inf, nan
 
 from harness.base.errors import HarnessError, explain
 from harness.base.progress import say
@@ -76,3 +77,14 @@ def runner_of(arguments: argparse.Namespace) -> Callable[[SuiteRequest], Run]:
         return finished
 
     return run
+
+
+def percentage(text: str) -> float:
+    """A limit in per cent: 0 or more, and finite; nothing would be beyond another."""
+    try:
+        number = float(text.removesuffix("%"))
+    except ValueError:
+        number = nan
+    if not 0 <= number < inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a limit. Expected for example 10.")
+    return number

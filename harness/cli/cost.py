@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.base.errors import ConfigError, HostError, InputError, NoDebugInformation
 from harness.base.progress import say
+from harness.cli.choice import percentage
 from harness.cli.machines import add_kernel_options, kernel_of
 from harness.cli.outputs import add_output
 from harness.cli.tables import print_table
@@ -52,7 +53,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument(
         "--limit",
-        type=float,
+        type=percentage,
         metavar="PERCENT",
         help="with --since: the most by which a number may grow",
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.base.errors import SeriesError, SourceError
 from harness.base.kernel_code import properties_of
 from harness.base.progress import say
-from harness.cli.choice import add_choice_options, request_of, runner_of
+from harness.cli.choice import add_choice_options, percentage, request_of, runner_of
 from harness.cli.machines import add_source_option
 from harness.cli.outputs import add_output
 from harness.jobs.compare import (
@@ -128,7 +128,7 @@ def _add_ways(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--cost-limit",
-        type=float,
+        type=percentage,
         metavar="PERCENT",
         help="the series is bad if such a number grows by more; as --cost (default: no limit)",
     )

@@ -193,3 +193,18 @@ def test_a_fault_of_the_program_does_not_speak_against_the_kernel(
     assert main(["doctor"]) == 2
 
     assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("limit", ["nan", "inf", "-5", "ten", ""])
+@pytest.mark.parametrize(
+    "words", [["cost", "--since=x", "--limit"], ["validate", "x", "--cost-limit"]]
+)
+def test_a_limit_that_nothing_is_beyond_is_refused(
+    words: list[str], limit: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    *command, option = words
+
+    with pytest.raises(SystemExit):
+        main([*command, f"{option}={limit}"])
+
+    assert f"'{limit}' is not a limit" in capsys.readouterr().err
