@@ -102,7 +102,8 @@ def _remarks(trial: BoardTrial) -> Iterator[str]:
         yield "the lint says"
     for one in faults:
         finding = f", {one.rule.entry}" if one.rule.entry else ""
-        yield f"  {one.level}: {one.path}: {one.text} [{one.rule.name}{finding}]"
+        text = _on_board(trial, f"{one.path}: {one.text}")
+        yield f"  {one.level}: {text} [{one.rule.name}{finding}]"
     if faults:
         yield ""
 
@@ -149,8 +150,15 @@ def _complaints(trial: BoardTrial) -> Iterator[str]:
     if trial.judged.complaints:
         yield ""
         yield "the board is at fault"
-        yield from (f"  {one}" for one in trial.judged.complaints)
+        yield from (f"  {_on_board(trial, one)}" for one in trial.judged.complaints)
         yield ""
+
+
+def _on_board(trial: BoardTrial, said: str) -> str:
+    """What was *said* of a stand-in, of the node on the board."""
+    path, colon, text = said.partition(": ")
+    nodes = {one.node: one.path for one in trial.transfer.stand_ins}
+    return f"{nodes.get(path, path)}{colon}{text}"
 
 
 def as_json(trial: BoardTrial) -> Mapping[str, Any]:

@@ -54,6 +54,14 @@ def test_each_device_has_its_own_tests_and_endpoints_stand_for_their_bridge(
     assert said.endswith("verdict: bad; exit code 1")
 
 
+def test_what_the_lint_says_of_a_stand_in_names_the_node_of_the_board(tmp_path: Path) -> None:
+    said = trial_text(trial("functions", tmp_path, COMPARED))
+
+    remarks = said.partition("the lint says\n")[2]
+    assert "  error: /pcie@30000000/wifi@1,0: unrestricted: its memory-region hides" in remarks
+    assert "/device@0,0: " not in remarks
+
+
 def test_a_difference_from_the_lint_is_shown(tmp_path: Path) -> None:
     violation = Violation(("A2",), DIFFERS, observed="/mmc: predicted pool 'a', the kernel has ''")
     case = replace(COMPARED, result=Result.FAIL, violations=(violation,), violated=("A2",))
