@@ -162,6 +162,19 @@ def test_what_is_wrong_is_said_with_what_to_write_instead(
     assert len(todo.splitlines()) == len(set(todo.splitlines()))
 
 
+def test_a_device_that_is_disabled_shares_no_pool(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    off = overlay(tmp_path, "", 'off { compatible = "x"; memory-region = <&pool>; %s };')
+    off.write_text(off.read_text() % 'status = "disabled";')
+
+    assert lint("--overlay", off, EMPTY) == BAD
+
+    out = capsys.readouterr().out
+    assert "/off: no device is made of this node" in out
+    assert "[shared-with-unrestricted]" not in out
+
+
 def test_json_holds_everything(capsys: pytest.CaptureFixture[str]) -> None:
     lint("--json", "--kernel=6.12", EMPTY)
 

@@ -246,7 +246,7 @@ class _Checker:
             if other is not None and other is not one:
                 text = f"{device.path} refers to it, and gets {other.name}"
                 yield _fault("first-pool-only", one.node, text)
-            elif other is None and users:
+            elif other is None and users and device.rule is not RULES["device-disabled"]:
                 text = f"{device.path} refers to it too: {device.outcome.value}"
                 yield _fault("shared-with-unrestricted", one.node, text)
         for user in users if one.base is not None else ():
