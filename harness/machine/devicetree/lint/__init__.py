@@ -6,7 +6,8 @@
     Prediction ─► find_faults() ─► BoardJudgement ─► BoardResult ─► text, JSON, SARIF, ...
 """
 
-from harness.machine.devicetree.lint.faults import Fault, find_faults
+from harness.machine.devicetree.lint.fault import Fault
+from harness.machine.devicetree.lint.faults import find_faults
 from harness.machine.devicetree.lint.judgement import BoardJudgement, Expectation, Status, judge
 from harness.machine.devicetree.lint.measures import Measures, measure
 from harness.machine.devicetree.lint.rows import (

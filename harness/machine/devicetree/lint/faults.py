@@ -1,24 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is wrong with the restricted pools of a devicetree, on one kernel."""
+"""What is wrong with the restricted pools and the memory of a devicetree, on one kernel."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from harness.base.address_range import AddressRange
 from harness.base.space import GIB, KIB
 from harness.machine.devicetree.flat import CELL, FlatNode, FlatTree
+from harness.machine.devicetree.lint.device_faults import device_faults
+from harness.machine.devicetree.lint.fault import Fault, fault_of
 from harness.machine.devicetree.lint.measures import SET_SIZE, measure
 from harness.machine.devicetree.lint.overlaps import Overlaps
 from harness.machine.devicetree.model.attachment import (
     SLOT,
     DevicePrediction,
-    Restriction,
     is_too_large,
-    named_pools,
 )
-from harness.machine.devicetree.model.bus_address import has_cells, is_pci_bus
-from harness.machine.devicetree.model.devices import REGION, Bus
-from harness.machine.devicetree.model.dma_ranges import buses_above
+from harness.machine.devicetree.model.devices import Bus
 from harness.machine.devicetree.model.environment import Environment
 from harness.machine.devicetree.model.memory import (
     Cells,
@@ -34,7 +31,7 @@ from harness.machine.devicetree.model.prediction import (
     used_part,
 )
 from harness.machine.devicetree.model.regions import Kind, ReservedNode
-from harness.machine.devicetree.model.rules import RULES, Level, Rule
+from harness.machine.devicetree.model.rules import RULES, Rule
 from harness.machine.devicetree.model.scan import initial_ram_disk
 from harness.machine.devicetree.model.spans import Spans
 from harness.machine.devicetree.region import Region
@@ -51,28 +48,12 @@ IN_ORDER = (Bus.PCI, Bus.PCI_REST)
 """PCI functions are attached after their host bridge, so they race with nobody."""
 
 
-@dataclass(frozen=True)
-class Fault:
-    """One thing that is wrong: with a node, by a rule, in words.
-
-    *name* is the property to look at; empty for the node.
-    """
-
-    rule: Rule
-    path: str
-    text: str
-    name: str = ""
-
-    @property
-    def level(self) -> Level:
-        """How bad it is."""
-        return self.rule.level
-
-
 def find_faults(tree: FlatTree, found: Prediction, around: Environment) -> tuple[Fault, ...]:
     """Everything that is wrong on that kernel, pools first; () if nothing is."""
     checker = _Checker(tree, found, around)
-    return tuple(dict.fromkeys((*checker.pools(), *checker.devices(), *checker.tree_itself())))
+    return tuple(
+        dict.fromkeys((*checker.pools(), *device_faults(tree, found), *checker.tree_itself()))
+    )
 
 
 class _Checker:
@@ -103,12 +84,12 @@ class _Checker:
             if not one.is_meant_as_pool:
                 continue
             if one.node.properties.get("status") == b"":
-                yield _fault("status-empty", one.node, "its status has no value", "status")
+                yield fault_of("status-empty", one.node, "its status has no value", "status")
             if one.kind is Kind.POOL:
                 yield from self._reg(one)
                 if one.rule is RULES["empty-reg"]:
                     text = f"its 'reg' has no bytes; the kernel takes {one.place} for it"
-                    yield _fault("empty-reg", one.node, text, "reg")
+                    yield fault_of("empty-reg", one.node, text, "reg")
                 else:
                     if one.base is not None:
                         yield from self._place(one)
@@ -150,13 +131,13 @@ class _Checker:
         reg = one.node.properties.get("reg", b"")
         number = len(self.cells.entries(reg))
         if number > 1 and one.base is not None:
-            yield _fault(
+            yield fault_of(
                 "first-entry-only", one.node, f"{number - 1} of its {number} entries are unused",
                 "reg",
             )  # fmt: skip
         unit = one.node.name.partition("@")[2]
         if unit and one.base is not None and not one.dynamic and not _is_at(unit, one.base):
-            yield _fault(
+            yield fault_of(
                 "name-differs", one.node, f"the name says {unit}, 'reg' says {one.base:x}", "reg"
             )
 
@@ -164,25 +145,25 @@ class _Checker:
         used, memory = used_part(one), self.regions.memory
         if memory.ram and not memory.ram.covers(used):
             there = ", ".join(map(str, memory.ram.ranges()[:MOST_BANKS]))
-            yield _fault("outside-ram", one.node, f"{used} is not inside RAM, which is {there}")
+            yield fault_of("outside-ram", one.node, f"{used} is not inside RAM, which is {there}")
         elif memory.ram and not memory.mapped.covers(used):
-            yield _fault("over-nomap", one.node, f"part of {used} is not mapped")
+            yield fault_of("over-nomap", one.node, f"part of {used} is not mapped")
         yield from self._overlaps(one, used)
         for load in (*self.around.loaded, *self._disks):
             if load.overlaps(used):
-                yield _fault("over-loaded", one.node, f"{used} overlaps {load}")
+                yield fault_of("over-loaded", one.node, f"{used} overlaps {load}")
         if self._freed.overlaps(used):
-            yield _fault("freed-by-refused", one.node, FREED)
+            yield fault_of("freed-by-refused", one.node, FREED)
 
     def _overlaps(self, one: ReservedNode, used: AddressRange) -> Iterator[Fault]:
         """Other regions and /memreserve/ entries over a pool, one of each."""
         other = self._neighbours.over(used, one.node)
         if other is not None:
-            yield _fault("overlap", one.node, f"{used} overlaps {other}")
+            yield fault_of("overlap", one.node, f"{used} overlaps {other}")
         entry = self._entries.over(used, one.node)
         if entry is not None:
             rule = "dynamic-over-memreserve" if one.dynamic else "overlap"
-            yield _fault(rule, one.node, f"{used} overlaps {entry}")
+            yield fault_of(rule, one.node, f"{used} overlaps {entry}")
 
     def _ranges(self) -> Iterator[tuple[Region, FlatNode | None]]:
         """Memory of all enabled nodes of /reserved-memory: all entries of reg, or the place."""
@@ -199,26 +180,28 @@ class _Checker:
         base, size = one.base or 0, one.size
         got = measure(one.place, self.kernel, self.around.page)
         if size < SLOT:
-            yield _fault("no-slot", one.node, f"its size is {size} bytes", "reg")
+            yield fault_of("no-slot", one.node, f"its size is {size} bytes", "reg")
             return
         if is_too_large(one, self.around):
-            yield _fault("too-large", one.node, f"its size is {size // KIB} KiB")
+            yield fault_of("too-large", one.node, f"its size is {size // KIB} KiB")
         if base % SLOT and self._holds("slot-unaligned"):
-            yield _fault("slot-unaligned", one.node, f"its base is {base:#x}")
+            yield fault_of("slot-unaligned", one.node, f"its base is {base:#x}")
         elif base % self.around.page and self._holds("page-unaligned"):
-            yield _fault(
+            yield fault_of(
                 "page-unaligned", one.node,
                 f"its base {base:#x} is not page aligned: at most {got.largest_mapping // KIB} KiB",
             )  # fmt: skip
         elif base % SET_SIZE and self._holds("set-unaligned"):
             text = f"its base {base:#x} is not a multiple of 256 KiB: coherent allocations of at "
-            yield _fault("set-unaligned", one.node, f"{text}most {got.largest_coherent // KIB} KiB")
+            yield fault_of(
+                "set-unaligned", one.node, f"{text}most {got.largest_coherent // KIB} KiB"
+            )
         yield from self._pages(one)
         if size % SET_SIZE:
             rule = "odd-size" if self._holds("odd-size") else "odd-size-overrun"
-            yield _fault(rule, one.node, f"its size is {size / KIB:g} KiB")
+            yield fault_of(rule, one.node, f"its size is {size / KIB:g} KiB")
         if size < SET_SIZE:
-            yield _fault("small-pool", one.node, f"its size is {size / KIB:g} KiB")
+            yield fault_of("small-pool", one.node, f"its size is {size / KIB:g} KiB")
 
     def _pages(self, one: ReservedNode) -> Iterator[Fault]:
         """Pages of which the pool has a part; only the smallest size of page is named."""
@@ -226,7 +209,7 @@ class _Checker:
             if one.place.base % page or one.size % page:
                 rule = "page-shared" if page == self.around.page else "larger-pages"
                 text = f"base or size of {one.place} is not a multiple of {page // KIB} KiB"
-                yield _fault(rule, one.node, text)
+                yield fault_of(rule, one.node, text)
                 return
 
     def _users(self, one: ReservedNode) -> Iterator[Fault]:
@@ -234,75 +217,29 @@ class _Checker:
         naming = self._naming.get(one.node, [])
         if not users:
             text = f"{naming[0].path} refers to it, and does not get it" if naming else ""
-            yield _fault("unused", one.node, text or "no device refers to it")
+            yield fault_of("unused", one.node, text or "no device refers to it")
         racing = [user for user in users if user.device.bus not in IN_ORDER]
         if len(racing) > 1:
             names = ", ".join(user.path for user in racing[:4])
-            yield _fault(
+            yield fault_of(
                 "attached-in-parallel", one.node, f"{len(racing)} devices share it: {names}"
             )
         for device in naming:
             other = device.pool
             if other is not None and other is not one:
                 text = f"{device.path} refers to it, and gets {other.name}"
-                yield _fault("first-pool-only", one.node, text)
+                yield fault_of("first-pool-only", one.node, text)
             elif other is None and users and device.rule is not RULES["device-disabled"]:
                 text = f"{device.path} refers to it too: {device.outcome.value}"
-                yield _fault("shared-with-unrestricted", one.node, text)
+                yield fault_of("shared-with-unrestricted", one.node, text)
         for user in users if one.base is not None else ():
             address = user.reach.address(used_part(one))
             if address is not None and address + one.size > 4 * GIB:
-                yield _fault(
+                yield fault_of(
                     "beyond-32-bits", one.node,
                     f"{user.path} finds it at {address:#x}, beyond a mask of 32 bits",
                 )  # fmt: skip
                 break
-
-    # devices
-
-    def devices(self) -> Iterator[Fault]:
-        yield from self._dangling()
-        yield from self._ignored_ranges()
-        for one in self.found.devices:
-            if one.outcome in (Restriction.PART, Restriction.UNFIT, Restriction.NO_BOOT):
-                if one.names:
-                    yield _of_device(one)
-            elif one.outcome is Restriction.RESTRICTED:
-                said = one.virtio_condition
-                if said and one.device.bus is not Bus.PCI_REST:
-                    yield Fault(RULES["virtio-access-platform"], one.path, said)
-                if one.names and (below := without_pool_below(one, self.found)):
-                    text = f"nothing below it inherits: {', '.join(below)}"
-                    yield Fault(RULES["bus-region"], one.path, text, REGION)
-                if one.pool is not None and one.names and one.pool.node not in one.names:
-                    yield Fault(
-                        RULES["namesake"], one.path,
-                        f"it refers to {one.names[0].path} and gets {one.pool.node.path}",
-                        REGION,
-                    )  # fmt: skip
-            elif one.names or _concerns(one, self.tree):
-                yield _of_device(one)
-
-    def _dangling(self) -> Iterator[Fault]:
-        for node in self.tree.root.below():
-            for phandle in node.cells(REGION) if REGION in node.properties else ():
-                if phandle not in self.tree.by_phandle:
-                    text = f"it refers to phandle {phandle:#x}, which no node has"
-                    yield _fault("dangling", node, text, REGION)
-                    break
-
-    def _ignored_ranges(self) -> Iterator[Fault]:
-        """dma-ranges above restricted devices that the kernel ignores."""
-        if not self._holds("bus-without-cells"):
-            return
-        for one in self.found.devices:
-            lines = buses_above(one.device, self.tree) if one.outcome.is_attached else ()
-            counts = next((bus for bus in lines if bus.properties.get("dma-ranges")), None)
-            for bus in lines[lines.index(counts) :] if counts else ():
-                if counts and not has_cells(bus):
-                    text = f"its dma-ranges are ignored: {bus.path} has no #address-cells"
-                    yield _fault("bus-without-cells", counts, text, "dma-ranges")
-                    break
 
     # the tree
 
@@ -316,55 +253,23 @@ class _Checker:
             parts = (one.place.base | one.size) % page
             if parts and "no-map" in one.node.properties and self._holds("no-map-part-of-page"):
                 text = f"base or size of {one.place} is not a multiple of {page // KIB} KiB"
-                yield _fault("no-map-part-of-page", one.node, text)
+                yield fault_of("no-map-part-of-page", one.node, text)
             if one.kind is Kind.CMA and self._freed.overlaps(one.place):
-                yield _fault("freed-by-refused", one.node, FREED)
+                yield fault_of("freed-by-refused", one.node, FREED)
             if one.kind is Kind.CMA and lacks_pages(one.place, self.regions.memory):
-                yield _fault("contiguous-outside-ram", one.node, f"{one.place} is not RAM")
+                yield fault_of("contiguous-outside-ram", one.node, f"{one.place} is not RAM")
             if one.size // page >= HUGE and self._holds("huge-region"):
-                yield _fault("huge-region", one.node, f"its size is {one.size:#x} bytes")
+                yield fault_of("huge-region", one.node, f"its size is {one.size:#x} bytes")
         unmapped, given = set(self.regions.freed_unmapped), Spans(given_unmapped(self.regions))
         names: set[str] = set()
         for one in self.regions.nodes:
             pages = whole_pages(one.place, self.around.page)
             if one.kind is Kind.REFUSED and one.place in unmapped and given.overlaps(pages):
                 text = f"the kernel frees {one.place}, but cannot access it"
-                yield _fault("refused-unmapped", one.node, text, "no-map")
+                yield fault_of("refused-unmapped", one.node, text, "no-map")
             if one.is_meant_as_pool and one.name in names and self._holds("namesake"):
-                yield _fault("namesake", one.node, f"{one.name} is there twice")
+                yield fault_of("namesake", one.node, f"{one.name} is there twice")
             names.add(one.name)
-
-
-def without_pool_below(bus: DevicePrediction, found: Prediction) -> tuple[str, ...]:
-    """The paths of unrestricted devices below *bus*, if it is a bus that does no DMA itself.
-
-    Functions without a node behind a PCI bridge get what their host bridge has.
-    """
-    bridge = bus.device.bus is Bus.PCI and is_pci_bus(bus.device.node)
-    if not (bus.device.is_plain_bus or bridge):
-        return ()
-    below = [one for one in found.devices if one.path.startswith(f"{bus.path}/")]
-    if bridge and not below:
-        rest = f"{bus.device.configured_by.path}/*"
-        below = [one for one in found.devices if one.path == rest]
-    return tuple(one.path for one in below if one.outcome is Restriction.UNRESTRICTED)
-
-
-def _concerns(device: DevicePrediction, tree: FlatTree) -> bool:
-    """Whether an unrestricted device without a pool of its own is so by mistake."""
-    if device.rule is RULES["behind-iommu"]:
-        return bool(named_pools(device.device.configured_by, tree))
-    return device.rule.name in ("empty-region-hides", "other-region-hides", "malformed-region")
-
-
-def _of_device(device: DevicePrediction) -> Fault:
-    pool = device.pool.name if device.pool else ""
-    text = f"{device.outcome.with_pool(pool)}: {device.why}"
-    return Fault(device.rule, device.path, text, REGION)
-
-
-def _fault(rule: str, node: FlatNode, text: str, name: str = "") -> Fault:
-    return Fault(RULES[rule], node.path, text, name)
 
 
 def _is_at(unit: str, base: int) -> bool:

@@ -7,7 +7,9 @@ from enum import IntEnum
 
 from harness.base.errors import InputError
 from harness.machine.devicetree.flat import FlatTree
-from harness.machine.devicetree.lint.faults import Fault, find_faults, without_pool_below
+from harness.machine.devicetree.lint.device_faults import without_pool_below
+from harness.machine.devicetree.lint.fault import Fault
+from harness.machine.devicetree.lint.faults import find_faults
 from harness.machine.devicetree.model.attachment import DevicePrediction, Restriction, named_pools
 from harness.machine.devicetree.model.environment import Environment, KernelVersion
 from harness.machine.devicetree.model.prediction import BY_BOOT_LOADER, Prediction, predict
