@@ -76,6 +76,9 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "absent-region-inherits": Change(
             "of_dma_set_restricted_buffer() asks only whether memory-region is there", "6.16"
         ),
+        "larger-requests": Change(
+            "9b8b84879d4a: a disk takes requests of 4 MiB by default, not of 1280 KiB", "6.17"
+        ),
         "map-phys": Change(
             "dma_map_phys(), on which all mappings of one piece of memory are based; MMIO, as of "
             "dma_map_resource(), is refused where it had to bounce",

@@ -8,7 +8,6 @@ from harness.base.address_range import AddressRange
 from harness.devices.drivers import DRIVERS, Driver, EntropyWork, built_in
 from harness.jobs.check.check_machine import pools_of
 from harness.kernel import Kernel
-from harness.kernel.source.version import parse_version
 from harness.machine.binary import find_qemu
 from harness.machine.devicetree import Devicetree
 from harness.machine.devicetree.flat import read_blob
@@ -25,9 +24,9 @@ from harness.machine.shape import shaped_devicetree
 from harness.machine.virtio import TRANSPORTS, VirtioDevice
 from harness.suite.lib.shape_users import INHERITING, user_paths
 
-ROOM, LITTLE_ROOM = 2 << 20, 64 << 10
-"""Bytes of a pool in which any driver can work (docs/findings.md, virtio-blk-retries-for-ever), and
-one that only fills a few pages."""
+LITTLE_ROOM, ROOM, LARGE_ROOM = 64 << 10, 2 << 20, 8 << 20
+"""Bytes of a pool in which a driver can work: one that only fills a few pages, any other, and a
+virtio disk with larger requests (docs/findings.md, virtio-blk-retries-for-ever)."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +55,13 @@ class ShapeParts:
         there = found.reach.address(found.pool.place)
         if found.pool.dynamic or there != found.pool.base:
             return ()
-        size = found.pool.size
-        return tuple(
-            one for one in self.has if size >= (LITTLE_ROOM if one.work is EntropyWork else ROOM)
-        )
+        return tuple(one for one in self.has if found.pool.size >= self._room(one))
+
+    def _room(self, driver: Driver) -> int:
+        if driver.work is EntropyWork:
+            return LITTLE_ROOM
+        larger = self.prediction.kernel.has("larger-requests")
+        return LARGE_ROOM if larger and driver.name == "virtio-blk" else ROOM
 
     def windows(self) -> tuple[AddressRange, ...]:
         """What a fence around the pools of PCI devices lets them access."""
@@ -77,6 +79,6 @@ def parts_of_shape(
 ) -> ShapeParts:
     """The parts of *shape*, as *kernel* is predicted to see it."""
     devicetree = shaped_devicetree(find_qemu(qemu), shape, ram_size=ram_size)
-    version = str(parse_version(kernel.release)) if kernel else NEWEST
-    found = predict(read_blob(devicetree.blob), KernelVersion(version))
+    version = KernelVersion.parse(kernel.release if kernel else NEWEST)
+    found = predict(read_blob(devicetree.blob), version)
     return ShapeParts(devicetree, found, built_in(kernel) if kernel else DRIVERS)

@@ -213,7 +213,8 @@ POOL_RULES = (
         f"{SWIOTLB_C}:swiotlb_max_mapping_size()",
         "dma_max_mapping_size() returns 256 KiB whatever the size of the pool. In a smaller pool "
         "large requests fail; a virtio disk may retry them forever.",
-        "Use at least 2 MiB for a disk.",
+        "Use at least 2 MiB for a disk, and 8 MiB for a virtio disk since "
+        f"{CHANGES['larger-requests'].since}.",
         "virtio-blk-retries-for-ever",
     ),
     Rule(
