@@ -3,6 +3,8 @@
 #include <linux/bits.h>
 #include <linux/irqflags.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
 #include <asm/barrier.h>
 #include <asm/sysreg.h>
 
@@ -10,7 +12,10 @@
 
 #define INST_RETIRED	8	/* an event of the PMU (Arm ARM, "Common events") */
 #define COUNTER		BIT(0)
-#define TIMES		32	/* as often is each call made; the least counts */
+#define TIMES		32	/* as often is a buffer mapped; the least counts */
+#define HELD		512	/* allocations at a time */
+#define HELD_BYTES	SZ_8M	/* likewise, at most: pools may be small */
+#define ROUNDS		4	/* as often is a half of them made again; the least counts */
 
 static bool counter_start(void)
 {
@@ -116,15 +121,101 @@ int call_cost_map(struct call *call)
 	return 0;
 }
 
-/* Interrupts stay enabled: freeing coherent memory without them is not allowed. */
+struct memory_cost {
+	struct device *dev;
+	size_t size;
+	int number;
+	u32 least[2];		/* alloc, free */
+	struct { void *virt; dma_addr_t dma_addr; } held[HELD];
+};
+
+/* As many as are missing, each as where a driver must not sleep. */
+static int memory_alloc(struct memory_cost *cost)
+{
+	u32 begin, end, nothing = counted_for_nothing();
+	unsigned long flags;
+	int i;
+
+	for (i = 0; i < cost->number; i++) {
+		if (cost->held[i].virt)
+			continue;
+		local_irq_save(flags);
+		begin = counted();
+		cost->held[i].virt = dma_alloc_coherent(cost->dev, cost->size,
+							&cost->held[i].dma_addr,
+							GFP_ATOMIC | __GFP_NOWARN);
+		end = counted();
+		local_irq_restore(flags);
+		if (!cost->held[i].virt)
+			return -ENOMEM;
+		cost->least[0] = min(cost->least[0], end - begin - nothing);
+	}
+	return 0;
+}
+
+/* Those in places with the bit, all for 0; interrupts stay enabled, as this call demands. */
+static void memory_free(struct memory_cost *cost, int bit)
+{
+	u32 begin, nothing = counted_for_nothing();
+	int i;
+
+	for (i = 0; i < cost->number; i++) {
+		if (!cost->held[i].virt || (bit && !(i & bit)))
+			continue;
+		begin = counted();
+		dma_free_coherent(cost->dev, cost->size, cost->held[i].virt,
+				  cost->held[i].dma_addr);
+		cost->least[1] = min(cost->least[1], counted() - begin - nothing);
+		cost->held[i].virt = NULL;
+	}
+}
+
+/* Makes the page allocator put what this CPU holds of freed pages into its free lists. */
+static void pages_flush(void)
+{
+	unsigned long page, last = 0;
+	int i;
+
+	for (i = 0; i < SZ_16M >> (PAGE_SHIFT + PAGE_ALLOC_COSTLY_ORDER); i++) {
+		page = __get_free_pages(GFP_KERNEL | __GFP_NOWARN, PAGE_ALLOC_COSTLY_ORDER);
+		if (!page)
+			break;
+		*(unsigned long *)page = last;
+		last = page;
+	}
+	while (last) {
+		page = last;
+		last = *(unsigned long *)page;
+		free_pages(page, PAGE_ALLOC_COSTLY_ORDER);
+	}
+}
+
+/*
+ * Every second allocation, then two of every four and so on are made again, as the others keep the
+ * free blocks beside them from becoming one: the page allocator has free blocks of this size then,
+ * whatever it had before.
+ */
+static int memory_measure(struct memory_cost *cost)
+{
+	int bit, status = memory_alloc(cost);
+
+	for (bit = 1; !status && bit < 1 << ROUNDS; bit <<= 1) {
+		memory_free(cost, bit);
+		pages_flush();
+		status = memory_alloc(cost);
+	}
+	memory_free(cost, 0);
+	return status;
+}
+
 int call_cost_alloc(struct call *call)
 {
 	const struct probe_cost_alloc *request = call->request;
-	u32 nothing, middle, least[2] = { ~0, ~0 }, size = le32_to_cpu(request->size);
 	struct target *target = target_find(request->device);
+	struct memory_cost *cost;
 	struct probe_count *answer;
-	dma_addr_t dma_addr;
-	int i;
+	size_t size = le32_to_cpu(request->size);
+	int i, status;
 
 	if (!target)
 		return PROBE_NO_DEVICE;
@@ -132,23 +223,19 @@ int call_cost_alloc(struct call *call)
 		return PROBE_BAD_RANGE;
 	if (!counter_start())
 		return -EOPNOTSUPP;
-	for (i = 0; i < TIMES; i++) {
-		u32 begin;
-		void *virt;
-
-		nothing = counted_for_nothing();
-		begin = counted();
-		virt = dma_alloc_coherent(target->dev, size, &dma_addr, GFP_KERNEL | __GFP_NOWARN);
-		middle = counted();
-		if (!virt)
-			return -ENOMEM;
-		least[0] = min(least[0], middle - begin - nothing);
-		begin = counted();
-		dma_free_coherent(target->dev, size, virt, dma_addr);
-		least[1] = min(least[1], counted() - begin - nothing);
+	cost = kzalloc(sizeof(*cost), GFP_KERNEL);
+	if (!cost)
+		return -ENOMEM;
+	cost->dev = target->dev;
+	cost->size = size;
+	cost->number = clamp_t(size_t, HELD_BYTES / PAGE_ALIGN(size), 1, HELD);
+	cost->least[0] = cost->least[1] = ~0;
+	status = memory_measure(cost);
+	if (!status) {
+		answer = call_answer(call, sizeof(cost->least));
+		for (i = 0; i < ARRAY_SIZE(cost->least); i++)
+			answer[i].value = cpu_to_le32(cost->least[i]);
 	}
-	answer = call_answer(call, sizeof(least));
-	for (i = 0; i < ARRAY_SIZE(least); i++)
-		answer[i].value = cpu_to_le32(least[i]);
-	return 0;
+	kfree(cost);
+	return status;
 }

@@ -157,7 +157,10 @@ class Device:
         return self.session.call(calls.cost_map(self.id, buffer.handle, direction, size))
 
     def cost_of_memory(self, size: int) -> tuple[int, ...]:
-        """Instructions to allocate and to free *size* bytes of coherent memory, the least of 32."""
+        """Instructions to allocate and to free *size* bytes of coherent memory, the least of many.
+
+        Up to 8 MiB, or 512 allocations, are held at a time; DmaError if there is less room.
+        """
         return self.session.call(calls.cost_alloc(self.id, size))
 
     def set_dma_mask(self, mask: int) -> None:

@@ -34,8 +34,8 @@ SIZES = (64, 512, 2 * KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB)
 """Bytes of mappings, from a descriptor to the largest mapping of a restricted device."""
 
 MEMORY = (4 * KIB, 16 * KIB, 32 * KIB)
-"""Bytes of coherent allocations. Without a pool the page allocator serves larger ones from what
-happens to be free, and the number is not the same each time (PAGE_ALLOC_COSTLY_ORDER)."""
+"""Bytes of coherent allocations. Without a pool the page allocator keeps no larger ones ready
+(PAGE_ALLOC_COSTLY_ORDER), and the number depends on what happens to be free."""
 
 EVERY = (2, 4, 8, 16, 32)
 """How full a pool is for mappings of FULL_SIZE: of as many mappings in a row that fill it, one was

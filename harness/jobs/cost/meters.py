@@ -30,9 +30,9 @@ class Meter(Protocol):
 class InstructionMeter(Meter):
     """Instructions, on a machine whose PMU counts them (Machine.counted).
 
-    The probe reads the counter right before and after a call, without interrupts for mappings, and
-    takes the least of several times: the number of a call depends on the kernel and on what is
-    mapped, on nothing else. DmaError if the PMU does not count.
+    The probe reads the counter right before and after a call, without interrupts (freeing coherent
+    memory needs them), and takes the least of several times: the number of a call depends on the
+    kernel and on what is mapped, on nothing else. DmaError if the PMU does not count.
     """
 
     def mapping(self, device: Device, buffer: Buffer, direction: Direction) -> tuple[int, ...]:

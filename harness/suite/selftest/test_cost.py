@@ -3,11 +3,12 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from operator import attrgetter
 
 import pytest
 
 from harness.jobs.cost import WORKS, Cost, Work, measure_costs, measure_work
-from harness.jobs.cost.measure import EVERY, KINDS, SIZES
+from harness.jobs.cost.measure import EVERY, KINDS, SIZES, DeviceKind
 from harness.machine.capabilities import PLUGINS
 from harness.machine.environment import Environment
 
@@ -36,10 +37,11 @@ def sees_copies(test: Callable[[Environment], None]) -> Callable[[Environment], 
     return test
 
 
-@pytest.mark.nightly("three boots of a machine that counts")
-def test_two_measurements_give_the_same_numbers(environment: Environment) -> None:
+@pytest.mark.nightly("two boots of a machine that counts, more with a pool")
+@pytest.mark.parametrize("kind", KINDS, ids=attrgetter("name"))
+def test_two_measurements_give_the_same_numbers(environment: Environment, kind: DeviceKind) -> None:
     """The instructions of a call depend on the kernel and on nothing else."""
-    first, second = (tuple(measure_costs(environment, (POOL,))) for _ in range(2))
+    first, second = (tuple(measure_costs(environment, (kind,))) for _ in range(2))
 
     assert first == second
 
