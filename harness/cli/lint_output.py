@@ -18,6 +18,7 @@ from harness.machine.devicetree.lint import (
     PoolRow,
 )
 from harness.machine.devicetree.model import RULES, Level, Restriction, Rule
+from harness.machine.devicetree.positions import said_position
 
 WIDTH = 100
 UNREADABLE = "unreadable"
@@ -239,7 +240,8 @@ def _escaped(text: str, *, property_too: bool = False) -> str:
 def _by_fault(board: BoardResult) -> Iterable[tuple[FaultRow, str]]:
     """Each fault once, with the kernels that have it."""
     if board.error:
-        fault = FaultRow("error", UNREADABLE, "", "", "", "/", board.error, None)
+        place = said_position(board.error)
+        fault = FaultRow("error", UNREADABLE, "", "", "", "/", board.error, place)
         yield fault, "all kernels"
     found: dict[FaultRow, list[str]] = {}
     for one in board.kernels:

@@ -393,6 +393,31 @@ def test_a_hostile_source_is_an_error(
     assert sorted(map(str, Path().iterdir())) == ["board.dts", "link.dtsi"]
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("/dts-v1/;\n/ {\n\ta = <1>\n};", "file=board.dts,line=4,col=1"),
+        ('#include "no.dtsi"\n', "file=board.dts,line=1,col=10"),
+        ('/dts-v1/;\n/ {\n/include/ "no.dtsi"\n};', "file=board.dts,line=3,col=1"),
+        ('#include "half.dtsi"\n', "file=half.dtsi,line=2,col=1"),
+        ("", "file=board.dts"),
+    ],
+)
+def test_an_annotation_is_where_a_source_is_wrong(
+    text: str,
+    place: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("board.dts").write_text(text)
+    Path("half.dtsi").write_text("/dts-v1/;\n}")
+
+    lint("--format=github", "board.dts")
+    assert capsys.readouterr().out.startswith(f"::error {place},title=unreadable::")
+
+
 def test_an_include_directory_is_trusted(tmp_path: Path) -> None:
     there, board = tmp_path / "there", tmp_path / "boards" / "board.dts"
     there.mkdir()

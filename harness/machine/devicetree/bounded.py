@@ -13,6 +13,7 @@ from harness.base.errors import DevicetreeError
 from harness.base.space import GIB, MIB
 from harness.base.tools import find_tool
 
+UNPARSED = "FATAL ERROR: Unable to parse input tree"
 CPU_SECONDS, WALL_SECONDS = 10, 20
 MEMORY, OUTPUT = 1 * GIB, 64 * MIB
 """Bounds of each program that reads a source."""
@@ -86,4 +87,9 @@ def _complaint(said: str) -> str:
     """The first lines of what a compiler says, without the list of opened files."""
     skipped = (".", "In file included from", " ")
     lines = [line for line in said.splitlines() if line and not line.startswith(skipped)]
-    return "; ".join(line.strip() for line in lines[:3]) or "it gave no reason"
+    return reason("; ".join(line.strip() for line in lines[:3])) or "it gave no reason"
+
+
+def reason(complaint: str) -> str:
+    """The *complaint* of dtc without the words that each has."""
+    return complaint.replace(UNPARSED, "").replace("Error: ", "").strip("; ")

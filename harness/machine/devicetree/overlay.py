@@ -7,12 +7,12 @@ from pathlib import Path
 from harness.base.errors import DevicetreeError, ToolError
 from harness.base.paths import CHECKOUT
 from harness.base.tools import run_tool
+from harness.machine.devicetree.bounded import reason
 from harness.machine.devicetree.flat import MAGIC, read_blob, read_named
 from harness.machine.devicetree.fragments import apply, is_overlay, targets
 
 OVERLAYS = CHECKOUT / "dts"
 SUFFIX = ".dtso"
-UNPARSED = "FATAL ERROR: Unable to parse input tree"
 """The last line of dtc after a syntax error."""
 
 FILES = (SUFFIX, ".dts", ".dtbo")
@@ -75,5 +75,5 @@ def _compiled(source: Path) -> bytes:
     try:
         return run_tool(["dtc", "-@", "-I", "dts", "-O", "dtb", "-o", "-", source])
     except ToolError as fault:
-        reason = fault.complaint.removesuffix(UNPARSED).removeprefix("Error: ").strip()
-        raise DevicetreeError(f"the overlay {source} does not compile: {reason}") from fault
+        why = reason(fault.complaint)
+        raise DevicetreeError(f"the overlay {source} does not compile: {why}") from fault

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 _POSITION = re.compile(r"/\* (?P<file>[^*]+?):(?P<line>\d+):(?P<column>\d+)-\d+:\d+")
+_SAID = re.compile(r"(?P<file>[^\s:]+):(?P<line>\d+)(?:[.:](?P<column>\d+))?[-: ]")
 _OPENS = re.compile(r"^\t*(?:[\w]+: )*(?P<name>\S+) \{")
 _CLOSES = re.compile(r"^\t*\};")
 _PROPERTY = re.compile(r"^\t*(?P<name>[\w,.+*#?@-]+)(?: =.*)?;")
@@ -48,6 +49,12 @@ def read_positions(text: str) -> Positions:
             place = Position(comment["file"], int(comment["line"]), int(comment["column"]))
             found["/".join(path) or "/", name] = place
     return found
+
+
+def said_position(complaint: str) -> Position | None:
+    """The first place that a complaint of dtc, cpp or ours names (``FILE:LINE``), None without."""
+    found = _SAID.search(complaint)
+    return found and Position(found["file"], int(found["line"]), int(found["column"] or 1))
 
 
 def moved(positions: Positions, targets: Mapping[str, str]) -> Positions:
